@@ -1,0 +1,1 @@
+"""The pure core: what the tool is about, without I/O, clock or environment."""

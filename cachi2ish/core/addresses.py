@@ -1,0 +1,55 @@
+"""Addresses: what may be shown of them, and whom their credentials belong to.
+
+An address that a user wrote may hold a user name and a password, or a token in the place of either. Such an
+address is used to make a request and for nothing else; what is printed, logged or written is its redacted form.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import SplitResult, urlsplit, urlunsplit
+
+_DEFAULT_PORTS = {"http": 80, "https": 443, "ssh": 22, "git": 9418}
+
+#: Query parameters in which object stores and artifact servers carry a secret.
+_SECRET_PARAMETER = re.compile(
+    r"(?i)(?<=[?&])((?:[\w.-]*(?:token|signature|secret|password|passwd|api[_-]?key|credential))|sig|auth)=[^&#]*",
+)
+
+
+def redact(url: str) -> str:
+    """Return ``url`` without user name, password and secret query parameters.
+
+    An ``ssh`` user name such as ``git@`` is part of the address and no secret: it stays. Text that is not
+    a URL is returned as it is.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return re.sub(r"(?<=://)[^/@\s]*@", "", url)
+    userinfo, at, host = parts.netloc.rpartition("@")
+    if at and parts.scheme.endswith("ssh") and ":" not in userinfo:
+        host = parts.netloc
+    return _SECRET_PARAMETER.sub(r"\1=****", urlunsplit(parts._replace(netloc=host)))
+
+
+def origin_of(url: str) -> tuple[str, str, int | None]:
+    """Return scheme, host and port: what decides whether a credential may go along (RFC 6454)."""
+    parts = urlsplit(url)
+    scheme = parts.scheme.lower()
+    return scheme, (parts.hostname or "").lower(), parts.port or _DEFAULT_PORTS.get(scheme)
+
+
+def without_fragment(url: str) -> str:
+    """Return ``url`` up to its ``#``."""
+    return url.partition("#")[0]
+
+
+def split(url: str) -> SplitResult | None:
+    """Return the parts of ``url``, or None where it is no valid URL (a bad port, an unclosed bracket)."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  (reading it is what checks it)
+    except ValueError:
+        return None
+    return parts

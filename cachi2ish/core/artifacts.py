@@ -1,0 +1,47 @@
+"""Files on their way: what is to be fetched and how it must look, and what has arrived and why it is trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cachi2ish.core.digests import Digest, strong
+from cachi2ish.errors import Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A file to fetch.
+
+    filename: checked to be a plain file name. url: may hold credentials.
+    digests: what the index states; every one of them must hold.
+    allowed: what the lock file states; where it is not empty, at least one of them must hold.
+    size: bytes as stated by the index, or None; a different length is a mismatch.
+    origin: the requirement to name when it fails.
+    """
+
+    filename: str
+    url: str = field(repr=False)
+    digests: frozenset[Digest] = frozenset()
+    allowed: frozenset[Digest] = frozenset()
+    size: int | None = None
+    origin: Origin
+
+    @property
+    def verifiable(self) -> bool:
+        """Whether the lock file or the index states a digest that proves the file (DESIGN: unverified)."""
+        return bool(strong(self.digests) or strong(self.allowed))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blob:
+    """A file in the cache, whole and checked. path: do not change it; sha256: what it is addressed by."""
+
+    sha256: str
+    size: int
+    path: Path
+
+    @property
+    def digest(self) -> Digest:
+        """The digest that addresses it."""
+        return Digest("sha256", self.sha256)

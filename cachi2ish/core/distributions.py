@@ -1,0 +1,124 @@
+"""File names of distributions: which project and version a name speaks of.
+
+Wheels follow the binary distribution format (PEP 427). Sdists were never named by one rule before PEP 625, so
+a name is read as pip reads it: with the project known, the version is what stands behind it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from packaging.tags import Tag
+from packaging.utils import InvalidWheelFilename, NormalizedName, canonicalize_name, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
+
+#: The endings of archives that pip unpacks, in the order in which they are preferred.
+SDIST_EXTENSIONS = (
+    ".tar.gz",
+    ".zip",
+    ".tgz",
+    ".tar.bz2",
+    ".tbz",
+    ".tar.xz",
+    ".txz",
+    ".tar.lzma",
+    ".tlz",
+    ".tar.lz",
+    ".tar",
+)
+
+WHEEL_EXTENSION = ".whl"
+
+
+@dataclass(frozen=True, slots=True)
+class SdistName:
+    """A source distribution. version: as the name spells it. extension: one of `SDIST_EXTENSIONS`."""
+
+    version: str
+    extension: str
+
+
+@dataclass(frozen=True, slots=True)
+class WheelName:
+    """A wheel. version: as the name spells it. tags: its compressed tag set, expanded (PEP 425)."""
+
+    version: str
+    tags: frozenset[Tag]
+
+
+def sdist_extension(filename: str) -> str | None:
+    """Return the ending that makes ``filename`` a source archive, in lower case, or None."""
+    lowered = filename.lower()
+    return next((extension for extension in SDIST_EXTENSIONS if lowered.endswith(extension)), None)
+
+
+def is_wheel(filename: str) -> bool:
+    """Return whether the name ends like a wheel's."""
+    return filename.lower().endswith(WHEEL_EXTENSION)
+
+
+def read_name(filename: str, project: NormalizedName) -> SdistName | WheelName | None:
+    """Return what ``filename`` says if it is a distribution of ``project``, and None if it is not.
+
+    A name that begins like a wheel's and cannot be parsed is no wheel: None.
+    """
+    if is_wheel(filename):
+        return _wheel(filename, project)
+    extension = sdist_extension(filename)
+    if extension is None:
+        return None
+    stem = filename[: -len(extension)]
+    for position, character in enumerate(stem):
+        if character in "-_" and position + 1 < len(stem) and canonicalize_name(stem[:position]) == project:
+            return SdistName(stem[position + 1 :], extension)
+    return None
+
+
+def _wheel(filename: str, project: NormalizedName) -> WheelName | None:
+    try:
+        name, _, _, tags = parse_wheel_filename(filename[: -len(WHEEL_EXTENSION)] + WHEEL_EXTENSION)
+    except (InvalidWheelFilename, InvalidVersion):
+        return None
+    if name != project:
+        return None
+    return WheelName(filename.split("-")[1], tags)
+
+
+def same_version(stated: str, wanted: str, *, arbitrary: bool = False) -> bool:
+    """Return whether a file's version is the one that is pinned.
+
+    Compared by PEP 440 (``1.0`` is ``1.0.0``; a local version label matters only where the pin has one), as
+    text where ``arbitrary`` (``===``) or where either is no PEP 440 version.
+    """
+    # File names replace "+" and "-" by "_" (PEP 427, PEP 625).
+    if stated.casefold() == wanted.casefold() or stated.casefold() == wanted.casefold().replace("-", "_"):
+        return True
+    try:
+        left, right = Version(_unescape(stated)), Version(wanted)
+    except InvalidVersion:
+        return False
+    if arbitrary:
+        return str(left) == wanted
+    if right.local is None:
+        return left.public == right.public or Version(left.public) == right
+    return left == right
+
+
+def _unescape(version: str) -> str:
+    # In file names the local label's separator may have become "_" or "-"; no public version holds either
+    # after normalisation, so the first one begins the label.
+    head, separator, label = version.partition("_")
+    return f"{head}+{label}" if separator and "+" not in head else version
+
+
+def plain_name(filename: str) -> bool:
+    """Return whether ``filename`` can be used as the name of a file in a directory and nothing else."""
+    return (
+        bool(filename)
+        and filename not in {".", ".."}
+        and PurePosixPath(filename).name == filename
+        and "\\" not in filename
+        and all(character.isprintable() for character in filename)
+        and len(filename.encode("utf-8", "surrogatepass")) <= 255  # noqa: PLR2004  (NAME_MAX)
+    )

@@ -1,0 +1,101 @@
+"""What was fetched and for whom: the facts behind the bill of materials, before any SBOM format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cachi2ish.core.digests import Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VcsOrigin:
+    """Where a source tree comes from. url: redacted, without ``git+``; commit: 40 hexadecimal digits."""
+
+    url: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MainPackage:
+    """A package of the user's own source. path: relative to the source directory, "." for its root.
+
+    version: None where the project does not state one. vcs: None where the source is no git checkout.
+    """
+
+    name: str
+    version: str | None
+    path: str = "."
+    vcs: VcsOrigin | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True, kw_only=True)
+class InventoryFile:
+    """A file in ``deps/pip``.
+
+    url: redacted, where it came from. digests: all that was proved of it, its sha256 among them.
+    verified: False where neither lock file nor index promised a strong digest.
+    """
+
+    filename: str
+    url: str
+    size: int
+    digests: tuple[Digest, ...]
+    wheel: bool
+    verified: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromIndex:
+    """index: redacted address; default: whether it is the one that a bare package URL speaks of."""
+
+    index: str
+    default: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromUrl:
+    """url: redacted; digest: what the lock file asked for."""
+
+    url: str
+    digest: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromGit:
+    """A commit of a repository, and the folder in it that is the project."""
+
+    vcs: VcsOrigin
+    subdirectory: str | None = None
+
+
+Source = FromIndex | FromUrl | FromGit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependency:
+    """One dependency, merged over all lock files that ask for it.
+
+    name: normalised. version: the files' own, None where a URL or git archive states none.
+    build: needed for building and by no runtime requirement. markers: sorted, as recorded.
+    missing_hash_in: the requirements files that name no digest for it, sorted.
+    required_by: the ``path`` of each main package that needs it, sorted.
+    """
+
+    name: str
+    version: str | None
+    source: Source
+    files: tuple[InventoryFile, ...]
+    build: bool = False
+    markers: tuple[str, ...] = ()
+    missing_hash_in: tuple[str, ...] = ()
+    required_by: tuple[str, ...] = (".",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """The whole. root: names the bill of materials; packages: what the input listed, by path."""
+
+    root: MainPackage
+    packages: tuple[MainPackage, ...]
+    dependencies: tuple[Dependency, ...]
+    tool_version: str

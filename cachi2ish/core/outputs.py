@@ -1,0 +1,51 @@
+"""What an output directory tells the commands that come after: variables to set and files to rewrite.
+
+Both are templates in which ``${output_dir}`` stands for the place where the build will see the directory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+OUTPUT_DIR = "${output_dir}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class EnvironmentVariable:
+    """A variable for the build. value: a template."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ProjectFile:
+    """A requirements file in which direct addresses are to be replaced.
+
+    path: relative to the source directory, POSIX. abspath: where it stood when it was read.
+    template: the whole file rewritten, credentials removed (what Hermeto's readers expect).
+    urls: the replacement for each URL or git requirement, in the order of the text; templates.
+    sha256: of the text that ``urls`` counts in, in UTF-8: a file that has changed since is not rewritten.
+    """
+
+    path: str
+    abspath: str
+    template: str = field(repr=False)
+    urls: tuple[str, ...] = ()
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildConfig:
+    """The content of ``.build-config.json``. tool_version: of the cachi2ish that wrote it."""
+
+    tool_version: str
+    environment_variables: tuple[EnvironmentVariable, ...] = ()
+    project_files: tuple[ProjectFile, ...] = ()
+
+
+#: What makes pip install from the output directory and from nowhere else.
+PIP_ENVIRONMENT = (
+    EnvironmentVariable("PIP_FIND_LINKS", f"{OUTPUT_DIR}/deps/pip"),
+    EnvironmentVariable("PIP_NO_INDEX", "true"),
+)

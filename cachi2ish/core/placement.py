@@ -1,0 +1,47 @@
+"""Where a file goes below the output directory, and what it is called there.
+
+Files of an index keep their names, since pip finds them by name. Archives from a URL or from git get a name
+that carries their digest or commit: their own (``main.zip``, ``v1.2.tar.gz``) says nothing and collides.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import unquote, urlsplit
+
+from cachi2ish.core.distributions import is_wheel, plain_name, sdist_extension
+from cachi2ish.core.requirements import Git, Url
+from cachi2ish.errors import LockFileError
+
+#: Below the output directory; flat, since pip's ``--find-links`` does not look into folders.
+DEPS = "deps/pip"
+
+
+def url_basename(url: str) -> str:
+    """Return the last segment of the path of ``url``, with percent-encoding undone."""
+    return unquote(urlsplit(url).path.rsplit("/", 1)[-1])
+
+
+def name_of_url(requirement: Url) -> str:
+    """Return the file name of a URL requirement; raises `LockFileError` where it is no distribution's."""
+    basename = url_basename(requirement.url)
+    if not plain_name(basename):
+        raise LockFileError(
+            f"{requirement.name} @ URL ends in {basename!r}, which cannot be a file name",
+            hint="use an address whose last part is the name of the archive",
+            origin=requirement.origin,
+        )
+    if is_wheel(basename):
+        return basename
+    extension = sdist_extension(basename)
+    if extension is None:
+        raise LockFileError(
+            f"{requirement.name} @ URL ends in {basename!r}, no wheel and no archive that pip reads",
+            hint="use an address that ends in .whl, .tar.gz, .zip or another archive's ending",
+            origin=requirement.origin,
+        )
+    return f"{requirement.project}-url-{requirement.digest.algorithm}-{requirement.digest.value}{extension}"
+
+
+def name_of_git(requirement: Git) -> str:
+    """Return the file name of the archive of a git commit."""
+    return f"{requirement.project}-git-{requirement.commit}.tar.gz"

@@ -1,0 +1,169 @@
+"""What a lock file asks for: a pinned project, an archive at a URL, or a git commit.
+
+Each requirement knows the file and the line it stands on, so that whatever goes wrong with it later can be
+told to the person who wrote it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from packaging.utils import NormalizedName, canonicalize_name
+
+from cachi2ish.core.digests import Digest
+from cachi2ish.errors import Origin
+
+#: What ``--no-binary`` and ``--only-binary`` call "every project".
+ALL_PROJECTS = ":all:"
+
+
+class Purpose(Enum):
+    """What a requirement is needed for: to run the project, or to build one of its dependencies."""
+
+    RUNTIME = "runtime"
+    BUILD = "build"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Common:
+    """What every requirement states.
+
+    name: as typed, for messages; ``project`` is the normalised form (PEP 503).
+    extras: sorted. marker: the environment marker (PEP 508) as text, or None.
+    """
+
+    name: str
+    extras: tuple[str, ...] = ()
+    marker: str | None = None
+    origin: Origin
+    purpose: Purpose = Purpose.RUNTIME
+
+    @property
+    def project(self) -> NormalizedName:
+        """The name under which an index lists the project (PEP 503)."""
+        return canonicalize_name(self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pinned(_Common):
+    """One exact version of a project on an index: ``name==1.2`` or ``name===1.2-odd``.
+
+    digests: what the lock file allows (any one of them suffices, as in pip); empty where it states none.
+    arbitrary: ``===``, compared as text (PEP 440, arbitrary equality).
+    """
+
+    version: str
+    arbitrary: bool = False
+    digests: frozenset[Digest] = frozenset()
+
+    def __str__(self) -> str:
+        return f"{self.name}{'===' if self.arbitrary else '=='}{self.version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Url(_Common):
+    """An archive or wheel at an address, with the one digest that it must have.
+
+    url: as it is to be requested: variables expanded, fragment removed. It may hold credentials, so it is
+    left out of ``repr``; ``cachi2ish.core.addresses.redact`` makes it fit to be shown.
+    """
+
+    url: str = field(repr=False)
+    digest: Digest
+    subdirectory: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name} @ URL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Git(_Common):
+    """A commit of a git repository.
+
+    url: of the repository, without the ``git+`` prefix, commit and fragment; it may hold credentials.
+    commit: the full hexadecimal object name, 40 digits (SHA-1 repositories).
+    """
+
+    url: str = field(repr=False)
+    commit: str
+    subdirectory: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name} @ git {self.commit[:12]}"
+
+
+Requirement = Pinned | Url | Git
+
+
+@dataclass(frozen=True, slots=True)
+class IndexOptions:
+    """Which indexes a lock file, or the user's settings, name. Addresses may hold credentials.
+
+    index_url: None where nothing is said. extra_index_urls: in order.
+    trusted_hosts: ``host`` or ``host:port``, for which TLS certificates are not checked (pip's word).
+    """
+
+    index_url: str | None = field(default=None, repr=False)
+    extra_index_urls: tuple[str, ...] = field(default=(), repr=False)
+    trusted_hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FormatControl:
+    """Pip's ``--no-binary`` and ``--only-binary``: normalised project names, or `ALL_PROJECTS`."""
+
+    no_binary: frozenset[str] = frozenset()
+    only_binary: frozenset[str] = frozenset()
+
+    def permits(self, project: str) -> Formats:
+        """Return what the two options leave for a project; a name is stronger than ``:all:``, as in pip."""
+        if project in self.only_binary:
+            return Formats.WHEELS
+        if project in self.no_binary:
+            return Formats.SDISTS
+        if ALL_PROJECTS in self.only_binary:
+            return Formats.WHEELS
+        if ALL_PROJECTS in self.no_binary:
+            return Formats.SDISTS
+        return Formats.BOTH
+
+
+class Formats(Enum):
+    """Which kinds of distribution may be taken."""
+
+    BOTH = "sdists and wheels"
+    SDISTS = "sdists"
+    WHEELS = "wheels"
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """One requirements file that was named in the input, together with all that it includes.
+
+    file: relative to the source directory, POSIX separators.
+    require_hashes: hash-checking mode is on, by ``--require-hashes`` or because one requirement has a hash.
+    texts: the files of the closure that hold URL or git requirements and are rewritten by ``inject-files``.
+    """
+
+    file: str
+    requirements: tuple[Requirement, ...]
+    indexes: IndexOptions = IndexOptions()
+    formats: FormatControl = FormatControl()
+    require_hashes: bool = False
+    texts: tuple[RequirementsText, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RequirementsText:
+    """A requirements file whose URLs ``inject-files`` will rewrite.
+
+    file: relative to the source directory. text: as the user wrote it, decoded, with an earlier
+    ``inject-files`` undone. direct: its URL and git requirements in the order of the text.
+    encoding: what the bytes were decoded with (PEP 263 coding line, byte-order mark).
+    """
+
+    file: str
+    text: str = field(repr=False)
+    direct: tuple[Url | Git, ...]
+    encoding: str = "utf-8"

@@ -1,0 +1,181 @@
+"""Every way in which cachi2ish can fail: facts as fields, a hint, an exit code.
+
+There is one tree. Each class stands for one kind of failure and has one exit code, so that a pipeline can
+tell a tampered file from a slow network without reading text. The codes are part of the interface
+(``docs/reference/exit-codes.md``) and never change meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """The exit status of every command."""
+
+    OK = 0
+    INTERNAL = 1  # a defect of cachi2ish itself
+    USAGE = 2  # the command line cannot be understood (the shell's convention)
+    INPUT = 3  # the JSON input, a path in it, or a setting is wrong
+    LOCKFILE = 4  # a requirements file is wrong or asks for something that cannot be prefetched
+    UNAVAILABLE = 5  # no index has what is asked for, or nothing that may be taken
+    NETWORK = 6  # a server cannot be reached or does not do its part
+    DIGEST = 7  # a file is not the file that was promised
+    DISTRIBUTION = 8  # an archive is broken, unsafe, or not the distribution it claims to be
+    GIT = 9  # a git repository cannot be read or cloned
+    STORAGE = 10  # the cache, the source or the output cannot be read or written
+    INTERRUPTED = 130  # the user pressed Ctrl-C (128 + SIGINT)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Origin:
+    """Where a statement of the user stands.
+
+    ``file`` is the path as the user would type it (relative to the source directory, POSIX separators);
+    ``line`` counts from 1 and is None for the file as a whole.
+    """
+
+    file: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return self.file if self.line is None else f"{self.file}:{self.line}"
+
+
+class Cachi2ishError(Exception):
+    """What all errors of this program have in common.
+
+    problem: one sentence, no final full stop: what is wrong, with the values that make it so.
+    hint: what to do about it, one sentence, or None where nothing helpful can be said.
+    origin: the place that the user can go to and edit, or None.
+
+    Neither text may hold a credential: addresses are redacted before they come here.
+    """
+
+    exit_code: ClassVar[ExitCode] = ExitCode.INTERNAL
+
+    def __init__(self, problem: str, *, hint: str | None = None, origin: Origin | None = None) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.hint = hint
+        self.origin = origin
+
+    def __str__(self) -> str:
+        return self.problem if self.origin is None else f"{self.origin}: {self.problem}"
+
+
+class UsageError(Cachi2ishError):
+    """The command line does not make sense."""
+
+    exit_code = ExitCode.USAGE
+
+
+class InputError(Cachi2ishError):
+    """The JSON input, a path that it names, or a setting is wrong."""
+
+    exit_code = ExitCode.INPUT
+
+
+class LockFileError(Cachi2ishError):
+    """A requirements file is malformed, or asks for something that cannot be prefetched."""
+
+    exit_code = ExitCode.LOCKFILE
+
+
+class UnavailableError(Cachi2ishError):
+    """No index has the project or the version, or it has no file that may be taken."""
+
+    exit_code = ExitCode.UNAVAILABLE
+
+
+class ProjectNotFoundError(UnavailableError):
+    """An index has no page for a project (HTTP 404 or 410)."""
+
+    def __init__(self, project: str, index: str) -> None:
+        super().__init__(
+            f"{project} is not on {index}",
+            hint="check the spelling, or name the index that has it with --index-url or --extra-index-url",
+        )
+        self.project = project
+        self.index = index
+
+
+class NetworkError(Cachi2ishError):
+    """A server could not be reached, or went on failing after all retries."""
+
+    exit_code = ExitCode.NETWORK
+
+
+class DigestMismatchError(Cachi2ishError):
+    """The bytes that arrived are not the bytes that the lock file or the index promised."""
+
+    exit_code = ExitCode.DIGEST
+
+
+class DistributionError(Cachi2ishError):
+    """An archive cannot be read, is unsafe to unpack, or is another distribution than its name says."""
+
+    exit_code = ExitCode.DISTRIBUTION
+
+
+class GitError(Cachi2ishError):
+    """A git repository cannot be cloned, or does not have the commit."""
+
+    exit_code = ExitCode.GIT
+
+
+class StorageError(Cachi2ishError):
+    """A file or directory cannot be read or written: missing, no rights, no space."""
+
+    exit_code = ExitCode.STORAGE
+
+
+#: Which failure decides the exit status when several kinds arrive together: the one that matters most
+#: for security first, the one that another run might not show last.
+_GRAVITY = (
+    ExitCode.INTERNAL,
+    ExitCode.DIGEST,
+    ExitCode.DISTRIBUTION,
+    ExitCode.USAGE,
+    ExitCode.INPUT,
+    ExitCode.LOCKFILE,
+    ExitCode.UNAVAILABLE,
+    ExitCode.GIT,
+    ExitCode.STORAGE,
+    ExitCode.NETWORK,
+)
+
+
+class ErrorGroup(Cachi2ishError):
+    """All the errors of one stage, in the order in which a reader of the files meets them."""
+
+    def __init__(self, errors: Iterable[Cachi2ishError]) -> None:
+        self.errors: tuple[Cachi2ishError, ...] = tuple(leaf for error in errors for leaf in leaves(error))
+        super().__init__("\n".join(str(error) for error in self.errors))
+
+    @property
+    def gravest(self) -> ExitCode:
+        """The exit code of the whole: that of its gravest member."""
+        return min((error.exit_code for error in self.errors), key=_GRAVITY.index)
+
+
+def leaves(error: Cachi2ishError) -> tuple[Cachi2ishError, ...]:
+    """Return the single errors that ``error`` consists of: itself, or the members of a group."""
+    return error.errors if isinstance(error, ErrorGroup) else (error,)
+
+
+def exit_code_of(error: Cachi2ishError) -> ExitCode:
+    """Return the exit status that ``error`` gives to the process."""
+    return error.gravest if isinstance(error, ErrorGroup) else error.exit_code
+
+
+def raise_all(errors: Iterable[Cachi2ishError]) -> None:
+    """Raise nothing for no error, the error itself for one, and an `ErrorGroup` for several."""
+    found = tuple(leaf for error in errors for leaf in leaves(error))
+    if len(found) == 1:
+        raise found[0]
+    if found:
+        raise ErrorGroup(found)

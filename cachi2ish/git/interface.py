@@ -1,0 +1,28 @@
+"""Git as the other rooms see it: where a checkout comes from, and a commit as an archive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from cachi2ish.core.artifacts import Blob
+from cachi2ish.core.inventory import VcsOrigin
+from cachi2ish.core.requirements import Git
+
+
+class Repositories(Protocol):
+    """Repositories, local and remote."""
+
+    def origin(self, source: Path) -> VcsOrigin | None:
+        """Return where the checkout that holds ``source`` comes from.
+
+        None where it is no git checkout, has no remote, or no commit yet.
+        """
+        ...
+
+    def archive(self, requirement: Git) -> Blob:
+        """Return a reproducible archive of the commit, from the cache or from the repository.
+
+        Raises `GitError`: unreachable, no such commit, no rights. Safe to call from many threads.
+        """
+        ...

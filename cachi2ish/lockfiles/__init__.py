@@ -1,0 +1,1 @@
+"""Lock files: reading them, and rewriting their addresses."""

@@ -1,0 +1,1 @@
+"""The network: one HTTP session, and the download of a file into the cache."""

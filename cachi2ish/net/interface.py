@@ -1,0 +1,74 @@
+"""The network as the other rooms see it: small bodies, and files that stream into the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from cachi2ish.core.artifacts import Artifact, Blob
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """A whole answer. url: where it came from after redirects; headers: names in lower case."""
+
+    status: int
+    url: str = field(repr=False)
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+class Http(Protocol):
+    """A client that keeps connections, retries what is worth it, and sends credentials to their owner only."""
+
+    def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Response:
+        """Return the answer to a GET request, whatever its status below 500 other than 429.
+
+        Raises `NetworkError` when the server cannot be reached, or still answers 429 or 5xx after retries.
+        """
+        ...
+
+
+#: Told about each piece of a file: the number of bytes that have just arrived.
+Advance = Callable[[int], None]
+
+
+class Downloader(Protocol):
+    """Brings one file into the cache."""
+
+    def fetch(self, artifact: Artifact, advance: Advance) -> Blob:
+        """Return the file, whole and verified, from the cache or from the network.
+
+        Raises `DigestMismatchError` when the bytes are not those promised, `NetworkError` when the server
+        does not deliver (an HTTP status of 4xx included), `StorageError` when the cache cannot be written.
+        Safe to call from many threads.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpSettings:
+    """How to speak HTTP. Times in seconds.
+
+    credentials: addresses with user information (index URLs); it is sent to requests of the same origin only.
+    trusted_hosts: ``host`` or ``host:port`` whose TLS certificates are not checked.
+    ca_bundle: a file or directory, or None for certifi's. client_cert: a PEM file with key, or None.
+    proxy: for all schemes, or None for the environment's (``HTTP_PROXY``, ``NO_PROXY``, …).
+    netrc: a file, or None for ``NETRC`` or ``~/.netrc``.
+    connections: how many requests may be under way at once.
+    """
+
+    user_agent: str
+    credentials: tuple[str, ...] = field(default=(), repr=False)
+    trusted_hosts: tuple[str, ...] = ()
+    ca_bundle: str | None = None
+    client_cert: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+    netrc: str | None = None
+    connect_timeout: float = 15.0
+    read_timeout: float = 60.0
+    retries: int = 5
+    backoff: float = 0.5
+    backoff_limit: float = 30.0
+    connections: int = 32

@@ -1,0 +1,29 @@
+"""The user's own projects as the other rooms see them: a name, and a version if it is stated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from cachi2ish.core.inventory import VcsOrigin
+
+
+@dataclass(frozen=True, slots=True)
+class StatedMetadata:
+    """What a project's files say, as far as it can be known without running them (PEP 621 and before)."""
+
+    name: str | None
+    version: str | None
+
+
+class ProjectReader(Protocol):
+    """Reads name and version from a source tree."""
+
+    def read(self, source: Path, path: str, vcs: VcsOrigin | None) -> StatedMetadata:
+        """Return what the project at ``source / path`` is called.
+
+        Falls back to the last part of the origin's URL with the sub-path appended. A name of None means
+        that nothing tells. Files that cannot be read or parsed raise `InputError` with their place.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""Source distributions: what an archive says it is."""

@@ -1,0 +1,28 @@
+"""Source distributions as the other rooms see them: what an archive says it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Name and version in an archive's own metadata. version: None where it states none."""
+
+    name: str
+    version: str | None
+
+
+class SdistReader(Protocol):
+    """Looks into archives without unpacking or running anything."""
+
+    def identify(self, path: Path, filename: str, subdirectory: str | None = None) -> Identity | None:
+        """Return what the archive at ``path`` says it is.
+
+        filename: what it is called (the ending decides how it is read). Core metadata (``PKG-INFO``) first,
+        then the static metadata of ``pyproject.toml`` and its elders; None where nothing tells.
+        Raises `DistributionError` for an archive that is broken or unsafe to unpack.
+        """
+        ...

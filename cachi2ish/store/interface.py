@@ -1,0 +1,118 @@
+"""Places on disk as the other rooms see them: the cache of files, its catalogue, and the output directory."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from cachi2ish.core.artifacts import Blob
+from cachi2ish.core.digests import Digest
+from cachi2ish.core.outputs import BuildConfig
+from cachi2ish.core.pages import IndexFile, Page
+
+
+class BlobWriter(Protocol):
+    """A file on its way into the cache: invisible to readers until `commit`."""
+
+    @property
+    def offset(self) -> int:
+        """How many bytes are there already, left by an attempt that was cut off."""
+        ...
+
+    def write(self, chunk: bytes) -> None:
+        """Append bytes, and feed them to the hashes. Raises `StorageError`."""
+        ...
+
+    def restart(self) -> None:
+        """Forget all bytes, because the server does not continue or what was there belongs to another file."""
+        ...
+
+    def digest(self, algorithm: str) -> Digest:
+        """Return the digest of all bytes so far. Only algorithms named to `BlobStore.writer`, and sha256."""
+        ...
+
+    def commit(self) -> Blob:
+        """Make the file visible under its sha256, atomically; also under every digest that was computed."""
+        ...
+
+
+class BlobStore(Protocol):
+    """A content-addressed store that many threads and processes may share."""
+
+    def find(self, digests: Collection[Digest]) -> Blob | None:
+        """Return the blob that has all of ``digests``, re-hashed now, or None.
+
+        A blob that is damaged is removed, and is then not found. Weak digests alone find nothing.
+        """
+        ...
+
+    def writer(self, key: str, algorithms: Iterable[str]) -> AbstractContextManager[BlobWriter]:
+        """Open a file to write.
+
+        key: names the source (a URL with its promised digests), so that an attempt that was cut off is
+        taken up again. Leaving the context without `commit` keeps the bytes for that; `discard` forgets them.
+        """
+        ...
+
+    def discard(self, key: str) -> None:
+        """Forget what an earlier attempt left under ``key``."""
+        ...
+
+
+class Catalogue(Protocol):
+    """What is remembered of index pages, so that a second run asks nothing."""
+
+    def recall(self, source: str, project: str, digests: Collection[Digest]) -> Page | None:
+        """Return what ``source`` stated about ``project`` if it knows a file for each of ``digests``.
+
+        source: an opaque key for the indexes asked, in their order.
+        """
+        ...
+
+    def remember(self, source: str, page: Page) -> None:
+        """Keep the files of a page."""
+        ...
+
+    def get_validated(self, url: str) -> tuple[str, str, bytes] | None:
+        """Return (ETag, content type, body) of a page fetched before from ``url`` (redacted), or None."""
+        ...
+
+    def put_validated(self, url: str, etag: str, content_type: str, body: bytes) -> None:
+        """Keep a page body with its validator."""
+        ...
+
+
+class Staging(Protocol):
+    """An output directory being assembled beside the one that is there."""
+
+    def place(self, blob: Blob, filename: str) -> None:
+        """Put a copy of ``blob`` into ``deps/pip`` under a plain file name."""
+        ...
+
+    def write(self, path: str, content: str) -> None:
+        """Write a text file (UTF-8) below the output directory."""
+        ...
+
+    def publish(self) -> None:
+        """Take the place of the earlier output, whole."""
+        ...
+
+
+class Outputs(Protocol):
+    """Output directories."""
+
+    def stage(self, directory: Path) -> AbstractContextManager[Staging]:
+        """Begin an output; leaving the context without `Staging.publish` leaves the earlier one untouched.
+
+        Raises `StorageError`: no rights, no space, or ``directory`` holds something that is no output.
+        """
+        ...
+
+    def read_build_config(self, directory: Path) -> BuildConfig:
+        """Return what an earlier ``fetch-deps`` recorded; raises `InputError` where there is none."""
+        ...
+
+
+__all__ = ["BlobStore", "BlobWriter", "Catalogue", "IndexFile", "Outputs", "Staging"]

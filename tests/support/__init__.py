@@ -1,0 +1,1 @@
+"""Small real things for tests: distributions, an index server, a git server."""
