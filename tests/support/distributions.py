@@ -96,7 +96,7 @@ def make_wheel(name: str, version: str, tag: str = "py3-none-any", *, requires: 
     info = f"{module}-{version}.dist-info"
     tags = [
         f"Tag: {python}-{abi}-{platform}\n"
-        for python in tag.split("-")[0].split(".")
+        for python in tag.split("-", maxsplit=1)[0].split(".")
         for abi in tag.split("-")[1].split(".")
         for platform in tag.split("-")[2].split(".")
     ]
