@@ -7,9 +7,12 @@ address is used to make a request and for nothing else; what is printed, logged 
 from __future__ import annotations
 
 import re
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ssh": 22, "git": 9418}
+
+#: What stands before the path: ``https://user@host:443``.
+_AUTHORITY = re.compile(r"(?P<before>\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?//)(?P<authority>[^/?#]*)")
 
 #: Query parameters in which object stores and artifact servers carry a secret.
 _SECRET_PARAMETER = re.compile(
@@ -18,19 +21,22 @@ _SECRET_PARAMETER = re.compile(
 
 
 def redact(url: str) -> str:
-    """Return ``url`` without user name, password and secret query parameters.
+    """Return ``url`` without user name, password and secret query parameters, and otherwise as it is written.
 
     An ``ssh`` user name such as ``git@`` is part of the address and no secret: it stays. Text that is not
-    a URL is returned as it is.
+    a URL is returned as it is. Where a password holds an unescaped ``/``, ``?`` or ``#``, and the address is
+    therefore no valid URL, all up to the last ``@`` goes.
     """
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return re.sub(r"(?<=://)[^/@\s]*@", "", url)
-    userinfo, at, host = parts.netloc.rpartition("@")
-    if at and parts.scheme.endswith("ssh") and ":" not in userinfo:
-        host = parts.netloc
-    return _SECRET_PARAMETER.sub(r"\1=****", urlunsplit(parts._replace(netloc=host)))
+    found = _AUTHORITY.match(url)
+    if found is None:
+        return _SECRET_PARAMETER.sub(r"\1=****", url)
+    before, authority, after = found["before"], found["authority"], url[found.end() :]
+    userinfo, _, host = authority.rpartition("@")
+    if before.lower().endswith("ssh://") and ":" not in userinfo:
+        host = authority
+    if "@" in after and split(f"http://{host}") is None:
+        host, after = "", after.rpartition("@")[2]
+    return _SECRET_PARAMETER.sub(r"\1=****", f"{before}{host}{after}")
 
 
 def origin_of(url: str) -> tuple[str, str, int | None]:

@@ -16,6 +16,7 @@ from cachi2ish.core.distributions import (
     SDIST_EXTENSIONS,
     SdistName,
     WheelName,
+    has_local_label,
     is_wheel,
     plain_name,
     read_name,
@@ -119,7 +120,7 @@ def _exact_local(candidates: Iterable[_Candidate], requirement: Pinned) -> Itera
     # "==1.0" matches "1.0+cpu" too (PEP 440), and pip then takes the highest. A prefetch that took all of
     # them would mix builds: where the plain version exists, only it is meant.
     everything = tuple(candidates)
-    plain = tuple(c for c in everything if "+" not in c.name.version and "_" not in c.name.version)
+    plain = tuple(c for c in everything if not has_local_label(c.name.version))
     return plain if plain and "+" not in requirement.version else everything
 
 
@@ -184,14 +185,19 @@ def _nothing_to_take(
     reasons = "; ".join(f"{refusal.filename}: {refusal.reason}" for refusal in refused[:_LISTED])
     return UnavailableError(
         f"{requirement} has no file on {page.index} that may be taken: {reasons}{_and_more(len(refused))}",
-        hint=_way_out(refused),
+        hint=_way_out(refused, names_a_wheel=_names_a_wheel(requirement, candidates)),
         origin=requirement.origin,
     )
 
 
-def _way_out(refused: Iterable[Refusal]) -> str:
+def _names_a_wheel(requirement: Pinned, candidates: Iterable[_Candidate]) -> bool:
+    named = strong(requirement.digests)
+    return any(not c.is_sdist and _agree(named, strong(c.file.digests)) for c in candidates)
+
+
+def _way_out(refused: Iterable[Refusal], *, names_a_wheel: bool) -> str:
     reasons = " ".join(refusal.reason for refusal in refused)
-    if "hashes" in reasons and "allow_binary" in reasons:
+    if "hashes" in reasons and "allow_binary" in reasons and names_a_wheel:
         return (
             "the hashes name only wheels: lock the sdist too (pip-compile --generate-hashes and"
             ' uv pip compile --generate-hashes name every file), or set "allow_binary": true'

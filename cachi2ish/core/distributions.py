@@ -70,7 +70,7 @@ def read_name(filename: str, project: NormalizedName) -> SdistName | WheelName |
         return None
     stem = filename[: -len(extension)]
     for position, character in enumerate(stem):
-        if character in "-_" and position + 1 < len(stem) and canonicalize_name(stem[:position]) == project:
+        if character == "-" and position + 1 < len(stem) and canonicalize_name(stem[:position]) == project:
             return SdistName(stem[position + 1 :], extension)
     return None
 
@@ -95,21 +95,31 @@ def same_version(stated: str, wanted: str, *, arbitrary: bool = False) -> bool:
     if stated.casefold() == wanted.casefold() or stated.casefold() == wanted.casefold().replace("-", "_"):
         return True
     try:
-        left, right = Version(_unescape(stated)), Version(wanted)
+        left, right = _version(stated), Version(wanted)
     except InvalidVersion:
         return False
     if arbitrary:
-        return str(left) == wanted
+        return str(left).casefold() == wanted.casefold()
     if right.local is None:
-        return left.public == right.public or Version(left.public) == right
+        return Version(left.public) == right
     return left == right
 
 
-def _unescape(version: str) -> str:
-    # In file names the local label's separator may have become "_" or "-"; no public version holds either
-    # after normalisation, so the first one begins the label.
-    head, separator, label = version.partition("_")
-    return f"{head}+{label}" if separator and "+" not in head else version
+def has_local_label(version: str) -> bool:
+    """Return whether a version as a file's name spells it has a local version label (PEP 440, ``1.0+cpu``)."""
+    try:
+        return _version(version).local is not None
+    except InvalidVersion:
+        return "+" in version
+
+
+def _version(stated: str) -> Version:
+    # "_" may stand for a separator of the public version ("1.0_rc1"), or for the "+" before a local label
+    # ("1.0_cpu"): what is a version as it stands is that version.
+    try:
+        return Version(stated)
+    except InvalidVersion:
+        return Version(stated.replace("_", "+", 1))
 
 
 def plain_name(filename: str) -> bool:

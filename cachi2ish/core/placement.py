@@ -6,8 +6,9 @@ that carries their digest or commit: their own (``main.zip``, ``v1.2.tar.gz``) s
 
 from __future__ import annotations
 
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
+from cachi2ish.core.addresses import split
 from cachi2ish.core.distributions import is_wheel, plain_name, sdist_extension
 from cachi2ish.core.requirements import Git, Url
 from cachi2ish.errors import LockFileError
@@ -17,8 +18,9 @@ DEPS = "deps/pip"
 
 
 def url_basename(url: str) -> str:
-    """Return the last segment of the path of ``url``, with percent-encoding undone."""
-    return unquote(urlsplit(url).path.rsplit("/", 1)[-1])
+    """Return the last segment of the path of ``url``, with percent-encoding undone; "" where it is no URL."""
+    parts = split(url)
+    return "" if parts is None else unquote(parts.path.rsplit("/", 1)[-1])
 
 
 def name_of_url(requirement: Url) -> str:
@@ -39,7 +41,14 @@ def name_of_url(requirement: Url) -> str:
             hint="use an address that ends in .whl, .tar.gz, .zip or another archive's ending",
             origin=requirement.origin,
         )
-    return f"{requirement.project}-url-{requirement.digest.algorithm}-{requirement.digest.value}{extension}"
+    name = f"{requirement.project}-url-{requirement.digest.algorithm}-{requirement.digest.value}{extension}"
+    if not plain_name(name):
+        raise LockFileError(
+            f"{requirement.name} @ URL has a digest too long for a file name",
+            hint="state its sha256",
+            origin=requirement.origin,
+        )
+    return name
 
 
 def name_of_git(requirement: Git) -> str:

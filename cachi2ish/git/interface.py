@@ -17,6 +17,7 @@ class Repositories(Protocol):
         """Return where the checkout that holds ``source`` comes from.
 
         None where it is no git checkout, has no remote, or no commit yet.
+        Raises `GitError` for a checkout whose own files cannot be read.
         """
         ...
 

@@ -1,8 +1,9 @@
-"""Lock files as the other rooms see them: a file becomes a `Lock`."""
+"""Lock files as the other rooms see them: a file becomes a `Lock`, and the addresses in it can be replaced."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +18,78 @@ class LockReader(Protocol):
 
         source: the root of the user's tree, resolved. file: relative to it, POSIX separators.
         environ: for ``${VAR}``.
-        Raises one `LockFileError` or an `ErrorGroup` of all that is wrong in the whole closure.
+        Raises one `LockFileError` or an `ErrorGroup` of all that is wrong in the whole closure; `InputError`
+        where the file itself is missing or a record of an injection is damaged.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What a URL or git requirement became in ``deps/pip``.
+
+    filename: plain name. sha256: of the archive, where the requirement states no digest of its own (git):
+    it is written beside the path, so that pip's hash checking holds offline.
+    """
+
+    filename: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A file as text. A byte-order mark stays the first character, so that `Rewriter.encode` is exact."""
+
+    text: str
+    encoding: str
+
+
+class Rewriter(Protocol):
+    """Replaces the addresses of a requirements file, and nothing else in it; and takes that back.
+
+    All functions are pure. A *record* is text to be stored beside the rewritten file under `record_name`;
+    it holds the addresses as the user wrote them.
+    """
+
+    def decode(self, content: bytes, file: str) -> Decoded:
+        """Return the text of a file, decoded as pip does; raises `LockFileError`."""
+        ...
+
+    def encode(self, text: str, encoding: str) -> bytes:
+        """Return the bytes to write; raises `InputError` where the encoding has no room for a character."""
+        ...
+
+    def replacement_urls(self, text: str, placed: Sequence[Placed]) -> tuple[str, ...]:
+        """Return the template (with ``${output_dir}``) for each direct requirement, in the order of ``text``.
+
+        Raises `InputError` where ``placed`` is not of the same length.
+        """
+        ...
+
+    def substitute(self, text: str, urls: Sequence[str]) -> str:
+        """Return ``text`` with the address of each direct requirement replaced; every other byte stays.
+
+        urls: templates, or templates with ``${output_dir}`` filled in. The directory must be written as in
+        a URL (percent-encoded): white space would end the address. Raises `InputError` for a wrong count.
+        """
+        ...
+
+    def restore(self, text: str, record: str | None) -> str:
+        """Return ``text`` as it was before `substitute`, whatever the directory was.
+
+        record: the text stored beside it, None where there is none. Addresses that it does not know stay.
+        Raises `InputError` for a damaged record.
+        """
+        ...
+
+    def record(self, text: str, urls: Sequence[str]) -> str:
+        """Return the record to store when ``text`` is rewritten with ``urls``."""
+        ...
+
+    def record_name(self, filename: str) -> str:
+        """Return what the record of a file is called, beside the file."""
+        ...
+
+    def redacted(self, text: str) -> str:
+        """Return ``text`` without the credentials in its addresses: fit for an output."""
         ...

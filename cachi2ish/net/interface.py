@@ -23,14 +23,16 @@ class Http(Protocol):
     """A client that keeps connections, retries what is worth it, and sends credentials to their owner only."""
 
     def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Response:
-        """Return the answer to a GET request, whatever its status below 500 other than 429.
+        """Return the answer to a GET request, whatever its status below 500 other than 407 and 429.
 
+        User information in ``url`` is sent to its origin. headers: no credentials; they go along redirects.
         Raises `NetworkError` when the server cannot be reached, or still answers 429 or 5xx after retries.
         """
         ...
 
 
-#: Told about each piece of a file: the number of bytes that have just arrived.
+#: Told about each piece of a file: the number of bytes that have just arrived from the network. Negative when a
+#: transfer begins again, by as many bytes as no longer count. Not called for a file that the cache has.
 Advance = Callable[[int], None]
 
 
@@ -51,12 +53,16 @@ class Downloader(Protocol):
 class HttpSettings:
     """How to speak HTTP. Times in seconds.
 
-    credentials: addresses with user information (index URLs); it is sent to requests of the same origin only.
+    credentials: addresses with user information (index URLs); it is sent to requests of the same origin only,
+    and of several for one origin the one with the longest path in common with the request.
     trusted_hosts: ``host`` or ``host:port`` whose TLS certificates are not checked.
     ca_bundle: a file or directory, or None for certifi's. client_cert: a PEM file with key, or None.
     proxy: for all schemes, or None for the environment's (``HTTP_PROXY``, ``NO_PROXY``, …).
-    netrc: a file, or None for ``NETRC`` or ``~/.netrc``.
-    connections: how many requests may be under way at once.
+    netrc: a file, which must exist, or None for none. It is by host: it serves https, this machine, and
+    trusted hosts. Its ``default`` entry is not used.
+    retries: attempts after the first. backoff: the first wait, doubled each time up to backoff_limit, which
+    is also the longest ``Retry-After`` that is obeyed.
+    connections: how many there may be to one host at once.
     """
 
     user_agent: str

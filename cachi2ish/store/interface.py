@@ -10,7 +10,8 @@ from typing import Protocol
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.outputs import BuildConfig
-from cachi2ish.core.pages import IndexFile, Page
+from cachi2ish.core.pages import Page
+from cachi2ish.store.rooted import RootedPath
 
 
 class BlobWriter(Protocol):
@@ -29,8 +30,11 @@ class BlobWriter(Protocol):
         """Forget all bytes, because the server does not continue or what was there belongs to another file."""
         ...
 
-    def digest(self, algorithm: str) -> Digest:
-        """Return the digest of all bytes so far. Only algorithms named to `BlobStore.writer`, and sha256."""
+    def digest(self, algorithm: str, size: int = 32) -> Digest:
+        """Return the digest of all bytes so far. Only algorithms named to `BlobStore.writer`, and sha256.
+
+        size: bytes, for SHAKE, whose length is free; of no effect on the others.
+        """
         ...
 
     def commit(self) -> Blob:
@@ -45,6 +49,7 @@ class BlobStore(Protocol):
         """Return the blob that has all of ``digests``, re-hashed now, or None.
 
         A blob that is damaged is removed, and is then not found. Weak digests alone find nothing.
+        Raises `StorageError`.
         """
         ...
 
@@ -53,11 +58,13 @@ class BlobStore(Protocol):
 
         key: names the source (a URL with its promised digests), so that an attempt that was cut off is
         taken up again. Leaving the context without `commit` keeps the bytes for that; `discard` forgets them.
+        Where a file that was taken up again proves wrong, what was there may be to blame: `discard` it and
+        fetch it once more from zero. A key that is being written elsewhere begins from zero too.
         """
         ...
 
     def discard(self, key: str) -> None:
-        """Forget what an earlier attempt left under ``key``."""
+        """Forget what an earlier attempt left under ``key``, or what an open writer of it would leave."""
         ...
 
 
@@ -84,15 +91,35 @@ class Catalogue(Protocol):
         ...
 
 
+class Recollection(Protocol):
+    """Small facts about content that never change, so that they are found out once."""
+
+    def get(self, key: str) -> str | None:
+        """Return the text that was put under ``key``, or None. Safe to call from many threads."""
+        ...
+
+    def put(self, key: str, value: str) -> None:
+        """Remember ``value`` under ``key``; neither may hold a credential."""
+        ...
+
+
 class Staging(Protocol):
     """An output directory being assembled beside the one that is there."""
 
     def place(self, blob: Blob, filename: str) -> None:
-        """Put a copy of ``blob`` into ``deps/pip`` under a plain file name."""
+        """Put a copy of ``blob`` into ``deps/pip`` under a plain file name.
+
+        The same file twice is the same as once. Raises `DistributionError` where the name is taken by other
+        content, or is none; `StorageError`. Safe to call from many threads.
+        """
         ...
 
     def write(self, path: str, content: str) -> None:
-        """Write a text file (UTF-8) below the output directory."""
+        """Write a text file (UTF-8) below the output directory. Raises `StorageError`."""
+        ...
+
+    def write_build_config(self, config: BuildConfig) -> None:
+        """Write ``.build-config.json``, by which an output is recognised. Raises `StorageError`."""
         ...
 
     def publish(self) -> None:
@@ -106,7 +133,8 @@ class Outputs(Protocol):
     def stage(self, directory: Path) -> AbstractContextManager[Staging]:
         """Begin an output; leaving the context without `Staging.publish` leaves the earlier one untouched.
 
-        Raises `StorageError`: no rights, no space, or ``directory`` holds something that is no output.
+        Raises `StorageError` where there are no rights or no space, and `InputError` where ``directory`` is a
+        file or holds something that is no output.
         """
         ...
 
@@ -115,4 +143,29 @@ class Outputs(Protocol):
         ...
 
 
-__all__ = ["BlobStore", "BlobWriter", "Catalogue", "IndexFile", "Outputs", "Staging"]
+class SourceFiles(Protocol):
+    """Files outside cache and output: requirements files to rewrite, and results that a command writes."""
+
+    def read(self, path: Path) -> bytes | None:
+        """Return the content, None where there is no such file; raises `StorageError`."""
+        ...
+
+    def replace(self, path: Path, content: bytes) -> None:
+        """Write a file so that no reader sees half of it; raises `StorageError`."""
+        ...
+
+    def remove(self, path: Path) -> None:
+        """Remove a file if it is there; raises `StorageError`."""
+        ...
+
+
+__all__ = [
+    "BlobStore",
+    "BlobWriter",
+    "Catalogue",
+    "Outputs",
+    "Recollection",
+    "RootedPath",
+    "SourceFiles",
+    "Staging",
+]

@@ -1,0 +1,89 @@
+# Everything that a developer or CI runs. GNU make; `make` alone prints what there is.
+#
+# The tools live in a virtual environment of their own, made from a frozen lock with digests
+# (requirements/dev.txt), and made again only when the lock or pyproject.toml has changed.
+#   make PYTHON=python3.13 VENV=build/venv-3.13 unit     uses another interpreter, beside the first
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+MADE := $(VENV)/.made
+
+# The caller's pip and uv settings must not leak into what is installed and tested here. PIP_CERT stays, and
+# PIP_INDEX_URL for those who reach PyPI through a mirror; the digests in the lock say what may come from it.
+# To let pip's configuration file speak all the same: make PIP_CONFIG_FILE=~/.config/pip/pip.conf …
+export PIP_CONFIG_FILE := /dev/null
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export UV_NO_CONFIG := 1
+unexport PIP_FIND_LINKS PIP_EXTRA_INDEX_URL PIP_NO_INDEX PIP_NO_BINARY PIP_ONLY_BINARY PIP_REQUIRE_HASHES \
+	PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_TARGET PIP_PREFIX PIP_USER PIP_PRE \
+	UV_INDEX UV_DEFAULT_INDEX UV_INDEX_URL UV_EXTRA_INDEX_URL UV_FIND_LINKS UV_CONFIG_FILE UV_CONSTRAINT \
+	PYTHONPATH PYTHONHOME VIRTUAL_ENV MAKEFLAGS
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test unit integration coverage lint format types imports docs reference check venv lock clean
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(MADE) ## Prefetch the example, install it with the network cut off, and run it
+	@docs/examples/demo.sh "$(CURDIR)/$(BIN)" "$(CURDIR)/demo-output"
+
+test: unit ## Run the unit tests (the same as make unit)
+
+unit: $(MADE) ## Run the unit tests: no network but loopback
+	env -u PIP_INDEX_URL $(BIN)/pytest -q tests
+
+integration: $(MADE) ## Install for real from what was fetched, network cut off (asks PyPI, some minutes)
+	env -u PIP_INDEX_URL $(BIN)/pytest -q integration-tests
+
+coverage: $(MADE) ## Run the unit tests and measure what they cover, by branch
+	env -u PIP_INDEX_URL $(BIN)/pytest -q tests --cov --cov-report=term --cov-report=xml
+
+lint: $(MADE) ## Check style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(MADE) ## Format the sources, and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(MADE) ## Check the types, tests included
+	$(BIN)/mypy
+
+imports: $(MADE) ## Check that imports go one way
+	$(BIN)/lint-imports
+
+docs: $(MADE) ## Build the documentation into site/; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+reference: $(MADE) ## Write the generated part of docs/reference/options.md
+	$(BIN)/python -m tests.docs.options_page
+
+check: lint types imports unit integration docs ## Run all of the checks
+
+venv: $(MADE) ## Make the virtual environment
+
+$(MADE): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "error: $(PYTHON) is $$($(PYTHON) --version 2>&1 || echo missing), and cachi2ish needs Python 3.11 or" \
+			"later; name another one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "error: $(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@echo "making $(VENV) from requirements/dev.txt"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --no-index --editable .
+	@$(BIN)/python -m pip check --quiet || { \
+		echo "error: requirements/dev.txt does not fit pyproject.toml; run: make lock" >&2; exit 1; }
+	@touch $(MADE)
+
+# Not $(MADE): a lock that does not fit is what this mends.
+lock: ## Resolve requirements/dev.txt again (needs uv); what is pinned stays unless ARGS=--upgrade
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev pyproject.toml \
+		--custom-compile-command 'make lock' --output-file requirements/dev.txt $(ARGS)
+
+clean: ## Remove everything that was made
+	rm -rf $(VENV) build dist site demo-output .coverage coverage.xml *.egg-info
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find cachi2ish tests integration-tests docs -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,49 @@
+"""``cachi2ish inject-files``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cachi2ish.cli.console import Level, errors_told
+from cachi2ish.cli.generate_env import output_dir
+from cachi2ish.cli.options import LogLevel, LogLevelName, console_for
+
+
+def inject_files(
+    context: typer.Context,
+    from_output_dir: Annotated[
+        Path, typer.Argument(metavar="OUTPUT_DIR", help="The output directory of fetch-deps.")
+    ],
+    for_output_dir: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR", help="Where the build will see it. [default: OUTPUT_DIR, as an absolute path]"
+        ),
+    ] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option("--source", "-s", metavar="DIR", help="Where the project is now. [default: where it was]"),
+    ] = None,
+    revert: Annotated[bool, typer.Option("--revert", help="Give the files their own addresses back.")] = False,
+    log_level: LogLevel = LogLevelName.UNSET,
+) -> None:
+    """Rewrite URL and git requirements of the project to the files in a prefetched output."""
+    console = console_for(context, log_level)
+    with errors_told(console):
+        from cachi2ish.cli import wiring
+        from cachi2ish.services import inject_files as service
+
+        config = wiring.outputs().read_build_config(from_output_dir)
+        rewriter, files = wiring.rewriter(), wiring.files()
+        if revert:
+            written = service.revert_files(config, source, rewriter, files)
+        else:
+            place = output_dir(from_output_dir, for_output_dir)
+            written = service.inject_files(config, source, place, rewriter, files)
+        for path in written:
+            console.say(Level.INFO, f"{'restored' if revert else 'rewrote'} {path}")
+        if not written:
+            console.say(Level.INFO, "no file has URL or git requirements: nothing to rewrite")

@@ -1,0 +1,55 @@
+"""Options that all commands share."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+from cachi2ish.cli.console import Console, Level, standard_error
+
+
+class LogLevelName(str, Enum):  # noqa: UP042  (typer shows the values)
+    """The choices of ``--log-level``."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    UNSET = ""
+
+
+def _level(text: str | LogLevelName) -> LogLevelName:
+    if isinstance(text, LogLevelName):
+        return text
+    try:
+        return LogLevelName(text.lower())
+    except ValueError:
+        choices = ", ".join(name.value for name in LogLevelName if name.value)
+        raise typer.BadParameter(f"{text!r} is not one of {choices}") from None
+
+
+LogLevel = Annotated[
+    LogLevelName,
+    typer.Option(
+        "--log-level",
+        parser=_level,
+        metavar="LEVEL",
+        envvar="CACHI2ISH_LOG_LEVEL",
+        show_default="info",
+        help="How much to tell: debug, info, warning or error.",
+    ),
+]
+
+
+def remember_level(context: typer.Context, level: LogLevelName) -> None:
+    """Keep the level that stood before the command's name."""
+    context.obj = level
+
+
+def console_for(context: typer.Context, level: LogLevelName) -> Console:
+    """Return the console for a command; a level behind its name is stronger than one before it."""
+    before = context.obj if isinstance(context.obj, LogLevelName) else LogLevelName.UNSET
+    chosen = next((name for name in (level, before) if name is not LogLevelName.UNSET), LogLevelName.INFO)
+    return standard_error(Level[chosen.name])

@@ -1,0 +1,70 @@
+"""pip's own settings, as far as they decide what is fetched and how: a pip user has said them once already.
+
+Configuration files are read where pip reads them, later ones overriding earlier ones: global, user, the
+environment's, ``PIP_CONFIG_FILE``; then the ``PIP_…`` variables. Keys may be spelled with ``-`` or ``_``; the
+section ``[download]`` is stronger than ``[global]``.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from cachi2ish.errors import InputError, Origin
+
+_SECTIONS = ("global", "download")
+
+
+def read_pip_configuration(environ: Mapping[str, str], home: Path) -> dict[str, str]:
+    """Return pip's settings by option name (``index-url``), values as pip's files and variables spell them.
+
+    Raises `InputError` for a configuration file that pip could not read either.
+    """
+    found: dict[str, str] = {}
+    for file in _files(environ, home):
+        found.update(_read(file))
+    for name, value in environ.items():
+        if name.startswith("PIP_") and name != "PIP_CONFIG_FILE" and value:
+            key = name.removeprefix("PIP_").lower().replace("_", "-")
+            # pip has --default-timeout as another spelling of --timeout.
+            found[key.removeprefix("default-") if key == "default-timeout" else key] = value
+    return found
+
+
+def _files(environ: Mapping[str, str], home: Path) -> Iterator[Path]:
+    explicit = environ.get("PIP_CONFIG_FILE")
+    if explicit == os.devnull:
+        return  # pip's way to say: no configuration files at all
+    for folder in reversed(environ.get("XDG_CONFIG_DIRS", "/etc/xdg").split(":")):
+        if folder:
+            yield Path(folder) / "pip" / "pip.conf"
+    yield Path("/etc/pip.conf")
+    yield home / ".pip" / "pip.conf"
+    yield Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "pip" / "pip.conf"
+    yield Path(environ.get("VIRTUAL_ENV") or sys.prefix) / "pip.conf"
+    if explicit:
+        yield Path(explicit)
+
+
+def _read(file: Path) -> dict[str, str]:
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read_string(file.read_text(encoding="utf-8"), source=str(file))
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return {}
+    except (OSError, UnicodeDecodeError, configparser.Error) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"pip's configuration cannot be read: {reason}",
+            hint="mend the file, or set PIP_CONFIG_FILE=/dev/null to leave it out",
+            origin=Origin(str(file)),
+        ) from None
+    return {
+        key.replace("_", "-"): value
+        for section in _SECTIONS
+        if parser.has_section(section)
+        for key, value in parser.items(section)
+    }

@@ -1,0 +1,46 @@
+"""The plan of ``--dry-run`` as text: what would be fetched, from where, how large, and what not, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cachi2ish.cli.reporting import readable_size
+from cachi2ish.core.addresses import redact
+from cachi2ish.core.choose import Choice
+from cachi2ish.core.placement import name_of_git, name_of_url
+from cachi2ish.services.fetch_deps import Plan
+
+
+def plan_text(plan: Plan) -> str:
+    """Return the plan, a paragraph for each requirement and a line with the sum."""
+    return "\n".join(_lines(plan)) + "\n"
+
+
+def _lines(plan: Plan) -> Iterator[str]:
+    for choice in plan.choices:
+        yield from _choice(choice)
+    for url in plan.urls:
+        yield f"{url.name} ({url.origin})"
+        yield f"  fetch {name_of_url(url)}  size unknown  {redact(url.url)}"
+    for git in plan.gits:
+        yield f"{git.name} ({git.origin})"
+        yield f"  clone {name_of_git(git)}  size unknown  {redact(git.url)} at {git.commit}"
+    yield _sum(plan)
+
+
+def _choice(choice: Choice) -> Iterator[str]:
+    yield f"{choice.requirement} ({choice.requirement.origin}) from {choice.index}"
+    for file in choice.files:
+        size = "size unknown" if file.size is None else readable_size(file.size)
+        yield f"  fetch {file.filename}  {size}  {redact(file.url)}"
+    for refusal in choice.refused:
+        yield f"  leave {refusal.filename}: {refusal.reason}"
+
+
+def _sum(plan: Plan) -> str:
+    files = {(file.filename, file.url): file.size for choice in plan.choices for file in choice.files}
+    known = sum(size for size in files.values() if size is not None)
+    unknown = sum(size is None for size in files.values()) + len(plan.urls) + len(plan.gits)
+    count = len(files) + len(plan.urls) + len(plan.gits)
+    rest = f", and {unknown} of unknown size" if unknown else ""
+    return f"{count} file{'' if count == 1 else 's'}, {readable_size(known)}{rest}; nothing was written"

@@ -1,0 +1,181 @@
+"""A commit as a source archive: its files, those of its submodules, and what its version is computed from."""
+
+from __future__ import annotations
+
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from cachi2ish.git import archival
+from cachi2ish.git.clone import Clone, fetch_history
+from cachi2ish.git.dotgit import Unlike, abbreviation, index_file, metadata_files
+from cachi2ish.git.links import safe_link
+from cachi2ish.git.objects import (
+    FOLDER,
+    LINK,
+    SUBMODULE,
+    Entry,
+    Objects,
+    commit_fact,
+    history,
+    objects,
+    root_tree,
+    tags,
+    tree,
+)
+from cachi2ish.git.pack import write_pack
+from cachi2ish.git.stored import gzip_stored
+from cachi2ish.git.submodules import submodules
+from cachi2ish.git.tar import Member, file_member, tar
+
+#: Part of what a cached archive is found by: raise it with every change of the bytes.
+FORMAT = "1"
+
+_CHUNK = 1 << 20
+
+
+@contextmanager
+def archived(clone: Clone, *, top: str, subdirectory: str | None, whole: bool) -> Iterator[Iterator[bytes]]:
+    """Make the archive of the clone's commit; the chunks can be read inside the context.
+
+    top: its only folder. subdirectory: where the project stands in it. whole: the history is there already.
+    Raises `GitError`.
+    """
+    with ExitStack() as resources:
+        entries = tree(clone)
+        folders = _project_folders(clone, entries, subdirectory)
+        members = list(_submodule_members(clone, entries, resources))
+        if not whole:
+            fetch_history(clone)
+        commits, named = history(clone), tags(clone)
+        wanted = {root_tree(clone), *commits, *(oid for _, oid in named)}
+        wanted |= {entry.oid for entry in entries if entry.mode != SUBMODULE}
+        found = resources.enter_context(objects(clone, wanted))
+        versions = _version_files(clone, entries, found, folders)
+        absent = {e.path for e in entries if e.mode == LINK and not safe_link(e.path, found.read(e.oid))}
+        members += _tree_members(entries, found, b"", leave_out=absent | versions.keys())
+        members += [file_member(path, content) for path, content in versions.items()]
+        tracked = {entry.path for entry in entries}
+        small = metadata_files(
+            clone.subject.commit,
+            named,
+            found,
+            _shallow(clone).intersection(commits),
+            versions.keys() - tracked,
+        )
+        members += [file_member(path, content) for path, content in small.items()]
+        unlike = Unlike(rewritten=versions.keys() & tracked, absent=absent)
+        members.append(file_member(b".git/index", index_file(entries, unlike)))
+        packed = resources.enter_context(tempfile.TemporaryFile(dir=clone.directory))
+        members += _pack_members(found, packed)
+        time = int(commit_fact(clone, "%ct"))
+        yield gzip_stored(tar(top, members, time))
+
+
+def _project_folders(clone: Clone, entries: tuple[Entry, ...], subdirectory: str | None) -> frozenset[bytes]:
+    # setuptools-scm looks for its file where the project stands, or at the root if it is told to.
+    if subdirectory is None or not (path := subdirectory.strip("/").encode()) or path == b".":
+        return frozenset({b""})
+    if not any(entry.path == path and entry.mode == FOLDER for entry in entries):
+        known = sorted(e.path.decode("utf-8", "replace") for e in entries if e.path.endswith(b"pyproject.toml"))
+        raise clone.subject.error(
+            f"commit {clone.subject.commit} has no folder {subdirectory!r}",
+            f"there is {', '.join(known[:3])}" if known else "check #subdirectory=",
+        )
+    return frozenset({b"", path + b"/"})
+
+
+def _submodule_members(clone: Clone, entries: tuple[Entry, ...], resources: ExitStack) -> Iterator[Member]:
+    for path, inner in submodules(clone, entries, resources):
+        files = tree(inner)
+        found = resources.enter_context(objects(inner, {e.oid for e in files if e.mode != SUBMODULE}))
+        prefix = path + b"/"
+        unsafe = {e.path for e in files if e.mode == LINK and not safe_link(prefix + e.path, found.read(e.oid))}
+        yield from _tree_members(files, found, prefix, leave_out=unsafe)
+        for member in _submodule_members(inner, files, resources):
+            yield Member(
+                path=prefix + member.path,
+                kind=member.kind,
+                permissions=member.permissions,
+                size=member.size,
+                target=member.target,
+                chunks=member.chunks,
+            )
+
+
+def _tree_members(
+    entries: tuple[Entry, ...],
+    found: Objects,
+    prefix: bytes,
+    *,
+    leave_out: set[bytes],
+) -> Iterator[Member]:
+    for entry in entries:
+        path = prefix + entry.path
+        if entry.path in leave_out:
+            continue
+        if entry.mode in {FOLDER, SUBMODULE}:
+            yield Member(path=path, kind=tarfile.DIRTYPE, permissions=0o755)
+        elif entry.mode == LINK:
+            yield Member(path=path, kind=tarfile.SYMTYPE, permissions=0o777, target=found.read(entry.oid))
+        else:
+            yield Member(
+                path=path,
+                kind=tarfile.REGTYPE,
+                permissions=entry.permissions,
+                size=found.stored[entry.oid].size,
+                chunks=partial(found.chunks, entry.oid),
+            )
+
+
+def _version_files(
+    clone: Clone,
+    entries: tuple[Entry, ...],
+    found: Objects,
+    folders: frozenset[bytes],
+) -> dict[bytes, bytes]:
+    at = {entry.path: entry for entry in entries}
+    digits = abbreviation(len(found.stored))
+    files = {}
+    for folder in folders:
+        path = folder + archival.NAME
+        entry = at.get(path)
+        if entry is not None and entry.mode in {FOLDER, LINK, SUBMODULE}:
+            continue
+        template = None if entry is None else found.read(entry.oid)
+        content = archival.filled_in(clone, template, digits)
+        if content is not None:
+            files[path] = content
+    return files
+
+
+def _pack_members(found: Objects, packed: IO[bytes]) -> Iterator[Member]:
+    pack = write_pack(found, packed)
+    packed.flush()
+    folder = b".git/objects/pack/" + pack.name.encode()
+    for path in (b".git", b".git/info", b".git/objects", b".git/objects/pack", b".git/refs"):
+        yield Member(path=path, kind=tarfile.DIRTYPE, permissions=0o755)
+    yield file_member(folder + b".idx", pack.index)
+    yield Member(
+        path=folder + b".pack",
+        kind=tarfile.REGTYPE,
+        permissions=0o644,
+        size=pack.size,
+        chunks=partial(_read_again, packed),
+    )
+
+
+def _read_again(file: IO[bytes]) -> Iterator[bytes]:
+    file.seek(0)
+    while chunk := file.read(_CHUNK):
+        yield chunk
+
+
+def _shallow(clone: Clone) -> frozenset[str]:
+    # Only where the repository is a shallow clone itself.
+    boundary = Path(clone.directory, "shallow")
+    return frozenset(boundary.read_text(encoding="ascii").split()) if boundary.exists() else frozenset()

@@ -1,0 +1,191 @@
+"""The git command line: run with exactly the environment that was given, never asking, never waiting for ever.
+
+GitPython reads checkouts (see ``checkout``), but does not run the commands that reach a network: its runner adds
+the process's own environment to whatever it is given, and puts command lines into its exceptions.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import selectors
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+#: Variables that tie git to a repository or make it print what it sends (git(1), "Environment variables").
+_DROPPED = re.compile(
+    r"GIT_(DIR|WORK_TREE|INDEX_FILE|INDEX_VERSION|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|COMMON_DIR"
+    r"|NAMESPACE|PREFIX|GRAFT_FILE|SHALLOW_FILE|REPLACE_REF_BASE|QUARANTINE_PATH|CEILING_DIRECTORIES"
+    r"|TEMPLATE_DIR|DEFAULT_HASH|DEFAULT_REF_FORMAT|ATTR_\w+|LITERAL_PATHSPECS|\w+_PATHSPECS"
+    r"|EXTERNAL_DIFF|PAGER|EDITOR|CURL_VERBOSE|TRACE\w*)",
+)
+
+#: What must not happen in a repository of somebody else: hooks, monitors, background work, odd formats.
+_CONFIG = {
+    "core.hooksPath": os.devnull,
+    "core.fsmonitor": "false",
+    "core.askPass": "",
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+    "fetch.recurseSubmodules": "false",
+    "fetch.writeCommitGraph": "false",
+    "log.showSignature": "false",
+    "submodule.recurse": "false",
+}
+
+_CHUNK = 1 << 16
+_STDERR_KEPT = 1 << 16
+_GRACE_SECONDS = 5.0
+
+
+class CommandError(Exception):
+    """Git failed. It holds what git said, never the command line."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(said)
+        self.said = said
+
+
+class MissingGitError(CommandError):
+    """There is no git command."""
+
+
+class StalledError(CommandError):
+    """Git said nothing for too long and was ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a command may reach. protocols: git's transports. config: git settings, which may hold secrets.
+
+    environ: variables on top of the given ones.
+    """
+
+    protocols: frozenset[str] = frozenset()
+    config: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class GitCommand:
+    """Runs git.
+
+    environ: the user's environment (proxies, ``HOME``, ssh agent, credential helpers, …).
+    stall_seconds: how long git may be silent before it is ended.
+    """
+
+    environ: Mapping[str, str] = field(repr=False)
+    stall_seconds: float
+
+    def output(self, arguments: Sequence[str], *, cwd: Path, access: Access = Access()) -> bytes:
+        """Return what git prints; raises `CommandError`."""
+        with tempfile.TemporaryFile() as stdout:
+            self.run(arguments, cwd=cwd, access=access, stdout=stdout)
+            stdout.seek(0)
+            return stdout.read()
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        *,
+        cwd: Path,
+        access: Access = Access(),
+        stdin: IO[bytes] | None = None,
+        stdout: IO[bytes] | None = None,
+    ) -> None:
+        """Run git to its end; raises `CommandError`, `MissingGitError`, `StalledError`.
+
+        Whatever interrupts this process ends git too.
+        """
+        try:
+            process = subprocess.Popen(
+                ["git", *arguments],
+                cwd=cwd,
+                env=self._environment(access),
+                stdin=stdin or subprocess.DEVNULL,
+                stdout=stdout or subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+            )
+        except (FileNotFoundError, PermissionError) as error:
+            raise MissingGitError(str(error.strerror)) from error
+        with _ended(process):
+            said = self._listen(process)
+            status = process.wait()
+        if status:
+            raise CommandError(said or f"git ended with status {status}")
+
+    def _listen(self, process: subprocess.Popen[bytes]) -> str:
+        # With --progress git reports at least each second of a transfer: silence means that nothing moves.
+        assert process.stderr is not None  # noqa: S101
+        said = b""
+        with selectors.DefaultSelector() as selector:
+            selector.register(process.stderr, selectors.EVENT_READ)
+            while True:
+                if not selector.select(self.stall_seconds):
+                    raise StalledError(f"nothing arrived for {self.stall_seconds:g} seconds")
+                chunk = os.read(process.stderr.fileno(), _CHUNK)
+                if not chunk:
+                    return said.decode("utf-8", "replace")
+                said = (said + chunk)[-_STDERR_KEPT:]
+
+    def _environment(self, access: Access) -> dict[str, str]:
+        environ = {name: value for name, value in self.environ.items() if not _DROPPED.fullmatch(name)}
+        # Where ssh is not otherwise set up, it is told never to ask; server-side silence is noticed by ssh.
+        if "GIT_SSH" not in environ:
+            environ.setdefault("GIT_SSH_COMMAND", "ssh -o BatchMode=yes -o ServerAliveInterval=30")
+        environ.pop("SSH_ASKPASS", None)
+        environ |= {
+            "LC_ALL": "C",
+            "LANGUAGE": "C",
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_ASKPASS": "",
+            "SSH_ASKPASS_REQUIRE": "never",
+            "GCM_INTERACTIVE": "never",
+            "GIT_LFS_SKIP_SMUDGE": "1",
+            "GIT_NO_LAZY_FETCH": "1",
+            "GIT_NO_REPLACE_OBJECTS": "1",
+            "GIT_OPTIONAL_LOCKS": "0",
+            "GIT_ALLOW_PROTOCOL": ":".join(sorted(access.protocols & _permitted(environ, access.protocols))),
+            **access.environ,
+        }
+        return _with_config(environ, (*_CONFIG.items(), *access.config))
+
+
+def _permitted(environ: Mapping[str, str], otherwise: frozenset[str]) -> frozenset[str]:
+    stated = environ.get("GIT_ALLOW_PROTOCOL")
+    return otherwise if stated is None else frozenset(stated.split(":"))
+
+
+def _with_config(environ: dict[str, str], config: Sequence[tuple[str, str]]) -> dict[str, str]:
+    # Settings go through the environment (git 2.31), because every user of the machine can read arguments.
+    try:
+        count = int(environ.get("GIT_CONFIG_COUNT", "0") or "0")
+    except ValueError:
+        count = 0
+    for number, (key, value) in enumerate(config, start=count):
+        environ[f"GIT_CONFIG_KEY_{number}"] = key
+        environ[f"GIT_CONFIG_VALUE_{number}"] = value
+    environ["GIT_CONFIG_COUNT"] = str(count + len(config))
+    return environ
+
+
+@contextmanager
+def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    # SIGTERM first: git then ends its own children (git-remote-https, ssh) and removes its temporary files.
+    try:
+        yield
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(_GRACE_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if process.stderr is not None:
+            process.stderr.close()

@@ -1,0 +1,158 @@
+"""What a clone holds, read out once: the tree of the commit, its history, its tags, and the objects themselves."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import IO
+
+from cachi2ish.git.clone import Clone
+
+FOLDER, LINK, SUBMODULE = 0o040000, 0o120000, 0o160000
+_EXECUTABLE = 0o100
+
+_CHUNK = 1 << 20
+
+#: More than the longest header of ``git cat-file --batch``.
+_HEADER = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry of a tree. mode: as git stores it; path: from the root, in the bytes that git has."""
+
+    mode: int
+    oid: str
+    path: bytes
+
+    @property
+    def canonical_mode(self) -> int:
+        """What git makes of the mode: old trees have group rights and others that it ignores."""
+        return self.mode if self.mode in {FOLDER, LINK, SUBMODULE} else 0o100000 | self.permissions
+
+    @property
+    def permissions(self) -> int:
+        """What a file gets: git knows no more than executable or not."""
+        return 0o755 if self.mode & _EXECUTABLE else 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Where an object's content lies. kind: ``commit``, ``tree``, ``blob`` or ``tag``; size in bytes."""
+
+    kind: str
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """Objects of a clone in one temporary file."""
+
+    file: IO[bytes]
+    stored: dict[str, Stored] = field(default_factory=dict)
+
+    def chunks(self, oid: str) -> Iterator[bytes]:
+        """Yield the content of an object."""
+        place = self.stored[oid]
+        offset, end = place.offset, place.offset + place.size
+        while offset < end:
+            chunk = os.pread(self.file.fileno(), min(_CHUNK, end - offset), offset)
+            offset += len(chunk)
+            yield chunk
+
+    def read(self, oid: str) -> bytes:
+        """Return the content of an object."""
+        return b"".join(self.chunks(oid))
+
+
+def tree(clone: Clone) -> tuple[Entry, ...]:
+    """Return all entries below the root of the commit, folders too, in git's order.
+
+    Raises `GitError` for a path that must not be unpacked: git itself never makes one.
+    """
+    entries = []
+    for record in clone.git("ls-tree", "-r", "-t", "-z", "--full-tree", clone.subject.commit).split(b"\0"):
+        if not record:
+            continue
+        facts, _, path = record.partition(b"\t")
+        mode, _, oid = facts.split(b" ")
+        if any(part in {b"", b".", b".."} or part.lower() == b".git" for part in path.split(b"/")):
+            shown = path.decode("utf-8", "backslashreplace")
+            raise clone.subject.error(
+                f"{clone.subject.remote.shown} holds the path {shown!r}, which is not safe to unpack",
+                "a repository like this is made to do harm; do not use it",
+            )
+        entries.append(Entry(int(mode, 8), oid.decode(), path))
+    return tuple(entries)
+
+
+def root_tree(clone: Clone) -> str:
+    """Return the object name of the commit's root folder."""
+    return clone.git("rev-parse", f"{clone.subject.commit}^{{tree}}").decode().strip()
+
+
+def history(clone: Clone) -> tuple[str, ...]:
+    """Return the commit and all commits behind it that the clone has."""
+    return tuple(clone.git("rev-list", clone.subject.commit).decode().split())
+
+
+def commit_fact(clone: Clone, format_: str) -> str:
+    """Return what a placeholder of git's pretty formats says of the commit."""
+    # Not `git show`: it wants the parent's files, which a partial clone does not have.
+    said = clone.git("rev-list", "--max-count=1", f"--format={format_}", clone.subject.commit)
+    return said.decode().splitlines()[1]
+
+
+def tags(clone: Clone) -> tuple[tuple[bytes, str], ...]:
+    """Return (reference, object name) of the tags on the commit and behind it, by name."""
+    listed = clone.git(
+        "for-each-ref",
+        f"--merged={clone.subject.commit}",
+        "--format=%(objectname) %(refname)",
+        "refs/tags",
+    )
+    found = (line.partition(b" ") for line in listed.splitlines())
+    return tuple(sorted((ref, oid.decode()) for oid, _, ref in found))
+
+
+@contextmanager
+def objects(clone: Clone, oids: Iterable[str]) -> Iterator[Objects]:
+    """Read objects out of the clone, and the tags' own chains with them."""
+    with tempfile.TemporaryFile(dir=clone.directory, buffering=0) as file:
+        found = Objects(file)
+        wanted = set(oids)
+        while wanted:
+            _append(clone, found, sorted(wanted))
+            wanted = {peeled for oid in wanted if (peeled := tagged(found, oid))} - found.stored.keys()
+        yield found
+
+
+def tagged(found: Objects, oid: str) -> str | None:
+    """Return what a tag object points to; None for any other object (git-mktag(1))."""
+    if found.stored[oid].kind != "tag":
+        return None
+    return found.read(oid).partition(b"\n")[0].removeprefix(b"object ").decode()
+
+
+def _append(clone: Clone, found: Objects, oids: list[str]) -> None:
+    descriptor = found.file.fileno()
+    offset = os.lseek(descriptor, 0, os.SEEK_END)  # git writes on from here; everything is read by position
+    with tempfile.TemporaryFile(dir=clone.directory) as wanted:
+        wanted.write("".join(f"{oid}\n" for oid in oids).encode())
+        wanted.seek(0)
+        clone.stream("cat-file", "--batch", "--buffer", stdin=wanted, stdout=found.file)
+    for oid in oids:
+        header, newline, _ = os.pread(descriptor, _HEADER, offset).partition(b"\n")
+        facts = header.decode().split()
+        if not newline or len(facts) != 3:  # noqa: PLR2004  ("<oid> missing")
+            raise clone.subject.error(
+                f"{clone.subject.remote.shown} did not send object {oid}",
+                "the repository is damaged, or it is itself a partial clone",
+            )
+        offset += len(header) + 1
+        found.stored[oid] = Stored(facts[1], offset, int(facts[2]))
+        offset += int(facts[2]) + 1

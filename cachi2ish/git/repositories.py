@@ -1,0 +1,91 @@
+"""Repositories, as the rest of the program asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cachi2ish.core.artifacts import Blob
+from cachi2ish.core.digests import Digest
+from cachi2ish.core.inventory import VcsOrigin
+from cachi2ish.core.requirements import Git
+from cachi2ish.errors import StorageError
+from cachi2ish.git.archive import FORMAT, archived
+from cachi2ish.git.checkout import origin_of_checkout
+from cachi2ish.git.clone import cloned, fetch_commit
+from cachi2ish.git.command import GitCommand
+from cachi2ish.git.failures import subject
+from cachi2ish.git.remotes import normalised, remote
+from cachi2ish.store.interface import BlobStore, Recollection
+
+#: Silence after which a transfer is given up. Servers with much to count are silent for a while first.
+STALL_SECONDS = 180.0
+
+
+class GitRepositories:
+    """Implements ``Repositories``.
+
+    blobs: where archives are kept. recollection: which archive was made of what.
+    environ: the user's environment, for git alone. scratch: where clones are made for the time of a fetch,
+    None for the system's temporary directory. stall_seconds: how long git may be silent.
+    """
+
+    def __init__(
+        self,
+        blobs: BlobStore,
+        recollection: Recollection,
+        environ: Mapping[str, str],
+        *,
+        scratch: Path | None = None,
+        stall_seconds: float = STALL_SECONDS,
+    ) -> None:
+        self._blobs = blobs
+        self._recollection = recollection
+        self._command = GitCommand(environ, stall_seconds)
+        self._scratch = scratch
+
+    def origin(self, source: Path) -> VcsOrigin | None:
+        """Return where the checkout that holds ``source`` comes from, or None; raises `GitError`."""
+        return origin_of_checkout(source, self._command)
+
+    def archive(self, requirement: Git) -> Blob:
+        """Return the archive of the commit; raises `GitError`, and `StorageError` for a full disk."""
+        key = archive_key(requirement)
+        known = self._recollection.get(key)
+        blob = self._blobs.find([Digest("sha256", known)]) if known else None
+        if blob is None:
+            try:
+                blob = self._make(requirement, key)
+            except OSError as error:
+                raise StorageError(
+                    f"{requirement}: no archive can be made ({error.strerror or error})",
+                    hint="check the space and the rights in the temporary directory",
+                    origin=requirement.origin,
+                ) from error
+            self._recollection.put(key, blob.sha256)
+        return blob
+
+    def _make(self, requirement: Git, key: str) -> Blob:
+        source = remote(requirement.url, local=urlsplit(requirement.url).scheme == "file")
+        about = subject(str(requirement), source, requirement.commit, requirement.origin)
+        with cloned(self._command, about, self._scratch) as clone:
+            whole = fetch_commit(clone)
+            top = f"{requirement.project}-{requirement.commit}"
+            with (
+                archived(clone, top=top, subdirectory=requirement.subdirectory, whole=whole) as chunks,
+                self._blobs.writer(key, ["sha256"]) as writer,
+            ):
+                if writer.offset:
+                    writer.restart()
+                for chunk in chunks:
+                    writer.write(chunk)
+                return writer.commit()
+
+
+def archive_key(requirement: Git) -> str:
+    """Return what an archive is remembered by: all that its bytes depend on, and no credential."""
+    where = requirement.subdirectory or ""
+    return "\n".join(
+        ("git-archive", FORMAT, requirement.project, requirement.commit, where, normalised(requirement.url)),
+    )

@@ -1,0 +1,121 @@
+"""Project pages in JSON: PEP 691, with the fields of PEP 700 (size, upload time) and PEP 792 (status).
+
+The models say what stands on the wire. Validation runs on the bytes, in pydantic's compiled part, and is
+lenient where one bad value must not cost the page: such a value becomes its default, and a file without a
+readable name or address is left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, TypeAdapter, ValidationError
+from pydantic_core import CoreSchema, core_schema
+
+from cachi2ish.core.pages import IndexFile, Page
+from cachi2ish.index.fields import Links, PageSource, digests_in_fragment, digests_of, instant
+from cachi2ish.index.refusals import check_api_version, not_a_project_page
+
+_LARGEST_SIZE = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class _OnError:
+    """Let a value that is not of its type be the default, or (in a list) be left out."""
+
+    does: Literal["default", "omit"] = "default"
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401
+        if self.does == "omit":
+            return core_schema.with_default_schema(handler(source), on_error="omit")
+        return core_schema.with_default_schema(handler(source), default=None, on_error="default")
+
+
+_Text = Annotated[str | None, _OnError()]
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        alias_generator=lambda name: name.replace("_", "-"),
+    )
+
+
+class _File(_Wire):
+    filename: Annotated[str, Field(min_length=1)]
+    url: str
+    hashes: Annotated[dict[str, Annotated[str | None, _OnError()]] | None, _OnError()] = None
+    requires_python: _Text = None
+    yanked: Annotated[bool | str | None, _OnError()] = None
+    size: Annotated[Annotated[int, Field(ge=0, le=_LARGEST_SIZE, strict=True)] | None, _OnError()] = None
+    upload_time: _Text = None
+
+
+class _Meta(_Wire):
+    api_version: Annotated[str | None, Field(coerce_numbers_to_str=True), _OnError()] = None
+
+
+class _Status(_Wire):
+    status: _Text = None
+    reason: _Text = None
+
+
+class _Project(_Wire):
+    files: list[Annotated[_File, _OnError("omit")]]
+    meta: Annotated[_Meta | None, _OnError()] = None
+    versions: Annotated[list[Annotated[str, _OnError("omit")]] | None, _OnError()] = None
+    project_status: Annotated[_Status | None, _OnError()] = None
+
+
+_PROJECT = TypeAdapter(_Project)
+
+
+def read_json(body: bytes, source: PageSource) -> Page:
+    """Return what a JSON page states.
+
+    Raises `UnavailableError` for a body that is no project page, or of an API version that is not known.
+    """
+    try:
+        project = _PROJECT.validate_json(body)
+    except ValidationError as error:
+        raise not_a_project_page(source.project, source.index, _what_it_is(error)) from None
+    if project.meta and project.meta.api_version:
+        check_api_version(project.meta.api_version, source.project, source.index)
+    links = Links(source.base)
+    status = project.project_status or _Status()
+    return Page(
+        project=source.project,
+        index=source.index,
+        files=tuple(file for entry in project.files if (file := _file(entry, links))),
+        versions=None if project.versions is None else tuple(project.versions),
+        status=(status.status or "active").strip().lower(),
+        status_reason=status.reason or "",
+    )
+
+
+def _what_it_is(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    if first["type"] == "json_invalid":
+        return "the answer is not valid JSON"
+    return 'the answer is JSON without a list of "files"'
+
+
+def _file(entry: _File, links: Links) -> IndexFile | None:
+    link = links.resolve(entry.url)
+    if link is None:
+        return None
+    hashes = entry.hashes or {}
+    return IndexFile(
+        filename=entry.filename,
+        url=link.url,
+        digests=digests_of((name, value) for name, value in hashes.items() if value)
+        | digests_in_fragment(link.fragment),
+        requires_python=entry.requires_python or None,
+        # PEP 691: yanked where the value is true or a text that is not empty.
+        yanked=bool(entry.yanked),
+        yanked_reason=entry.yanked if isinstance(entry.yanked, str) else "",
+        size=entry.size,
+        upload_time=instant(entry.upload_time),
+    )

@@ -1,0 +1,39 @@
+"""An index whose answers are kept between runs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from packaging.utils import NormalizedName
+
+from cachi2ish.core.digests import Digest
+from cachi2ish.core.pages import Page
+from cachi2ish.index.interface import Index
+from cachi2ish.store.interface import Catalogue
+
+
+class Remembered:
+    """Answers from ``catalogue`` where it knows a file for every digest that is named, else asks ``index``.
+
+    Digests make that safe: a file is what its digest says, whenever the page was read. A question that
+    names none is always passed on, since only the index knows what it has today.
+    """
+
+    def __init__(self, index: Index, catalogue: Catalogue) -> None:
+        self._index = index
+        self._catalogue = catalogue
+
+    @property
+    def key(self) -> str:
+        """That of the index behind."""
+        return self._index.key
+
+    def page(self, project: NormalizedName, known: Collection[Digest] = ()) -> Page:
+        """Return the page from memory or from the index, and remember it; raises what the index raises."""
+        if known:
+            recalled = self._catalogue.recall(self.key, project, known)
+            if recalled is not None:
+                return recalled
+        page = self._index.page(project, known)
+        self._catalogue.remember(self.key, page)
+        return page

@@ -1,0 +1,125 @@
+"""An index that is asked over HTTP: the Simple repository API (PEP 503, PEP 691)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from email.message import Message
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from packaging.utils import NormalizedName
+
+from cachi2ish.core import addresses
+from cachi2ish.core.digests import Digest
+from cachi2ish.core.pages import Page
+from cachi2ish.errors import InputError, ProjectNotFoundError, UnavailableError
+from cachi2ish.index.fields import PageSource
+from cachi2ish.index.refusals import not_a_project_page
+from cachi2ish.net.interface import Http, Response
+from cachi2ish.store.interface import Catalogue
+
+_JSON = "application/vnd.pypi.simple.v1+json"
+_HTML = ("application/vnd.pypi.simple.v1+html", "text/html")
+
+#: JSON where there is JSON: it alone has sizes and upload times. ``text/html`` is what PEP 503 servers know.
+ACCEPT = f"{_JSON}, {_HTML[0]};q=0.2, {_HTML[1]};q=0.01"
+
+_OK, _NOT_MODIFIED = 200, 304
+_NOT_ALLOWED = frozenset({401, 403})
+_NOT_THERE = frozenset({404, 410})
+
+
+class SimpleIndex:
+    """One index. Safe for threads as far as ``http`` and ``catalogue`` are."""
+
+    def __init__(self, url: str, http: Http, catalogue: Catalogue | None = None) -> None:
+        """Speak to the index at ``url``, which may hold credentials, with or without a slash at its end.
+
+        catalogue: where page bodies are kept with their ETag, so that one that has not changed is not sent
+        again (RFC 9110, 13.1.2).
+        Raises `InputError` where ``url`` is no address of a web server.
+        """
+        self._url = _checked(url)
+        self._http = http
+        self._catalogue = catalogue
+
+    @property
+    def key(self) -> str:
+        """The address, redacted."""
+        return addresses.redact(self._url)
+
+    def page(self, project: NormalizedName, known: Collection[Digest] = ()) -> Page:  # noqa: ARG002
+        """Ask the index for the page of ``project``; raises what `Index.page` says."""
+        url = _page_url(self._url, project)
+        place = addresses.redact(url)
+        kept = self._catalogue.get_validated(place) if self._catalogue else None
+        if kept is not None:
+            etag, content_type, body = kept
+            response = self._http.get(url, headers={"Accept": ACCEPT, "If-None-Match": etag})
+            if response.status != _NOT_MODIFIED:
+                return self._fresh(project, place, response)
+            try:
+                return self._read(project, response.url, content_type, body)
+            except UnavailableError:
+                pass  # what was kept is damaged: have it sent again
+        return self._fresh(project, place, self._http.get(url, headers={"Accept": ACCEPT}))
+
+    def _fresh(self, project: NormalizedName, place: str, response: Response) -> Page:
+        self._check_status(project, response.status)
+        content_type = response.headers.get("content-type", "")
+        page = self._read(project, response.url, content_type, response.body)
+        # Only now, so that a login page is never kept.
+        if self._catalogue and (etag := response.headers.get("etag")):
+            self._catalogue.put_validated(place, etag, content_type, response.body)
+        return page
+
+    def _check_status(self, project: NormalizedName, status: int) -> None:
+        if status in _NOT_THERE:
+            raise ProjectNotFoundError(project, self.key)
+        if status in _NOT_ALLOWED:
+            host = urlsplit(self._url).hostname
+            raise UnavailableError(
+                f"{host} does not let the page of {project} be read (HTTP {status} from {self.key})",
+                hint=f"give a user name and password for {host} in a netrc file, or in the index URL"
+                " (https://user:password@host/simple/)",
+            )
+        if status != _OK:
+            raise not_a_project_page(project, self.key, f"the answer is HTTP {status}")
+
+    def _read(self, project: NormalizedName, url: str, content_type: str, body: bytes) -> Page:
+        kind, charset = _media_type(content_type)
+        source = PageSource.of(project, self.key, url)
+        if kind == _JSON:
+            # Imported here, since a run that finds all in the cache reads no page.
+            from cachi2ish.index.json_page import read_json  # noqa: PLC0415
+
+            return read_json(body, source)
+        if kind in _HTML:
+            from cachi2ish.index.html_page import read_html  # noqa: PLC0415
+
+            return read_html(body, source, charset)
+        because = f"the answer is of type {kind}" if kind else "the answer does not say of what type it is"
+        raise not_a_project_page(project, self.key, because)
+
+
+def _checked(url: str) -> str:
+    parts = addresses.split(url.strip())
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise InputError(
+            f"{addresses.redact(url)!r} is not the address of an index",
+            hint="write it as https://host/simple/",
+        )
+    return urlunsplit(parts._replace(path=parts.path.rstrip("/") + "/", fragment=""))
+
+
+def _page_url(index: str, project: NormalizedName) -> str:
+    # The project goes into the path: a query, where some hosts carry a token, stays behind it.
+    parts = urlsplit(index)
+    return urlunsplit(parts._replace(path=f"{parts.path}{quote(project, safe='')}/"))
+
+
+def _media_type(content_type: str) -> tuple[str, str | None]:
+    message = Message()
+    message["content-type"] = content_type.replace("\r", " ").replace("\n", " ")
+    kind = content_type.partition(";")[0].strip().lower()
+    charset = message.get_param("charset")
+    return kind, charset if isinstance(charset, str) else None

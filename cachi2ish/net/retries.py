@@ -1,0 +1,99 @@
+"""When to try again, and how long to wait before: exponential back-off with jitter, and ``Retry-After``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from cachi2ish.errors import NetworkError
+
+#: The statuses that speak of the moment and not of the request (RFC 9110 section 15.6, RFC 6585 section 4).
+RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
+
+#: Back-off doubles with every attempt; beyond this many doublings only the limit counts.
+_MOST_DOUBLINGS = 32
+
+
+class TransientError(Exception):
+    """An attempt failed in a way that another may not. Does not leave this room.
+
+    problem, hint: as in `NetworkError`. retry_after: seconds that the server asks to wait, or None.
+    """
+
+    def __init__(self, problem: str, *, hint: str | None = None, retry_after: float | None = None) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.hint = hint
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How often and how patiently to try again. Times in seconds.
+
+    retries: attempts after the first. backoff: the wait before the second attempt, doubled for each further
+    one up to ``limit``; half of it is at random, so that threads that failed together do not return together.
+    limit: also the longest ``Retry-After`` that is obeyed. random: from 0 to 1. sleep: waits.
+    """
+
+    retries: int
+    backoff: float
+    limit: float
+    random: Callable[[], float]
+    sleep: Callable[[float], None]
+
+    def delay(self, failed: int, failure: TransientError) -> float:
+        """Return the wait after attempt number ``failed``; raises `NetworkError` when it would be too long."""
+        own = min(self.limit, self.backoff * 2.0 ** min(failed - 1, _MOST_DOUBLINGS))
+        if failure.retry_after is None:
+            return own * (1 + self.random()) / 2
+        if failure.retry_after > self.limit:
+            raise NetworkError(
+                f"{failure.problem} and asks to wait {failure.retry_after:.0f} seconds (Retry-After),"
+                f" longer than the limit of {self.limit:g}",
+                hint="run again later, or with fewer connections at once",
+            )
+        return failure.retry_after + self.random() * self.backoff
+
+
+class Attempts:
+    """Counts the attempts at one thing."""
+
+    def __init__(self, policy: RetryPolicy) -> None:
+        self._policy = policy
+        self._failed = 0
+
+    def failed(self, failure: TransientError) -> None:
+        """Wait before the next attempt; raises `NetworkError` when there is to be none."""
+        self._failed += 1
+        if self._failed > self._policy.retries:
+            times = "" if self._failed == 1 else f" (after {self._failed} attempts)"
+            raise NetworkError(f"{failure.problem}{times}", hint=failure.hint)
+        self._policy.sleep(self._policy.delay(self._failed, failure))
+
+    def forget(self) -> None:
+        """Begin to count anew, because there was progress."""
+        self._failed = 0
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that ``Retry-After`` asks for, or None (RFC 9110 section 10.2.3).
+
+    An HTTP date is compared with the answer's own ``Date``, so that a wrong clock on either side does not
+    matter; without one it says nothing. headers: names in lower case.
+    """
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
+    until, now = _http_date(value), _http_date(headers.get("date", ""))
+    return None if until is None or now is None else max(0.0, (until - now).total_seconds())
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

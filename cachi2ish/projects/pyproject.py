@@ -1,0 +1,151 @@
+"""``pyproject.toml``: the project table (PEP 621), what it leaves to setuptools, and Poetry's own table."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Annotated
+
+import tomlkit
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, ValidationError
+from tomlkit.exceptions import TOMLKitError
+
+from cachi2ish.errors import InputError
+from cachi2ish.projects.directives import Layout, version_in_files, version_in_module
+from cachi2ish.projects.interface import StatedMetadata
+from cachi2ish.projects.source_tree import SourceTree
+
+FILE = "pyproject.toml"
+
+
+class _Table(BaseModel):
+    # strict: a number is no text; what other tools keep in the same tables is theirs
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _table_or_empty(value: object) -> object:
+    # "packages" is a list of names, or the table that says how to find them
+    return {} if isinstance(value, list) else value
+
+
+class _Project(_Table):
+    name: StrictStr | None = None
+    version: StrictStr | None = None
+    dynamic: list[StrictStr] = []
+
+
+class _Poetry(_Table):
+    name: StrictStr | None = None
+    version: StrictStr | None = None
+
+
+class _Directive(_Table):
+    file: Annotated[list[StrictStr], BeforeValidator(_listed)] = []
+    attr: StrictStr | None = None
+
+
+class _Dynamic(_Table):
+    version: _Directive = _Directive()
+
+
+class _Find(_Table):
+    where: Annotated[list[StrictStr], BeforeValidator(_listed)] = []
+
+
+class _Packages(_Table):
+    find: _Find = _Find()
+
+
+class _Setuptools(_Table):
+    dynamic: _Dynamic = _Dynamic()
+    package_dir: dict[str, StrictStr] = Field(default={}, alias="package-dir")
+    packages: Annotated[_Packages, BeforeValidator(_table_or_empty)] = _Packages()
+
+
+class _Tool(_Table):
+    poetry: _Poetry = _Poetry()
+    setuptools: _Setuptools = _Setuptools()
+
+
+class _Document(_Table):
+    project: _Project = _Project()
+    tool: _Tool = _Tool()
+
+
+def read(tree: SourceTree) -> StatedMetadata:
+    """Return what ``pyproject.toml`` states; raises `InputError` with file and line where it is malformed."""
+    text = tree.read_text(FILE)
+    if text is None:
+        return StatedMetadata(None, None)
+    document = _parse(text, tree)
+    project, poetry = document.project, document.tool.poetry
+    version = project.version
+    if version is None and "version" in project.dynamic:
+        version = _dynamic_version(document.tool.setuptools, tree)
+    return StatedMetadata(project.name or poetry.name, version or poetry.version)
+
+
+def _dynamic_version(setuptools: _Setuptools, tree: SourceTree) -> str | None:
+    directive = setuptools.dynamic.version
+    if directive.attr is not None:
+        layout = Layout(setuptools.package_dir, tuple(setuptools.packages.find.where))
+        return version_in_module(tree, directive.attr, layout)
+    return version_in_files(tree, directive.file) if directive.file else None
+
+
+def _parse(text: str, tree: SourceTree) -> _Document:
+    try:
+        return _Document.model_validate(tomlkit.parse(text).unwrap())
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        keys = [key for key in first["loc"] if isinstance(key, str)]
+        raise InputError(
+            f"{'.'.join(keys)} is wrong: {first['msg'][:1].lower()}{first['msg'][1:]}",
+            hint="write it as the pyproject.toml specification (PEP 621) says, names and versions in quotes",
+            origin=tree.origin(FILE, _line_of(keys, text)),
+        ) from error
+    # Beside its own errors, tomlkit lets a few of Python's out for text that is no TOML.
+    except (TOMLKitError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise InputError(
+            f"the file is not valid TOML: {_without_place(error)}",
+            hint="correct the line; a build would fail on it too",
+            origin=tree.origin(FILE, getattr(error, "line", None) or _line_of_error(text)),
+        ) from error
+
+
+def _without_place(error: Exception) -> str:
+    message = re.sub(r"\s+at(?: line)? \d+(?: col \d+)?\s*$", "", str(error))
+    return " ".join(message.split()).rstrip(".") or type(error).__name__
+
+
+def _line_of_error(text: str) -> int | None:
+    # For some errors, a key that is there twice among them, tomlkit names no line. The standard library does.
+    try:
+        tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        place = re.search(r"at line (\d+)", str(error))
+        return int(place[1]) if place else None
+    return None
+
+
+def _line_of(keys: list[str], text: str) -> int | None:
+    """Return the line of the longest beginning of ``keys`` that a header or an assignment names.
+
+    A parsed document no longer knows its lines; this is good enough to send a person to the right place.
+    """
+    table, best, found = "", 0, None
+    for number, line in enumerate(text.splitlines(), start=1):
+        stripped = re.sub(r"[\s\"']", "", line)
+        if stripped.startswith("["):
+            table = stripped.strip("[").partition("]")[0]
+            named = table.split(".")
+        else:
+            key = stripped.partition("=")[0]
+            named = [part for part in f"{table}.{key}".split(".") if part]
+        if len(named) > best and keys[: len(named)] == named:
+            best, found = len(named), number
+    return found

@@ -1,0 +1,45 @@
+"""Name and version of a project, each from the first file that states it.
+
+The order is ``pyproject.toml``, ``setup.py``, ``setup.cfg``, and for the name the git origin. Nothing of the
+project is run or imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from cachi2ish.core.inventory import VcsOrigin
+from cachi2ish.projects import git_origin, pyproject, setup_cfg, setup_py
+from cachi2ish.projects.interface import StatedMetadata
+from cachi2ish.projects.source_tree import SourceTree
+
+_READERS: tuple[Callable[[SourceTree], StatedMetadata], ...] = (pyproject.read, setup_py.read, setup_cfg.read)
+
+
+class SourceTreeReader:
+    """A `ProjectReader` for folders on disk."""
+
+    def read(self, source: Path, path: str, vcs: VcsOrigin | None) -> StatedMetadata:
+        """Return what the project at ``source / path`` is called.
+
+        A file is looked at only while something is still unknown. Raises `InputError` for one that cannot be
+        read, is no TOML or no configuration file, or states a name or version of another type than text.
+        """
+        tree = SourceTree(source, path)
+        told = StatedMetadata(None, None)
+        for reader in _READERS:
+            told = _complete(told, reader(tree))
+            if told.name and told.version:
+                return told
+        return _complete(told, git_origin.read(vcs, path))
+
+
+def _complete(told: StatedMetadata, more: StatedMetadata) -> StatedMetadata:
+    return StatedMetadata(told.name or _usable(more.name), told.version or _usable(more.version))
+
+
+def _usable(text: str | None) -> str | None:
+    # A line break or half a surrogate pair would spoil every output that the text is written to.
+    stripped = (text or "").strip()
+    return stripped if stripped and stripped.isprintable() else None

@@ -1,0 +1,104 @@
+"""``setup.cfg``: the ``[metadata]`` of setuptools.
+
+It is parsed as setuptools parses it, but not by setuptools: its reader imports a module to read an attribute
+that is no literal, changes the working directory of the whole process, and warns on standard error.
+"""
+
+from __future__ import annotations
+
+import re
+from configparser import (
+    ConfigParser,
+    DuplicateOptionError,
+    DuplicateSectionError,
+    Error,
+    MissingSectionHeaderError,
+)
+from configparser import ParsingError as MalformedError
+
+from cachi2ish.errors import InputError
+from cachi2ish.projects.directives import Layout, version_in_files, version_in_module
+from cachi2ish.projects.interface import StatedMetadata
+from cachi2ish.projects.source_tree import SourceTree
+
+FILE = "setup.cfg"
+
+
+def read(tree: SourceTree) -> StatedMetadata:
+    """Return what ``setup.cfg`` states; raises `InputError` with file and line where it is malformed."""
+    text = tree.read_text(FILE)
+    if text is None:
+        return StatedMetadata(None, None)
+    parser = ConfigParser()
+    parser.optionxform = _option  # type: ignore[assignment,method-assign]
+    try:
+        parser.read_string(text, FILE)
+        metadata = _section(parser, "metadata")
+        layout = Layout(
+            _mapping(_section(parser, "options").get("package_dir", "")),
+            tuple(_list(_section(parser, "options.packages.find").get("where", ""))),
+        )
+    except Error as error:
+        raise _malformed(error, tree) from error
+    return StatedMetadata(metadata.get("name"), _version(metadata.get("version"), layout, tree))
+
+
+def _option(name: str) -> str:
+    # setuptools still reads the older spellings, "Name" and "package-dir"
+    return name.lower().replace("-", "_")
+
+
+def _section(parser: ConfigParser, name: str) -> dict[str, str]:
+    if not parser.has_section(name):
+        return {}
+    wanted = {"name", "version", "package_dir", "where"}  # a stray "%" in another option is no matter here
+    return {option: parser.get(name, option) for option in parser.options(name) if option in wanted}
+
+
+def _version(stated: str | None, layout: Layout, tree: SourceTree) -> str | None:
+    if stated is None:
+        return None
+    if stated.startswith("file:"):
+        return version_in_files(tree, stated.removeprefix("file:").split(","))
+    if stated.startswith("attr:"):
+        return version_in_module(tree, stated.removeprefix("attr:"), layout)
+    return stated
+
+
+def _list(value: str) -> list[str]:
+    return [part.strip() for part in re.split(r"\n" if "\n" in value else ",", value) if part.strip()]
+
+
+def _mapping(value: str) -> dict[str, str]:
+    pairs = (item.partition("=") for item in _list(value))
+    return {key.strip(): folder.strip() for key, _, folder in pairs}
+
+
+def _malformed(error: Error, tree: SourceTree) -> InputError:
+    line: int | None = None
+    match error:
+        case DuplicateOptionError() | DuplicateSectionError() | MissingSectionHeaderError():
+            line = error.lineno
+        case MalformedError():
+            line = error.errors[0][0] if error.errors else getattr(error, "lineno", None)
+        case _:
+            pass
+    return InputError(
+        f"the file is not a valid configuration file: {_summary(error)}",
+        hint="correct the line; setuptools would fail on it too",
+        origin=tree.origin(FILE, line),
+    )
+
+
+def _summary(error: Error) -> str:
+    match error:
+        case DuplicateOptionError():
+            return f"option {error.option!r} of section {error.section!r} is there twice"
+        case DuplicateSectionError():
+            return f"section {error.section!r} is there twice"
+        case MissingSectionHeaderError():
+            return "text stands before the first [section]"
+        case MalformedError():
+            return "a line is neither [section] nor option = value"
+        case _:
+            return " ".join(str(error).split()).rstrip(".")

@@ -1,0 +1,102 @@
+"""Who is on the bill and who needs whom, before any format: packages with a unique reference, and edges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cachi2ish.core.inventory import Dependency, Inventory, MainPackage
+from cachi2ish.sbom import package_urls
+
+
+@dataclass(frozen=True, slots=True)
+class MainNode:
+    """A package of the user's own. ref: unique in the bill; purl: as text."""
+
+    ref: str
+    purl: str
+    package: MainPackage
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyNode:
+    """A dependency. ref: unique in the bill; purl: as text."""
+
+    ref: str
+    purl: str
+    dependency: Dependency
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """root: what the bill is about; packages: the others of the user's own; both sorted by package URL.
+
+    edges: from the ``ref`` of a main package to those of what it needs directly, all sorted.
+    """
+
+    root: MainNode
+    packages: tuple[MainNode, ...]
+    dependencies: tuple[DependencyNode, ...]
+    edges: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def build(inventory: Inventory) -> Graph:
+    """Return the graph of ``inventory``.
+
+    A reference is the package URL; where two entries have the same one (a project and a dependency of the same
+    name and version), the later gets a number. A package that is listed twice is there once. What no listed
+    package asks for hangs on the root, so that nothing is out of reach.
+    """
+    references = _References()
+    root = _main(inventory.root, references)
+    own = sorted(set(inventory.packages) - {inventory.root}, key=_main_key)
+    packages = tuple(_main(package, references) for package in own)
+    dependencies = tuple(
+        DependencyNode(references.unique(purl), purl, dependency)
+        for purl, dependency in _with_purls(inventory.dependencies)
+    )
+    return Graph(root, packages, dependencies, _edges(root, packages, dependencies))
+
+
+def _main(package: MainPackage, references: _References) -> MainNode:
+    purl = str(package_urls.of_main_package(package))
+    return MainNode(references.unique(purl), purl, package)
+
+
+def _main_key(package: MainPackage) -> tuple[str, str, str]:
+    return str(package_urls.of_main_package(package)), package.path, package.name
+
+
+def _with_purls(dependencies: Iterable[Dependency]) -> list[tuple[str, Dependency]]:
+    pairs = [(str(package_urls.of_dependency(dependency)), dependency) for dependency in set(dependencies)]
+    return sorted(pairs, key=lambda pair: (pair[0], pair[1].files, pair[1].required_by, pair[1].markers))
+
+
+def _edges(
+    root: MainNode, packages: tuple[MainNode, ...], dependencies: tuple[DependencyNode, ...]
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    needs: dict[str, set[str]] = {node.ref: set() for node in (root, *packages)}
+    needs[root.ref] |= {node.ref for node in packages}
+    refs_of_path: dict[str, set[str]] = {}
+    for node in (root, *packages):
+        refs_of_path.setdefault(node.package.path, set()).add(node.ref)
+    for dependency in dependencies:
+        needing = {ref for path in dependency.dependency.required_by for ref in refs_of_path.get(path, ())}
+        for ref in needing or {root.ref}:
+            needs[ref].add(dependency.ref)
+    return tuple(sorted((ref, tuple(sorted(needed))) for ref, needed in needs.items()))
+
+
+class _References:
+    """Hands out references and remembers which are taken."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def unique(self, purl: str) -> str:
+        candidate, number = purl, 1
+        while candidate in self._taken:
+            number += 1
+            candidate = f"{purl}|{number}"
+        self._taken.add(candidate)
+        return candidate

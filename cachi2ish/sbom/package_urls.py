@@ -1,0 +1,44 @@
+"""Package URLs (purl, ECMA-427), of type ``pypi``: what every format of a bill of materials calls a package by.
+
+The qualifiers say where the package was taken from: ``repository_url`` for an index other than the default
+one, ``download_url`` and ``checksum`` for an archive at an address, ``vcs_url`` for a commit. A folder in a
+repository is the subpath. Addresses are redacted once more here, since this is what gets published.
+"""
+
+from __future__ import annotations
+
+from packageurl import PackageURL
+from packaging.utils import canonicalize_name
+
+from cachi2ish.core.addresses import redact
+from cachi2ish.core.inventory import Dependency, FromGit, FromIndex, FromUrl, MainPackage, VcsOrigin
+
+
+def of_main_package(package: MainPackage) -> PackageURL:
+    """Return the package URL of a package of the user's own; without ``vcs_url`` where it is no git checkout."""
+    qualifiers = {"vcs_url": vcs_url(package.vcs)} if package.vcs else {}
+    subpath = None if package.path == "." else package.path
+    return _pypi(package.name, package.version, qualifiers, subpath)
+
+
+def of_dependency(dependency: Dependency) -> PackageURL:
+    """Return the package URL of a dependency."""
+    match dependency.source:
+        case FromIndex(index=index, default=default):
+            qualifiers = {} if default else {"repository_url": redact(index)}
+            return _pypi(dependency.name, dependency.version, qualifiers)
+        case FromUrl(url=url, digest=digest):
+            qualifiers = {"checksum": str(digest), "download_url": redact(url)}
+            return _pypi(dependency.name, dependency.version, qualifiers)
+        case FromGit(vcs=vcs, subdirectory=subdirectory):
+            return _pypi(dependency.name, dependency.version, {"vcs_url": vcs_url(vcs)}, subdirectory)
+
+
+def vcs_url(vcs: VcsOrigin) -> str:
+    """Return a commit as an address in the form that SPDX and pip share: ``git+https://host/x.git@commit``."""
+    return f"git+{redact(vcs.url)}@{vcs.commit}"
+
+
+def _pypi(name: str, version: str | None, qualifiers: dict[str, str], subpath: str | None = None) -> PackageURL:
+    # packageurl lowers the case and replaces "_", but leaves "." and runs of separators (PEP 503).
+    return PackageURL("pypi", None, canonicalize_name(name), version, qualifiers, subpath)

@@ -1,0 +1,181 @@
+"""The members of an archive, one after another, whatever its format; nothing is written anywhere."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import posixpath
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from cachi2ish.core.distributions import is_wheel, sdist_extension
+from cachi2ish.errors import DistributionError, StorageError
+from cachi2ish.sdists.forward import Forward
+from cachi2ish.sdists.limits import Limits, TooLargeError
+
+#: What the standard library's readers raise for bytes that are no archive, beside their own classes.
+_BROKEN = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+    MemoryError,
+)
+
+_HEAD = 512
+
+_LZIP = b"LZIP"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A regular file. parts: its path, normalised and below the archive; size: as the archive states it.
+
+    read: returns the content; to be called before the next member is asked for.
+    """
+
+    parts: tuple[str, ...]
+    size: int
+    read: Callable[[], bytes] = field(repr=False)
+
+
+@contextmanager
+def reading(path: Path, filename: str, limits: Limits) -> Iterator[Iterator[Member]]:
+    """Open an archive and iterate over its regular files, in its order.
+
+    Links and devices are passed over, where they lead does not matter: nothing is unpacked by them.
+    Raises `DistributionError` for anything but a sound archive, inside the context too, and `StorageError`
+    for a file that cannot be opened.
+    """
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise StorageError(f"{filename} cannot be read ({error.strerror})") from error
+    with file:
+        try:
+            yield from _opened(file, filename, limits)
+        except TooLargeError as error:
+            raise DistributionError(
+                f"{filename} is larger than any distribution should be: {error}",
+                hint="it may have been made to do harm; look at it before you use it",
+            ) from None
+        except _BROKEN as error:
+            raise DistributionError(
+                f"{filename} cannot be read as an archive: {_reason(file, error)}",
+                hint="download it again, or ask its publisher for another file",
+            ) from None
+
+
+def _opened(file: IO[bytes], filename: str, limits: Limits) -> Iterator[Iterator[Member]]:
+    head = file.read(_HEAD)
+    file.seek(0)
+    if head.startswith(_LZIP):
+        raise DistributionError(
+            f"{filename} is compressed with lzip, which neither Python nor pip can read",
+            hint="ask for a version that is published as .tar.gz or .zip",
+        )
+    # As pip: zip by the name or by the content, everything else is tar.
+    if is_wheel(filename) or sdist_extension(filename) == ".zip" or head.startswith(b"PK\x03\x04"):
+        with zipfile.ZipFile(file) as archive:
+            yield _zip_members(archive, limits)
+        return
+    with (
+        _decompressed(file, head) as content,
+        tarfile.open(fileobj=Forward(content, limits), mode="r:") as archive,
+    ):
+        yield _tar_members(archive, limits)
+
+
+@contextmanager
+def _decompressed(file: IO[bytes], head: bytes) -> Iterator[IO[bytes]]:
+    # By the content, not by the name: pip insists on the name for some endings and not for others.
+    if head.startswith(b"\x1f\x8b"):
+        with gzip.GzipFile(fileobj=file, mode="rb") as content:
+            yield content  # type: ignore[misc]
+    elif head.startswith(b"BZh"):
+        with bz2.BZ2File(file) as content:
+            yield content
+    elif head.startswith((b"\xfd7zXZ\x00", b"\x5d\x00\x00")):
+        with lzma.LZMAFile(file) as content:
+            yield content
+    else:
+        yield file
+
+
+def _tar_members(archive: tarfile.TarFile, limits: Limits) -> Iterator[Member]:
+    count = 0
+    while (info := archive.next()) is not None:
+        count += 1
+        _count(count, limits)
+        # tarfile keeps all that it has seen, which a stream has no use for.
+        archive.members.clear()  # type: ignore[attr-defined]
+        if info.isreg() and (parts := _parts(info.name)):
+            yield Member(parts, info.size, partial(_tar_content, archive, info, limits))
+
+
+def _tar_content(archive: tarfile.TarFile, info: tarfile.TarInfo, limits: Limits) -> bytes:
+    if info.size > limits.piece:
+        raise TooLargeError(f"{info.name!r} has {info.size} bytes")
+    content = archive.extractfile(info)
+    if content is None:
+        return b""
+    with content:
+        return content.read(info.size)
+
+
+def _zip_members(archive: zipfile.ZipFile, limits: Limits) -> Iterator[Member]:
+    infos = archive.infolist()
+    _count(len(infos), limits)
+    for info in infos:
+        kind = info.external_attr >> 28  # the type bits of a Unix mode; 0o12 is a symbolic link
+        if not info.is_dir() and kind in {0, 0o10} and (parts := _parts(info.filename)):
+            yield Member(parts, info.file_size, partial(_zip_content, archive, info, limits))
+
+
+def _zip_content(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Limits) -> bytes:
+    with archive.open(info) as content:
+        data = content.read(limits.piece + 1)  # the stated size is only stated
+    if len(data) > limits.piece:
+        raise TooLargeError(f"{info.filename!r} has more than {limits.piece} bytes")
+    return data
+
+
+def _count(count: int, limits: Limits) -> None:
+    if count > limits.members:
+        raise TooLargeError(f"it has more than {limits.members} members")
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    # As pip: a leading slash is dropped, a path that leaves the archive is an error.
+    normal = posixpath.normpath(name.replace("\\", "/").lstrip("/"))
+    parts = tuple(part for part in normal.split("/") if part != ".")
+    if parts[:1] == ("..",):
+        raise ValueError(f"its member {name!r} lies outside of it")
+    return parts
+
+
+def _reason(file: IO[bytes], error: BaseException) -> str:
+    file.seek(0)
+    head = file.read(_HEAD).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if head.startswith((b"<!doctype html", b"<html", b"<?xml")):
+        return "it is a web page (a login page or an error page, perhaps)"
+    if not head:
+        return "it is empty"
+    said = str(error).strip().rstrip(".")
+    return "".join(c if c.isprintable() else " " for c in said[:200]) or type(error).__name__

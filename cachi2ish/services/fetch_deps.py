@@ -1,0 +1,116 @@
+"""``fetch-deps``: read, choose, transfer, record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cachi2ish.core.choose import Choice
+from cachi2ish.core.placement import name_of_url
+from cachi2ish.core.requirements import Git, Requirement, Url
+from cachi2ish.errors import Cachi2ishError, raise_all
+from cachi2ish.services.choosing import OnChoice, choose_all, wanted
+from cachi2ish.services.package_input import RequestInput
+from cachi2ish.services.ports import Network, Ports
+from cachi2ish.services.reading import SourceTree, read
+from cachi2ish.services.recording import record
+from cachi2ish.services.reporter import Reporter
+from cachi2ish.services.transferring import Fetched, Transfers
+
+#: One worker reads pages for so many that fetch files: pages are a small part of the bytes.
+_FILES_PER_PAGE_WORKER = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run would do: files chosen from indexes, and direct addresses. Nothing was fetched for it."""
+
+    choices: tuple[Choice, ...]
+    urls: tuple[Url, ...]
+    gits: tuple[Git, ...]
+
+
+def fetch_deps(
+    request: RequestInput, source: Path, output: Path, ports: Ports, reporter: Reporter
+) -> tuple[Fetched, ...]:
+    """Fetch everything that ``request`` asks for into ``output``; return the files.
+
+    Raises the errors of the first stage that fails, all of them together. The output directory is then as it
+    was before.
+    """
+    source = source.absolute()
+    reporter.stage("read")
+    tree = read(request, source, ports, reporter)
+    network = _connect(tree, ports)
+    reporter.stage("choose")
+    with Transfers(network, ports, reporter) as transfers:
+        for requirement in _direct(tree):
+            if isinstance(requirement, Url):
+                transfers.submit_url(requirement)
+            else:
+                transfers.submit_git(requirement)
+        choices = _choose(tree, network, ports, transfers.submit_choice)
+        _warn(choices, reporter)
+        reporter.stage("transfer")
+        fetched = transfers.wait()
+    _warn_unverified(fetched, reporter)
+    reporter.stage("record")
+    record(output, source, tree, fetched, ports)
+    return fetched
+
+
+def plan(request: RequestInput, source: Path, ports: Ports, reporter: Reporter) -> Plan:
+    """Return what `fetch_deps` would fetch; raises what its first two stages raise, and writes nothing."""
+    reporter.stage("read")
+    tree = read(request, source.absolute(), ports, reporter)
+    reporter.stage("choose")
+    choices = _choose(tree, _connect(tree, ports), ports, lambda _choice: None)
+    _warn(choices, reporter)
+    direct = tuple(_direct(tree))
+    return Plan(
+        choices=tuple(dict.fromkeys(choices)),
+        urls=tuple(one for one in direct if isinstance(one, Url)),
+        gits=tuple(one for one in direct if isinstance(one, Git)),
+    )
+
+
+def _connect(tree: SourceTree, ports: Ports) -> Network:
+    return ports.connect([lock.indexes for package in tree.packages for lock in package.locks])
+
+
+def _choose(tree: SourceTree, network: Network, ports: Ports, on_choice: OnChoice) -> tuple[Choice, ...]:
+    workers = max(2, ports.concurrency // _FILES_PER_PAGE_WORKER)
+    return choose_all(wanted(tree, ports), network.index, workers, on_choice)
+
+
+def _direct(tree: SourceTree) -> Iterator[Url | Git]:
+    everything = (one for package in tree.packages for lock in package.locks for one in lock.requirements)
+    found = tuple(dict.fromkeys(one for one in everything if isinstance(one, Url | Git)))
+    raise_all(error for one in found for error in _impossible_name(one))
+    yield from found
+
+
+def _impossible_name(requirement: Requirement) -> Iterator[Cachi2ishError]:
+    if isinstance(requirement, Url):
+        try:
+            name_of_url(requirement)
+        except Cachi2ishError as error:
+            yield error
+
+
+def _warn(choices: tuple[Choice, ...], reporter: Reporter) -> None:
+    for choice in choices:
+        for warning in choice.warnings:
+            reporter.warning(f"{choice.requirement.origin}: {warning}")
+        for refusal in choice.refused:
+            reporter.debug(f"{choice.requirement.origin}: {refusal.filename} not taken: {refusal.reason}")
+
+
+def _warn_unverified(fetched: tuple[Fetched, ...], reporter: Reporter) -> None:
+    for one in fetched:
+        if not one.verified:
+            reporter.warning(
+                f"{one.requirement.origin}: {one.filename} is unverified: neither the requirements file nor the"
+                " index states a strong digest"
+            )

@@ -1,0 +1,61 @@
+"""``generate-env``: the variables of an output directory, in the form that the build's shell or tool reads."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Mapping
+from enum import Enum
+from pathlib import Path, PurePosixPath
+
+from cachi2ish.core.outputs import OUTPUT_DIR, BuildConfig, EnvironmentVariable
+
+
+class EnvFormat(Enum):
+    """How the variables are written."""
+
+    ENV = "env"
+    SH = "sh"
+    JSON = "json"
+
+
+def format_of(output: Path | None) -> EnvFormat:
+    """Return the format that a file's suffix asks for; JSON where there is no file or no known suffix."""
+    suffix = output.suffix.removeprefix(".") if output else ""
+    return next((known for known in EnvFormat if known.value == suffix), EnvFormat.JSON)
+
+
+def generate_env(config: BuildConfig, output_dir: PurePosixPath, env_format: EnvFormat) -> str:
+    """Return the variables of ``config`` as text, for a build that sees the output at ``output_dir``."""
+    variables = [
+        EnvironmentVariable(variable.name, _resolve(variable, output_dir))
+        for variable in config.environment_variables
+    ]
+    return _RENDERERS[env_format](variables)
+
+
+def _resolve(variable: EnvironmentVariable, output_dir: PurePosixPath) -> str:
+    value = variable.value.replace(OUTPUT_DIR, str(output_dir))
+    # pip splits the variable at white space; in a file URL there is none.
+    if variable.name == "PIP_FIND_LINKS" and any(character.isspace() for character in value):
+        return PurePosixPath(value).as_uri()
+    return value
+
+
+def _env(variables: list[EnvironmentVariable]) -> str:
+    return "".join(f"export {variable.name}={shlex.quote(variable.value)}\n" for variable in variables)
+
+
+def _sh(variables: list[EnvironmentVariable]) -> str:
+    return f"#!/bin/sh\n{_env(variables)}"
+
+
+def _json(variables: list[EnvironmentVariable]) -> str:
+    return f"{json.dumps([{'name': one.name, 'value': one.value} for one in variables])}\n"
+
+
+_RENDERERS: Mapping[EnvFormat, Callable[[list[EnvironmentVariable]], str]] = {
+    EnvFormat.ENV: _env,
+    EnvFormat.SH: _sh,
+    EnvFormat.JSON: _json,
+}

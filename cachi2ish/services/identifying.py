@@ -1,0 +1,69 @@
+"""Whether a file that has arrived is the distribution that was asked for, by its own word."""
+
+from __future__ import annotations
+
+from packaging.utils import canonicalize_name
+
+from cachi2ish.core.artifacts import Blob
+from cachi2ish.core.distributions import is_wheel, same_version
+from cachi2ish.core.requirements import Pinned, Requirement
+from cachi2ish.errors import DistributionError
+from cachi2ish.sdists.interface import Identity, SdistReader
+from cachi2ish.store.interface import Recollection
+
+
+def identify(
+    requirement: Requirement, blob: Blob, filename: str, sdists: SdistReader, recollection: Recollection
+) -> Identity | None:
+    """Return what a file says it is; raises `DistributionError` where that is not what was asked for."""
+    pinned = isinstance(requirement, Pinned)
+    if pinned and is_wheel(filename):
+        return None  # its name was compared when it was chosen, and pip goes by the name
+    identity = _stated(requirement, blob, filename, sdists, recollection)
+    if identity is None:
+        if pinned:
+            raise DistributionError(
+                f"{filename} has no PKG-INFO, so nothing shows that it is {requirement}",
+                hint="pin a version whose sdist is complete, or allow wheels",
+                origin=requirement.origin,
+            )
+        return None
+    if canonicalize_name(identity.name) != requirement.project:
+        raise DistributionError(
+            f"{filename} says that it is {identity.name}, not {requirement.name}",
+            hint="check the name in the requirement; do not build from this file before you know why",
+            origin=requirement.origin,
+        )
+    if isinstance(requirement, Pinned) and not _is_version(identity, requirement):
+        raise DistributionError(
+            f"{filename} says that it is version {identity.version or 'unknown'}, not {requirement.version}",
+            hint="do not build from this file before you know why; pin another version",
+            origin=requirement.origin,
+        )
+    return identity
+
+
+def _stated(
+    requirement: Requirement, blob: Blob, filename: str, sdists: SdistReader, recollection: Recollection
+) -> Identity | None:
+    # Looking into an archive may mean to decompress all of it; what is in it follows from its digest.
+    subdirectory = None if isinstance(requirement, Pinned) else requirement.subdirectory
+    key = "\n".join(("identity", blob.sha256, filename, subdirectory or ""))
+    known = recollection.get(key)
+    if known is not None:
+        name, _, version = known.partition("\n")
+        return Identity(name, version or None)
+    try:
+        identity = sdists.identify(blob.path, filename, subdirectory)
+    except DistributionError as error:
+        error.origin = requirement.origin
+        raise
+    if identity is not None:
+        recollection.put(key, f"{identity.name}\n{identity.version or ''}")
+    return identity
+
+
+def _is_version(identity: Identity, requirement: Pinned) -> bool:
+    return identity.version is not None and same_version(
+        identity.version, requirement.version, arbitrary=requirement.arbitrary
+    )

@@ -1,0 +1,137 @@
+"""``inject-files``: the addresses of direct requirements become paths in the output directory, or come back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from string import Template
+from urllib.parse import quote
+
+from cachi2ish.core.outputs import OUTPUT_DIR, BuildConfig, ProjectFile
+from cachi2ish.errors import Cachi2ishError, InputError, raise_all
+from cachi2ish.lockfiles.interface import Rewriter
+from cachi2ish.store.interface import RootedPath, SourceFiles
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A file to write. record: what to keep beside it, None to keep nothing."""
+
+    path: Path
+    content: bytes
+    record_path: Path
+    record: bytes | None
+
+
+def inject_files(
+    config: BuildConfig,
+    source: Path | None,
+    output_dir: PurePosixPath,
+    rewriter: Rewriter,
+    files: SourceFiles,
+) -> tuple[Path, ...]:
+    """Rewrite every project file of ``config`` for a build that sees the output at ``output_dir``.
+
+    source: where the source tree is now, None for where it was. Nothing is written unless every file can be.
+    Returns the files written; raises `InputError` for one that is missing or has changed, all of them at once.
+    """
+    return _apply(
+        config.project_files, source, files, lambda one, path: _injected(one, path, output_dir, rewriter, files)
+    )
+
+
+def revert_files(
+    config: BuildConfig, source: Path | None, rewriter: Rewriter, files: SourceFiles
+) -> tuple[Path, ...]:
+    """Give every project file of ``config`` its own addresses back; other edits stay."""
+    return _apply(config.project_files, source, files, lambda one, path: _reverted(one, path, rewriter, files))
+
+
+def _apply(
+    project_files: Sequence[ProjectFile],
+    source: Path | None,
+    files: SourceFiles,
+    change: Callable[[ProjectFile, Path], _Change],
+) -> tuple[Path, ...]:
+    changes: list[_Change] = []
+    errors: list[Cachi2ishError] = []
+    for project_file in project_files:
+        try:
+            changes.append(change(project_file, _locate(project_file, source)))
+        except Cachi2ishError as error:
+            errors.append(error)
+    raise_all(errors)
+    for one in changes:
+        _write(one, files)
+    return tuple(one.path for one in changes)
+
+
+def _locate(project_file: ProjectFile, source: Path | None) -> Path:
+    if source is None:
+        return Path(project_file.abspath)
+    if not project_file.path:
+        raise InputError(
+            f"{project_file.abspath} cannot be found relative to a source: another tool recorded it",
+            hint="leave --source out, or run fetch-deps of cachi2ish",
+        )
+    return RootedPath.of(source).join(project_file.path).resolved
+
+
+def _injected(
+    project_file: ProjectFile, path: Path, output_dir: PurePosixPath, rewriter: Rewriter, files: SourceFiles
+) -> _Change:
+    record_path = path.with_name(rewriter.record_name(path.name))
+    content = _read(path, files)
+    decoded = rewriter.decode(content, str(path))
+    if not project_file.urls:  # recorded by another tool: its template is all there is
+        text = Template(project_file.template).safe_substitute(output_dir=quote(str(output_dir)))
+        return _Change(path, rewriter.encode(text, decoded.encoding), record_path, None)
+    original = rewriter.restore(decoded.text, _record(record_path, files))
+    if hashlib.sha256(original.encode("utf-8", "surrogateescape")).hexdigest() != project_file.sha256:
+        raise InputError(
+            f"{path} has changed since fetch-deps read it",
+            hint="run fetch-deps again, so that what it fetched is what the file asks for",
+        )
+    text = rewriter.substitute(
+        original, [url.replace(OUTPUT_DIR, quote(str(output_dir))) for url in project_file.urls]
+    )
+    record = rewriter.record(original, project_file.urls)
+    return _Change(path, rewriter.encode(text, decoded.encoding), record_path, record.encode("utf-8"))
+
+
+def _reverted(project_file: ProjectFile, path: Path, rewriter: Rewriter, files: SourceFiles) -> _Change:
+    record_path = path.with_name(rewriter.record_name(path.name))
+    decoded = rewriter.decode(_read(path, files), str(path))
+    text = rewriter.restore(decoded.text, _record(record_path, files))
+    if not project_file.urls:
+        raise InputError(
+            f"{path} cannot be reverted: another tool recorded it, and its own addresses were not kept",
+            hint="take the file from version control",
+        )
+    return _Change(path, rewriter.encode(text, decoded.encoding), record_path, None)
+
+
+def _read(path: Path, files: SourceFiles) -> bytes:
+    content = files.read(path)
+    if content is None:
+        raise InputError(
+            f"{path} does not exist",
+            hint="name the source directory with --source if it has moved since fetch-deps",
+        )
+    return content
+
+
+def _record(path: Path, files: SourceFiles) -> str | None:
+    content = files.read(path)
+    return None if content is None else content.decode("utf-8", "surrogateescape")
+
+
+def _write(change: _Change, files: SourceFiles) -> None:
+    # Between the two writes the record may know more than the file needs, and never less.
+    if change.record is not None:
+        files.replace(change.record_path, change.record)
+    files.replace(change.path, change.content)
+    if change.record is None:
+        files.remove(change.record_path)

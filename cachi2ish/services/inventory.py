@@ -1,0 +1,118 @@
+"""From fetched files to the facts of the bill of materials: one entry for each dependency."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from packaging.version import InvalidVersion, Version
+
+from cachi2ish.core.distributions import is_wheel, read_name
+from cachi2ish.core.inventory import (
+    Dependency,
+    FromGit,
+    FromIndex,
+    FromUrl,
+    Inventory,
+    InventoryFile,
+    Source,
+    VcsOrigin,
+)
+from cachi2ish.core.requirements import Pinned, Purpose, Requirement, Url
+from cachi2ish.services.ports import Ports
+from cachi2ish.services.reading import SourceTree
+from cachi2ish.services.transferring import Fetched
+
+
+def take_inventory(tree: SourceTree, fetched: Iterable[Fetched], ports: Ports) -> Inventory:
+    """Return what was fetched, merged over all requirements files, sorted."""
+    groups: dict[tuple[str, str, Source], list[Fetched]] = defaultdict(list)
+    default_index = _bare(ports.default_index_url())
+    for one in fetched:
+        version = _comparable(_version_of(one))
+        groups[one.requirement.project, version, _source_of(one, default_index)].append(one)
+    needed_by = _needed_by(tree)
+    dependencies = (_dependency(name, source, members, needed_by) for (name, _, source), members in groups.items())
+    return Inventory(
+        root=tree.root,
+        packages=tuple(package.main for package in tree.packages),
+        dependencies=tuple(sorted(dependencies, key=lambda one: (one.name, one.version or "", repr(one.source)))),
+        tool_version=ports.tool_version,
+    )
+
+
+def _dependency(
+    name: str, source: Source, members: list[Fetched], needed_by: dict[Requirement, frozenset[str]]
+) -> Dependency:
+    requirements = {one.requirement for one in members}
+    markers = {requirement.marker for requirement in requirements}
+    # An sdist's own metadata is the best witness; wheels spell their version in the file name.
+    members = sorted(members, key=lambda one: (is_wheel(one.filename), one.filename))
+    return Dependency(
+        name=name,
+        version=_version_of(members[0]),
+        source=source,
+        files=tuple(sorted({_file(one) for one in members})),
+        build=all(requirement.purpose is Purpose.BUILD for requirement in requirements),
+        markers=() if None in markers else tuple(sorted(marker for marker in markers if marker)),
+        missing_hash_in=tuple(
+            sorted(
+                {
+                    requirement.origin.file
+                    for requirement in requirements
+                    if isinstance(requirement, Pinned) and not requirement.digests
+                }
+            )
+        ),
+        required_by=tuple(sorted(frozenset().union(*(needed_by[one] for one in requirements)))),
+    )
+
+
+def _file(one: Fetched) -> InventoryFile:
+    return InventoryFile(
+        filename=one.filename,
+        url=one.url,
+        size=one.blob.size,
+        digests=one.digests,
+        wheel=is_wheel(one.filename),
+        verified=one.verified,
+    )
+
+
+def _source_of(one: Fetched, default_index: str) -> Source:
+    requirement = one.requirement
+    if isinstance(requirement, Pinned):
+        index = one.index or ""
+        return FromIndex(index=index, default=_bare(index) == default_index)
+    if isinstance(requirement, Url):
+        return FromUrl(url=one.url, digest=requirement.digest)
+    return FromGit(vcs=VcsOrigin(url=one.url, commit=requirement.commit), subdirectory=requirement.subdirectory)
+
+
+def _version_of(one: Fetched) -> str | None:
+    if one.identity is not None:
+        return one.identity.version
+    name = read_name(one.filename, one.requirement.project) if is_wheel(one.filename) else None
+    if name is not None:
+        return name.version
+    return one.requirement.version if isinstance(one.requirement, Pinned) else None
+
+
+def _comparable(version: str | None) -> str:
+    try:
+        return str(Version(version or ""))
+    except InvalidVersion:
+        return version or ""
+
+
+def _needed_by(tree: SourceTree) -> dict[Requirement, frozenset[str]]:
+    found: dict[Requirement, set[str]] = defaultdict(set)
+    for package in tree.packages:
+        for lock in package.locks:
+            for requirement in lock.requirements:
+                found[requirement].add(package.main.path)
+    return {requirement: frozenset(paths) for requirement, paths in found.items()}
+
+
+def _bare(address: str) -> str:
+    return address.rstrip("/")

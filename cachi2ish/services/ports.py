@@ -1,0 +1,55 @@
+"""What the services need of the world: every port is a protocol of a room, wired by the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from cachi2ish.core.requirements import IndexOptions
+from cachi2ish.git.interface import Repositories
+from cachi2ish.index.interface import Index
+from cachi2ish.lockfiles.interface import LockReader, Rewriter
+from cachi2ish.net.interface import Downloader
+from cachi2ish.projects.interface import ProjectReader
+from cachi2ish.sbom.interface import SbomWriter
+from cachi2ish.sdists.interface import SdistReader
+from cachi2ish.store.interface import Outputs, Recollection
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What becomes possible once all lock files are read, since they say which hosts to trust.
+
+    index: makes the index for a list of addresses, the first of which that has a project wins.
+    """
+
+    index: Callable[[tuple[str, ...]], Index]
+    downloader: Downloader
+
+
+#: Opens the network for the index options of all lock files.
+Connect = Callable[[Sequence[IndexOptions]], Network]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """The ports of ``fetch-deps``.
+
+    default_indexes: what a lock file that names no index uses; the settings' addresses or PyPI's.
+    environ: for ``${VAR}`` in requirements files. concurrency: files under way at once.
+    """
+
+    locks: LockReader
+    rewriter: Rewriter
+    projects: ProjectReader
+    repositories: Repositories
+    sdists: SdistReader
+    recollection: Recollection
+    outputs: Outputs
+    sbom: SbomWriter
+    connect: Connect
+    default_indexes: IndexOptions
+    default_index_url: Callable[[], str]
+    environ: Mapping[str, str] = field(repr=False)
+    concurrency: int
+    tool_version: str

@@ -1,0 +1,117 @@
+"""Stage "read": from the input to requirements, and to the names of the user's own packages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from cachi2ish.core.inventory import MainPackage, VcsOrigin
+from cachi2ish.core.requirements import Lock, Purpose
+from cachi2ish.errors import Cachi2ishError, InputError, raise_all
+from cachi2ish.services.package_input import PackageInput, RequestInput
+from cachi2ish.services.ports import Ports
+from cachi2ish.services.reporter import Reporter
+from cachi2ish.store.interface import RootedPath
+
+_DEFAULT_FILES = {Purpose.RUNTIME: "requirements.txt", Purpose.BUILD: "requirements-build.txt"}
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePackage:
+    """A package of the input with all that its files say. wheels: whether wheels may be taken."""
+
+    main: MainPackage
+    locks: tuple[Lock, ...]
+    wheels: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTree:
+    """All packages of the input. root: what the bill of materials is about."""
+
+    root: MainPackage
+    packages: tuple[SourcePackage, ...]
+
+
+def read(request: RequestInput, source: Path, ports: Ports, reporter: Reporter) -> SourceTree:
+    """Read everything that the input names below ``source``; raises all that is wrong with it at once."""
+    try:
+        root = RootedPath.of(source.resolve(strict=True))
+    except OSError as error:
+        raise InputError(
+            f"the source directory {source} cannot be read: {error.strerror}", hint="give it with --source"
+        ) from None
+    if not root.path.is_dir():
+        raise InputError(f"the source {source} is not a directory", hint="give it with --source")
+    vcs = ports.repositories.origin(root.path)
+    if vcs is None:
+        reporter.info("the source has no git origin: the bill of materials leaves vcs_url out")
+    errors: list[Cachi2ishError] = []
+    packages: list[SourcePackage] = []
+    for package in request.packages:
+        try:
+            packages.append(_read_package(package, root, vcs, ports, reporter))
+        except Cachi2ishError as error:
+            errors.append(error)
+    raise_all(errors)
+    at_root = next((package.main for package in packages if package.main.path == "."), None)
+    return SourceTree(at_root or _name(".", root, vcs, ports), tuple(packages))
+
+
+def _read_package(
+    package: PackageInput,
+    root: RootedPath,
+    vcs: VcsOrigin | None,
+    ports: Ports,
+    reporter: Reporter,
+) -> SourcePackage:
+    folder = _inside(root, package.path)
+    if not folder.path.is_dir():
+        what = "is not a directory" if folder.path.exists() else "does not exist"
+        raise InputError(
+            f"the package path {package.path!r} {what} in the source",
+            hint='"path" is relative to the source directory (--source)',
+        )
+    errors: list[Cachi2ishError] = []
+    locks: list[Lock] = []
+    for file, purpose in dict.fromkeys(_lock_files(package, folder, root)):
+        try:
+            locks.append(ports.locks.read(root.path, file, purpose, ports.environ))
+        except Cachi2ishError as error:
+            errors.append(error)
+    raise_all(errors)
+    if not locks:
+        reporter.warning(
+            f"nothing to fetch for the package at {package.path!r}: it names no requirements files,"
+            " and has no requirements.txt and no requirements-build.txt"
+        )
+    main = _name(PurePosixPath(folder.relative).as_posix(), root, vcs, ports)
+    return SourcePackage(main, tuple(locks), package.allow_binary)
+
+
+def _lock_files(package: PackageInput, folder: RootedPath, root: RootedPath) -> Iterator[tuple[str, Purpose]]:
+    named = {
+        Purpose.RUNTIME: package.requirements_files,
+        Purpose.BUILD: package.requirements_build_files,
+    }
+    for purpose, files in named.items():
+        if files is None:
+            default = _DEFAULT_FILES[purpose]
+            files = (default,) if (folder.path / default).is_file() else ()  # noqa: PLW2901
+        for file in files:
+            yield _inside(root, package.path, file).relative, purpose
+
+
+def _inside(root: RootedPath, *parts: str) -> RootedPath:
+    path = root
+    for part in parts:
+        path = path.join(part)
+    return path
+
+
+def _name(path: str, root: RootedPath, vcs: VcsOrigin | None, ports: Ports) -> MainPackage:
+    stated = ports.projects.read(root.path, path, vcs)
+    # Nothing in the tree tells: the folder's own name is the last thing a person would call it by.
+    name = stated.name or (root.path / path).resolve().name or "source"
+    return MainPackage(name=name, version=stated.version, path=path, vcs=vcs)

@@ -1,0 +1,74 @@
+"""Stage "record": what was fetched becomes an output directory, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from cachi2ish.core.outputs import PIP_ENVIRONMENT, BuildConfig, ProjectFile
+from cachi2ish.core.placement import name_of_git, name_of_url
+from cachi2ish.core.requirements import Git, RequirementsText, Url
+from cachi2ish.errors import DistributionError, raise_all
+from cachi2ish.lockfiles.interface import Placed, Rewriter
+from cachi2ish.services.inventory import take_inventory
+from cachi2ish.services.ports import Ports
+from cachi2ish.services.reading import SourceTree
+from cachi2ish.services.transferring import Fetched
+
+BOM = "bom.json"
+
+
+def record(output: Path, source: Path, tree: SourceTree, fetched: tuple[Fetched, ...], ports: Ports) -> None:
+    """Write the output directory; an earlier one stays as it was if this fails."""
+    raise_all(_collisions(fetched))
+    inventory = take_inventory(tree, fetched, ports)
+    config = BuildConfig(
+        tool_version=ports.tool_version,
+        environment_variables=PIP_ENVIRONMENT,
+        project_files=tuple(_project_files(source, tree, fetched, ports.rewriter)),
+    )
+    with ports.outputs.stage(output) as staging:
+        for filename, blob in {one.filename: one.blob for one in fetched}.items():
+            staging.place(blob, filename)
+        staging.write(BOM, ports.sbom.render(inventory))
+        staging.write_build_config(config)
+        staging.publish()
+
+
+def _collisions(fetched: Iterable[Fetched]) -> Iterator[DistributionError]:
+    first: dict[str, Fetched] = {}
+    for one in fetched:
+        other = first.setdefault(one.filename, one)
+        if other.blob.sha256 != one.blob.sha256:
+            yield DistributionError(
+                f"{one.filename} would be two different files: another one is asked for at"
+                f" {other.requirement.origin}",
+                hint="ask for one of the two; pip could not tell them apart either",
+                origin=one.requirement.origin,
+            )
+
+
+def _project_files(
+    source: Path, tree: SourceTree, fetched: tuple[Fetched, ...], rewriter: Rewriter
+) -> Iterator[ProjectFile]:
+    archives = {one.requirement: one.blob.sha256 for one in fetched if isinstance(one.requirement, Git)}
+    texts = {text.file: text for package in tree.packages for lock in package.locks for text in lock.texts}
+    for file, text in sorted(texts.items()):
+        urls = rewriter.replacement_urls(text.text, _placed(text, archives))
+        yield ProjectFile(
+            path=file,
+            abspath=str(source / file),
+            template=rewriter.redacted(rewriter.substitute(text.text, urls)),
+            urls=urls,
+            sha256=hashlib.sha256(text.text.encode("utf-8", "surrogateescape")).hexdigest(),
+        )
+
+
+def _placed(text: RequirementsText, archives: dict[Git, str]) -> tuple[Placed, ...]:
+    return tuple(
+        Placed(name_of_url(direct), None)
+        if isinstance(direct, Url)
+        else Placed(name_of_git(direct), archives[direct])
+        for direct in text.direct
+    )

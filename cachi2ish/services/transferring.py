@@ -1,0 +1,205 @@
+"""Stage "transfer": files come into the cache, whole, verified, and being the distribution they claim to be.
+
+Transfers start while other requirements are still being chosen. That is harmless: the cache is addressed by
+content, and nothing is placed in the output before every stage has ended well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from threading import Event, Lock
+from types import TracebackType
+from typing import Self
+
+from cachi2ish.core.addresses import redact
+from cachi2ish.core.artifacts import Artifact, Blob
+from cachi2ish.core.choose import Choice
+from cachi2ish.core.digests import Digest, comparable, strong
+from cachi2ish.core.pages import IndexFile
+from cachi2ish.core.placement import name_of_git, name_of_url
+from cachi2ish.core.requirements import Git, Pinned, Requirement, Url
+from cachi2ish.errors import Cachi2ishError, Origin, raise_all
+from cachi2ish.sdists.interface import Identity
+from cachi2ish.services.identifying import identify
+from cachi2ish.services.ports import Network, Ports
+from cachi2ish.services.reporter import Reporter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A file in the cache and the requirement that it is for.
+
+    filename: what it will be called in the output. url: redacted. index: redacted, for files of an index.
+    digests: what was promised and holds, and its sha256; verified: one of those promised was strong.
+    identity: what the file says it is, None where it does not say.
+    """
+
+    requirement: Requirement
+    filename: str
+    url: str = field(repr=False)
+    index: str | None = None
+    blob: Blob
+    digests: tuple[Digest, ...]
+    verified: bool
+    identity: Identity | None
+
+
+#: Artifacts of several requirements are the same file whatever line asks for it.
+_ANYWHERE = Origin("")
+
+
+class _AbandonedError(Cachi2ishError):
+    """Ends a transfer whose outcome nobody waits for any more; what has arrived is kept and taken up again."""
+
+
+class Transfers:
+    """The transfers of one run. Use as a context manager; `wait` for the outcome."""
+
+    def __init__(self, network: Network, ports: Ports, reporter: Reporter) -> None:
+        self._network = network
+        self._ports = ports
+        self._reporter = reporter
+        self._pool = ThreadPoolExecutor(ports.concurrency, thread_name_prefix="file")
+        self._lock = Lock()
+        self._abandoned = Event()
+        self._futures: list[tuple[Origin, Future[Fetched]]] = []
+        self._blobs: dict[Hashable, Future[Blob]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._abandoned.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def submit_choice(self, choice: Choice) -> None:
+        """Start fetching the files that were chosen for a pinned requirement."""
+        for file in choice.files:
+            self._submit(choice.requirement, _index_artifact(choice.requirement, file), choice.index)
+
+    def submit_url(self, requirement: Url) -> None:
+        """Start fetching the file of a URL requirement; raises `LockFileError` for an impossible name."""
+        artifact = Artifact(
+            filename=name_of_url(requirement),
+            url=requirement.url,
+            digests=frozenset({requirement.digest}),
+            origin=requirement.origin,
+        )
+        self._submit(requirement, artifact, None)
+
+    def submit_git(self, requirement: Git) -> None:
+        """Start archiving a git commit."""
+        key = requirement.url, requirement.commit, requirement.project, requirement.subdirectory
+
+        def bring() -> Blob:
+            blob = self._ports.repositories.archive(requirement)
+            self._reporter.arrived(name_of_git(requirement), blob.size, cached=False)
+            return blob
+
+        def fetch() -> Fetched:
+            blob = self._blob(key, bring)
+            filename = name_of_git(requirement)
+            return Fetched(
+                requirement=requirement,
+                filename=filename,
+                url=redact(requirement.url),
+                blob=blob,
+                digests=(blob.digest,),
+                verified=True,
+                identity=identify(requirement, blob, filename, self._ports.sdists, self._ports.recollection),
+            )
+
+        self._reporter.expect(1, None)
+        with self._lock:
+            self._futures.append((requirement.origin, self._pool.submit(fetch)))
+
+    def wait(self) -> tuple[Fetched, ...]:
+        """Return all files once they are there, sorted; raises all failures at once when the rest is done."""
+        fetched: list[Fetched] = []
+        errors: list[tuple[Origin, Cachi2ishError]] = []
+        for origin, future in self._futures:
+            try:
+                fetched.append(future.result())
+            except Cachi2ishError as error:
+                errors.append((origin, error))
+        raise_all(_once(error for _, error in sorted(errors, key=lambda pair: _position(pair[0]))))
+        return tuple(sorted(fetched, key=lambda one: (one.filename, _position(one.requirement.origin))))
+
+    def _submit(self, requirement: Pinned | Url, artifact: Artifact, index: str | None) -> None:
+        def fetch() -> Fetched:
+            blob = self._blob(replace(artifact, origin=_ANYWHERE), lambda: self._download(artifact))
+            digests = {blob.digest, *strong(artifact.digests)}
+            return Fetched(
+                requirement=requirement,
+                filename=artifact.filename,
+                url=redact(artifact.url),
+                index=index,
+                blob=blob,
+                digests=tuple(sorted(digests)),
+                verified=artifact.verifiable,
+                identity=identify(
+                    requirement, blob, artifact.filename, self._ports.sdists, self._ports.recollection
+                ),
+            )
+
+        self._reporter.expect(1, artifact.size)
+        with self._lock:
+            self._futures.append((requirement.origin, self._pool.submit(fetch)))
+
+    def _blob(self, key: Hashable, bring: Callable[[], Blob]) -> Blob:
+        # Two requirements may need the same file: the first one brings it, the others wait for it.
+        with self._lock:
+            known = self._blobs.get(key)
+            future = self._blobs.setdefault(key, Future())
+        if known is None:
+            try:
+                future.set_result(bring())
+            except BaseException as error:  # noqa: BLE001  (it is raised in every thread that waits)
+                future.set_exception(error)
+        return future.result()
+
+    def _download(self, artifact: Artifact) -> Blob:
+        received = 0
+
+        def advance(size: int) -> None:
+            nonlocal received
+            if self._abandoned.is_set():
+                raise _AbandonedError("the run has failed elsewhere")
+            received += size
+            self._reporter.advance(size)
+
+        blob = self._network.downloader.fetch(artifact, advance)
+        self._reporter.arrived(artifact.filename, blob.size, cached=not received)
+        return blob
+
+
+def _index_artifact(requirement: Pinned, file: IndexFile) -> Artifact:
+    # Where lock file and index state digests of the same kind, choosing has compared them already, and those
+    # of the index are proved. Else the file itself must show that the lock file means it.
+    compared = comparable(requirement.digests, file.digests)
+    return Artifact(
+        filename=file.filename,
+        url=file.url,
+        digests=file.digests,
+        allowed=frozenset() if compared else requirement.digests,
+        size=file.size,
+        origin=requirement.origin,
+    )
+
+
+def _position(origin: Origin) -> tuple[str, int]:
+    return origin.file, origin.line or 0
+
+
+def _once(errors: Iterable[Cachi2ishError]) -> Iterator[Cachi2ishError]:
+    # Requirements that share a file share its failure.
+    seen: set[int] = set()
+    for error in errors:
+        if id(error) not in seen:
+            seen.add(id(error))
+            yield error

@@ -1,0 +1,123 @@
+"""The cache of files: addressed by what they contain, so that nobody has to be believed."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from io import FileIO
+from pathlib import Path
+
+from cachi2ish.core.artifacts import Blob
+from cachi2ish.core.digests import Digest, strong
+from cachi2ish.store.failures import CACHE_OPTION, cache_errors, storage_errors
+from cachi2ish.store.hashing import Hashes
+from cachi2ish.store.layout import Layout
+from cachi2ish.store.locks import is_at, locked
+from cachi2ish.store.partials import open_partial, remove_partial, sweep
+from cachi2ish.store.writer import DiskBlobWriter
+
+#: Tells backup programs to leave the directory out (Cache Directory Tagging Specification).
+_CACHE_TAG = (
+    "Signature: 8a477f597d28d172789f06886806bc55\n# A cache of cachi2ish: it can be removed at any time.\n"
+)
+
+
+class DiskBlobs:
+    """A directory of blobs; implements `cachi2ish.store.interface.BlobStore`.
+
+    Many threads and processes may share it. The layout is in `cachi2ish.store.layout`.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """Use ``directory``, making it where it is missing.
+
+        Raises `StorageError` where it cannot be made or written: once, before anything is downloaded.
+        """
+        self._layout = Layout(directory.absolute())
+        self._writing: dict[DiskBlobWriter, Path] = {}
+        self._guard = threading.Lock()
+        with self._failures():
+            self._layout.blobs.mkdir(parents=True, exist_ok=True)
+            self._layout.partial.mkdir(exist_ok=True)
+            with locked(self._layout.lock):  # opens a file to write, which is what must be possible
+                self._tag()
+                os.utime(self._layout.lock)
+            sweep(self._layout.partial)
+
+    def find(self, digests: Collection[Digest]) -> Blob | None:
+        """Return the blob that has all of ``digests``, hashed now, or None. Raises `StorageError`."""
+        by_preference = sorted(strong(digests), key=lambda digest: (digest.algorithm != "sha256", digest))
+        # All must hold, so the first one that leads anywhere leads to the only candidate.
+        sha256 = next(filter(None, map(self._layout.address, by_preference)), None)
+        return self._checked(sha256, digests) if sha256 else None
+
+    @contextmanager
+    def writer(self, key: str, algorithms: Iterable[str]) -> Iterator[DiskBlobWriter]:
+        """Open a file to write; see the interface. A key that is being written elsewhere starts from zero."""
+        path = self._layout.partial_of(key)
+        with self._failures():
+            partial = open_partial(path)
+        try:
+            writer = DiskBlobWriter(self._layout, partial, algorithms)
+        except BaseException:
+            partial.close(keep=True)
+            raise
+        if not partial.private:
+            with self._guard:
+                self._writing[writer] = path
+        try:
+            yield writer
+        finally:
+            if not partial.private:
+                with self._guard:
+                    del self._writing[writer]
+            writer.close()
+
+    def discard(self, key: str) -> None:
+        """Forget what an earlier attempt left under ``key``, and what an open one would leave.
+
+        An attempt of another process goes on undisturbed.
+        """
+        path = self._layout.partial_of(key)
+        with self._guard:
+            open_here = [writer for writer, where in self._writing.items() if where == path]
+            for writer in open_here:
+                writer.discard()
+        if open_here:
+            return
+        with self._failures():
+            remove_partial(path)
+
+    def _checked(self, sha256: str, digests: Collection[Digest]) -> Blob | None:
+        path = self._layout.blob(sha256)
+        hashes = Hashes({"sha256", *(digest.algorithm for digest in digests)})
+        with storage_errors(f"the cache {self._layout.root} cannot be read", CACHE_OPTION):
+            try:
+                file = FileIO(path)
+            except FileNotFoundError:
+                return None
+            with file:
+                size = hashes.update_from(file)
+                if hashes.digest("sha256").value != sha256:
+                    self._remove(path, file)
+                    return None
+        if any(hashes.digest(digest.algorithm, len(digest.value) // 2) != digest for digest in digests):
+            return None
+        with suppress(OSError):  # another user's file; when it was used matters to nobody but `prune`
+            os.utime(path)
+        return Blob(sha256=sha256, size=size, path=path)
+
+    def _remove(self, path: Path, file: FileIO) -> None:
+        with locked(self._layout.lock):
+            if is_at(file.fileno(), path):  # nobody has healed it meanwhile
+                path.unlink()
+
+    def _tag(self) -> None:
+        tag = self._layout.root / "CACHEDIR.TAG"
+        if not tag.exists():
+            tag.write_text(_CACHE_TAG, encoding="ascii")
+
+    def _failures(self) -> AbstractContextManager[None]:
+        return storage_errors(cache_errors(self._layout.root), CACHE_OPTION)

@@ -1,0 +1,45 @@
+"""Output directories: assembled beside the one that is there, and swapped in at the end.
+
+Nothing is synced to disk: an output that a power cut has torn is made again from the cache by another run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cachi2ish.core.outputs import BuildConfig
+from cachi2ish.errors import StorageError
+from cachi2ish.store.build_config import read_build_config
+from cachi2ish.store.failures import OUTPUT_OPTION, storage_errors
+from cachi2ish.store.occupants import refuse_strangers
+from cachi2ish.store.rooted import RootedPath
+from cachi2ish.store.staging import StagedOutput
+from cachi2ish.store.workplace import open_workplace
+
+
+class OutputDirectories:
+    """Implements `cachi2ish.store.interface.Outputs`."""
+
+    @contextmanager
+    def stage(self, directory: Path) -> Iterator[StagedOutput]:
+        """Begin an output at ``directory``: missing, empty, an earlier output, or a link to one of these.
+
+        Leaving the context without `StagedOutput.publish` leaves everything as it was, whatever the reason.
+        Two processes may do this at once: the one that publishes last has the place, whole.
+
+        Raises `InputError` where something else is there, `StorageError` where it cannot be written.
+        """
+        target = RootedPath.of(directory, error=StorageError).root
+        with storage_errors(f"the output {directory} cannot be written", OUTPUT_OPTION):
+            refuse_strangers(target)
+            workplace = open_workplace(target)
+        try:
+            yield StagedOutput(workplace)
+        finally:
+            workplace.close()
+
+    def read_build_config(self, directory: Path) -> BuildConfig:
+        """Return what an earlier ``fetch-deps`` recorded; raises `InputError` where there is nothing to read."""
+        return read_build_config(directory)

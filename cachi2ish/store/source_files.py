@@ -1,0 +1,82 @@
+"""Files of the user's tree, and files that a command was told to write: read whole, replaced whole."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from cachi2ish.errors import StorageError
+
+_MODE = 0o644
+
+
+class DiskFiles:
+    """Reads files, and replaces them without a reader ever seeing half of one."""
+
+    def read(self, path: Path) -> bytes | None:
+        """Return the content, None where there is no such file; raises `StorageError`."""
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StorageError(f"{path} cannot be read: {error.strerror}") from error
+
+    def replace(self, path: Path, content: bytes) -> None:
+        """Write ``content`` to ``path``, following links; an existing file keeps its mode and owner.
+
+        Raises `StorageError`.
+        """
+        try:
+            _replace(path.resolve(), content)
+        except OSError as error:
+            raise StorageError(
+                f"{path} cannot be written: {error.strerror}",
+                hint="check that the folder exists and that you may write to it",
+            ) from error
+
+    def remove(self, path: Path) -> None:
+        """Remove a file if it is there; raises `StorageError`."""
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(f"{path} cannot be removed: {error.strerror}") from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    if path.exists() and not path.is_file():
+        with path.open("wb") as device:  # /dev/stdout, a pipe: there is nothing to replace
+            device.write(content)
+        return
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            _take_over(path, file.fileno())
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _take_over(path: Path, descriptor: int) -> None:
+    try:
+        before = path.stat()
+    except FileNotFoundError:
+        os.fchmod(descriptor, _MODE & ~_umask())
+        return
+    os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
+    if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()) and os.geteuid() == 0:
+        os.fchown(descriptor, before.st_uid, before.st_gid)
+
+
+def _umask() -> int:
+    # The process's umask can only be read by setting it.
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

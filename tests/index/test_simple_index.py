@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from packaging.utils import canonicalize_name
+
+from cachi2ish.core.digests import Digest
+from cachi2ish.core.pages import Page
+from cachi2ish.errors import InputError, NetworkError, ProjectNotFoundError, UnavailableError
+from cachi2ish.index.simple import SimpleIndex
+from tests.index.plain_http import MemoryCatalogue, PlainHttp
+from tests.support.distributions import make_sdist, make_wheel
+from tests.support.index_server import Fault, IndexServer, Mode
+from tests.support.simple_pages import JSON
+
+DEMO = canonicalize_name("demo")
+PAGE = "/simple/demo/"
+DIST = make_sdist("demo", "1.0")
+
+
+def _fill(index: IndexServer) -> None:
+    index.add("demo", DIST, upload_time="2023-05-06T07:08:09Z", requires_python=">=3.8,<4")
+    index.add("demo", make_sdist("demo", "1.0+cpu"), digests=(), yanked="wrong & <bad>")
+    index.add("demo", make_wheel("demo", "1.0"), digests=("sha512",), yanked="", upload_time="soon")
+    index.add("demo", make_wheel("demo", "2.0"), upload_time="2024-10-01T01:30:00.25+02:00")
+    index.add("demo", make_sdist("demo", "0.1", ".zip"), url="https://files.example/x%20y/demo-0.1.zip")
+    index.add_project("demo", status="archived", reason='no one "cares" <now>')
+
+
+def _without_what_html_cannot_say(page: Page, address: str) -> Page:
+    files = tuple(replace(file, size=None, url=file.url.replace(address, "http://it")) for file in page.files)
+    return replace(page, files=files, versions=None, index="it")
+
+
+def test_json_and_html_of_a_project_give_the_same_page(http: PlainHttp) -> None:
+    pages = []
+    modes: tuple[Mode, ...] = ("json", "html")
+    for mode in modes:
+        with IndexServer(mode=mode) as index:
+            _fill(index)
+            page = SimpleIndex(index.index_url, http).page(DEMO)
+            assert page.index == index.index_url
+            pages.append(_without_what_html_cannot_say(page, index.url))
+    as_json, as_html = pages
+    assert as_html == as_json
+    assert [file.yanked for file in as_json.files] == [False, True, True, False, False]
+    first, *_, late, elsewhere = as_json.files
+    assert first.digests == {Digest("sha256", DIST.sha256)}
+    assert first.url == f"http://it/files/{DIST.filename}"
+    assert late.upload_time == datetime(2024, 9, 30, 23, 30, 0, 250000, tzinfo=UTC)
+    assert elsewhere.url == "https://files.example/x%20y/demo-0.1.zip"
+    assert (as_json.status, as_json.status_reason) == ("archived", 'no one "cares" <now>')
+
+
+def test_json_has_sizes_and_versions_and_is_preferred(http: PlainHttp) -> None:
+    with IndexServer(mode="both") as index:
+        _fill(index)
+        page = SimpleIndex(index.index_url, http).page(DEMO)
+    assert page.files[0].size == len(DIST.content)
+    assert page.versions == ("0.1", "1.0", "1.0+cpu", "2.0")
+
+
+@pytest.mark.parametrize("end", ["", "/", "//", "/#fragment", "/?channel=a/b"])
+def test_any_spelling_of_the_index_address_asks_for_the_same_page(http: PlainHttp, end: str) -> None:
+    with IndexServer() as index:
+        index.add("demo", DIST)
+        page = SimpleIndex(index.index_url.rstrip("/") + end, http).page(DEMO)
+        assert page.files[0].url == f"{index.url}/files/{DIST.filename}"
+        query = "?channel=a/b" if "?" in end else ""
+        assert index.paths == (PAGE + query,)
+        assert page.index == index.index_url + query
+
+
+@pytest.mark.parametrize("url", ["", "simple", "ftp://index.example/", "https://", "https://[", "http://h:port/"])
+def test_what_is_no_address_of_an_index_is_an_input_error(http: PlainHttp, url: str) -> None:
+    with pytest.raises(InputError):
+        SimpleIndex(url, http)
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_project_that_is_not_there_is_named_with_its_index(http: PlainHttp, status: int) -> None:
+    with IndexServer() as index:
+        index.script(PAGE, [Fault.status(status)])
+        with pytest.raises(ProjectNotFoundError) as caught:
+            SimpleIndex(index.index_url, http).page(DEMO)
+        assert (caught.value.project, caught.value.index) == ("demo", index.index_url)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refusal_names_the_host_and_speaks_of_credentials(http: PlainHttp, status: int) -> None:
+    with IndexServer() as index:
+        index.script(PAGE, [Fault.status(status)])
+        with pytest.raises(UnavailableError, match=rf"127\.0\.0\.1 .*HTTP {status}") as caught:
+            SimpleIndex(index.index_url, http).page(DEMO)
+        assert not isinstance(caught.value, ProjectNotFoundError)
+        assert "netrc" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("status", [204, 206, 300, 304, 400, 406, 418])
+def test_any_other_status_is_no_project_page(http: PlainHttp, status: int) -> None:
+    with IndexServer() as index:
+        index.script(PAGE, [Fault.status(status)])
+        with pytest.raises(UnavailableError, match=f"HTTP {status}") as caught:
+            SimpleIndex(index.index_url, http).page(DEMO)
+        assert "/simple/" in str(caught.value.hint)
+
+
+def test_a_failing_server_is_a_network_error(http: PlainHttp) -> None:
+    with IndexServer() as index:
+        index.script(PAGE, [Fault.status(503)])
+        with pytest.raises(NetworkError):
+            SimpleIndex(index.index_url, http).page(DEMO)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("text/html", b"<title>Log in</title><form></form>"),
+        ("application/json", b'{"files": []}'),
+        ("application/vnd.pypi.simple.v2+json", b'{"files": []}'),
+        (JSON, b'{"meta": {"api-version": "1.0"}, "projects": []}'),
+        (JSON, b"<title>Links for demo</title>"),
+        ("", b"<title>Links for demo</title>"),
+        ("application/octet-stream", b""),
+    ],
+)
+def test_an_answer_that_is_no_project_page_is_refused_and_not_kept(
+    http: PlainHttp,
+    catalogue: MemoryCatalogue,
+    content_type: str,
+    body: bytes,
+) -> None:
+    with IndexServer() as index:
+        index.serve_page(PAGE, body, content_type)
+        with pytest.raises(UnavailableError) as caught:
+            SimpleIndex(index.index_url, http, catalogue).page(DEMO)
+        assert index.index_url in caught.value.problem
+        assert "/simple/" in str(caught.value.hint)
+    assert catalogue.bodies == {}
+
+
+def test_media_types_are_read_as_http_writes_them(http: PlainHttp) -> None:
+    with IndexServer() as index:
+        body = "<title>Links for demo</title><a href=demo-1.0.zip data-yanked='gr\u00fcn'></a>".encode("latin-1")
+        index.serve_page(PAGE, body, 'Text/HTML ; Charset="ISO-8859-1"')
+        assert SimpleIndex(index.index_url, http).page(DEMO).files[0].yanked_reason == "gr\u00fcn"
+
+
+def test_links_are_relative_to_where_a_redirect_led(http: PlainHttp) -> None:
+    with IndexServer() as index, IndexServer() as other:
+        other.add("demo", DIST)
+        index.script(PAGE, [Fault.redirect(f"{other.index_url}demo/")])
+        page = SimpleIndex(index.index_url, http).page(DEMO)
+        assert page.files[0].url == f"{other.url}/files/{DIST.filename}"
+        assert page.index == index.index_url
+
+
+def test_credentials_are_used_and_never_shown_or_kept(http: PlainHttp, catalogue: MemoryCatalogue) -> None:
+    with IndexServer(credentials=("user", "s3cret")) as index:
+        index.add("demo", DIST)
+        simple = SimpleIndex(index.index_url_with_credentials, http, catalogue)
+        page = simple.page(DEMO)
+        assert simple.key == page.index == index.index_url
+        assert page.files[0].url == f"{index.url}/files/{DIST.filename}"
+        index.credentials = ("user", "changed")
+        with pytest.raises(UnavailableError) as caught:
+            simple.page(DEMO)
+        assert "s3cret" not in f"{caught.value}{caught.value.hint}{page}{page.files[0].url}{catalogue.bodies}"
+
+
+def test_a_token_in_the_query_is_sent_and_never_shown(http: PlainHttp, catalogue: MemoryCatalogue) -> None:
+    with IndexServer() as index:
+        index.add("demo", DIST)
+        simple = SimpleIndex(f"{index.index_url}?token=s3cret", http, catalogue)
+        page = simple.page(DEMO)
+        assert index.paths == (f"{PAGE}?token=s3cret",)
+        assert "s3cret" not in f"{simple.key}{page.index}{page.files[0].url}{catalogue.bodies}"
+        with pytest.raises(ProjectNotFoundError) as caught:
+            simple.page(canonicalize_name("other"))
+        assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("mode", ["json", "html"])
+def test_a_page_that_has_not_changed_is_not_sent_again(
+    http: PlainHttp,
+    catalogue: MemoryCatalogue,
+    mode: Mode,
+) -> None:
+    with IndexServer(mode=mode) as index:
+        index.add("demo", DIST)
+        first = SimpleIndex(index.index_url, http, catalogue).page(DEMO)
+        assert SimpleIndex(index.index_url, http, catalogue).page(DEMO) == first
+        assert [(request.status, request.sent > 0) for request in index.requests] == [(200, True), (304, False)]
+
+
+def test_a_page_that_has_changed_is_sent_and_kept(http: PlainHttp, catalogue: MemoryCatalogue) -> None:
+    with IndexServer() as index:
+        simple = SimpleIndex(index.index_url, http, catalogue)
+        index.add("demo", DIST)
+        simple.page(DEMO)
+        index.add("demo", make_wheel("demo", "1.0"))
+        assert len(simple.page(DEMO).files) == 2
+        assert len(simple.page(DEMO).files) == 2
+        assert [request.status for request in index.requests] == [200, 200, 304]
+
+
+def test_a_kept_page_does_not_hide_that_the_project_is_gone(http: PlainHttp, catalogue: MemoryCatalogue) -> None:
+    with IndexServer() as index:
+        simple = SimpleIndex(index.index_url, http, catalogue)
+        index.add("demo", DIST)
+        simple.page(DEMO)
+        index.script(PAGE, [Fault.status(404)])
+        with pytest.raises(ProjectNotFoundError):
+            simple.page(DEMO)
+
+
+def test_a_kept_page_that_is_damaged_is_sent_again(http: PlainHttp, catalogue: MemoryCatalogue) -> None:
+    with IndexServer() as index:
+        simple = SimpleIndex(index.index_url, http, catalogue)
+        index.add("demo", DIST)
+        page = simple.page(DEMO)
+        ((place, (etag, content_type, body)),) = catalogue.bodies.items()
+        catalogue.bodies[place] = (etag, content_type, body[:-5])
+        assert simple.page(DEMO) == page
+        assert [request.status for request in index.requests] == [200, 304, 200]
+        assert catalogue.bodies[place][2] == body
+
+
+def test_a_server_without_validators_is_asked_in_full_each_time(
+    http: PlainHttp,
+    catalogue: MemoryCatalogue,
+) -> None:
+    with IndexServer(etags=False) as index:
+        index.add("demo", DIST)
+        simple = SimpleIndex(index.index_url, http, catalogue)
+        assert simple.page(DEMO) == simple.page(DEMO)
+        assert [request.status for request in index.requests] == [200, 200]

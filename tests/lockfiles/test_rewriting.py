@@ -1,0 +1,376 @@
+"""inject-files: only addresses change, they come back, and fetch-deps reads the result as before."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cachi2ish.core.placement import name_of_git, name_of_url
+from cachi2ish.core.requirements import Git, Lock, RequirementsText, Url
+from cachi2ish.errors import Cachi2ishError, InputError, LockFileError
+from cachi2ish.lockfiles.interface import Placed, Rewriter
+from cachi2ish.lockfiles.rewriting import RequirementsRewriter
+from tests.lockfiles.reading import COMMIT, GIT, HASH_A, ZIP, A, B, names, read
+from tests.support.distributions import make_sdist, make_wheel
+
+REWRITER: Rewriter = RequirementsRewriter()
+OUTPUT = "/tmp/the%20output"
+
+
+def placed(text: RequirementsText) -> list[Placed]:
+    return [
+        Placed(name_of_git(direct), B) if isinstance(direct, Git) else Placed(name_of_url(direct))
+        for direct in text.direct
+    ]
+
+
+def inject(text: RequirementsText, directory: str = OUTPUT) -> tuple[str, str]:
+    """Return the rewritten text and its record."""
+    urls = REWRITER.replacement_urls(text.text, placed(text))
+    filled = [url.replace("${output_dir}", directory) for url in urls]
+    return REWRITER.substitute(text.text, filled), REWRITER.record(text.text, urls)
+
+
+def facts(lock: Lock) -> list[tuple[str, str | None, tuple[str, ...], str]]:
+    return [
+        (str(found), found.marker, found.extras, found.url if isinstance(found, (Url, Git)) else "")
+        for found in lock.requirements
+    ]
+
+
+TEXT = f"""\
+# Where things come from: {ZIP} \\
+--index-url https://index.example/  # the index
+foo[x] @ https://me:${{TOKEN}}@files.example/foo.tar.gz#egg=foo \\
+    --hash=sha256:{A}   # why
+bar==1.0 ; python_version < '3.9' \\
+    {HASH_A}
+{GIT}#egg=Baz&subdirectory=src/baz ; os_name == 'nt'\r
+  qux@git+ssh://git@git.example/q\\
+ux@{COMMIT};os_name=='nt'
+https://files.example/whl/spam-1.0-py3-none-any.whl#sha256={A}"""
+
+REWRITTEN = f"""\
+# Where things come from: {ZIP} \\
+--index-url https://index.example/  # the index
+foo[x] @ file://{OUTPUT}/deps/pip/foo-url-sha256-{A}.tar.gz#egg=foo \\
+    --hash=sha256:{A}   # why
+bar==1.0 ; python_version < '3.9' \\
+    {HASH_A}
+file://{OUTPUT}/deps/pip/baz-git-{COMMIT}.tar.gz#egg=Baz&subdirectory=src/baz&sha256={B} ; os_name == 'nt'\r
+  qux@file://{OUTPUT}/deps/pip/qux-git-{COMMIT}.tar.gz#sha256={B};os_name=='nt'
+file://{OUTPUT}/deps/pip/spam-1.0-py3-none-any.whl#sha256={A}"""
+
+
+def test_only_addresses_change(tmp_path: Path) -> None:
+    (text,) = read(tmp_path, TEXT, environ={"TOKEN": "s3cret"}).texts
+    assert inject(text)[0] == REWRITTEN
+
+
+def test_templates_hold_the_output_directory_and_the_fragment(tmp_path: Path) -> None:
+    (text,) = read(tmp_path, f"a @ {ZIP}#sha256={A}\nb @ {GIT}\nc @ {ZIP} {HASH_A}").texts
+    assert REWRITER.replacement_urls(text.text, placed(text)) == (
+        f"file://${{output_dir}}/deps/pip/a-url-sha256-{A}.zip#sha256={A}",
+        f"file://${{output_dir}}/deps/pip/b-git-{COMMIT}.tar.gz#sha256={B}",
+        f"file://${{output_dir}}/deps/pip/c-url-sha256-{A}.zip",
+    )
+
+
+def test_an_injected_file_is_read_as_its_original(tmp_path: Path) -> None:
+    environ = {"TOKEN": "s3cret"}
+    before = read(tmp_path, TEXT, environ=environ)
+    rewritten, record = inject(before.texts[0])
+    (tmp_path / REWRITER.record_name("requirements.txt")).write_text(record)
+    after = read(tmp_path, rewritten, environ=environ)
+    assert after.texts[0].text == TEXT
+    assert after == before
+    assert inject(after.texts[0], "/elsewhere")[0] == REWRITTEN.replace(OUTPUT, "/elsewhere")
+
+
+def test_nested_files_have_their_own_record(tmp_path: Path) -> None:
+    before = read(tmp_path, {"requirements.txt": "-r sub/more.txt", "sub/more.txt": f"foo @ {GIT}"})
+    rewritten, record = inject(before.texts[0])
+    after = read(tmp_path, {"sub/more.txt": rewritten, "sub/.more.txt.cachi2ish.json": record})
+    assert after == before
+
+
+def test_other_lines_may_be_edited_before_the_injection_is_undone(tmp_path: Path) -> None:
+    (text,) = read(tmp_path, TEXT).texts
+    rewritten, record = inject(text)
+    edited = "new==1.0\nother @ https://new.example/o.zip\n" + rewritten.replace("# why", "# because")
+    restored = "new==1.0\nother @ https://new.example/o.zip\n" + TEXT.replace("# why", "# because")
+    assert REWRITER.restore(edited, record) == restored
+    without_first = "".join(rewritten.splitlines(keepends=True)[4:])
+    assert REWRITER.restore(without_first, record) == "".join(TEXT.splitlines(keepends=True)[4:])
+
+
+def test_two_spellings_of_one_archive_come_back_in_their_order(tmp_path: Path) -> None:
+    content = f"foo @ {ZIP} {HASH_A}\nfoo[x] @ https://me:pw@files.example/foo-1.0.zip {HASH_A}\n"
+    (text,) = read(tmp_path, content).texts
+    rewritten, record = inject(text)
+    assert REWRITER.restore(rewritten, record) == content
+
+
+def test_a_file_url_that_no_record_knows_is_refused(tmp_path: Path) -> None:
+    (text,) = read(tmp_path, f"foo @ {GIT}").texts
+    rewritten, record = inject(text)
+    for content in (rewritten.replace("foo-git", "bar-git"), rewritten.replace("/deps/pip/", "/other/")):
+        with pytest.raises(LockFileError, match="file: URL"):
+            read(tmp_path, {"requirements.txt": content, ".requirements.txt.cachi2ish.json": record})
+
+
+def test_a_record_changes_nothing_in_a_file_that_was_reverted(tmp_path: Path) -> None:
+    (text,) = read(tmp_path, TEXT).texts
+    assert REWRITER.restore(TEXT, inject(text)[1]) == TEXT
+    assert REWRITER.restore(TEXT, None) == TEXT
+
+
+@pytest.mark.parametrize(
+    "record",
+    ["", "{", "[]", '{"replaced": 1}', '{"version": 2, "replaced": []}', '{"replaced": [], "more": 1}', "\xff"],
+)
+def test_a_damaged_record_is_an_input_error(record: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="record of an earlier inject-files is damaged") as caught:
+        read(
+            tmp_path, {"requirements.txt": "foo==1", ".requirements.txt.cachi2ish.json": record.encode("latin-1")}
+        )
+    assert str(caught.value.origin) == ".requirements.txt.cachi2ish.json"
+    assert caught.value.hint
+
+
+def test_a_record_is_stable_json(tmp_path: Path) -> None:
+    (text,) = read(tmp_path, f"foo @ {GIT}").texts
+    record = inject(text)[1]
+    assert json.loads(record) == {
+        "version": 1,
+        "replaced": [{"placed": f"foo-git-{COMMIT}.tar.gz#sha256={B}", "original": GIT}],
+    }
+    assert record == inject(text, "/elsewhere")[1]
+
+
+def test_a_wrong_count_is_refused() -> None:
+    text = f"foo @ {GIT}\n"
+    for call in (
+        lambda: REWRITER.substitute(text, []),
+        lambda: REWRITER.replacement_urls(text, [Placed("a"), Placed("b")]),
+        lambda: REWRITER.record(text, []),
+    ):
+        with pytest.raises(InputError, match="has 1 addresses"):
+            call()
+
+
+def test_a_character_that_the_encoding_lacks_is_an_input_error() -> None:
+    with pytest.raises(InputError, match="cannot be stored as latin-1"):
+        REWRITER.encode("file:///€/", "latin-1")
+
+
+REDACTED = [
+    ("-i https://me:pw@h.example/", "-i https://h.example/"),
+    ('--extra-index-url "https://token@h.example/x?a=1"', '--extra-index-url "https://h.example/x?a=1"'),
+    ("foo @ https://me:${PW}@h.example/f.zip#egg=foo", "foo @ https://h.example/f.zip#egg=foo"),
+    ("foo @ git+ssh://git@h.example/r@main", "foo @ git+ssh://git@h.example/r@main"),
+    ("foo @ git+ssh://git:pw@h.example/r@main", "foo @ git+ssh://h.example/r@main"),
+    ("foo @ https://me:pa\\\nss@h.example/f.zip \\\n  --hash=x", "foo @ https://h.example/f.zip \\\n  --hash=x"),
+    ("foo @ https://h.example/f.zip?token=se\\\ncret&b=1", "foo @ https://h.example/f.zip?token=****&b=1"),
+    ("foo==1 # see https://me:pw@h.example/\r\n", "foo==1 # see https://h.example/\r\n"),
+    ('-i "https://h.example/?token=abc"', '-i "https://h.example/?token=****"'),
+    ("foo==1.0 # a@b ://@\n", "foo==1.0 # a@b ://\n"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), REDACTED)
+def test_a_stored_text_has_no_credentials(text: str, expected: str) -> None:
+    assert REWRITER.redacted(text) == expected
+
+
+HEADS = st.sampled_from(
+    ["# note https://x.example/a.zip", "", "  ", "--pre", "pinned==1.0", "-i https://i.example/", "\t# \\"]
+)
+ADDRESSES = st.sampled_from(
+    [
+        f"https://files.example/NAME-1.0.zip#sha256={A}",
+        f"HTTPS://files.example/a;b.zip#egg=NAME&sha256={A}",
+        f"https://me:pw@files.example/x.tgz?q=1#egg=NAME&sha256={A}",
+        f"{GIT}#egg=NAME",
+        f"git+ssh://git@git.example/r@{COMMIT}#subdirectory=s&egg=NAME",
+        f"https://files.example/${{UNSET}}/NAME-1.0.zip#sha256={A}",
+    ]
+)
+ENDS = st.sampled_from(
+    ["\n", "\r\n", " # why\n", " \\\n\n", "   \n", " \\\n  # comment \\\n", " ; os_name == 'nt'\n"]
+)
+
+
+@st.composite
+def requirements_texts(draw: st.DrawFn) -> str:
+    lines = []
+    for number in range(draw(st.integers(0, 6))):
+        lines.append(draw(HEADS) + draw(st.sampled_from(["\n", "\r\n"])))
+        name = draw(st.sampled_from(["", "", "NAME @ ", "NAME@", "NAME [x,y] @\t", "  NAME @ \\\n"]))
+        address = draw(ADDRESSES)
+        if draw(st.booleans()):
+            cut = draw(st.integers(1, len(address) - 1))
+            address = f"{address[:cut]}\\\n{address[cut:]}"
+        lines.append((name + address).replace("NAME", f"n{number}") + draw(ENDS))
+    return "".join(lines).rstrip() if draw(st.booleans()) else "".join(lines)
+
+
+@given(requirements_texts())
+@settings(max_examples=200)
+def test_what_is_read_is_what_is_rewritten_and_comes_back(content: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            lock = read(Path(folder).resolve(), content)
+        except Cachi2ishError:
+            return  # an address that pip splits at its ";", a continuation that cuts a name in two
+        for text in lock.texts:
+            rewritten, record = inject(text)
+            assert rewritten.count(f"file://{OUTPUT}/deps/pip/") == len(text.direct)
+            assert REWRITER.restore(rewritten, record) == content
+            again: dict[str, str | bytes] = {
+                "requirements.txt": rewritten.encode(),
+                ".requirements.txt.cachi2ish.json": record,
+            }
+            assert facts(read(Path(folder).resolve(), again)) == facts(lock)
+            assert "pw@" not in REWRITER.redacted(content)
+
+
+WORDS = st.sampled_from(
+    [
+        *[
+            "foo",
+            "==",
+            "1.0",
+            ">=2",
+            "[x]",
+            " ",
+            "@",
+            " @ ",
+            ";",
+            "os_name=='nt'",
+            "\\\n",
+            "\n",
+            "\r",
+            "#",
+            "'",
+            '"',
+            "$",
+        ],
+        *[
+            "https://",
+            "git+https://",
+            "git+ssh://",
+            "file:///",
+            "h.example/foo-1.0.zip",
+            "me:pw@",
+            "@main",
+            f"@{COMMIT}",
+        ],
+        *[
+            "#egg=",
+            "&sha256=",
+            "#subdirectory=",
+            A,
+            "--hash=sha256:",
+            "--hash",
+            " -r ",
+            "a.txt",
+            " -c ",
+            "${VAR}",
+            "-i ",
+        ],
+        *[
+            "--no-binary",
+            ":all:",
+            "-e",
+            "./",
+            "..",
+            "%2F",
+            "%",
+            "[",
+            "]",
+            "(",
+            ")",
+            "\ufeff",
+            "é",
+            "\udc80",
+            "\0",
+            "\x1c",
+            "*",
+        ],
+    ]
+)
+
+
+@given(st.lists(WORDS, max_size=20).map("".join), st.lists(WORDS, max_size=8).map("".join))
+@settings(max_examples=300)
+def test_any_text_is_a_lock_or_an_error_of_this_program(content: str, nested: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        files = {
+            name: text.encode("utf-8", "surrogateescape")
+            for name, text in (("requirements.txt", content), ("a.txt", nested))
+        }
+        try:
+            lock = read(Path(folder).resolve(), files, environ={"VAR": nested.replace("\0", "")})
+        except Cachi2ishError:
+            return
+        for text in lock.texts:
+            rewritten, record = inject(text)
+            assert REWRITER.restore(rewritten, record) == text.text
+
+
+@given(st.lists(WORDS, max_size=30).map("".join))
+def test_any_text_can_be_redacted_and_restored(text: str) -> None:
+    REWRITER.redacted(text)
+    REWRITER.restore(text, '{"replaced": []}')
+
+
+def pip(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    return subprocess.run(
+        [sys.executable, "-m", "pip", *arguments],
+        env=environ | {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("tampered", [False, True])
+def test_pip_checks_the_digest_that_is_written_beside_a_git_archive(*, tampered: bool, tmp_path: Path) -> None:
+    archive, wheel = make_sdist("gitted", "1.0"), make_wheel("pinned", "1.0")
+    deps = tmp_path / "out put" / "deps" / "pip"
+    deps.mkdir(parents=True)
+    (deps / f"gitted-git-{COMMIT}.tar.gz").write_bytes(archive.content + (b"\0" if tampered else b""))
+    wheel.write(deps)
+    content = f"pinned==1.0 {wheel.hash_option()}\n{GIT}#egg=gitted ; python_version > '3'\n"
+    (text,) = read(tmp_path, content).texts
+    urls = REWRITER.replacement_urls(text.text, [Placed(f"gitted-git-{COMMIT}.tar.gz", archive.sha256)])
+    output = (tmp_path / "out put").as_uri().removeprefix("file://")
+    rewritten = REWRITER.substitute(text.text, [url.replace("${output_dir}", output) for url in urls])
+    (tmp_path / "requirements.txt").write_text(rewritten)
+    found = pip(
+        *("download", "--no-deps", "--require-hashes", "--no-build-isolation", "--find-links", str(deps)),
+        *("--dest", str(tmp_path / "taken"), "-r", str(tmp_path / "requirements.txt")),
+    )
+    if tampered:
+        assert found.returncode != 0
+        assert "DO NOT MATCH THE HASHES" in found.stderr
+    else:
+        assert found.returncode == 0, found.stderr
+        assert {path.name for path in (tmp_path / "taken").iterdir()} == {
+            f"gitted-git-{COMMIT}.tar.gz",
+            "pinned-1.0-py3-none-any.whl",
+        }
+
+
+def test_names_are_those_of_the_lock(tmp_path: Path) -> None:
+    assert names(read(tmp_path, f"foo @ {GIT}")) == [f"foo @ git {COMMIT[:12]}"]

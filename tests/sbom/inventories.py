@@ -1,0 +1,83 @@
+"""An inventory that has one of everything."""
+
+from __future__ import annotations
+
+import hashlib
+
+from cachi2ish.core.digests import Digest
+from cachi2ish.core.inventory import (
+    Dependency,
+    FromGit,
+    FromIndex,
+    FromUrl,
+    Inventory,
+    InventoryFile,
+    MainPackage,
+    VcsOrigin,
+)
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+VCS = VcsOrigin(url="https://git.example/group/app.git", commit=COMMIT)
+INDEX = FromIndex(index="https://index.example/simple", default=True)
+OTHER_INDEX = FromIndex(index="https://private.example/simple", default=False)
+
+
+def digest(name: str, algorithm: str = "sha256") -> Digest:
+    made = hashlib.new(algorithm, name.encode())
+    return Digest(algorithm, made.hexdigest() if made.digest_size else made.hexdigest(32))  # type: ignore[call-arg]
+
+
+def file(
+    filename: str, *, url: str | None = None, algorithms: tuple[str, ...] = ("sha256",), verified: bool = True
+) -> InventoryFile:
+    return InventoryFile(
+        filename=filename,
+        url=url or f"https://files.example/{filename}",
+        size=len(filename),
+        digests=tuple(digest(filename, algorithm) for algorithm in algorithms),
+        wheel=filename.endswith(".whl"),
+        verified=verified,
+    )
+
+
+APP = MainPackage(name="App", version="1.0", vcs=VCS)
+PLUGIN = MainPackage(name="plugin", version=None, path="plugins/a", vcs=VCS)
+
+PINNED = Dependency(
+    name="pinned",
+    version="1.0",
+    source=INDEX,
+    files=(file("pinned-1.0.tar.gz", algorithms=("sha256", "sha512")), file("pinned-1.0-py3-none-any.whl")),
+    markers=("python_version < '3.12'", "sys_platform == 'win32'"),
+    required_by=(".", "plugins/a"),
+)
+PRIVATE = Dependency(
+    name="private",
+    version="1.0+local.1",
+    source=OTHER_INDEX,
+    files=(file("private-1.0+local.1.tar.gz", verified=False),),
+    missing_hash_in=("requirements.txt", "requirements/more.txt"),
+)
+ARCHIVE = Dependency(
+    name="archive",
+    version=None,
+    source=FromUrl(url="https://files.example/v1.zip", digest=digest("archive")),
+    files=(file("archive-url-sha256-0.zip", url="https://files.example/v1.zip"),),
+)
+CHECKOUT = Dependency(
+    name="checkout",
+    version="0.1.dev1",
+    source=FromGit(vcs=VcsOrigin(url="ssh://git@git.example/group/x.git", commit=COMMIT), subdirectory="python/x"),
+    files=(file("checkout-git-0.tar.gz", url="ssh://git@git.example/group/x.git"),),
+    required_by=("plugins/a",),
+)
+BUILDER = Dependency(
+    name="builder", version="80.0", source=INDEX, files=(file("builder-80.0.tar.gz"),), build=True
+)
+
+EVERYTHING = Inventory(
+    root=APP,
+    packages=(APP, PLUGIN),
+    dependencies=(ARCHIVE, BUILDER, CHECKOUT, PINNED, PRIVATE),
+    tool_version="0.1.0",
+)

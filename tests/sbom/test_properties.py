@@ -1,0 +1,54 @@
+"""Properties say what the formats have no words for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cachi2ish.core.inventory import Dependency
+from cachi2ish.sbom import properties
+from tests.sbom import inventories
+
+
+def of(dependency: Dependency) -> list[tuple[str, str]]:
+    return [(each.name, each.value) for each in properties.of_dependency(dependency)]
+
+
+PLAIN = replace(inventories.BUILDER, build=False)
+FOUND = ("cachi2ish:found_by", "cachi2ish")
+
+
+@pytest.mark.parametrize(
+    ("dependency", "expected"),
+    [
+        (PLAIN, [FOUND]),
+        (replace(PLAIN, build=True), [FOUND, ("cachi2ish:pip:package:build-dependency", "true")]),
+        (
+            replace(PLAIN, files=(*PLAIN.files, inventories.file("builder-80.0-py3-none-any.whl"))),
+            [FOUND, ("cachi2ish:pip:package:binary", "true")],
+        ),
+        (
+            replace(PLAIN, missing_hash_in=("b.txt", "a.txt")),
+            [FOUND, ("cachi2ish:missing_hash:in_file", "a.txt"), ("cachi2ish:missing_hash:in_file", "b.txt")],
+        ),
+        (
+            replace(PLAIN, files=(inventories.file("builder-80.0.tar.gz", verified=False),)),
+            [FOUND, ("cachi2ish:pip:package:unverified", "builder-80.0.tar.gz")],
+        ),
+        (
+            replace(PLAIN, markers=("python_version < '3.12'", "extra == 'x'")),
+            [
+                FOUND,
+                ("cachi2ish:pip:package:marker", "extra == 'x'"),
+                ("cachi2ish:pip:package:marker", "python_version < '3.12'"),
+            ],
+        ),
+    ],
+)
+def test_each_fact_is_a_property(dependency: Dependency, expected: list[tuple[str, str]]) -> None:
+    assert of(dependency) == sorted(expected)
+
+
+def test_a_main_package_was_found_by_cachi2ish() -> None:
+    assert [(each.name, each.value) for each in properties.of_main_package()] == [FOUND]

@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from cachi2ish.core.distributions import SDIST_EXTENSIONS
+from cachi2ish.errors import DistributionError, StorageError
+from cachi2ish.projects.reader import SourceTreeReader
+from cachi2ish.sdists.interface import Identity
+from cachi2ish.sdists.limits import Limits
+from cachi2ish.sdists.reader import ArchiveReader
+from tests.sdists.conftest import Identify
+from tests.support.distributions import core_metadata, make_sdist, make_wheel, pack_tar
+
+NAMED = Identity("demo", "1.0")
+PYPROJECT = b'[project]\nname = "demo"\nversion = "1.0"\n'
+
+
+def tar_of(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(mode="w:gz", fileobj=buffer) as archive:
+        for info, content in members:
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def special(name: str, kind: bytes, target: str = "") -> tuple[tarfile.TarInfo, bytes]:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info, b""
+
+
+def plain(name: str, content: bytes) -> tuple[tarfile.TarInfo, bytes]:
+    return tarfile.TarInfo(name), content
+
+
+PKG_INFO = plain("demo-1.0/PKG-INFO", core_metadata("demo", "1.0").encode())
+
+
+@pytest.mark.parametrize("extension", [e for e in SDIST_EXTENSIONS if e != ".tar.lz"])
+def test_an_sdist_of_every_format_that_pip_unpacks_is_identified(identify: Identify, extension: str) -> None:
+    dist = make_sdist("demo", "1.0", extension)
+    assert identify(dist.content, dist.filename) == NAMED
+    assert identify(dist.content, dist.filename.upper()) == NAMED
+
+
+def test_a_zip_called_tar_gz_is_read_as_pip_reads_it(identify: Identify) -> None:
+    assert identify(make_sdist("demo", "1.0", ".zip").content, "demo-1.0.tar.gz") == NAMED
+
+
+def test_lzip_is_refused_because_nothing_could_install_it(identify: Identify) -> None:
+    with pytest.raises(DistributionError, match="lzip"):
+        identify(b"LZIP\x01" + bytes(600), "demo-1.0.tar.lz")
+
+
+def test_a_wheel_is_identified_by_its_metadata(identify: Identify) -> None:
+    wheel = make_wheel("demo", "1.0")
+    assert identify(wheel.content, wheel.filename) == NAMED
+
+
+def test_a_wheel_of_another_project_is_refused(identify: Identify) -> None:
+    with pytest.raises(DistributionError, match=r"demo-1\.0\.dist-info"):
+        identify(make_wheel("demo", "1.0").content, "other-1.0-py3-none-any.whl")
+
+
+def test_a_wheel_without_metadata_is_refused(identify: Identify) -> None:
+    with pytest.raises(DistributionError, match="no metadata"):
+        identify(make_sdist("demo", "1.0", ".zip").content, "demo-1.0-py3-none-any.whl")
+
+
+@pytest.mark.parametrize(
+    ("pkg_info", "expected"),
+    [
+        (b"Metadata-Version: 1.0\nName: demo\nVersion: 1.0\n", NAMED),
+        (b"Metadata-Version: 1.0\r\nName: demo\r\nVersion: 1.0\r\nAuthor: J\xf6rg\r\n", NAMED),
+        (b"\xef\xbb\xbfName: demo\nVersion: 1.0\n", NAMED),
+        ("Name: demo\nVersion: 1.0\nSummary: ünï\n\nName: not-this\n".encode(), NAMED),
+        (b"name:   demo  \nVERSION: 1.0\nName: again\n", NAMED),
+        (b"Name: demo\n", Identity("demo", None)),
+        (b"Name: demo\nDescription: a\n        Name: b\nVersion: 1.0\n", NAMED),
+    ],
+)
+def test_core_metadata_of_every_age_and_encoding_is_read(
+    identify: Identify, pkg_info: bytes, expected: Identity
+) -> None:
+    assert identify(pack_tar({"demo-1.0/PKG-INFO": pkg_info}), "demo-1.0.tar.gz") == expected
+
+
+@pytest.mark.parametrize("pkg_info", [b"", b"Name: UNKNOWN\nVersion: 0.0.0\n", b"\x00\xff\n\n", b"no header"])
+def test_metadata_without_a_name_leaves_the_word_to_the_project_files(identify: Identify, pkg_info: bytes) -> None:
+    content = pack_tar({"demo-1.0/PKG-INFO": pkg_info, "demo-1.0/pyproject.toml": PYPROJECT})
+    assert identify(content, "demo-1.0.tar.gz") == NAMED
+
+
+def test_only_the_root_pkg_info_counts(identify: Identify) -> None:
+    content = pack_tar(
+        {
+            "demo-1.0/vendored/PKG-INFO": core_metadata("vendored", "9").encode(),
+            "demo-1.0/demo.egg-info/PKG-INFO": core_metadata("old", "0").encode(),
+            "demo-1.0/PKG-INFO": core_metadata("demo", "1.0").encode(),
+        },
+    )
+    assert identify(content, "demo-1.0.tar.gz") == NAMED
+
+
+def test_an_archive_without_a_root_folder_is_identified(identify: Identify) -> None:
+    assert identify(pack_tar({"PKG-INFO": core_metadata("demo", "1.0").encode()}), "demo.tar.gz") == NAMED
+    assert identify(pack_tar({"pyproject.toml": PYPROJECT, "src/a.py": b""}), "demo.tar.gz") == NAMED
+
+
+@pytest.mark.parametrize("extension", [".tar.gz", ".zip"])
+def test_a_hosting_sites_archive_is_identified_by_its_project_files(identify: Identify, extension: str) -> None:
+    files = {
+        "pyproject.toml": '[project]\nname = "demo"\ndynamic = ["version"]\n',
+        "setup.cfg": "[metadata]\nversion = file: VERSION.txt\n",
+        "VERSION.txt": "1.0\n",
+    }
+    dist = make_sdist("demo", "main", extension, files=files)
+    assert identify(dist.content, "main" + extension) == NAMED
+
+
+def test_a_subdirectory_is_the_project(identify: Identify) -> None:
+    content = pack_tar(
+        {
+            "repo-main/pyproject.toml": b'[project]\nname = "root"\nversion = "9"\n',
+            "repo-main/PKG-INFO": core_metadata("root", "9").encode(),
+            "repo-main/libs/demo/pyproject.toml": PYPROJECT,
+        },
+    )
+    assert identify(content, "main.tar.gz", "libs/demo") == NAMED
+    assert identify(content, "main.tar.gz", "libs/demo/") == NAMED
+    with pytest.raises(DistributionError, match="no folder 'libs/none'"):
+        identify(content, "main.tar.gz", "libs/none")
+
+
+@pytest.mark.parametrize("subdirectory", ["..", "../..", "/etc", "libs/../../.."])
+def test_a_subdirectory_outside_of_the_archive_is_refused(identify: Identify, subdirectory: str) -> None:
+    with pytest.raises(DistributionError, match="outside of the archive"):
+        identify(pack_tar({"a/pyproject.toml": PYPROJECT}), "main.tar.gz", subdirectory)
+
+
+def test_an_archive_that_says_nothing_has_no_identity(identify: Identify) -> None:
+    assert identify(pack_tar({"repo/README": b"hello"}), "main.tar.gz") is None
+    assert identify(pack_tar({}), "main.tar.gz") is None
+
+
+def test_setup_py_is_not_run(identify: Identify, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    setup = f"open({str(trace)!r}, 'w')\nfrom setuptools import setup\nsetup(name='demo', version='1.0')\n"
+    assert identify(pack_tar({"repo/setup.py": setup.encode()}), "main.tar.gz") == NAMED
+    assert not trace.exists()
+
+
+def test_a_broken_project_file_is_named(identify: Identify) -> None:
+    with pytest.raises(DistributionError, match=r"main\.tar\.gz: .*pyproject\.toml"):
+        identify(pack_tar({"repo/pyproject.toml": b"[project\n"}), "main.tar.gz")
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        special("demo-1.0/absolute", tarfile.SYMTYPE, "/etc/passwd"),
+        special("demo-1.0/out", tarfile.SYMTYPE, "../../../etc/passwd"),
+        special("demo-1.0/hard", tarfile.LNKTYPE, "/etc/passwd"),
+        special("demo-1.0/device", tarfile.CHRTYPE),
+        special("demo-1.0/pipe", tarfile.FIFOTYPE),
+        special("demo-1.0/PKG-INFO", tarfile.SYMTYPE, "/etc/hostname"),
+    ],
+)
+def test_links_and_devices_do_not_stop_the_identification(
+    identify: Identify, member: tuple[tarfile.TarInfo, bytes]
+) -> None:
+    assert identify(tar_of(member, PKG_INFO), "demo-1.0.tar.gz") == NAMED
+    project = plain("demo-1.0/pyproject.toml", PYPROJECT)
+    assert identify(tar_of(member, project), "main.tar.gz") == NAMED
+
+
+def test_a_file_behind_a_link_is_not_written_through_it(identify: Identify, tmp_path: Path) -> None:
+    trap = tmp_path / "trap"
+    trap.mkdir()
+    link = special("demo-1.0/sub", tarfile.SYMTYPE, str(trap))
+    content = tar_of(link, plain("demo-1.0/sub/x", b"!"), plain("demo-1.0/pyproject.toml", PYPROJECT))
+    assert identify(content, "main.tar.gz") == NAMED
+    assert list(trap.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["../evil", "demo-1.0/../../evil", "..\\evil", "/../evil"])
+def test_a_member_outside_of_the_archive_is_refused(identify: Identify, name: str) -> None:
+    with pytest.raises(DistributionError, match="lies outside"):
+        identify(tar_of(plain(name, b"!"), PKG_INFO), "demo-1.0.tar.gz")
+
+
+def test_an_absolute_member_stays_inside_as_in_pip(identify: Identify) -> None:
+    info, content = PKG_INFO
+    assert identify(tar_of(plain("/" + info.name, content)), "demo-1.0.tar.gz") == NAMED
+
+
+def test_a_path_that_is_file_and_folder_is_no_reason_to_fail(identify: Identify) -> None:
+    project = plain("r/pyproject.toml", PYPROJECT)
+    long = plain(f"r/{'x' * 300}", b"")
+    assert identify(tar_of(plain("r/a", b""), plain("r/a/b", b""), long, project), "main.tar.gz") == NAMED
+
+
+@pytest.mark.parametrize("filename", ["demo-1.0.tar.gz", "demo-1.0.zip", "demo-1.0-py3-none-any.whl"])
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"<!DOCTYPE html><html>Sign in</html>", "web page"),
+        (b"\n\n<html><body>404</body></html>", "web page"),
+        (b"", "it is empty"),
+        (b"certainly no archive" * 100, "cannot be read"),
+    ],
+)
+def test_what_is_no_archive_is_refused_with_the_reason(
+    identify: Identify, filename: str, content: bytes, reason: str
+) -> None:
+    with pytest.raises(DistributionError, match=reason):
+        identify(content, filename)
+
+
+def test_an_encrypted_zip_is_refused(identify: Identify) -> None:
+    content = bytearray(make_sdist("demo", "1.0", ".zip").content)
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = content.find(signature)
+        content[at + offset] |= 1
+    with pytest.raises(DistributionError, match=r"encrypted"):
+        identify(bytes(content), "demo-1.0.zip")
+
+
+def test_a_missing_file_is_a_storage_error(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"demo-1\.0\.tar\.gz"):
+        ArchiveReader(SourceTreeReader()).identify(tmp_path / "none", "demo-1.0.tar.gz")
+
+
+def test_what_stands_behind_the_metadata_is_not_read(identify: Identify) -> None:
+    sound = gzip.compress(pack_tar({"demo-1.0/PKG-INFO": core_metadata("demo", "1.0").encode()}, ".tar")[:1536])
+    broken = bz2.compress(b"x" * 5000)[:20]
+    assert identify(sound + broken, "demo-1.0.tar.gz") == NAMED
+
+
+SMALL = Limits(members=20, total=1 << 20, piece=1 << 16, metadata=4096, file=1024, unpacked=8192)
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ({f"r/{number}": b"" for number in range(30)}, "more than 20 members"),
+        ({"r/zeros": bytes(2 << 20)}, "unpacks to more than"),
+        ({"r/PKG-INFO": b"Name: demo\n" + bytes(5000)}, "has 5011 bytes"),
+        ({f"r/{number}.py": bytes(1000) for number in range(15)}, "small files"),
+    ],
+)
+def test_a_bomb_is_refused(tmp_path: Path, members: dict[str, bytes], reason: str) -> None:
+    path = tmp_path / "blob"
+    path.write_bytes(pack_tar(members))
+    with pytest.raises(DistributionError, match=reason):
+        ArchiveReader(SourceTreeReader(), limits=SMALL).identify(path, "demo-1.0.tar.gz")
+
+
+def test_a_header_of_absurd_size_is_refused(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("././@LongLink")
+    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 4 << 30
+    path = tmp_path / "blob"
+    path.write_bytes(gzip.compress(info.tobuf(tarfile.GNU_FORMAT) + bytes(4096)))
+    with pytest.raises(DistributionError, match="larger than any distribution"):
+        ArchiveReader(SourceTreeReader(), limits=SMALL).identify(path, "demo-1.0.tar.gz")
+
+
+def test_a_zip_that_understates_its_sizes_is_refused(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("r/PKG-INFO", b"Name: demo\n" + bytes(1 << 20))
+    content = buffer.getvalue().replace(((1 << 20) + 11).to_bytes(4, "little"), (50).to_bytes(4, "little"))
+    path = tmp_path / "blob"
+    path.write_bytes(content)
+    with pytest.raises(DistributionError):
+        ArchiveReader(SourceTreeReader(), limits=SMALL).identify(path, "demo-1.0.zip")
