@@ -27,7 +27,7 @@ help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(MADE) ## Prefetch the example, install it with the network cut off, and run it
-	@docs/examples/demo.sh "$(CURDIR)/$(BIN)" "$(CURDIR)/demo-output"
+	@docs/examples/demo.sh "$(abspath $(BIN))"
 
 test: unit ## Run the unit tests (the same as make unit)
 

@@ -97,6 +97,6 @@ def _summary(reporter: ConsoleReporter, output: Path) -> str:
     counts = reporter.counts
     fetched = counts.arrived - counts.cached
     return (
-        f"{counts.arrived} files, {readable_size(counts.size)}, in {output}"
+        f"{counts.arrived} file{'' if counts.arrived == 1 else 's'}, {readable_size(counts.size)}, in {output}"
         f" ({fetched} from the network, {counts.cached} from the cache)"
     )

@@ -182,7 +182,8 @@ def _nothing_to_take(
             hint='allow wheels with "allow_binary": true in the input, or pin a version that has an sdist',
             origin=requirement.origin,
         )
-    reasons = "; ".join(f"{refusal.filename}: {refusal.reason}" for refusal in refused[:_LISTED])
+    shown = sorted(refused, key=lambda refusal: refusal.filename)[:_LISTED]
+    reasons = "; ".join(f"{refusal.filename}: {refusal.reason}" for refusal in shown)
     return UnavailableError(
         f"{requirement} has no file on {page.index} that may be taken: {reasons}{_and_more(len(refused))}",
         hint=_way_out(refused, names_a_wheel=_names_a_wheel(requirement, candidates)),

@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 
 from cachi2ish.git.clone import Clone
-from cachi2ish.git.objects import commit_fact
 
 NAME = b".git_archival.txt"
 
@@ -26,15 +25,15 @@ _MATCH = re.compile(r"(match|exclude)=([^,]+)")
 _DEFAULT_MATCH = ("--match=*[0-9]*",)
 
 
-def filled_in(clone: Clone, template: bytes | None, digits: int) -> bytes | None:
+def filled_in(clone: Clone, template: bytes | None, date: str, digits: int) -> bytes | None:
     """Return the file, or None where the project's own has no placeholders and is to stay.
 
-    template: the project's own file, None where it has none. digits: how many an abbreviated name has.
+    template: the project's own file, None where it has none. date: the commit's. digits: how many an
+    abbreviated name has.
     """
     if template is not None and _PLACEHOLDER not in template:
         return None
     commit = clone.subject.commit
-    date = commit_fact(clone, "%cI")
     lines = [f"node: {commit}", f"node-date: {date}"]
     name = _describe(clone, _patterns(template), digits)
     if name is not None:

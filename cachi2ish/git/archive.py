@@ -20,10 +20,9 @@ from cachi2ish.git.objects import (
     SUBMODULE,
     Entry,
     Objects,
-    commit_fact,
+    facts,
     history,
     objects,
-    root_tree,
     tags,
     tree,
 )
@@ -52,10 +51,11 @@ def archived(clone: Clone, *, top: str, subdirectory: str | None, whole: bool) -
         if not whole:
             fetch_history(clone)
         commits, named = history(clone), tags(clone)
-        wanted = {root_tree(clone), *commits, *(oid for _, oid in named)}
+        stated = facts(clone)
+        wanted = {stated.root, *commits, *(oid for _, oid in named)}
         wanted |= {entry.oid for entry in entries if entry.mode != SUBMODULE}
         found = resources.enter_context(objects(clone, wanted))
-        versions = _version_files(clone, entries, found, folders)
+        versions = _version_files(clone, entries, found, folders, stated.date)
         absent = {e.path for e in entries if e.mode == LINK and not safe_link(e.path, found.read(e.oid))}
         members += _tree_members(entries, found, b"", leave_out=absent | versions.keys())
         members += [file_member(path, content) for path, content in versions.items()]
@@ -72,8 +72,7 @@ def archived(clone: Clone, *, top: str, subdirectory: str | None, whole: bool) -
         members.append(file_member(b".git/index", index_file(entries, unlike)))
         packed = resources.enter_context(tempfile.TemporaryFile(dir=clone.directory))
         members += _pack_members(found, packed)
-        time = int(commit_fact(clone, "%ct"))
-        yield gzip_stored(tar(top, members, time))
+        yield gzip_stored(tar(top, members, stated.time))
 
 
 def _project_folders(clone: Clone, entries: tuple[Entry, ...], subdirectory: str | None) -> frozenset[bytes]:
@@ -137,6 +136,7 @@ def _version_files(
     entries: tuple[Entry, ...],
     found: Objects,
     folders: frozenset[bytes],
+    date: str,
 ) -> dict[bytes, bytes]:
     at = {entry.path: entry for entry in entries}
     digits = abbreviation(len(found.stored))
@@ -147,7 +147,7 @@ def _version_files(
         if entry is not None and entry.mode in {FOLDER, LINK, SUBMODULE}:
             continue
         template = None if entry is None else found.read(entry.oid)
-        content = archival.filled_in(clone, template, digits)
+        content = archival.filled_in(clone, template, date, digits)
         if content is not None:
             files[path] = content
     return files

@@ -82,7 +82,7 @@ def cloned(command: GitCommand, subject: Subject, scratch: Path | None) -> Itera
 
 def _own_ssh(clone: Clone) -> Access:
     # An ssh command in the user's git settings must not lose against the default that never asks.
-    if "GIT_SSH_COMMAND" in clone.command.environ:
+    if not clone.subject.remote.by_ssh or "GIT_SSH_COMMAND" in clone.command.environ:
         return clone.access
     configured = clone.attempt("config", "--get", "core.sshCommand")
     environ = {**clone.access.environ, "GIT_SSH_COMMAND": configured} if configured else clone.access.environ

@@ -40,6 +40,15 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """A commit. root: its tree; date: of the committer, ISO 8601 with its time zone; time: in Unix seconds."""
+
+    root: str
+    date: str
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """Where an object's content lies. kind: ``commit``, ``tree``, ``blob`` or ``tag``; size in bytes."""
 
@@ -78,8 +87,8 @@ def tree(clone: Clone) -> tuple[Entry, ...]:
     for record in clone.git("ls-tree", "-r", "-t", "-z", "--full-tree", clone.subject.commit).split(b"\0"):
         if not record:
             continue
-        facts, _, path = record.partition(b"\t")
-        mode, _, oid = facts.split(b" ")
+        stated, _, path = record.partition(b"\t")
+        mode, _, oid = stated.split(b" ")
         if any(part in {b"", b".", b".."} or part.lower() == b".git" for part in path.split(b"/")):
             shown = path.decode("utf-8", "backslashreplace")
             raise clone.subject.error(
@@ -90,21 +99,17 @@ def tree(clone: Clone) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
-def root_tree(clone: Clone) -> str:
-    """Return the object name of the commit's root folder."""
-    return clone.git("rev-parse", f"{clone.subject.commit}^{{tree}}").decode().strip()
+def facts(clone: Clone) -> Facts:
+    """Return what the commit says of itself."""
+    # Not `git show`: it wants the parent's files, which a partial clone does not have.
+    said = clone.git("rev-list", "--max-count=1", "--format=%T%n%cI%n%ct", clone.subject.commit)
+    _, root, date, time = said.decode().splitlines()
+    return Facts(root, date, int(time))
 
 
 def history(clone: Clone) -> tuple[str, ...]:
     """Return the commit and all commits behind it that the clone has."""
     return tuple(clone.git("rev-list", clone.subject.commit).decode().split())
-
-
-def commit_fact(clone: Clone, format_: str) -> str:
-    """Return what a placeholder of git's pretty formats says of the commit."""
-    # Not `git show`: it wants the parent's files, which a partial clone does not have.
-    said = clone.git("rev-list", "--max-count=1", f"--format={format_}", clone.subject.commit)
-    return said.decode().splitlines()[1]
 
 
 def tags(clone: Clone) -> tuple[tuple[bytes, str], ...]:
@@ -147,12 +152,12 @@ def _append(clone: Clone, found: Objects, oids: list[str]) -> None:
         clone.stream("cat-file", "--batch", "--buffer", stdin=wanted, stdout=found.file)
     for oid in oids:
         header, newline, _ = os.pread(descriptor, _HEADER, offset).partition(b"\n")
-        facts = header.decode().split()
-        if not newline or len(facts) != 3:  # noqa: PLR2004  ("<oid> missing")
+        words = header.decode().split()
+        if not newline or len(words) != 3:  # noqa: PLR2004  ("<oid> missing")
             raise clone.subject.error(
                 f"{clone.subject.remote.shown} did not send object {oid}",
                 "the repository is damaged, or it is itself a partial clone",
             )
         offset += len(header) + 1
-        found.stored[oid] = Stored(facts[1], offset, int(facts[2]))
-        offset += int(facts[2]) + 1
+        found.stored[oid] = Stored(words[1], offset, int(words[2]))
+        offset += int(words[2]) + 1

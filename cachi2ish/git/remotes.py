@@ -11,7 +11,7 @@ from cachi2ish.core.addresses import redact
 from cachi2ish.git.command import Access
 
 #: ``user@host:path``, which is ssh (git-clone(1), "Git URLs"): no slash before the first colon.
-_SCP = re.compile(r"(?P<authority>(?:[^@/:\s]+@)?(?:\[[^\]\s]+\]|[^@/:\s\[\]]+)):(?!/?/)(?P<path>[^\s].*)")
+_SCP = re.compile(r"(?P<authority>(?:[^@/:\s]+@)?(?:\[[^\]\s]+\]|[^@/:\s\[\]]+)):(?!//)(?P<path>[^\s].*)")
 
 _HTTP = frozenset({"http", "https"})
 
@@ -49,6 +49,11 @@ class Remote:
     def shown(self) -> str:
         """The address as messages show it."""
         return redact(self.url)
+
+    @property
+    def by_ssh(self) -> bool:
+        """Whether git runs ssh for it."""
+        return self.url.startswith("ssh://") or ("://" not in self.url and _SCP.fullmatch(self.url) is not None)
 
     @property
     def access(self) -> Access:

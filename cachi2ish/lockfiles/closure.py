@@ -21,7 +21,7 @@ from cachi2ish.lockfiles.tokens import address_span, conceal, expand, quote, spl
 from cachi2ish.lockfiles.tree import SourceTree
 
 _INCLUDES = {"--requirement": False, "--constraint": True}
-_URL = re.compile(r"(?:https?|file):", re.IGNORECASE)
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://|file:", re.IGNORECASE)
 
 #: How deep files may include each other.
 _DEEPEST = 50

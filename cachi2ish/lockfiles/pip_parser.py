@@ -8,6 +8,7 @@ that ``--no-binary`` and ``--only-binary`` act on each other in the order in whi
 from __future__ import annotations
 
 import optparse
+import re
 import shlex
 from copy import deepcopy
 from difflib import get_close_matches
@@ -26,6 +27,9 @@ _GONE = ("--allow-all-external", "--allow-external", "--allow-unverified", "--al
 
 #: Options that stand on the line of a requirement.
 _OF_REQUIREMENT = frozenset({"--hash", "--config-settings", "--global-option", "--install-option"})
+
+_QUOTING = frozenset("'\"\\")
+_BLANKS = re.compile(r"[ \t\r\n]+")
 
 #: Values recorded in the order of the line, under this name in optparse's result.
 _RECORD = "stated_options"
@@ -62,7 +66,7 @@ class PipLineParser:
 
     def _read_options(self, text: str) -> tuple[tuple[Option, ...], list[str]]:
         try:
-            words = shlex.split(text)
+            words = _words(text)
         except ValueError:
             raise UnreadableLineError(
                 "a quotation mark in the options is not closed, or a backslash ends them",
@@ -72,6 +76,13 @@ class PipLineParser:
         setattr(values, _RECORD, [])
         _, rest = self._options.parse_args(words, values)
         return tuple(getattr(values, _RECORD)), rest
+
+
+def _words(text: str) -> list[str]:
+    """Split options as a shell would; raises `ValueError`."""
+    if _QUOTING.isdisjoint(text):  # nearly always: hashes; the shell's rules are slow
+        return [word for word in _BLANKS.split(text) if word]
+    return shlex.split(text)
 
 
 def _requirement(text: str, hashes: tuple[str, ...]) -> Stated:

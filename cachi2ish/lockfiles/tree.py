@@ -32,7 +32,8 @@ class SourceTree:
         """
         content = self._bytes(file, included_at)
         if content is None:
-            raise self._error(f"{file} does not exist", "check the path", file, included_at)
+            what = "it does not exist" if included_at is None else f"{file} does not exist"
+            raise self._error(what, "check the path", file, included_at)
         decoded = decode(content, file)
         directory, name = posixpath.split(file)
         record = posixpath.join(directory, record_name(name))

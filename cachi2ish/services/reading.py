@@ -49,9 +49,9 @@ def read(request: RequestInput, source: Path, ports: Ports, reporter: Reporter) 
         reporter.info("the source has no git origin: the bill of materials leaves vcs_url out")
     errors: list[Cachi2ishError] = []
     packages: list[SourcePackage] = []
-    for package in request.packages:
+    for number, package in enumerate(request.packages):
         try:
-            packages.append(_read_package(package, root, vcs, ports, reporter))
+            packages.append(_read_package(package, f"packages[{number}]", root, vcs, ports, reporter))
         except Cachi2ishError as error:
             errors.append(error)
     raise_all(errors)
@@ -61,21 +61,22 @@ def read(request: RequestInput, source: Path, ports: Ports, reporter: Reporter) 
 
 def _read_package(
     package: PackageInput,
+    place: str,
     root: RootedPath,
     vcs: VcsOrigin | None,
     ports: Ports,
     reporter: Reporter,
 ) -> SourcePackage:
-    folder = _inside(root, package.path)
+    folder = _inside(root, f"{place}.path", package.path)
     if not folder.path.is_dir():
         what = "is not a directory" if folder.path.exists() else "does not exist"
         raise InputError(
-            f"the package path {package.path!r} {what} in the source",
+            f"{place}.path: {package.path!r} {what} in the source",
             hint='"path" is relative to the source directory (--source)',
         )
     errors: list[Cachi2ishError] = []
     locks: list[Lock] = []
-    for file, purpose in dict.fromkeys(_lock_files(package, folder, root)):
+    for file, purpose in dict.fromkeys(_lock_files(package, place, folder)):
         try:
             locks.append(ports.locks.read(root.path, file, purpose, ports.environ))
         except Cachi2ishError as error:
@@ -90,7 +91,7 @@ def _read_package(
     return SourcePackage(main, tuple(locks), package.allow_binary)
 
 
-def _lock_files(package: PackageInput, folder: RootedPath, root: RootedPath) -> Iterator[tuple[str, Purpose]]:
+def _lock_files(package: PackageInput, place: str, folder: RootedPath) -> Iterator[tuple[str, Purpose]]:
     named = {
         Purpose.RUNTIME: package.requirements_files,
         Purpose.BUILD: package.requirements_build_files,
@@ -100,14 +101,15 @@ def _lock_files(package: PackageInput, folder: RootedPath, root: RootedPath) -> 
             default = _DEFAULT_FILES[purpose]
             files = (default,) if (folder.path / default).is_file() else ()  # noqa: PLW2901
         for file in files:
-            yield _inside(root, package.path, file).relative, purpose
+            key = "requirements_files" if purpose is Purpose.RUNTIME else "requirements_build_files"
+            yield _inside(folder, f"{place}.{key}", file).relative, purpose
 
 
-def _inside(root: RootedPath, *parts: str) -> RootedPath:
-    path = root
-    for part in parts:
-        path = path.join(part)
-    return path
+def _inside(folder: RootedPath, place: str, path: str) -> RootedPath:
+    try:
+        return folder.join(path)
+    except Cachi2ishError as error:
+        raise InputError(f"{place}: {error.problem}", hint=error.hint) from None
 
 
 def _name(path: str, root: RootedPath, vcs: VcsOrigin | None, ports: Ports) -> MainPackage:

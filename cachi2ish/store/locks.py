@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+#: How often, and after how many seconds each, the lock of a directory is tried.
+_TRIES = 100
+_PAUSE = 0.02
 
 
 def try_lock(descriptor: int) -> bool:
@@ -19,6 +24,12 @@ def try_lock(descriptor: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def wait_for_lock(descriptor: int) -> None:
+    """Return when this open file holds the lock; at once where there are no locks."""
+    with suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def is_at(descriptor: int, path: Path) -> bool:
@@ -31,12 +42,27 @@ def is_at(descriptor: int, path: Path) -> bool:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of ``path``, a directory, or a file that is made; waits for it. Raises `OSError`."""
-    flags = os.O_RDONLY | os.O_DIRECTORY if path.is_dir() else os.O_RDWR | os.O_CREAT
-    descriptor = os.open(path, flags, 0o666)
+    """Hold the lock of ``path``, a file of ours that is made where it is missing; waits. Raises `OSError`."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        with suppress(OSError):  # no locks here
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        wait_for_lock(descriptor)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def locked_directory(path: Path) -> Iterator[None]:
+    """Hold the lock of a directory of the user's; waits for it, but not for ever. Raises `OSError`.
+
+    The user may have locked it (``flock out fetch-deps …``): that must delay us and not stop us.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for _ in range(_TRIES):
+            if try_lock(descriptor):
+                break
+            time.sleep(_PAUSE)
         yield
     finally:
         os.close(descriptor)

@@ -8,6 +8,7 @@ from pathlib import Path
 from cachi2ish.errors import InputError
 from cachi2ish.store.build_config import BUILD_CONFIG
 from cachi2ish.store.failures import OUTPUT_OPTION
+from cachi2ish.store.locks import is_at
 from cachi2ish.store.workplace import UNTOUCHED
 
 #: What the commands write into an output directory, beside ``deps``: bills of materials, environment files.
@@ -23,8 +24,7 @@ def refuse_strangers(target: Path) -> None:
     entries than files that end in .json, .env or .sh. So nobody's own work is ever removed. Raises `OSError`.
     """
     try:
-        with os.scandir(target) as entries:
-            found = [entry for entry in entries if not UNTOUCHED.fullmatch(entry.name)]
+        found = _entries(target)
     except FileNotFoundError:
         return
     except NotADirectoryError as error:
@@ -41,6 +41,19 @@ def refuse_strangers(target: Path) -> None:
             f"the output {target} holds {kind}: {_listed(strangers)}",
             hint=f"name a new or empty directory with {OUTPUT_OPTION}, or move these out of the way",
         )
+
+
+def _entries(directory: Path) -> list[os.DirEntry[str]]:
+    while True:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            with os.scandir(directory) as entries:
+                found = [entry for entry in entries if not UNTOUCHED.fullmatch(entry.name)]
+            # Another process may have replaced it while it was read, and be removing what was read.
+            if is_at(descriptor, directory):
+                return found
+        finally:
+            os.close(descriptor)
 
 
 def _ours(entry: os.DirEntry[str]) -> bool:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from cachi2ish.store.locks import is_at, try_lock
+from cachi2ish.store.locks import is_at, try_lock, wait_for_lock
 
 _PRIVATE_SUFFIX = ".tmp"
 
@@ -47,8 +47,8 @@ def open_partial(path: Path) -> Partial:
     while True:
         private = path.with_name(f"{path.name}.{secrets.token_hex(8)}{_PRIVATE_SUFFIX}")
         descriptor = os.open(private, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        try_lock(descriptor)
-        if is_at(descriptor, private):  # `sweep` may have come between
+        wait_for_lock(descriptor)
+        if is_at(descriptor, private):  # `sweep` has not come between
             return Partial(private, descriptor, private=True)
         os.close(descriptor)
 

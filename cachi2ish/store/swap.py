@@ -17,7 +17,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from cachi2ish.store.locks import locked
+from cachi2ish.store.locks import locked_directory
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -55,7 +55,7 @@ def _rename_over(new: Path, target: Path) -> None:
         return
     if exchange(new, target):
         return
-    with locked(target.parent):
+    with locked_directory(target.parent):
         aside = target.with_name(f".{target.name}.previous-{secrets.token_hex(4)}")
         target.rename(aside)
         try:
@@ -72,7 +72,7 @@ def restore(target: Path) -> None:
     with os.scandir(target.parent) as entries:
         if not any(pattern.fullmatch(entry.name) for entry in entries):
             return
-    with locked(target.parent):  # not while another process is between its two renames
+    with locked_directory(target.parent):  # not while another process is between its two renames
         left = sorted(path for path in target.parent.iterdir() if pattern.fullmatch(path.name))
         if left and not target.exists():
             left.pop().rename(target)
@@ -85,7 +85,7 @@ def replace_contents(new: Path, target: Path, *, last: str, keep: re.Pattern[str
 
     Entries whose name matches ``keep`` stay. One process at a time. Raises `OSError`.
     """
-    with locked(target):
+    with locked_directory(target):
         arriving = sorted((path.name for path in new.iterdir()), key=lambda name: (name == last, name))
         leaving = {path.name for path in target.iterdir()}.difference(arriving)
         for name in arriving:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -10,11 +11,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from cachi2ish.store.locks import is_at, try_lock
+from cachi2ish.store.locks import is_at, try_lock, wait_for_lock
 from cachi2ish.store.swap import is_mount_point, restore
 
 #: A staging directory inside the output, where one beside it is not possible.
 INSIDE = ".staging-"
+
+#: Answers of a directory that may not be written.
+_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 #: The names that `tempfile.mkdtemp` makes of a prefix.
 _RANDOM = "[a-z0-9_]{8}"
@@ -61,8 +65,8 @@ def open_workplace(target: Path) -> Workplace:
             try:
                 restore(target)
                 path, lock = _claim(target.parent, f".{target.name}.staging-")
-            except OSError:
-                if not target.is_dir():
+            except OSError as error:
+                if error.errno not in _FORBIDDEN or not target.is_dir():
                     raise
             else:
                 return Workplace(path, target, inside=False, lock=lock, made=made)
@@ -95,8 +99,11 @@ def _claim(parent: Path, prefix: str) -> tuple[Path, int]:
     _sweep(parent, re.compile(re.escape(prefix) + _RANDOM))
     while True:
         path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-        lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        try_lock(lock)
+        try:
+            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:  # swept at once
+            continue
+        wait_for_lock(lock)
         if is_at(lock, path):  # nobody swept it before it was locked
             return path, lock
         os.close(lock)

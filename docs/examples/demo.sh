@@ -1,22 +1,28 @@
 #!/usr/bin/env bash
 # Prefetch the example application, then install and run it where there is no network.
 #
-#   docs/examples/demo.sh BIN OUTPUT
+#   docs/examples/demo.sh BIN
 #
-# BIN: the folder with `python` and `cachi2ish`; OUTPUT: a folder to write to. `make demo` calls it.
+# BIN: the folder with `python` and `cachi2ish`. Writes to demo-output/. `make demo` calls it.
 set -euo pipefail
 
 bin=$1
-work=$2
-example=$(cd "$(dirname "$0")/notes" && pwd)
+cd "$(dirname "$0")/../.."
+example=docs/examples/notes
+work=demo-output
 
 say() { printf '\n== %s\n' "$1"; }
 
 # Show a command as a reader would type it, then run it.
 run() {
-    printf '   $'
-    printf ' %q' "$@"
-    printf '\n'
+    local word line=
+    for word in "$@"; do
+        case $word in
+            *[!A-Za-z0-9_./=-]*) line+=" '$word'" ;;
+            *) line+=" $word" ;;
+        esac
+    done
+    printf '   $%s\n' "$line"
     PATH="$bin:$PATH" "$@"
 }
 
@@ -28,8 +34,8 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
     try:
         probe.connect(("192.0.2.1", 9))
     except OSError as error:
-        raise SystemExit(f"   no way out: {error}")
-print("   there is a way out")
+        raise SystemExit(f"no way out: {error}")
+print("there is a way out")
 '
 
 # A network namespace of its own has no interface that is up: root may make one, others inside a user namespace.
@@ -44,10 +50,9 @@ cut_off() { if [ ${#offline[@]} -gt 0 ]; then "${offline[@]}" "$@"; else "$@"; f
 
 rm -rf "$work"
 mkdir -p "$work"
-cd "$example"
 
 say "1. Prefetch: every sdist that requirements.txt and requirements-build.txt pin, verified"
-run cachi2ish fetch-deps --source . --output "$work/out" '{"type": "pip"}'
+run cachi2ish fetch-deps --source "$example" --output "$work/out" '{"type": "pip"}'
 
 say "2. The environment for the build"
 run cachi2ish generate-env "$work/out" --output "$work/cachi2ish.env"
@@ -58,11 +63,11 @@ run cachi2ish inject-files "$work/out"
 
 say "4. A fresh virtual environment, and the network cut off"
 "$bin/python" -m venv "$work/venv"
-# shellcheck disable=SC1091  # generated above
+# shellcheck disable=SC1091
 . "$work/cachi2ish.env"
 export PIP_CONFIG_FILE=/dev/null PIP_DISABLE_PIP_VERSION_CHECK=1
 # A pip cache of its own: nothing that an earlier run has built may help.
-export PIP_CACHE_DIR="$work/pip-cache"
+export PIP_CACHE_DIR="$PWD/$work/pip-cache"
 unset PIP_EXTRA_INDEX_URL PIP_INDEX_URL
 if [ ${#offline[@]} -gt 0 ]; then
     printf '   outside: '
@@ -78,11 +83,11 @@ else
 fi
 
 say "5. Install: pip builds every package from its sdist; this takes a minute or two"
-cut_off "$work/venv/bin/pip" install --quiet --require-hashes -r requirements.txt
+cut_off "$work/venv/bin/pip" install --quiet --require-hashes -r "$example/requirements.txt"
 cut_off "$work/venv/bin/pip" list | sed 's/^/   /'
 
 say "6. Run the application"
-cut_off "$work/venv/bin/python" notes.py list --today 2026-01-01 | sed 's/^/   /'
-cut_off "$work/venv/bin/python" notes.py show ship-the-release | sed 's/^/   /'
+cut_off "$work/venv/bin/python" "$example/notes.py" list --today 2026-01-01 | sed 's/^/   /'
+cut_off "$work/venv/bin/python" "$example/notes.py" show ship-the-release | sed 's/^/   /'
 
 say "Done: $(find "$work/out/deps/pip" -type f | wc -l | tr -d ' ') files in $work/out/deps/pip, and what they are in $work/out/bom.json"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import tarfile
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from cachi2ish.core.digests import Digest
 from cachi2ish.core.requirements import Git
 from cachi2ish.errors import Origin
 from cachi2ish.git.repositories import GitRepositories
+from cachi2ish.store.interface import BlobWriter
 from tests.support.git_server import GitServer, Repository, git_environment, git_server, make_repository
 
 ORIGIN = Origin("requirements.txt", 3)
@@ -34,7 +35,7 @@ class Folder:
         return None
 
     @contextmanager
-    def writer(self, key: str, algorithms: Iterable[str]) -> Iterator[Writing]:
+    def writer(self, key: str, algorithms: Iterable[str]) -> Iterator[BlobWriter]:
         yield Writing(self.path)
 
     def discard(self, key: str) -> None:
@@ -53,7 +54,7 @@ class Writing:
     def restart(self) -> None:
         self.content.clear()
 
-    def digest(self, algorithm: str) -> Digest:
+    def digest(self, algorithm: str, size: int = 0) -> Digest:
         return Digest.of(algorithm, hashlib.new(algorithm, self.content).hexdigest())
 
     def commit(self) -> Blob:
@@ -81,7 +82,7 @@ class Workbench:
     def repository(self, name: str = "project.git") -> Repository:
         return make_repository(self.root / "repositories" / name)
 
-    def room(self, *, stall_seconds: float = 20.0, **environ: str) -> GitRepositories:
+    def room(self, environ: Mapping[str, str] | None = None, *, stall_seconds: float = 20.0) -> GitRepositories:
         """A fresh room with an empty store, which shares only what is remembered."""
         self.count += 1
         store, scratch = self.root / f"store{self.count}", self.root / f"scratch{self.count}"
@@ -90,7 +91,7 @@ class Workbench:
         return GitRepositories(
             Folder(store),
             self.memory,
-            git_environment(**environ),
+            git_environment(**(environ or {})),
             scratch=scratch,
             stall_seconds=stall_seconds,
         )
@@ -98,7 +99,7 @@ class Workbench:
     def fetch(self, url: str, commit: str, **environ: str) -> bytes:
         """The archive, made anew."""
         self.memory.clear()
-        return self.room(**environ).archive(wanted(url, commit)).path.read_bytes()
+        return self.room(environ).archive(wanted(url, commit)).path.read_bytes()
 
     def unpack(self, content: bytes) -> Path:
         self.count += 1

@@ -164,7 +164,8 @@ def test_the_last_index_url_wins_and_extra_ones_accumulate(tmp_path: Path) -> No
         tmp_path,
         {
             "requirements.txt": "-i https://one.example/\n--extra-index-url 'https://x.example/'\n"
-            "-r sub/more.txt\n--extra-index-url=https://${USER}:${TOKEN}@z.example/\n--trusted-host h.example:8443",
+            "-r sub/more.txt\n--extra-index-url=https://${USER}:${TOKEN}@z.example/\n"
+            "--trusted-host h.example:8443",
             "sub/more.txt": "--pypi-url=https://two.example/\n--extra-index-url https://y.example/\n"
             "--extra-index-url https://x.example/\nfoo==1.0",
         },

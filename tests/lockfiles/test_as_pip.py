@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from cachi2ish.errors import LockFileError, Origin
 from cachi2ish.lockfiles.decoding import decode, encode
 from cachi2ish.lockfiles.logical import logical_lines
 from cachi2ish.lockfiles.options import OptionCollector
-from cachi2ish.lockfiles.pip_parser import PipLineParser
+from cachi2ish.lockfiles.pip_parser import PipLineParser, _words
 from cachi2ish.lockfiles.statements import Option, Stated, UnreadableLineError
 from cachi2ish.lockfiles.tokens import expand, split_arguments
 
@@ -211,6 +212,11 @@ def test_no_binary_and_only_binary_act_on_each_other_as_in_pip(selections: list[
         allowed = theirs.get_allowed_formats(project)
         words = {"sdists": "source", "wheels": "binary"}
         assert {words[word] for word in ours.formats.permits(project).value.split(" and ")} == allowed
+
+
+@given(st.text(alphabet=" \t\r\n\x0c\xa0-=ab#$;|", max_size=12))
+def test_options_without_quotes_are_split_as_a_shell_would(text: str) -> None:
+    assert _words(text) == shlex.split(text)
 
 
 def test_a_line_of_a_million_spaces_is_read_at_once() -> None:

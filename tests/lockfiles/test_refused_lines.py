@@ -186,6 +186,7 @@ LEAKY = [
     f"--index-url=https://me:{SECRET}@h.example/ --wrong",
     f"-i ftp://me:{SECRET}@h.example/",
     f"-r https://me:{SECRET}@h.example/r.txt",
+    f"-r ftp://me:{SECRET}@h.example/r.txt",
     f"--find-links https://me:{SECRET}@h.example/",
     f"-e git+https://me:{SECRET}@git.example/repo@{COMMIT}",
     f"https://me:{SECRET}",

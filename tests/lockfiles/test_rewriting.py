@@ -6,45 +6,15 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from cachi2ish.core.placement import name_of_git, name_of_url
-from cachi2ish.core.requirements import Git, Lock, RequirementsText, Url
-from cachi2ish.errors import Cachi2ishError, InputError, LockFileError
-from cachi2ish.lockfiles.interface import Placed, Rewriter
-from cachi2ish.lockfiles.rewriting import RequirementsRewriter
+from cachi2ish.errors import InputError, LockFileError
+from cachi2ish.lockfiles.interface import Placed
+from tests.lockfiles.injecting import OUTPUT, REWRITER, inject, placed
 from tests.lockfiles.reading import COMMIT, GIT, HASH_A, ZIP, A, B, names, read
 from tests.support.distributions import make_sdist, make_wheel
-
-REWRITER: Rewriter = RequirementsRewriter()
-OUTPUT = "/tmp/the%20output"
-
-
-def placed(text: RequirementsText) -> list[Placed]:
-    return [
-        Placed(name_of_git(direct), B) if isinstance(direct, Git) else Placed(name_of_url(direct))
-        for direct in text.direct
-    ]
-
-
-def inject(text: RequirementsText, directory: str = OUTPUT) -> tuple[str, str]:
-    """Return the rewritten text and its record."""
-    urls = REWRITER.replacement_urls(text.text, placed(text))
-    filled = [url.replace("${output_dir}", directory) for url in urls]
-    return REWRITER.substitute(text.text, filled), REWRITER.record(text.text, urls)
-
-
-def facts(lock: Lock) -> list[tuple[str, str | None, tuple[str, ...], str]]:
-    return [
-        (str(found), found.marker, found.extras, found.url if isinstance(found, (Url, Git)) else "")
-        for found in lock.requirements
-    ]
-
 
 TEXT = f"""\
 # Where things come from: {ZIP} \\
@@ -189,148 +159,6 @@ REDACTED = [
 @pytest.mark.parametrize(("text", "expected"), REDACTED)
 def test_a_stored_text_has_no_credentials(text: str, expected: str) -> None:
     assert REWRITER.redacted(text) == expected
-
-
-HEADS = st.sampled_from(
-    ["# note https://x.example/a.zip", "", "  ", "--pre", "pinned==1.0", "-i https://i.example/", "\t# \\"]
-)
-ADDRESSES = st.sampled_from(
-    [
-        f"https://files.example/NAME-1.0.zip#sha256={A}",
-        f"HTTPS://files.example/a;b.zip#egg=NAME&sha256={A}",
-        f"https://me:pw@files.example/x.tgz?q=1#egg=NAME&sha256={A}",
-        f"{GIT}#egg=NAME",
-        f"git+ssh://git@git.example/r@{COMMIT}#subdirectory=s&egg=NAME",
-        f"https://files.example/${{UNSET}}/NAME-1.0.zip#sha256={A}",
-    ]
-)
-ENDS = st.sampled_from(
-    ["\n", "\r\n", " # why\n", " \\\n\n", "   \n", " \\\n  # comment \\\n", " ; os_name == 'nt'\n"]
-)
-
-
-@st.composite
-def requirements_texts(draw: st.DrawFn) -> str:
-    lines = []
-    for number in range(draw(st.integers(0, 6))):
-        lines.append(draw(HEADS) + draw(st.sampled_from(["\n", "\r\n"])))
-        name = draw(st.sampled_from(["", "", "NAME @ ", "NAME@", "NAME [x,y] @\t", "  NAME @ \\\n"]))
-        address = draw(ADDRESSES)
-        if draw(st.booleans()):
-            cut = draw(st.integers(1, len(address) - 1))
-            address = f"{address[:cut]}\\\n{address[cut:]}"
-        lines.append((name + address).replace("NAME", f"n{number}") + draw(ENDS))
-    return "".join(lines).rstrip() if draw(st.booleans()) else "".join(lines)
-
-
-@given(requirements_texts())
-@settings(max_examples=200)
-def test_what_is_read_is_what_is_rewritten_and_comes_back(content: str) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            lock = read(Path(folder).resolve(), content)
-        except Cachi2ishError:
-            return  # an address that pip splits at its ";", a continuation that cuts a name in two
-        for text in lock.texts:
-            rewritten, record = inject(text)
-            assert rewritten.count(f"file://{OUTPUT}/deps/pip/") == len(text.direct)
-            assert REWRITER.restore(rewritten, record) == content
-            again: dict[str, str | bytes] = {
-                "requirements.txt": rewritten.encode(),
-                ".requirements.txt.cachi2ish.json": record,
-            }
-            assert facts(read(Path(folder).resolve(), again)) == facts(lock)
-            assert "pw@" not in REWRITER.redacted(content)
-
-
-WORDS = st.sampled_from(
-    [
-        *[
-            "foo",
-            "==",
-            "1.0",
-            ">=2",
-            "[x]",
-            " ",
-            "@",
-            " @ ",
-            ";",
-            "os_name=='nt'",
-            "\\\n",
-            "\n",
-            "\r",
-            "#",
-            "'",
-            '"',
-            "$",
-        ],
-        *[
-            "https://",
-            "git+https://",
-            "git+ssh://",
-            "file:///",
-            "h.example/foo-1.0.zip",
-            "me:pw@",
-            "@main",
-            f"@{COMMIT}",
-        ],
-        *[
-            "#egg=",
-            "&sha256=",
-            "#subdirectory=",
-            A,
-            "--hash=sha256:",
-            "--hash",
-            " -r ",
-            "a.txt",
-            " -c ",
-            "${VAR}",
-            "-i ",
-        ],
-        *[
-            "--no-binary",
-            ":all:",
-            "-e",
-            "./",
-            "..",
-            "%2F",
-            "%",
-            "[",
-            "]",
-            "(",
-            ")",
-            "\ufeff",
-            "é",
-            "\udc80",
-            "\0",
-            "\x1c",
-            "*",
-        ],
-    ]
-)
-
-
-@given(st.lists(WORDS, max_size=20).map("".join), st.lists(WORDS, max_size=8).map("".join))
-@settings(max_examples=300)
-def test_any_text_is_a_lock_or_an_error_of_this_program(content: str, nested: str) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        files = {
-            name: text.encode("utf-8", "surrogateescape")
-            for name, text in (("requirements.txt", content), ("a.txt", nested))
-        }
-        try:
-            lock = read(Path(folder).resolve(), files, environ={"VAR": nested.replace("\0", "")})
-        except Cachi2ishError:
-            return
-        for text in lock.texts:
-            rewritten, record = inject(text)
-            assert REWRITER.restore(rewritten, record) == text.text
-
-
-@given(st.lists(WORDS, max_size=30).map("".join))
-def test_any_text_can_be_redacted_and_restored(text: str) -> None:
-    REWRITER.redacted(text)
-    REWRITER.restore(text, '{"replaced": []}')
 
 
 def pip(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,11 @@ import pytest
 
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.digests import Digest
+from cachi2ish.core.outputs import PIP_ENVIRONMENT, BuildConfig
 from cachi2ish.store.blobs import DiskBlobs
+from cachi2ish.store.interface import Outputs, Staging
+
+CONFIG = BuildConfig("1", PIP_ENVIRONMENT)
 
 
 def digest_of(content: bytes, algorithm: str = "sha256") -> Digest:
@@ -55,3 +60,34 @@ def small_disk(directory: Path, size: str = "256k") -> Iterator[Path]:
         yield directory
     finally:
         subprocess.run(["umount", "-l", str(directory)], check=True)
+
+
+def fill(staging: Staging, blob: Blob, *names: str, bom: str = "{}\n") -> None:
+    for name in names:
+        staging.place(blob, name)
+    staging.write("bom.json", bom)
+    staging.write_build_config(CONFIG)
+
+
+def publish(outputs: Outputs, target: Path, blob: Blob, *names: str, bom: str = "{}\n") -> None:
+    with outputs.stage(target) as staging:
+        fill(staging, blob, *names, bom=bom)
+        staging.publish()
+
+
+def tree(directory: Path) -> dict[str, bytes]:
+    return {name: (directory / name).read_bytes() for name in files_below(directory)}
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+@contextmanager
+def here(directory: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(directory)
+    try:
+        yield
+    finally:
+        os.chdir(before)

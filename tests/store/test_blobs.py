@@ -18,11 +18,6 @@ from tests.store.support import digest_of, files_below, keep
 CONTENT = b"a distribution" * 1000
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> DiskBlobs:
-    return DiskBlobs(tmp_path / "cache")
-
-
 def test_it_is_the_store_of_the_interface(store: DiskBlobs) -> None:
     port: BlobStore = store
     with port.writer("key", ()) as writer:

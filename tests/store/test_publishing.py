@@ -5,13 +5,12 @@ from __future__ import annotations
 import errno
 import re
 import signal
-import threading
 from pathlib import Path
 
 import pytest
 
 from cachi2ish.core.outputs import BuildConfig
-from cachi2ish.store import swap
+from cachi2ish.store import locks, swap
 from cachi2ish.store.interface import Outputs
 from cachi2ish.store.output import OutputDirectories
 from tests.store.support import files_below, start
@@ -34,10 +33,26 @@ for round in range(int(sys.argv[3])):
         staging.publish()
 """
 
-
-@pytest.fixture
-def outputs() -> Outputs:
-    return OutputDirectories()
+READ = """
+import os, select, sys
+target = sys.argv[1]
+def read(name):
+    with open(os.path.join(target, name), "rb") as file:
+        return file.read()
+def version():
+    return int(read("bom.json"))
+version()
+print("reading", flush=True)
+while not select.select([sys.stdin], [], [], 0)[0]:
+    try:
+        before, between, after = version(), int(read("deps/version")), version()
+    except OSError as error:
+        print("missing", error)
+        break
+    if not before <= between <= after:
+        print("mixed", before, between, after)
+        break
+"""
 
 
 @pytest.fixture
@@ -58,33 +73,14 @@ def publish(outputs: Outputs, target: Path, version: str) -> None:
 def test_a_reader_never_sees_a_missing_or_mixed_output(outputs: Outputs, tmp_path: Path) -> None:
     target = tmp_path / "out"
     publish(outputs, target, "0")
-    reads: list[tuple[str, str, str]] = []
-    failures: list[BaseException] = []
-    started, done = threading.Event(), threading.Event()
-
-    def read() -> None:
-        try:
-            while not done.is_set():
-                before = outputs.read_build_config(target).tool_version
-                reads.append(
-                    (before, (target / "deps/version").read_text(), outputs.read_build_config(target).tool_version)
-                )
-                started.set()
-        except BaseException as error:  # noqa: BLE001  (told to the test's own thread)
-            failures.append(error)
-            started.set()
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    started.wait()
-    for version in range(1, 80):
-        publish(outputs, target, str(version))
-    done.set()
-    reader.join()
-    assert not failures
-    assert len(reads) > 1
-    for before, between, after in reads:
-        assert int(before) <= int(between) <= int(after)
+    with start(READ, target) as reader:
+        assert reader.stdout
+        assert reader.stdin
+        assert reader.stdout.readline() == "reading\n"
+        for version in range(1, 150):
+            publish(outputs, target, str(version))
+        reader.stdin.close()
+        assert reader.stdout.read() == "", "what it met, or nothing"
 
 
 def test_of_two_processes_one_wins_whole(tmp_path: Path) -> None:
@@ -165,6 +161,19 @@ def test_an_output_that_a_killed_process_left_aside_is_brought_back(outputs: Out
     (tmp_path / ".out.previous-0123abcd").mkdir()
     publish(outputs, tmp_path / "out", "2")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_directory_that_the_user_has_locked_stops_nobody(
+    outputs: Outputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locks, "_PAUSE", 0)
+    target = tmp_path / "out"
+    publish(outputs, target, "1")
+    with locks.locked_directory(target), locks.locked_directory(tmp_path):
+        publish(outputs, target, "2")
+        monkeypatch.chdir(target)
+        publish(outputs, target, "3")
+    assert (target / "bom.json").read_text() == "3"
 
 
 @pytest.mark.parametrize("number", [errno.EBUSY, errno.EXDEV])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+import bz2
 import csv
+import gzip
 import hashlib
 import io
 import lzma
 import tarfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -124,25 +126,34 @@ def noise(size: int) -> bytes:
 
 def pack_tar(members: Mapping[str, bytes], extension: str = ".tar.gz") -> bytes:
     """Pack files into a tar archive, compressed as the ending says."""
-    compression = {
-        ".tar.gz": "gz",
-        ".tgz": "gz",
-        ".tar.bz2": "bz2",
-        ".tbz": "bz2",
-        ".tar.xz": "xz",
-        ".txz": "xz",
-    }.get(extension, "")
     buffer = io.BytesIO()
-    with tarfile.open(mode=f"w:{compression}", fileobj=buffer) as archive:  # type: ignore[call-overload]
+    with tarfile.open(mode="w", fileobj=buffer) as archive:
         for path, data in members.items():
             info = tarfile.TarInfo(path)
             info.size = len(data)
             info.mtime = _MTIME
             archive.addfile(info, io.BytesIO(data))
-    content = buffer.getvalue()
-    if extension in {".tar.lzma", ".tlz"}:
-        return lzma.compress(content, format=lzma.FORMAT_ALONE)
-    return content
+    return _COMPRESS.get(extension, bytes)(buffer.getvalue())
+
+
+def _gzip(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)  # tarfile would write the time of day
+
+
+def _lzma_alone(content: bytes) -> bytes:
+    return lzma.compress(content, format=lzma.FORMAT_ALONE)
+
+
+_COMPRESS: Mapping[str, Callable[[bytes], bytes]] = {
+    ".tar.gz": _gzip,
+    ".tgz": _gzip,
+    ".tar.bz2": bz2.compress,
+    ".tbz": bz2.compress,
+    ".tar.xz": lzma.compress,
+    ".txz": lzma.compress,
+    ".tar.lzma": _lzma_alone,
+    ".tlz": _lzma_alone,
+}
 
 
 def _zip(members: Mapping[str, bytes]) -> bytes:

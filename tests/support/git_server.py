@@ -80,10 +80,13 @@ class Repository:
         """Change ``files`` (None removes one) on ``branch``, and return the new commit."""
         reference = f"refs/heads/{branch}"
         parent = self.git("for-each-ref", "--format=%(objectname)", reference)
-        self.git("read-tree", parent or "--empty")
-        for path, what in files.items():
-            self._stage(path, what)
-        return self.commit_tree(self.git("write-tree"), message, parent=parent, reference=reference)
+        self.commits += 1
+        person = f"A. Author <author@example.test> {self._date}"
+        stream = f"commit {reference}\nmark :1\nauthor {person}\ncommitter {person}\n".encode()
+        stream += _data(f"{message}\n".encode())
+        stream += f"from {parent}\n".encode() if parent else b""
+        stream += b"".join(_change(path, what) for path, what in files.items())
+        return self.git("fast-import", "--quiet", content=stream + b"get-mark :1\ndone\n")
 
     def commit_tree(self, tree: str, message: str = "work", *, parent: str = "", reference: str = "") -> str:
         """Commit a tree as it is, and let ``reference`` point to it."""
@@ -98,22 +101,27 @@ class Repository:
         annotated = ["-a", "-m", message] if message is not None else []
         self.git("tag", *annotated, name, target, environ=self._dates())
 
-    def _stage(self, path: str, what: Content) -> None:
-        if what is None:
-            self.git("update-index", "--force-remove", "--", path)
-            return
-        if isinstance(what, Submodule):
-            self.git("update-index", "--add", "--cacheinfo", f"{SUBMODULE},{what.commit},{path}")
-            return
-        mode = LINK if isinstance(what, Link) else EXECUTABLE if isinstance(what, Executable) else FILE
-        text = what.target if isinstance(what, Link) else what.content if isinstance(what, Executable) else what
-        data = text if isinstance(text, bytes) else text.encode()
-        oid = self.git("hash-object", "-w", "--stdin", content=data)
-        self.git("update-index", "--add", "--cacheinfo", f"{mode},{oid},{path}")
+    @property
+    def _date(self) -> str:
+        return f"{_DATE + self.commits * _DAY} +0100"
 
     def _dates(self) -> dict[str, str]:
-        date = f"{_DATE + self.commits * _DAY} +0100"
-        return {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
+        return {"GIT_AUTHOR_DATE": self._date, "GIT_COMMITTER_DATE": self._date}
+
+
+def _data(content: bytes) -> bytes:
+    return b"data %d\n%s\n" % (len(content), content)
+
+
+def _change(path: str, what: Content) -> bytes:
+    """One line, and perhaps the content, in the language of git-fast-import(1)."""
+    if what is None:
+        return f"D {path}\n".encode()
+    if isinstance(what, Submodule):
+        return f"M {SUBMODULE} {what.commit} {path}\n".encode()
+    mode = LINK if isinstance(what, Link) else EXECUTABLE if isinstance(what, Executable) else FILE
+    text = what.target if isinstance(what, Link) else what.content if isinstance(what, Executable) else what
+    return f"M {mode} inline {path}\n".encode() + _data(text if isinstance(text, bytes) else text.encode())
 
 
 def make_repository(path: Path) -> Repository:

@@ -1,0 +1,220 @@
+"""URL and git requirements: fetched, handed over by rewriting the file, and given back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cachi2ish.errors import ExitCode
+from tests.cli.conftest import Person, tree
+from tests.support.distributions import make_sdist, make_wheel, sdist_files
+from tests.support.git_server import GitServer, Repository, git_server, make_repository
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return make_repository(tmp_path / "git" / "fig.git")
+
+
+@pytest.fixture
+def server(repository: Repository) -> Iterator[GitServer]:
+    with git_server(repository.path.parent) as running:
+        yield running
+
+
+@pytest.fixture
+def lines(person: Person, repository: Repository, server: GitServer) -> str:
+    """A requirements file with all three kinds, comments, continuations and Windows line ends."""
+    commit = repository.commit(sdist_files("fig", "3.0", pkg_info=""))
+    plum = person.index.serve_file(make_sdist("plum", "2.0"))
+    pear = person.index.serve_file(make_wheel("pear", "1.0"))
+    apple = make_sdist("apple", "1.0")
+    person.index.add("apple", apple)
+    text = (
+        "# what we need  \\\n"
+        f"apple==1.0 {apple.hash_option()}\n"
+        f"plum @ {plum} \\\n    {make_sdist('plum', '2.0').hash_option()}  # from a friend\r\n"
+        f"pear[x] @ {pear}#sha256={make_wheel('pear', '1.0').sha256} ; python_version > '3'\n"
+        f"fig @ git+{server.url('fig.git')}@{commit}#subdirectory=.\n\n"
+        "# the end"
+    )
+    person.writes("requirements.txt", text)
+    return text
+
+
+def test_all_three_kinds_are_fetched_under_names_that_tell_what_they_are(person: Person, lines: str) -> None:
+    outcome = person.fetches()
+
+    assert outcome.code == 0, outcome.told
+    commit = lines.partition("@" + " git+")[2].partition("@")[2][:40]
+    assert person.deps() == [
+        "apple-1.0.tar.gz",
+        f"fig-git-{commit}.tar.gz",
+        "pear-1.0-py3-none-any.whl",
+        f"plum-url-sha256-{make_sdist('plum', '2.0').sha256}.tar.gz",
+    ]
+
+
+def test_a_second_run_asks_neither_servers_nor_repositories(person: Person, lines: str, server: GitServer) -> None:
+    assert lines
+    assert person.fetches().code == 0
+    first = tree(person.output)
+    asked = len(server.requests)
+    person.index.forget_requests()
+
+    assert person.fetches().code == 0
+
+    assert (person.index.requests, len(server.requests)) == ((), asked)
+    assert tree(person.output) == first
+
+
+def test_injecting_replaces_the_addresses_and_nothing_else(person: Person, lines: str) -> None:
+    assert lines
+    assert person.fetches().code == 0
+
+    outcome = person.runs("inject-files", person.output, "--for-output-dir", "/tmp/my out")
+
+    assert outcome.code == 0, outcome.told
+    text = (person.source / "requirements.txt").read_bytes().decode()
+    plum = make_sdist("plum", "2.0").sha256
+    assert f"plum @ file:///tmp/my%20out/deps/pip/plum-url-sha256-{plum}.tar.gz \\\n" in text
+    assert "# from a friend\r\n" in text
+    assert "pear[x] @ file:///tmp/my%20out/deps/pip/pear-1.0-py3-none-any.whl#sha256=" in text
+    assert "#subdirectory=.&sha256=" in text
+    assert text.startswith("# what we need  \\\napple==1.0 --hash")
+    assert text.endswith("\n\n# the end")
+    assert "http://" not in text
+
+
+def test_injecting_can_be_repeated_for_another_directory_and_undone(person: Person, lines: str) -> None:
+    assert person.fetches().code == 0
+    for place in ("/a", "/a", "/b c"):
+        assert person.runs("inject-files", person.output, "--for-output-dir", place).code == 0
+    assert "file:///b%20c/deps/pip/" in (person.source / "requirements.txt").read_text()
+
+    outcome = person.runs("inject-files", person.output, "--revert")
+
+    assert outcome.code == 0, outcome.told
+    assert (person.source / "requirements.txt").read_bytes() == lines.encode()
+    assert sorted(tree(person.source)) == ["requirements.txt"]
+    assert person.runs("inject-files", person.output, "--revert").code == 0
+    assert (person.source / "requirements.txt").read_bytes() == lines.encode()
+
+
+def test_fetching_works_after_injecting_and_gives_the_same(person: Person, lines: str) -> None:
+    assert lines
+    assert person.fetches().code == 0
+    first = tree(person.output)
+    assert person.runs("inject-files", person.output, "--for-output-dir", "/a").code == 0
+
+    outcome = person.fetches()
+
+    assert outcome.code == 0, outcome.told
+    assert tree(person.output) == first
+
+
+def test_a_repository_that_has_moved_is_found_with_source(person: Person, lines: str, tmp_path: Path) -> None:
+    assert lines
+    assert person.fetches().code == 0
+    moved = person.source.rename(tmp_path / "moved")
+
+    lost = person.runs("inject-files", person.output)
+    assert lost.code == ExitCode.INPUT
+    assert "--source" in lost.err
+
+    assert person.runs("inject-files", person.output, "--source", moved).code == 0
+    assert f"file://{person.output}/deps/pip/" in (moved / "requirements.txt").read_text()
+
+
+def test_a_file_that_has_changed_since_is_not_rewritten(person: Person, lines: str) -> None:
+    assert person.fetches().code == 0
+    person.writes("requirements.txt", lines + "\n# more\n")
+
+    outcome = person.runs("inject-files", person.output)
+
+    assert outcome.code == ExitCode.INPUT
+    assert "changed since fetch-deps" in outcome.err
+    assert "file:" not in (person.source / "requirements.txt").read_text()
+
+
+def test_the_bill_of_materials_tells_where_each_comes_from(person: Person, lines: str) -> None:
+    assert lines
+    assert person.fetches().code == 0
+
+    document = json.loads((person.output / "bom.json").read_text())
+    purls = {component["name"]: component["purl"] for component in document["components"]}
+
+    assert "vcs_url=git%2Bhttp://" in purls["fig"]
+    assert purls["fig"].startswith("pkg:pypi/fig@3.0?")
+    assert "checksum=sha256:" in purls["plum"]
+    assert "download_url=" in purls["plum"]
+
+
+def test_a_url_that_serves_another_file_is_refused(person: Person) -> None:
+    address = person.index.serve_file(make_sdist("plum", "2.0"))
+    person.writes("requirements.txt", f"plum @ {address}#sha256={make_sdist('plum', '1.0').sha256}\n")
+    assert person.fetches().code == ExitCode.DIGEST
+
+
+def test_credentials_of_direct_requirements_stay_out_of_every_output(
+    person: Person, repository: Repository, server: GitServer
+) -> None:
+    commit = repository.commit(sdist_files("fig", "3.0", pkg_info=""))
+    plum = make_sdist("plum", "2.0")
+    address = person.index.serve_file(plum).replace("http://", "http://user:s3cret@")
+    person.environ["TOKEN"] = "t0ps3cret"
+    text = (
+        f"plum @ {address}#sha256={plum.sha256}\n"
+        f"fig @ git+{server.url('fig.git', '${TOKEN}')}@{commit}\n"
+        "--extra-index-url http://other:s3cret@127.0.0.1:9/simple/\n"
+    )
+    person.writes("requirements.txt", text)
+
+    outcome = person.fetches("pip", "--log-level", "debug")
+
+    assert outcome.code == 0, outcome.told
+    written = b"".join([*tree(person.output).values(), *tree(person.home).values()])
+    for secret in ("s3cret", "t0ps3cret"):
+        assert secret.encode() not in written
+        assert secret not in outcome.told
+    assert person.runs("inject-files", person.output).code == 0
+    assert person.runs("inject-files", person.output, "--revert").code == 0
+    assert (person.source / "requirements.txt").read_text() == text
+
+
+def test_a_commit_that_is_not_there_is_told_with_its_line(
+    person: Person, server: GitServer, repository: Repository
+) -> None:
+    repository.commit({"a": "b"})
+    person.writes("requirements.txt", f"fig @ git+{server.url('fig.git')}@{'0' * 39}1\n")
+    outcome = person.fetches()
+    assert outcome.code == ExitCode.GIT
+    assert "requirements.txt:1: " in outcome.err
+
+
+def test_a_plan_lists_direct_requirements(person: Person, lines: str) -> None:
+    assert lines
+    outcome = person.fetches("pip", "--dry-run")
+    assert outcome.code == 0
+    assert "clone fig-git-" in outcome.out
+    assert "fetch plum-url-sha256-" in outcome.out
+    assert not person.output.exists()
+
+
+def test_files_recorded_by_another_tool_are_written_from_their_template(person: Person) -> None:
+    file = person.writes("requirements.txt", "fig @ git+https://host.example/fig.git\n")
+    person.output.mkdir()
+    config = {
+        "environment_variables": [{"name": "PIP_FIND_LINKS", "value": "${output_dir}/deps/pip"}],
+        "project_files": [{"abspath": str(file), "template": "fig @ file://${output_dir}/deps/pip/fig.tar.gz\n"}],
+    }
+    (person.output / ".build-config.json").write_text(json.dumps(config))
+
+    assert person.runs("inject-files", person.output, "--for-output-dir", "/x").code == 0
+    assert file.read_text() == "fig @ file:///x/deps/pip/fig.tar.gz\n"
+    assert person.runs("generate-env", person.output, "--format", "env", "--for-output-dir", "/x").out == (
+        "export PIP_FIND_LINKS=/x/deps/pip\n"
+    )

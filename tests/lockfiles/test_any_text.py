@@ -1,0 +1,162 @@
+"""Texts made up by hypothesis: nothing crashes, and what is rewritten comes back."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cachi2ish.core.requirements import Git, Lock, Url
+from cachi2ish.errors import Cachi2ishError
+from tests.lockfiles.injecting import OUTPUT, REWRITER, inject
+from tests.lockfiles.reading import COMMIT, GIT, A, read
+
+HEADS = st.sampled_from(
+    ["# note https://x.example/a.zip", "", "  ", "--pre", "pinned==1.0", "-i https://i.example/", "\t# \\"]
+)
+ADDRESSES = st.sampled_from(
+    [
+        f"https://files.example/NAME-1.0.zip#sha256={A}",
+        f"HTTPS://files.example/a;b.zip#egg=NAME&sha256={A}",
+        f"https://me:pw@files.example/x.tgz?q=1#egg=NAME&sha256={A}",
+        f"{GIT}#egg=NAME",
+        f"git+ssh://git@git.example/r@{COMMIT}#subdirectory=s&egg=NAME",
+        f"https://files.example/${{UNSET}}/NAME-1.0.zip#sha256={A}",
+    ]
+)
+ENDS = st.sampled_from(
+    ["\n", "\r\n", " # why\n", " \\\n\n", "   \n", " \\\n  # comment \\\n", " ; os_name == 'nt'\n"]
+)
+
+
+@st.composite
+def requirements_texts(draw: st.DrawFn) -> str:
+    lines = []
+    for number in range(draw(st.integers(0, 6))):
+        lines.append(draw(HEADS) + draw(st.sampled_from(["\n", "\r\n"])))
+        name = draw(st.sampled_from(["", "", "NAME @ ", "NAME@", "NAME [x,y] @\t", "  NAME @ \\\n"]))
+        address = draw(ADDRESSES)
+        if draw(st.booleans()):
+            cut = draw(st.integers(1, len(address) - 1))
+            address = f"{address[:cut]}\\\n{address[cut:]}"
+        lines.append((name + address).replace("NAME", f"n{number}") + draw(ENDS))
+    return "".join(lines).rstrip() if draw(st.booleans()) else "".join(lines)
+
+
+@given(requirements_texts())
+@settings(max_examples=200)
+def test_what_is_read_is_what_is_rewritten_and_comes_back(content: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            lock = read(Path(folder).resolve(), content)
+        except Cachi2ishError:
+            return  # an address that pip splits at its ";", a continuation that cuts a name in two
+        for text in lock.texts:
+            rewritten, record = inject(text)
+            assert rewritten.count(f"file://{OUTPUT}/deps/pip/") == len(text.direct)
+            assert REWRITER.restore(rewritten, record) == content
+            again: dict[str, str | bytes] = {
+                "requirements.txt": rewritten.encode(),
+                ".requirements.txt.cachi2ish.json": record,
+            }
+            assert facts(read(Path(folder).resolve(), again)) == facts(lock)
+            assert "pw@" not in REWRITER.redacted(content)
+
+
+WORDS = st.sampled_from(
+    [
+        *[
+            "foo",
+            "==",
+            "1.0",
+            ">=2",
+            "[x]",
+            " ",
+            "@",
+            " @ ",
+            ";",
+            "os_name=='nt'",
+            "\\\n",
+            "\n",
+            "\r",
+            "#",
+            "'",
+            '"',
+            "$",
+        ],
+        *[
+            "https://",
+            "git+https://",
+            "git+ssh://",
+            "file:///",
+            "h.example/foo-1.0.zip",
+            "me:pw@",
+            "@main",
+            f"@{COMMIT}",
+        ],
+        *[
+            "#egg=",
+            "&sha256=",
+            "#subdirectory=",
+            A,
+            "--hash=sha256:",
+            "--hash",
+            " -r ",
+            "a.txt",
+            " -c ",
+            "${VAR}",
+            "-i ",
+        ],
+        *[
+            "--no-binary",
+            ":all:",
+            "-e",
+            "./",
+            "..",
+            "%2F",
+            "%",
+            "[",
+            "]",
+            "(",
+            ")",
+            "\ufeff",
+            "é",
+            "\udc80",
+            "\0",
+            "\x1c",
+            "*",
+        ],
+    ]
+)
+
+
+@given(st.lists(WORDS, max_size=20).map("".join), st.lists(WORDS, max_size=8).map("".join))
+@settings(max_examples=300)
+def test_any_text_is_a_lock_or_an_error_of_this_program(content: str, nested: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        files = {
+            name: text.encode("utf-8", "surrogateescape")
+            for name, text in (("requirements.txt", content), ("a.txt", nested))
+        }
+        try:
+            lock = read(Path(folder).resolve(), files, environ={"VAR": nested.replace("\0", "")})
+        except Cachi2ishError:
+            return
+        for text in lock.texts:
+            rewritten, record = inject(text)
+            assert REWRITER.restore(rewritten, record) == text.text
+
+
+@given(st.lists(WORDS, max_size=30).map("".join))
+def test_any_text_can_be_redacted_and_restored(text: str) -> None:
+    REWRITER.redacted(text)
+    REWRITER.restore(text, '{"replaced": []}')
+
+
+def facts(lock: Lock) -> list[tuple[str, str | None, tuple[str, ...], str]]:
+    return [
+        (str(found), found.marker, found.extras, found.url if isinstance(found, (Url, Git)) else "")
+        for found in lock.requirements
+    ]
