@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from cachi2ish.errors import ExitCode
 from cachi2ish.sbom import properties
@@ -53,6 +55,14 @@ def test_every_property_of_the_bill_of_materials_is_in_the_reference() -> None:
     assert documented == {
         value for value in vars(properties).values() if isinstance(value, str) and re.match(r"cachi2ish:", value)
     }
+
+
+def test_every_dependency_has_its_line_of_reason() -> None:
+    project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    text = (DOCS / "explanation" / "dependencies.md").read_text(encoding="utf-8")
+    assert [row[0] for row in table(text, "# Dependencies")] == [
+        Requirement(text).name for text in project["dependencies"]
+    ]
 
 
 @pytest.mark.parametrize("file", sorted(DOCS.rglob("*.md")), ids=lambda file: file.relative_to(DOCS).as_posix())
