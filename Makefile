@@ -65,8 +65,8 @@ check: lint types imports unit integration docs ## Run all of the checks
 venv: $(MADE) ## Make the virtual environment
 
 $(MADE): requirements/dev.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "error: $(PYTHON) is $$($(PYTHON) --version 2>&1 || echo missing), and cachi2ish needs Python 3.11 or" \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "error: $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo missing), and cachi2ish needs Python 3.11 or" \
 			"later; name another one: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "error: $(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv" >&2; exit 1; }

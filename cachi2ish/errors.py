@@ -115,6 +115,13 @@ class DigestMismatchError(Cachi2ishError):
     exit_code = ExitCode.DIGEST
 
 
+class NotLockedError(DigestMismatchError):
+    """The file is what the index promised, but none of the digests in the lock file is its digest.
+
+    Until its bytes have arrived that cannot be known where the two use different algorithms.
+    """
+
+
 class DistributionError(Cachi2ishError):
     """An archive cannot be read, is unsafe to unpack, or is another distribution than its name says."""
 

@@ -29,7 +29,8 @@ PROJECTS: Mapping[str, Mapping[str, Content]] = {
         ".gitattributes": ".git_archival.txt export-subst\n",
     },
     "hatch-vcs": {
-        "pyproject.toml": '[build-system]\nrequires = ["hatchling", "hatch-vcs"]\nbuild-backend = "hatchling.build"\n'
+        "pyproject.toml": '[build-system]\nrequires = ["hatchling", "hatch-vcs"]\nbuild-backend ='
+        ' "hatchling.build"\n'
         '[project]\nname = "demo"\ndynamic = ["version"]\n[tool.hatch.version]\nsource = "vcs"\n',
     },
     "pbr": {
@@ -80,7 +81,7 @@ def build(shell: Shell, python: Path, source: Path, work: Path, **environ: str) 
     """Return the file name of the wheel that pip builds, without a network."""
     shutil.rmtree(work, ignore_errors=True)
     options = ("--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--no-cache-dir")
-    shell.run(python, "-m", "pip", "wheel", *options, "-w", work, source, offline=True, **environ)
+    shell.run(python, "-m", "pip", "wheel", *options, "-w", work, source, offline=True, cwd=None, **environ)
     (wheel,) = work.iterdir()
     return wheel.name
 

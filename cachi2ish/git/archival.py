@@ -21,21 +21,23 @@ _PLACEHOLDER = b"$Format:"
 _DESCRIBE = re.compile(rb"%\(describe(?::(?P<options>[^)$\n]*))?\)")
 _MATCH = re.compile(r"(match|exclude)=([^,]+)")
 
+#: How much of the commit's name setuptools-scm puts into a version (since its version 9; before, git decided).
+_DIGITS = 9
+
 #: What setuptools-scm itself asks for.
 _DEFAULT_MATCH = ("--match=*[0-9]*",)
 
 
-def filled_in(clone: Clone, template: bytes | None, date: str, digits: int) -> bytes | None:
+def filled_in(clone: Clone, template: bytes | None, date: str) -> bytes | None:
     """Return the file, or None where the project's own has no placeholders and is to stay.
 
-    template: the project's own file, None where it has none. date: the commit's. digits: how many an
-    abbreviated name has.
+    template: the project's own file, None where it has none. date: the commit's.
     """
     if template is not None and _PLACEHOLDER not in template:
         return None
     commit = clone.subject.commit
     lines = [f"node: {commit}", f"node-date: {date}"]
-    name = _describe(clone, _patterns(template), digits)
+    name = _describe(clone, _patterns(template))
     if name is not None:
         lines.append(f"describe-name: {name}")
     here = (f"--points-at={commit}", "--sort=refname", "--format=%(refname:strip=2)", "refs/tags")
@@ -53,11 +55,11 @@ def _patterns(template: bytes | None) -> tuple[str, ...]:
     return tuple(f"--{option}={pattern}" for option, pattern in _MATCH.findall(options))
 
 
-def _describe(clone: Clone, patterns: tuple[str, ...], digits: int) -> str | None:
+def _describe(clone: Clone, patterns: tuple[str, ...]) -> str | None:
     # The whole name is asked for and shortened here: git would shorten it by what this clone happens to hold.
     commit = clone.subject.commit
     said = clone.attempt("describe", "--tags", "--long", "--abbrev=40", *patterns, commit)
     if said is None:
         return None
     tag, distance, _ = said.rsplit("-", 2)
-    return tag if distance == "0" else f"{tag}-{distance}-g{commit[:digits]}"
+    return tag if distance == "0" else f"{tag}-{distance}-g{commit[:_DIGITS]}"

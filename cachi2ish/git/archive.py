@@ -12,7 +12,7 @@ from typing import IO
 
 from cachi2ish.git import archival
 from cachi2ish.git.clone import Clone, fetch_history
-from cachi2ish.git.dotgit import Unlike, abbreviation, index_file, metadata_files
+from cachi2ish.git.dotgit import Unlike, index_file, metadata_files
 from cachi2ish.git.links import safe_link
 from cachi2ish.git.objects import (
     FOLDER,
@@ -23,6 +23,7 @@ from cachi2ish.git.objects import (
     facts,
     history,
     objects,
+    replaced,
     tags,
     tree,
 )
@@ -62,7 +63,7 @@ def archived(clone: Clone, *, top: str, subdirectory: str | None, whole: bool) -
         tracked = {entry.path for entry in entries}
         small = metadata_files(
             clone.subject.commit,
-            named,
+            {**replaced(clone, stated, found), **dict(named)},
             found,
             _shallow(clone).intersection(commits),
             versions.keys() - tracked,
@@ -139,7 +140,6 @@ def _version_files(
     date: str,
 ) -> dict[bytes, bytes]:
     at = {entry.path: entry for entry in entries}
-    digits = abbreviation(len(found.stored))
     files = {}
     for folder in folders:
         path = folder + archival.NAME
@@ -147,7 +147,7 @@ def _version_files(
         if entry is not None and entry.mode in {FOLDER, LINK, SUBMODULE}:
             continue
         template = None if entry is None else found.read(entry.oid)
-        content = archival.filled_in(clone, template, date, digits)
+        content = archival.filled_in(clone, template, date)
         if content is not None:
             files[path] = content
     return files

@@ -46,7 +46,7 @@ def abbreviation(objects: int) -> int:
 
 def metadata_files(
     commit: str,
-    tags: Iterable[tuple[bytes, str]],
+    references: Mapping[bytes, str],
     objects: Objects,
     shallow: Iterable[str],
     untracked: Iterable[bytes],
@@ -58,16 +58,16 @@ def metadata_files(
         b".git/config": _CONFIG.format(abbreviation=abbreviation(len(objects.stored))).encode(),
         b".git/info/attributes": _ATTRIBUTES.encode(),
         b".git/info/exclude": b"".join(b"/%s\n" % path for path in sorted(untracked)),
-        b".git/packed-refs": _packed_refs(tags, objects),
+        b".git/packed-refs": _packed_refs(references, objects),
     }
     if boundary:
         files[b".git/shallow"] = "".join(f"{oid}\n" for oid in boundary).encode()
     return files
 
 
-def _packed_refs(tags: Iterable[tuple[bytes, str]], objects: Objects) -> bytes:
+def _packed_refs(references: Mapping[bytes, str], objects: Objects) -> bytes:
     lines = [b"# pack-refs with: peeled fully-peeled sorted \n"]
-    for ref, oid in tags:
+    for ref, oid in sorted(references.items()):
         lines.append(b"%s %s\n" % (oid.encode(), ref))
         peeled = oid
         while (target := tagged(objects, peeled)) is not None:

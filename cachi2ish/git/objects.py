@@ -112,6 +112,20 @@ def history(clone: Clone) -> tuple[str, ...]:
     return tuple(clone.git("rev-list", clone.subject.commit).decode().split())
 
 
+def replaced(clone: Clone, commit: Facts, found: Objects) -> dict[bytes, str]:
+    """Return references that let git read the commit's own root folder where one of an older commit is not there.
+
+    Git reads the folders of the first commits of a history (``log --simplify-by-decoration``, which dunamai
+    runs) and of the commit's parents (``show --no-patch``, which versioneer runs), though nothing that it then
+    prints depends on them. To have them is to have most of the old files. So they are replaced (git-replace(1)),
+    those and no others: a command that looks further back fails instead of saying that nothing ever changed.
+    """
+    first = clone.git("rev-list", "--max-parents=0", clone.subject.commit).decode().split()
+    parents = clone.git("rev-parse", f"{clone.subject.commit}^@").decode().split()
+    roots = {found.read(oid)[len(b"tree ") :][:40].decode() for oid in (*first, *parents)}
+    return {f"refs/replace/{oid}".encode(): commit.root for oid in sorted(roots - found.stored.keys())}
+
+
 def tags(clone: Clone) -> tuple[tuple[bytes, str], ...]:
     """Return (reference, object name) of the tags on the commit and behind it, by name."""
     listed = clone.git(

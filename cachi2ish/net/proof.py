@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from cachi2ish.core.addresses import redact, without_fragment
 from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.core.digests import Digest, strong
-from cachi2ish.errors import DigestMismatchError
+from cachi2ish.errors import DigestMismatchError, NotLockedError
 from cachi2ish.store.interface import BlobStore, BlobWriter
 
 #: How many digests an error message lists.
@@ -59,7 +59,13 @@ def mismatch(artifact: Artifact, writer: BlobWriter) -> DigestMismatchError | No
             return _wrong(artifact, str(digest), [writer.digest(digest.algorithm)])
     if artifact.allowed and not any(_holds(digest, writer) for digest in artifact.allowed):
         got = [writer.digest(name) for name in sorted({digest.algorithm for digest in artifact.allowed})]
-        return _wrong(artifact, _one_of(sorted(artifact.allowed)), got)
+        error = _wrong(artifact, _one_of(sorted(artifact.allowed)), got)
+        # What the index promised has held: it may be another file of the release than the lock file names.
+        return (
+            NotLockedError(error.problem, hint=error.hint, origin=error.origin)
+            if strong(artifact.digests)
+            else error
+        )
     return None
 
 

@@ -20,7 +20,7 @@ from cachi2ish.core.digests import Digest, comparable, strong
 from cachi2ish.core.pages import IndexFile
 from cachi2ish.core.placement import name_of_git, name_of_url
 from cachi2ish.core.requirements import Git, Pinned, Requirement, Url
-from cachi2ish.errors import Cachi2ishError, Origin, raise_all
+from cachi2ish.errors import Cachi2ishError, NotLockedError, Origin, raise_all
 from cachi2ish.sdists.interface import Identity
 from cachi2ish.services.identifying import identify
 from cachi2ish.services.ports import Network, Ports
@@ -64,7 +64,7 @@ class Transfers:
         self._pool = ThreadPoolExecutor(ports.concurrency, thread_name_prefix="file")
         self._lock = Lock()
         self._abandoned = Event()
-        self._futures: list[tuple[Origin, Future[Fetched]]] = []
+        self._futures: list[tuple[Requirement, Future[Fetched]]] = []
         self._blobs: dict[Hashable, Future[Blob]] = {}
 
     def __enter__(self) -> Self:
@@ -116,19 +116,29 @@ class Transfers:
 
         self._reporter.expect(1, None)
         with self._lock:
-            self._futures.append((requirement.origin, self._pool.submit(fetch)))
+            self._futures.append((requirement, self._pool.submit(fetch)))
 
     def wait(self) -> tuple[Fetched, ...]:
         """Return all files once they are there, sorted; raises all failures at once when the rest is done."""
         fetched: list[Fetched] = []
-        errors: list[tuple[Origin, Cachi2ishError]] = []
-        for origin, future in self._futures:
+        errors: list[tuple[Requirement, Cachi2ishError]] = []
+        for requirement, future in self._futures:
             try:
                 fetched.append(future.result())
             except Cachi2ishError as error:
-                errors.append((origin, error))
-        raise_all(_once(error for _, error in sorted(errors, key=lambda pair: _position(pair[0]))))
+                errors.append((requirement, error))
+        raise_all(_once(self._fatal(errors, {one.requirement for one in fetched})))
         return tuple(sorted(fetched, key=lambda one: (one.filename, _position(one.requirement.origin))))
+
+    def _fatal(
+        self, errors: list[tuple[Requirement, Cachi2ishError]], served: set[Requirement]
+    ) -> Iterator[Cachi2ishError]:
+        for requirement, error in sorted(errors, key=lambda pair: _position(pair[0].origin)):
+            if isinstance(error, NotLockedError) and requirement in served:
+                # As in pip: a file that the lock does not name is not taken, and another one serves.
+                self._reporter.debug(f"not taken: {error}")
+            else:
+                yield error
 
     def _submit(self, requirement: Pinned | Url, artifact: Artifact, index: str | None) -> None:
         def fetch() -> Fetched:
@@ -149,7 +159,7 @@ class Transfers:
 
         self._reporter.expect(1, artifact.size)
         with self._lock:
-            self._futures.append((requirement.origin, self._pool.submit(fetch)))
+            self._futures.append((requirement, self._pool.submit(fetch)))
 
     def _blob(self, key: Hashable, bring: Callable[[], Blob]) -> Blob:
         # Two requirements may need the same file: the first one brings it, the others wait for it.

@@ -224,6 +224,16 @@ def test_a_hash_of_another_algorithm_than_the_indexs_is_proved_by_the_file(perso
     assert person.fetches().code == ExitCode.DIGEST
 
 
+def test_wheels_that_the_lock_does_not_name_are_left_though_only_their_bytes_can_tell(person: Person) -> None:
+    sdist, wheel = make_sdist("apple", "1.0"), make_wheel("apple", "1.0")
+    for dist in (sdist, wheel):
+        person.index.add("apple", dist)
+    person.writes("requirements.txt", f"apple==1.0 {sdist.hash_option('sha512')}\n")
+    outcome = person.fetches('{"type": "pip", "allow_binary": true}')
+    assert outcome.code == 0, outcome.told
+    assert person.deps() == [sdist.filename]
+
+
 def test_an_index_that_is_busy_once_is_asked_again(person: Person) -> None:
     dist = make_sdist("apple", "1.0")
     person.index.add("apple", dist)

@@ -103,6 +103,9 @@ def test_git_describes_the_archive_as_it_describes_a_clone(
         ("rev-list", "--count", "HEAD"),
         ("rev-parse", "--is-shallow-repository"),
         ("for-each-ref", "refs/tags", "--merged", "HEAD"),
+        ("show", "--no-patch", "--format=%ci", "HEAD"),
+        ("log", "--simplify-by-decoration", "--topo-order", "--decorate=full", "HEAD", "--format=%H%d"),
+        ("log", "--format=%H %an %s"),
         ("ls-files",),
         ("status", "--porcelain"),
     ):

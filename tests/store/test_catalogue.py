@@ -14,23 +14,13 @@ from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import IndexFile
 from cachi2ish.store.catalogue import SqliteCatalogue
 from cachi2ish.store.interface import Catalogue
-from cachi2ish.store.null_catalogue import NullCatalogue
 from tests.store.pages import INDEX, SDIST, WHEEL, index_file, page_of, sha256
 
 
-def test_both_are_the_catalogue_of_the_interface(catalogue: SqliteCatalogue) -> None:
-    ports: list[Catalogue] = [catalogue, NullCatalogue()]
-    for port in ports:
-        assert port.recall("source", "thing", [sha256("x")]) is None
-        assert port.get_validated(INDEX) is None
-
-
-def test_the_null_catalogue_remembers_nothing() -> None:
-    catalogue = NullCatalogue()
-    catalogue.remember("source", page_of(SDIST))
-    catalogue.put_validated(INDEX, '"1"', "text/html", b"x")
-    assert catalogue.recall("source", "thing", SDIST.digests) is None
-    assert catalogue.get_validated(INDEX) is None
+def test_it_is_the_catalogue_of_the_interface(catalogue: SqliteCatalogue) -> None:
+    port: Catalogue = catalogue
+    assert port.recall("source", "thing", [sha256("x")]) is None
+    assert port.get_validated(INDEX) is None
 
 
 def test_a_page_comes_back_with_every_field_and_in_order(catalogue: SqliteCatalogue, path: Path) -> None:
