@@ -21,6 +21,10 @@ class Repositories(Protocol):
         """
         ...
 
+    def find(self, requirement: Git) -> Blob | None:
+        """Return the archive of the commit if it is in the cache, checked now, or None."""
+        ...
+
     def archive(self, requirement: Git) -> Blob:
         """Return a reproducible archive of the commit, from the cache or from the repository.
 

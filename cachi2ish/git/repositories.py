@@ -49,11 +49,15 @@ class GitRepositories:
         """Return where the checkout that holds ``source`` comes from, or None; raises `GitError`."""
         return origin_of_checkout(source, self._command)
 
+    def find(self, requirement: Git) -> Blob | None:
+        """Return the archive of the commit from the cache, or None."""
+        known = self._recollection.get(archive_key(requirement))
+        return self._blobs.find([Digest("sha256", known)]) if known else None
+
     def archive(self, requirement: Git) -> Blob:
         """Return the archive of the commit; raises `GitError`, and `StorageError` for a full disk."""
         key = archive_key(requirement)
-        known = self._recollection.get(key)
-        blob = self._blobs.find([Digest("sha256", known)]) if known else None
+        blob = self.find(requirement)
         if blob is None:
             try:
                 blob = self._make(requirement, key)

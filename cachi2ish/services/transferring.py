@@ -97,8 +97,9 @@ class Transfers:
         key = requirement.url, requirement.commit, requirement.project, requirement.subdirectory
 
         def bring() -> Blob:
-            blob = self._ports.repositories.archive(requirement)
-            self._reporter.arrived(name_of_git(requirement), blob.size, cached=False)
+            found = self._ports.repositories.find(requirement)
+            blob = found or self._ports.repositories.archive(requirement)
+            self._reporter.arrived(name_of_git(requirement), blob.size, cached=found is not None)
             return blob
 
         def fetch() -> Fetched:

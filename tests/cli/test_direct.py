@@ -65,8 +65,9 @@ def test_a_second_run_asks_neither_servers_nor_repositories(person: Person, line
     asked = len(server.requests)
     person.index.forget_requests()
 
-    assert person.fetches().code == 0
+    outcome = person.fetches()
 
+    assert "0 from the network, 4 from the cache" in outcome.err
     assert (person.index.requests, len(server.requests)) == ((), asked)
     assert tree(person.output) == first
 
