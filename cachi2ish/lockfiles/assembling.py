@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from packaging.utils import NormalizedName
+from packaging.utils import NormalizedName, canonicalize_version
 
 from cachi2ish.core.addresses import redact
 from cachi2ish.core.digests import Digest, strong
@@ -41,6 +41,17 @@ class _Found:
     marker: str | None
 
 
+#: Requirements with the same slot must be one and the same.
+_Slot = tuple[NormalizedName, str | None, str | None]
+
+
+def _slot(requirement: Requirement) -> _Slot:
+    # Every build has an environment of its own, so one file may list the versions that several builds need.
+    if requirement.purpose is Purpose.BUILD and isinstance(requirement, Pinned):
+        return requirement.project, requirement.marker, canonicalize_version(requirement.version)
+    return requirement.project, requirement.marker, None
+
+
 def assemble(
     asked: Sequence[Asked], constraints: Sequence[Asked], purpose: Purpose
 ) -> tuple[tuple[Requirement, ...], tuple[Cachi2ishError, ...]]:
@@ -58,9 +69,9 @@ def assemble(
             found.extend(_requirements(line, known[line.project], purpose))
         except LockFileError as error:
             errors.append(error)
-    merged: dict[tuple[NormalizedName, str | None], Requirement] = {}
+    merged: dict[_Slot, Requirement] = {}
     for requirement in found:
-        key = requirement.project, requirement.marker
+        key = _slot(requirement)
         try:
             merged[key] = _merge(merged[key], requirement) if key in merged else requirement
         except LockFileError as error:

@@ -295,6 +295,15 @@ def test_a_package_in_a_folder_reads_the_files_of_that_folder(person: Person) ->
     assert any(one["name"] == "api" and one["version"] == "3" for one in document["components"])
 
 
+def test_several_versions_of_a_build_backend_come_together(person: Person) -> None:
+    for version in ("1.0", "2.0"):
+        person.index.add("apple", make_sdist("apple", version))
+    person.writes("requirements-build.txt", "apple==1.0\napple==2.0\napple==2.0.0\n")
+    outcome = person.fetches()
+    assert outcome.code == 0, outcome.told
+    assert person.deps() == ["apple-1.0.tar.gz", "apple-2.0.tar.gz"]
+
+
 def test_an_empty_list_of_packages_gives_an_empty_output(person: Person) -> None:
     outcome = person.fetches('{"packages": []}')
     assert outcome.code == 0
