@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cyclonedx.model.bom import Bom
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 from cachi2ish.errors import ExitCode
 from tests.cli.conftest import Person, tree
@@ -152,6 +155,30 @@ def test_the_bill_of_materials_tells_where_each_comes_from(person: Person, lines
     assert purls["fig"].startswith("pkg:pypi/fig@3.0?")
     assert "checksum=sha256:" in purls["plum"]
     assert "download_url=" in purls["plum"]
+
+
+def test_the_bill_of_materials_of_all_kinds_is_valid_and_can_be_read_by_others(person: Person, lines: str) -> None:
+    assert lines
+    person.index.add("mill", make_sdist("mill", "4.0"))
+    person.writes("requirements-build.txt", "mill==4.0\n")
+    assert person.fetches().code == 0
+    text = (person.output / "bom.json").read_text()
+
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    read = Bom.from_json(json.loads(text))  # type: ignore[attr-defined]  # added by a decorator
+    assert isinstance(read, Bom)
+    assert {component.name: component.version for component in read.components} == {
+        "apple": "1.0",
+        "fig": "3.0",
+        "mill": "4.0",
+        "pear": "1.0",
+        "plum": "2.0",
+    }
+    root = read.metadata.component
+    assert root is not None
+    needed = next(one for one in read.dependencies if one.ref == root.bom_ref)
+    assert len(needed.dependencies) == 5
+    assert all(component.hashes for component in read.components)
 
 
 def test_a_url_that_serves_another_file_is_refused(person: Person) -> None:
