@@ -1,0 +1,149 @@
+"""What a person sees on a terminal, in a pipe, and when something goes wrong."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cachi2ish.cli.console import Console, Level, errors_told, printable, standard_error
+from cachi2ish.cli.reporting import ConsoleReporter, readable_size
+from cachi2ish.errors import ExitCode, LockFileError, NetworkError, Origin, raise_all
+from tests.cli.conftest import Person
+from tests.support.command_line import clean_environment
+from tests.support.distributions import make_sdist
+
+PLAIN = Console(Level.INFO, colours=False)
+
+
+def test_what_could_move_the_cursor_is_escaped() -> None:
+    assert printable("a\x1b[2J\nb\u202ec é") == "a\\x1b[2J\\nb\\u202ec é"
+
+
+def test_messages_below_the_level_are_not_told(capsys: pytest.CaptureFixture[str]) -> None:
+    quiet = Console(Level.WARNING, colours=False)
+    for level in Level:
+        quiet.say(level, "x")
+    assert capsys.readouterr().err == "warning: x\nerror: x\n"
+
+
+def test_an_error_is_told_with_place_and_hint_and_several_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    errors = [LockFileError("no pin", hint="pin it", origin=Origin("r.txt", 3)), NetworkError("slow")]
+    with pytest.raises(SystemExit) as stop, errors_told(PLAIN):
+        raise_all(errors)
+    assert stop.value.code == ExitCode.LOCKFILE
+    assert capsys.readouterr().err == (
+        "error: r.txt:3: no pin\n  hint: pin it\nerror: slow\n2 errors; nothing was written to the output\n"
+    )
+
+
+def test_an_interruption_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop, errors_told(PLAIN):
+        raise KeyboardInterrupt
+    assert stop.value.code == ExitCode.INTERRUPTED
+    assert capsys.readouterr().err.startswith("interrupted")
+
+
+def test_a_defect_of_ours_is_told_with_its_place_and_without_a_traceback(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as stop, errors_told(PLAIN):
+        raise ZeroDivisionError("oops")
+    told = capsys.readouterr().err
+    assert stop.value.code == ExitCode.INTERNAL
+    assert told.startswith("error: internal error: ZeroDivisionError: oops (test_console.py:")
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    ("environ", "coloured"),
+    [({}, False), ({"FORCE_COLOR": "1"}, True), ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False)],
+)
+def test_colours_are_for_those_who_want_them(
+    environ: dict[str, str], coloured: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    standard_error(Level.INFO).say(Level.ERROR, "x")
+    assert ("\x1b[" in capsys.readouterr().err) is coloured
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (1_234_567, "1.2 MB"), (5 * 10**9, "5.00 GB")]
+)
+def test_sizes_are_told_in_powers_of_a_thousand(size: int, text: str) -> None:
+    assert readable_size(size) == text
+
+
+def test_a_log_is_told_a_line_now_and_then_and_not_for_every_file(capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = ConsoleReporter(PLAIN)
+    for number in range(100):
+        reporter.expect(1, 10)
+        reporter.advance(10)
+        reporter.arrived(f"file-{number}", 10, cached=False)
+    assert capsys.readouterr().err == ""
+    assert (reporter.counts.arrived, reporter.counts.received) == (100, 1000)
+
+
+def on_a_terminal(person: Person, *arguments: str | Path) -> tuple[int, str]:
+    """Run the program with standard error on a terminal; return its status and what the terminal got."""
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "cachi2ish", *map(str, arguments)]
+    environ = clean_environment(person.home, **person.environ, TERM="xterm")
+    with subprocess.Popen(command, stderr=follower, env=environ, cwd=person.source) as process:
+        os.close(follower)
+        shown = b""
+        while True:
+            try:
+                chunk = os.read(leader, 65536)
+            except OSError:  # the other end is closed
+                break
+            if not chunk:
+                break
+            shown += chunk
+    os.close(leader)
+    return process.returncode, shown.decode()
+
+
+def test_a_terminal_gets_a_live_display_and_then_the_summary(person: Person) -> None:
+    person.index.add("apple", make_sdist("apple", "1.0"), yanked="why not")
+    person.writes("requirements.txt", "apple==1.0\n")
+    status, shown = on_a_terminal(person, "fetch-deps", "--output", person.output, "pip")
+    assert status == 0, shown
+    assert "\x1b[" in shown
+    assert "apple-1.0.tar.gz is yanked" in shown
+    assert "1 file, " in shown.splitlines()[-1]
+
+
+def test_an_error_on_a_terminal_is_coloured_and_is_the_last_thing_shown(person: Person) -> None:
+    person.writes("requirements.txt", "apple\n")
+    status, shown = on_a_terminal(person, "fetch-deps", "--output", person.output, "pip")
+    assert status == ExitCode.LOCKFILE
+    assert "\x1b[1;31merror\x1b[0m" in shown
+    assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize("program", ["fetch-deps", "generate-env", "inject-files"])
+def test_each_command_is_a_program_of_its_own(program: str) -> None:
+    script = Path(sys.executable).with_name(program)
+    done = subprocess.run([script, "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert f"cachi2ish {program} [OPTIONS]" in done.stdout
+
+
+def test_a_reader_who_goes_away_is_no_traceback(person: Person) -> None:
+    person.index.add("apple", make_sdist("apple", "1.0"))
+    person.writes("requirements.txt", "apple==1.0\n")
+    command = f"{sys.executable} -m cachi2ish fetch-deps --dry-run pip | true"
+    environ = clean_environment(person.home, **person.environ)
+    done = subprocess.run(
+        ["sh", "-c", command], env=environ, cwd=person.source, capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
