@@ -67,12 +67,6 @@ class Cachi2ishError(Exception):
         return self.problem if self.origin is None else f"{self.origin}: {self.problem}"
 
 
-class UsageError(Cachi2ishError):
-    """The command line does not make sense."""
-
-    exit_code = ExitCode.USAGE
-
-
 class InputError(Cachi2ishError):
     """The JSON input, a path that it names, or a setting is wrong."""
 

@@ -33,6 +33,7 @@ def clean_environment() -> dict[str, str]:
     return {
         **clean,
         "PIP_CONFIG_FILE": os.devnull,
+        "CACHI2ISH_CONFIG_FILE": os.devnull,
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "UV_NO_CONFIG": "1",
         "UV_PYTHON_DOWNLOADS": "never",
@@ -60,22 +61,35 @@ class Shell:
     cut_off: tuple[str, ...]
 
     def try_(
-        self, *command: str | Path, offline: bool = False, cwd: Path | None = None, **environment: str
+        self,
+        *command: str | Path,
+        offline: bool = False,
+        cwd: Path | None = None,
+        stdin: str | None = None,
+        **environment: str,
     ) -> Done:
         """Run a program to its end, whatever that is."""
         done = subprocess.run(
             [*(self.cut_off if offline else ()), *map(str, command)],
             cwd=cwd,
             env={**self.environment, **environment},
+            input=stdin,
             capture_output=True,
             text=True,
             check=False,
         )
         return Done(done.returncode, done.stdout, done.stderr)
 
-    def run(self, *command: str | Path, offline: bool = False, cwd: Path | None = None, **environment: str) -> str:
+    def run(
+        self,
+        *command: str | Path,
+        offline: bool = False,
+        cwd: Path | None = None,
+        stdin: str | None = None,
+        **environment: str,
+    ) -> str:
         """Run a program that must succeed; return what it printed to standard output."""
-        done = self.try_(*command, offline=offline, cwd=cwd, **environment)
+        done = self.try_(*command, offline=offline, cwd=cwd, stdin=stdin, **environment)
         assert done.status == 0, f"{' '.join(map(str, command))}: exit {done.status}\n{done.output}\n{done.errors}"
         return done.output
 

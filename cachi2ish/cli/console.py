@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
 from threading import Lock
 from typing import TextIO
 
-from cachi2ish.errors import Cachi2ishError, ExitCode, exit_code_of, leaves
+from cachi2ish.errors import Cachi2ishError, ExitCode, InputError, StorageError, exit_code_of, leaves
 
 
 class Level(IntEnum):
@@ -25,6 +27,9 @@ class Level(IntEnum):
 
 
 _STYLES = {"error": "\x1b[1;31m", "warning": "\x1b[1;33m", "hint": "\x1b[36m", "debug": "\x1b[2m"}
+#: Characters of one message.
+_LONGEST = 2000
+
 _RESET = "\x1b[0m"
 
 
@@ -35,6 +40,7 @@ class Console:
         self._level = level
         self._colours = colours
         self._lock = Lock()
+        self._write: Callable[[str], None] = _to_standard_error
 
     @property
     def level(self) -> Level:
@@ -59,17 +65,69 @@ class Console:
             self.write_line(f"{len(found)} errors; nothing was written to the output")
 
     def write_line(self, text: str) -> None:
-        """Write a line as it is."""
+        """Write a line as it is; where standard error is closed or full it is lost, and the work goes on."""
         with self._lock:
-            sys.stderr.write(f"{text}\n")
-            sys.stderr.flush()
+            self._write(text)
+
+    @contextmanager
+    def through(self, write: Callable[[str], None]) -> Iterator[None]:
+        """Let ``write`` have the lines while the block runs: a live display has to make room for them."""
+        before, self._write = self._write, write
+        try:
+            yield
+        finally:
+            self._write = before
 
     def _styled(self, word: str) -> str:
         return f"{_STYLES[word]}{word}{_RESET}" if self._colours else word
 
 
+def _to_standard_error(line: str) -> None:
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+    except OSError:
+        _cut_off(sys.stderr)
+
+
+def write_result(text: str) -> None:
+    """Write what a command was asked for to standard output; raises `StorageError` where it cannot take it."""
+    if sys.stdout is None:
+        raise unwritable(os.strerror(errno.EBADF))
+    try:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="surrogateescape")  # a path need not be UTF-8
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except UnicodeEncodeError as error:
+        raise unwritable(f"its encoding is {error.encoding}") from None
+    except OSError as error:
+        _cut_off(sys.stdout)
+        raise unwritable(error.strerror or str(error)) from None
+
+
+def unwritable(reason: str) -> StorageError:
+    """Return the error for a standard output that is closed or full."""
+    return StorageError(f"standard output cannot be written: {reason}", hint="check where it is redirected to")
+
+
+def _cut_off(stream: TextIO | None) -> None:
+    # The interpreter flushes its streams once more when it ends, and must not fail for what is known already.
+    if stream is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def printable(text: str) -> str:
-    """Return ``text`` with everything escaped that could move a terminal's cursor or forge a line."""
+    """Return ``text`` with everything escaped that could move a terminal's cursor or forge a line.
+
+    What is longer than a screen is cut in the middle: a server may put anything into an address.
+    """
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
         for character in text
@@ -82,9 +140,22 @@ def standard_error(level: Level) -> Console:
     return Console(level, colours=wanted and not os.environ.get("NO_COLOR"))
 
 
-def is_live(stream: TextIO) -> bool:
+def is_live(stream: TextIO | None) -> bool:
     """Return whether ``stream`` is a terminal that understands cursor movements."""
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
+    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _stands_somewhere() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+_STANDS_NOWHERE = InputError(
+    "the current directory has been removed", hint="change to a directory that exists, and run again"
+)
 
 
 @contextmanager
@@ -99,10 +170,13 @@ def errors_told(console: Console) -> Iterator[None]:
         console.write_line("interrupted; the output is as it was before")
         sys.exit(ExitCode.INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read our output has gone: nothing is left to say, and the interpreter must not try to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has gone: nothing is left to say.
+        _cut_off(sys.stdout)
         sys.exit(ExitCode.STORAGE)
     except Exception as error:  # noqa: BLE001  (the last line of defence: a defect of ours)
+        if isinstance(error, FileNotFoundError) and not _stands_somewhere():
+            console.error(_STANDS_NOWHERE)
+            sys.exit(ExitCode.INPUT)
         frame = traceback.extract_tb(error.__traceback__)[-1]
         console.error(
             Cachi2ishError(

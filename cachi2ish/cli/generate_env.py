@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cachi2ish.cli.console import errors_told
-from cachi2ish.cli.options import LogLevel, LogLevelName, console_for
+from cachi2ish.cli.console import errors_told, write_result
+from cachi2ish.cli.options import (
+    ForOutputDir,
+    FromOutputDir,
+    LogLevel,
+    LogLevelName,
+    console_for,
+    output_dir,
+    path_of,
+)
 from cachi2ish.services.generate_env import EnvFormat
 
 
 def generate_env(
     context: typer.Context,
-    from_output_dir: Annotated[
-        Path, typer.Argument(metavar="OUTPUT_DIR", help="The output directory of fetch-deps.")
-    ],
-    for_output_dir: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DIR", help="Where the build will see it. [default: OUTPUT_DIR, as an absolute path]"
-        ),
-    ] = None,
+    from_output_dir: FromOutputDir,
+    for_output_dir: ForOutputDir = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="The file to write. [default: standard output]"),
+        typer.Option(
+            "--output", "-o", parser=path_of, metavar="FILE", help="The file to write. [default: standard output]"
+        ),
     ] = None,
     env_format: Annotated[
         EnvFormat | None,
@@ -47,12 +49,6 @@ def generate_env(
         config = outputs().read_build_config(from_output_dir)
         text = generate(config, output_dir(from_output_dir, for_output_dir), env_format or format_of(output))
         if output is None:
-            sys.stdout.write(text)
-            sys.stdout.flush()
+            write_result(text)
         else:
             files().replace(output, text.encode("utf-8", "surrogateescape"))
-
-
-def output_dir(from_output_dir: Path, for_output_dir: str | None) -> PurePosixPath:
-    """Return where the build will see the output directory, as an absolute path."""
-    return PurePosixPath(Path(for_output_dir or from_output_dir).absolute())

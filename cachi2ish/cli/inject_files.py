@@ -8,24 +8,30 @@ from typing import Annotated
 import typer
 
 from cachi2ish.cli.console import Level, errors_told
-from cachi2ish.cli.generate_env import output_dir
-from cachi2ish.cli.options import LogLevel, LogLevelName, console_for
+from cachi2ish.cli.options import (
+    ForOutputDir,
+    FromOutputDir,
+    LogLevel,
+    LogLevelName,
+    console_for,
+    output_dir,
+    path_of,
+)
 
 
 def inject_files(
     context: typer.Context,
-    from_output_dir: Annotated[
-        Path, typer.Argument(metavar="OUTPUT_DIR", help="The output directory of fetch-deps.")
-    ],
-    for_output_dir: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DIR", help="Where the build will see it. [default: OUTPUT_DIR, as an absolute path]"
-        ),
-    ] = None,
+    from_output_dir: FromOutputDir,
+    for_output_dir: ForOutputDir = None,
     source: Annotated[
         Path | None,
-        typer.Option("--source", "-s", metavar="DIR", help="Where the project is now. [default: where it was]"),
+        typer.Option(
+            "--source",
+            "-s",
+            parser=path_of,
+            metavar="DIR",
+            help="Where the project is now. [default: where it was]",
+        ),
     ] = None,
     revert: Annotated[bool, typer.Option("--revert", help="Give the files their own addresses back.")] = False,
     log_level: LogLevel = LogLevelName.UNSET,

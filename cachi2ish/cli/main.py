@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from cachi2ish import __version__
+from cachi2ish.cli.console import write_result
 from cachi2ish.cli.fetch_deps import fetch_deps
 from cachi2ish.cli.generate_env import generate_env
 from cachi2ish.cli.inject_files import inject_files
 from cachi2ish.cli.options import LogLevel, LogLevelName, remember_level
+from cachi2ish.cli.process import run_to_the_end
 
 _HELP = "Prefetch everything a Python build needs, prove what was fetched, and build without a network."
 
@@ -31,7 +33,7 @@ app.command("inject-files")(inject_files)
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  (typer calls it so)
     if wanted:
-        sys.stdout.write(f"cachi2ish {__version__}\n")
+        write_result(f"cachi2ish {__version__}\n")
         raise typer.Exit
 
 
@@ -48,19 +50,19 @@ def _common(
 
 def main() -> None:
     """Run ``cachi2ish``."""
-    app()
+    run_to_the_end(app)
 
 
 def fetch_deps_main() -> None:
     """Run ``fetch-deps`` as a program of its own."""
-    app(["fetch-deps", *sys.argv[1:]], prog_name="cachi2ish")
+    run_to_the_end(lambda: app(["fetch-deps", *sys.argv[1:]], prog_name="cachi2ish"))
 
 
 def generate_env_main() -> None:
     """Run ``generate-env`` as a program of its own."""
-    app(["generate-env", *sys.argv[1:]], prog_name="cachi2ish")
+    run_to_the_end(lambda: app(["generate-env", *sys.argv[1:]], prog_name="cachi2ish"))
 
 
 def inject_files_main() -> None:
     """Run ``inject-files`` as a program of its own."""
-    app(["inject-files", *sys.argv[1:]], prog_name="cachi2ish")
+    run_to_the_end(lambda: app(["inject-files", *sys.argv[1:]], prog_name="cachi2ish"))

@@ -1,8 +1,9 @@
-"""Options that all commands share."""
+"""Arguments and options that several commands share."""
 
 from __future__ import annotations
 
 from enum import Enum
+from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 import typer
@@ -41,6 +42,31 @@ LogLevel = Annotated[
         help="How much to tell: debug, info, warning or error.",
     ),
 ]
+
+
+def path_of(text: str | Path) -> Path:
+    """Return the path that was given; a tilde that the shell left as it is stands for the home directory."""
+    if not str(text):
+        raise typer.BadParameter("it is empty; is a variable not set?")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise typer.BadParameter(f"{text}: {error}") from None
+
+
+FromOutputDir = Annotated[
+    Path, typer.Argument(parser=path_of, metavar="OUTPUT_DIR", help="The output directory of fetch-deps.")
+]
+
+ForOutputDir = Annotated[
+    str | None,
+    typer.Option(metavar="DIR", help="Where the build will see it. [default: OUTPUT_DIR, as an absolute path]"),
+]
+
+
+def output_dir(from_output_dir: Path, for_output_dir: str | None) -> PurePosixPath:
+    """Return where the build will see the output directory, as an absolute path."""
+    return PurePosixPath(Path(for_output_dir or from_output_dir).absolute())
 
 
 def remember_level(context: typer.Context, level: LogLevelName) -> None:

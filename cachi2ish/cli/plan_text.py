@@ -9,10 +9,11 @@ from cachi2ish.core.addresses import redact
 from cachi2ish.core.choose import Choice
 from cachi2ish.core.placement import name_of_git, name_of_url
 from cachi2ish.services.fetch_deps import Plan
+from cachi2ish.services.targeting import Shares
 
 
 def plan_text(plan: Plan) -> str:
-    """Return the plan, a paragraph for each requirement and a line with the sum."""
+    """Return the plan: a paragraph for each requirement, a line for each target, and one with the sum."""
     return "\n".join(_lines(plan)) + "\n"
 
 
@@ -25,7 +26,19 @@ def _lines(plan: Plan) -> Iterator[str]:
     for git in plan.gits:
         yield f"{git.name} ({git.origin})"
         yield f"  clone {name_of_git(git)}  size unknown  {redact(git.url)} at {git.commit}"
+    yield from shares_text(plan.shares)
     yield _sum(plan)
+
+
+def shares_text(shares: Shares) -> Iterator[str]:
+    """Yield a line for each requirement that no target needs, for each target, and for what was left of all."""
+    for requirement in shares.left_out:
+        yield f"left out: {requirement} ({requirement.origin}), needed nowhere: {requirement.marker}"
+    for target, share in shares.by_target:
+        yield f"for {target}: {_counted(share.files, share.size, share.unknown)}"
+    if shares.left is not None:
+        all_wheels = _counted(shares.left.files, shares.left.size, shares.left.unknown)
+        yield f"not needed, though all wheels would bring them: {all_wheels}"
 
 
 def _choice(choice: Choice) -> Iterator[str]:
@@ -42,5 +55,11 @@ def _sum(plan: Plan) -> str:
     known = sum(size for size in files.values() if size is not None)
     unknown = sum(size is None for size in files.values()) + len(plan.urls) + len(plan.gits)
     count = len(files) + len(plan.urls) + len(plan.gits)
+    return f"{_counted(count, known, unknown)}; nothing was written"
+
+
+def _counted(count: int, size: int, unknown: int) -> str:
+    if count == unknown != 0:
+        return f"{count} file{'' if count == 1 else 's'} of unknown size"
     rest = f", and {unknown} of unknown size" if unknown else ""
-    return f"{count} file{'' if count == 1 else 's'}, {readable_size(known)}{rest}; nothing was written"
+    return f"{count} file{'' if count == 1 else 's'}, {readable_size(size)}{rest}"

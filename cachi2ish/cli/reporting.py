@@ -125,6 +125,7 @@ def reporter_for(console: Console) -> Iterator[ConsoleReporter]:
         return
     from rich.console import Console as RichConsole
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.text import Text
 
     columns = (
         TextColumn("{task.description}"),
@@ -133,8 +134,13 @@ def reporter_for(console: Console) -> Iterator[ConsoleReporter]:
         TextColumn("{task.fields[received]}"),
         TimeElapsedColumn(),
     )
-    # Lines that are written meanwhile go through rich, which moves the display out of their way.
-    with Progress(*columns, console=RichConsole(stderr=True), transient=True) as progress:
+    screen = RichConsole(stderr=True)
+
+    def write(line: str) -> None:
+        # Through rich, which moves the display out of the way; soft wrapping leaves it one line to copy.
+        screen.print(Text.from_ansi(line), soft_wrap=True)
+
+    with Progress(*columns, console=screen, transient=True) as progress, console.through(write):
         task = progress.add_task(_STAGES["read"], total=None, received="")
         yield LiveReporter(console, progress, task)
 

@@ -1,19 +1,25 @@
 """Everything that is settled before a command begins: options, environment and pip's settings in one value.
 
-Precedence: the command line (which reads ``CACHI2ISH_…`` variables too), then pip's variables, then pip's
-configuration files, then the defaults of other tools (``REQUESTS_CA_BUNDLE``, ``SSL_CERT_FILE``, ``NETRC``).
+Precedence: the command line (which reads ``CACHI2ISH_…`` variables too), then the configuration file, then
+pip's variables, then pip's configuration files, then the defaults of other tools (``REQUESTS_CA_BUNDLE``,
+``SSL_CERT_FILE``, ``NETRC``).
 """
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from cachi2ish import __version__
+from cachi2ish.cli.config_file import CONFIG_FILE, ConfigFile, read_config_file
+from cachi2ish.cli.index_dates import default_dates
 from cachi2ish.cli.pip_configuration import read_pip_configuration
 from cachi2ish.core.addresses import redact, split
+from cachi2ish.core.dated import PackageDates
 from cachi2ish.core.requirements import IndexOptions
 from cachi2ish.errors import InputError
 from cachi2ish.net.interface import HttpSettings
@@ -22,22 +28,35 @@ from cachi2ish.net.interface import HttpSettings
 DEFAULT_CONCURRENCY = 32
 
 
+#: Below it there can be no file.
+_NOWHERE = Path(os.devnull)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flags:
     """What was said on the command line. None and empty: nothing."""
 
     index_url: str | None = None
     extra_index_urls: tuple[str, ...] = ()
+    index_date: str | None = None
+    index_date_missing: tuple[str, ...] = ()
     cache_dir: Path | None = None
     no_cache: bool = False
-    concurrency: int = DEFAULT_CONCURRENCY
+    concurrency: int | None = None
+    config_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a run works with. cache_dir: None for no cache; notes: settings that are seen and not followed."""
+    """What a run works with.
+
+    dates: of packages that state none. now: what their durations count back from. cache_dir: None for no cache.
+    notes: settings that are seen and not followed.
+    """
 
     indexes: IndexOptions
+    dates: PackageDates
+    now: datetime
     http: HttpSettings
     cache_dir: Path | None
     concurrency: int
@@ -45,16 +64,27 @@ class Settings:
     notes: tuple[str, ...] = ()
 
 
-def load_settings(flags: Flags, environ: Mapping[str, str], home: Path) -> Settings:
-    """Bring together what the user has said; raises `InputError` for a value that makes no sense."""
+def load_settings(flags: Flags, environ: Mapping[str, str], home: Path | None, now: datetime) -> Settings:
+    """Bring together what the user has said; raises `InputError` for a value that makes no sense.
+
+    home: None where nobody knows it (a container's user without a name): then no file of it is looked for.
+    now: aware; what a duration counts back from.
+    """
+    path = flags.config_file or _default_config_file()
+    stated = read_config_file(path, required=flags.config_file is not None)
+    cache_dir = _cache_dir(flags, stated, path, homeless=home is None and not environ.get("XDG_CACHE_HOME"))
+    home = home or _NOWHERE
     pip = read_pip_configuration(environ, home)
+    concurrency = flags.concurrency or stated.concurrency or DEFAULT_CONCURRENCY
     notes: list[str] = []
     return Settings(
         indexes=IndexOptions(
-            index_url=_index(flags.index_url or pip.get("index-url"), "--index-url"),
-            extra_index_urls=_extra_indexes(flags, pip, notes),
+            index_url=_index(flags.index_url or stated.index_url or pip.get("index-url"), "--index-url"),
+            extra_index_urls=_extra_indexes(flags.extra_index_urls or stated.extra_index_url, pip, notes),
             trusted_hosts=tuple(pip.get("trusted-host", "").split()),
         ),
+        dates=default_dates(flags.index_date, flags.index_date_missing, stated, path, now),
+        now=now,
         http=HttpSettings(
             user_agent=f"cachi2ish/{__version__} python/{platform.python_version()}",
             ca_bundle=_ca_bundle(pip, environ),
@@ -63,10 +93,10 @@ def load_settings(flags: Flags, environ: Mapping[str, str], home: Path) -> Setti
             netrc=_netrc(environ, home),
             read_timeout=_number(pip, "timeout", HttpSettings(user_agent="").read_timeout),
             retries=int(_number(pip, "retries", HttpSettings(user_agent="").retries)),
-            connections=flags.concurrency,
+            connections=concurrency,
         ),
-        cache_dir=None if flags.no_cache else flags.cache_dir or _default_cache_dir(),
-        concurrency=flags.concurrency,
+        cache_dir=cache_dir,
+        concurrency=concurrency,
         environ=environ,
         notes=(*notes, *_not_followed(pip)),
     )
@@ -84,9 +114,9 @@ def _index(url: str | None, option: str) -> str | None:
     return url
 
 
-def _extra_indexes(flags: Flags, pip: Mapping[str, str], notes: list[str]) -> tuple[str, ...]:
-    if flags.extra_index_urls:
-        return tuple(filter(None, (_index(url, "--extra-index-url") for url in flags.extra_index_urls)))
+def _extra_indexes(ours: tuple[str, ...], pip: Mapping[str, str], notes: list[str]) -> tuple[str, ...]:
+    if ours:
+        return tuple(filter(None, (_index(url, "--extra-index-url") for url in ours)))
     kept = []
     for url in pip.get("extra-index-url", "").split():
         parts = split(url)
@@ -100,10 +130,13 @@ def _extra_indexes(flags: Flags, pip: Mapping[str, str], notes: list[str]) -> tu
 
 
 def _not_followed(pip: Mapping[str, str]) -> tuple[str, ...]:
+    why = {
+        "find-links": "everything is fetched from indexes",
+        "no-index": "everything is fetched from indexes",
+        "uploaded-prior-to": "state the date with --index-date",
+    }
     return tuple(
-        f"pip's setting {option} is not followed: everything is fetched from indexes"
-        for option in ("find-links", "no-index")
-        if pip.get(option)
+        f"pip's setting {option} is not followed: {because}" for option, because in why.items() if pip.get(option)
     )
 
 
@@ -141,7 +174,27 @@ def _number(pip: Mapping[str, str], option: str, default: float) -> float:
     return number
 
 
-def _default_cache_dir() -> Path:
+def _cache_dir(flags: Flags, stated: ConfigFile, config_file: Path, *, homeless: bool) -> Path | None:
     from platformdirs import user_cache_path
 
+    if flags.no_cache:
+        return None
+    if flags.cache_dir:
+        return flags.cache_dir
+    if stated.no_cache:
+        return None
+    if stated.cache_dir:
+        # Relative to the file that says it, since that may be read from anywhere.
+        return config_file.parent / Path(stated.cache_dir).expanduser()
+    if homeless:
+        raise InputError(
+            "the home directory is not known, so there is no place for the cache",
+            hint="set HOME, or name a place with --cache-dir, or do without with --no-cache",
+        )
     return user_cache_path("cachi2ish", appauthor=False)
+
+
+def _default_config_file() -> Path:
+    from platformdirs import user_config_path
+
+    return user_config_path("cachi2ish", appauthor=False) / CONFIG_FILE

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from urllib.parse import SplitResult, urlsplit
 
+_HOST = re.compile(r"[\w.:%-]+")
+
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ssh": 22, "git": 9418}
 
 #: What stands before the path: ``https://user@host:443``.
@@ -44,6 +46,20 @@ def origin_of(url: str) -> tuple[str, str, int | None]:
     parts = urlsplit(url)
     scheme = parts.scheme.lower()
     return scheme, (parts.hostname or "").lower(), parts.port or _DEFAULT_PORTS.get(scheme)
+
+
+def host_and_port(text: str) -> tuple[str, int | None] | None:
+    """Return what ``host`` or ``host:port`` names, the host in lower case; None where ``text`` is neither."""
+    parts = split(f"//{text.strip()}")
+    if parts is None or parts.path or "@" in parts.netloc or not _HOST.fullmatch(parts.hostname or ""):
+        return None
+    return parts.hostname or "", parts.port
+
+
+def split_web(url: str) -> SplitResult | None:
+    """Return the parts of an http or https URL that names a host, and None for anything else."""
+    parts = split(url)
+    return parts if parts is not None and parts.scheme in {"http", "https"} and parts.hostname else None
 
 
 def without_fragment(url: str) -> str:

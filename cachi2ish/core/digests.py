@@ -56,12 +56,10 @@ class Digest:
 
     @classmethod
     def parse(cls, text: str) -> Digest:
-        """Read ``algorithm:value`` (pip's ``--hash``) or ``algorithm=value`` (a URL fragment, PEP 503)."""
-        separator = ":" if ":" in text else "="
-        algorithm, found, value = text.partition(separator)
-        if not found:
-            msg = f"{text!r} is not a digest; write it as sha256:<64 hexadecimal digits>"
-            raise InvalidDigestError(msg)
+        """Read ``algorithm:value``, as pip's ``--hash`` has it; raises `InvalidDigestError`."""
+        algorithm, colon, value = text.partition(":")
+        if not colon:
+            raise InvalidDigestError(f"{text!r} names no algorithm")
         return cls.of(algorithm, value)
 
     @property

@@ -41,10 +41,14 @@ class SdistName:
 
 @dataclass(frozen=True, slots=True)
 class WheelName:
-    """A wheel. version: as the name spells it. tags: its compressed tag set, expanded (PEP 425)."""
+    """A wheel. version: as the name spells it. tags: its compressed tag set, expanded (PEP 425).
+
+    build: the build tag, empty where there is none; of two wheels that fit alike, the greater one is meant.
+    """
 
     version: str
     tags: frozenset[Tag]
+    build: tuple[()] | tuple[int, str] = ()
 
 
 def sdist_extension(filename: str) -> str | None:
@@ -77,12 +81,24 @@ def read_name(filename: str, project: NormalizedName) -> SdistName | WheelName |
 
 def _wheel(filename: str, project: NormalizedName) -> WheelName | None:
     try:
-        name, _, _, tags = parse_wheel_filename(filename[: -len(WHEEL_EXTENSION)] + WHEEL_EXTENSION)
+        name, _, build, tags = parse_wheel_filename(filename[: -len(WHEEL_EXTENSION)] + WHEEL_EXTENSION)
     except (InvalidWheelFilename, InvalidVersion):
         return None
     if name != project:
         return None
-    return WheelName(filename.split("-")[1], tags)
+    return WheelName(filename.split("-")[1], tags, build)
+
+
+def stated_version(filename: str, project: NormalizedName) -> str | None:
+    """Return the version in the name of a file of ``project`` without reading the rest of it, or None.
+
+    A file that ends like a wheel has one even where `read_name` finds that it is no wheel's name.
+    """
+    if not is_wheel(filename):
+        name = read_name(filename, project)
+        return name.version if name else None
+    stem, _, rest = filename[: -len(WHEEL_EXTENSION)].partition("-")
+    return rest.partition("-")[0] if canonicalize_name(stem) == project else None
 
 
 def same_version(stated: str, wanted: str, *, arbitrary: bool = False) -> bool:

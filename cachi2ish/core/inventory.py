@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
+from cachi2ish.core.dated import RecordedDates
 from cachi2ish.core.digests import Digest
 
 
@@ -34,6 +36,7 @@ class InventoryFile:
 
     url: redacted, where it came from. digests: all that was proved of it, its sha256 among them.
     verified: False where neither lock file nor index promised a strong digest.
+    upload_time: aware, as the index states it; None where it does not, and for files of no index.
     """
 
     filename: str
@@ -42,6 +45,7 @@ class InventoryFile:
     digests: tuple[Digest, ...]
     wheel: bool
     verified: bool = True
+    upload_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +97,13 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """The whole. root: names the bill of materials; packages: what the input listed, by path."""
+    """The whole. root: names the bill of materials; packages: what the input listed, by path.
+
+    index_dates: of the packages that have one.
+    """
 
     root: MainPackage
     packages: tuple[MainPackage, ...]
     dependencies: tuple[Dependency, ...]
     tool_version: str
+    index_dates: tuple[RecordedDates, ...] = ()

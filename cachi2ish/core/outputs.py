@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from cachi2ish.core.dated import RecordedDates
+
 OUTPUT_DIR = "${output_dir}"
 
 
@@ -37,11 +39,15 @@ class ProjectFile:
 
 @dataclass(frozen=True, slots=True)
 class BuildConfig:
-    """The content of ``.build-config.json``. tool_version: of the cachi2ish that wrote it."""
+    """The content of ``.build-config.json``.
+
+    tool_version: of the cachi2ish that wrote it. index_dates: of the packages that have one.
+    """
 
     tool_version: str
     environment_variables: tuple[EnvironmentVariable, ...] = ()
     project_files: tuple[ProjectFile, ...] = ()
+    index_dates: tuple[RecordedDates, ...] = ()
 
 
 #: What makes pip install from the output directory and from nowhere else.

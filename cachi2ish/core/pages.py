@@ -36,6 +36,14 @@ class IndexFile:
     upload_time: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """A file that a page lists today and that does not count. reason: why, as the end of "not taken: …"."""
+
+    file: IndexFile
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """A project page.
@@ -43,6 +51,8 @@ class Page:
     index: the address of the index that served it, redacted.
     files: in the order of the page. versions: PEP 700, None where the index does not say.
     status, status_reason: PEP 792 (``active``, ``archived``, ``quarantined``, ``deprecated``).
+    cutoff: where the page is one of the past: only files uploaded before this instant are in ``files``.
+    withheld: the others then, in the order of the page.
     """
 
     project: NormalizedName
@@ -51,3 +61,5 @@ class Page:
     versions: tuple[str, ...] | None = None
     status: str = "active"
     status_reason: str = ""
+    cutoff: datetime | None = None
+    withheld: tuple[Withheld, ...] = ()

@@ -101,8 +101,7 @@ class Links:
             url = urljoin(self._base, address)
         except ValueError:
             return None
-        parts = addresses.split(url)
-        if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+        if addresses.split_web(url) is None:
             return None
         return None if _CONTROL.search(url) else url
 

@@ -21,7 +21,7 @@ _LARGEST_SIZE = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class _OnError:
+class OnError:
     """Let a value that is not of its type be the default, or (in a list) be left out."""
 
     does: Literal["default", "omit"] = "default"
@@ -32,7 +32,7 @@ class _OnError:
         return core_schema.with_default_schema(handler(source), default=None, on_error="default")
 
 
-_Text = Annotated[str | None, _OnError()]
+_Text = Annotated[str | None, OnError()]
 
 
 class _Wire(BaseModel):
@@ -46,15 +46,15 @@ class _Wire(BaseModel):
 class _File(_Wire):
     filename: Annotated[str, Field(min_length=1)]
     url: str
-    hashes: Annotated[dict[str, Annotated[str | None, _OnError()]] | None, _OnError()] = None
+    hashes: Annotated[dict[str, Annotated[str | None, OnError()]] | None, OnError()] = None
     requires_python: _Text = None
-    yanked: Annotated[bool | str | None, _OnError()] = None
-    size: Annotated[Annotated[int, Field(ge=0, le=_LARGEST_SIZE, strict=True)] | None, _OnError()] = None
+    yanked: Annotated[bool | str | None, OnError()] = None
+    size: Annotated[Annotated[int, Field(ge=0, le=_LARGEST_SIZE, strict=True)] | None, OnError()] = None
     upload_time: _Text = None
 
 
 class _Meta(_Wire):
-    api_version: Annotated[str | None, Field(coerce_numbers_to_str=True), _OnError()] = None
+    api_version: Annotated[str | None, Field(coerce_numbers_to_str=True), OnError()] = None
 
 
 class _Status(_Wire):
@@ -63,10 +63,10 @@ class _Status(_Wire):
 
 
 class _Project(_Wire):
-    files: list[Annotated[_File, _OnError("omit")]]
-    meta: Annotated[_Meta | None, _OnError()] = None
-    versions: Annotated[list[Annotated[str, _OnError("omit")]] | None, _OnError()] = None
-    project_status: Annotated[_Status | None, _OnError()] = None
+    files: list[Annotated[_File, OnError("omit")]]
+    meta: Annotated[_Meta | None, OnError()] = None
+    versions: Annotated[list[Annotated[str, OnError("omit")]] | None, OnError()] = None
+    project_status: Annotated[_Status | None, OnError()] = None
 
 
 _PROJECT = TypeAdapter(_Project)

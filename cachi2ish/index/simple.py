@@ -102,8 +102,8 @@ class SimpleIndex:
 
 
 def _checked(url: str) -> str:
-    parts = addresses.split(url.strip())
-    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+    parts = addresses.split_web(url.strip())
+    if parts is None:
         raise InputError(
             f"{addresses.redact(url)!r} is not the address of an index",
             hint="write it as https://host/simple/",

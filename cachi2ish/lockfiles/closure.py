@@ -179,11 +179,8 @@ class Closure:
 
 def _digests(hashes: Iterable[str], shown: str, origin: Origin) -> Iterable[Digest]:
     for text in hashes:
-        algorithm, colon, value = text.partition(":")
         try:
-            if not colon:
-                raise InvalidDigestError(f"{text!r} names no algorithm")  # noqa: TRY301
-            yield Digest.of(algorithm, value)
+            yield Digest.parse(text)
         except InvalidDigestError as error:
             raise LockFileError(
                 f"{shown}: the --hash cannot be used: {error}",

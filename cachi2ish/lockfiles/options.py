@@ -61,7 +61,7 @@ class OptionCollector:
             case "--extra-index-url":
                 self.extra_index_urls.append(_index(option, origin))
             case "--trusted-host":
-                self.trusted_hosts.append(option.value)
+                self.trusted_hosts.append(_host(option, origin))
             case "--no-binary":
                 _select(option, self.no_binary, self.only_binary, origin)
             case "--only-binary":
@@ -93,14 +93,23 @@ class OptionCollector:
 
 def _index(option: Option, origin: Origin) -> str:
     url = option.value.strip()
-    parts = addresses.split(url)
-    if parts is None or parts.scheme.lower() not in {"http", "https"} or not parts.hostname:
+    if addresses.split_web(url) is None:
         raise LockFileError(
             f"{option.name} does not name an http or https address",
             hint=f"write {option.name} https://host/path/; check that every ${{VARIABLE}} in it is set",
             origin=origin,
         )
     return url
+
+
+def _host(option: Option, origin: Origin) -> str:
+    if addresses.host_and_port(option.value) is None:
+        raise LockFileError(
+            f"{option.name} does not name a host",
+            hint="write host or host:port, without scheme, path or credentials",
+            origin=origin,
+        )
+    return option.value
 
 
 def _select(option: Option, target: set[str], other: set[str], origin: Origin) -> None:

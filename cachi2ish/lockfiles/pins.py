@@ -54,7 +54,9 @@ def admits(specifier: SpecifierSet, pin: Pin) -> bool:
     """Return whether the pinned version fulfils ``specifier``; pre-releases count, since it is pinned."""
     try:
         return all(
-            Pin(clause.version).same(pin) if clause.operator == "===" else clause.contains(pin.version, True)  # noqa: FBT003
+            Pin(clause.version).same(pin)
+            if clause.operator == "==="
+            else clause.contains(pin.version, prereleases=True)
             for clause in specifier
         )
     except (InvalidVersion, InvalidSpecifier):

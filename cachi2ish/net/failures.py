@@ -128,7 +128,7 @@ def _certificate(case: _Case) -> Failure:
     return NetworkError(
         f"the TLS certificate of {case.host} is not trusted: {reason}",
         hint="name the right certificate authorities with REQUESTS_CA_BUNDLE, SSL_CERT_FILE or PIP_CERT,"
-        f" or do without proof with --trusted-host {case.host}",
+        f" or do without proof: --trusted-host {case.host} in the requirements file, or PIP_TRUSTED_HOST",
     )
 
 

@@ -27,6 +27,9 @@ from cachi2ish.net.tls import Adapter, Contexts, TrustedHosts
 #: Bytes of a file that are in memory at once, per thread.
 CHUNK_SIZE = 256 * 1024
 
+#: Bytes of an answer that is read as a whole, decompressed. The largest project pages have some ten of millions.
+LARGEST_BODY = 200_000_000
+
 #: The rest of an answer is read and thrown away up to this length, so that its connection can be used again.
 _WORTH_DRAINING = 64 * 1024
 
@@ -70,9 +73,17 @@ class Stream:
             self.response.raw.read(_WORTH_DRAINING, decode_content=False)
 
     def body(self) -> bytes:
-        """Return the whole body, decompressed; raises `TransientError`."""
+        """Return the whole body, decompressed; raises `TransientError`, `NetworkError` for one too large."""
         with translated(self.url):
-            return self.response.content
+            body = bytearray()
+            for chunk in self.response.iter_content(CHUNK_SIZE):
+                body += chunk
+                if len(body) > LARGEST_BODY:
+                    raise NetworkError(
+                        f"the answer from {self.url} is larger than {LARGEST_BODY // 1_000_000} MB",
+                        hint="no project page is so large: check the address of the index",
+                    )
+            return bytes(body)
 
 
 class HttpSession:

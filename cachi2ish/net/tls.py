@@ -18,7 +18,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPSConnection
 from urllib3.util.ssl_ import create_urllib3_context
 
-from cachi2ish.core.addresses import split
+from cachi2ish.core.addresses import host_and_port, split
 from cachi2ish.errors import InputError
 
 #: How many hosts keep their connections at once.
@@ -41,13 +41,13 @@ class TrustedHosts:
 
 
 def _host_and_port(text: str) -> tuple[str, int | None]:
-    parts = split(f"//{text.strip()}")
-    if parts is None or not parts.hostname or parts.path or "@" in parts.netloc:
+    found = host_and_port(text)
+    if found is None:
         raise InputError(
             f"{text.rpartition('@')[2]!r} is no host that can be trusted",
             hint="write host or host:port, without scheme, path or credentials",
         )
-    return parts.hostname, parts.port
+    return found
 
 
 class Contexts:

@@ -66,6 +66,7 @@ class Transfer:
             if self._writer.offset >= milestone:
                 milestone = self._writer.offset + _PROGRESS
                 attempts.forget()
+            self._advance(0)  # whoever listens may have no use for the file by now, and say so before the wait
             attempts.failed(self._named(failure))
 
     def _receive(self, *, resume: bool) -> bool:

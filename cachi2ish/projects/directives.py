@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from packaging.version import InvalidVersion, Version
 
 from cachi2ish.projects.constants import Constants, as_text, parse
-from cachi2ish.projects.source_tree import SourceTree
+from cachi2ish.projects.project_folder import ProjectFolder
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ class Layout:
             yield posixpath.join(root, *parts)
 
 
-def version_in_files(tree: SourceTree, files: Iterable[str]) -> str | None:
+def version_in_files(folder: ProjectFolder, files: Iterable[str]) -> str | None:
     """Return the version that ``files`` hold together, None where they are not there or hold something else."""
-    texts = [text for text in (tree.read_text(file.strip()) for file in files) if text is not None]
+    texts = [text for text in (folder.read_text(file.strip()) for file in files) if text is not None]
     version = "\n".join(texts).strip()
     try:
         Version(version)
@@ -56,11 +56,11 @@ def version_in_files(tree: SourceTree, files: Iterable[str]) -> str | None:
     return version
 
 
-def version_in_module(tree: SourceTree, attribute: str, layout: Layout) -> str | None:
+def version_in_module(folder: ProjectFolder, attribute: str, layout: Layout) -> str | None:
     """Return the value of ``package.module.NAME``, None where it is not there or is computed."""
     module_name, _, name = attribute.strip().rpartition(".")
-    for file in layout.module_files(module_name, has_src=tree.has_folder("src")):
-        content = tree.read_bytes(file)
+    for file in layout.module_files(module_name, has_src=folder.has_folder("src")):
+        content = folder.read_bytes(file)
         if content is not None:
             return _constant(content, name)
     return None

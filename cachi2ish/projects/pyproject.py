@@ -13,7 +13,7 @@ from tomlkit.exceptions import TOMLKitError
 from cachi2ish.errors import InputError
 from cachi2ish.projects.directives import Layout, version_in_files, version_in_module
 from cachi2ish.projects.interface import StatedMetadata
-from cachi2ish.projects.source_tree import SourceTree
+from cachi2ish.projects.project_folder import ProjectFolder
 
 FILE = "pyproject.toml"
 
@@ -76,28 +76,28 @@ class _Document(_Table):
     tool: _Tool = _Tool()
 
 
-def read(tree: SourceTree) -> StatedMetadata:
+def read(folder: ProjectFolder) -> StatedMetadata:
     """Return what ``pyproject.toml`` states; raises `InputError` with file and line where it is malformed."""
-    text = tree.read_text(FILE)
+    text = folder.read_text(FILE)
     if text is None:
         return StatedMetadata(None, None)
-    document = _parse(text, tree)
+    document = _parse(text, folder)
     project, poetry = document.project, document.tool.poetry
     version = project.version
     if version is None and "version" in project.dynamic:
-        version = _dynamic_version(document.tool.setuptools, tree)
+        version = _dynamic_version(document.tool.setuptools, folder)
     return StatedMetadata(project.name or poetry.name, version or poetry.version)
 
 
-def _dynamic_version(setuptools: _Setuptools, tree: SourceTree) -> str | None:
+def _dynamic_version(setuptools: _Setuptools, folder: ProjectFolder) -> str | None:
     directive = setuptools.dynamic.version
     if directive.attr is not None:
         layout = Layout(setuptools.package_dir, tuple(setuptools.packages.find.where))
-        return version_in_module(tree, directive.attr, layout)
-    return version_in_files(tree, directive.file) if directive.file else None
+        return version_in_module(folder, directive.attr, layout)
+    return version_in_files(folder, directive.file) if directive.file else None
 
 
-def _parse(text: str, tree: SourceTree) -> _Document:
+def _parse(text: str, folder: ProjectFolder) -> _Document:
     try:
         return _Document.model_validate(tomlkit.parse(text).unwrap())
     except ValidationError as error:
@@ -106,14 +106,14 @@ def _parse(text: str, tree: SourceTree) -> _Document:
         raise InputError(
             f"{'.'.join(keys)} is wrong: {first['msg'][:1].lower()}{first['msg'][1:]}",
             hint="write it as the pyproject.toml specification (PEP 621) says, names and versions in quotes",
-            origin=tree.origin(FILE, _line_of(keys, text)),
+            origin=folder.origin(FILE, _line_of(keys, text)),
         ) from error
     # Beside its own errors, tomlkit lets a few of Python's out for text that is no TOML.
     except (TOMLKitError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise InputError(
             f"the file is not valid TOML: {_without_place(error)}",
             hint="correct the line; a build would fail on it too",
-            origin=tree.origin(FILE, getattr(error, "line", None) or _line_of_error(text)),
+            origin=folder.origin(FILE, getattr(error, "line", None) or _line_of_error(text)),
         ) from error
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from cachi2ish.core.inventory import VcsOrigin
 from cachi2ish.projects import git_origin, pyproject, setup_cfg, setup_py
 from cachi2ish.projects.interface import StatedMetadata
-from cachi2ish.projects.source_tree import SourceTree
+from cachi2ish.projects.project_folder import ProjectFolder
 
-_READERS: tuple[Callable[[SourceTree], StatedMetadata], ...] = (pyproject.read, setup_py.read, setup_cfg.read)
+_READERS: tuple[Callable[[ProjectFolder], StatedMetadata], ...] = (pyproject.read, setup_py.read, setup_cfg.read)
 
 
 class SourceTreeReader:
@@ -26,10 +26,10 @@ class SourceTreeReader:
         A file is looked at only while something is still unknown. Raises `InputError` for one that cannot be
         read, is no TOML or no configuration file, or states a name or version of another type than text.
         """
-        tree = SourceTree(source, path)
+        folder = ProjectFolder(source, path)
         told = StatedMetadata(None, None)
         for reader in _READERS:
-            told = _complete(told, reader(tree))
+            told = _complete(told, reader(folder))
             if told.name and told.version:
                 return told
         return _complete(told, git_origin.read(vcs, path))

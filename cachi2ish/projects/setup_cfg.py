@@ -19,14 +19,14 @@ from configparser import ParsingError as MalformedError
 from cachi2ish.errors import InputError
 from cachi2ish.projects.directives import Layout, version_in_files, version_in_module
 from cachi2ish.projects.interface import StatedMetadata
-from cachi2ish.projects.source_tree import SourceTree
+from cachi2ish.projects.project_folder import ProjectFolder
 
 FILE = "setup.cfg"
 
 
-def read(tree: SourceTree) -> StatedMetadata:
+def read(folder: ProjectFolder) -> StatedMetadata:
     """Return what ``setup.cfg`` states; raises `InputError` with file and line where it is malformed."""
-    text = tree.read_text(FILE)
+    text = folder.read_text(FILE)
     if text is None:
         return StatedMetadata(None, None)
     parser = ConfigParser()
@@ -39,8 +39,8 @@ def read(tree: SourceTree) -> StatedMetadata:
             tuple(_list(_section(parser, "options.packages.find").get("where", ""))),
         )
     except Error as error:
-        raise _malformed(error, tree) from error
-    return StatedMetadata(metadata.get("name"), _version(metadata.get("version"), layout, tree))
+        raise _malformed(error, folder) from error
+    return StatedMetadata(metadata.get("name"), _version(metadata.get("version"), layout, folder))
 
 
 def _option(name: str) -> str:
@@ -55,13 +55,13 @@ def _section(parser: ConfigParser, name: str) -> dict[str, str]:
     return {option: parser.get(name, option) for option in parser.options(name) if option in wanted}
 
 
-def _version(stated: str | None, layout: Layout, tree: SourceTree) -> str | None:
+def _version(stated: str | None, layout: Layout, folder: ProjectFolder) -> str | None:
     if stated is None:
         return None
     if stated.startswith("file:"):
-        return version_in_files(tree, stated.removeprefix("file:").split(","))
+        return version_in_files(folder, stated.removeprefix("file:").split(","))
     if stated.startswith("attr:"):
-        return version_in_module(tree, stated.removeprefix("attr:"), layout)
+        return version_in_module(folder, stated.removeprefix("attr:"), layout)
     return stated
 
 
@@ -74,7 +74,7 @@ def _mapping(value: str) -> dict[str, str]:
     return {key.strip(): folder.strip() for key, _, folder in pairs}
 
 
-def _malformed(error: Error, tree: SourceTree) -> InputError:
+def _malformed(error: Error, folder: ProjectFolder) -> InputError:
     line: int | None = None
     match error:
         case DuplicateOptionError() | DuplicateSectionError() | MissingSectionHeaderError():
@@ -86,7 +86,7 @@ def _malformed(error: Error, tree: SourceTree) -> InputError:
     return InputError(
         f"the file is not a valid configuration file: {_summary(error)}",
         hint="correct the line; setuptools would fail on it too",
-        origin=tree.origin(FILE, line),
+        origin=folder.origin(FILE, line),
     )
 
 

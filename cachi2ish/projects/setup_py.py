@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from cachi2ish.projects.constants import Constants, as_text, bindings, parse
 from cachi2ish.projects.interface import StatedMetadata
-from cachi2ish.projects.source_tree import SourceTree
+from cachi2ish.projects.project_folder import ProjectFolder
 
 FILE = "setup.py"
 
@@ -22,9 +22,9 @@ _SETUP_MODULES = frozenset({"setuptools", "distutils.core"})
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def read(tree: SourceTree) -> StatedMetadata:
+def read(folder: ProjectFolder) -> StatedMetadata:
     """Return what ``setup.py`` states; raises `InputError` for a file that cannot be read."""
-    content = tree.read_bytes(FILE)
+    content = folder.read_bytes(FILE)
     module = None if content is None else parse(content)
     if module is None:
         return StatedMetadata(None, None)

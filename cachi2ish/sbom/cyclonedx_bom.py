@@ -55,7 +55,11 @@ def make_bom(inventory: Inventory) -> Bom:
     components |= {node.ref: _main_component(node) for node in bill.packages}
     components |= {node.ref: _dependency_component(node) for node in bill.dependencies}
     tool = Component(name=properties.TOOL, version=inventory.tool_version, type=ComponentType.APPLICATION)
-    metadata = BomMetaData(component=root, tools=ToolRepository(components=[tool]))
+    metadata = BomMetaData(
+        component=root,
+        tools=ToolRepository(components=[tool]),
+        properties=_properties(properties.of_bill(inventory)),
+    )
     metadata.timestamp = None  # type: ignore[assignment]  # the specification lets it be left out
     return Bom(
         serial_number=NIL,

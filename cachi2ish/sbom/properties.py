@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cachi2ish.core.inventory import Dependency
+from cachi2ish.core.cutoff import rfc3339
+from cachi2ish.core.inventory import Dependency, Inventory
 
 #: Who put the package on the bill; on every one of them.
 FOUND_BY = "cachi2ish:found_by"
@@ -22,6 +23,13 @@ UNVERIFIED = "cachi2ish:pip:package:unverified"
 #: A requirements file that states no digest for it; once for each.
 MISSING_HASH = "cachi2ish:missing_hash:in_file"
 
+#: A file's name, a space, and when it was uploaded (RFC 3339, UTC); for each file of which an index says it.
+UPLOAD_TIME = "cachi2ish:pip:package:upload_time"
+#: Of the bill as a whole: files count that were uploaded before this instant; once for each that is used.
+INDEX_DATE = "cachi2ish:pip:index_date"
+#: Of the bill as a whole: a project, a space, and the instant for it alone, or "none"; once for each.
+INDEX_DATE_OVERRIDE = "cachi2ish:pip:index_date_override"
+
 TOOL = "cachi2ish"
 
 
@@ -31,6 +39,18 @@ class Property:
 
     name: str
     value: str
+
+
+def of_bill(inventory: Inventory) -> tuple[Property, ...]:
+    """Return the properties of a bill as a whole, sorted."""
+    found = set()
+    for dates in inventory.index_dates:
+        if dates.uploaded_before is not None:
+            found.add(Property(INDEX_DATE, dates.uploaded_before))
+        found |= {
+            Property(INDEX_DATE_OVERRIDE, f"{name} {instant or 'none'}") for name, instant in dates.overrides
+        }
+    return tuple(sorted(found))
 
 
 def of_main_package() -> tuple[Property, ...]:
@@ -47,5 +67,10 @@ def of_dependency(dependency: Dependency) -> tuple[Property, ...]:
         found.add(Property(BUILD_DEPENDENCY, "true"))
     found |= {Property(MARKER, marker) for marker in dependency.markers}
     found |= {Property(UNVERIFIED, file.filename) for file in dependency.files if not file.verified}
+    found |= {
+        Property(UPLOAD_TIME, f"{file.filename} {rfc3339(file.upload_time)}")
+        for file in dependency.files
+        if file.upload_time is not None
+    }
     found |= {Property(MISSING_HASH, file) for file in dependency.missing_hash_in}
     return tuple(sorted(found))

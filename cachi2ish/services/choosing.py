@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from packaging.utils import NormalizedName
 
 from cachi2ish.core.choose import Choice, Policy, choose
+from cachi2ish.core.dated import Dating
 from cachi2ish.core.digests import Digest
+from cachi2ish.core.pages import Page
 from cachi2ish.core.requirements import IndexOptions, Pinned
 from cachi2ish.errors import Cachi2ishError, raise_all
 from cachi2ish.index.interface import Index
@@ -20,11 +23,15 @@ from cachi2ish.services.reading import SourceTree
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A requirement to choose for. indexes: addresses, the first that has the project wins."""
+    """A requirement to choose for.
+
+    indexes: addresses, the first that has the project wins. dating: as of when.
+    """
 
     requirement: Pinned
     policy: Policy
     indexes: tuple[str, ...]
+    dating: Dating
 
 
 #: Told about each choice as soon as it is made, so that its files can be on their way.
@@ -32,14 +39,22 @@ OnChoice = Callable[[Choice], None]
 
 
 def wanted(tree: SourceTree, ports: Ports) -> tuple[Wanted, ...]:
-    """Return the pinned requirements of all packages, each with its policy and indexes, in reading order."""
+    """Return the pinned requirements of all packages, each with its policy and indexes, in reading order.
+
+    Those whose marker holds on none of the machines that are prefetched for are not among them.
+    """
     return tuple(
-        Wanted(requirement, Policy(wheels=package.wheels, formats=lock.formats), indexes)
+        Wanted(
+            requirement,
+            replace(package.policy, formats=lock.formats),
+            indexes,
+            package.dates.of(requirement.project),
+        )
         for package in tree.packages
         for lock in package.locks
         for indexes in (effective_indexes(lock.indexes, ports),)
         for requirement in lock.requirements
-        if isinstance(requirement, Pinned)
+        if isinstance(requirement, Pinned) and package.policy.wants(requirement.marker)
     )
 
 
@@ -55,34 +70,42 @@ def effective_indexes(stated: IndexOptions, ports: Ports) -> tuple[str, ...]:
 
 def choose_all(
     requirements: Sequence[Wanted],
-    index_of: Callable[[tuple[str, ...]], Index],
+    index_of: Callable[[tuple[str, ...], Dating], Index],
     workers: int,
     on_choice: OnChoice,
 ) -> tuple[Choice, ...]:
     """Return a choice for each of ``requirements``, in their order; raises all failures at once.
 
-    Pages are read in ``workers`` threads, each project's once. ``on_choice`` is called from these threads.
+    Pages are read in ``workers`` threads, each project's once, whatever dates it is asked for as of.
+    ``on_choice`` is called from these threads.
     """
     groups = _by_page(requirements)
-    indexes = {addresses: index_of(addresses) for addresses, _ in groups}
+    # Made here and not in the threads: two objects for one index would each ask for its pages.
+    indexes = {(one.indexes, one.dating): index_of(one.indexes, one.dating) for one in requirements}
     made: dict[int, Choice] = {}
     failed: dict[int, Cachi2ishError] = {}
-    with ThreadPoolExecutor(workers, thread_name_prefix="page") as pool:
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="page")
+    try:
         futures = {
-            pool.submit(_choose_group, indexes[addresses], project, members, on_choice): members
+            pool.submit(
+                _choose_group,
+                {member.dating: indexes[addresses, member.dating] for _, member in members},
+                project,
+                members,
+                on_choice,
+            ): members
             for (addresses, project), members in groups.items()
         }
-        try:
-            for future in as_completed(futures):
-                for position, outcome in future.result():
-                    if isinstance(outcome, Choice):
-                        made[position] = outcome
-                    else:
-                        failed[position] = outcome
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    raise_all(failed[position] for position in sorted(failed))
+        for future in as_completed(futures):
+            for position, outcome in future.result():
+                if isinstance(outcome, Choice):
+                    made[position] = outcome
+                else:
+                    failed[position] = outcome
+    finally:
+        # Without waiting: after an interruption nobody needs the page that a silent server owes us.
+        pool.shutdown(wait=False, cancel_futures=True)
+    raise_all(dict.fromkeys(failed[position] for position in sorted(failed)))  # one page may fail for two dates
     return tuple(made[position] for position in sorted(made))
 
 
@@ -99,16 +122,34 @@ def _by_page(
 
 
 def _choose_group(
-    index: Index, project: NormalizedName, members: Sequence[_Member], on_choice: OnChoice
+    indexes: Mapping[Dating, Index], project: NormalizedName, members: Sequence[_Member], on_choice: OnChoice
 ) -> list[tuple[int, Choice | Cachi2ishError]]:
-    try:
-        page = index.page(project, _known(members))
-    except Cachi2ishError as error:
-        position, member = members[0]
-        if error.origin is None:
-            error.origin = member.requirement.origin
-        return [(position, error)]
-    return list(_outcomes(members, lambda member: choose(member.requirement, page, member.policy), on_choice))
+    known = _known(members)  # the same question for each date, so that one answer serves all
+    outcomes: list[tuple[int, Choice | Cachi2ishError]] = []
+    for dating, index in indexes.items():
+        dated = [pair for pair in members if pair[1].dating == dating]
+        try:
+            page = index.page(project, known)
+        except Cachi2ishError as error:
+            position, member = dated[0]
+            if error.origin is None:
+                error.origin = member.requirement.origin
+            outcomes.append((position, error))
+        else:
+            outcomes += _outcomes(dated, partial(_choose, page=page), on_choice)
+    return outcomes
+
+
+def _choose(member: Wanted, page: Page) -> Choice:
+    choice = choose(member.requirement, page, member.policy)
+    if member.dating.cutoff is None:
+        return choice
+    undated = (
+        f"{file.filename} has no upload time: taken as if it had been there before {member.dating.cutoff}"
+        for file in choice.files
+        if file.upload_time is None
+    )
+    return replace(choice, warnings=(*choice.warnings, *undated))
 
 
 def _outcomes(

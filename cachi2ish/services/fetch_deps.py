@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cachi2ish.core.choose import Choice
+from cachi2ish.core.dated import bare
 from cachi2ish.core.placement import name_of_url
 from cachi2ish.core.requirements import Git, Requirement, Url
 from cachi2ish.errors import Cachi2ishError, raise_all
 from cachi2ish.services.choosing import OnChoice, choose_all, wanted
+from cachi2ish.services.dating import announce, unused_policies
 from cachi2ish.services.package_input import RequestInput
 from cachi2ish.services.ports import Network, Ports
 from cachi2ish.services.reading import SourceTree, read
 from cachi2ish.services.recording import record
 from cachi2ish.services.reporter import Reporter
+from cachi2ish.services.targeting import Shares, left_out, shares, unfit_wheels
 from cachi2ish.services.transferring import Fetched, Transfers
 
 #: One worker reads pages for so many that fetch files: pages are a small part of the bytes.
@@ -29,19 +32,27 @@ class Plan:
     choices: tuple[Choice, ...]
     urls: tuple[Url, ...]
     gits: tuple[Git, ...]
+    shares: Shares
 
 
-def fetch_deps(
-    request: RequestInput, source: Path, output: Path, ports: Ports, reporter: Reporter
-) -> tuple[Fetched, ...]:
-    """Fetch everything that ``request`` asks for into ``output``; return the files.
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run has done."""
+
+    fetched: tuple[Fetched, ...]
+    shares: Shares
+
+
+def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, reporter: Reporter) -> Outcome:
+    """Fetch everything that ``request`` asks for into ``output``; return the files, and what is for which target.
 
     Raises the errors of the first stage that fails, all of them together. The output directory is then as it
     was before.
     """
     source = source.absolute()
+    ports.outputs.check(output)
     reporter.stage("read")
-    tree = read(request, source, ports, reporter)
+    tree = _read(request, source, ports, reporter)
     network = _connect(tree, ports)
     reporter.stage("choose")
     with Transfers(network, ports, reporter) as transfers:
@@ -51,28 +62,39 @@ def fetch_deps(
             else:
                 transfers.submit_git(requirement)
         choices = _choose(tree, network, ports, transfers.submit_choice)
-        _warn(choices, reporter)
+        _warn(tree, choices, reporter)
         reporter.stage("transfer")
         fetched = transfers.wait()
     _warn_unverified(fetched, reporter)
     reporter.stage("record")
     record(output, source, tree, fetched, ports)
-    return fetched
+    return Outcome(fetched, shares(tree, choices, {one.filename: one.blob.size for one in fetched}))
 
 
 def plan(request: RequestInput, source: Path, ports: Ports, reporter: Reporter) -> Plan:
     """Return what `fetch_deps` would fetch; raises what its first two stages raise, and writes nothing."""
     reporter.stage("read")
-    tree = read(request, source.absolute(), ports, reporter)
+    tree = _read(request, source.absolute(), ports, reporter)
     reporter.stage("choose")
     choices = _choose(tree, _connect(tree, ports), ports, lambda _choice: None)
-    _warn(choices, reporter)
     direct = tuple(_direct(tree))
+    _warn(tree, choices, reporter)
     return Plan(
         choices=tuple(dict.fromkeys(choices)),
         urls=tuple(one for one in direct if isinstance(one, Url)),
         gits=tuple(one for one in direct if isinstance(one, Git)),
+        shares=shares(tree, choices, {}),
     )
+
+
+def _read(request: RequestInput, source: Path, ports: Ports, reporter: Reporter) -> SourceTree:
+    tree = read(request, source, ports, reporter)
+    announce([(package.main.path, package.dates) for package in tree.packages], ports.now, reporter)
+    if ports.default_dates.missing.by_index:
+        indexes = {bare(address) for one in wanted(tree, ports) for address in one.indexes}
+        for warning in unused_policies(ports.default_dates.missing, indexes):
+            reporter.warning(warning)
+    return tree
 
 
 def _connect(tree: SourceTree, ports: Ports) -> Network:
@@ -88,7 +110,8 @@ def _direct(tree: SourceTree) -> Iterator[Url | Git]:
     everything = (one for package in tree.packages for lock in package.locks for one in lock.requirements)
     found = tuple(dict.fromkeys(one for one in everything if isinstance(one, Url | Git)))
     raise_all(error for one in found for error in _impossible_name(one))
-    yield from found
+    nowhere = frozenset(left_out(tree))
+    yield from (one for one in found if one not in nowhere)
 
 
 def _impossible_name(requirement: Requirement) -> Iterator[Cachi2ishError]:
@@ -99,7 +122,9 @@ def _impossible_name(requirement: Requirement) -> Iterator[Cachi2ishError]:
             yield error
 
 
-def _warn(choices: tuple[Choice, ...], reporter: Reporter) -> None:
+def _warn(tree: SourceTree, choices: tuple[Choice, ...], reporter: Reporter) -> None:
+    for warning in unfit_wheels(tree):
+        reporter.warning(warning)
     for choice in choices:
         for warning in choice.warnings:
             reporter.warning(f"{choice.requirement.origin}: {warning}")

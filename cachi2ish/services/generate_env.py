@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path, PurePosixPath
 
 from cachi2ish.core.outputs import OUTPUT_DIR, BuildConfig, EnvironmentVariable
+from cachi2ish.errors import InputError
+from cachi2ish.services.system_text import is_system_text
+
+#: POSIX 1003.1, 8.1.
+_NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 
 class EnvFormat(Enum):
@@ -26,12 +32,31 @@ def format_of(output: Path | None) -> EnvFormat:
 
 
 def generate_env(config: BuildConfig, output_dir: PurePosixPath, env_format: EnvFormat) -> str:
-    """Return the variables of ``config`` as text, for a build that sees the output at ``output_dir``."""
+    """Return the variables of ``config`` as text, for a build that sees the output at ``output_dir``.
+
+    Raises `InputError` for one that is no variable.
+    """
+    for variable in config.environment_variables:
+        _check(variable)
     variables = [
         EnvironmentVariable(variable.name, _resolve(variable, output_dir))
         for variable in config.environment_variables
     ]
     return _RENDERERS[env_format](variables)
+
+
+def _check(variable: EnvironmentVariable) -> None:
+    # Else the file that a shell sources could hold commands: the record may have come from anywhere.
+    if not _NAME.fullmatch(variable.name):
+        raise InputError(
+            f"{variable.name!r} is recorded as a variable, which no shell can set",
+            hint="run fetch-deps again to write the output anew",
+        )
+    if not is_system_text(variable.value):
+        raise InputError(
+            f"the value recorded for {variable.name} holds what no variable can hold",
+            hint="run fetch-deps again to write the output anew",
+        )
 
 
 def _resolve(variable: EnvironmentVariable, output_dir: PurePosixPath) -> str:

@@ -11,6 +11,9 @@ from cachi2ish.errors import DistributionError
 from cachi2ish.sdists.interface import Identity, SdistReader
 from cachi2ish.store.interface import Recollection
 
+#: Part of what a remembered identity is found by: raise it when archives are read by another rule.
+_RULE = "1"
+
 
 def identify(
     requirement: Requirement, blob: Blob, filename: str, sdists: SdistReader, recollection: Recollection
@@ -48,7 +51,7 @@ def _stated(
 ) -> Identity | None:
     # Looking into an archive may mean to decompress all of it; what is in it follows from its digest.
     subdirectory = None if isinstance(requirement, Pinned) else requirement.subdirectory
-    key = "\n".join(("identity", blob.sha256, filename, subdirectory or ""))
+    key = "\n".join(("identity", _RULE, blob.sha256, filename, subdirectory or ""))
     known = recollection.get(key)
     if known is not None:
         name, _, version = known.partition("\n")

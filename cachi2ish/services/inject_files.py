@@ -12,6 +12,7 @@ from urllib.parse import quote
 from cachi2ish.core.outputs import OUTPUT_DIR, BuildConfig, ProjectFile
 from cachi2ish.errors import Cachi2ishError, InputError, raise_all
 from cachi2ish.lockfiles.interface import Rewriter
+from cachi2ish.services.system_text import is_system_text
 from cachi2ish.store.interface import RootedPath, SourceFiles
 
 
@@ -70,13 +71,23 @@ def _apply(
 
 def _locate(project_file: ProjectFile, source: Path | None) -> Path:
     if source is None:
-        return Path(project_file.abspath)
+        return _recorded_path(project_file.abspath)
     if not project_file.path:
         raise InputError(
             f"{project_file.abspath} cannot be found relative to a source: another tool recorded it",
             hint="leave --source out, or run fetch-deps of cachi2ish",
         )
     return RootedPath.of(source).join(project_file.path).resolved
+
+
+def _recorded_path(recorded: str) -> Path:
+    path = Path(recorded)
+    if not is_system_text(recorded) or not path.is_absolute() or not path.name:
+        raise InputError(
+            f"{recorded!r} is recorded as the path of a requirements file, and is none",
+            hint="run fetch-deps again to write the output anew",
+        )
+    return path
 
 
 def _injected(
@@ -88,6 +99,11 @@ def _injected(
     if not project_file.urls:  # recorded by another tool: its template is all there is
         text = Template(project_file.template).safe_substitute(output_dir=quote(str(output_dir)))
         return _Change(path, rewriter.encode(text, decoded.encoding), record_path, None)
+    if any(character.isspace() for url in project_file.urls for character in url):
+        raise InputError(
+            f"an address with white space is recorded for {path}",
+            hint="run fetch-deps again to write the output anew",
+        )
     original = rewriter.restore(decoded.text, _record(record_path, files))
     if hashlib.sha256(original.encode("utf-8", "surrogateescape")).hexdigest() != project_file.sha256:
         raise InputError(

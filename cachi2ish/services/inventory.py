@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
 
 from packaging.version import InvalidVersion, Version
 
@@ -38,6 +40,7 @@ def take_inventory(tree: SourceTree, fetched: Iterable[Fetched], ports: Ports) -
         packages=tuple(package.main for package in tree.packages),
         dependencies=tuple(sorted(dependencies, key=lambda one: (one.name, one.version or "", repr(one.source)))),
         tool_version=ports.tool_version,
+        index_dates=tree.index_dates,
     )
 
 
@@ -52,7 +55,7 @@ def _dependency(
         name=name,
         version=_version_of(members[0]),
         source=source,
-        files=tuple(sorted({_file(one) for one in members})),
+        files=_files(members),
         build=all(requirement.purpose is Purpose.BUILD for requirement in requirements),
         markers=() if None in markers else tuple(sorted(marker for marker in markers if marker)),
         missing_hash_in=tuple(
@@ -66,6 +69,15 @@ def _dependency(
         ),
         required_by=tuple(sorted(frozenset().union(*(needed_by[one] for one in requirements)))),
     )
+
+
+def _files(members: Iterable[Fetched]) -> tuple[InventoryFile, ...]:
+    # With different dates the same file may be asked for with its upload time and without: then with.
+    found: dict[InventoryFile, datetime | None] = {}
+    for member in members:
+        file = _file(member)
+        found[file] = found.get(file) or member.upload_time
+    return tuple(replace(file, upload_time=time) for file, time in sorted(found.items(), key=lambda pair: pair[0]))
 
 
 def _file(one: Fetched) -> InventoryFile:

@@ -8,14 +8,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, StrictStr, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    JsonValue,
+    StrictStr,
+    ValidationError,
+    model_validator,
+)
 
 from cachi2ish.errors import Cachi2ishError, InputError, Origin, raise_all
+from cachi2ish.services.input_problems import Models, nearest, problems
+from cachi2ish.services.target_input import BinaryInput, TargetInput, told
 
 #: Flags that Hermeto knows; all concern other package managers.
 _FOREIGN_FLAGS = ("cgo-disable", "dev-package-managers", "force-gomod-tidy", "gomod-vendor", "gomod-vendor-check")
@@ -35,6 +45,19 @@ def _list(value: object) -> object:
     return tuple(value)
 
 
+def _date(value: object) -> object:
+    if value is not False and not isinstance(value, str):
+        raise ValueError("not a date")
+    return value
+
+
+def _not_null(value: object) -> object:
+    if value is None:
+        raise ValueError("null")
+    return value
+
+
+_Date = Annotated[str | Literal[False], BeforeValidator(_date)]
 _Files = Annotated[tuple[StrictStr, ...] | None, BeforeValidator(_list)]
 
 
@@ -43,7 +66,11 @@ class PackageInput(BaseModel):
 
     path: the folder of the package, relative to the source directory.
     requirements_files, requirements_build_files: relative to ``path``; None where they are left out.
-    allow_binary: take wheels beside sdists.
+    allow_binary: take wheels beside sdists. binary: which of them; stronger than allow_binary, as in Hermeto.
+    targets: the machines to choose for; wheels: the best for each of them, or all that it accepts.
+    index_date: as of when indexes are read, as `cachi2ish.core.cutoff.Cutoff.parse` takes it; false for no date.
+    index_date_missing: what becomes of files without upload time, on all indexes.
+    index_date_overrides: the date of single projects, false for none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -53,6 +80,27 @@ class PackageInput(BaseModel):
     requirements_files: _Files = None
     requirements_build_files: _Files = None
     allow_binary: Annotated[bool, BeforeValidator(_boolean)] = False
+    binary: BinaryInput | None = None
+    targets: Annotated[tuple[TargetInput, ...] | None, BeforeValidator(_list)] = None
+    wheels: Annotated[Literal["best", "all-compatible"] | None, BeforeValidator(_not_null)] = None
+    index_date: Annotated[str | Literal[False] | None, BeforeValidator(_date)] = None
+    index_date_missing: Annotated[Literal["refuse", "allow"] | None, BeforeValidator(_not_null)] = None
+    index_date_overrides: Annotated[dict[StrictStr, _Date] | None, BeforeValidator(_not_null)] = None
+
+    @model_validator(mode="after")
+    def _one_way_to_say_which_wheels(self) -> Self:
+        if self.targets is None:
+            if self.wheels is not None:
+                raise told(
+                    '"wheels" says how to choose for "targets", of which there are none', "give targets too"
+                )
+            return self
+        if not self.targets:
+            raise told('"targets" is empty', "name a target, or leave the key out")
+        if self.allow_binary or self.binary is not None:
+            other = "binary" if self.binary is not None else "allow_binary"
+            raise told(f'"targets" and "{other}" both say which wheels to take', "leave one of them out")
+        return self
 
 
 class RequestInput(BaseModel):
@@ -62,6 +110,9 @@ class RequestInput(BaseModel):
 
     packages: tuple[PackageInput, ...]
     flags: tuple[StrictStr, ...] = ()
+
+
+_MODELS: Models = {"": RequestInput, "packages": PackageInput, "binary": BinaryInput, "targets": TargetInput}
 
 
 def read_input(argument: str) -> RequestInput:
@@ -134,7 +185,7 @@ def _validated(value: JsonValue, place: str) -> RequestInput:
     try:
         request = RequestInput.model_validate(value)
     except ValidationError as error:
-        errors.extend(_told(error, place, skip_types=bool(errors)))
+        errors.extend(problems(error, place, _MODELS, skip_types=bool(errors)))
         raise_all(errors)
         raise
     errors.extend(_foreign_flags(request.flags))
@@ -159,68 +210,4 @@ def _foreign_types(value: JsonValue) -> Iterable[InputError]:
 def _foreign_flags(flags: Iterable[str]) -> Iterable[InputError]:
     for flag in flags:
         if flag not in _FOREIGN_FLAGS:
-            yield InputError(f"{flag!r} is not a flag", hint=_nearest(flag, _FOREIGN_FLAGS, "leave flags out"))
-
-
-def _told(error: ValidationError, place: str, *, skip_types: bool) -> Iterable[InputError]:
-    for detail in error.errors(include_url=False, include_context=False):
-        path = detail["loc"]
-        where = f"{place}, {_dotted(path)}" if path else place
-        key = next((part for part in reversed(path) if isinstance(part, str)), "")
-        if skip_types and key == "type" and detail["type"] == "literal_error":
-            continue
-        if path and isinstance(path[-1], int) and key in _MEMBERS:
-            key = _MEMBERS[key]
-        yield _sentence(detail["type"], where, key, detail["input"], in_package=len(path) > 1)
-
-
-def _sentence(kind: str, where: str, key: str, value: object, *, in_package: bool) -> InputError:
-    if kind == "extra_forbidden":
-        known = tuple((PackageInput if in_package else RequestInput).model_fields)
-        return InputError(
-            f"{where}: unknown key {key!r}", hint=_nearest(key, known, f"the keys are {', '.join(known)}")
-        )
-    if kind == "missing":
-        return InputError(f"{where} is missing", hint='state it, for example "type": "pip"')
-    wanted = _WANTED.get(key, """a JSON object such as {"type": "pip"}""")
-    if value is None and key in _WANTED:
-        return InputError(f"{where} is null", hint=f"give {wanted}, or leave the key out for the default")
-    return InputError(f"{where}: {_shown(value)} is not {wanted}", hint=f"give {wanted}")
-
-
-_WANTED: Mapping[str, str] = {
-    "type": 'the text "pip"',
-    "path": "a folder relative to the source directory, as text",
-    "requirements_files": "a list of file names (an empty list for none)",
-    "requirements_build_files": "a list of file names (an empty list for none)",
-    "allow_binary": "true or false",
-    "packages": "a list of packages",
-    "flags": "a list of texts",
-    "file": "a file name, as text",
-    "flag": "a text",
-}
-
-#: What the members of a list are called in `_WANTED`.
-_MEMBERS: Mapping[str, str] = {
-    "requirements_files": "file",
-    "requirements_build_files": "file",
-    "packages": "package",
-    "flags": "flag",
-}
-
-
-def _nearest(word: str, known: Iterable[str], otherwise: str) -> str:
-    found = get_close_matches(word.lower(), list(known), n=1, cutoff=0.5)
-    return f"did you mean {found[0]!r}?" if found else otherwise
-
-
-def _dotted(path: Iterable[str | int]) -> str:
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
-
-
-def _shown(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004  (a line, not a page)
+            yield InputError(f"{flag!r} is not a flag", hint=nearest(flag, _FOREIGN_FLAGS, "leave flags out"))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from cachi2ish.core.dated import Dating, PackageDates
 from cachi2ish.core.requirements import IndexOptions
 from cachi2ish.git.interface import Repositories
 from cachi2ish.index.interface import Index
@@ -20,10 +22,11 @@ from cachi2ish.store.interface import Outputs, Recollection
 class Network:
     """What becomes possible once all lock files are read, since they say which hosts to trust.
 
-    index: makes the index for a list of addresses, the first of which that has a project wins.
+    index: makes the index for a list of addresses, the first of which that has a project wins, as of a date.
+    Indexes of the same addresses share their pages, whatever the date.
     """
 
-    index: Callable[[tuple[str, ...]], Index]
+    index: Callable[[tuple[str, ...], Dating], Index]
     downloader: Downloader
 
 
@@ -36,6 +39,7 @@ class Ports:
     """The ports of ``fetch-deps``.
 
     default_indexes: what a lock file that names no index uses; the settings' addresses or PyPI's.
+    default_dates: of a package that states none. now: the one instant from which durations count back, aware.
     environ: for ``${VAR}`` in requirements files. concurrency: files under way at once.
     """
 
@@ -50,6 +54,8 @@ class Ports:
     connect: Connect
     default_indexes: IndexOptions
     default_index_url: Callable[[], str]
+    default_dates: PackageDates
+    now: datetime
     environ: Mapping[str, str] = field(repr=False)
     concurrency: int
     tool_version: str

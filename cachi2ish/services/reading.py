@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from cachi2ish.core.choose import Policy
+from cachi2ish.core.dated import PackageDates, RecordedDates
 from cachi2ish.core.inventory import MainPackage, VcsOrigin
 from cachi2ish.core.requirements import Lock, Purpose
 from cachi2ish.errors import Cachi2ishError, InputError, raise_all
+from cachi2ish.services.dating import dates_of, unused_overrides
 from cachi2ish.services.package_input import PackageInput, RequestInput
+from cachi2ish.services.policies import policy_of, policy_warnings
 from cachi2ish.services.ports import Ports
 from cachi2ish.services.reporter import Reporter
 from cachi2ish.store.interface import RootedPath
@@ -19,11 +23,15 @@ _DEFAULT_FILES = {Purpose.RUNTIME: "requirements.txt", Purpose.BUILD: "requireme
 
 @dataclass(frozen=True, slots=True)
 class SourcePackage:
-    """A package of the input with all that its files say. wheels: whether wheels may be taken."""
+    """A package of the input with all that its files say.
+
+    policy: which files may be taken, and for which machines. dates: as of when.
+    """
 
     main: MainPackage
     locks: tuple[Lock, ...]
-    wheels: bool
+    policy: Policy
+    dates: PackageDates
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,12 @@ class SourceTree:
 
     root: MainPackage
     packages: tuple[SourcePackage, ...]
+
+    @property
+    def index_dates(self) -> tuple[RecordedDates, ...]:
+        """What the outputs say of the dates: sorted, of those packages only that have one."""
+        stated = {package.dates.recorded(package.main.path) for package in self.packages if package.dates.stated}
+        return tuple(sorted(stated, key=repr))
 
 
 def read(request: RequestInput, source: Path, ports: Ports, reporter: Reporter) -> SourceTree:
@@ -75,6 +89,11 @@ def _read_package(
             hint='"path" is relative to the source directory (--source)',
         )
     errors: list[Cachi2ishError] = []
+    dates = PackageDates()
+    try:
+        dates = dates_of(package, place, ports.default_dates, ports.now)
+    except Cachi2ishError as error:
+        errors.append(error)
     locks: list[Lock] = []
     for file, purpose in dict.fromkeys(_lock_files(package, place, folder)):
         try:
@@ -88,7 +107,9 @@ def _read_package(
             " and has no requirements.txt and no requirements-build.txt"
         )
     main = _name(PurePosixPath(folder.relative).as_posix(), root, vcs, ports)
-    return SourcePackage(main, tuple(locks), package.allow_binary)
+    for warning in (*policy_warnings(package, place), *unused_overrides(dates, place, locks)):
+        reporter.warning(warning)
+    return SourcePackage(main, tuple(locks), policy_of(package), dates)
 
 
 def _lock_files(package: PackageInput, place: str, folder: RootedPath) -> Iterator[tuple[str, Purpose]]:
@@ -115,5 +136,10 @@ def _inside(folder: RootedPath, place: str, path: str) -> RootedPath:
 def _name(path: str, root: RootedPath, vcs: VcsOrigin | None, ports: Ports) -> MainPackage:
     stated = ports.projects.read(root.path, path, vcs)
     # Nothing in the tree tells: the folder's own name is the last thing a person would call it by.
-    name = stated.name or (root.path / path).resolve().name or "source"
+    name = stated.name or _text((root.path / path).resolve().name) or "source"
     return MainPackage(name=name, version=stated.version, path=path, vcs=vcs)
+
+
+def _text(name: str) -> str:
+    # A folder may be called what no text is (PEP 383); outputs are text.
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -27,6 +27,7 @@ def record(output: Path, source: Path, tree: SourceTree, fetched: tuple[Fetched,
         tool_version=ports.tool_version,
         environment_variables=PIP_ENVIRONMENT,
         project_files=tuple(_project_files(source, tree, fetched, ports.rewriter)),
+        index_dates=tree.index_dates,
     )
     with ports.outputs.stage(output) as staging:
         for filename, blob in {one.filename: one.blob for one in fetched}.items():
@@ -69,6 +70,6 @@ def _placed(text: RequirementsText, archives: dict[Git, str]) -> tuple[Placed, .
     return tuple(
         Placed(name_of_url(direct), None)
         if isinstance(direct, Url)
-        else Placed(name_of_git(direct), archives[direct])
+        else Placed(name_of_git(direct), archives.get(direct))  # none where its marker holds nowhere
         for direct in text.direct
     )

@@ -35,28 +35,3 @@ class Reporter(Protocol):
     def arrived(self, filename: str, size: int, *, cached: bool) -> None:
         """Hear that a file is here, whole and verified."""
         ...
-
-
-class Silent:
-    """A reporter that nobody listens to."""
-
-    def debug(self, message: str) -> None:
-        """Ignore it."""
-
-    def info(self, message: str) -> None:
-        """Ignore it."""
-
-    def warning(self, message: str) -> None:
-        """Ignore it."""
-
-    def stage(self, name: str) -> None:
-        """Ignore it."""
-
-    def expect(self, files: int, size: int | None) -> None:
-        """Ignore it."""
-
-    def advance(self, size: int) -> None:
-        """Ignore it."""
-
-    def arrived(self, filename: str, size: int, *, cached: bool) -> None:
-        """Ignore it."""

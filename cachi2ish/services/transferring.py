@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from threading import Event, Lock
 from types import TracebackType
 from typing import Self
@@ -20,7 +22,7 @@ from cachi2ish.core.digests import Digest, comparable, strong
 from cachi2ish.core.pages import IndexFile
 from cachi2ish.core.placement import name_of_git, name_of_url
 from cachi2ish.core.requirements import Git, Pinned, Requirement, Url
-from cachi2ish.errors import Cachi2ishError, NotLockedError, Origin, raise_all
+from cachi2ish.errors import Cachi2ishError, NotLockedError, Origin, StorageError, raise_all
 from cachi2ish.sdists.interface import Identity
 from cachi2ish.services.identifying import identify
 from cachi2ish.services.ports import Network, Ports
@@ -34,6 +36,7 @@ class Fetched:
     filename: what it will be called in the output. url: redacted. index: redacted, for files of an index.
     digests: what was promised and holds, and its sha256; verified: one of those promised was strong.
     identity: what the file says it is, None where it does not say.
+    upload_time: aware, as the index states it, or None.
     """
 
     requirement: Requirement
@@ -44,7 +47,12 @@ class Fetched:
     digests: tuple[Digest, ...]
     verified: bool
     identity: Identity | None
+    upload_time: datetime | None = None
 
+
+#: Seconds that transfers have to end by themselves once nobody waits for their outcome: time to end a git process
+#: and to remove temporary files, and no time for a server that is silent.
+_GRACE = 2.0
 
 #: Artifacts of several requirements are the same file whatever line asks for it.
 _ANYWHERE = Origin("")
@@ -66,6 +74,7 @@ class Transfers:
         self._abandoned = Event()
         self._futures: list[tuple[Requirement, Future[Fetched]]] = []
         self._blobs: dict[Hashable, Future[Blob]] = {}
+        self._each_needed: set[Requirement] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -73,14 +82,23 @@ class Transfers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None:
-            self._abandoned.set()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        if kind is None:
+            self._pool.shutdown()
+            return
+        self._abandoned.set()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            running = [future for _, future in self._futures]
+        wait_for(running, timeout=_GRACE)
 
     def submit_choice(self, choice: Choice) -> None:
         """Start fetching the files that were chosen for a pinned requirement."""
+        if choice.by_target:  # what serves one target does not serve another
+            with self._lock:
+                self._each_needed.add(choice.requirement)
         for file in choice.files:
-            self._submit(choice.requirement, _index_artifact(choice.requirement, file), choice.index)
+            artifact = _index_artifact(choice.requirement, file)
+            self._submit(choice.requirement, artifact, choice.index, file.upload_time)
 
     def submit_url(self, requirement: Url) -> None:
         """Start fetching the file of a URL requirement; raises `LockFileError` for an impossible name."""
@@ -90,7 +108,7 @@ class Transfers:
             digests=frozenset({requirement.digest}),
             origin=requirement.origin,
         )
-        self._submit(requirement, artifact, None)
+        self._submit(requirement, artifact)
 
     def submit_git(self, requirement: Git) -> None:
         """Start archiving a git commit."""
@@ -135,13 +153,19 @@ class Transfers:
         self, errors: list[tuple[Requirement, Cachi2ishError]], served: set[Requirement]
     ) -> Iterator[Cachi2ishError]:
         for requirement, error in sorted(errors, key=lambda pair: _position(pair[0].origin)):
-            if isinstance(error, NotLockedError) and requirement in served:
+            if isinstance(error, NotLockedError) and requirement in served - self._each_needed:
                 # As in pip: a file that the lock does not name is not taken, and another one serves.
                 self._reporter.debug(f"not taken: {error}")
             else:
                 yield error
 
-    def _submit(self, requirement: Pinned | Url, artifact: Artifact, index: str | None) -> None:
+    def _submit(
+        self,
+        requirement: Pinned | Url,
+        artifact: Artifact,
+        index: str | None = None,
+        upload_time: datetime | None = None,
+    ) -> None:
         def fetch() -> Fetched:
             blob = self._blob(replace(artifact, origin=_ANYWHERE), lambda: self._download(artifact))
             digests = {blob.digest, *strong(artifact.digests)}
@@ -156,6 +180,7 @@ class Transfers:
                 identity=identify(
                     requirement, blob, artifact.filename, self._ports.sdists, self._ports.recollection
                 ),
+                upload_time=upload_time,
             )
 
         self._reporter.expect(1, artifact.size)
@@ -208,9 +233,12 @@ def _position(origin: Origin) -> tuple[str, int]:
 
 
 def _once(errors: Iterable[Cachi2ishError]) -> Iterator[Cachi2ishError]:
-    # Requirements that share a file share its failure.
-    seen: set[int] = set()
+    # Requirements that share a file share its failure, and a full disk is one failure for all of them.
+    seen: set[object] = set()
     for error in errors:
-        if id(error) not in seen:
-            seen.add(id(error))
+        key: object = id(error)
+        if isinstance(error, StorageError):  # no line of a requirements file can mend it
+            key, error.origin = error.problem, None
+        if key not in seen:
+            seen.add(key)
             yield error

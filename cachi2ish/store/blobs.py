@@ -105,7 +105,7 @@ class DiskBlobs:
                     return None
         if any(hashes.digest(digest.algorithm, len(digest.value) // 2) != digest for digest in digests):
             return None
-        with suppress(OSError):  # another user's file; when it was used matters to nobody but `prune`
+        with suppress(OSError):  # another user's file: when it was used is told to whoever cleans up
             os.utime(path)
         return Blob(sha256=sha256, size=size, path=path)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from cachi2ish.core.dated import RecordedDates
 from cachi2ish.core.outputs import BuildConfig, EnvironmentVariable, ProjectFile
 from cachi2ish.errors import InputError, Origin
 
@@ -38,10 +39,19 @@ class _File(BaseModel):
     urls: tuple[str, ...] = ()
 
 
+class _Dates(BaseModel):
+    model_config = _READ
+
+    path: str
+    uploaded_before: str | None
+    overrides: dict[str, str | None] = Field(default_factory=dict)
+
+
 class _Tool(BaseModel):
     model_config = _READ
 
     version: str = ""
+    index_dates: tuple[_Dates, ...] = ()
 
 
 class _Config(BaseModel):
@@ -67,7 +77,13 @@ def render_build_config(config: BuildConfig) -> str:
             _File(abspath=file.abspath, template=file.template, path=file.path, sha256=file.sha256, urls=file.urls)
             for file in sorted(set(config.project_files))
         ),
-        cachi2ish=_Tool(version=config.tool_version),
+        cachi2ish=_Tool(
+            version=config.tool_version,
+            index_dates=tuple(
+                _Dates(path=one.path, uploaded_before=one.uploaded_before, overrides=dict(one.overrides))
+                for one in config.index_dates
+            ),
+        ),
     )
     return json.dumps(wire.model_dump(), indent=2, ensure_ascii=False) + "\n"
 
@@ -114,6 +130,10 @@ def _parse(content: bytes, path: Path) -> BuildConfig:
                 path=file.path, abspath=file.abspath, template=file.template, urls=file.urls, sha256=file.sha256
             )
             for file in wire.project_files
+        ),
+        index_dates=tuple(
+            RecordedDates(one.path, one.uploaded_before, tuple(one.overrides.items()))
+            for one in wire.cachi2ish.index_dates
         ),
     )
 

@@ -130,6 +130,10 @@ class Staging(Protocol):
 class Outputs(Protocol):
     """Output directories."""
 
+    def check(self, directory: Path) -> None:
+        """Raise what `stage` would raise for what is at ``directory`` now, before any work is done for it."""
+        ...
+
     def stage(self, directory: Path) -> AbstractContextManager[Staging]:
         """Begin an output; leaving the context without `Staging.publish` leaves the earlier one untouched.
 

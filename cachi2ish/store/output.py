@@ -18,9 +18,15 @@ from cachi2ish.store.rooted import RootedPath
 from cachi2ish.store.staging import StagedOutput
 from cachi2ish.store.workplace import open_workplace
 
+_PROBLEM = "the output {} cannot be written"
+
 
 class OutputDirectories:
     """Implements `cachi2ish.store.interface.Outputs`."""
+
+    def check(self, directory: Path) -> None:
+        """Raise `InputError` where something else is at ``directory``, `StorageError` where it is no path."""
+        self._target(directory)
 
     @contextmanager
     def stage(self, directory: Path) -> Iterator[StagedOutput]:
@@ -31,14 +37,19 @@ class OutputDirectories:
 
         Raises `InputError` where something else is there, `StorageError` where it cannot be written.
         """
-        target = RootedPath.of(directory, error=StorageError).root
-        with storage_errors(f"the output {directory} cannot be written", OUTPUT_OPTION):
-            refuse_strangers(target)
+        target = self._target(directory)
+        with storage_errors(_PROBLEM.format(directory), OUTPUT_OPTION):
             workplace = open_workplace(target)
         try:
             yield StagedOutput(workplace)
         finally:
             workplace.close()
+
+    def _target(self, directory: Path) -> Path:
+        target = RootedPath.of(directory, error=StorageError).root
+        with storage_errors(_PROBLEM.format(directory), OUTPUT_OPTION):
+            refuse_strangers(target)
+        return target
 
     def read_build_config(self, directory: Path) -> BuildConfig:
         """Return what an earlier ``fetch-deps`` recorded; raises `InputError` where there is nothing to read."""

@@ -30,7 +30,11 @@ class DiskFiles:
         Raises `StorageError`.
         """
         try:
-            _replace(path.resolve(), content)
+            if _is_device(path):  # /dev/stdout, a pipe: there is nothing to replace
+                with path.open("ab") as device:
+                    device.write(content)
+            else:
+                _replace(path.resolve(), content)
         except OSError as error:
             raise StorageError(
                 f"{path} cannot be written: {error.strerror}",
@@ -45,11 +49,14 @@ class DiskFiles:
             raise StorageError(f"{path} cannot be removed: {error.strerror}") from error
 
 
+def _is_device(path: Path) -> bool:
+    # A stream by its name may be a file that others write to as well, or a pipe that has no other name.
+    if path.is_relative_to("/dev") or path.is_relative_to("/proc"):
+        return path.exists()
+    return path.exists() and not path.is_file()
+
+
 def _replace(path: Path, content: bytes) -> None:
-    if path.exists() and not path.is_file():
-        with path.open("wb") as device:  # /dev/stdout, a pipe: there is nothing to replace
-            device.write(content)
-        return
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     temporary = Path(name)
     try:

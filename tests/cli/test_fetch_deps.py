@@ -200,7 +200,7 @@ def test_a_yanked_file_is_taken_with_a_warning(person: Person) -> None:
     outcome = person.fetches()
 
     assert outcome.code == 0
-    assert "warning: requirements.txt:1: apple-1.0.tar.gz is yanked: bad seeds" in outcome.err
+    assert "warning: requirements.txt:1: apple-1.0.tar.gz is yanked today: bad seeds" in outcome.err
 
 
 def test_a_file_without_any_digest_is_told_to_be_unverified(person: Person) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,12 @@ from cachi2ish.cli.pip_configuration import read_pip_configuration
 from cachi2ish.cli.settings import Flags, Settings, load_settings
 from cachi2ish.errors import InputError
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
 
 def settings(home: Path, flags: Flags | None = None, **environ: str) -> Settings:
-    return load_settings(flags or Flags(), {"PIP_CONFIG_FILE": os.devnull, **environ}, home)
+    nobodys = replace(flags or Flags(), config_file=Path(os.devnull))
+    return load_settings(nobodys, {"PIP_CONFIG_FILE": os.devnull, **environ}, home, NOW)
 
 
 def test_an_option_is_stronger_than_pips_variable(tmp_path: Path) -> None:

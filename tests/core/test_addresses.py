@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cachi2ish.core.addresses import origin_of, redact, split, without_fragment
+from cachi2ish.core.addresses import host_and_port, origin_of, redact, split, split_web, without_fragment
 
 
 @pytest.mark.parametrize(
@@ -139,6 +139,38 @@ def test_a_fragment_is_cut_off(url: str, expected: str) -> None:
 @pytest.mark.parametrize("url", ["https://[::1", "https://h:port/x", "https://h:99999/x", "https://h:-1/"])
 def test_what_is_no_address_has_no_parts(url: str) -> None:
     assert split(url) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("h.example", ("h.example", None)),
+        (" H.Example:8443 ", ("h.example", 8443)),
+        ("[::1]:80", ("::1", 80)),
+        ("https://h.example", None),
+        ("h.example/x", None),
+        ("me@h.example", None),
+        ("h.example:port", None),
+        ("${HOST}", None),
+        (":80", None),
+        ("", None),
+    ],
+)
+def test_a_host_may_have_a_port_and_nothing_else(text: str, expected: tuple[str, int | None] | None) -> None:
+    assert host_and_port(text) == expected
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://h.example/", "https:///x", "h.example", "//h.example/", "https://h:x/", ""]
+)
+def test_what_no_browser_could_open_is_no_address_of_the_web(url: str) -> None:
+    assert split_web(url) is None
+
+
+def test_an_address_of_the_web_has_parts() -> None:
+    parts = split_web("HTTPS://h.example/x")
+    assert parts is not None
+    assert (parts.scheme, parts.hostname, parts.path) == ("https", "h.example", "/x")
 
 
 def test_an_address_has_parts() -> None:

@@ -112,7 +112,9 @@ def test_a_file_that_is_not_yanked_is_preferred() -> None:
     assert choice.warnings == ()
 
 
-@pytest.mark.parametrize(("because", "shown"), [("broken", "is yanked: broken"), ("", "is yanked (taken")])
+@pytest.mark.parametrize(
+    ("because", "shown"), [("broken", "is yanked today: broken"), ("", "is yanked today (taken")]
+)
 def test_a_yanked_file_is_taken_with_a_warning_since_it_is_pinned(because: str, shown: str) -> None:
     choice = choose(pin(), page(file(SDIST, yanked=because)), SDISTS)
     assert names(choice) == [SDIST]

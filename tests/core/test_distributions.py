@@ -192,7 +192,7 @@ def test_other_versions_are_not_the_same(stated: str, wanted: str) -> None:
         ("1.0-Odd", "1.0-odd", True),
     ],
 )
-def test_arbitrary_equality_compares_text(stated: str, wanted: str, expected: bool) -> None:  # noqa: FBT001
+def test_arbitrary_equality_compares_text(stated: str, wanted: str, expected: bool) -> None:
     assert same_version(stated, wanted, arbitrary=True) is expected
 
 
@@ -222,7 +222,7 @@ def test_without_a_local_label_it_is_pep_440s_equality(stated: str, wanted: str,
         ("odd+cpu", True),
     ],
 )
-def test_a_local_label_is_told_from_a_separator(version: str, expected: bool) -> None:  # noqa: FBT001
+def test_a_local_label_is_told_from_a_separator(version: str, expected: bool) -> None:
     assert has_local_label(version) is expected
 
 

@@ -107,6 +107,9 @@ REFUSED = [
     ("--index-url 'https://h.example/", "quotation mark", "close"),
     ("-i ftp://h.example/", "does not name an http or https address", "https://"),
     ("--extra-index-url ${UNSET}", "does not name an http or https address", "${VARIABLE}"),
+    ("--trusted-host https://h.example/", "does not name a host", "host or host:port"),
+    ("--trusted-host h.example:port", "does not name a host", "host or host:port"),
+    ("--trusted-host ${UNSET}", "does not name a host", "host or host:port"),
     ("--no-binary ,", "needs project names", "name1,name2"),
     ("--no-binary --pre", "needs project names", "name1,name2"),
     (
@@ -211,6 +214,7 @@ LEAKY = [
     "./${PASSWORD}",
     "-r ${PASSWORD}",
     "-i ${PASSWORD}",
+    "--trusted-host me:${PASSWORD}@h.example",
     "foo ${SPLIT}",
 ]
 

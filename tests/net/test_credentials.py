@@ -154,7 +154,7 @@ def test_netrc_serves_its_hosts_and_not_the_environment(
         ("http://localhost:8080/x", False, True),
     ],
 )
-def test_netrc_is_not_sent_in_the_clear(tmp_path: Path, url: str, trusted: bool, expected: bool) -> None:  # noqa: FBT001
+def test_netrc_is_not_sent_in_the_clear(tmp_path: Path, url: str, trusted: bool, expected: bool) -> None:
     file = tmp_path / "netrc"
     file.write_text("machine Host.test login me password secret\nmachine localhost login me password secret\n")
 
@@ -224,7 +224,7 @@ def _failing(url_of: Callable[[str], str], userinfo: str, **changes: object) -> 
 
 
 @given(odd=ODD, quoted=st.booleans())
-def test_no_error_shows_a_credential_however_odd(odd: str, quoted: bool) -> None:  # noqa: FBT001
+def test_no_error_shows_a_credential_however_odd(odd: str, quoted: bool) -> None:
     # Unquoted, "@" and then "/" make it the path of another host: a valid address, and nothing tells.
     assume(quoted or not re.search(r"@.*[/?#\\]", odd, re.DOTALL))
     secret = f"Xq{odd}7zK9"

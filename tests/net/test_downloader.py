@@ -10,7 +10,7 @@ import pytest
 
 from cachi2ish.core.artifacts import Artifact
 from cachi2ish.core.digests import Digest
-from cachi2ish.errors import DigestMismatchError, NetworkError, StorageError
+from cachi2ish.errors import Cachi2ishError, DigestMismatchError, NetworkError, StorageError
 from cachi2ish.net.downloader import FileDownloader
 from cachi2ish.net.proof import key_of
 from cachi2ish.store.blobs import DiskBlobs
@@ -63,6 +63,25 @@ def test_the_cache_serves_what_is_proven(
 
     assert downloader.fetch(artifact, Progress()) == blob
     assert len(index.requests) == 1
+
+
+class NobodyWaitsError(Cachi2ishError):
+    pass
+
+
+def test_a_transfer_that_nobody_waits_for_is_not_tried_again(
+    index: IndexServer, connect: Connect, blobs: DiskBlobs
+) -> None:
+    artifact, client = serve(index, DATA), connect()
+    index.script(artifact.url, [Fault.status(503, retry_after="20")] * 2)
+
+    def advance(_size: int) -> None:
+        raise NobodyWaitsError("the run has failed elsewhere")
+
+    with pytest.raises(NobodyWaitsError):
+        FileDownloader(client.session, blobs).fetch(artifact, advance)
+
+    assert (len(index.requests), client.waits) == (1, [])
 
 
 @pytest.mark.parametrize("digests", [set(), {digest(DATA, "md5")}, {digest(DATA, "md5"), digest(DATA, "sha1")}])

@@ -56,7 +56,7 @@ def test_a_truncated_file_is_resumed_where_it_was_cut(index: IndexServer, downlo
     assert index.requests[1].headers["if-range"].startswith('"')
     assert sum(request.sent for request in index.requests) == SIZE
     assert progress.total == SIZE
-    assert min(progress.calls) > 0
+    assert min(progress.calls) >= 0
     assert max(progress.calls) <= CHUNK_SIZE
 
 
@@ -250,7 +250,7 @@ def test_without_a_strong_digest_nothing_of_an_earlier_run_is_used(
 def test_without_a_strong_digest_only_an_entity_tag_allows_to_resume(
     connect: Connect,
     blobs: DiskBlobs,
-    etags: bool,  # noqa: FBT001
+    etags: bool,
 ) -> None:
     with IndexServer(etags=etags) as index:
         artifact = replace(serve(index, DATA), digests=frozenset())

@@ -172,6 +172,8 @@ def test_a_retry_after_beyond_the_limit_is_an_error_that_says_so(
         ("Wednesday, 21-Oct-15 07:29:00 GMT", "Wed Oct 21 07:28:00 2015", 60.0),
         ("Wed, 21 Oct 2015 07:29:00 GMT", "", None),
         ("Wed, 99 Oct 2015 07:29:00 GMT", "Wed, 21 Oct 2015 07:28:00 GMT", None),
+        ("Wed, 21 Oct 99999999999 07:29:00 GMT", "Wed, 21 Oct 2015 07:28:00 GMT", None),
+        ("Wed, 21 Oct 2015 07:29:00 GMT", "Wed, 21 Oct 2015 07:28:00 +99999999999999", None),
     ],
 )
 def test_retry_after_is_read_in_all_its_forms(value: str, date: str, seconds: float | None) -> None:

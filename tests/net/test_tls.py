@@ -126,7 +126,7 @@ def test_another_host_or_port_than_the_trusted_is_checked(secure: IndexServer, c
         (("host.test",), "https://[", False),
     ],
 )
-def test_exactly_the_named_hosts_are_trusted(hosts: tuple[str, ...], url: str, expected: bool) -> None:  # noqa: FBT001
+def test_exactly_the_named_hosts_are_trusted(hosts: tuple[str, ...], url: str, expected: bool) -> None:
     assert TrustedHosts(hosts).has(url) is expected
 
 
@@ -189,7 +189,7 @@ def test_certificates_are_checked_through_a_proxy_as_without(
     secure: IndexServer,
     connect: Connect,
     certificate: Path,
-    secure_proxy: bool,  # noqa: FBT001
+    secure_proxy: bool,
 ) -> None:
     with Tunnel(certificate if secure_proxy else None) as tunnel:
         session = connect(ca_bundle=str(certificate), proxy=tunnel.url).session

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from cachi2ish.errors import InputError, Origin
 from cachi2ish.projects import pyproject
-from cachi2ish.projects.source_tree import SourceTree
+from cachi2ish.projects.project_folder import ProjectFolder
 
 DYNAMIC = '[project]\nname = "x"\ndynamic = ["version"]\n[tool.setuptools.dynamic]\nversion = '
 
 
 def read(folder: Path, text: str) -> tuple[str | None, str | None]:
     (folder / "pyproject.toml").write_text(text, encoding="utf-8")
-    told = pyproject.read(SourceTree(folder, "."))
+    told = pyproject.read(ProjectFolder(folder, "."))
     return told.name, told.version
 
 
@@ -184,7 +184,7 @@ def test_no_text_ends_in_another_error(tmp_path_factory: pytest.TempPathFactory,
     folder = tmp_path_factory.getbasetemp()
     (folder / "pyproject.toml").write_bytes(text.encode("utf-8", "surrogatepass"))
     try:
-        pyproject.read(SourceTree(folder, "."))
+        pyproject.read(ProjectFolder(folder, "."))
     except InputError as error:
         assert error.origin is not None  # noqa: PT017
         assert error.origin.file == "pyproject.toml"  # noqa: PT017

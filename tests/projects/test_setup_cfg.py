@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cachi2ish.errors import InputError, Origin
 from cachi2ish.projects import setup_cfg
-from cachi2ish.projects.source_tree import SourceTree
+from cachi2ish.projects.project_folder import ProjectFolder
 
 FILES = {
     "VERSION": "1.2.3\n",
@@ -55,7 +55,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def read(folder: Path, text: str) -> tuple[str | None, str | None]:
     (folder / "setup.cfg").write_text(text, encoding="utf-8")
-    told = setup_cfg.read(SourceTree(folder, "."))
+    told = setup_cfg.read(ProjectFolder(folder, "."))
     return told.name, told.version
 
 
@@ -133,6 +133,6 @@ def test_no_text_ends_in_another_error(tmp_path_factory: pytest.TempPathFactory,
     folder = tmp_path_factory.getbasetemp()
     (folder / "setup.cfg").write_bytes(f"[metadata]\n{text}".encode("utf-8", "surrogatepass"))
     try:
-        setup_cfg.read(SourceTree(folder, "."))
+        setup_cfg.read(ProjectFolder(folder, "."))
     except InputError as error:
         assert error.origin is not None  # noqa: PT017

@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cachi2ish.projects import setup_py
-from cachi2ish.projects.source_tree import SourceTree
+from cachi2ish.projects.project_folder import ProjectFolder
 
 IMPORT = "from setuptools import setup\n"
 
 
 def read(folder: Path, source: str | bytes) -> tuple[str | None, str | None]:
     (folder / "setup.py").write_bytes(source if isinstance(source, bytes) else source.encode())
-    told = setup_py.read(SourceTree(folder, "."))
+    told = setup_py.read(ProjectFolder(folder, "."))
     return told.name, told.version
 
 
@@ -158,4 +158,4 @@ def test_the_compilers_warnings_do_not_show(tmp_path: Path) -> None:
 def test_no_content_is_an_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     folder = tmp_path_factory.getbasetemp()
     (folder / "setup.py").write_bytes(content)
-    setup_py.read(SourceTree(folder, "."))
+    setup_py.read(ProjectFolder(folder, "."))

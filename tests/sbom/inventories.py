@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 
+from cachi2ish.core.dated import RecordedDates
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.inventory import (
     Dependency,
@@ -17,6 +19,7 @@ from cachi2ish.core.inventory import (
 )
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+UPLOADED = datetime(2024, 9, 30, 12, 0, 0, 500_000, tzinfo=UTC)
 VCS = VcsOrigin(url="https://git.example/group/app.git", commit=COMMIT)
 INDEX = FromIndex(index="https://index.example/simple", default=True)
 OTHER_INDEX = FromIndex(index="https://private.example/simple", default=False)
@@ -28,7 +31,12 @@ def digest(name: str, algorithm: str = "sha256") -> Digest:
 
 
 def file(
-    filename: str, *, url: str | None = None, algorithms: tuple[str, ...] = ("sha256",), verified: bool = True
+    filename: str,
+    *,
+    url: str | None = None,
+    algorithms: tuple[str, ...] = ("sha256",),
+    verified: bool = True,
+    upload_time: datetime | None = None,
 ) -> InventoryFile:
     return InventoryFile(
         filename=filename,
@@ -37,6 +45,7 @@ def file(
         digests=tuple(digest(filename, algorithm) for algorithm in algorithms),
         wheel=filename.endswith(".whl"),
         verified=verified,
+        upload_time=upload_time,
     )
 
 
@@ -55,7 +64,7 @@ PRIVATE = Dependency(
     name="private",
     version="1.0+local.1",
     source=OTHER_INDEX,
-    files=(file("private-1.0+local.1.tar.gz", verified=False),),
+    files=(file("private-1.0+local.1.tar.gz", verified=False, upload_time=UPLOADED),),
     missing_hash_in=("requirements.txt", "requirements/more.txt"),
 )
 ARCHIVE = Dependency(
@@ -80,4 +89,9 @@ EVERYTHING = Inventory(
     packages=(APP, PLUGIN),
     dependencies=(ARCHIVE, BUILDER, CHECKOUT, PINNED, PRIVATE),
     tool_version="0.1.0",
+    index_dates=(
+        RecordedDates(".", "2024-10-02T00:00:00Z", (("pinned", "2024-06-02T00:00:00Z"), ("private", None))),
+        RecordedDates("plugins/a", "2024-10-02T00:00:00Z"),
+        RecordedDates("plugins/b", None, (("pinned", "2024-06-02T00:00:00Z"),)),
+    ),
 )

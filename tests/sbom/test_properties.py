@@ -37,6 +37,17 @@ FOUND = ("cachi2ish:found_by", "cachi2ish")
             [FOUND, ("cachi2ish:pip:package:unverified", "builder-80.0.tar.gz")],
         ),
         (
+            replace(
+                PLAIN,
+                files=(*PLAIN.files, inventories.file("b-1-py3-none-any.whl", upload_time=inventories.UPLOADED)),
+            ),
+            [
+                FOUND,
+                ("cachi2ish:pip:package:binary", "true"),
+                ("cachi2ish:pip:package:upload_time", "b-1-py3-none-any.whl 2024-09-30T12:00:00.500000Z"),
+            ],
+        ),
+        (
             replace(PLAIN, markers=("python_version < '3.12'", "extra == 'x'")),
             [
                 FOUND,
@@ -52,3 +63,12 @@ def test_each_fact_is_a_property(dependency: Dependency, expected: list[tuple[st
 
 def test_a_main_package_was_found_by_cachi2ish() -> None:
     assert [(each.name, each.value) for each in properties.of_main_package()] == [FOUND]
+
+
+def test_the_bill_as_a_whole_says_each_date_once() -> None:
+    assert [(each.name, each.value) for each in properties.of_bill(inventories.EVERYTHING)] == [
+        ("cachi2ish:pip:index_date", "2024-10-02T00:00:00Z"),
+        ("cachi2ish:pip:index_date_override", "pinned 2024-06-02T00:00:00Z"),
+        ("cachi2ish:pip:index_date_override", "private none"),
+    ]
+    assert properties.of_bill(replace(inventories.EVERYTHING, index_dates=())) == ()

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cachi2ish.core.dated import RecordedDates
 from cachi2ish.core.outputs import PIP_ENVIRONMENT, BuildConfig, EnvironmentVariable, ProjectFile
 from cachi2ish.errors import InputError
 from cachi2ish.store.build_config import read_build_config, render_build_config
@@ -23,7 +24,10 @@ FILE = ProjectFile(
     urls=("file://${output_dir}/deps/pip/thing-url-sha256-ab.zip",),
     sha256="ab" * 32,
 )
-CONFIG = BuildConfig(tool_version="1.2.3", environment_variables=PIP_ENVIRONMENT, project_files=(FILE,))
+DATES = RecordedDates(".", "2024-10-02T00:00:00Z", (("internal-lib", None), ("torch", "2024-06-02T00:00:00Z")))
+CONFIG = BuildConfig(
+    tool_version="1.2.3", environment_variables=PIP_ENVIRONMENT, project_files=(FILE,), index_dates=(DATES,)
+)
 
 EXPECTED = """\
 {
@@ -49,7 +53,17 @@ EXPECTED = """\
     }
   ],
   "cachi2ish": {
-    "version": "1.2.3"
+    "version": "1.2.3",
+    "index_dates": [
+      {
+        "path": ".",
+        "uploaded_before": "2024-10-02T00:00:00Z",
+        "overrides": {
+          "internal-lib": null,
+          "torch": "2024-06-02T00:00:00Z"
+        }
+      }
+    ]
   }
 }
 """.replace("SHA256", "ab" * 32)

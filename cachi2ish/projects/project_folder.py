@@ -18,7 +18,7 @@ SIZE_LIMIT = 1 << 20
 _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 
 
-class SourceTree:
+class ProjectFolder:
     """The files of one project.
 
     source: the root of what may be read. path: the project's folder in it, POSIX separators.

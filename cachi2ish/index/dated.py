@@ -1,0 +1,40 @@
+"""An index that stands still: what it says today, without what was not there before an instant."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from packaging.utils import NormalizedName
+
+from cachi2ish.core.cutoff import Cutoff
+from cachi2ish.core.dated import MissingPolicy, as_of, not_there_then
+from cachi2ish.core.digests import Digest
+from cachi2ish.core.pages import Page
+from cachi2ish.index.interface import Index
+
+
+class DatedIndex:
+    """Filters the pages of ``index`` (`cachi2ish.core.dated.as_of`).
+
+    To be put around all that remembers pages or picks one index of several: memory holds whole pages, which
+    serve any date, and a date must not take a name from the index that has it (dependency confusion).
+    """
+
+    def __init__(self, index: Index, cutoff: Cutoff, missing: MissingPolicy) -> None:
+        self._index = index
+        self._cutoff = cutoff
+        self._missing = missing
+
+    @property
+    def key(self) -> str:
+        """That of the index behind."""
+        return self._index.key
+
+    def page(self, project: NormalizedName, known: Collection[Digest] = ()) -> Page:
+        """Return the page as it was; raises `UnavailableError` where none of the project's files was there."""
+        today = self._index.page(project, known)
+        page = as_of(today, self._cutoff, self._missing.of(today.index))
+        # A quarantined project keeps its own, graver message.
+        if page.withheld and not page.files and page.status != "quarantined":
+            raise not_there_then(project, page, page.withheld)
+        return page

@@ -1,0 +1,164 @@
+"""Upload times from the JSON metadata documents that some indexes offer beside their pages.
+
+A document stands at ``…/pypi/<project>/json`` where the pages stand below ``…/simple/``, and lists the files of
+all releases with ``upload_time_iso_8601``. No PEP describes it; indexes that mirror the public one have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from packaging.utils import NormalizedName
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from cachi2ish.core.cutoff import rfc3339
+from cachi2ish.core.digests import Digest, comparable
+from cachi2ish.core.pages import IndexFile, Page
+from cachi2ish.index.fields import instant
+from cachi2ish.index.interface import Index
+from cachi2ish.index.json_page import OnError
+from cachi2ish.net.interface import Http
+from cachi2ish.store.interface import Recollection
+
+_OK = 200
+_PAGES = "/simple/"
+
+#: From file name and sha256 to the upload time: both must be the page's, so that a time speaks of that file.
+Times = Mapping[tuple[str, str], datetime]
+
+
+class _Digests(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    sha256: str
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    filename: str
+    digests: _Digests
+    upload_time_iso_8601: str
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    releases: dict[str, list[Annotated[_File, OnError("omit")]]]
+
+
+#: What is kept between runs: file name, sha256, instant.
+_KEPT = TypeAdapter(list[tuple[str, str, str]])
+
+
+class MetadataDocuments:
+    """The documents of one index. Safe for threads as far as ``http`` is."""
+
+    def __init__(self, index_url: str, http: Http) -> None:
+        """Look beside the pages of the index at ``index_url``, which may hold credentials."""
+        self._index_url = index_url
+        self._http = http
+
+    def times(self, project: NormalizedName) -> Times:
+        """Return what the document of ``project`` states: nothing where there is none.
+
+        Each project is asked for, even where another one had no document: what is known of a project must not
+        depend on which one was asked for first. Raises `NetworkError` where the server fails, since that it has
+        no times would then be a guess.
+        """
+        url = _document_url(self._index_url, project)
+        if url is None:
+            return {}
+        response = self._http.get(url, headers={"Accept": "application/json"})
+        if response.status != _OK:
+            return {}
+        try:
+            document = _Document.model_validate_json(response.body)
+        except ValidationError:  # a login page, an error page, or another kind of document
+            return {}
+        return {
+            (file.filename, file.digests.sha256.lower()): time
+            for files in document.releases.values()
+            for file in files
+            if (time := instant(file.upload_time_iso_8601)) is not None
+        }
+
+
+def _document_url(index_url: str, project: NormalizedName) -> str | None:
+    parts = urlsplit(index_url.strip())
+    path = parts.path.rstrip("/") + "/"
+    if not path.endswith(_PAGES):
+        return None
+    return urlunsplit(
+        parts._replace(path=f"{path.removesuffix(_PAGES)}/pypi/{quote(project, safe='')}/json", fragment="")
+    )
+
+
+class TimedIndex:
+    """Adds upload times to pages of ``index`` that lack them, from metadata documents.
+
+    documents: by the redacted address of an index, as in `Page.index`. recollection: keeps what they said. The
+    time of a file never changes, so that a second run need not ask. They are kept apart from the pages, since a
+    run without a date does not ask for them, and must say the same with a cache and without.
+    """
+
+    def __init__(
+        self, index: Index, documents: Mapping[str, MetadataDocuments], recollection: Recollection
+    ) -> None:
+        self._index = index
+        self._documents = documents
+        self._recollection = recollection
+
+    @property
+    def key(self) -> str:
+        """That of the index behind."""
+        return self._index.key
+
+    def page(self, project: NormalizedName, known: Collection[Digest] = ()) -> Page:
+        """Return the page with all upload times that can be known; raises what the indexes raise."""
+        page = self._index.page(project, known)
+        wanted = {_name(file) for file in page.files if file.upload_time is None and _concerns(file, known)}
+        documents = self._documents.get(page.index)
+        if not wanted or documents is None:
+            return page
+        key = f"upload times\n{page.index}\n{project}"
+        times = self._recall(key)
+        if not wanted <= times.keys():
+            stated = documents.times(project)
+            if stated:
+                times = {**times, **stated}
+                self._keep(key, times)
+        return replace(page, files=tuple(_timed(file, times) for file in page.files))
+
+    def _recall(self, key: str) -> Times:
+        kept = self._recollection.get(key)
+        try:
+            entries = _KEPT.validate_json(kept or "[]")
+        except ValidationError:
+            return {}
+        return {
+            (filename, sha256): time for filename, sha256, text in entries if (time := instant(text)) is not None
+        }
+
+    def _keep(self, key: str, times: Times) -> None:
+        entries = [(filename, sha256, rfc3339(time)) for (filename, sha256), time in sorted(times.items())]
+        self._recollection.put(key, _KEPT.dump_json(entries).decode())
+
+
+def _concerns(file: IndexFile, known: Collection[Digest]) -> bool:
+    # As in choosing: a lock's digests can leave a file out where the index states one of the same kind.
+    return not known or not comparable(known, file.digests) or not file.digests.isdisjoint(known)
+
+
+def _name(file: IndexFile) -> tuple[str, str]:
+    return file.filename, next((digest.value for digest in file.digests if digest.algorithm == "sha256"), "")
+
+
+def _timed(file: IndexFile, times: Times) -> IndexFile:
+    if file.upload_time is not None:
+        return file
+    return replace(file, upload_time=times.get(_name(file)))

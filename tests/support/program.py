@@ -1,0 +1,48 @@
+"""The command line as a program of its own: for what a process can lack, close, lose or be sent."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.support.command_line import clean_environment
+
+PROGRAM = (sys.executable, "-m", "cachi2ish")
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def environment(home: Path, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of a user who has configured nothing, with this tree's package."""
+    return clean_environment(home, PYTHONPATH=str(_ROOT), **(environ or {}))
+
+
+def start(*arguments: str | Path, environ: Mapping[str, str]) -> subprocess.Popen[str]:
+    """Start ``cachi2ish ARGUMENTS`` in a process group of its own."""
+    return subprocess.Popen(
+        [*PROGRAM, *map(str, arguments)],
+        env=dict(environ),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def shell(
+    script: str,
+    *arguments: str | Path,
+    environ: Mapping[str, str],
+    cwd: Path | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a shell script in which ``"$@"`` is ``cachi2ish ARGUMENTS``."""
+    return subprocess.run(
+        ["/bin/bash", "-c", script, "bash", *PROGRAM, *map(str, arguments)],
+        env=dict(environ),
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
