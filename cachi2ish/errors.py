@@ -28,6 +28,7 @@ class ExitCode(IntEnum):
     GIT = 9  # a git repository cannot be read or cloned
     STORAGE = 10  # the cache, the source or the output cannot be read or written
     INTERRUPTED = 130  # the user pressed Ctrl-C (128 + SIGINT)
+    TERMINATED = 143  # somebody asked the process to end (128 + SIGTERM), as CI services do
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -26,6 +26,10 @@ class Level(IntEnum):
     ERROR = 40
 
 
+class Terminated(KeyboardInterrupt):
+    """Somebody asked the process to end with SIGTERM: it tidies up as after Ctrl-C."""
+
+
 _STYLES = {"error": "\x1b[1;31m", "warning": "\x1b[1;33m", "hint": "\x1b[36m", "debug": "\x1b[2m"}
 #: Characters of one message.
 _LONGEST = 2000
@@ -56,13 +60,14 @@ class Console:
     def error(self, error: Cachi2ishError) -> None:
         """Write each error with its place and hint, and their number where there are several."""
         found = leaves(error)
-        for one in found:
+        for number, one in enumerate(found, start=1):
             place = f"{one.origin}: " if one.origin else ""
             self.write_line(f"{self._styled('error')}: {printable(place + one.problem)}")
-            if one.hint:
+            # One way out for several errors in a row is told once, after the last of them.
+            if one.hint and (number == len(found) or found[number].hint != one.hint):
                 self.write_line(f"  {self._styled('hint')}: {printable(one.hint)}")
         if len(found) > 1:
-            self.write_line(f"{len(found)} errors; nothing was written to the output")
+            self.write_line(f"{len(found)} errors; nothing was written")
 
     def write_line(self, text: str) -> None:
         """Write a line as it is; where standard error is closed or full it is lost, and the work goes on."""
@@ -166,8 +171,11 @@ def errors_told(console: Console) -> Iterator[None]:
     except Cachi2ishError as error:
         console.error(error)
         sys.exit(exit_code_of(error))
+    except Terminated:
+        console.write_line("terminated")
+        sys.exit(ExitCode.TERMINATED)
     except KeyboardInterrupt:
-        console.write_line("interrupted; the output is as it was before")
+        console.write_line("interrupted")
         sys.exit(ExitCode.INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has gone: nothing is left to say.

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn, TextIO
 
-from cachi2ish.cli.console import Level, errors_told, standard_error, unwritable, write_result
+from cachi2ish.cli.console import Level, Terminated, errors_told, standard_error, unwritable, write_result
 
 
 def run_to_the_end(command: Callable[[], object]) -> NoReturn:
     """Run ``command`` and end the process with its exit status, whatever its surroundings do."""
     _occupy_closed_streams()
+    signal.signal(signal.SIGTERM, _terminate)
     status = _status_of(command)
     for stream in (sys.stdout, sys.stderr):
         _flush(stream)
@@ -22,6 +24,10 @@ def run_to_the_end(command: Callable[[], object]) -> NoReturn:
         sys.exit(status)
     # A thread that waits for a silent server would hold up the end, and nobody needs any more what it fetches.
     os._exit(status)
+
+
+def _terminate(_number: int, _frame: object) -> NoReturn:
+    raise Terminated
 
 
 def _status_of(command: Callable[[], object]) -> int:

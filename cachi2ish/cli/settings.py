@@ -133,6 +133,9 @@ def _not_followed(pip: Mapping[str, str]) -> tuple[str, ...]:
     why = {
         "find-links": "everything is fetched from indexes",
         "no-index": "everything is fetched from indexes",
+        **dict.fromkeys(
+            ("constraint", "require-hashes", "no-binary", "only-binary"), "state it in the requirements file"
+        ),
         "uploaded-prior-to": "state the date with --index-date",
     }
     return tuple(

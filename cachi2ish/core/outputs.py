@@ -5,6 +5,7 @@ Both are templates in which ``${output_dir}`` stands for the place where the bui
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 
 from cachi2ish.core.dated import RecordedDates
@@ -35,6 +36,11 @@ class ProjectFile:
     template: str = field(repr=False)
     urls: tuple[str, ...] = ()
     sha256: str = ""
+
+
+def text_digest(text: str) -> str:
+    """Return the sha256 that `ProjectFile` keeps of a text (stray bytes and halves of pairs included)."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,9 +31,9 @@ class Http(Protocol):
         ...
 
 
-#: Told about each piece of a file: the number of bytes that have just arrived from the network. Negative when a
-#: transfer begins again, by as many bytes as no longer count; zero before a wait. What it raises ends the transfer,
-#: whose bytes are kept. Not called for a file that the cache has.
+#: Told about each piece of a file: the number of bytes that have just arrived from the network. Negative when
+#: a transfer begins again, by as many bytes as no longer count; zero before a wait. What it raises ends the
+#: transfer, whose bytes are kept. Not called for a file that the cache has.
 Advance = Callable[[int], None]
 
 

@@ -8,9 +8,7 @@ from pathlib import Path
 
 from cachi2ish.core.choose import Choice
 from cachi2ish.core.dated import bare
-from cachi2ish.core.placement import name_of_url
-from cachi2ish.core.requirements import Git, Requirement, Url
-from cachi2ish.errors import Cachi2ishError, raise_all
+from cachi2ish.core.requirements import Git, Url
 from cachi2ish.services.choosing import OnChoice, choose_all, wanted
 from cachi2ish.services.dating import announce, unused_policies
 from cachi2ish.services.package_input import RequestInput
@@ -109,17 +107,8 @@ def _choose(tree: SourceTree, network: Network, ports: Ports, on_choice: OnChoic
 def _direct(tree: SourceTree) -> Iterator[Url | Git]:
     everything = (one for package in tree.packages for lock in package.locks for one in lock.requirements)
     found = tuple(dict.fromkeys(one for one in everything if isinstance(one, Url | Git)))
-    raise_all(error for one in found for error in _impossible_name(one))
     nowhere = frozenset(left_out(tree))
     yield from (one for one in found if one not in nowhere)
-
-
-def _impossible_name(requirement: Requirement) -> Iterator[Cachi2ishError]:
-    if isinstance(requirement, Url):
-        try:
-            name_of_url(requirement)
-        except Cachi2ishError as error:
-            yield error
 
 
 def _warn(tree: SourceTree, choices: tuple[Choice, ...], reporter: Reporter) -> None:

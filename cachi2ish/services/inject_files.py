@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from string import Template
 from urllib.parse import quote
 
-from cachi2ish.core.outputs import OUTPUT_DIR, BuildConfig, ProjectFile
+from cachi2ish.core.outputs import OUTPUT_DIR, BuildConfig, ProjectFile, text_digest
 from cachi2ish.errors import Cachi2ishError, InputError, raise_all
 from cachi2ish.lockfiles.interface import Rewriter
 from cachi2ish.services.system_text import is_system_text
@@ -105,7 +104,7 @@ def _injected(
             hint="run fetch-deps again to write the output anew",
         )
     original = rewriter.restore(decoded.text, _record(record_path, files))
-    if hashlib.sha256(original.encode("utf-8", "surrogateescape")).hexdigest() != project_file.sha256:
+    if text_digest(original) != project_file.sha256:
         raise InputError(
             f"{path} has changed since fetch-deps read it",
             hint="run fetch-deps again, so that what it fetched is what the file asks for",
@@ -147,7 +146,8 @@ def _record(path: Path, files: SourceFiles) -> str | None:
 def _write(change: _Change, files: SourceFiles) -> None:
     # Between the two writes the record may know more than the file needs, and never less.
     if change.record is not None:
-        files.replace(change.record_path, change.record)
+        # It may hold the credentials that the file held, so whoever may not read that may not read this.
+        files.replace(change.record_path, change.record, like=change.path)
     files.replace(change.path, change.content)
     if change.record is None:
         files.remove(change.record_path)

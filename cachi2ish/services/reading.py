@@ -10,7 +10,7 @@ from cachi2ish.core.choose import Policy
 from cachi2ish.core.dated import PackageDates, RecordedDates
 from cachi2ish.core.inventory import MainPackage, VcsOrigin
 from cachi2ish.core.requirements import Lock, Purpose
-from cachi2ish.errors import Cachi2ishError, InputError, raise_all
+from cachi2ish.errors import Cachi2ishError, InputError, StorageError, raise_all
 from cachi2ish.services.dating import dates_of, unused_overrides
 from cachi2ish.services.package_input import PackageInput, RequestInput
 from cachi2ish.services.policies import policy_of, policy_warnings
@@ -120,10 +120,19 @@ def _lock_files(package: PackageInput, place: str, folder: RootedPath) -> Iterat
     for purpose, files in named.items():
         if files is None:
             default = _DEFAULT_FILES[purpose]
-            files = (default,) if (folder.path / default).is_file() else ()  # noqa: PLW2901
+            files = (default,) if _is_file(folder.path / default) else ()  # noqa: PLW2901
         for file in files:
             key = "requirements_files" if purpose is Purpose.RUNTIME else "requirements_build_files"
             yield _inside(folder, f"{place}.{key}", file).relative, purpose
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be looked for: {error.strerror}", hint="check the rights of the folder"
+        ) from None
 
 
 def _inside(folder: RootedPath, place: str, path: str) -> RootedPath:

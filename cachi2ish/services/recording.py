@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from cachi2ish.core.outputs import PIP_ENVIRONMENT, BuildConfig, ProjectFile
+from cachi2ish.core.outputs import PIP_ENVIRONMENT, BuildConfig, ProjectFile, text_digest
 from cachi2ish.core.placement import name_of_git, name_of_url
 from cachi2ish.core.requirements import Git, RequirementsText, Url
 from cachi2ish.errors import DistributionError, raise_all
@@ -62,7 +61,7 @@ def _project_files(
             abspath=str(source / file),
             template=rewriter.redacted(rewriter.substitute(text.text, urls)),
             urls=urls,
-            sha256=hashlib.sha256(text.text.encode("utf-8", "surrogateescape")).hexdigest(),
+            sha256=text_digest(text.text),
         )
 
 

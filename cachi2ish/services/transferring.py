@@ -157,6 +157,8 @@ class Transfers:
                 # As in pip: a file that the lock does not name is not taken, and another one serves.
                 self._reporter.debug(f"not taken: {error}")
             else:
+                if error.origin is not None:  # of those that share the file, the first one in reading order
+                    error.origin = requirement.origin
                 yield error
 
     def _submit(

@@ -154,8 +154,11 @@ class SourceFiles(Protocol):
         """Return the content, None where there is no such file; raises `StorageError`."""
         ...
 
-    def replace(self, path: Path, content: bytes) -> None:
-        """Write a file so that no reader sees half of it; raises `StorageError`."""
+    def replace(self, path: Path, content: bytes, like: Path | None = None) -> None:
+        """Write a file so that no reader sees half of it; raises `StorageError`.
+
+        like: a file whose mode and owner a new one gets.
+        """
         ...
 
     def remove(self, path: Path) -> None:

@@ -24,17 +24,17 @@ class DiskFiles:
         except OSError as error:
             raise StorageError(f"{path} cannot be read: {error.strerror}") from error
 
-    def replace(self, path: Path, content: bytes) -> None:
+    def replace(self, path: Path, content: bytes, like: Path | None = None) -> None:
         """Write ``content`` to ``path``, following links; an existing file keeps its mode and owner.
 
-        Raises `StorageError`.
+        like: a file whose mode and owner ``path`` gets, existing or not. Raises `StorageError`.
         """
         try:
             if _is_device(path):  # /dev/stdout, a pipe: there is nothing to replace
                 with path.open("ab") as device:
                     device.write(content)
             else:
-                _replace(path.resolve(), content)
+                _replace(path.resolve(), content, like or path)
         except OSError as error:
             raise StorageError(
                 f"{path} cannot be written: {error.strerror}",
@@ -56,13 +56,13 @@ def _is_device(path: Path) -> bool:
     return path.exists() and not path.is_file()
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _replace(path: Path, content: bytes, like: Path) -> None:
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-            _take_over(path, file.fileno())
+            _take_over(like, file.fileno())
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -71,9 +71,9 @@ def _replace(path: Path, content: bytes) -> None:
         raise
 
 
-def _take_over(path: Path, descriptor: int) -> None:
+def _take_over(like: Path, descriptor: int) -> None:
     try:
-        before = path.stat()
+        before = like.stat()
     except FileNotFoundError:
         os.fchmod(descriptor, _MODE & ~_umask())
         return

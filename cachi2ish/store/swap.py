@@ -81,13 +81,17 @@ def restore(target: Path) -> None:
 
 
 def replace_contents(new: Path, target: Path, *, last: str, keep: re.Pattern[str]) -> None:
-    """Replace the entries of ``target`` by those of ``new``, ``last`` last; then remove the others.
+    """Replace the entries of ``target`` by those of ``new``; then remove the others.
+
+    ``last`` goes first and comes last: without it a directory is no output, so one that a killed process left
+    half replaced is not taken for one.
 
     Entries whose name matches ``keep`` stay. One process at a time. Raises `OSError`.
     """
     with locked_directory(target):
         arriving = sorted((path.name for path in new.iterdir()), key=lambda name: (name == last, name))
         leaving = {path.name for path in target.iterdir()}.difference(arriving)
+        (target / last).unlink(missing_ok=True)
         for name in arriving:
             _replace(new / name, target / name)
         for name in leaving:

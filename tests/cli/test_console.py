@@ -37,7 +37,7 @@ def test_an_error_is_told_with_place_and_hint_and_several_are_counted(capsys: py
         raise_all(errors)
     assert stop.value.code == ExitCode.LOCKFILE
     assert capsys.readouterr().err == (
-        "error: r.txt:3: no pin\n  hint: pin it\nerror: slow\n2 errors; nothing was written to the output\n"
+        "error: r.txt:3: no pin\n  hint: pin it\nerror: slow\n2 errors; nothing was written\n"
     )
 
 
@@ -57,6 +57,19 @@ def test_a_defect_of_ours_is_told_with_its_place_and_without_a_traceback(
     assert stop.value.code == ExitCode.INTERNAL
     assert told.startswith("error: internal error: ZeroDivisionError: oops (test_console.py:")
     assert "Traceback" not in told
+
+
+def test_one_way_out_for_several_errors_in_a_row_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    same = [LockFileError(problem, hint="pin them") for problem in "ab"]
+    with pytest.raises(SystemExit), errors_told(PLAIN):
+        raise_all([*same, LockFileError("c", hint="other")])
+    assert capsys.readouterr().err.splitlines()[:5] == [
+        "error: a",
+        "error: b",
+        "  hint: pin them",
+        "error: c",
+        "  hint: other",
+    ]
 
 
 @pytest.mark.parametrize(

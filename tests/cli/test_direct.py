@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,6 +107,14 @@ def test_injecting_can_be_repeated_for_another_directory_and_undone(person: Pers
     assert sorted(tree(person.source)) == ["requirements.txt"]
     assert person.runs("inject-files", person.output, "--revert").code == 0
     assert (person.source / "requirements.txt").read_bytes() == lines.encode()
+
+
+def test_the_record_of_a_private_file_is_private(person: Person, lines: str) -> None:
+    assert lines
+    assert person.fetches().code == 0
+    (person.source / "requirements.txt").chmod(0o600)
+    assert person.runs("inject-files", person.output).code == 0
+    assert [stat.S_IMODE(path.stat().st_mode) for path in sorted(person.source.iterdir())] == [0o600, 0o600]
 
 
 def test_fetching_works_after_injecting_and_gives_the_same(person: Person, lines: str) -> None:

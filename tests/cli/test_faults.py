@@ -51,9 +51,24 @@ SILENCES = {
 
 
 @pytest.mark.parametrize(("path", "fault"), SILENCES.values(), ids=SILENCES.keys())
-@pytest.mark.parametrize("options", [(), ("--no-cache",)], ids=["cache", "no cache"])
-def test_ctrl_c_ends_a_run_at_once_though_a_server_is_silent(
-    orchard: Person, path: str, fault: Fault, options: tuple[str, ...], tmp_path: Path
+@pytest.mark.parametrize(
+    ("options", "number", "status", "word"),
+    [
+        ((), signal.SIGINT, ExitCode.INTERRUPTED, "interrupted"),
+        (("--no-cache",), signal.SIGINT, ExitCode.INTERRUPTED, "interrupted"),
+        (("--no-cache",), signal.SIGTERM, ExitCode.TERMINATED, "terminated"),
+    ],
+    ids=["Ctrl-C", "Ctrl-C without cache", "SIGTERM"],
+)
+def test_a_signal_ends_a_run_at_once_though_a_server_is_silent(
+    orchard: Person,
+    path: str,
+    fault: Fault,
+    options: tuple[str, ...],
+    number: signal.Signals,
+    status: ExitCode,
+    word: str,
+    tmp_path: Path,
 ) -> None:
     orchard.writes("requirements.txt", "apple==1.0\n")
     assert orchard.fetches().code == 0
@@ -67,11 +82,11 @@ def test_ctrl_c_ends_a_run_at_once_though_a_server_is_silent(
 
     with start(*fetching(orchard), *options, environ=_environ(orchard, TMPDIR=str(temporary))) as process:
         assert asked.wait(30)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, told = finish(process)
 
-    assert process.returncode == ExitCode.INTERRUPTED, told
-    assert told.splitlines()[-1] == "interrupted; the output is as it was before"
+    assert process.returncode == status, told
+    assert told.splitlines()[-1] == word
     assert "Traceback" not in told
     assert tree(orchard.output) == before
     assert list(orchard.output.parent.glob(".*staging*")) == []
