@@ -52,4 +52,5 @@ def inject_files(
         for path in written:
             console.say(Level.INFO, f"{'restored' if revert else 'rewrote'} {path}")
         if not written:
-            console.say(Level.INFO, "no file has URL or git requirements: nothing to rewrite")
+            why = "they are as they should be" if config.project_files else "none has URL or git requirements"
+            console.say(Level.INFO, f"no requirements file had to be written: {why}")

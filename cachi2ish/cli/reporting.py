@@ -20,8 +20,8 @@ _PAUSE = 10.0
 
 _STAGES = {
     "read": "reading requirements files",
-    "choose": "reading index pages",
-    "transfer": "fetching files",
+    "choose": "reading index pages, and fetching files",
+    "transfer": "fetching the remaining files",
     "record": "writing the output",
 }
 
@@ -45,6 +45,7 @@ class ConsoleReporter:
         self._console = console
         self._lock = Lock()
         self._told = time.monotonic()
+        self._retried = False
         self.counts = Counts()
 
     def debug(self, message: str) -> None:
@@ -58,6 +59,12 @@ class ConsoleReporter:
     def warning(self, message: str) -> None:
         """Tell what to look at."""
         self._console.say(Level.WARNING, message)
+
+    def retry(self, message: str) -> None:
+        """Tell of the first request that has to be repeated; the others are details."""
+        with self._lock:
+            first, self._retried = not self._retried, True
+        (self.info if first else self.debug)(message)
 
     def stage(self, name: str) -> None:
         """Tell that a stage begins."""

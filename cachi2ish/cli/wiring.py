@@ -79,7 +79,7 @@ def ports(flags: Flags, reporter: ConsoleReporter) -> Iterator[Ports]:
             recollection=catalogue,
             outputs=outputs(),
             sbom=CycloneDxWriter(),
-            connect=_connector(settings, blobs, catalogue, stack),
+            connect=_connector(settings, blobs, catalogue, stack, reporter.retry),
             default_indexes=settings.indexes,
             default_index_url=cache(default_index_url),
             default_dates=settings.dates,
@@ -110,7 +110,13 @@ def _temporary(stack: ExitStack) -> Path:
     return Path(folder)
 
 
-def _connector(settings: Settings, blobs: BlobStore, catalogue: SqliteCatalogue, stack: ExitStack) -> Connect:
+def _connector(
+    settings: Settings,
+    blobs: BlobStore,
+    catalogue: SqliteCatalogue,
+    stack: ExitStack,
+    told: Callable[[str], None],
+) -> Connect:
     def connect(stated: Sequence[IndexOptions]) -> Network:
         everything = (settings.indexes, *stated)
         trusted = tuple(host for options in everything for host in options.trusted_hosts)
@@ -118,7 +124,7 @@ def _connector(settings: Settings, blobs: BlobStore, catalogue: SqliteCatalogue,
             url for options in everything for url in (options.index_url, *options.extra_index_urls) if url
         )
         http = stack.enter_context(
-            HttpSession(replace(settings.http, trusted_hosts=trusted, credentials=credentials))
+            HttpSession(replace(settings.http, trusted_hosts=trusted, credentials=credentials), told=told)
         )
         return Network(index=_indexes(http, catalogue), downloader=FileDownloader(http, blobs))
 

@@ -29,6 +29,9 @@ _GONE = ("--allow-all-external", "--allow-external", "--allow-unverified", "--al
 _OF_REQUIREMENT = frozenset({"--hash", "--config-settings", "--global-option", "--install-option"})
 
 _QUOTING = frozenset("'\"\\")
+#: What is left of a variable that has no value (pip leaves it as it is).
+_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+
 _BLANKS = re.compile(r"[ \t\r\n]+")
 
 #: Values recorded in the order of the line, under this name in optparse's result.
@@ -109,6 +112,9 @@ def _reason(error: Exception) -> str:
 
 
 def _hint(text: str) -> str:
+    unset = _VARIABLE.search(text)
+    if unset:
+        return f"set the variable {unset.group(1)}: it is unset or empty"
     before_marker = text.partition(";")[0]
     if "=" in before_marker and not any(operator in before_marker for operator in ("==", "<=", ">=", "!=", "~=")):
         return "a pin has two equals signs: name==version"

@@ -20,8 +20,10 @@ from cachi2ish.net.retries import RETRIED_STATUSES, TransientError
 
 Failure = NetworkError | TransientError
 
-_CHECK_CONNECTION = "check the network connection, or the proxy settings (HTTP_PROXY, HTTPS_PROXY, NO_PROXY)"
-_CHECK_PROXY = "check HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and the user name and password in them"
+_CHECK_CONNECTION = (
+    "check the network connection, or the proxy settings (HTTP_PROXY, HTTPS_PROXY, NO_PROXY, PIP_PROXY)"
+)
+_CHECK_PROXY = "check HTTP_PROXY, HTTPS_PROXY, NO_PROXY and PIP_PROXY, and the user name and password in them"
 
 
 def shown(url: str) -> str:
@@ -117,7 +119,7 @@ def unusable_proxy() -> NetworkError:
 
 def _name(case: _Case) -> Failure:
     problem = f"the host name {case.host} does not resolve"
-    hint = "check the spelling of the host, the DNS settings, or the proxy (HTTP_PROXY, HTTPS_PROXY)"
+    hint = "check the spelling of the host, the DNS settings, or the proxy (HTTP_PROXY, HTTPS_PROXY, PIP_PROXY)"
     # Only "try again" is worth trying again; that a name does not exist is an answer.
     again = isinstance(case.link, socket.gaierror) and case.link.errno == socket.EAI_AGAIN
     return TransientError(problem, hint=hint) if again else NetworkError(problem, hint=hint)

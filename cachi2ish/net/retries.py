@@ -36,6 +36,7 @@ class RetryPolicy:
     retries: attempts after the first. backoff: the wait before the second attempt, doubled for each further
     one up to ``limit``; half of it is at random, so that threads that failed together do not return together.
     limit: also the longest ``Retry-After`` that is obeyed. random: from 0 to 1. sleep: waits.
+    told: is given a sentence before each wait, so that it is not a silence.
     """
 
     retries: int
@@ -43,6 +44,7 @@ class RetryPolicy:
     limit: float
     random: Callable[[], float]
     sleep: Callable[[float], None]
+    told: Callable[[str], None] = lambda _message: None
 
     def delay(self, failed: int, failure: TransientError) -> float:
         """Return the wait after attempt number ``failed``; raises `NetworkError` when it would be too long."""
@@ -71,7 +73,9 @@ class Attempts:
         if self._failed > self._policy.retries:
             times = "" if self._failed == 1 else f" (after {self._failed} attempts)"
             raise NetworkError(f"{failure.problem}{times}", hint=failure.hint)
-        self._policy.sleep(self._policy.delay(self._failed, failure))
+        delay = self._policy.delay(self._failed, failure)
+        self._policy.told(f"{failure.problem}: trying again in {delay:.0f} s")
+        self._policy.sleep(delay)
 
     def forget(self) -> None:
         """Begin to count anew, because there was progress."""

@@ -89,7 +89,7 @@ class Stream:
 class HttpSession:
     """Implements `Http`, and streams for the downloader. Safe to use from many threads.
 
-    sleep: waits so many seconds. random: from 0 to 1, for the jitter.
+    sleep: waits so many seconds. random: from 0 to 1, for the jitter. told: hears of each retry.
     Raises `InputError` for settings that make no sense. `close` it, or use it as a context manager.
     """
 
@@ -99,6 +99,7 @@ class HttpSession:
         *,
         sleep: Callable[[float], None] = time.sleep,
         random: Callable[[], float] | None = None,
+        told: Callable[[str], None] = lambda _message: None,
     ) -> None:
         if settings.proxy is not None and not _usable_proxy(settings.proxy):
             raise InputError("the address of the proxy cannot be used", hint="write it as http://host:port")
@@ -111,6 +112,7 @@ class HttpSession:
             limit=settings.backoff_limit,
             random=random or random_numbers.Random().random,  # noqa: S311  (jitter is no secret)
             sleep=sleep,
+            told=told,
         )
         contexts = Contexts(settings.ca_bundle, settings.client_cert)
         self._session = _Session(contexts, self._trusted, settings)

@@ -9,6 +9,7 @@ from pathlib import Path
 from cachi2ish.core.choose import Choice
 from cachi2ish.core.dated import bare
 from cachi2ish.core.requirements import Git, Url
+from cachi2ish.errors import Cachi2ishError, raise_all
 from cachi2ish.services.choosing import OnChoice, choose_all, wanted
 from cachi2ish.services.dating import announce, unused_policies
 from cachi2ish.services.package_input import RequestInput
@@ -59,7 +60,12 @@ def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, 
                 transfers.submit_url(requirement)
             else:
                 transfers.submit_git(requirement)
-        choices = _choose(tree, network, ports, transfers.submit_choice)
+        try:
+            choices = _choose(tree, network, ports, transfers.submit_choice)
+        except Cachi2ishError as error:
+            # A file that was tampered with is not to go unmentioned because a name is misspelled elsewhere.
+            raise_all([error, *transfers.mismatches()])
+            raise
         _warn(tree, choices, reporter)
         reporter.stage("transfer")
         fetched = transfers.wait()

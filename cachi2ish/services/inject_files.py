@@ -35,7 +35,8 @@ def inject_files(
     """Rewrite every project file of ``config`` for a build that sees the output at ``output_dir``.
 
     source: where the source tree is now, None for where it was. Nothing is written unless every file can be.
-    Returns the files written; raises `InputError` for one that is missing or has changed, all of them at once.
+    Returns the files that had to be written. Raises `InputError` for each that is missing or has changed, all of
+    them at once.
     """
     return _apply(
         config.project_files, source, files, lambda one, path: _injected(one, path, output_dir, rewriter, files)
@@ -63,9 +64,10 @@ def _apply(
         except Cachi2ishError as error:
             errors.append(error)
     raise_all(errors)
-    for one in changes:
+    needed = tuple(one for one in changes if files.read(one.path) != one.content)
+    for one in needed:
         _write(one, files)
-    return tuple(one.path for one in changes)
+    return tuple(one.path for one in needed)
 
 
 def _locate(project_file: ProjectFile, source: Path | None) -> Path:

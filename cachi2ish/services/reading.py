@@ -65,7 +65,7 @@ def read(request: RequestInput, source: Path, ports: Ports, reporter: Reporter) 
     packages: list[SourcePackage] = []
     for number, package in enumerate(request.packages):
         try:
-            packages.append(_read_package(package, f"packages[{number}]", root, vcs, ports, reporter))
+            packages.append(_read_package(package, f"the input, packages[{number}]", root, vcs, ports, reporter))
         except Cachi2ishError as error:
             errors.append(error)
     raise_all(errors)
@@ -102,10 +102,7 @@ def _read_package(
             errors.append(error)
     raise_all(errors)
     if not locks:
-        reporter.warning(
-            f"nothing to fetch for the package at {package.path!r}: it names no requirements files,"
-            " and has no requirements.txt and no requirements-build.txt"
-        )
+        reporter.warning(f"nothing to fetch for the package at {package.path!r}: {_why_nothing(package)}")
     main = _name(PurePosixPath(folder.relative).as_posix(), root, vcs, ports)
     for warning in (*policy_warnings(package, place), *unused_overrides(dates, place, locks)):
         reporter.warning(warning)
@@ -124,6 +121,15 @@ def _lock_files(package: PackageInput, place: str, folder: RootedPath) -> Iterat
         for file in files:
             key = "requirements_files" if purpose is Purpose.RUNTIME else "requirements_build_files"
             yield _inside(folder, f"{place}.{key}", file).relative, purpose
+
+
+def _why_nothing(package: PackageInput) -> str:
+    stated = {
+        "requirements.txt": package.requirements_files,
+        "requirements-build.txt": package.requirements_build_files,
+    }
+    looked_for = [default for default, files in stated.items() if files is None]
+    return f"it has no {' and no '.join(looked_for)}" if looked_for else "the input names no requirements files"
 
 
 def _is_file(path: Path) -> bool:

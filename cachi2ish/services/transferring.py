@@ -22,7 +22,7 @@ from cachi2ish.core.digests import Digest, comparable, strong
 from cachi2ish.core.pages import IndexFile
 from cachi2ish.core.placement import name_of_git, name_of_url
 from cachi2ish.core.requirements import Git, Pinned, Requirement, Url
-from cachi2ish.errors import Cachi2ishError, NotLockedError, Origin, StorageError, raise_all
+from cachi2ish.errors import Cachi2ishError, DigestMismatchError, NotLockedError, Origin, StorageError, raise_all
 from cachi2ish.sdists.interface import Identity
 from cachi2ish.services.identifying import identify
 from cachi2ish.services.ports import Network, Ports
@@ -74,6 +74,7 @@ class Transfers:
         self._abandoned = Event()
         self._futures: list[tuple[Requirement, Future[Fetched]]] = []
         self._blobs: dict[Hashable, Future[Blob]] = {}
+        self._expected: set[Hashable] = set()
         self._each_needed: set[Requirement] = set()
 
     def __enter__(self) -> Self:
@@ -133,9 +134,7 @@ class Transfers:
                 identity=identify(requirement, blob, filename, self._ports.sdists, self._ports.recollection),
             )
 
-        self._reporter.expect(1, None)
-        with self._lock:
-            self._futures.append((requirement, self._pool.submit(fetch)))
+        self._start(requirement, key, None, fetch)
 
     def wait(self) -> tuple[Fetched, ...]:
         """Return all files once they are there, sorted; raises all failures at once when the rest is done."""
@@ -148,6 +147,13 @@ class Transfers:
                 errors.append((requirement, error))
         raise_all(_once(self._fatal(errors, {one.requirement for one in fetched})))
         return tuple(sorted(fetched, key=lambda one: (one.filename, _position(one.requirement.origin))))
+
+    def mismatches(self) -> tuple[DigestMismatchError, ...]:
+        """Return the files among those that have arrived by now that are not what was promised."""
+        with self._lock:
+            ended = [future for _, future in self._futures if future.done() and not future.cancelled()]
+        failures = (future.exception() for future in ended)
+        return tuple(dict.fromkeys(one for one in failures if isinstance(one, DigestMismatchError)))
 
     def _fatal(
         self, errors: list[tuple[Requirement, Cachi2ishError]], served: set[Requirement]
@@ -168,8 +174,10 @@ class Transfers:
         index: str | None = None,
         upload_time: datetime | None = None,
     ) -> None:
+        key = replace(artifact, origin=_ANYWHERE)
+
         def fetch() -> Fetched:
-            blob = self._blob(replace(artifact, origin=_ANYWHERE), lambda: self._download(artifact))
+            blob = self._blob(key, lambda: self._download(artifact))
             digests = {blob.digest, *strong(artifact.digests)}
             return Fetched(
                 requirement=requirement,
@@ -185,9 +193,17 @@ class Transfers:
                 upload_time=upload_time,
             )
 
-        self._reporter.expect(1, artifact.size)
+        self._start(requirement, key, artifact.size, fetch)
+
+    def _start(
+        self, requirement: Requirement, key: Hashable, size: int | None, fetch: Callable[[], Fetched]
+    ) -> None:
         with self._lock:
+            new = key not in self._expected
+            self._expected.add(key)
             self._futures.append((requirement, self._pool.submit(fetch)))
+        if new:
+            self._reporter.expect(1, size)
 
     def _blob(self, key: Hashable, bring: Callable[[], Blob]) -> Blob:
         # Two requirements may need the same file: the first one brings it, the others wait for it.

@@ -250,7 +250,7 @@ def test_an_override_that_names_no_requirement_is_warned_of(orchard: Person) -> 
     overrides = {"appel": "2024-10-02"}
     outcome = orchard.fetches(json.dumps({"type": "pip", "index_date_overrides": overrides}), DATE)
     assert outcome.code == 0
-    expected = "warning: packages[0].index_date_overrides: no pinned requirement is called appel"
+    expected = "warning: the input, packages[0].index_date_overrides: no pinned requirement is called appel"
     assert expected in outcome.err
 
 
@@ -373,8 +373,8 @@ def test_a_bad_date_is_told_with_its_place_wherever_it_is_said(orchard: Person, 
     asked: list[tuple[str, tuple[str, ...], str]] = [
         ("pip", (f"--index-date={date}",), "--index-date: "),
         ("pip", (f"--config-file={config}",), f"{config}: index-date: "),
-        (json.dumps({"packages": [ALLOW, own]}), (), "packages[1].index_date: "),
-        (json.dumps(override), (), "packages[0].index_date_overrides.apple: "),
+        (json.dumps({"packages": [ALLOW, own]}), (), "the input, packages[1].index_date: "),
+        (json.dumps(override), (), "the input, packages[0].index_date_overrides.apple: "),
     ]
     for request, options, place in asked:
         outcome = orchard.fetches(request, *options)

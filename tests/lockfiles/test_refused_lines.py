@@ -22,7 +22,7 @@ REFUSED = [
     ("foo==1.0,==2.0", "contradicts itself", "one exact version"),
     ("foo==1.0,>=2.0", "contradicts itself", "one exact version"),
     ("foo===odd,>=2.0", "contradicts itself", "one exact version"),
-    ("foo==${UNSET}", "no valid requirement", "name==version"),
+    ("foo==${UNSET}", "no valid requirement", "set the variable UNSET"),
     # not a requirement
     ("foo=1.0", "no valid requirement", "two equals signs"),
     ("foo==1.0[x]", "no valid requirement", ""),
