@@ -30,6 +30,11 @@ from cachi2ish.services.target_input import BinaryInput, TargetInput, told
 #: Flags that Hermeto knows; all concern other package managers.
 _FOREIGN_FLAGS = ("cgo-disable", "dev-package-managers", "force-gomod-tidy", "gomod-vendor", "gomod-vendor-check")
 
+#: Package types that another tool prefetches.
+_TYPES_OF_HERMETO = frozenset(
+    {"bundler", "cargo", "generic", "gomod", "huggingface", "maven", "npm", "pnpm", "rpm", "yarn", "yarn-classic"}
+)
+
 _BARE_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*\Z")
 
 _TYPE = "pip"
@@ -181,33 +186,43 @@ def _validated(value: JsonValue, place: str) -> RequestInput:
         value = {"packages": [{"type": value}]}
     elif isinstance(value, dict) and "packages" not in value:
         value = {"packages": [value]}
-    errors: list[Cachi2ishError] = list(_foreign_types(value))
+    errors: list[Cachi2ishError] = list(_foreign_types(value, place))
+    foreign = bool(errors)
+    errors.extend(_foreign_flags(value, place))
     try:
         request = RequestInput.model_validate(value)
     except ValidationError as error:
-        errors.extend(problems(error, place, _MODELS, skip_types=bool(errors)))
+        errors.extend(problems(error, place, _MODELS, skip_types=foreign))
         raise_all(errors)
         raise
-    errors.extend(_foreign_flags(request.flags))
     raise_all(errors)
     return request
 
 
-def _foreign_types(value: JsonValue) -> Iterable[InputError]:
+def _foreign_types(value: JsonValue, place: str) -> Iterable[InputError]:
     packages = value.get("packages") if isinstance(value, dict) else None
     if not isinstance(packages, list):
         return
-    stated = (package.get("type") for package in packages if isinstance(package, dict))
-    foreign = sorted({kind for kind in stated if isinstance(kind, str) and kind != _TYPE})
-    if foreign:
-        meant = any(get_close_matches(kind.lower(), [_TYPE, "pypi", "python"], cutoff=0.6) for kind in foreign)
-        yield InputError(
-            f"cachi2ish prefetches packages of type pip, not {', '.join(foreign)}",
-            hint='did you mean "pip"?' if meant else "take these out of the input, and prefetch them with Hermeto",
-        )
+    stated = [package.get("type") if isinstance(package, dict) else None for package in packages]
+    foreign = {number: kind for number, kind in enumerate(stated) if isinstance(kind, str) and kind != _TYPE}
+    if not foreign:
+        return
+    kinds = sorted(set(foreign.values()))
+    places = f" ({place}, {', '.join(f'packages[{number}]' for number in foreign)})" if len(packages) > 1 else ""
+    if any(get_close_matches(kind.lower(), [_TYPE, "pypi", "python"], cutoff=0.6) for kind in kinds):
+        hint = 'did you mean "pip"?'
+    elif _TYPES_OF_HERMETO.issuperset(kinds):
+        hint = "take these out of the input, and prefetch them with Hermeto"
+    else:
+        hint = 'the only type is "pip"'
+    yield InputError(f"cachi2ish prefetches packages of type pip, not {', '.join(kinds)}{places}", hint=hint)
 
 
-def _foreign_flags(flags: Iterable[str]) -> Iterable[InputError]:
-    for flag in flags:
-        if flag not in _FOREIGN_FLAGS:
-            yield InputError(f"{flag!r} is not a flag", hint=nearest(flag, _FOREIGN_FLAGS, "leave flags out"))
+def _foreign_flags(value: JsonValue, place: str) -> Iterable[InputError]:
+    flags = value.get("flags") if isinstance(value, dict) else None
+    for number, flag in enumerate(flags if isinstance(flags, list) else ()):
+        if isinstance(flag, str) and flag not in _FOREIGN_FLAGS:
+            yield InputError(
+                f"{place}, flags[{number}]: {flag!r} is not a flag",
+                hint=nearest(flag, _FOREIGN_FLAGS, "leave flags out"),
+            )

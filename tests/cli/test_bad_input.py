@@ -42,6 +42,11 @@ CASES = {
     # the argument
     "no such type": given("npm", "not npm"),
     "several foreign types": given('[{"type": "pip"}, {"type": "gomod"}, {"type": "npm"}]', "gomod, npm"),
+    "foreign type among others": given(
+        '[{"type": "pip"}, {"type": "npm"}]', "(the input, packages[1])", "Hermeto"
+    ),
+    "no type at all": given("nosuch", 'the only type is "pip"'),
+    "foreign type and flag": given('{"packages": [{"type": "npm"}], "flags": ["bogus"]}', "not npm", "flags[0]"),
     "near miss of a type": given("pypi", 'did you mean "pip"?'),
     "broken JSON": given('{"type": "pip"', "not valid JSON", "line 1, column"),
     "deep JSON": given("[" * 100_000, "nested too deeply"),
