@@ -11,6 +11,9 @@ from cachi2ish.core.placement import name_of_git, name_of_url
 from cachi2ish.services.fetch_deps import Plan
 from cachi2ish.services.targeting import Shares
 
+#: How many files that are left for one reason are named; ``--log-level debug`` names all of them.
+_LISTED = 3
+
 
 def plan_text(plan: Plan) -> str:
     """Return the plan: a paragraph for each requirement, a line for each target, and one with the sum."""
@@ -46,8 +49,19 @@ def _choice(choice: Choice) -> Iterator[str]:
     for file in choice.files:
         size = "size unknown" if file.size is None else readable_size(file.size)
         yield f"  fetch {file.filename}  {size}  {redact(file.url)}"
+    yield from _refused(choice)
+
+
+def _refused(choice: Choice) -> Iterator[str]:
+    by_reason: dict[str, list[str]] = {}
     for refusal in choice.refused:
-        yield f"  leave {refusal.filename}: {refusal.reason}"
+        by_reason.setdefault(refusal.reason, []).append(refusal.filename)
+    for reason, names in by_reason.items():
+        if len(names) == 1:
+            yield f"  leave {names[0]}: {reason}"
+        else:
+            rest = f", and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+            yield f"  leave {len(names)} files: {reason} ({', '.join(names[:_LISTED])}{rest})"
 
 
 def _sum(plan: Plan) -> str:

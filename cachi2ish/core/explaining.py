@@ -99,7 +99,7 @@ def _no_such_version(requirement: Pinned, page: Page, withheld: Container[str]) 
     versions = _versions(page)
     later = tuple(one for one in page.withheld if one.file.filename in withheld)
     if later:
-        then = f"; there was {_listed(versions, 'version', newest_first=True)}" if versions else ""
+        then = f"; then it had {_listed(versions, 'version', newest_first=True)}" if versions else ""
         error = not_there_then(str(requirement), page, later, then)
         error.origin = requirement.origin
         return error

@@ -118,7 +118,7 @@ def test_a_locked_file_that_came_later_is_refused_from_memory_too(orchard: Perso
     assert outcome.code == ExitCode.UNAVAILABLE
     assert orchard.index.requests == ()
     assert "apple==2.0 was not on" in outcome.err
-    assert f"its first file was uploaded {AFTER}; there was 1 version (1.0)" in outcome.err
+    assert f"its first file was uploaded {AFTER}; then it had 1 version (1.0)" in outcome.err
 
 
 def test_the_plan_tells_what_the_date_leaves_out(orchard: Person) -> None:

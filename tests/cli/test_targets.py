@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -46,7 +47,9 @@ def test_each_target_gets_its_wheel_and_is_told_with_files_and_bytes(apple: Pers
 def test_the_plan_tells_the_same(apple: Person) -> None:
     outcome = apple.fetches(with_targets(LINUX), "--dry-run")
     assert outcome.code == 0, outcome.told
-    assert f"  leave apple-1.0-{TAGS[1]}.whl: no target accepts its tags\n" in outcome.out
+    assert re.search(
+        rf"^  leave \d files: no target accepts its tags \(.*apple-1.0-{TAGS[1]}.whl", outcome.out, re.MULTILINE
+    )
     assert "for Python 3.12 on manylinux_2_28_x86_64: 1 file, " in outcome.out
     assert "not needed, though all wheels would bring them: 3 files, " in outcome.out
 

@@ -95,7 +95,7 @@ def test_a_version_that_came_later_is_told_with_its_first_upload_and_what_there_
         choose(pinned("2.0"), as_of(page(*files), CUTOFF, Missing.REFUSE), Policy())
     assert str(caught.value) == (
         f"requirements.txt:3: Apple==2.0 was not on {INDEX} before 2024-10-02T00:00:00Z, the index date:"
-        " its first file was uploaded 2024-10-02T01:00:00Z; there was 1 version (1.0)"
+        " its first file was uploaded 2024-10-02T01:00:00Z; then it had 1 version (1.0)"
     )
     assert "later date" in (caught.value.hint or "")
 
