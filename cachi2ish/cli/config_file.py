@@ -35,7 +35,7 @@ _Word = Literal["refuse", "allow"]
 
 
 class ConfigFile(BaseModel):
-    """What the file says. None and empty: nothing. file: where it stands, None where there is none."""
+    """What the file says. None and empty: nothing."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, alias_generator=lambda name: name.replace("_", "-")

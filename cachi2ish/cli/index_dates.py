@@ -7,9 +7,9 @@ from datetime import datetime
 from pathlib import Path
 
 from cachi2ish.cli.config_file import ConfigFile
-from cachi2ish.core.addresses import redact, split
+from cachi2ish.core.addresses import bare, redact, split_web
 from cachi2ish.core.cutoff import Cutoff, InvalidDateError
-from cachi2ish.core.dated import Missing, MissingPolicy, PackageDates, bare
+from cachi2ish.core.dated import Missing, MissingPolicy, PackageDates
 from cachi2ish.errors import InputError, Origin
 
 _OPTION = "--index-date-missing"
@@ -73,8 +73,7 @@ def _missing(word: str) -> Missing:
 
 
 def _address(address: str, origin: Origin | None) -> str:
-    parts = split(address.strip())
-    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+    if split_web(address.strip()) is None:
         place = _OPTION if origin is None else _OPTION.lstrip("-")
         raise InputError(
             f"{place}: {redact(address)!r} is not the address of an index",

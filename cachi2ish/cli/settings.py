@@ -18,7 +18,7 @@ from cachi2ish import __version__
 from cachi2ish.cli.config_file import CONFIG_FILE, ConfigFile, read_config_file
 from cachi2ish.cli.index_dates import default_dates
 from cachi2ish.cli.pip_configuration import read_pip_configuration
-from cachi2ish.core.addresses import redact, split
+from cachi2ish.core.addresses import redact, split_web
 from cachi2ish.core.dated import PackageDates
 from cachi2ish.core.requirements import IndexOptions
 from cachi2ish.errors import InputError
@@ -105,8 +105,7 @@ def load_settings(flags: Flags, environ: Mapping[str, str], home: Path | None, n
 def _index(url: str | None, option: str) -> str | None:
     if url is None:
         return None
-    parts = split(url)
-    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+    if split_web(url) is None:
         raise InputError(
             f"{option} is {redact(url)!r}, which is not the address of an index",
             hint="give an http or https address such as https://host/simple/",
@@ -119,8 +118,7 @@ def _extra_indexes(ours: tuple[str, ...], pip: Mapping[str, str], notes: list[st
         return tuple(filter(None, (_index(url, "--extra-index-url") for url in ours)))
     kept = []
     for url in pip.get("extra-index-url", "").split():
-        parts = split(url)
-        if parts is not None and parts.scheme in {"http", "https"} and parts.hostname:
+        if split_web(url) is not None:
             kept.append(url)
         else:
             notes.append(

@@ -41,6 +41,11 @@ def redact(url: str) -> str:
     return _SECRET_PARAMETER.sub(r"\1=****", f"{before}{host}{after}")
 
 
+def bare(address: str) -> str:
+    """Return the address of an index in the form in which two are compared: redacted, no slash at its end."""
+    return redact(address.strip()).rstrip("/")
+
+
 def origin_of(url: str) -> tuple[str, str, int | None]:
     """Return scheme, host and port: what decides whether a credential may go along (RFC 6454)."""
     parts = urlsplit(url)

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 from cachi2ish.core.candidates import Candidate, Refusal, candidates_of, withheld_from
 from cachi2ish.core.digests import comparable, strong
-from cachi2ish.core.distributions import WheelName, is_wheel, plain_name
+from cachi2ish.core.distributions import WheelName, plain_name
 from cachi2ish.core.explaining import nothing_for, nothing_to_take, quarantined
-from cachi2ish.core.fitting import Fitter, TargetFiles, why_left
+from cachi2ish.core.fitting import Fitter, TargetFiles, why_left, why_not_there
+from cachi2ish.core.markers import holds
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.requirements import FormatControl, Formats, Pinned
 from cachi2ish.core.targets import Target
@@ -40,7 +41,7 @@ class Policy:
     def wants(self, marker: str | None) -> bool:
         """Return whether a requirement with this marker is needed anywhere."""
         if self.targets:
-            return any(target.wants(marker) for target in self.targets)
+            return holds(marker, (target.marker_environment for target in self.targets))
         return self.binary is None or self.binary.wants(marker)
 
 
@@ -77,15 +78,16 @@ def choose(requirement: Pinned, page: Page, policy: Policy) -> Choice:
         taken, by_target = _everything(permitted, dated=dated), ()
     if not taken:
         raise nothing_to_take(requirement, page, found.candidates, refused)
+    chosen = frozenset(taken)
     if not by_target:
-        others = (one for one in permitted if one not in taken)
+        others = (one for one in permitted if one not in chosen)
         refused.extend(Refusal(one.file.filename, f"{taken[0].file.filename} is preferred") for one in others)
     return Choice(
         requirement=requirement,
         index=page.index,
         files=tuple(candidate.file for candidate in taken),
         by_target=by_target,
-        left=tuple(one.file for one in _everything(allowed, dated=dated) if one not in taken),
+        left=tuple(one.file for one in _everything(allowed, dated=dated) if one not in chosen),
         refused=tuple(sorted(refused, key=lambda refusal: refusal.filename)),
         warnings=tuple(_yanked(taken)),
     )
@@ -131,7 +133,8 @@ def _for_targets(
     refused.extend(Refusal(one.file.filename, why_left(one, fitted)) for one in permitted if one not in needed)
     missing = tuple(target for target, files in fitted if not files)
     if missing:
-        raise nothing_for(requirement, page, missing, refused)
+        elsewhere = (Refusal(one.file.filename, why_not_there(one, missing)) for one in needed)
+        raise nothing_for(requirement, page, missing, (*refused, *elsewhere))
     taken = sorted(needed, key=lambda one: (not one.is_sdist, one.file.filename))
     served = (TargetFiles(target, tuple(one.file for one in files)) for target, files in fitted)
     return tuple(taken), tuple(served)
@@ -180,8 +183,3 @@ def _yanked(taken: Iterable[Candidate]) -> Iterable[str]:
         if candidate.file.yanked:
             because = f": {candidate.file.yanked_reason}" if candidate.file.yanked_reason else ""
             yield f"{candidate.file.filename} is yanked today{because} (taken, because it is pinned)"
-
-
-def wheels_among(files: Iterable[IndexFile]) -> tuple[IndexFile, ...]:
-    """Return those of ``files`` that are wheels."""
-    return tuple(file for file in files if is_wheel(file.filename))

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from packaging.utils import NormalizedName
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
-from cachi2ish.core.addresses import redact
+from cachi2ish.core.addresses import bare
 from cachi2ish.core.cutoff import Cutoff, rfc3339
 from cachi2ish.core.distributions import is_wheel, read_name
 from cachi2ish.core.pages import IndexFile, Page, Withheld
@@ -31,7 +31,7 @@ class Missing(Enum):
 class MissingPolicy:
     """What becomes of files without upload time, for all indexes or for some.
 
-    by_index: pairs of an index's address, as `bare` makes it, and what holds for it instead.
+    by_index: pairs of an index's address, as `cachi2ish.core.addresses.bare` makes it, and what holds there.
     """
 
     everywhere: Missing = Missing.REFUSE
@@ -93,11 +93,6 @@ def _text(cutoff: Cutoff | None) -> str | None:
     return None if cutoff is None else str(cutoff)
 
 
-def bare(address: str) -> str:
-    """Return the address of an index in the form in which two are compared: redacted, no slash at its end."""
-    return redact(address.strip()).rstrip("/")
-
-
 def as_of(page: Page, cutoff: Cutoff, missing: Missing) -> Page:
     """Return ``page`` with what was there before ``cutoff``; the rest is in ``withheld``, with reasons.
 
@@ -145,7 +140,7 @@ def _version_of(filename: str, project: NormalizedName) -> str | None:
 def _canonical(version: str) -> Version | str:
     try:
         return Version(version)
-    except InvalidVersion:
+    except ValueError:  # also for numbers beyond what `int` reads
         return version
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from packaging.tags import Tag
-from packaging.utils import InvalidWheelFilename, NormalizedName, canonicalize_name, parse_wheel_filename
+from packaging.utils import NormalizedName, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
 #: The endings of archives that pip unpacks, in the order in which they are preferred.
@@ -80,13 +80,22 @@ def read_name(filename: str, project: NormalizedName) -> SdistName | WheelName |
 
 
 def _wheel(filename: str, project: NormalizedName) -> WheelName | None:
+    named = _any_wheel(filename)
+    return named[1] if named is not None and named[0] == project else None
+
+
+def _any_wheel(filename: str) -> tuple[NormalizedName, WheelName] | None:
     try:
-        name, _, build, tags = parse_wheel_filename(filename[: -len(WHEEL_EXTENSION)] + WHEEL_EXTENSION)
-    except (InvalidWheelFilename, InvalidVersion):
+        project, _, build, tags = parse_wheel_filename(filename[: -len(WHEEL_EXTENSION)] + WHEEL_EXTENSION)
+    except ValueError:  # the two of packaging's, and numbers beyond what `int` reads
         return None
-    if name != project:
-        return None
-    return WheelName(filename.split("-")[1], tags, build)
+    return project, WheelName(filename.split("-")[1], tags, build)
+
+
+def wheel_tags(filename: str) -> frozenset[Tag]:
+    """Return the tags that a wheel of any project states; none where ``filename`` is no wheel's name."""
+    named = _any_wheel(filename)
+    return frozenset() if named is None else named[1].tags
 
 
 def stated_version(filename: str, project: NormalizedName) -> str | None:
@@ -112,7 +121,7 @@ def same_version(stated: str, wanted: str, *, arbitrary: bool = False) -> bool:
         return True
     try:
         left, right = _version(stated), Version(wanted)
-    except InvalidVersion:
+    except ValueError:
         return False
     if arbitrary:
         return str(left).casefold() == wanted.casefold()
@@ -125,8 +134,16 @@ def has_local_label(version: str) -> bool:
     """Return whether a version as a file's name spells it has a local version label (PEP 440, ``1.0+cpu``)."""
     try:
         return _version(version).local is not None
-    except InvalidVersion:
+    except ValueError:
         return "+" in version
+
+
+def version_order(stated: str) -> tuple[bool, Version]:
+    """Return what versions in file names are ordered by; what is no PEP 440 version comes before all that are."""
+    try:
+        return True, _version(stated)
+    except ValueError:
+        return False, Version("0")
 
 
 def _version(stated: str) -> Version:

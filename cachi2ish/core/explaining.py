@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Sequence
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from cachi2ish.core.candidates import Candidate, Refusal
 from cachi2ish.core.dated import not_there_then
@@ -119,7 +119,7 @@ def _versions(page: Page) -> list[str]:
 def _version_key(text: str) -> tuple[bool, Version, str]:
     try:
         return True, Version(text), text
-    except InvalidVersion:
+    except ValueError:  # also for numbers beyond what `int` reads
         return False, Version("0"), text
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from packaging.version import Version
+
 from cachi2ish.core.candidates import Candidate
-from cachi2ish.core.distributions import SdistName, WheelName
+from cachi2ish.core.distributions import SdistName, version_order
 from cachi2ish.core.pages import IndexFile
 from cachi2ish.core.requirements import Pinned
 from cachi2ish.core.targets import Target
@@ -35,35 +37,32 @@ class Fitter:
     def fit(self, permitted: Iterable[Candidate], target: Target) -> tuple[Candidate, ...]:
         """Return what ``target`` needs, the best first; nothing where nothing fits.
 
-        The order is pip's: what the lock names, what is not yanked, wheels before sdists, the best tag, the
-        greater build tag.
+        The order is pip's: what the lock names, what is not yanked, the greater version (they differ in local
+        labels only), wheels before sdists, the best tag, the greater build tag.
         """
         there = [one for one in permitted if fits(one, target) and target.admits_python(one.file.requires_python)]
-        fitting = sorted(there, key=lambda one: self._order(one, target))
+        by_name = sorted(there, key=lambda one: one.file.filename)  # of equals the first
+        fitting = sorted(by_name, key=lambda one: self._worth(one, target), reverse=True)
         if not self.every_wheel or not fitting or fitting[0].is_sdist:
             return tuple(fitting[:1])
         yanked_too = self.dated or fitting[0].file.yanked
         return tuple(one for one in fitting if not one.is_sdist and (yanked_too or not one.file.yanked))
 
-    def _order(self, one: Candidate, target: Target) -> tuple[bool, bool, bool, int, tuple[int, str], str]:
-        yanked = one.file.yanked and not self.dated
-        unproved = bool(self.requirement.digests) and not one.is_named_by(self.requirement.digests)
+    def _worth(
+        self, one: Candidate, target: Target
+    ) -> tuple[bool, bool, tuple[bool, Version], bool, int, tuple[()] | tuple[int, str]]:
+        proved = not self.requirement.digests or one.is_named_by(self.requirement.digests)
+        unyanked = self.dated or not one.file.yanked
+        version = version_order(one.name.version)
         if isinstance(one.name, SdistName):
-            return unproved, yanked, True, one.preference[1], (0, ""), one.file.filename
-        return unproved, yanked, False, target.rank(one.name.tags) or 0, _descending(one.name), one.file.filename
+            return proved, unyanked, version, False, -one.preference[1], ()
+        # A build tag is a number and a text; its absence is less than any (PEP 427).
+        return proved, unyanked, version, True, -(target.rank(one.name.tags) or 0), one.name.build
 
 
 def fits(one: Candidate, target: Target) -> bool:
     """Return whether the tags of a file are accepted on ``target``; an sdist fits everywhere."""
     return isinstance(one.name, SdistName) or target.rank(one.name.tags) is not None
-
-
-def _descending(name: WheelName) -> tuple[int, str]:
-    # A build tag is a number and a text; its absence is less than any (PEP 427).
-    if not name.build:
-        return 1, ""
-    number, text = name.build
-    return -number, "".join(chr(0x10FFFF - ord(character)) for character in text) + chr(0x10FFFF)
 
 
 def why_left(one: Candidate, fitted: Sequence[tuple[Target, Sequence[Candidate]]]) -> str:
@@ -75,3 +74,10 @@ def why_left(one: Candidate, fitted: Sequence[tuple[Target, Sequence[Candidate]]
         if best and target.admits_python(one.file.requires_python):
             return f"{best[0].file.filename} is preferred"
     return f"it needs Python {one.file.requires_python}"
+
+
+def why_not_there(one: Candidate, targets: Iterable[Target]) -> str:
+    """Return why a file that another target takes is nothing for ``targets``."""
+    if any(fits(one, target) for target in targets):
+        return f"it needs Python {one.file.requires_python}"
+    return "its tags are not accepted there"

@@ -21,7 +21,7 @@ _LEGACY_NAMES = {version: f"manylinux{name}" for name, version in _LEGACY_GLIBC.
 _OLDEST_GLIBC_MINOR = {"x86_64": 5, "i686": 5}
 _OLDEST_GLIBC_MINOR_ELSEWHERE = 17
 
-_TAG = re.compile(r"(?P<family>[a-z]+?)(?P<legacy>1|2010|2014)?(?P<version>(?:_\d+)*)_(?P<arch>[a-z]\w*)")
+_TAG = re.compile(r"(?P<family>[a-z]+?)(?:(?P<legacy>1|2010|2014)|(?P<version>(?:_\d{1,9})*))_(?P<arch>[a-z]\w*)")
 
 LINUX_FAMILIES = frozenset({"linux", "manylinux", "musllinux"})
 
@@ -50,7 +50,7 @@ FAT_BINARIES: Mapping[str, frozenset[str]] = {
     "universal2": frozenset({"arm64", "x86_64"}),
     "intel": frozenset({"x86_64", "i386"}),
     "fat64": frozenset({"x86_64", "ppc64"}),
-    "fat32": frozenset({"x86_64", "i386", "ppc"}),
+    "fat3": frozenset({"x86_64", "i386", "ppc"}),
     "universal": frozenset({"x86_64", "i386", "ppc", "ppc64"}),
 }
 
@@ -77,9 +77,10 @@ def read_platform(tag: str) -> Platform | None:
     found = _TAG.fullmatch(tag)
     if found is None:
         return None
-    version = tuple(int(part) for part in found["version"].split("_")[1:])
     if found["legacy"]:
-        version = _LEGACY_GLIBC[found["legacy"]]
+        version: tuple[int, ...] = _LEGACY_GLIBC[found["legacy"]]
+    else:
+        version = tuple(int(part) for part in found["version"].split("_")[1:])
     return Platform(tag, found["family"], version, found["arch"])
 
 

@@ -36,6 +36,9 @@ _PYTHON = re.compile(r"3\.(0|[1-9]\d?)(?:\.(0|[1-9]\d?))?")
 #: What each implementation is called in tags, in markers and by people.
 _IMPLEMENTATIONS = {"cp": ("cpython", "CPython"), "pp": ("pypy", "PyPy")}
 
+#: A machine accepts a tag for each older version, so there must be an end to them.
+_GREATEST = 99
+
 #: Until 3.7, the ABI of CPython's usual build had an "m" (pymalloc).
 _LAST_WITH_PYMALLOC = 7
 
@@ -167,6 +170,8 @@ def read_machine(text: str) -> Platform:
 
 def _version_fits(platform: Platform) -> bool:
     """Return whether a tag states the version that its family has, and one that can be."""
+    if any(part > _GREATEST for part in platform.version):
+        return False
     if platform.family == "manylinux":
         return len(platform.version) == 2 and platform.version[0] == 2 and platform.version[1] >= 5  # noqa: PLR2004
     if platform.family == "musllinux":

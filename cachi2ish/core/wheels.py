@@ -31,7 +31,7 @@ _STABLE_ABIS = frozenset({"abi3", "abi3t", "none"})
 #: ABIs that are never left for what they are, as in Hermeto.
 _ANY_ABI = frozenset({"abi3", "none"})
 
-_INTERPRETER = re.compile(r"([a-z]+)(\d)(\d*)")
+_INTERPRETER = re.compile(r"([a-z]+)(\d)(\d{0,9})")
 
 _FAMILIES: Mapping[str, frozenset[str]] = {
     "linux": LINUX_FAMILIES,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from packaging.specifiers import InvalidSpecifier, Specifier, SpecifierSet
-from packaging.version import InvalidVersion
+from packaging.specifiers import Specifier, SpecifierSet
 
 from cachi2ish.core.distributions import same_version
+from cachi2ish.core.excerpts import excerpt
 from cachi2ish.errors import LockFileError, Origin
 
 #: The hint for everything that is not one exact version.
@@ -43,7 +43,7 @@ def pin_of(name: str, specifier: SpecifierSet, origin: Origin) -> Pin | None:
     pin = min(pins, key=lambda pin: (not pin.arbitrary, pin.version))
     if not all(pin.same(other) for other in pins) or not admits(specifier, pin):
         raise LockFileError(
-            f"{name}{specifier} contradicts itself: no version fulfils it",
+            f"{name}{excerpt(str(specifier))} contradicts itself: no version fulfils it",
             hint="leave one exact version: name==version",
             origin=origin,
         )
@@ -59,7 +59,7 @@ def admits(specifier: SpecifierSet, pin: Pin) -> bool:
             else clause.contains(pin.version, prereleases=True)
             for clause in specifier
         )
-    except (InvalidVersion, InvalidSpecifier):
+    except ValueError:  # of packaging, and for numbers beyond what `int` reads
         return False
 
 

@@ -18,7 +18,7 @@ from cachi2ish.core.requirements import IndexOptions, Pinned
 from cachi2ish.errors import Cachi2ishError, raise_all
 from cachi2ish.index.interface import Index
 from cachi2ish.services.ports import Ports
-from cachi2ish.services.reading import SourceTree
+from cachi2ish.services.reading import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Wanted:
 OnChoice = Callable[[Choice], None]
 
 
-def wanted(tree: SourceTree, ports: Ports) -> tuple[Wanted, ...]:
+def wanted(reading: Reading, ports: Ports) -> tuple[Wanted, ...]:
     """Return the pinned requirements of all packages, each with its policy and indexes, in reading order.
 
     Those whose marker holds on none of the machines that are prefetched for are not among them.
@@ -50,7 +50,7 @@ def wanted(tree: SourceTree, ports: Ports) -> tuple[Wanted, ...]:
             indexes,
             package.dates.of(requirement.project),
         )
-        for package in tree.packages
+        for package in reading.packages
         for lock in package.locks
         for indexes in (effective_indexes(lock.indexes, ports),)
         for requirement in lock.requirements

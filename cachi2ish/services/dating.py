@@ -76,7 +76,7 @@ def unused_overrides(dates: PackageDates, place: str, locks: Iterable[Lock]) -> 
 def unused_policies(policy: MissingPolicy, indexes: Iterable[str]) -> Iterator[str]:
     """Yield a warning for each index that the policy on missing upload times names, and that is not asked.
 
-    indexes: the addresses of those that are, as `cachi2ish.core.dated.bare` makes them.
+    indexes: the addresses of those that are, as `cachi2ish.core.addresses.bare` makes them.
     """
     known = set(indexes)
     for address, _ in policy.by_index:

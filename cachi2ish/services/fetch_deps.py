@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cachi2ish.core.addresses import bare
 from cachi2ish.core.choose import Choice
-from cachi2ish.core.dated import bare
 from cachi2ish.core.requirements import Git, Url
 from cachi2ish.errors import Cachi2ishError, raise_all
 from cachi2ish.services.choosing import OnChoice, choose_all, wanted
 from cachi2ish.services.dating import announce, unused_policies
 from cachi2ish.services.package_input import RequestInput
 from cachi2ish.services.ports import Network, Ports
-from cachi2ish.services.reading import SourceTree, read
+from cachi2ish.services.reading import Reading, read
 from cachi2ish.services.recording import record
 from cachi2ish.services.reporter import Reporter
 from cachi2ish.services.targeting import Shares, left_out, shares, unfit_wheels
@@ -51,74 +51,74 @@ def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, 
     source = source.absolute()
     ports.outputs.check(output)
     reporter.stage("read")
-    tree = _read(request, source, ports, reporter)
-    network = _connect(tree, ports)
+    reading = _read(request, source, ports, reporter)
+    network = _connect(reading, ports)
     reporter.stage("choose")
     with Transfers(network, ports, reporter) as transfers:
-        for requirement in _direct(tree):
+        for requirement in _direct(reading):
             if isinstance(requirement, Url):
                 transfers.submit_url(requirement)
             else:
                 transfers.submit_git(requirement)
         try:
-            choices = _choose(tree, network, ports, transfers.submit_choice)
+            choices = _choose(reading, network, ports, transfers.submit_choice)
         except Cachi2ishError as error:
             # A file that was tampered with is not to go unmentioned because a name is misspelled elsewhere.
             raise_all([error, *transfers.mismatches()])
             raise
-        _warn(tree, choices, reporter)
+        _warn(reading, choices, reporter)
         reporter.stage("transfer")
         fetched = transfers.wait()
     _warn_unverified(fetched, reporter)
     reporter.stage("record")
-    record(output, source, tree, fetched, ports)
-    return Outcome(fetched, shares(tree, choices, {one.filename: one.blob.size for one in fetched}))
+    record(output, source, reading, fetched, ports)
+    return Outcome(fetched, shares(reading, choices, {one.filename: one.blob.size for one in fetched}))
 
 
 def plan(request: RequestInput, source: Path, ports: Ports, reporter: Reporter) -> Plan:
     """Return what `fetch_deps` would fetch; raises what its first two stages raise, and writes nothing."""
     reporter.stage("read")
-    tree = _read(request, source.absolute(), ports, reporter)
+    reading = _read(request, source.absolute(), ports, reporter)
     reporter.stage("choose")
-    choices = _choose(tree, _connect(tree, ports), ports, lambda _choice: None)
-    direct = tuple(_direct(tree))
-    _warn(tree, choices, reporter)
+    choices = _choose(reading, _connect(reading, ports), ports, lambda _choice: None)
+    direct = tuple(_direct(reading))
+    _warn(reading, choices, reporter)
     return Plan(
         choices=tuple(dict.fromkeys(choices)),
         urls=tuple(one for one in direct if isinstance(one, Url)),
         gits=tuple(one for one in direct if isinstance(one, Git)),
-        shares=shares(tree, choices, {}),
+        shares=shares(reading, choices, {}),
     )
 
 
-def _read(request: RequestInput, source: Path, ports: Ports, reporter: Reporter) -> SourceTree:
-    tree = read(request, source, ports, reporter)
-    announce([(package.main.path, package.dates) for package in tree.packages], ports.now, reporter)
+def _read(request: RequestInput, source: Path, ports: Ports, reporter: Reporter) -> Reading:
+    reading = read(request, source, ports, reporter)
+    announce([(package.main.path, package.dates) for package in reading.packages], ports.now, reporter)
     if ports.default_dates.missing.by_index:
-        indexes = {bare(address) for one in wanted(tree, ports) for address in one.indexes}
+        indexes = {bare(address) for one in wanted(reading, ports) for address in one.indexes}
         for warning in unused_policies(ports.default_dates.missing, indexes):
             reporter.warning(warning)
-    return tree
+    return reading
 
 
-def _connect(tree: SourceTree, ports: Ports) -> Network:
-    return ports.connect([lock.indexes for package in tree.packages for lock in package.locks])
+def _connect(reading: Reading, ports: Ports) -> Network:
+    return ports.connect([lock.indexes for package in reading.packages for lock in package.locks])
 
 
-def _choose(tree: SourceTree, network: Network, ports: Ports, on_choice: OnChoice) -> tuple[Choice, ...]:
+def _choose(reading: Reading, network: Network, ports: Ports, on_choice: OnChoice) -> tuple[Choice, ...]:
     workers = max(2, ports.concurrency // _FILES_PER_PAGE_WORKER)
-    return choose_all(wanted(tree, ports), network.index, workers, on_choice)
+    return choose_all(wanted(reading, ports), network.index, workers, on_choice)
 
 
-def _direct(tree: SourceTree) -> Iterator[Url | Git]:
-    everything = (one for package in tree.packages for lock in package.locks for one in lock.requirements)
+def _direct(reading: Reading) -> Iterator[Url | Git]:
+    everything = (one for package in reading.packages for lock in package.locks for one in lock.requirements)
     found = tuple(dict.fromkeys(one for one in everything if isinstance(one, Url | Git)))
-    nowhere = frozenset(left_out(tree))
+    nowhere = frozenset(left_out(reading))
     yield from (one for one in found if one not in nowhere)
 
 
-def _warn(tree: SourceTree, choices: tuple[Choice, ...], reporter: Reporter) -> None:
-    for warning in unfit_wheels(tree):
+def _warn(reading: Reading, choices: tuple[Choice, ...], reporter: Reporter) -> None:
+    for warning in unfit_wheels(reading):
         reporter.warning(warning)
     for choice in choices:
         for warning in choice.warnings:

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from cachi2ish.core.excerpts import excerpt
 from cachi2ish.errors import InputError
 from cachi2ish.services.target_input import TOLD, WANTED
 
@@ -102,5 +103,4 @@ def _dotted(path: Iterable[str | int]) -> str:
 
 
 def _shown(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004  (a line, not a page)
+    return excerpt(json.dumps(value, ensure_ascii=False, default=str))

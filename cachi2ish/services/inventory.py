@@ -9,6 +9,7 @@ from datetime import datetime
 
 from packaging.version import InvalidVersion, Version
 
+from cachi2ish.core.addresses import bare
 from cachi2ish.core.distributions import is_wheel, read_name
 from cachi2ish.core.inventory import (
     Dependency,
@@ -22,25 +23,25 @@ from cachi2ish.core.inventory import (
 )
 from cachi2ish.core.requirements import Pinned, Purpose, Requirement, Url
 from cachi2ish.services.ports import Ports
-from cachi2ish.services.reading import SourceTree
+from cachi2ish.services.reading import Reading
 from cachi2ish.services.transferring import Fetched
 
 
-def take_inventory(tree: SourceTree, fetched: Iterable[Fetched], ports: Ports) -> Inventory:
+def take_inventory(reading: Reading, fetched: Iterable[Fetched], ports: Ports) -> Inventory:
     """Return what was fetched, merged over all requirements files, sorted."""
     groups: dict[tuple[str, str, Source], list[Fetched]] = defaultdict(list)
-    default_index = _bare(ports.default_index_url())
+    default_index = bare(ports.default_index_url())
     for one in fetched:
         version = _comparable(_version_of(one))
         groups[one.requirement.project, version, _source_of(one, default_index)].append(one)
-    needed_by = _needed_by(tree)
+    needed_by = _needed_by(reading)
     dependencies = (_dependency(name, source, members, needed_by) for (name, _, source), members in groups.items())
     return Inventory(
-        root=tree.root,
-        packages=tuple(package.main for package in tree.packages),
+        root=reading.root,
+        packages=tuple(package.main for package in reading.packages),
         dependencies=tuple(sorted(dependencies, key=lambda one: (one.name, one.version or "", repr(one.source)))),
         tool_version=ports.tool_version,
-        index_dates=tree.index_dates,
+        index_dates=reading.index_dates,
     )
 
 
@@ -95,7 +96,7 @@ def _source_of(one: Fetched, default_index: str) -> Source:
     requirement = one.requirement
     if isinstance(requirement, Pinned):
         index = one.index or ""
-        return FromIndex(index=index, default=_bare(index) == default_index)
+        return FromIndex(index=index, default=bare(index) == default_index)
     if isinstance(requirement, Url):
         return FromUrl(url=one.url, digest=requirement.digest)
     return FromGit(vcs=VcsOrigin(url=one.url, commit=requirement.commit), subdirectory=requirement.subdirectory)
@@ -117,14 +118,10 @@ def _comparable(version: str | None) -> str:
         return version or ""
 
 
-def _needed_by(tree: SourceTree) -> dict[Requirement, frozenset[str]]:
+def _needed_by(reading: Reading) -> dict[Requirement, frozenset[str]]:
     found: dict[Requirement, set[str]] = defaultdict(set)
-    for package in tree.packages:
+    for package in reading.packages:
         for lock in package.locks:
             for requirement in lock.requirements:
                 found[requirement].add(package.main.path)
     return {requirement: frozenset(paths) for requirement, paths in found.items()}
-
-
-def _bare(address: str) -> str:
-    return address.rstrip("/")

@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from cachi2ish.core.excerpts import excerpt
 from cachi2ish.errors import Cachi2ishError, InputError, Origin, raise_all
 from cachi2ish.services.input_problems import Models, nearest, problems
 from cachi2ish.services.target_input import BinaryInput, TargetInput, told
@@ -134,9 +135,8 @@ def _from_file(name: str) -> RequestInput:
     try:
         content = Path(name).read_text(encoding="utf-8-sig").strip() if name else ""
     except FileNotFoundError:
-        shown = name if len(name) <= 60 else f"{name[:57]}..."  # noqa: PLR2004  (a line, not a page)
         raise InputError(
-            f"the input {shown!r} is neither a package type, nor JSON, nor a file that exists",
+            f"the input {excerpt(name)!r} is neither a package type, nor JSON, nor a file that exists",
             hint="""give pip, a JSON object such as '{"type": "pip"}' (quoted for the shell), or a file's path""",
         ) from None
     except UnicodeDecodeError:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from cachi2ish.core.choose import Policy
+from cachi2ish.core.requirements import Lock, Pinned
 from cachi2ish.services.package_input import PackageInput
 
 
@@ -18,11 +19,15 @@ def policy_of(package: PackageInput) -> Policy:
     return Policy(wheels=package.allow_binary)
 
 
-def policy_warnings(package: PackageInput, place: str) -> Iterator[str]:
+def policy_warnings(package: PackageInput, place: str, locks: Iterable[Lock]) -> Iterator[str]:
     """Yield what a careful person should look at in the keys that say which wheels."""
     if package.binary is None:
         return
     if package.allow_binary:
         yield f'{place}: "binary" and "allow_binary" are both there: "binary" says which wheels, as in Hermeto'
-    for sentence in package.binary.wheel_filter().unknown_words():
+    wheels = package.binary.wheel_filter()
+    for sentence in wheels.unknown_words():
         yield f"{place}.{sentence}"
+    asked = {one.project for lock in locks for one in lock.requirements if isinstance(one, Pinned)}
+    for project in sorted((wheels.packages or frozenset()) - asked):
+        yield f"{place}.binary.packages: no pinned requirement is called {project}"

@@ -35,8 +35,8 @@ class SourcePackage:
 
 
 @dataclass(frozen=True, slots=True)
-class SourceTree:
-    """All packages of the input. root: what the bill of materials is about."""
+class Reading:
+    """What the stage "read" has found: all packages of the input. root: what the bill of materials is about."""
 
     root: MainPackage
     packages: tuple[SourcePackage, ...]
@@ -48,7 +48,7 @@ class SourceTree:
         return tuple(sorted(stated, key=repr))
 
 
-def read(request: RequestInput, source: Path, ports: Ports, reporter: Reporter) -> SourceTree:
+def read(request: RequestInput, source: Path, ports: Ports, reporter: Reporter) -> Reading:
     """Read everything that the input names below ``source``; raises all that is wrong with it at once."""
     try:
         root = RootedPath.of(source.resolve(strict=True))
@@ -70,7 +70,7 @@ def read(request: RequestInput, source: Path, ports: Ports, reporter: Reporter) 
             errors.append(error)
     raise_all(errors)
     at_root = next((package.main for package in packages if package.main.path == "."), None)
-    return SourceTree(at_root or _name(".", root, vcs, ports), tuple(packages))
+    return Reading(at_root or _name(".", root, vcs, ports), tuple(packages))
 
 
 def _read_package(
@@ -104,7 +104,7 @@ def _read_package(
     if not locks:
         reporter.warning(f"nothing to fetch for the package at {package.path!r}: {_why_nothing(package)}")
     main = _name(PurePosixPath(folder.relative).as_posix(), root, vcs, ports)
-    for warning in (*policy_warnings(package, place), *unused_overrides(dates, place, locks)):
+    for warning in (*policy_warnings(package, place, locks), *unused_overrides(dates, place, locks)):
         reporter.warning(warning)
     return SourcePackage(main, tuple(locks), policy_of(package), dates)
 

@@ -12,21 +12,21 @@ from cachi2ish.errors import DistributionError, raise_all
 from cachi2ish.lockfiles.interface import Placed, Rewriter
 from cachi2ish.services.inventory import take_inventory
 from cachi2ish.services.ports import Ports
-from cachi2ish.services.reading import SourceTree
+from cachi2ish.services.reading import Reading
 from cachi2ish.services.transferring import Fetched
 
 BOM = "bom.json"
 
 
-def record(output: Path, source: Path, tree: SourceTree, fetched: tuple[Fetched, ...], ports: Ports) -> None:
+def record(output: Path, source: Path, reading: Reading, fetched: tuple[Fetched, ...], ports: Ports) -> None:
     """Write the output directory; an earlier one stays as it was if this fails."""
     raise_all(_collisions(fetched))
-    inventory = take_inventory(tree, fetched, ports)
+    inventory = take_inventory(reading, fetched, ports)
     config = BuildConfig(
         tool_version=ports.tool_version,
         environment_variables=PIP_ENVIRONMENT,
-        project_files=tuple(_project_files(source, tree, fetched, ports.rewriter)),
-        index_dates=tree.index_dates,
+        project_files=tuple(_project_files(source, reading, fetched, ports.rewriter)),
+        index_dates=reading.index_dates,
     )
     with ports.outputs.stage(output) as staging:
         for filename, blob in {one.filename: one.blob for one in fetched}.items():
@@ -50,10 +50,10 @@ def _collisions(fetched: Iterable[Fetched]) -> Iterator[DistributionError]:
 
 
 def _project_files(
-    source: Path, tree: SourceTree, fetched: tuple[Fetched, ...], rewriter: Rewriter
+    source: Path, reading: Reading, fetched: tuple[Fetched, ...], rewriter: Rewriter
 ) -> Iterator[ProjectFile]:
     archives = {one.requirement: one.blob.sha256 for one in fetched if isinstance(one.requirement, Git)}
-    texts = {text.file: text for package in tree.packages for lock in package.locks for text in lock.texts}
+    texts = {text.file: text for package in reading.packages for lock in package.locks for text in lock.texts}
     for file, text in sorted(texts.items()):
         urls = rewriter.replacement_urls(text.text, _placed(text, archives))
         yield ProjectFile(

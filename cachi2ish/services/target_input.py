@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Literal, Self
+from warnings import catch_warnings, simplefilter
 
 from packaging.utils import canonicalize_name
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StrictStr, model_validator
 from pydantic_core import PydanticCustomError
 
+from cachi2ish.core.excerpts import excerpt
 from cachi2ish.core.requirements import ALL_PROJECTS
 from cachi2ish.core.targets import Target, read_machine, read_python
 from cachi2ish.core.wheels import WheelFilter, Words
@@ -48,10 +50,12 @@ def _py_version(value: object) -> object:
 
 def _pattern(value: str | None) -> str | None:
     try:
-        re.compile(value or "")
-    except re.error as error:
+        with catch_warnings():
+            simplefilter("ignore")  # of what may mean something else in a later Python
+            re.compile(value or "")
+    except (re.error, OverflowError, RecursionError) as error:
         raise told(
-            f"{value!r} is not a regular expression: {error}", "give one such as manylinux.*x86_64"
+            f"{excerpt(value or '')!r} is not a regular expression: {error}", "give one such as manylinux.*x86_64"
         ) from None
     return value
 

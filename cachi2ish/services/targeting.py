@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from packaging.tags import Tag
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-from packaging.version import InvalidVersion
-
 from cachi2ish.core.choose import Choice
-from cachi2ish.core.distributions import is_wheel
+from cachi2ish.core.distributions import is_wheel, wheel_tags
 from cachi2ish.core.placement import name_of_git, name_of_url
 from cachi2ish.core.requirements import Git, Pinned, Requirement, Url
 from cachi2ish.core.targets import Target
-from cachi2ish.services.reading import SourcePackage, SourceTree
+from cachi2ish.services.reading import Reading, SourcePackage
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +35,9 @@ class Shares:
     left_out: tuple[Requirement, ...] = ()
 
 
-def unfit_wheels(tree: SourceTree) -> Iterator[str]:
+def unfit_wheels(reading: Reading) -> Iterator[str]:
     """Yield a warning for each wheel at an address that none of the targets can use."""
-    for package, requirement in _requirements(tree):
+    for package, requirement in _requirements(reading):
         if not isinstance(requirement, Url) or not package.policy.targets:
             continue
         concerned = [one for one in package.policy.targets if one.wants(requirement.marker)]
@@ -52,13 +48,13 @@ def unfit_wheels(tree: SourceTree) -> Iterator[str]:
             )
 
 
-def shares(tree: SourceTree, choices: Iterable[Choice], sizes: Mapping[str, int]) -> Shares:
-    """Return what each target gets of ``choices`` and of the direct requirements of ``tree``.
+def shares(reading: Reading, choices: Iterable[Choice], sizes: Mapping[str, int]) -> Shares:
+    """Return what each target gets of ``choices`` and of the direct requirements of ``reading``.
 
     sizes: bytes of files that have arrived, by name; they are stronger than what an index states.
     """
     needs: dict[Target, dict[str, int | None]] = {
-        target: {} for package in tree.packages for target in package.policy.targets
+        target: {} for package in reading.packages for target in package.policy.targets
     }
     left: dict[str, int | None] = {}
     taken: set[str] = set()
@@ -67,29 +63,29 @@ def shares(tree: SourceTree, choices: Iterable[Choice], sizes: Mapping[str, int]
         left.update((file.filename, file.size) for file in choice.left)
         for served in choice.by_target:
             needs[served.target].update((file.filename, file.size) for file in served.files)
-    for package, requirement in _requirements(tree):
+    for package, requirement in _requirements(reading):
         if not isinstance(requirement, Pinned):
             for target in package.policy.targets:
                 if target.wants(requirement.marker) and _serves(requirement, target):
                     needs[target][_direct_name(requirement)] = None
-    narrowed = any(package.policy.targets or package.policy.binary for package in tree.packages)
+    narrowed = any(package.policy.targets or package.policy.binary for package in reading.packages)
     not_taken = {name: size for name, size in left.items() if name not in taken}
     return Shares(
         by_target=tuple((target, _share(files, sizes)) for target, files in needs.items()),
         left=_share(not_taken, sizes) if narrowed else None,
-        left_out=left_out(tree),
+        left_out=left_out(reading),
     )
 
 
-def left_out(tree: SourceTree) -> tuple[Requirement, ...]:
+def left_out(reading: Reading) -> tuple[Requirement, ...]:
     """Return the requirements that no package needs on any of its machines, in reading order."""
-    needed = {one for package, one in _requirements(tree) if package.policy.wants(one.marker)}
-    everything = dict.fromkeys(one for _, one in _requirements(tree))
+    needed = {one for package, one in _requirements(reading) if package.policy.wants(one.marker)}
+    everything = dict.fromkeys(one for _, one in _requirements(reading))
     return tuple(one for one in everything if one not in needed)
 
 
-def _requirements(tree: SourceTree) -> Iterator[tuple[SourcePackage, Requirement]]:
-    return ((package, one) for package in tree.packages for lock in package.locks for one in lock.requirements)
+def _requirements(reading: Reading) -> Iterator[tuple[SourcePackage, Requirement]]:
+    return ((package, one) for package in reading.packages for lock in package.locks for one in lock.requirements)
 
 
 def _share(files: Mapping[str, int | None], sizes: Mapping[str, int]) -> Share:
@@ -99,18 +95,8 @@ def _share(files: Mapping[str, int | None], sizes: Mapping[str, int]) -> Share:
 
 
 def _serves(requirement: Url | Git, target: Target) -> bool:
-    tags = _tags(name_of_url(requirement)) if isinstance(requirement, Url) else None
-    return tags is None or target.rank(tags) is not None
-
-
-def _tags(filename: str) -> frozenset[Tag] | None:
-    """Return the tags of a wheel; None for an archive, which serves everywhere."""
-    if not is_wheel(filename):
-        return None
-    try:
-        return parse_wheel_filename(filename)[3]
-    except (InvalidWheelFilename, InvalidVersion):
-        return frozenset()
+    name = _direct_name(requirement)
+    return not is_wheel(name) or target.rank(wheel_tags(name)) is not None  # an archive serves everywhere
 
 
 def _direct_name(requirement: Url | Git) -> str:

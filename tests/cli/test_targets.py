@@ -9,7 +9,7 @@ import pytest
 
 from cachi2ish.errors import ExitCode
 from tests.cli.conftest import Person
-from tests.support.distributions import make_sdist, make_wheel
+from tests.support.distributions import Dist, make_sdist, make_wheel
 
 LINUX = '{"python": "3.12", "platform": "manylinux_2_28_x86_64"}'
 WINDOWS = '{"python": "3.12", "platform": "win_amd64"}'
@@ -160,6 +160,35 @@ def test_binary_is_stronger_than_allow_binary_and_odd_words_are_told(apple: Pers
     assert "packages[0].binary.arch: no tag of a wheel says arm" in outcome.err
 
 
+def test_a_pattern_that_is_odd_and_valid_is_no_concern_of_the_user(apple: Person) -> None:
+    outcome = apple.fetches(with_binary('{"platform": "[[a]"}'))  # of which Python warns
+    assert outcome.code == 0
+    assert "Warning" not in outcome.told
+
+
+def test_a_project_that_binary_names_and_no_requirement_is_warned_of(apple: Person) -> None:
+    outcome = apple.fetches(with_binary('{"packages": "aple, apple"}'))
+    assert outcome.code == 0
+    assert "packages[0].binary.packages: no pinned requirement is called aple" in outcome.err
+    assert "is called apple" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [f"cp312-cp312-manylinux_2_{'9' * 5000}_x86_64", f"cp{'9' * 5000}-none-any", f"{'9' * 5000}-py3-none-any"],
+)
+@pytest.mark.parametrize(
+    "package_input",
+    [with_binary("{}"), with_binary('{"py_version": 312, "os": "manylinux"}'), with_targets(LINUX)],
+    ids=["binary", "version", "targets"],
+)
+def test_a_wheel_name_of_endless_numbers_does_no_harm(apple: Person, package_input: str, tag: str) -> None:
+    apple.index.add("apple", Dist(f"apple-1.0-{tag}.whl", b""))
+    apple.index.add("apple", Dist(f"apple-{'9' * 5000}.tar.gz", b""))
+    outcome = apple.fetches(package_input)
+    assert outcome.code == 0, outcome.told
+
+
 @pytest.mark.parametrize(
     ("package_input", "says"),
     [
@@ -201,6 +230,8 @@ def test_binary_is_stronger_than_allow_binary_and_odd_words_are_told(apple: Pers
         (with_binary('{"py_version": 3.12}'), ("binary.py_version", "write 312")),
         (with_binary('{"py_version": true}'), ("binary.py_version", "a number such as 312")),
         (with_binary('{"platform": "("}'), ("binary.platform", "not a regular expression")),
+        (with_binary('{"platform": "a{4294967296}"}'), ("binary.platform", "not a regular expression")),
+        (with_binary(f'{{"platform": "{"(" * 3000}"}}'), ("binary.platform", "not a regular expression")),
         (with_binary('{"platform": "x", "arch": "arm64"}'), ("binary: ", '"platform" stands beside')),
     ],
 )

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.utils import NormalizedName, canonicalize_name
 
-from cachi2ish.core.choose import Choice, Policy, choose, wheels_among
+from cachi2ish.core.choose import Choice, Policy, choose
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.distributions import SDIST_EXTENSIONS, is_wheel, sdist_extension
 from cachi2ish.core.pages import IndexFile, Page
@@ -276,11 +276,6 @@ class TestNothingToTake:
     def test_a_name_that_is_no_file_name_is_refused_with_the_reason(self) -> None:
         error = refusal(pin("1.0/x", arbitrary=True), page("foo-1.0/x.tar.gz"))
         assert "its name cannot be used as a file name" in error.problem
-
-
-def test_wheels_are_found_among_files() -> None:
-    files = (file(SDIST), file(PURE))
-    assert wheels_among(files) == (files[1],)
 
 
 FILENAMES = st.builds(

@@ -79,7 +79,15 @@ def test_a_target_without_a_file_is_an_error_that_names_it() -> None:
     with pytest.raises(UnavailableError) as caught:
         choose(pin(), page(WIN), for_targets(LINUX, MAC, WINDOWS))
     assert "for Python 3.12 on manylinux_2_28_x86_64, Python 3.12 on macosx_14_0_arm64" in caught.value.problem
+    assert f"{WIN}: its tags are not accepted there" in caught.value.problem
     assert "marker" in (caught.value.hint or "")
+
+
+def test_a_file_that_serves_only_the_newer_python_has_its_reason_in_the_error() -> None:
+    newer = Target.parse("3.13", "manylinux_2_28_x86_64")
+    with pytest.raises(UnavailableError) as caught:
+        choose(pin(), page(replace(file(SDIST), requires_python=">=3.13")), for_targets(LINUX, newer))
+    assert caught.value.problem.endswith(f"{SDIST}: it needs Python >=3.13")
 
 
 def test_a_target_where_the_marker_does_not_hold_needs_no_file() -> None:
@@ -100,6 +108,11 @@ def test_requires_python_is_that_of_the_target() -> None:
 def test_of_two_builds_the_greater_is_taken() -> None:
     builds = [f"foo-1.0-{build}-py3-none-any.whl" for build in ("2", "10", "10a", "9")]
     assert names(choose(pin(), page(PURE, *builds), for_targets(LINUX))) == ["foo-1.0-10a-py3-none-any.whl"]
+
+
+def test_of_two_local_labels_the_greater_is_taken_before_the_better_tag() -> None:
+    lesser, greater = "foo-1.0+cpu-cp312-cp312-manylinux_2_28_x86_64.whl", "foo-1.0+cu118-py3-none-any.whl"
+    assert names(choose(pin(), page(lesser, greater), for_targets(LINUX))) == [greater]
 
 
 def test_an_sdist_that_is_not_yanked_is_preferred_to_a_yanked_wheel() -> None:
@@ -127,7 +140,14 @@ def test_only_binary_and_no_binary_hold_for_targets_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "odd", ["foo-1.0-py3-none.whl", "foo-1.0-odd-py3-none-any.whl", "foo-1.0.whl", "foo-1.0-a-b-c-d-e.whl"]
+    "odd",
+    [
+        "foo-1.0-py3-none.whl",
+        "foo-1.0-odd-py3-none-any.whl",
+        "foo-1.0.whl",
+        "foo-1.0-a-b-c-d-e.whl",
+        f"foo-1.0-{'9' * 5000}-py3-none-any.whl",
+    ],
 )
 @pytest.mark.parametrize("policy", [Policy(), Policy(wheels=True), for_targets(LINUX)])
 def test_an_odd_wheel_name_is_left_with_a_reason(odd: str, policy: Policy) -> None:
