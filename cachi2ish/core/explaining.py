@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Sequence
 
-from packaging.version import Version
-
 from cachi2ish.core.candidates import Candidate, Refusal
 from cachi2ish.core.dated import not_there_then
-from cachi2ish.core.distributions import read_name
+from cachi2ish.core.distributions import read_name, version_order
 from cachi2ish.core.pages import Page
 from cachi2ish.core.requirements import Pinned
 from cachi2ish.core.targets import Target
@@ -113,14 +111,7 @@ def _no_such_version(requirement: Pinned, page: Page, withheld: Container[str]) 
 
 def _versions(page: Page) -> list[str]:
     names = (read_name(file.filename, page.project) for file in page.files)
-    return sorted({name.version for name in names if name}, key=_version_key)
-
-
-def _version_key(text: str) -> tuple[bool, Version, str]:
-    try:
-        return True, Version(text), text
-    except ValueError:  # also for numbers beyond what `int` reads
-        return False, Version("0"), text
+    return sorted({name.version for name in names if name}, key=lambda text: (version_order(text), text))
 
 
 def _listed(names: list[str], noun: str, *, newest_first: bool = False) -> str:
