@@ -47,6 +47,9 @@ TARGETS = (
     Target.parse("3.10", "macosx_12_0_x86_64"),
 )
 
+#: Pins whose wheels are small enough to be downloaded.
+LIGHT = ("frozenlist==", "markupsafe==3", "msgpack==", "multidict==", "propcache==", "wrapt==2", "yarl==")
+
 #: "target: pin" → why cachi2ish and pip differ there. There is no difference.
 EXPLAINED: dict[str, str] = {}
 
@@ -136,6 +139,23 @@ def test_the_wheel_for_a_target_is_the_one_that_pip_takes(
     }
     assert {where: both for where, both in differences.items() if where not in EXPLAINED} == {}
     assert sum(name is not None for name in theirs.values()) >= 30
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=str)
+def test_the_command_pip_download_brings_the_same_files(
+    target: Target, pages: dict[str, Page], shell: Shell, tmp_path: Path
+) -> None:
+    chosen = {pin: ours(pin, pages[pinned(pin).project], target) for pin in PINS if pin.startswith(LIGHT)}
+    fitting = [pin for pin, name in chosen.items() if name is not None]
+    assert fitting
+    shell.run(
+        sys.executable,
+        *("-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", tmp_path / "wheels"),
+        *pip_options(target),
+        *fitting,
+        PIP_CACHE_DIR=str(tmp_path / "pip-cache"),
+    )
+    assert {path.name for path in (tmp_path / "wheels").iterdir()} == {chosen[pin] for pin in fitting}
 
 
 def test_three_targets_of_an_application_take_less_than_a_fifth_of_all_wheels(pages: dict[str, Page]) -> None:
