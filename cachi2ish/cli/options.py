@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
@@ -11,7 +11,7 @@ import typer
 from cachi2ish.cli.console import Console, Level, standard_error
 
 
-class LogLevelName(str, Enum):  # noqa: UP042  (typer shows the values)
+class LogLevelName(StrEnum):
     """The choices of ``--log-level``."""
 
     DEBUG = "debug"

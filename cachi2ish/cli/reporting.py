@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 #: Seconds between two progress lines where there is no terminal.
 _PAUSE = 10.0
 
+#: Sizes are told in powers of this (SI).
+_KILO = 1000
+
 _STAGES = {
     "read": "reading requirements files",
     "choose": "reading index pages, and fetching files",
@@ -156,7 +159,7 @@ def readable_size(size: int) -> str:
     """Return a number of bytes for people, in powers of 1000 (SI)."""
     amount = float(size)
     for unit in ("B", "kB", "MB"):
-        if abs(amount) < 1000:  # noqa: PLR2004  (SI)
+        if abs(amount) < _KILO:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1000
+        amount /= _KILO
     return f"{amount:.2f} GB"

@@ -28,6 +28,9 @@ from cachi2ish.net.interface import HttpSettings
 DEFAULT_CONCURRENCY = 32
 
 
+#: More seconds (eleven days) or tries than this are a mistake.
+_MOST = 1e6
+
 #: Below it there can be no file.
 _NOWHERE = Path(os.devnull)
 
@@ -170,7 +173,7 @@ def _number(pip: Mapping[str, str], option: str, default: float) -> float:
         number = float(text)
     except ValueError:
         number = -1
-    if not 0 <= number < 1e6:  # noqa: PLR2004  (more than ten days is a mistake, as are infinity and NaN)
+    if not 0 <= number < _MOST:  # infinity and NaN are not
         raise InputError(f"pip's setting {option} is {text!r}, which is not a number of seconds or tries")
     return number
 

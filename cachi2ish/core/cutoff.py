@@ -36,6 +36,9 @@ _UNITS = {
 }
 _DAY, _HOUR, _MINUTE, _SECOND = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
 
+#: RFC 3339, section 5.7.
+_LEAP_SECOND = 60
+
 #: No index is that old; it also keeps every reckoning inside of what `datetime` can hold.
 _LONGEST = timedelta(days=36_500)
 
@@ -112,7 +115,7 @@ def _instant(text: str) -> datetime | None:
             f"{_shown(text)} has no offset from UTC, so it is another instant in each time zone",
             "append Z for UTC, or an offset such as +02:00; a date alone is the end of that day, UTC",
         )
-    leap = second == 60  # noqa: PLR2004  (RFC 3339, 5.7)
+    leap = second == _LEAP_SECOND
     local = _at(text, year, month, day, hour, minute, second - leap)
     utc = _moved(local, -_offset(found[8]), text)
     if not leap:

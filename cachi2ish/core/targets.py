@@ -39,6 +39,13 @@ _IMPLEMENTATIONS = {"cp": ("cpython", "CPython"), "pp": ("pypy", "PyPy")}
 #: A machine accepts a tag for each older version, so there must be an end to them.
 _GREATEST = 99
 
+#: The oldest and the newest version that a platform tag of a family may state (PEP 600, PEP 656).
+_VERSIONS = {
+    "manylinux": ((2, 5), (2, _GREATEST)),
+    "musllinux": ((1, 0), (1, _GREATEST)),
+    "macosx": ((10, 4), (_GREATEST, _GREATEST)),
+}
+
 #: Until 3.7, the ABI of CPython's usual build had an "m" (pymalloc).
 _LAST_WITH_PYMALLOC = 7
 
@@ -170,15 +177,11 @@ def read_machine(text: str) -> Platform:
 
 def _version_fits(platform: Platform) -> bool:
     """Return whether a tag states the version that its family has, and one that can be."""
-    if any(part > _GREATEST for part in platform.version):
-        return False
-    if platform.family == "manylinux":
-        return len(platform.version) == 2 and platform.version[0] == 2 and platform.version[1] >= 5  # noqa: PLR2004
-    if platform.family == "musllinux":
-        return len(platform.version) == 2 and platform.version[0] == 1  # noqa: PLR2004
-    if platform.family == "macosx":
-        return len(platform.version) == 2 and platform.version >= (10, 4)  # noqa: PLR2004
-    return not platform.version
+    if platform.family not in _VERSIONS:
+        return not platform.version
+    oldest, newest = _VERSIONS[platform.family]
+    possible = all(part <= _GREATEST for part in platform.version)
+    return possible and len(platform.version) == len(oldest) and oldest <= platform.version <= newest
 
 
 def _usual_abi(implementation: str, python: tuple[int, ...]) -> str:
