@@ -1,30 +1,43 @@
 """CycloneDX 1.6 as JSON.
 
-The document is the same on any day and any machine. There is no timestamp. The serial number, which the
-library would draw at random, is a version 5 UUID of the content: a reader that needs one to link to the bill
-(BOM-Link) finds it, readers that would otherwise invent one do not, and equal bills have equal numbers. Keys
-are sorted, so that another version of the library does not change the order.
+The document is the same on any day and any machine. There is no timestamp. The serial number is a version 5 UUID
+of the content: a reader that needs one to link to the bill (BOM-Link) finds it, readers that would otherwise
+invent one do not, and equal bills have equal numbers. Keys are sorted.
 """
 
 from __future__ import annotations
 
-import json
-from uuid import NAMESPACE_URL, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from cachi2ish.core.inventory import Inventory
+from cachi2ish.sbom import properties
+from cachi2ish.sbom.cyclonedx_bom import make_bom
+from cachi2ish.sbom.cyclonedx_model import SCHEMA, Bom
+from cachi2ish.sbom.wire import as_json, canonical, document_text
+
+#: Stands for the serial number until the content is known that it is made from.
+_NIL = UUID(int=0).urn
 
 
 class CycloneDxWriter:
-    """A `SbomWriter` for CycloneDX 1.6 JSON."""
+    """A `SbomWriter` for CycloneDX 1.6 JSON.
+
+    found_by: who is to be named as the finder of each component. index_proxy: the redacted address of a proxy that
+    has stood in for the default index.
+    """
+
+    def __init__(self, found_by: str = properties.TOOL, index_proxy: str | None = None) -> None:
+        self._found_by = found_by
+        self._index_proxy = index_proxy
 
     def render(self, inventory: Inventory) -> str:
         """Return the document."""
-        # Imported where they are needed: the library takes longer to import than all the rest of the program.
-        from cyclonedx.output.json import JsonV1Dot6  # noqa: PLC0415
+        return render(make_bom(inventory, self._found_by, self._index_proxy))
 
-        from cachi2ish.sbom.cyclonedx_bom import make_bom  # noqa: PLC0415
 
-        content = json.loads(JsonV1Dot6(make_bom(inventory)).output_as_string())
-        content.setdefault("components", [])  # readers look for it, be it empty
-        content["serialNumber"] = uuid5(NAMESPACE_URL, json.dumps(content, sort_keys=True)).urn
-        return json.dumps(content, indent=2, sort_keys=True) + "\n"
+def render(bom: Bom) -> str:
+    """Return ``bom`` as text, with the serial number that its content gives it."""
+    content = as_json(bom) | {"$schema": SCHEMA, "serialNumber": _NIL}
+    content.setdefault("components", [])  # readers look for it, be it empty
+    content["serialNumber"] = uuid5(NAMESPACE_URL, canonical(content)).urn
+    return document_text(content)

@@ -1,30 +1,24 @@
-"""A bill in the object model of cyclonedx-python-lib. Importing this imports that library, which is slow."""
+"""From an inventory to a CycloneDX document, sorted so that equal inventories make equal documents."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from urllib.parse import quote
-from uuid import UUID
 
-from cyclonedx.model import (
-    ExternalReference,
-    ExternalReferenceType,
-    HashAlgorithm,
-    HashType,
-    Property,
-    XsUri,
-)
-from cyclonedx.model.bom import Bom, BomMetaData
-from cyclonedx.model.component import Component, ComponentType
-from cyclonedx.model.dependency import Dependency as Edge
-from cyclonedx.model.tool import ToolRepository
-from packageurl import PackageURL
-
-from cachi2ish.core.addresses import redact
 from cachi2ish.core.digests import Digest
-from cachi2ish.core.inventory import Dependency, FromGit, Inventory, InventoryFile, VcsOrigin
+from cachi2ish.core.inventory import Dependency, FromGit, FromIndex, Inventory, InventoryFile, VcsOrigin
 from cachi2ish.sbom import graph, properties
+from cachi2ish.sbom.cyclonedx_model import (
+    SPEC_VERSION,
+    Bom,
+    Component,
+    ExternalReference,
+    Hash,
+    Metadata,
+    Needs,
+    Property,
+)
+from cachi2ish.sbom.uris import uri
+from cachi2ish.sbom.wire import JsonObject
 
 #: From hashlib's names to the specification's. The others that hashlib guarantees (sha224, sha3_224, SHAKE,
 #: blake2s) are none of the specification's; hashlib's blake2b has 512 bits.
@@ -40,102 +34,108 @@ _ALGORITHMS = {
     "sha512": "SHA-512",
 }
 
-#: Those that RFC 3986 reserves, and the sign of an escape; `quote` leaves the unreserved ones alone.
-_URI_CHARACTERS = "%:/?#[]@!$&'()*+,;="
+#: The comment that Hermeto gives to the address of a package proxy, and that the policies of Konflux look for.
+PROXY_COMMENT = "proxy URL"
 
-#: Stands for the serial number until the content is known that it is made from.
-NIL = UUID(int=0)
+#: What stands before the commit in the comment of a repository's address.
+COMMIT_COMMENT = "commit "
 
 
-def make_bom(inventory: Inventory) -> Bom:
-    """Return ``inventory`` as a bill without timestamp, its serial number `NIL`."""
+def make_bom(inventory: Inventory, found_by: str, index_proxy: str | None) -> Bom:
+    """Return the document of ``inventory``; it has no serial number yet, and no time.
+
+    found_by: who is to be named as the finder of each component, see `properties`. index_proxy: the redacted
+    address of a proxy that has stood in for the default index; None for none.
+    """
     bill = graph.build(inventory)
-    root = _main_component(bill.root)
-    components = {bill.root.ref: root}
-    components |= {node.ref: _main_component(node) for node in bill.packages}
-    components |= {node.ref: _dependency_component(node) for node in bill.dependencies}
-    tool = Component(name=properties.TOOL, version=inventory.tool_version, type=ComponentType.APPLICATION)
-    metadata = BomMetaData(
-        component=root,
-        tools=ToolRepository(components=[tool]),
-        properties=_properties(properties.of_bill(inventory)),
-    )
-    metadata.timestamp = None  # type: ignore[assignment]  # the specification lets it be left out
+    packages = [_main_component(node, found_by) for node in bill.packages]
+    dependencies = [_dependency_component(node, found_by, index_proxy) for node in bill.dependencies]
+    needs = dict(bill.edges)
     return Bom(
-        serial_number=NIL,
-        metadata=metadata,
-        components=[component for ref, component in components.items() if ref != bill.root.ref],
-        dependencies=[
-            Edge(components[ref].bom_ref, [Edge(components[needed].bom_ref) for needed in needs])
-            for ref, needs in bill.edges
-        ],
+        bom_format="CycloneDX",
+        spec_version=SPEC_VERSION,
+        version=1,
+        metadata=Metadata(
+            component=_main_component(bill.root, found_by),
+            tools=tools(inventory.tool_version),
+            properties=_properties(properties.of_bill(inventory)),
+        ),
+        components=(*sorted(packages, key=_order), *sorted(dependencies, key=_order)),
+        dependencies=tuple(
+            Needs(ref=ref, depends_on=needs.get(ref, ()))
+            for ref in sorted({*needs, *(node.ref for node in bill.dependencies)})
+        ),
     )
 
 
-def _main_component(node: graph.MainNode) -> Component:
+def tools(version: str) -> JsonObject:
+    """Return what names this program as the one that wrote a document."""
+    return {"components": [{"type": "application", "name": properties.TOOL, "version": version}]}
+
+
+def _order(component: Component) -> tuple[str, bool, str, str]:
+    return component.name, component.version is None, component.version or "", component.bom_ref or ""
+
+
+def _main_component(node: graph.MainNode, found_by: str) -> Component:
     vcs = node.package.vcs
     return Component(
-        type=ComponentType.APPLICATION,
+        type="application",
         bom_ref=node.ref,
         name=node.package.name,
         version=node.package.version,
-        purl=PackageURL.from_string(node.purl),
-        properties=_properties(properties.of_main_package()),
-        external_references=[] if vcs is None else [_checkout(vcs)],
+        purl=node.purl,
+        properties=_properties(properties.of_main_package(found_by)),
+        external_references=() if vcs is None else (_checkout(vcs),),
     )
 
 
-def _dependency_component(node: graph.DependencyNode) -> Component:
+def _dependency_component(node: graph.DependencyNode, found_by: str, proxy: str | None) -> Component:
     dependency = node.dependency
     return Component(
-        type=ComponentType.LIBRARY,
+        type="library",
         bom_ref=node.ref,
         name=dependency.name,
         version=dependency.version,
-        purl=PackageURL.from_string(node.purl),
+        purl=node.purl,
         # the hashes of a component are those of its one file; several files have theirs beside their address
-        hashes=_hashes(dependency.files[0].digests) if len(dependency.files) == 1 else [],
-        properties=_properties(properties.of_dependency(dependency)),
-        external_references=_references(dependency),
+        hashes=_hashes(dependency.files[0].digests) if len(dependency.files) == 1 else (),
+        properties=_properties(properties.of_dependency(dependency, found_by)),
+        external_references=_references(dependency, proxy),
     )
 
 
-def _references(dependency: Dependency) -> list[ExternalReference]:
+def _references(dependency: Dependency, proxy: str | None) -> tuple[ExternalReference, ...]:
     references = [_distribution(file) for file in dependency.files]
-    if isinstance(dependency.source, FromGit):
-        references.append(_checkout(dependency.source.vcs))
-    return references
+    match dependency.source:
+        case FromGit(vcs=vcs):
+            references.append(_checkout(vcs))
+        case FromIndex(default=True) if proxy is not None:
+            references.append(ExternalReference(type="distribution", url=uri(proxy), comment=PROXY_COMMENT))
+    return tuple(sorted(references, key=_reference_order))
+
+
+def _reference_order(reference: ExternalReference) -> tuple[str, str, str, list[tuple[str, str]]]:
+    hashes = [(hash_.alg, hash_.content) for hash_ in reference.hashes]
+    return reference.type, reference.url, reference.comment or "", hashes
 
 
 def _distribution(file: InventoryFile) -> ExternalReference:
     return ExternalReference(
-        type=ExternalReferenceType.DISTRIBUTION,
-        url=_uri(file.url),
-        comment=file.filename,
-        hashes=_hashes(file.digests),
+        type="distribution", url=uri(file.url), comment=file.filename, hashes=_hashes(file.digests)
     )
 
 
 def _checkout(vcs: VcsOrigin) -> ExternalReference:
-    return ExternalReference(type=ExternalReferenceType.VCS, url=_uri(vcs.url), comment=f"commit {vcs.commit}")
+    return ExternalReference(type="vcs", url=uri(vcs.url), comment=f"{COMMIT_COMMENT}{vcs.commit}")
 
 
-def _uri(url: str) -> XsUri:
-    # Servers and git take addresses that RFC 3986 does not; the schema does not take those, nor the library a "%"
-    # that begins no escape or a second "#". Escaping them names the same thing.
-    address, hash_sign, fragment = redact(url).partition("#")
-    whole = f"{address}{hash_sign}{fragment.replace('#', '%23')}"
-    complete = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", whole)
-    return XsUri(quote(complete, safe=_URI_CHARACTERS, errors="replace"))
+def _hashes(digests: Iterable[Digest]) -> tuple[Hash, ...]:
+    known = {
+        (_ALGORITHMS[digest.algorithm], digest.value) for digest in digests if digest.algorithm in _ALGORITHMS
+    }
+    return tuple(Hash(alg=alg, content=content) for alg, content in sorted(known))
 
 
-def _hashes(digests: Iterable[Digest]) -> list[HashType]:
-    return [
-        HashType(alg=HashAlgorithm(_ALGORITHMS[digest.algorithm]), content=digest.value)
-        for digest in digests
-        if digest.algorithm in _ALGORITHMS
-    ]
-
-
-def _properties(stated: Iterable[properties.Property]) -> list[Property]:
-    return [Property(name=each.name, value=each.value) for each in stated]
+def _properties(stated: Iterable[properties.Property]) -> tuple[Property, ...]:
+    return tuple(Property(name=each.name, value=each.value) for each in stated)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cachi2ish.core.inventory import Dependency, Inventory, MainPackage
 from cachi2ish.sbom import package_urls
+from cachi2ish.sbom.names import unique
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +48,20 @@ def build(inventory: Inventory) -> Graph:
     name and version), the later gets a number. A package that is listed twice is there once. What no listed
     package asks for hangs on the root, so that nothing is out of reach.
     """
-    references = _References()
+    references: set[str] = set()
     root = _main(inventory.root, references)
     own = sorted(set(inventory.packages) - {inventory.root}, key=_main_key)
     packages = tuple(_main(package, references) for package in own)
     dependencies = tuple(
-        DependencyNode(references.unique(purl), purl, dependency)
+        DependencyNode(unique(purl, references, "|"), purl, dependency)
         for purl, dependency in _with_purls(inventory.dependencies)
     )
     return Graph(root, packages, dependencies, _edges(root, packages, dependencies))
 
 
-def _main(package: MainPackage, references: _References) -> MainNode:
+def _main(package: MainPackage, references: set[str]) -> MainNode:
     purl = str(package_urls.of_main_package(package))
-    return MainNode(references.unique(purl), purl, package)
+    return MainNode(unique(purl, references, "|"), purl, package)
 
 
 def _main_key(package: MainPackage) -> tuple[str, str, str]:
@@ -85,18 +86,3 @@ def _edges(
         for ref in needing or {root.ref}:
             needs[ref].add(dependency.ref)
     return tuple(sorted((ref, tuple(sorted(needed))) for ref, needed in needs.items()))
-
-
-class _References:
-    """Hands out references and remembers which are taken."""
-
-    def __init__(self) -> None:
-        self._taken: set[str] = set()
-
-    def unique(self, purl: str) -> str:
-        candidate, number = purl, 1
-        while candidate in self._taken:
-            number += 1
-            candidate = f"{purl}|{number}"
-        self._taken.add(candidate)
-        return candidate

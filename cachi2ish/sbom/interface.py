@@ -1,10 +1,13 @@
-"""Bills of materials as the other rooms see them: an inventory becomes text."""
+"""Bills of materials as the other rooms see them: an inventory becomes text, and several bills become one."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from cachi2ish.core.inventory import Inventory
+from cachi2ish.core.sboms import SbomKind
 
 
 class SbomWriter(Protocol):
@@ -12,4 +15,32 @@ class SbomWriter(Protocol):
 
     def render(self, inventory: Inventory) -> str:
         """Return the document: the same bytes for the same inventory, with a final newline."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SbomFile:
+    """A bill to merge. name: its path as the user would type it."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MergedSbom:
+    """A merged bill. notes: what had to be left out, one sentence for each file that lost something."""
+
+    text: str
+    notes: tuple[str, ...] = ()
+
+
+class SbomMerger(Protocol):
+    """Makes one bill of several, of either format."""
+
+    def merge(self, files: Sequence[SbomFile], kind: SbomKind, name: str | None) -> MergedSbom:
+        """Return one bill of ``kind``: the same bytes for the same files in the same order, a final newline.
+
+        name: of the document, None for that of the first file; CycloneDX has none. Raises the errors of all files
+        that cannot be read or are no bill, as `InputError` with the file as origin.
+        """
         ...

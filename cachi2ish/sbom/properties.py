@@ -1,10 +1,13 @@
 """What cachi2ish says of a package beyond what the formats have words for: the same in every format.
 
-The names follow the taxonomy of properties: the tool, the ecosystem, the kind of thing, the fact.
+The names follow the taxonomy of properties: the tool, the ecosystem, the kind of thing, the fact. Where cachi2ish
+stands in for Hermeto (``found_by``), the facts that Hermeto knows too have Hermeto's names, since that is what
+policies and the merging of Konflux look for; what only cachi2ish knows keeps its own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cachi2ish.core.cutoff import rfc3339
@@ -25,12 +28,36 @@ MISSING_HASH = "cachi2ish:missing_hash:in_file"
 
 #: A file's name, a space, and when it was uploaded (RFC 3339, UTC); for each file of which an index says it.
 UPLOAD_TIME = "cachi2ish:pip:package:upload_time"
+#: Of the bill as a whole: a problem that permissive mode has let pass: its kind, what it is about, what it is.
+RELAXATION = "cachi2ish:permissive:relaxation"
 #: Of the bill as a whole: files count that were uploaded before this instant; once for each that is used.
 INDEX_DATE = "cachi2ish:pip:index_date"
 #: Of the bill as a whole: a project, a space, and the instant for it alone, or "none"; once for each.
 INDEX_DATE_OVERRIDE = "cachi2ish:pip:index_date_override"
 
 TOOL = "cachi2ish"
+
+#: Those that keep the same conventions and may have found a component (`FOUND_BY`); Hermeto had another name.
+FINDERS = ("hermeto", "cachi2", TOOL)
+
+#: Of an SPDX document as a whole, which has no field for it: the identifier of the package that it is about.
+SUBJECT = "cachi2ish:subject"
+
+#: What holds of a component only where all of `FINDERS` say so that have found it, without the tool's name.
+ONLY_WHERE_ALL_SAY_SO = frozenset(
+    {
+        BUILD_DEPENDENCY.removeprefix(f"{TOOL}:"),
+        MARKER.removeprefix(f"{TOOL}:"),
+        "cdx:npm:package:bundled",
+        "cdx:npm:package:development",
+    }
+)
+
+#: What the name of `FOUND_BY` ends with, whoever it was.
+_FOUND_BY = FOUND_BY.removeprefix(TOOL)
+
+#: Those that Hermeto has as well, with the same meaning.
+_SHARED = frozenset({FOUND_BY, BINARY, BUILD_DEPENDENCY, MISSING_HASH})
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -43,7 +70,7 @@ class Property:
 
 def of_bill(inventory: Inventory) -> tuple[Property, ...]:
     """Return the properties of a bill as a whole, sorted."""
-    found = set()
+    found = {Property(RELAXATION, f"{one.kind} {one.subject}: {one.detail}") for one in inventory.relaxations}
     for dates in inventory.index_dates:
         if dates.uploaded_before is not None:
             found.add(Property(INDEX_DATE, dates.uploaded_before))
@@ -53,14 +80,14 @@ def of_bill(inventory: Inventory) -> tuple[Property, ...]:
     return tuple(sorted(found))
 
 
-def of_main_package() -> tuple[Property, ...]:
-    """Return the properties of a package of the user's own."""
-    return (Property(FOUND_BY, TOOL),)
+def of_main_package(found_by: str = TOOL) -> tuple[Property, ...]:
+    """Return the properties of a package of the user's own; ``found_by``: `TOOL`, or whom it stands in for."""
+    return (Property(_named(FOUND_BY, found_by), found_by),)
 
 
-def of_dependency(dependency: Dependency) -> tuple[Property, ...]:
-    """Return the properties of a dependency, sorted."""
-    found = {Property(FOUND_BY, TOOL)}
+def of_dependency(dependency: Dependency, found_by: str = TOOL) -> tuple[Property, ...]:
+    """Return the properties of a dependency, sorted; ``found_by``: `TOOL`, or whom it stands in for."""
+    found = {Property(FOUND_BY, found_by)}
     if any(file.wheel for file in dependency.files):
         found.add(Property(BINARY, "true"))
     if dependency.build:
@@ -73,4 +100,14 @@ def of_dependency(dependency: Dependency) -> tuple[Property, ...]:
         if file.upload_time is not None
     }
     found |= {Property(MISSING_HASH, file) for file in dependency.missing_hash_in}
-    return tuple(sorted(found))
+    return tuple(sorted(Property(_named(one.name, found_by), one.value) for one in found))
+
+
+def _named(name: str, found_by: str) -> str:
+    return f"{found_by}{name.removeprefix(TOOL)}" if name in _SHARED else name
+
+
+def finder(names: Iterable[str]) -> str | None:
+    """Return who has found a component that has properties of these names; None for none of `FINDERS`."""
+    found = {name.removesuffix(_FOUND_BY) for name in names if name.endswith(_FOUND_BY)}
+    return next((known for known in FINDERS if known in found), None)

@@ -14,14 +14,24 @@ from uuid import UUID
 
 import pytest
 from cyclonedx.model.bom import Bom
+from cyclonedx.output.json import JsonV1Dot6
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import FormatChecker
 
-from cachi2ish.core.inventory import Dependency, FromGit, FromUrl, Inventory, MainPackage, VcsOrigin
-from cachi2ish.sbom import cyclonedx_bom
+from cachi2ish.core.inventory import (
+    Dependency,
+    FromGit,
+    FromUrl,
+    Inventory,
+    MainPackage,
+    Relaxation,
+    RelaxationKind,
+    VcsOrigin,
+)
+from cachi2ish.sbom import uris
 from cachi2ish.sbom.cyclonedx import CycloneDxWriter
 from cachi2ish.sbom.interface import SbomWriter
 from tests.sbom import inventories
@@ -47,9 +57,12 @@ def alone(dependency: Dependency) -> Inventory:
     return Inventory(root=inventories.APP, packages=(), dependencies=(dependency,), tool_version="1")
 
 
-@pytest.fixture(scope="module")
+VALIDATOR = JsonStrictValidator(SchemaVersion.V1_6)
+
+
+@pytest.fixture
 def validator() -> JsonStrictValidator:
-    return JsonStrictValidator(SchemaVersion.V1_6)
+    return VALIDATOR
 
 
 BARE = MainPackage(name="app", version=None)
@@ -247,7 +260,7 @@ def test_nobody_but_gits_own_user_stands_before_a_host() -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.from_regex(r"(https|file)://[a-z]{1,5}(\.example)?/.*", fullmatch=True))
 def test_every_address_becomes_one_that_the_schema_takes(address: str) -> None:
-    FormatChecker(formats=["iri-reference"]).check(str(cyclonedx_bom._uri(address)), "iri-reference")
+    FormatChecker(formats=["iri-reference"]).check(uris.uri(address), "iri-reference")
 
 
 def test_the_document_names_no_time() -> None:
@@ -292,6 +305,81 @@ def test_the_order_of_the_inventory_does_not_matter() -> None:
     assert render(everything).endswith("}\n")
 
 
-def test_the_library_is_not_imported_before_a_document_is_written() -> None:
-    script = "import sys, cachi2ish.sbom.cyclonedx; sys.exit('cyclonedx' in sys.modules)"
-    subprocess.run([sys.executable, "-c", script], check=True)
+@pytest.mark.parametrize("inventory", list(INVENTORIES.values()), ids=list(INVENTORIES))
+def test_the_library_of_the_makers_of_the_format_would_write_the_same(inventory: Inventory) -> None:
+    document = load(inventory)
+    read = Bom.from_json(document)  # type: ignore[attr-defined]
+    read.metadata.timestamp = None  # it would invent one
+    written = json.loads(JsonV1Dot6(read).output_as_string())
+    assert {**written, "components": written.get("components", [])} == document
+
+
+_TEXT = st.text(min_size=1, max_size=20)
+
+
+@settings(max_examples=30, deadline=None)
+@given(name=_TEXT, version=st.none() | _TEXT, marker=_TEXT, detail=_TEXT)
+def test_odd_texts_make_a_valid_document(name: str, version: str | None, marker: str, detail: str) -> None:
+    odd = Inventory(
+        root=MainPackage(name=f"n{name}", version=version),
+        packages=(),
+        dependencies=(replace(inventories.BUILDER, version=version, markers=(marker,)),),
+        tool_version="1",
+        relaxations=(Relaxation(kind=RelaxationKind.GIT_ORIGIN, subject=name, detail=detail),),
+    )
+    text = render(odd)
+    assert VALIDATOR.validate_str(text) is None
+    document = json.loads(text)
+    assert document["metadata"]["component"]["name"] == f"n{name}"
+    assert document["metadata"]["properties"][0]["value"] == f"git-origin-unreadable {name}: {detail}"
+
+
+def test_a_drop_in_says_what_those_look_for_who_know_hermeto() -> None:
+    document = json.loads(CycloneDxWriter("hermeto").render(inventories.EVERYTHING))
+    stated = {
+        each["name"]: {(one["name"], one["value"]) for one in each["properties"]}
+        for each in [*document["components"], document["metadata"]["component"]]
+    }
+    assert all(("hermeto:found_by", "hermeto") in each for each in stated.values())
+    assert ("hermeto:pip:package:binary", "true") in stated["pinned"]
+    assert ("hermeto:pip:package:build-dependency", "true") in stated["builder"]
+    assert ("hermeto:missing_hash:in_file", "requirements.txt") in stated["private"]
+    # Hermeto has no name for these.
+    assert ("cachi2ish:pip:package:unverified", "private-1.0+local.1.tar.gz") in stated["private"]
+    assert ("cachi2ish:pip:package:marker", "python_version < '3.12'") in stated["pinned"]
+
+
+def test_a_proxy_of_the_default_index_is_named_beside_what_came_through_it() -> None:
+    text = CycloneDxWriter("hermeto", "https://proxy.example/simple/").render(inventories.EVERYTHING)
+    through = {
+        each["name"]
+        for each in json.loads(text)["components"]
+        for reference in each["externalReferences"]
+        if (reference.get("comment"), reference["url"]) == ("proxy URL", "https://proxy.example/simple/")
+    }
+    assert through == {"pinned", "builder"}
+
+
+def test_what_permissive_mode_has_let_pass_is_on_the_bill() -> None:
+    relaxed = replace(
+        inventories.EVERYTHING,
+        relaxations=(
+            Relaxation(kind=RelaxationKind.SDIST_METADATA, subject="x-1.tar.gz", detail="it has no PKG-INFO"),
+        ),
+    )
+    assert {
+        "name": "cachi2ish:permissive:relaxation",
+        "value": "sdist-without-metadata x-1.tar.gz: it has no PKG-INFO",
+    } in load(relaxed)["metadata"]["properties"]
+
+
+def test_no_library_of_the_format_is_imported_to_write_it() -> None:
+    script = (
+        "import sys\n"
+        "from cachi2ish.sbom.cyclonedx import CycloneDxWriter\n"
+        "from tests.sbom.inventories import EVERYTHING\n"
+        "CycloneDxWriter().render(EVERYTHING)\n"
+        "sys.exit('cyclonedx' in sys.modules)\n"
+    )
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", script], env=environ, check=True)

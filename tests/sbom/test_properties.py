@@ -65,6 +65,35 @@ def test_a_main_package_was_found_by_cachi2ish() -> None:
     assert [(each.name, each.value) for each in properties.of_main_package()] == [FOUND]
 
 
+def test_a_stand_in_has_the_names_of_whom_it_stands_in_for_where_those_have_one() -> None:
+    dependency = replace(inventories.PRIVATE, build=True)
+    assert [(each.name, each.value) for each in properties.of_dependency(dependency, "hermeto")] == [
+        ("cachi2ish:pip:package:unverified", "private-1.0+local.1.tar.gz"),
+        ("cachi2ish:pip:package:upload_time", "private-1.0+local.1.tar.gz 2024-09-30T12:00:00.500000Z"),
+        ("hermeto:found_by", "hermeto"),
+        ("hermeto:missing_hash:in_file", "requirements.txt"),
+        ("hermeto:missing_hash:in_file", "requirements/more.txt"),
+        ("hermeto:pip:package:build-dependency", "true"),
+    ]
+    assert [(each.name, each.value) for each in properties.of_main_package("hermeto")] == [
+        ("hermeto:found_by", "hermeto")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "found_by"),
+    [
+        (["cachi2ish:found_by", "x"], "cachi2ish"),
+        (["cachi2:found_by"], "cachi2"),
+        (["cachi2ish:found_by", "hermeto:found_by"], "hermeto"),
+        (["syft:found_by", "found_by"], None),
+        ([], None),
+    ],
+)
+def test_the_finder_is_read_from_the_names(names: list[str], found_by: str | None) -> None:
+    assert properties.finder(names) == found_by
+
+
 def test_the_bill_as_a_whole_says_each_date_once() -> None:
     assert [(each.name, each.value) for each in properties.of_bill(inventories.EVERYTHING)] == [
         ("cachi2ish:pip:index_date", "2024-10-02T00:00:00Z"),

@@ -1,0 +1,58 @@
+"""``cachi2ish merge-sboms``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cachi2ish.cli.console import Level, errors_told, write_result
+from cachi2ish.cli.options import (
+    ConfigFileUnused,
+    LogLevel,
+    LogLevelName,
+    ModeUnused,
+    SbomOutputType,
+    console_for,
+    path_of,
+)
+from cachi2ish.core.sboms import SbomKind
+
+
+def merge_sboms(
+    context: typer.Context,
+    sboms: Annotated[
+        list[Path],
+        typer.Argument(parser=path_of, metavar="FILE", help="Bills of materials, two or more, of either format."),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", parser=path_of, metavar="FILE", help="The file to write. [default: standard output]"
+        ),
+    ] = None,
+    sbom_output_type: SbomOutputType = None,
+    sbom_name: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The name of an SPDX document. [default: that of the first FILE]"),
+    ] = None,
+    log_level: LogLevel = LogLevelName.UNSET,
+    mode: ModeUnused = None,  # noqa: ARG001
+    config_file: ConfigFileUnused = None,  # noqa: ARG001
+) -> None:
+    """Merge bills of materials into one: each package once, with all that is said of it."""
+    console = console_for(context, log_level)
+    with errors_told(console):
+        from cachi2ish.cli import wiring
+        from cachi2ish.services import merge_sboms as service
+
+        files = wiring.files()
+        kind = sbom_output_type or SbomKind.CYCLONEDX
+        merged = service.merge_sboms(sboms, kind, sbom_name, wiring.merger(), files)
+        for note in merged.notes:
+            console.say(Level.WARNING, note)
+        if output is None:
+            write_result(merged.text)
+        else:
+            files.replace(output, merged.text.encode())
