@@ -1,23 +1,20 @@
 """Project pages in HTML: PEP 503, with PEP 592 (yanked), PEP 629 (version) and PEP 792 (status).
 
 ``data-upload-time`` is no standard; private indexes write it and uv reads it, and so does this.
-
-Read with the standard library's parser. pypi-simple has a streaming reader of links, but it costs half a
-second to import (with BeautifulSoup), does not tell the status of PEP 792, warns on a newer minor version,
-and ends with an exception of another library where a page states a version that is no version.
 """
 
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass, field
-from html.parser import HTMLParser
-from typing import Self
-from urllib.parse import unquote, urljoin, urlsplit
+import re
+from collections.abc import Mapping
+from urllib.parse import unquote, urljoin
 
 from cachi2ish.core.distributions import is_wheel, plain_name, sdist_extension
+from cachi2ish.core.interest import Interest
 from cachi2ish.core.pages import IndexFile, Page
-from cachi2ish.index.fields import Link, Links, PageSource, digests_in_fragment, instant
+from cachi2ish.index.fields import Links, PageSource, digests_in_fragment, instant
+from cachi2ish.index.html_tags import Tag, attributes_of, tags, text_of
 from cachi2ish.index.refusals import check_api_version, not_a_project_page
 
 #: Formats of old uploads: no one fetches them any more, but their links make a page a project page.
@@ -26,79 +23,100 @@ _LEGACY_ENDINGS = (".egg", ".exe", ".msi", ".rpm", ".deb", ".dmg")
 #: What every index puts into the title of a project page, since the first one did.
 _TITLE = "links for"
 
+#: Nearly all names are of this form, and need no closer look.
+_USUAL_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!-]*")
 
-@dataclass(slots=True)
-class _Anchor:
-    attributes: dict[str, str | None]
-    text: list[str] = field(default_factory=list)
+#: The tags at which the text of an anchor ends, and the end of the document.
+_ENDING = frozenset({"a", "/a", "title", "/title", ""})
 
 
-class _Reader(HTMLParser):
-    """Collects what matters of a page: anchors, ``<base>``, the ``pypi:`` metadata and the title."""
+class _Reader:
+    """Collects what matters of a page: links to distributions, ``<base>``, ``pypi:`` metadata and the title."""
 
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.anchors: list[_Anchor] = []
+    def __init__(self, interest: Interest | None) -> None:
+        self.links: list[tuple[str, dict[str, str]]] = []
+        self.anchors = False
+        self.passed_over = False
         self.base: str | None = None
         self.meta: dict[str, str] = {}
-        self.title: list[str] = []
-        self._text: list[str] | None = None
+        self.title = ""
+        self._interest = interest
+        self._open: Tag | None = None
+        self._text: list[str] = []
 
-    @classmethod
-    def read(cls, text: str) -> Self:
-        """Return a reader that has read the whole of ``text``."""
-        reader = cls()
-        reader.feed(text)
-        reader.close()
-        return reader
+    def read(self, text: str) -> None:
+        """Read the whole of a page. Raises `ValueError` for one that is not worth the name."""
+        for tag in tags(text):
+            name = tag.name
+            if self._open is not None:
+                self._text.append(tag.before)
+                if name in _ENDING:
+                    self._end(self._open)
+                    self._open = None
+            if name == "a":
+                self.anchors = True
+                if "href" in tag.inside.lower():
+                    self._open, self._text = tag, []
+            elif name == "title":
+                self._open, self._text = tag, []
+            elif name == "base":
+                self.base = self.base or attributes_of(tag).get("href")
+            elif name == "meta":
+                self._metadata(attributes_of(tag))
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Begin an anchor or the title, or take what a ``<base>`` or ``<meta>`` says."""
-        if tag == "a":
-            # Of two attributes of one name the first counts (HTML, 13.2.5.33).
-            anchor = _Anchor(dict(reversed(attrs)))
-            self.anchors.append(anchor)
-            self._text = anchor.text
-        elif tag == "title":
-            self._text = self.title
-        elif tag == "base":
-            self.base = self.base or dict(reversed(attrs)).get("href")
-        elif tag == "meta":
-            stated = dict(reversed(attrs))
-            name = (stated.get("name") or "").strip().lower()
-            if name.startswith("pypi:"):
-                self.meta.setdefault(name.removeprefix("pypi:"), stated.get("content") or "")
+    def _metadata(self, stated: dict[str, str]) -> None:
+        name = stated.get("name", "").strip().lower()
+        if name.startswith("pypi:"):
+            self.meta.setdefault(name.removeprefix("pypi:"), stated.get("content", ""))
 
-    def handle_endtag(self, tag: str) -> None:
-        """End the anchor or the title."""
-        if tag in {"a", "title"}:
-            self._text = None
+    def _end(self, opened: Tag) -> None:
+        """Take in an anchor or the title, whose text is complete."""
+        text = text_of("".join(self._text)).strip()
+        if opened.name == "title":
+            self.title = self.title or text
+            return
+        named = _is_file(text) and _is_name(text)
+        if named and self._is_unwanted(text):
+            return
+        stated = attributes_of(opened)
+        # PEP 503: the text is the last part of the URL. Where it is not (a shortened name, an icon, a sentence),
+        # the URL is what pip goes by.
+        filename = text if named else _last_part(stated.get("href", ""))
+        if _is_file(filename) and not self._is_unwanted(filename):
+            self.links.append((filename, stated))
 
-    def handle_data(self, data: str) -> None:
-        """Keep the text of the anchor or title that is open."""
-        if self._text is not None:
-            self._text.append(data)
+    def _is_unwanted(self, filename: str) -> bool:
+        if self._interest is None or self._interest.means(filename):
+            return False
+        self.passed_over = True
+        return True
 
 
-def read_html(body: bytes, source: PageSource, charset: str | None = None) -> Page:
-    """Return what an HTML page states. charset: as the Content-Type header says, or None.
+def read_html(
+    body: bytes, source: PageSource, charset: str | None = None, interest: Interest | None = None
+) -> Page:
+    """Return what an HTML page states, of the files that ``interest`` means (None for all).
+
+    charset: as the Content-Type header says, or None.
 
     Raises `UnavailableError` for a body that is no project page, or of an API version that is not known.
     """
+    reader = _Reader(interest)
     try:
-        reader = _Reader.read(_decode(body, charset))
+        reader.read(_decode(body, charset))
         links = Links(urljoin(source.base, (reader.base or "").strip()))
-    except (AssertionError, ValueError):  # what html.parser and urllib.parse say to the worst of input
+    except ValueError:  # what html and urllib.parse say to the worst of input
         raise not_a_project_page(source.project, source.index, "the answer is not valid HTML") from None
     check_api_version(reader.meta.get("repository-version", ""), source.project, source.index)
-    files = tuple(file for anchor in reader.anchors if (file := _file(anchor, links)))
-    if not files and not _is_empty_project(reader):
+    files = tuple(file for filename, stated in reader.links if (file := _file(filename, stated, links)))
+    if not files and not reader.passed_over and not _is_empty_project(reader):
         because = "the answer is an HTML page without links to distributions"
         raise not_a_project_page(source.project, source.index, because)
     return Page(
         project=source.project,
         index=source.index,
         files=files,
+        partial=interest is not None,
         status=reader.meta.get("project-status", "").strip().lower() or "active",
         status_reason=reader.meta.get("project-status-reason", ""),
     )
@@ -107,40 +125,37 @@ def read_html(body: bytes, source: PageSource, charset: str | None = None) -> Pa
 def _is_empty_project(reader: _Reader) -> bool:
     # A login page and the list of all projects have no files either; a project without files says that it
     # is one, in its title or by metadata on a page without any link.
-    if "".join(reader.title).strip().lower().startswith(_TITLE):
-        return True
-    return bool(reader.meta) and not reader.anchors
+    return reader.title.lower().startswith(_TITLE) or (bool(reader.meta) and not reader.anchors)
 
 
-def _file(anchor: _Anchor, links: Links) -> IndexFile | None:
-    link = links.resolve(anchor.attributes.get("href") or "")
-    filename = _filename(anchor, link) if link else None
-    if link is None or filename is None:
+def _file(filename: str, stated: Mapping[str, str], links: Links) -> IndexFile | None:
+    link = links.resolve(stated.get("href", ""))
+    if link is None:
         return None
-    stated = anchor.attributes
     return IndexFile(
         filename=filename,
         url=link.url,
         digests=digests_in_fragment(link.fragment),
-        requires_python=(stated.get("data-requires-python") or "").strip() or None,
+        requires_python=stated.get("data-requires-python", "").strip() or None,
         # PEP 592: the attribute's presence counts; its value is the reason, and may be missing.
         yanked="data-yanked" in stated,
-        yanked_reason=stated.get("data-yanked") or "",
+        yanked_reason=stated.get("data-yanked", ""),
         upload_time=instant(stated.get("data-upload-time")),
     )
 
 
-def _filename(anchor: _Anchor, link: Link) -> str | None:
-    # PEP 503: the text is the last part of the URL. Where it is not (a shortened name, an icon, a sentence),
-    # the URL is what pip goes by.
-    text = "".join(anchor.text).strip()
-    if _is_file(text) and plain_name(text) and " " not in text:
-        return text
-    basename = unquote(urlsplit(link.url).path.rpartition("/")[2])
-    return basename if _is_file(basename) else None
+def _last_part(href: str) -> str:
+    path = href.partition("#")[0].partition("?")[0]
+    return unquote(path.strip().rpartition("/")[2])
+
+
+def _is_name(text: str) -> bool:
+    return _USUAL_NAME.fullmatch(text) is not None or (plain_name(text) and " " not in text)
 
 
 def _is_file(name: str) -> bool:
+    if "." not in name:
+        return False
     return is_wheel(name) or sdist_extension(name) is not None or name.lower().endswith(_LEGACY_ENDINGS)
 
 

@@ -17,14 +17,15 @@ from cachi2ish.core.addresses import origin_of, split
 from cachi2ish.errors import InputError
 from cachi2ish.net.failures import shown
 
-_Origin = tuple[str, str, int | None]
+#: Scheme, host and port (RFC 6454), as `cachi2ish.core.addresses.origin_of` gives them.
+WebOrigin = tuple[str, str, int | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
     """User and password for the addresses of one origin. path: the segments of the address it was given with."""
 
-    origin: _Origin
+    origin: WebOrigin
     path: tuple[str, ...]
     user: str = field(repr=False)
     password: str = field(repr=False)
@@ -81,6 +82,8 @@ class Keyring:
         Of several for the origin, the one whose address has the longest path in common with it. Then netrc,
         which knows hosts and no schemes: over TLS, to this machine, or where the user vouches for the host.
         """
+        if not self._given and not self._hosts:
+            return None
         origin, path = origin_of(url), _segments(url)
         own = [credential for credential in self._given if credential.origin == origin]
         if own:

@@ -11,12 +11,16 @@ from cachi2ish.core.artifacts import Artifact, Blob
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """A whole answer. url: where it came from after redirects; headers: names in lower case."""
+    """A whole answer. url: where it came from after redirects; headers: names in lower case.
+
+    gzipped: the body as it came, where that was one gzip member (RFC 1952), else None.
+    """
 
     status: int
     url: str = field(repr=False)
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
+    gzipped: bytes | None = field(default=None, repr=False)
 
 
 class Http(Protocol):
@@ -47,6 +51,51 @@ class Downloader(Protocol):
         does not deliver (an HTTP status of 4xx included), `StorageError` when the cache cannot be written.
         Safe to call from many threads.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostTraffic:
+    """What has gone between this machine and one host.
+
+    host: with its port where that is not the scheme's own; of a tunnel, the far end. requests: those sent, each
+    attempt and each redirect. connections: those opened. received: bytes over them, headers included, before TLS
+    is taken off and compression undone. retries: attempts that failed and were made again, by the host that was
+    asked first. seconds: waiting for bytes, summed over all threads. answer_seconds: the part of it until the
+    headers of each answer.
+    """
+
+    host: str
+    requests: int
+    connections: int
+    received: int
+    retries: int
+    seconds: float
+    answer_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A host that owes an answer or a part of one. since: the instant of the last byte, or of the question."""
+
+    host: str
+    since: float
+
+
+class Traffic(Protocol):
+    """Counts what goes over the network. Safe to read from any thread while it grows."""
+
+    @property
+    def received(self) -> int:
+        """Bytes from all hosts, as in `HostTraffic`."""
+        ...
+
+    def hosts(self) -> tuple[HostTraffic, ...]:
+        """Return the counts so far, by name of the host."""
+        ...
+
+    def silences(self, seconds: float) -> tuple[Silence, ...]:
+        """Return the hosts that owe something and have sent nothing for so long, by name."""
         ...
 
 

@@ -20,13 +20,27 @@ class TransientError(Exception):
     """An attempt failed in a way that another may not. Does not leave this room.
 
     problem, hint: as in `NetworkError`. retry_after: seconds that the server asks to wait, or None.
+    served: how many requests the host had answered well when it said that this one was too much, or None.
     """
 
-    def __init__(self, problem: str, *, hint: str | None = None, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        problem: str,
+        *,
+        hint: str | None = None,
+        retry_after: float | None = None,
+        served: int | None = None,
+    ) -> None:
         super().__init__(problem)
         self.problem = problem
         self.hint = hint
         self.retry_after = retry_after
+        self.served = served
+
+    def about(self, subject: str) -> TransientError:
+        """Return the same failure as the reason why ``subject`` (a clause) holds."""
+        problem = f"{subject}: {self.problem}"
+        return TransientError(problem, hint=self.hint, retry_after=self.retry_after, served=self.served)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +80,20 @@ class Attempts:
     def __init__(self, policy: RetryPolicy) -> None:
         self._policy = policy
         self._failed = 0
+        self._served: int | None = None
 
     def failed(self, failure: TransientError) -> None:
-        """Wait before the next attempt; raises `NetworkError` when there is to be none."""
-        self._failed += 1
+        """Wait before the next attempt; raises `NetworkError` when there is to be none.
+
+        Does not count where the host has just had enough of us, and has served others since the last time: it
+        lets all of them through in the end, a few at a time.
+        """
+        waits_for_others = (
+            self._served is not None and failure.served is not None and failure.served > self._served
+        )
+        self._served = failure.served
+        if not waits_for_others:
+            self._failed += 1
         if self._failed > self._policy.retries:
             times = "" if self._failed == 1 else f" (after {self._failed} attempts)"
             raise NetworkError(f"{failure.problem}{times}", hint=failure.hint)

@@ -14,12 +14,12 @@ from typing import Any
 
 import certifi
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPSConnection
 from urllib3.util.ssl_ import create_urllib3_context
 
 from cachi2ish.core.addresses import host_and_port, split
 from cachi2ish.errors import InputError
+from cachi2ish.net.connections import pools
+from cachi2ish.net.traffic import HttpTraffic
 
 #: How many hosts keep their connections at once.
 _HOSTS = 64
@@ -33,7 +33,7 @@ class TrustedHosts:
 
     def has(self, url: str) -> bool:
         """Return whether the host of ``url`` is named, with its port or with none."""
-        parts = split(url)
+        parts = split(url) if self._hosts else None
         if parts is None or parts.hostname is None:
             return False
         port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -115,16 +115,16 @@ def _reason(error: OSError) -> str:
 class Adapter(HTTPAdapter):
     """Keeps connections, all of one mind about certificates. Tries once; trying again is our own matter.
 
-    connections: at most so many to one host; who needs one more waits.
+    connections: at most so many to one host; who needs one more waits. traffic: hears what goes over them.
     """
 
-    def __init__(self, contexts: Contexts, *, verify: bool, connections: int) -> None:
+    def __init__(self, contexts: Contexts, *, verify: bool, connections: int, traffic: HttpTraffic) -> None:
         self._contexts = contexts
         self._verify = verify
+        self._pools = pools(traffic, verify=verify)
         self._proxy_lock = threading.Lock()
         super().__init__(_HOSTS, connections, max_retries=0, pool_block=True)
-        if not verify:
-            self._silence(self.poolmanager)
+        self._use_pools(self.poolmanager)
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:  # noqa: ANN401, ARG002  (the signature is that of requests)
         """Let the context alone say what is verified."""
@@ -143,24 +143,9 @@ class Adapter(HTTPAdapter):
             if proxy not in self.proxy_manager and str(proxy).lower().startswith("https"):
                 proxy_kwargs["proxy_ssl_context"] = self._contexts.get(verify=True)
             manager = super().proxy_manager_for(proxy, **proxy_kwargs)
-            if not self._verify:
-                self._silence(manager)
+            if not str(proxy).lower().startswith("socks"):  # its connections are of another kind
+                self._use_pools(manager)
             return manager
 
-    @staticmethod
-    def _silence(manager: Any) -> None:  # noqa: ANN401
-        manager.pool_classes_by_scheme = {"http": HTTPConnectionPool, "https": _VouchedForPool}
-
-
-class _VouchedForConnection(HTTPSConnection):
-    """A connection to a host for which the user vouches."""
-
-    def connect(self) -> None:
-        super().connect()
-        # urllib3 would warn at every request of what the user has decided on. Its switch for that is one for
-        # the whole process.
-        self.is_verified = True
-
-
-class _VouchedForPool(HTTPSConnectionPool):
-    ConnectionCls = _VouchedForConnection
+    def _use_pools(self, manager: Any) -> None:  # noqa: ANN401
+        manager.pool_classes_by_scheme = self._pools

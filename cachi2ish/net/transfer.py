@@ -11,7 +11,8 @@ from cachi2ish.errors import NetworkError
 from cachi2ish.net.interface import Advance
 from cachi2ish.net.proof import mismatch, wrong_length
 from cachi2ish.net.retries import TransientError
-from cachi2ish.net.session import HttpSession, Stream
+from cachi2ish.net.session import HttpSession
+from cachi2ish.net.streams import Stream
 from cachi2ish.store.interface import BlobWriter
 
 #: Bytes of progress that make the count of failed attempts begin anew: a large file over a bad line may be cut
@@ -54,7 +55,7 @@ class Transfer:
             raise wrong
 
     def _receive_all(self, *, resume: bool = True) -> None:
-        attempts = self._http.attempts()
+        attempts = self._http.attempts(self._artifact.url)
         milestone = self._writer.offset + _PROGRESS
         while True:
             try:
@@ -67,7 +68,7 @@ class Transfer:
                 milestone = self._writer.offset + _PROGRESS
                 attempts.forget()
             self._advance(0)  # whoever listens may have no use for the file by now, and say so before the wait
-            attempts.failed(self._named(failure))
+            attempts.failed(failure.about(f"{self._artifact.filename} cannot be downloaded"))
 
     def _receive(self, *, resume: bool) -> bool:
         """Make one request; return whether the file is whole, or has to be asked for from its start."""
@@ -149,10 +150,6 @@ class Transfer:
             f"{self._artifact.filename} cannot be downloaded: {stream.url} answers {stream.says}",
             hint=_HINTS.get(stream.status, "the server does not do what HTTP asks of it; try another index"),
         )
-
-    def _named(self, failure: TransientError) -> TransientError:
-        problem = f"{self._artifact.filename} cannot be downloaded: {failure.problem}"
-        return TransientError(problem, hint=failure.hint, retry_after=failure.retry_after)
 
 
 def _validator(headers: Mapping[str, str]) -> str | None:

@@ -134,7 +134,7 @@ def test_any_other_version_of_the_api_is_read(version: str) -> None:
         "<meta name='pypi:repository-version' content='1.0'><title>Simple index</title><a href='demo/'>demo</a>",
         '{"files": []}',
         "<![if ",
-        "&#" + "9" * 5000 + ";<a href=demo-1.0.tar.gz>",
+        "<a href=demo-1.0.tar.gz>&#" + "9" * 5000 + ";",
     ],
 )
 def test_what_is_no_project_page_is_refused_with_a_hint(text: str) -> None:

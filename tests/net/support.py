@@ -30,7 +30,8 @@ class Client:
 def client(**changes: object) -> Client:
     waits: list[float] = []
     settings = replace(SETTINGS, **changes)  # type: ignore[arg-type]
-    return Client(HttpSession(settings, sleep=waits.append, random=lambda: 1.0), waits)
+    session = HttpSession(settings, sleep=waits.append, clock=lambda: sum(waits), random=lambda: 1.0)
+    return Client(session, waits)
 
 
 def content(size: int) -> bytes:

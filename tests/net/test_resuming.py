@@ -12,7 +12,7 @@ from cachi2ish.core.digests import Digest
 from cachi2ish.errors import DigestMismatchError, NetworkError
 from cachi2ish.net.downloader import FileDownloader
 from cachi2ish.net.proof import key_of
-from cachi2ish.net.session import CHUNK_SIZE
+from cachi2ish.net.streams import CHUNK_SIZE
 from cachi2ish.store.blobs import DiskBlobs
 from tests.net.support import ORIGIN, Client, Progress, content, digest, serve
 from tests.support.distributions import Dist

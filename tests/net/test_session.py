@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +9,7 @@ import pytest
 
 from cachi2ish.errors import InputError, NetworkError
 from tests.net.support import Client
-from tests.support.index_server import Fault, IndexServer
+from tests.support.index_server import Answer, Fault, IndexServer
 from tests.support.raw_server import RawServer
 
 Connect = Callable[..., Client]
@@ -47,6 +48,24 @@ def test_a_compressed_page_is_decompressed(index: IndexServer, connect: Connect)
     assert answer.body == b"hello " * 1000
     assert answer.headers["content-encoding"] == "gzip"
     assert index.requests[0].sent < 1000
+
+
+def packed(index: IndexServer, *members: bytes) -> str:
+    """Serve a page made of several gzip members (RFC 1952, 2.2)."""
+    body = b"".join(gzip.compress(member, mtime=0) for member in members)
+    headers = {"Content-Type": "text/plain", "Content-Encoding": "gzip"}
+    index.script("/page", [Fault(instead=Answer(200, body, headers))] * 9)
+    return f"{index.url}/page"
+
+
+def test_a_page_in_several_compressed_pieces_is_whole(index: IndexServer, connect: Connect) -> None:
+    assert connect().session.get(packed(index, b"hello ", b"", b"world")).body == b"hello world"
+
+
+def test_a_page_in_thousands_of_compressed_pieces_is_refused(index: IndexServer, connect: Connect) -> None:
+    """Each of them costs a copy of all that follows it."""
+    with pytest.raises(NetworkError, match="compressed in a way"):
+        connect(retries=0).session.get(packed(index, *[b""] * 5000))
 
 
 def test_headers_are_sent_and_given_back_in_lower_case(index: IndexServer, connect: Connect) -> None:

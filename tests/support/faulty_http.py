@@ -8,7 +8,7 @@ import socketserver
 import struct
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
@@ -114,7 +114,9 @@ class FaultyServer(ThreadingHTTPServer):
 
     def __init__(self, application: Application) -> None:
         self.application = application
+        self.pieces: Callable[[bytes], Iterable[bytes]] = lambda body: (body,)  # a body as it is sent
         self.accepted = 0
+        self.written = 0
         self.problems: list[Exception] = []
         self.closing = threading.Event()
         self._open: dict[socket.socket, int] = {}
@@ -139,6 +141,10 @@ class FaultyServer(ThreadingHTTPServer):
     def connection_of(self, request: socket.socket) -> int:
         with self._guard:
             return self._open[request]
+
+    def count_written(self, size: int) -> None:
+        with self._guard:
+            self.written += size
 
     def reset(self, request: socket.socket) -> None:
         """Let the end of this connection be RST instead of FIN."""
@@ -179,6 +185,16 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
+    def setup(self) -> None:
+        super().setup()
+        write = self.wfile.write
+
+        def counted(data: Any) -> int:
+            self.server.count_written(len(data))  # before anybody can have read it
+            return write(data)
+
+        self.wfile.write = counted  # type: ignore[method-assign]
+
     def do_GET(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
         number = self.server.connection_of(self.connection)
@@ -202,7 +218,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(answer.sent)
+            for piece in self.server.pieces(answer.sent):
+                self.wfile.write(piece)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Say nothing: the application keeps a log of its own."""

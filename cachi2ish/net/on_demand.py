@@ -1,0 +1,65 @@
+"""A network that is opened when it is first needed: a run that finds all in the cache loads no library for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from threading import Lock
+from typing import Generic, TypeVar
+
+from cachi2ish.core.artifacts import Artifact, Blob
+from cachi2ish.errors import Cachi2ishError
+from cachi2ish.net.interface import Advance, Downloader, Http, Response
+from cachi2ish.net.proof import cached
+from cachi2ish.store.interface import BlobStore
+
+_T = TypeVar("_T")
+
+
+class Once(Generic[_T]):
+    """Calls ``make`` for the first one who asks; what it returns, or raises, is for all. Safe for threads."""
+
+    def __init__(self, make: Callable[[], _T]) -> None:
+        self._make = make
+        self._lock = Lock()
+        self._made: list[_T] = []
+        self._failure: Cachi2ishError | None = None
+
+    def __call__(self) -> _T:
+        """Return what was made; raises the `Cachi2ishError` that making it ended with."""
+        with self._lock:
+            if self._failure is not None:
+                raise self._failure
+            if not self._made:
+                try:
+                    self._made.append(self._make())
+                except Cachi2ishError as error:
+                    self._failure = error
+                    raise
+            return self._made[0]
+
+
+class OnDemandHttp:
+    """Implements `Http` with a client that is made for the first request."""
+
+    def __init__(self, client: Callable[[], Http]) -> None:
+        self._client = client
+
+    def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Response:
+        """Return the answer to a GET request, as `Http.get` says."""
+        return self._client().get(url, headers=headers)
+
+
+class CachedFirst:
+    """Implements `Downloader`: what the cache lacks is fetched by one that is made for the first such file."""
+
+    def __init__(self, blobs: BlobStore, downloader: Callable[[], Downloader]) -> None:
+        self._blobs = blobs
+        self._downloader = downloader
+
+    def fetch(self, artifact: Artifact, advance: Advance) -> Blob:
+        """Return the file, as `Downloader.fetch` says."""
+        try:
+            return cached(artifact, self._blobs) or self._downloader().fetch(artifact, advance)
+        except Cachi2ishError as error:
+            error.origin = error.origin or artifact.origin
+            raise
