@@ -48,6 +48,9 @@ _FORMS = (
 )
 
 
+_DURATIONS = "write a duration such as '30 days', '36 hours' or P30D"
+
+
 class InvalidDateError(ValueError):
     """The text names no instant. ``str()``: the problem, as a sentence; hint: what to write instead."""
 
@@ -141,14 +144,28 @@ def _offset(text: str) -> timedelta:
     return -size if text[0] == "-" else size
 
 
+def parse_duration(text: str) -> timedelta:
+    """Read a duration as in `Cutoff.parse`, at most a hundred years. Raises `InvalidDateError`."""
+    stated = text.strip()
+    duration = _duration(stated)
+    if duration is None:
+        raise InvalidDateError(f"{_shown(stated)} is not a duration", _DURATIONS)
+    _check_length(duration, stated)
+    return duration
+
+
+def _check_length(duration: timedelta, text: str) -> None:
+    if duration > _LONGEST:
+        raise InvalidDateError(f"{_shown(text)} reaches back more than a hundred years")
+
+
 def _before(text: str, now: datetime) -> datetime | None:
     duration = _duration(text)
     if duration is None:
         if text[:1] in "+-" and _duration(text[1:].strip()) is not None:
             raise InvalidDateError(f"{_shown(text)} has a sign", "leave it out: a duration counts back from now")
         return None
-    if duration > _LONGEST:
-        raise InvalidDateError(f"{_shown(text)} reaches back more than a hundred years")
+    _check_length(duration, text)
     return now.astimezone(UTC).replace(microsecond=0) - duration
 
 

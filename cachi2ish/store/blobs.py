@@ -11,11 +11,12 @@ from pathlib import Path
 
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.digests import Digest, strong
-from cachi2ish.store.failures import CACHE_OPTION, cache_errors, storage_errors
+from cachi2ish.store.failures import CACHE_OPTION, FORBIDDEN, cache_errors, storage_errors
 from cachi2ish.store.hashing import Hashes
 from cachi2ish.store.layout import Layout
 from cachi2ish.store.locks import is_at, locked
 from cachi2ish.store.partials import open_partial, remove_partial, sweep
+from cachi2ish.store.running import Usage
 from cachi2ish.store.writer import DiskBlobWriter
 
 #: Tells backup programs to leave the directory out (Cache Directory Tagging Specification).
@@ -33,18 +34,19 @@ class DiskBlobs:
     def __init__(self, directory: Path) -> None:
         """Use ``directory``, making it where it is missing.
 
-        Raises `StorageError` where it cannot be made or written: once, before anything is downloaded.
+        Raises `StorageError` where it cannot be made. One that is there and may only be read serves what it
+        has; then a `writer` raises `StorageError`, before anything is downloaded for it.
         """
         self._layout = Layout(directory.absolute())
+        self._usage = Usage(self._layout)
         self._writing: dict[DiskBlobWriter, Path] = {}
         self._guard = threading.Lock()
         with self._failures():
-            self._layout.blobs.mkdir(parents=True, exist_ok=True)
-            self._layout.partial.mkdir(exist_ok=True)
-            with locked(self._layout.lock):  # opens a file to write, which is what must be possible
-                self._tag()
-                os.utime(self._layout.lock)
-            sweep(self._layout.partial)
+            try:
+                self._prepare()
+            except OSError as error:
+                if error.errno not in FORBIDDEN or not self._layout.blobs.is_dir():
+                    raise
 
     def find(self, digests: Collection[Digest]) -> Blob | None:
         """Return the blob that has all of ``digests``, hashed now, or None. Raises `StorageError`."""
@@ -105,14 +107,24 @@ class DiskBlobs:
                     return None
         if any(hashes.digest(digest.algorithm, len(digest.value) // 2) != digest for digest in digests):
             return None
-        with suppress(OSError):  # another user's file: when it was used is told to whoever cleans up
-            os.utime(path)
+        if not self._usage.note(path):
+            return None
         return Blob(sha256=sha256, size=size, path=path)
 
     def _remove(self, path: Path, file: FileIO) -> None:
-        with locked(self._layout.lock):
+        # Where nothing can be removed, nothing can be put in its place either: that will be told.
+        with suppress(OSError), locked(self._layout.lock):
             if is_at(file.fileno(), path):  # nobody has healed it meanwhile
                 path.unlink()
+
+    def _prepare(self) -> None:
+        self._layout.blobs.mkdir(parents=True, exist_ok=True)
+        self._layout.partial.mkdir(exist_ok=True)
+        with locked(self._layout.lock):  # opens a file to write, which is what must be possible
+            self._tag()
+            os.utime(self._layout.lock)
+        self._usage.register()
+        sweep(self._layout.partial)
 
     def _tag(self) -> None:
         tag = self._layout.root / "CACHEDIR.TAG"

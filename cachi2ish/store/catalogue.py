@@ -7,13 +7,14 @@ to it is forgotten. So once it is open, it fails no run: it leaves a note in the
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import sqlite3
 import threading
 import zlib
 from collections.abc import Callable, Collection
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -23,30 +24,32 @@ from cachi2ish.core.addresses import redact
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
 from cachi2ish.errors import StorageError
-from cachi2ish.store.failures import CACHE_OPTION, cache_errors, storage_errors
+from cachi2ish.store.failures import CACHE_OPTION, FORBIDDEN, cache_errors, storage_errors
+from cachi2ish.store.kept_pages import latest, recall, remember
 from cachi2ish.store.locks import locked
-from cachi2ish.store.rows import body_may_be_kept, from_row, knows_all, to_rows
-from cachi2ish.store.schema import UnusableError, is_damage, move_aside, open_database
+from cachi2ish.store.rows import body_may_be_kept, from_microseconds, to_microseconds
+from cachi2ish.store.schema import (
+    STALE,
+    UnusableError,
+    is_damage,
+    move_aside,
+    note_used,
+    open_database,
+    open_empty,
+    open_existing,
+)
+
+_GZIP = 31  # zlib's name for a gzip header, with the largest window
 
 _log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
-_FORGET_FILES = "DELETE FROM file WHERE page IN (SELECT id FROM page WHERE source = ? AND project = ?)"
-_FORGET_PAGE = "DELETE FROM page WHERE source = ? AND project = ?"
-_KEEP_PAGE = (
-    "INSERT INTO page (source, project, address, versions, status, status_reason) VALUES (?, ?, ?, ?, ?, ?)"
-)
-_KEEP_FILE = "INSERT INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_PAGE = "SELECT id, project, address, versions, status, status_reason FROM page WHERE source = ? AND project = ?"
-_FILES = (
-    "SELECT position, filename, url, digests, requires_python, yanked, yanked_reason, size, upload_time"
-    " FROM file WHERE page = ? ORDER BY position"
-)
-_USED = "UPDATE page SET used = strftime('%s', 'now') WHERE id = ? AND used < strftime('%s', 'now') - ?"
+_VALIDATED = f"SELECT etag, content_type, body, {STALE} FROM validated WHERE url = ?"  # noqa: S608
+_RECOLLECTION = f"SELECT value, {STALE} FROM recollection WHERE key = ?"  # noqa: S608
 
-#: Seconds between two notes of when a page was used: recalling is reading, and is to stay it.
-_USED_EVERY = 86_400
+_USED_VALIDATED = "UPDATE validated SET used = strftime('%s', 'now') WHERE url = ?"
+_USED_RECOLLECTION = "UPDATE recollection SET used = strftime('%s', 'now') WHERE key = ?"
 
 
 class SqliteCatalogue:
@@ -55,12 +58,14 @@ class SqliteCatalogue:
     Many threads and processes may share it. To be closed; it is its own context manager.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """Open or make the database at ``path``. A damaged or foreign one is moved aside, with a warning logged.
 
-        Raises `StorageError` where there can be no file.
+        One that may only be read is read, and nothing is remembered. Raises `StorageError` where there can be
+        no file. read_only: to read what is there, if anything, and to change and make nothing.
         """
         self._path = path.absolute()
+        self._read_only = read_only
         self._guard = threading.Lock()
         self._inode: int | None = None
         self._connection = self._open()
@@ -73,20 +78,34 @@ class SqliteCatalogue:
         if not digests:
             return None
         key = (_key(source), str(canonicalize_name(project)))
-        return self._attempt(lambda connection: _recall(connection, key, digests), None)
+        return self._attempt(lambda connection: recall(connection, key, digests), None)
 
-    def remember(self, source: str, page: Page) -> None:
-        """Keep the files of a page in the place of what ``source`` said before; never a credential."""
-        self._attempt(lambda connection: _remember(connection, _key(source), page), None)
+    def latest(
+        self, source: str, project: str, versions: Collection[str] = (), since: datetime | None = None
+    ) -> Page | None:
+        """Return what ``source`` last stated of ``versions`` (empty for all), with `Page.asked`.
+
+        None where not all of it is kept, or the index was not asked at ``since`` (aware) or later.
+        """
+        key = (_key(source), str(canonicalize_name(project)))
+        oldest = None if since is None else to_microseconds(since)
+        found = self._attempt(lambda connection: latest(connection, key, versions, oldest), None)
+        return found and replace(found[0], asked=from_microseconds(found[1]))
+
+    def remember(self, source: str, page: Page, versions: Collection[str] = ()) -> None:
+        """Keep the files of a page in the place of what ``source`` said of them before; never a credential."""
+        self._attempt(lambda connection: remember(connection, _key(source), page, versions), None)
 
     def get_validated(self, url: str) -> tuple[str, str, bytes] | None:
         """Return (ETag, content type, body) of the page kept for ``url``, or None."""
         return self._attempt(lambda connection: _get_validated(connection, redact(url)), None)
 
-    def put_validated(self, url: str, etag: str, content_type: str, body: bytes) -> None:
+    def put_validated(
+        self, url: str, etag: str, content_type: str, body: bytes, gzipped: bytes | None = None
+    ) -> None:
         """Keep a page body with its validator, unless the body shows a credential."""
         if body_may_be_kept(body):
-            row = (redact(url), etag, content_type, zlib.compress(body, 1))
+            row = (redact(url), etag, content_type, gzipped or zlib.compress(body, 1, _GZIP))
             self._attempt(lambda connection: _put_validated(connection, row), None)
 
     def get(self, key: str) -> str | None:
@@ -123,11 +142,36 @@ class SqliteCatalogue:
                 return otherwise
 
     def _open(self, because: Exception | None = None) -> sqlite3.Connection:
+        if self._read_only:
+            return self._open_to_read(because)
         with storage_errors(cache_errors(self._path.parent), CACHE_OPTION):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            # Two processes that begin at once would both switch to WAL, or both move the file aside.
-            with locked(self._path.with_name(f"{self._path.name}.lock")):
-                return self._open_alone(because)
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                # Two processes that begin at once would both switch to WAL, or both move the file aside.
+                with locked(self._path.with_name(f"{self._path.name}.lock")):
+                    return self._open_alone(because)
+            except OSError as error:
+                if error.errno not in FORBIDDEN or not self._path.parent.is_dir():
+                    raise
+        return self._open_to_read(because)
+
+    def _open_to_read(self, because: Exception | None) -> sqlite3.Connection:
+        if because is None:
+            try:
+                return self._opened_to_read()
+            except (sqlite3.Error, UnusableError) as error:
+                because = error
+        _log.info("The catalogue %s cannot be read, and may not be written: %s", self._path, because)
+        return open_empty()
+
+    def _opened_to_read(self) -> sqlite3.Connection:
+        if self._read_only:
+            with suppress(sqlite3.OperationalError):
+                # Opened for no more than reading, it would leave the two files beside it that readers need (WAL).
+                connection = open_existing(self._path, write=True)
+                connection.execute("PRAGMA query_only = 1")
+                return connection
+        return open_existing(self._path)
 
     def _open_alone(self, because: Exception | None) -> sqlite3.Connection:
         if because is None or self._inode != _inode(self._path):  # another process has begun anew already
@@ -170,49 +214,14 @@ def _key(source: str) -> str:
     return hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _remember(connection: sqlite3.Connection, source: str, page: Page) -> None:
-    rows = list(to_rows(page.files))
-    versions = None if page.versions is None else json.dumps(page.versions)
-    key = (source, page.project)
-    with connection:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute(_FORGET_FILES, key)
-        connection.execute(_FORGET_PAGE, key)
-        inserted = connection.execute(
-            _KEEP_PAGE, (*key, redact(page.index), versions, page.status, page.status_reason)
-        )
-        connection.executemany(_KEEP_FILE, ((inserted.lastrowid, *row) for row in rows))
-
-
-def _recall(connection: sqlite3.Connection, key: tuple[str, str], digests: Collection[Digest]) -> Page | None:
-    with connection:
-        connection.execute("BEGIN")  # page and files of one moment
-        with closing(connection.execute(_PAGE, key)) as found:
-            page = found.fetchone()
-        if page is None:
-            return None
-        number, project, address, versions, status, status_reason = page
-        with closing(connection.execute(_FILES, (number,))) as found:
-            rows = found.fetchall()
-    if not knows_all(rows, digests):
-        return None
-    connection.execute(_USED, (number, _USED_EVERY))
-    return Page(
-        project=canonicalize_name(project),
-        index=address,
-        files=tuple(map(from_row, rows)),
-        versions=None if versions is None else tuple(json.loads(versions)),
-        status=status,
-        status_reason=status_reason,
-    )
-
-
 def _get_validated(connection: sqlite3.Connection, url: str) -> tuple[str, str, bytes] | None:
-    with closing(
-        connection.execute("SELECT etag, content_type, body FROM validated WHERE url=?", (url,))
-    ) as found:
+    with closing(connection.execute(_VALIDATED, (url,))) as found:
         row = found.fetchone()
-    return None if row is None else (row[0], row[1], zlib.decompress(row[2]))
+    if row is None:
+        return None
+    if row[3]:
+        note_used(connection, _USED_VALIDATED, url)
+    return row[0], row[1], zlib.decompress(row[2], _GZIP)
 
 
 def _put_validated(connection: sqlite3.Connection, row: tuple[str, str, str, bytes]) -> None:
@@ -220,9 +229,13 @@ def _put_validated(connection: sqlite3.Connection, row: tuple[str, str, str, byt
 
 
 def _get(connection: sqlite3.Connection, key: str) -> str | None:
-    with closing(connection.execute("SELECT value FROM recollection WHERE key = ?", (key,))) as found:
+    with closing(connection.execute(_RECOLLECTION, (key,))) as found:
         row = found.fetchone()
-    return None if row is None else str(row[0])
+    if row is None:
+        return None
+    if row[1]:
+        note_used(connection, _USED_RECOLLECTION, key)
+    return str(row[0])
 
 
 def _put(connection: sqlite3.Connection, key: str, value: str) -> None:

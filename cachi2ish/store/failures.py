@@ -14,6 +14,9 @@ from cachi2ish.errors import StorageError
 CACHE_OPTION = "--cache-dir"
 OUTPUT_OPTION = "--output"
 
+#: Answers of a place that may not be written.
+FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
 _HINTS = {
     errno.ENOSPC: "free some space, or choose a place on another disk with {option}",
     errno.EDQUOT: "your disk quota is used up: free some space, or choose another place with {option}",

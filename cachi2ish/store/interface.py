@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from cachi2ish.core.artifacts import Blob
+from cachi2ish.core.cache_contents import CacheContents, Entry, Finding
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.outputs import BuildConfig
 from cachi2ish.core.pages import Page
@@ -78,16 +80,27 @@ class Catalogue(Protocol):
         """
         ...
 
-    def remember(self, source: str, page: Page) -> None:
-        """Keep the files of a page."""
+    def latest(
+        self, source: str, project: str, versions: Collection[str] = (), since: datetime | None = None
+    ) -> Page | None:
+        """Return what ``source`` last stated about ``versions`` of ``project`` (empty for all), with `Page.asked`.
+
+        since: aware. None where not all of that is kept, or the index was not asked at ``since`` or later.
+        """
+        ...
+
+    def remember(self, source: str, page: Page, versions: Collection[str] = ()) -> None:
+        """Keep the files of a page, which was asked for ``versions``, as of `Page.asked`."""
         ...
 
     def get_validated(self, url: str) -> tuple[str, str, bytes] | None:
         """Return (ETag, content type, body) of a page fetched before from ``url`` (redacted), or None."""
         ...
 
-    def put_validated(self, url: str, etag: str, content_type: str, body: bytes) -> None:
-        """Keep a page body with its validator."""
+    def put_validated(
+        self, url: str, etag: str, content_type: str, body: bytes, gzipped: bytes | None = None
+    ) -> None:
+        """Keep a page body with its validator. gzipped: the same, compressed already (one member, RFC 1952)."""
         ...
 
 
@@ -101,6 +114,10 @@ class Recollection(Protocol):
     def put(self, key: str, value: str) -> None:
         """Remember ``value`` under ``key``; neither may hold a credential."""
         ...
+
+
+class Memory(Catalogue, Recollection, Protocol):
+    """All that is remembered beside the files."""
 
 
 class Staging(Protocol):
@@ -161,8 +178,69 @@ class SourceFiles(Protocol):
         """
         ...
 
+    def append(self, path: Path, content: bytes) -> None:
+        """Add lines to the end of a file, which need not be there; raises `StorageError`."""
+        ...
+
     def remove(self, path: Path) -> None:
         """Remove a file if it is there; raises `StorageError`."""
+        ...
+
+
+class Pruning(Protocol):
+    """A cache out of which files are being removed, beside processes that use it."""
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All files, as they were when pruning began."""
+        ...
+
+    def spares(self, entry: Entry) -> bool:
+        """Return whether a running process may be using the file."""
+        ...
+
+    def remove(self, entry: Entry) -> bool:
+        """Remove a file unless somebody uses it; return whether it is gone. Raises `StorageError`."""
+        ...
+
+    def remove_dangling_links(self) -> int:
+        """Remove links to files that are not there (any more); return how many. Raises `StorageError`."""
+        ...
+
+    def forget(self, unused_since: datetime) -> int:
+        """Remove what the catalogue knows and nobody has used since; return how much. Raises `StorageError`."""
+        ...
+
+    def shrink_catalogue(self) -> None:
+        """Give the space of what was forgotten back to the disk. Raises `StorageError`."""
+        ...
+
+    def catalogue_size(self) -> int:
+        """Return the bytes of the catalogue now. Raises `StorageError`."""
+        ...
+
+
+class Housekeeping(Protocol):
+    """A cache as its owner sees it; it need not be there, and is never made."""
+
+    @property
+    def directory(self) -> Path:
+        """Where it is, or would be."""
+        ...
+
+    def contents(self) -> CacheContents:
+        """Return what the cache holds. Raises `StorageError` where it cannot be read."""
+        ...
+
+    def verify(self, told: Callable[[int], None], *, repair: bool) -> tuple[Finding, ...]:
+        """Read everything, and return what is wrong; with ``repair`` it is removed. Raises `StorageError`.
+
+        told: is called for each file that was read, with its bytes.
+        """
+        ...
+
+    def pruning(self, *, pretend: bool) -> Pruning:
+        """Begin to remove; raises `StorageError` where nothing can be. pretend: look, and remove nothing."""
         ...
 
 
@@ -170,7 +248,10 @@ __all__ = [
     "BlobStore",
     "BlobWriter",
     "Catalogue",
+    "Housekeeping",
+    "Memory",
     "Outputs",
+    "Pruning",
     "Recollection",
     "RootedPath",
     "SourceFiles",

@@ -6,6 +6,7 @@
     blobs/sha512/12/3456…      a link to the file under sha256; the same for every other strong algorithm
     partial/<sha256 of a key>  what has arrived of a file; locked (flock) while somebody writes
     partial/<…>.<random>.tmp   the same for a second writer of one key; removed when it ends
+    running/<random>           locked (flock) while a process has the cache open; mtime: when it began
 
 Nothing is synced to disk file by file: whoever takes a blob hashes it again, so that what a power cut has torn
 is found, removed and fetched anew.
@@ -43,8 +44,18 @@ class Layout:
 
     @property
     def lock(self) -> Path:
-        """Held while a blob is put in place or a damaged one is removed, so that the two do not cross."""
+        """Held while a blob is put in place or removed, and shared while one is touched: these do not cross."""
         return self.blobs / ".lock"
+
+    @property
+    def running(self) -> Path:
+        """A file for each process that has the cache open."""
+        return self.root / "running"
+
+    @property
+    def readers(self) -> Path:
+        """Shared by processes that use blobs and cannot touch them."""
+        return self.blobs / ".readers"
 
     def blob(self, sha256: str) -> Path:
         """Return the place of the blob with this sha256."""

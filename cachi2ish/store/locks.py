@@ -32,6 +32,12 @@ def wait_for_lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
+def share_lock(descriptor: int) -> None:
+    """Return when this open file holds the lock, maybe with others; at once where there are no locks."""
+    with suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+
+
 def is_at(descriptor: int, path: Path) -> bool:
     """Return whether ``path`` still names the open file (it may have been renamed or removed)."""
     try:
@@ -46,6 +52,24 @@ def locked(path: Path) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         wait_for_lock(descriptor)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def sharing(path: Path) -> Iterator[None]:
+    """Hold the lock of ``path`` together with all who hold it so; waits for who holds it alone.
+
+    Goes on without it where it cannot be opened: in a cache that may only be read.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        yield
+        return
+    try:
+        share_lock(descriptor)
         yield
     finally:
         os.close(descriptor)

@@ -6,7 +6,7 @@ Nothing is synced to disk: an output that a power cut has torn is made again fro
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cachi2ish.core.outputs import BuildConfig
@@ -16,6 +16,7 @@ from cachi2ish.store.failures import OUTPUT_OPTION, storage_errors
 from cachi2ish.store.occupants import refuse_strangers
 from cachi2ish.store.rooted import RootedPath
 from cachi2ish.store.staging import StagedOutput
+from cachi2ish.store.times import stamp
 from cachi2ish.store.workplace import open_workplace
 
 _PROBLEM = "the output {} cannot be written"
@@ -40,10 +41,14 @@ class OutputDirectories:
         target = self._target(directory)
         with storage_errors(_PROBLEM.format(directory), OUTPUT_OPTION):
             workplace = open_workplace(target)
+        staging = StagedOutput(workplace)
         try:
-            yield StagedOutput(workplace)
+            yield staging
         finally:
             workplace.close()
+            if staging.published:
+                with suppress(OSError):  # a mount point of somebody else's, whose entries were replaced
+                    stamp(workplace.target)
 
     def _target(self, directory: Path) -> Path:
         target = RootedPath.of(directory, error=StorageError).root

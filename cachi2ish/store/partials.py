@@ -10,7 +10,9 @@ from pathlib import Path
 
 from cachi2ish.store.locks import is_at, try_lock, wait_for_lock
 
-_PRIVATE_SUFFIX = ".tmp"
+#: Of the file of a second writer, which nobody can take up again.
+#: Of the file of a second writer, which nobody can take up again.
+PRIVATE_SUFFIX = ".tmp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ def open_partial(path: Path) -> Partial:
     if descriptor is not None:
         return Partial(path, descriptor, private=False)
     while True:
-        private = path.with_name(f"{path.name}.{secrets.token_hex(8)}{_PRIVATE_SUFFIX}")
+        private = path.with_name(f"{path.name}.{secrets.token_hex(8)}{PRIVATE_SUFFIX}")
         descriptor = os.open(private, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         wait_for_lock(descriptor)
         if is_at(descriptor, private):  # `sweep` has not come between
@@ -71,7 +73,7 @@ def remove_partial(path: Path) -> bool:
 
 def sweep(directory: Path) -> None:
     """Remove the private files of processes that are gone."""
-    for path in directory.glob(f"*{_PRIVATE_SUFFIX}"):
+    for path in directory.glob(f"*{PRIVATE_SUFFIX}"):
         with suppress(OSError):
             remove_partial(path)
 

@@ -23,6 +23,9 @@ _SECRET_PARAMETERS = (
     *(b"api" + separator + b"key=" for separator in (b"", b"_", b"-")),
     *(start + word + b"=" for start in (b"?", b"&", b";", b"u0026") for word in (b"sig", b"auth")),
 )
+#: One of these stands somewhere before it: the delimiters of RFC 3986, as they are or as JSON escapes them.
+_BEFORE_SECRETS = (b"?", b"@", b";", b"&", b"\\u00")
+
 _USER_INFORMATION = re.compile(rb"://[^/\s\"'<>]*@")
 
 
@@ -43,7 +46,7 @@ def to_rows(files: Iterable[IndexFile]) -> Iterator[Row]:
                 file.yanked,
                 file.yanked_reason,
                 file.size,
-                None if file.upload_time is None else (file.upload_time - _EPOCH) // _MICROSECOND,
+                None if file.upload_time is None else to_microseconds(file.upload_time),
             )
 
 
@@ -58,8 +61,18 @@ def from_row(row: Row) -> IndexFile:
         yanked=bool(yanked),
         yanked_reason=yanked_reason,
         size=size,
-        upload_time=None if upload_time is None else _EPOCH + timedelta(microseconds=upload_time),
+        upload_time=None if upload_time is None else from_microseconds(upload_time),
     )
+
+
+def to_microseconds(instant: datetime) -> int:
+    """Return an aware instant as microseconds since 1970, UTC."""
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def from_microseconds(count: int) -> datetime:
+    """Return the instant, in UTC; raises `OverflowError` for one that no calendar has."""
+    return _EPOCH + timedelta(microseconds=count)
 
 
 def knows_all(rows: Iterable[Row], digests: Collection[Digest]) -> bool:
@@ -76,6 +89,8 @@ def may_be_kept(url: str) -> bool:
 
 def body_may_be_kept(body: bytes) -> bool:
     """Return whether the body of a page shows no address with a credential."""
+    if not any(character in body for character in _BEFORE_SECRETS):  # a tenth of the time, for nearly all pages
+        return True
     lowered = body.lower()
     return _USER_INFORMATION.search(body) is None and not any(text in lowered for text in _SECRET_PARAMETERS)
 

@@ -11,13 +11,25 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 #: Kept in ``PRAGMA user_version``; raise it with every change of the tables.
-VERSION = 1
+VERSION = 2
+
+#: Seconds between two notes of when a row was used: reading is not to be writing each time.
+USED_EVERY = 86_400
+
+#: Whether it is time to note that a row is used.
+STALE = f"used < strftime('%s', 'now') - {USED_EVERY}"
+
+#: Pages of the database that are written before they are moved into it, for which everybody has to wait: more
+#: than one run writes. The last process to close the database moves the rest.
+_CHECKPOINT = 25_000
 
 #: How long to wait for another process that is writing, in milliseconds.
 _BUSY_TIMEOUT = 30_000
 
 # source: sha256 of the opaque key. digests: "md5:… sha256:…". upload_time: microseconds since 1970, UTC.
-# used: when last used, in seconds since 1970, by the database's own clock; only housekeeping looks at it.
+# asked: when the index was, in the same unit. readings: see `cachi2ish.store.readings`.
+# used: when last used, in seconds since 1970, by the database's own clock, to the precision of USED_EVERY.
+# Only housekeeping looks at it.
 _TABLES = """\
 BEGIN IMMEDIATE;
 CREATE TABLE page (
@@ -25,9 +37,9 @@ CREATE TABLE page (
     source TEXT NOT NULL,
     project TEXT NOT NULL,
     address TEXT NOT NULL,
-    versions TEXT,
     status TEXT NOT NULL,
     status_reason TEXT NOT NULL,
+    readings TEXT NOT NULL DEFAULT '{{}}',
     used INTEGER NOT NULL DEFAULT (strftime('%s', 'now')),
     UNIQUE (source, project)
 );
@@ -42,6 +54,7 @@ CREATE TABLE file (
     yanked_reason TEXT NOT NULL,
     size INTEGER,
     upload_time INTEGER,
+    asked INTEGER,
     PRIMARY KEY (page, position)
 ) WITHOUT ROWID;
 CREATE TABLE validated (
@@ -79,6 +92,9 @@ def open_database(path: Path) -> sqlite3.Connection:
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")  # after a power cut the last pages may be missing
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
+        if _is_new(connection):
+            connection.executescript(_TABLES.format(version=VERSION))
         _check_version(connection)
     except BaseException:
         connection.close()
@@ -86,16 +102,62 @@ def open_database(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _check_version(connection: sqlite3.Connection) -> None:
-    with closing(connection.execute("PRAGMA user_version")) as rows:
-        (version,) = rows.fetchone()
+def open_existing(path: Path, *, write: bool = False) -> sqlite3.Connection:
+    """Open the database as it is: nothing is made, moved or, unless ``write``, changed.
+
+    For any thread, one at a time. Raises `sqlite3.Error` and `UnusableError`.
+    """
+    if write:
+        return _open_address(f"{path.as_uri()}?mode=rw")
+    try:
+        return _open_address(f"{path.as_uri()}?mode=ro")
+    except sqlite3.OperationalError:
+        # In WAL mode readers need two files beside the database, which cannot be made where nothing can be
+        # written. Nobody else writes there then, so that it can be read without them.
+        return _open_address(f"{path.as_uri()}?mode=ro&immutable=1")
+
+
+def open_empty() -> sqlite3.Connection:
+    """Open a database that holds nothing, and is gone when it is closed."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    connection.executescript(_TABLES.format(version=VERSION))
+    return connection
+
+
+def _open_address(address: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
+        _check_version(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _is_new(connection: sqlite3.Connection) -> bool:
     with closing(connection.execute("SELECT count(*) FROM sqlite_master")) as rows:
         (tables,) = rows.fetchone()
-    if not tables and not version:
-        connection.executescript(_TABLES.format(version=VERSION))
-    elif version != VERSION:
+    return not tables and not _version(connection)
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    with closing(connection.execute("PRAGMA user_version")) as rows:
+        (version,) = rows.fetchone()
+    return int(version)
+
+
+def _check_version(connection: sqlite3.Connection) -> None:
+    version = _version(connection)
+    if version != VERSION:
         msg = f"it has version {version}, not {VERSION}"
         raise UnusableError(msg)
+
+
+def note_used(connection: sqlite3.Connection, statement: str, key: object) -> None:
+    """Note by ``statement`` that the row with ``key`` is used."""
+    with suppress(sqlite3.OperationalError):  # read-only or busy: what was read is none the worse for it
+        connection.execute(statement, (key,))
 
 
 def is_damage(error: Exception) -> bool:
@@ -104,9 +166,14 @@ def is_damage(error: Exception) -> bool:
     return isinstance(code, int) and code & 0xFF in _DAMAGE  # the rest is the extended code
 
 
+def aside_of(path: Path) -> Path:
+    """Return where a database goes that is moved aside."""
+    return path.with_name(f"{path.name}.aside")
+
+
 def move_aside(path: Path) -> None:
     """Rename the database, in the place of one that was moved aside before. Raises `OSError`."""
-    path.replace(path.with_name(f"{path.name}.aside"))
+    path.replace(aside_of(path))
     for suffix in ("-wal", "-shm"):  # they would be taken for the new one's
         with suppress(FileNotFoundError):
             path.with_name(path.name + suffix).unlink()

@@ -36,10 +36,15 @@ class DiskFiles:
             else:
                 _replace(path.resolve(), content, like or path)
         except OSError as error:
-            raise StorageError(
-                f"{path} cannot be written: {error.strerror}",
-                hint="check that the folder exists and that you may write to it",
-            ) from error
+            raise _not_written(path, error) from error
+
+    def append(self, path: Path, content: bytes) -> None:
+        """Add lines to the end of ``path``, on a line of their own, in one piece; raises `StorageError`."""
+        try:
+            with path.open("ab") as file:
+                file.write(content if _ends_a_line(path) else b"\n" + content)
+        except OSError as error:
+            raise _not_written(path, error) from error
 
     def remove(self, path: Path) -> None:
         """Remove a file if it is there; raises `StorageError`."""
@@ -47,6 +52,21 @@ class DiskFiles:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise StorageError(f"{path} cannot be removed: {error.strerror}") from error
+
+
+def _not_written(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"{path} cannot be written: {error.strerror}",
+        hint="check that the folder exists and that you may write to it",
+    )
+
+
+def _ends_a_line(path: Path) -> bool:
+    if _is_device(path) or not path.stat().st_size:
+        return True
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() == b"\n"
 
 
 def _is_device(path: Path) -> bool:

@@ -17,6 +17,7 @@ from cachi2ish.store.failures import OUTPUT_OPTION, storage_errors
 from cachi2ish.store.occupants import refuse_strangers
 from cachi2ish.store.rooted import RootedPath
 from cachi2ish.store.swap import replace_contents, take_place
+from cachi2ish.store.times import stamp_tree
 from cachi2ish.store.workplace import UNTOUCHED, Workplace
 
 #: Whatever the umask: what is fetched by one user is often installed by another, in a container.
@@ -33,6 +34,11 @@ class StagedOutput:
         self._placed: dict[str, str] = {}
         self._guard = threading.Lock()
         self._published = False
+
+    @property
+    def published(self) -> bool:
+        """Whether this is the output now."""
+        return self._published
 
     def place(self, blob: Blob, filename: str) -> None:
         """Put a copy of ``blob`` into ``deps/pip``; the same file twice is the same as once.
@@ -86,9 +92,12 @@ class StagedOutput:
             msg = "an output is published once"
             raise ValueError(msg)
         work = self._workplace
+        # The environment of the build names the folder, be there anything in it or not.
+        self._make_parents(self._root.join(f"{DEPS}/file").path)
         with self._failures(f"the output {work.target} cannot be replaced"):
             refuse_strangers(work.target)  # somebody may have put something there meanwhile
             work.path.chmod(_DIRECTORY_MODE)
+            stamp_tree(work.path)
             put = replace_contents if work.inside else take_place
             put(work.path, work.target, last=BUILD_CONFIG, keep=UNTOUCHED)
         self._published = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import shutil
@@ -11,14 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from cachi2ish.store.failures import FORBIDDEN
 from cachi2ish.store.locks import is_at, try_lock, wait_for_lock
 from cachi2ish.store.swap import is_mount_point, restore
 
 #: A staging directory inside the output, where one beside it is not possible.
 INSIDE = ".staging-"
-
-#: Answers of a directory that may not be written.
-_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 #: The names that `tempfile.mkdtemp` makes of a prefix.
 _RANDOM = "[a-z0-9_]{8}"
@@ -66,7 +63,7 @@ def open_workplace(target: Path) -> Workplace:
                 restore(target)
                 path, lock = _claim(target.parent, f".{target.name}.staging-")
             except OSError as error:
-                if error.errno not in _FORBIDDEN or not target.is_dir():
+                if error.errno not in FORBIDDEN or not target.is_dir():
                     raise
             else:
                 return Workplace(path, target, inside=False, lock=lock, made=made)

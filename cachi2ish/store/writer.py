@@ -69,6 +69,7 @@ class DiskBlobWriter:
         with self._failures():
             path.parent.mkdir(parents=True, exist_ok=True)
             with locked(self._layout.lock):
+                os.utime(self._partial.descriptor)  # used from now on; its last bytes may have come long ago
                 self._partial.path.replace(path)
             self._committed = True
             # After the rename: a partial file that is read-only could not be taken up again.

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cachi2ish.core.cutoff import Cutoff, InvalidDateError, rfc3339
+from cachi2ish.core.cutoff import Cutoff, InvalidDateError, parse_duration, rfc3339
 from cachi2ish.index.fields import instant
 
 NOW = datetime(2026, 3, 1, 12, 30, 15, 999_999, tzinfo=UTC)
@@ -222,3 +222,17 @@ def test_an_instant_is_shown_in_utc_without_a_fraction_of_zero() -> None:
     zone = timezone(timedelta(hours=-5))
     assert rfc3339(datetime(2024, 10, 1, 20, 0, 0, 500_000, tzinfo=zone)) == "2024-10-02T01:00:00.500000Z"
     assert rfc3339(datetime(2024, 10, 1, 19, 0, tzinfo=zone)) == "2024-10-02T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("text", "hours"), [("30 days", 720), ("P30D", 720), ("12h", 12), ("PT0S", 0), ("0 hours", 0)]
+)
+def test_a_duration_alone(text: str, hours: int) -> None:
+    assert parse_duration(text) == timedelta(hours=hours)
+
+
+@pytest.mark.parametrize("text", ["2024-10-01", "2024-10-01T12:00:00Z", "", "soon", "-1 day", "P1M", "9999999 d"])
+def test_what_is_not_a_duration_is_refused(text: str) -> None:
+    with pytest.raises(InvalidDateError) as caught:
+        parse_duration(text)
+    assert caught.value.hint

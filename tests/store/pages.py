@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from packaging.utils import canonicalize_name
@@ -23,6 +24,11 @@ def index_file(name: str, url: str | None = None) -> IndexFile:
 
 def page_of(*files: IndexFile, project: str = "thing") -> Page:
     return Page(project=canonicalize_name(project), index=INDEX, files=files)
+
+
+def recalled(page: Page) -> Page:
+    """The page as it comes back: nobody knows any more whether there was more to it."""
+    return replace(page, partial=True)
 
 
 SDIST = index_file("thing-1.0.tar.gz")

@@ -62,6 +62,23 @@ def small_disk(directory: Path, size: str = "256k") -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(directory)], check=True)
 
 
+def forbid_writing(disk: Path) -> None:
+    """Make a file system of `small_disk` read-only, as a mounted cache may be."""
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+
+
+@contextmanager
+def read_only_view(directory: Path, place: Path) -> Iterator[Path]:
+    """The same directory a second time, at a place where nothing can be written."""
+    place.mkdir()
+    subprocess.run(["mount", "--bind", str(directory), str(place)], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", str(place)], check=True)
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
 def fill(staging: Staging, blob: Blob, *names: str, bom: str = "{}\n") -> None:
     for name in names:
         staging.place(blob, name)

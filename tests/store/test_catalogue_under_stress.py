@@ -12,7 +12,7 @@ import pytest
 
 from cachi2ish.errors import StorageError
 from cachi2ish.store.catalogue import SqliteCatalogue
-from tests.store.pages import INDEX, SDIST, WHEEL, index_file, page_of
+from tests.store.pages import INDEX, SDIST, WHEEL, index_file, page_of, recalled
 from tests.store.support import start
 
 
@@ -26,7 +26,7 @@ def test_a_damaged_database_is_moved_aside_with_a_note(
     path.write_bytes(content)
     with SqliteCatalogue(path) as catalogue:
         catalogue.remember("source", page_of(SDIST))
-        assert catalogue.recall("source", "thing", SDIST.digests) == page_of(SDIST)
+        assert catalogue.recall("source", "thing", SDIST.digests) == recalled(page_of(SDIST))
     assert path.with_name("catalogue.sqlite3.aside").read_bytes() == content
     assert "moved aside" in caplog.text
 
@@ -103,14 +103,14 @@ REMEMBER = """
 import sys
 from pathlib import Path
 from cachi2ish.store.catalogue import SqliteCatalogue
-from tests.store.pages import page_of, index_file
+from tests.store.pages import page_of, index_file, recalled
 with SqliteCatalogue(Path(sys.argv[1])) as catalogue:
     for number in range(8):
         page = page_of(index_file(f"thing-{number}.zip"), index_file("thing-x.zip"))
         catalogue.remember(f"own {sys.argv[2]} {number}", page)
         catalogue.remember("shared", page)
         assert catalogue.recall("shared", "thing", page.files[1].digests)
-        assert catalogue.recall(f"own {sys.argv[2]} {number}", "thing", page.files[0].digests) == page
+        assert catalogue.recall(f"own {sys.argv[2]} {number}", "thing", page.files[0].digests) == recalled(page)
 print("done")
 """
 
@@ -122,7 +122,7 @@ def test_many_processes_and_threads_share_it(path: Path) -> None:
         list(pool.map(lambda page: catalogue.remember(page.files[0].filename, page), pages))
         assert [process.communicate()[0] for process in processes] == ["done\n"] * 4
         for page in pages:
-            assert catalogue.recall(page.files[0].filename, "thing", page.files[0].digests) == page
+            assert catalogue.recall(page.files[0].filename, "thing", page.files[0].digests) == recalled(page)
         for number in range(4):
             assert catalogue.recall(f"own {number} 7", "thing", index_file("thing-7.zip").digests)
     assert not path.with_name("catalogue.sqlite3.aside").exists()

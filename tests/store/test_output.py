@@ -59,6 +59,24 @@ def test_two_runs_give_the_same_bytes(outputs: Outputs, store: DiskBlobs, work: 
     assert tree(work / "one") == tree(work / "two")
 
 
+def test_everything_in_it_has_one_time_whenever_it_was_made(
+    outputs: Outputs, store: DiskBlobs, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stays = work / "stays"  # the current directory keeps its place, and has its entries replaced
+    stays.mkdir()
+    monkeypatch.chdir(stays)
+    for target in (work / "out", work / "out", stays):
+        publish(outputs, target, keep(store, b"x"), "x.zip")
+        assert {path.stat().st_mtime for path in (target, *target.rglob("*"))} == {315_532_800}
+
+
+def test_the_folder_of_files_is_there_with_nothing_in_it(outputs: Outputs, work: Path) -> None:
+    with outputs.stage(work / "out") as staging:
+        staging.write_build_config(CONFIG)
+        staging.publish()
+    assert (work / "out" / "deps" / "pip").is_dir()
+
+
 def test_modes_do_not_depend_on_the_umask(outputs: Outputs, store: DiskBlobs, work: Path) -> None:
     before = os.umask(0o077)
     try:

@@ -1,0 +1,137 @@
+"""``cache prune``: what nobody can use goes, then what nobody has used for long, then what is too much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cachi2ish.core.cache_contents import Entry, Kind, Pruned
+from cachi2ish.errors import StorageError
+from cachi2ish.services.reporter import Reporter
+from cachi2ish.store.interface import Housekeeping, Pruning
+
+#: Whoever wants an unfinished file has come back for it by then.
+_ABANDONED = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What may stay. None: whatever there is.
+
+    unused_since: what was last used before this instant (aware) goes. size: bytes of everything together.
+    """
+
+    unused_since: datetime | None = None
+    size: int | None = None
+
+
+def prune(
+    housekeeping: Housekeeping, limits: Limits, now: datetime, reporter: Reporter, *, dry_run: bool
+) -> Pruned:
+    """Remove from the cache, and return what was removed, or with ``dry_run`` what would be.
+
+    What a running process may be using always stays. Raises `StorageError` once for all files that cannot be
+    removed, when the others are. What fails in the catalogue is a warning: it is a memory only.
+    """
+    run = _Run(housekeeping.pruning(pretend=dry_run), reporter, dry_run=dry_run)
+    run.remove(entry for entry in run.kept if _is_useless(entry, now))
+    if limits.unused_since is not None:
+        oldest = limits.unused_since
+        run.remove(entry for entry in run.kept if entry.used < oldest)
+        run.forget(oldest)
+    if limits.size is not None:
+        run.fit(limits.size, now)
+    run.tidy()
+    run.raise_failures()
+    return Pruned(
+        entries=tuple(run.removed),
+        links=run.links,
+        forgotten=run.forgotten,
+        kept=run.size(),
+        in_use=len(run.in_use),
+    )
+
+
+def _is_useless(entry: Entry, now: datetime) -> bool:
+    if entry.kind is Kind.UNFINISHED:
+        return entry.used < now - _ABANDONED
+    return entry.kind is Kind.LEFTOVER
+
+
+class _Run:
+    """What has been done so far. kept: what is left, the least recently used first (a set with an order)."""
+
+    def __init__(self, pruning: Pruning, reporter: Reporter, *, dry_run: bool) -> None:
+        self._pruning = pruning
+        self._reporter = reporter
+        self._dry_run = dry_run
+        self._failures: list[StorageError] = []
+        self._failed: set[Entry] = set()
+        self.kept = dict.fromkeys(sorted(pruning.entries, key=lambda entry: (entry.used, entry.path)))
+        self.removed: list[Entry] = []
+        self.in_use: set[Entry] = set()
+        self.forgotten = 0
+        self.links = 0
+
+    def remove(self, entries: Iterable[Entry]) -> None:
+        for entry in tuple(entries):
+            self._remove(entry)
+
+    def fit(self, size: int, now: datetime) -> None:
+        """Remove the least recently used until everything together has at most ``size`` bytes."""
+        excess = self.size() - size
+        oldest: datetime | None = None
+        for entry in tuple(self.kept):
+            if excess <= 0:
+                break
+            if self._remove(entry):
+                excess -= entry.size
+                oldest = entry.used
+        if oldest is not None or excess > 0:
+            # What is known about files goes with the files of its age.
+            self.forget(now if excess > 0 or oldest is None else oldest)
+
+    def forget(self, unused_since: datetime) -> None:
+        """Remove rows of the catalogue, and give their space back."""
+        try:
+            forgotten = self._pruning.forget(unused_since)
+            # What would be forgotten is still there to be counted again.
+            self.forgotten = max(self.forgotten, forgotten) if self._dry_run else self.forgotten + forgotten
+            self._pruning.shrink_catalogue()
+        except StorageError as error:
+            self._reporter.warning(error.problem)
+
+    def tidy(self) -> None:
+        try:
+            self.links = self._pruning.remove_dangling_links()
+        except StorageError as error:
+            self._failures.append(error)
+
+    def size(self) -> int:
+        return sum(entry.size for entry in self.kept) + self._pruning.catalogue_size()
+
+    def raise_failures(self) -> None:
+        if self._failures:
+            first, more = self._failures[0], len(self._failures) - 1
+            others = f" ({more} more failed as well)" if more else ""
+            raise StorageError(
+                f"{first.problem}{others}", hint="remove it by hand, with the rights that this takes"
+            )
+
+    def _remove(self, entry: Entry) -> bool:
+        if entry in self._failed:
+            return False
+        try:
+            gone = self._pruning.remove(entry)
+        except StorageError as error:
+            self._failures.append(error)
+            self._failed.add(entry)
+            return False
+        if gone:
+            del self.kept[entry]
+            self.removed.append(entry)
+            self.in_use.discard(entry)
+        else:
+            self.in_use.add(entry)
+        return gone
