@@ -6,16 +6,14 @@ uploaded later is not there, though its release is older.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
 from packaging.utils import NormalizedName
-from packaging.version import Version
 
 from cachi2ish.core.addresses import bare
 from cachi2ish.core.cutoff import Cutoff, rfc3339
-from cachi2ish.core.distributions import is_wheel, read_name
 from cachi2ish.core.pages import IndexFile, Page, Withheld
 from cachi2ish.errors import UnavailableError
 
@@ -96,8 +94,7 @@ def _text(cutoff: Cutoff | None) -> str | None:
 def as_of(page: Page, cutoff: Cutoff, missing: Missing) -> Page:
     """Return ``page`` with what was there before ``cutoff``; the rest is in ``withheld``, with reasons.
 
-    A file whose upload time is not known is withheld, unless ``missing`` allows it. ``versions`` (PEP 700)
-    keeps those of which a file is left.
+    A file whose upload time is not known is withheld, unless ``missing`` allows it.
     """
     kept: list[IndexFile] = []
     withheld: list[Withheld] = []
@@ -110,7 +107,6 @@ def as_of(page: Page, cutoff: Cutoff, missing: Missing) -> Page:
     return replace(
         page,
         files=tuple(kept),
-        versions=None if page.versions is None else tuple(_left(page.versions, page.project, kept)),
         withheld=tuple(withheld),
         cutoff=cutoff.instant,
     )
@@ -122,26 +118,6 @@ def _reason(file: IndexFile, cutoff: Cutoff, missing: Missing) -> str | None:
     if cutoff.admits(file.upload_time):
         return None
     return f"uploaded {rfc3339(file.upload_time)}, after the index date"
-
-
-def _left(versions: Iterable[str], project: NormalizedName, files: Iterable[IndexFile]) -> Iterable[str]:
-    texts = {_version_of(file.filename, project) for file in files}  # of thousands of files, few differ
-    there = {_canonical(version) for version in texts if version}
-    return (version for version in versions if _canonical(version) in there)
-
-
-def _version_of(filename: str, project: NormalizedName) -> str | None:
-    if is_wheel(filename):  # the second part (PEP 427); reading all of its tags would take ten times as long
-        return "".join(filename.split("-")[1:2])
-    name = read_name(filename, project)
-    return name.version if name else None
-
-
-def _canonical(version: str) -> Version | str:
-    try:
-        return Version(version)
-    except ValueError:  # also for numbers beyond what `int` reads
-        return version
 
 
 def not_there_then(what: str, page: Page, withheld: Sequence[Withheld], besides: str = "") -> UnavailableError:

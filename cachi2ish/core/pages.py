@@ -1,7 +1,7 @@
 """What an index states about a project.
 
 The field names follow the Simple repository API as far as it names them: PEP 503 (HTML), PEP 592 (yanked),
-PEP 629 (API version), PEP 691 (JSON), PEP 700 (upload time, size, versions) and PEP 792 (project status).
+PEP 629 (API version), PEP 691 (JSON), PEP 700 (upload time, size) and PEP 792 (project status).
 """
 
 from __future__ import annotations
@@ -49,17 +49,21 @@ class Page:
     """A project page.
 
     index: the address of the index that served it, redacted.
-    files: in the order of the page. versions: PEP 700, None where the index does not say.
+    files: in the order of the page; where it was asked for some versions only, not all of them: then it is
+    ``partial``.
     status, status_reason: PEP 792 (``active``, ``archived``, ``quarantined``, ``deprecated``).
     cutoff: where the page is one of the past: only files uploaded before this instant are in ``files``.
     withheld: the others then, in the order of the page.
+    asked: the page is not older than this instant (aware), at which the run began that asked the index for it;
+    None where that is not known. Where the page was put together of several answers, that of the oldest.
     """
 
     project: NormalizedName
     index: str
     files: tuple[IndexFile, ...]
-    versions: tuple[str, ...] | None = None
+    partial: bool = False
     status: str = "active"
     status_reason: str = ""
     cutoff: datetime | None = None
     withheld: tuple[Withheld, ...] = ()
+    asked: datetime | None = field(default=None, compare=False)

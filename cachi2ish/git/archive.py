@@ -32,9 +32,6 @@ from cachi2ish.git.stored import gzip_stored
 from cachi2ish.git.submodules import submodules
 from cachi2ish.git.tar import Member, file_member, tar
 
-#: Part of what a cached archive is found by: raise it with every change of the bytes.
-FORMAT = "1"
-
 _CHUNK = 1 << 20
 
 

@@ -68,6 +68,7 @@ class Clone:
 
     def fetch(self, *arguments: str) -> None:
         """Fetch from the remote; raises `CommandError`."""
+        self.command.fetching()
         self.command.run((*_FETCH, *arguments), cwd=self.directory, access=self.access)
 
 

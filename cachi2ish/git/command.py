@@ -6,12 +6,14 @@ the process's own environment to whatever it is given, and puts command lines in
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import selectors
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,6 +61,10 @@ class StalledError(CommandError):
     """Git said nothing for too long and was ended."""
 
 
+class OverdueError(CommandError):
+    """Git took longer than it may and was ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """What a command may reach. protocols: git's transports. config: git settings, which may hold secrets.
@@ -76,11 +82,14 @@ class GitCommand:
     """Runs git.
 
     environ: the user's environment (proxies, ``HOME``, ssh agent, credential helpers, …).
-    stall_seconds: how long git may be silent before it is ended.
+    stall_seconds: how long git may be silent before it is ended. timeout: how many seconds it may take in all,
+    None for any number. fetching: hears of each run that fetches.
     """
 
     environ: Mapping[str, str] = field(repr=False)
     stall_seconds: float
+    timeout: float | None = None
+    fetching: Callable[[], None] = lambda: None
 
     def output(self, arguments: Sequence[str], *, cwd: Path, access: Access = Access()) -> bytes:
         """Return what git prints; raises `CommandError`."""
@@ -98,7 +107,7 @@ class GitCommand:
         stdin: IO[bytes] | None = None,
         stdout: IO[bytes] | None = None,
     ) -> None:
-        """Run git to its end; raises `CommandError`, `MissingGitError`, `StalledError`.
+        """Run git to its end; raises `CommandError`, `MissingGitError`, `StalledError`, `OverdueError`.
 
         Whatever interrupts this process ends git too.
         """
@@ -123,10 +132,15 @@ class GitCommand:
         # With --progress git reports at least each second of a transfer: silence means that nothing moves.
         assert process.stderr is not None  # noqa: S101
         said = b""
+        end = math.inf if self.timeout is None else time.monotonic() + self.timeout
         with selectors.DefaultSelector() as selector:
             selector.register(process.stderr, selectors.EVENT_READ)
             while True:
-                if not selector.select(self.stall_seconds):
+                left = end - time.monotonic()
+                heard = left > 0 and selector.select(min(self.stall_seconds, left))
+                if not heard and left <= self.stall_seconds:
+                    raise OverdueError(f"git was not done after {self.timeout:g} seconds")
+                if not heard:
                     raise StalledError(f"nothing arrived for {self.stall_seconds:g} seconds")
                 chunk = os.read(process.stderr.fileno(), _CHUNK)
                 if not chunk:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from cachi2ish.errors import GitError, Origin
-from cachi2ish.git.command import CommandError, MissingGitError, StalledError
+from cachi2ish.git.command import CommandError, MissingGitError, OverdueError, StalledError
 from cachi2ish.git.remotes import Remote, secrets
 
 #: What git and servers say (with LC_ALL=C), what it means, and what to do; the first that is found decides.
@@ -62,6 +62,8 @@ class Subject:
         said = self.quotable(failure.said)
         if isinstance(failure, MissingGitError):
             return self.error("the git command is missing", "install git and see that it is on PATH")
+        if isinstance(failure, OverdueError):
+            return self.error(f"{url} took too long: {said}", "try again, or raise runtime.subprocess_timeout")
         if isinstance(failure, StalledError):
             return self.error(f"{url} stopped answering: {said}", "try again, or check the network")
         if _ABSENT_COMMIT.search(failure.said):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,13 +11,14 @@ from cachi2ish.core.digests import Digest
 from cachi2ish.core.inventory import VcsOrigin
 from cachi2ish.core.requirements import Git
 from cachi2ish.errors import StorageError
-from cachi2ish.git.archive import FORMAT, archived
 from cachi2ish.git.checkout import origin_of_checkout
-from cachi2ish.git.clone import cloned, fetch_commit
 from cachi2ish.git.command import GitCommand
 from cachi2ish.git.failures import subject
 from cachi2ish.git.remotes import normalised, remote
 from cachi2ish.store.interface import BlobStore, Recollection
+
+#: Part of what a cached archive is found by: raise it with every change of the bytes.
+FORMAT = "1"
 
 #: Silence after which a transfer is given up. Servers with much to count are silent for a while first.
 STALL_SECONDS = 180.0
@@ -28,7 +29,8 @@ class GitRepositories:
 
     blobs: where archives are kept. recollection: which archive was made of what.
     environ: the user's environment, for git alone. scratch: where clones are made for the time of a fetch,
-    None for the system's temporary directory. stall_seconds: how long git may be silent.
+    None for the system's temporary directory. stall_seconds: how long git may be silent. timeout: seconds that one
+    run of git may take in all, None for any number. fetching: hears of each run of git that fetches.
     """
 
     def __init__(
@@ -39,10 +41,12 @@ class GitRepositories:
         *,
         scratch: Path | None = None,
         stall_seconds: float = STALL_SECONDS,
+        timeout: float | None = None,
+        fetching: Callable[[], None] = lambda: None,
     ) -> None:
         self._blobs = blobs
         self._recollection = recollection
-        self._command = GitCommand(environ, stall_seconds)
+        self._command = GitCommand(environ, stall_seconds, timeout, fetching)
         self._scratch = scratch
 
     def origin(self, source: Path) -> VcsOrigin | None:
@@ -71,6 +75,10 @@ class GitRepositories:
         return blob
 
     def _make(self, requirement: Git, key: str) -> Blob:
+        # Most runs have no git requirement, or find its archive in the cache.
+        from cachi2ish.git.archive import archived  # noqa: PLC0415
+        from cachi2ish.git.clone import cloned, fetch_commit  # noqa: PLC0415
+
         source = remote(requirement.url, local=urlsplit(requirement.url).scheme == "file")
         about = subject(str(requirement), source, requirement.commit, requirement.origin)
         with cloned(self._command, about, self._scratch) as clone:

@@ -30,11 +30,13 @@ class DatedIndex:
         """That of the index behind."""
         return self._index.key
 
-    def page(self, project: NormalizedName, known: Collection[Digest] = ()) -> Page:
+    def page(
+        self, project: NormalizedName, known: Collection[Digest] = (), versions: Collection[str] = ()
+    ) -> Page:
         """Return the page as it was; raises `UnavailableError` where none of the project's files was there."""
-        today = self._index.page(project, known)
+        today = self._index.page(project, known, versions)
         page = as_of(today, self._cutoff, self._missing.of(today.index))
         # A quarantined project keeps its own, graver message.
-        if page.withheld and not page.files and page.status != "quarantined":
+        if page.withheld and not (page.files or page.partial) and page.status != "quarantined":
             raise not_there_then(project, page, page.withheld)
         return page

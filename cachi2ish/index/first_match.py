@@ -31,7 +31,12 @@ class FirstMatch:
         """All keys in order: the same project may be answered by another index in another order."""
         return " ".join(index.key for index in self._indexes)
 
-    def page(self, project: NormalizedName, known: Collection[Digest] = ()) -> Page:  # noqa: ARG002
+    def page(
+        self,
+        project: NormalizedName,
+        known: Collection[Digest] = (),  # noqa: ARG002
+        versions: Collection[str] = (),
+    ) -> Page:
         """Return the first page.
 
         ``known`` is not passed on: only the list as a whole can be answered from memory, see `Remembered`.
@@ -40,7 +45,7 @@ class FirstMatch:
         asked = []
         for index in self._indexes:
             try:
-                return index.page(project)
+                return index.page(project, versions=versions)
             except ProjectNotFoundError as error:
                 asked.append(error.index)
         raise ProjectNotFoundError(project, " or ".join(asked))

@@ -19,11 +19,15 @@ class Index(Protocol):
         """What tells this index from another in the catalogue: its address or addresses, redacted."""
         ...
 
-    def page(self, project: NormalizedName, known: Collection[Digest] = ()) -> Page:
+    def page(
+        self, project: NormalizedName, known: Collection[Digest] = (), versions: Collection[str] = ()
+    ) -> Page:
         """Return what the index states about ``project``.
 
         known: every digest that the run's requirements name for the project, empty where one of them names
         none. An index that remembers may answer from memory if it knows a file for each of them.
+        versions: those that the run's requirements pin, as they spell them; files of others may be left out
+        of the page, which is ``partial`` then. Empty for all.
 
         Raises `ProjectNotFoundError`, `NetworkError`, or `UnavailableError` for a page that cannot be read.
         Safe to call from many threads.

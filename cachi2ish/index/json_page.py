@@ -1,18 +1,21 @@
 """Project pages in JSON: PEP 691, with the fields of PEP 700 (size, upload time) and PEP 792 (status).
 
-The models say what stands on the wire. Validation runs on the bytes, in pydantic's compiled part, and is
-lenient where one bad value must not cost the page: such a value becomes its default, and a file without a
-readable name or address is left out.
+The models say what stands on the wire. The bytes are read in pydantic's compiled part; of thousands of files
+only those of the wanted versions are looked at further. Validation is lenient where one bad value must not cost
+the page: such a value becomes its default, and a file without a readable name or address is left out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, TypeAdapter, ValidationError
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, core_schema, from_json
 
+from cachi2ish.core.interest import Interest
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.index.fields import Links, PageSource, digests_in_fragment, digests_of, instant
 from cachi2ish.index.refusals import check_api_version, not_a_project_page
@@ -63,24 +66,29 @@ class _Status(_Wire):
 
 
 class _Project(_Wire):
-    files: list[Annotated[_File, OnError("omit")]]
+    files: list[Any]  # each a `_File`, once it is known to be wanted
     meta: Annotated[_Meta | None, OnError()] = None
-    versions: Annotated[list[Annotated[str, OnError("omit")]] | None, OnError()] = None
     project_status: Annotated[_Status | None, OnError()] = None
 
 
 _PROJECT = TypeAdapter(_Project)
+_FILE = TypeAdapter(_File)
 
 
-def read_json(body: bytes, source: PageSource) -> Page:
-    """Return what a JSON page states.
+def read_json(body: bytes, source: PageSource, interest: Interest | None = None) -> Page:
+    """Return what a JSON page states, of the files that ``interest`` means (None for all).
 
     Raises `UnavailableError` for a body that is no project page, or of an API version that is not known.
     """
     try:
-        project = _PROJECT.validate_json(body)
-    except ValidationError as error:
-        raise not_a_project_page(source.project, source.index, _what_it_is(error)) from None
+        content = from_json(body, cache_strings="keys")  # nearly all strings but the keys are there once
+    except ValueError:
+        raise not_a_project_page(source.project, source.index, "the answer is not valid JSON") from None
+    try:
+        project = _PROJECT.validate_python(content)
+    except ValidationError:
+        because = 'the answer is JSON without a list of "files"'
+        raise not_a_project_page(source.project, source.index, because) from None
     if project.meta and project.meta.api_version:
         check_api_version(project.meta.api_version, source.project, source.index)
     links = Links(source.base)
@@ -88,18 +96,22 @@ def read_json(body: bytes, source: PageSource) -> Page:
     return Page(
         project=source.project,
         index=source.index,
-        files=tuple(file for entry in project.files if (file := _file(entry, links))),
-        versions=None if project.versions is None else tuple(project.versions),
+        files=tuple(file for entry in _wanted(project.files, interest) if (file := _file(entry, links))),
+        partial=interest is not None,
         status=(status.status or "active").strip().lower(),
         status_reason=status.reason or "",
     )
 
 
-def _what_it_is(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    if first["type"] == "json_invalid":
-        return "the answer is not valid JSON"
-    return 'the answer is JSON without a list of "files"'
+def _wanted(entries: Iterable[object], interest: Interest | None) -> Iterator[_File]:
+    for entry in entries:
+        if not isinstance(entry, dict):
+            continue
+        name = entry.get("filename")
+        if interest is not None and not (isinstance(name, str) and interest.means(name)):
+            continue
+        with suppress(ValidationError):
+            yield _FILE.validate_python(entry)
 
 
 def _file(entry: _File, links: Links) -> IndexFile | None:

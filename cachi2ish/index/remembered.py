@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
 
 from packaging.utils import NormalizedName
 
@@ -17,23 +19,28 @@ class Remembered:
 
     Digests make that safe: a file is what its digest says, whenever the page was read. A question that
     names none is always passed on, since only the index knows what it has today.
+
+    began: when the run did (aware). Pages are remembered as of then: never too late, whoever asked for them first.
     """
 
-    def __init__(self, index: Index, catalogue: Catalogue) -> None:
+    def __init__(self, index: Index, catalogue: Catalogue, began: datetime) -> None:
         self._index = index
         self._catalogue = catalogue
+        self._began = began
 
     @property
     def key(self) -> str:
         """That of the index behind."""
         return self._index.key
 
-    def page(self, project: NormalizedName, known: Collection[Digest] = ()) -> Page:
+    def page(
+        self, project: NormalizedName, known: Collection[Digest] = (), versions: Collection[str] = ()
+    ) -> Page:
         """Return the page from memory or from the index, and remember it; raises what the index raises."""
         if known:
             recalled = self._catalogue.recall(self.key, project, known)
             if recalled is not None:
                 return recalled
-        page = self._index.page(project, known)
-        self._catalogue.remember(self.key, page)
+        page = replace(self._index.page(project, known, versions), asked=self._began)
+        self._catalogue.remember(self.key, page, versions)
         return page

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from email.message import Message
+from threading import Lock
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from packaging.utils import NormalizedName
 
 from cachi2ish.core import addresses
 from cachi2ish.core.digests import Digest
+from cachi2ish.core.interest import Interest
 from cachi2ish.core.pages import Page
 from cachi2ish.errors import InputError, ProjectNotFoundError, UnavailableError
 from cachi2ish.index.fields import PageSource
@@ -41,13 +43,19 @@ class SimpleIndex:
         self._url = _checked(url)
         self._http = http
         self._catalogue = catalogue
+        self._reading = Lock()
 
     @property
     def key(self) -> str:
         """The address, redacted."""
         return addresses.redact(self._url)
 
-    def page(self, project: NormalizedName, known: Collection[Digest] = ()) -> Page:  # noqa: ARG002
+    def page(
+        self,
+        project: NormalizedName,
+        known: Collection[Digest] = (),  # noqa: ARG002
+        versions: Collection[str] = (),
+    ) -> Page:
         """Ask the index for the page of ``project``; raises what `Index.page` says."""
         url = _page_url(self._url, project)
         place = addresses.redact(url)
@@ -56,20 +64,20 @@ class SimpleIndex:
             etag, content_type, body = kept
             response = self._http.get(url, headers={"Accept": ACCEPT, "If-None-Match": etag})
             if response.status != _NOT_MODIFIED:
-                return self._fresh(project, place, response)
+                return self._fresh(project, place, response, versions)
             try:
-                return self._read(project, response.url, content_type, body)
+                return self._read(project, response.url, content_type, body, versions)
             except UnavailableError:
                 pass  # what was kept is damaged: have it sent again
-        return self._fresh(project, place, self._http.get(url, headers={"Accept": ACCEPT}))
+        return self._fresh(project, place, self._http.get(url, headers={"Accept": ACCEPT}), versions)
 
-    def _fresh(self, project: NormalizedName, place: str, response: Response) -> Page:
+    def _fresh(self, project: NormalizedName, place: str, response: Response, versions: Collection[str]) -> Page:
         self._check_status(project, response.status)
         content_type = response.headers.get("content-type", "")
-        page = self._read(project, response.url, content_type, response.body)
+        page = self._read(project, response.url, content_type, response.body, versions)
         # Only now, so that a login page is never kept.
         if self._catalogue and (etag := response.headers.get("etag")):
-            self._catalogue.put_validated(place, etag, content_type, response.body)
+            self._catalogue.put_validated(place, etag, content_type, response.body, response.gzipped)
         return page
 
     def _check_status(self, project: NormalizedName, status: int) -> None:
@@ -85,20 +93,31 @@ class SimpleIndex:
         if status != _OK:
             raise not_a_project_page(project, self.key, f"the answer is HTTP {status}")
 
-    def _read(self, project: NormalizedName, url: str, content_type: str, body: bytes) -> Page:
+    def _read(
+        self, project: NormalizedName, url: str, content_type: str, body: bytes, versions: Collection[str]
+    ) -> Page:
+        interest = Interest(project, versions) if versions else None
         kind, charset = _media_type(content_type)
         source = PageSource.of(project, self.key, url)
+        # One at a time: threads cannot read faster than one of them, and a page in pieces takes twenty times the
+        # memory of its bytes.
+        with self._reading:
+            return self._read_as(kind, body, source, charset, interest)
+
+    def _read_as(
+        self, kind: str, body: bytes, source: PageSource, charset: str | None, interest: Interest | None
+    ) -> Page:
         if kind == _JSON:
             # Imported here, since a run that finds all in the cache reads no page.
             from cachi2ish.index.json_page import read_json  # noqa: PLC0415
 
-            return read_json(body, source)
+            return read_json(body, source, interest)
         if kind in _HTML:
             from cachi2ish.index.html_page import read_html  # noqa: PLC0415
 
-            return read_html(body, source, charset)
+            return read_html(body, source, charset, interest)
         because = f"the answer is of type {kind}" if kind else "the answer does not say of what type it is"
-        raise not_a_project_page(project, self.key, because)
+        raise not_a_project_page(source.project, self.key, because)
 
 
 def _checked(url: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Protocol
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from packaging.utils import NormalizedName
@@ -29,6 +29,17 @@ _PAGES = "/simple/"
 
 #: From file name and sha256 to the upload time: both must be the page's, so that a time speaks of that file.
 Times = Mapping[tuple[str, str], datetime]
+
+
+class Documents(Protocol):
+    """The metadata documents of one index."""
+
+    def times(self, project: NormalizedName) -> Times:
+        """Return what the document of ``project`` states: nothing where there is none.
+
+        Raises `NetworkError`, or `NotCachedError` where nobody may be asked.
+        """
+        ...
 
 
 class _Digests(BaseModel):
@@ -106,9 +117,7 @@ class TimedIndex:
     run without a date does not ask for them, and must say the same with a cache and without.
     """
 
-    def __init__(
-        self, index: Index, documents: Mapping[str, MetadataDocuments], recollection: Recollection
-    ) -> None:
+    def __init__(self, index: Index, documents: Mapping[str, Documents], recollection: Recollection) -> None:
         self._index = index
         self._documents = documents
         self._recollection = recollection
@@ -118,35 +127,48 @@ class TimedIndex:
         """That of the index behind."""
         return self._index.key
 
-    def page(self, project: NormalizedName, known: Collection[Digest] = ()) -> Page:
+    def page(
+        self, project: NormalizedName, known: Collection[Digest] = (), versions: Collection[str] = ()
+    ) -> Page:
         """Return the page with all upload times that can be known; raises what the indexes raise."""
-        page = self._index.page(project, known)
+        page = self._index.page(project, known, versions)
         wanted = {_name(file) for file in page.files if file.upload_time is None and _concerns(file, known)}
         documents = self._documents.get(page.index)
         if not wanted or documents is None:
             return page
-        key = f"upload times\n{page.index}\n{project}"
-        times = self._recall(key)
+        kept = kept_times(self._recollection, page.index, project)
+        times = kept or {}
         if not wanted <= times.keys():
             stated = documents.times(project)
-            if stated:
-                times = {**times, **stated}
-                self._keep(key, times)
-        return replace(page, files=tuple(_timed(file, times) for file in page.files))
+            times = {**times, **stated}
+            if stated or kept is None:  # that there is no document is worth knowing without a network
+                self._keep(page, times)
+        return with_times(page, times)
 
-    def _recall(self, key: str) -> Times:
-        kept = self._recollection.get(key)
-        try:
-            entries = _KEPT.validate_json(kept or "[]")
-        except ValidationError:
-            return {}
-        return {
-            (filename, sha256): time for filename, sha256, text in entries if (time := instant(text)) is not None
-        }
-
-    def _keep(self, key: str, times: Times) -> None:
+    def _keep(self, page: Page, times: Times) -> None:
         entries = [(filename, sha256, rfc3339(time)) for (filename, sha256), time in sorted(times.items())]
-        self._recollection.put(key, _KEPT.dump_json(entries).decode())
+        self._recollection.put(_key(page.index, page.project), _KEPT.dump_json(entries).decode())
+
+
+def _key(index: str, project: NormalizedName) -> str:
+    return f"upload times\n{index}\n{project}"
+
+
+def kept_times(recollection: Recollection, index: str, project: NormalizedName) -> Times | None:
+    """Return what is remembered of a document; None where it was never asked for.
+
+    index: the redacted address, as in `Page.index`.
+    """
+    try:
+        entries = _KEPT.validate_json(recollection.get(_key(index, project)) or "")
+    except ValidationError:
+        return None
+    return {(filename, sha256): time for filename, sha256, text in entries if (time := instant(text)) is not None}
+
+
+def with_times(page: Page, times: Times) -> Page:
+    """Return ``page`` with these times for the files that have none of their own."""
+    return replace(page, files=tuple(_timed(file, times) for file in page.files))
 
 
 def _concerns(file: IndexFile, known: Collection[Digest]) -> bool:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from email.errors import MessageError
 from email.parser import HeaderParser
 
 from cachi2ish.sdists.interface import Identity
+
+#: What ends the headers; the description behind it may be a book.
+_BODY = re.compile(r"\r?\n\r?\n|\r\r")
 
 #: What setuptools wrote for a project that did not say its name.
 _UNNAMED = "UNKNOWN"
@@ -22,7 +26,7 @@ def parse_core_metadata(content: bytes) -> Identity | None:
     except UnicodeDecodeError:
         text = content.decode("latin-1")
     try:
-        headers = HeaderParser().parsestr(text)
+        headers = HeaderParser().parsestr(_BODY.split(text, maxsplit=1)[0])
     except (MessageError, ValueError):
         return None
     name = _single_line(headers.get("Name"))

@@ -14,6 +14,7 @@ from cachi2ish.sdists.interface import Identity
 from cachi2ish.sdists.limits import Limits, TooLargeError
 from cachi2ish.sdists.members import Member, reading
 from cachi2ish.sdists.metadata import parse_core_metadata
+from cachi2ish.sdists.shortcut import find_member_at
 from cachi2ish.sdists.unpack import unpack_sources
 
 _PKG_INFO = "PKG-INFO"
@@ -56,6 +57,9 @@ class ArchiveReader:
         # One folder holds everything in nearly every archive, and then the first match is it. One that is
         # packed without it has its PKG-INFO at the top, which may also be a stray file: hence kept for later.
         wanted, top = (*folder, _PKG_INFO), None
+        quick = find_member_at(path, wanted, self._limits)
+        if quick is not None and (identity := parse_core_metadata(quick)):
+            return identity
         with reading(path, filename, self._limits) as members:
             for member in members:
                 if member.parts[1:] == wanted and (identity := self._parsed(member)):

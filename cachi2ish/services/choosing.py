@@ -15,7 +15,7 @@ from cachi2ish.core.dated import Dating
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
 from cachi2ish.core.requirements import IndexOptions, Pinned
-from cachi2ish.errors import Cachi2ishError, raise_all
+from cachi2ish.errors import Cachi2ishError, NetworkError, NotCachedError, raise_all
 from cachi2ish.index.interface import Index
 from cachi2ish.services.ports import Ports
 from cachi2ish.services.reading import Reading
@@ -65,7 +65,7 @@ def effective_indexes(stated: IndexOptions, ports: Ports) -> tuple[str, ...]:
     else:
         first = ports.default_indexes.index_url or ports.default_index_url()
         extra = (*ports.default_indexes.extra_index_urls, *stated.extra_index_urls)
-    return tuple(dict.fromkeys((first, *extra)))
+    return tuple(dict.fromkeys(map(ports.actual_index, (first, *extra))))
 
 
 def choose_all(
@@ -80,6 +80,7 @@ def choose_all(
     ``on_choice`` is called from these threads.
     """
     groups = _by_page(requirements)
+    versions = _versions(requirements)
     # Made here and not in the threads: two objects for one index would each ask for its pages.
     indexes = {(one.indexes, one.dating): index_of(one.indexes, one.dating) for one in requirements}
     made: dict[int, Choice] = {}
@@ -91,6 +92,7 @@ def choose_all(
                 _choose_group,
                 {member.dating: indexes[addresses, member.dating] for _, member in members},
                 project,
+                versions[project],
                 members,
                 on_choice,
             ): members
@@ -121,27 +123,45 @@ def _by_page(
     return groups
 
 
+def _versions(requirements: Sequence[Wanted]) -> dict[NormalizedName, frozenset[str]]:
+    """Return the versions that are pinned of each project, wherever: one reading of its page serves them all."""
+    found: dict[NormalizedName, set[str]] = defaultdict(set)
+    for one in requirements:
+        found[one.requirement.project].add(one.requirement.version)
+    return {project: frozenset(versions) for project, versions in found.items()}
+
+
 def _choose_group(
-    indexes: Mapping[Dating, Index], project: NormalizedName, members: Sequence[_Member], on_choice: OnChoice
+    indexes: Mapping[Dating, Index],
+    project: NormalizedName,
+    versions: frozenset[str],
+    members: Sequence[_Member],
+    on_choice: OnChoice,
 ) -> list[tuple[int, Choice | Cachi2ishError]]:
     known = _known(members)  # the same question for each date, so that one answer serves all
     outcomes: list[tuple[int, Choice | Cachi2ishError]] = []
     for dating, index in indexes.items():
         dated = [pair for pair in members if pair[1].dating == dating]
         try:
-            page = index.page(project, known)
+            page = index.page(project, known, versions)
         except Cachi2ishError as error:
             position, member = dated[0]
             if error.origin is None:
                 error.origin = member.requirement.origin
             outcomes.append((position, error))
         else:
-            outcomes += _outcomes(dated, partial(_choose, page=page), on_choice)
+            outcomes += _outcomes(dated, partial(_choose, page=page, index=index), on_choice)
     return outcomes
 
 
-def _choose(member: Wanted, page: Page) -> Choice:
-    choice = choose(member.requirement, page, member.policy)
+def _choose(member: Wanted, page: Page, index: Index) -> Choice:
+    try:
+        choice = choose(member.requirement, page, member.policy)
+    except Cachi2ishError:
+        if not page.partial:
+            raise
+        # The whole page tells what there is instead, and today's may have what a remembered one lacks.
+        choice = choose(member.requirement, _whole(page, index), member.policy)
     if member.dating.cutoff is None:
         return choice
     undated = (
@@ -152,6 +172,13 @@ def _choose(member: Wanted, page: Page) -> Choice:
     return replace(choice, warnings=(*choice.warnings, *undated))
 
 
+def _whole(page: Page, index: Index) -> Page:
+    try:
+        return index.page(page.project)
+    except (NetworkError, NotCachedError):
+        return page
+
+
 def _outcomes(
     members: Sequence[_Member], make: Callable[[Wanted], Choice], on_choice: OnChoice
 ) -> Iterator[tuple[int, Choice | Cachi2ishError]]:
@@ -159,6 +186,7 @@ def _outcomes(
         try:
             choice = make(member)
         except Cachi2ishError as error:
+            error.origin = error.origin or member.requirement.origin
             yield position, error
         else:
             on_choice(choice)

@@ -30,8 +30,8 @@ def file(filename: str, uploaded: datetime | None = BEFORE, *, yanked: bool = Fa
     )
 
 
-def page(*files: IndexFile, versions: tuple[str, ...] | None = None, status: str = "active") -> Page:
-    return Page(project=canonicalize_name("apple"), index=INDEX, files=files, versions=versions, status=status)
+def page(*files: IndexFile, status: str = "active") -> Page:
+    return Page(project=canonicalize_name("apple"), index=INDEX, files=files, status=status)
 
 
 def pinned(version: str = "1.0") -> Pinned:
@@ -68,21 +68,8 @@ def test_a_wheel_that_came_later_is_not_there_though_its_release_is_older() -> N
     ]
 
 
-def test_versions_are_those_of_which_a_file_was_there() -> None:
-    files = (
-        file("apple-1.0.tar.gz"),
-        file("apple-1.1.zip", AFTER),
-        file("apple-2.0.post1-py3-none-any.whl"),
-        file("apple-3.0-py3-none-any.whl", AFTER),
-        file("apple-odd.tar.gz"),
-    )
-    stated = ("1", "1.1", "2.0.post1", "3.0", "4.0", "odd")
-    assert as_of(page(*files, versions=stated), CUTOFF, Missing.REFUSE).versions == ("1", "2.0.post1", "odd")
-    assert as_of(page(*files), CUTOFF, Missing.REFUSE).versions is None
-
-
 def test_a_page_of_which_all_was_there_is_the_page() -> None:
-    whole = page(file("apple-1.0.tar.gz"), versions=("1.0",))
+    whole = page(file("apple-1.0.tar.gz"))
     assert as_of(whole, CUTOFF, Missing.REFUSE) == replace(whole, cutoff=T)
 
 

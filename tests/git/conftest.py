@@ -82,7 +82,13 @@ class Workbench:
     def repository(self, name: str = "project.git") -> Repository:
         return make_repository(self.root / "repositories" / name)
 
-    def room(self, environ: Mapping[str, str] | None = None, *, stall_seconds: float = 20.0) -> GitRepositories:
+    def room(
+        self,
+        environ: Mapping[str, str] | None = None,
+        *,
+        stall_seconds: float = 20.0,
+        timeout: float | None = None,
+    ) -> GitRepositories:
         """A fresh room with an empty store, which shares only what is remembered."""
         self.count += 1
         store, scratch = self.root / f"store{self.count}", self.root / f"scratch{self.count}"
@@ -94,6 +100,7 @@ class Workbench:
             git_environment(**(environ or {})),
             scratch=scratch,
             stall_seconds=stall_seconds,
+            timeout=timeout,
         )
 
     def fetch(self, url: str, commit: str, **environ: str) -> bytes:

@@ -99,6 +99,13 @@ def test_a_host_that_falls_silent_is_given_up(bench: Workbench) -> None:
             bench.room(stall_seconds=0.3).archive(wanted(url, ABSENT))
 
 
+def test_a_fetch_that_takes_longer_than_it_may_is_given_up(bench: Workbench) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/project.git"
+        with pytest.raises(GitError, match=r"took too long: git was not done after 0\.3 seconds"):
+            bench.room(stall_seconds=60, timeout=0.3).archive(wanted(url, ABSENT))
+
+
 @pytest.mark.parametrize("userinfo", ["", "user:wrong", "wrong", "wrong:", "us%65r:wr%2Fong", "a:b%0Ahost=x"])
 def test_a_server_that_wants_other_credentials_and_no_credential_in_the_message(
     bench: Workbench, commit: str, userinfo: str

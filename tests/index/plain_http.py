@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Self
 
 import requests
@@ -43,6 +44,7 @@ class MemoryCatalogue:
 
     def __init__(self) -> None:
         self.pages: dict[tuple[str, str], Page] = {}
+        self.asked_for: dict[tuple[str, str], frozenset[str]] = {}
         self.bodies: dict[str, tuple[str, str, bytes]] = {}
         self._lock = threading.Lock()
 
@@ -52,12 +54,25 @@ class MemoryCatalogue:
         known = {digest for file in page.files for digest in file.digests} if page else set()
         return page if page and known.issuperset(digests) else None
 
-    def remember(self, source: str, page: Page) -> None:
+    def latest(
+        self, source: str, project: str, versions: Collection[str] = (), since: datetime | None = None
+    ) -> Page | None:
+        with self._lock:
+            page = self.pages.get((source, project))
+            asked_for = self.asked_for.get((source, project), frozenset())
+        if page is None or page.asked is None or (since and page.asked < since):
+            return None
+        return page if not page.partial or (versions and asked_for.issuperset(versions)) else None
+
+    def remember(self, source: str, page: Page, versions: Collection[str] = ()) -> None:
         with self._lock:
             self.pages[source, page.project] = page
+            self.asked_for[source, page.project] = frozenset(versions)
 
     def get_validated(self, url: str) -> tuple[str, str, bytes] | None:
         return self.bodies.get(url)
 
-    def put_validated(self, url: str, etag: str, content_type: str, body: bytes) -> None:
+    def put_validated(
+        self, url: str, etag: str, content_type: str, body: bytes, gzipped: bytes | None = None
+    ) -> None:
         self.bodies[url] = (etag, content_type, body)

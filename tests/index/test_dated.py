@@ -26,6 +26,7 @@ DEMO = canonicalize_name("demo")
 T = datetime(2024, 10, 2, tzinfo=UTC)
 CUTOFF = Cutoff(T)
 BEFORE, AFTER = T - timedelta(seconds=1), T + timedelta(days=3)
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 REFUSE = MissingPolicy()
 OLD, NEW, WHEEL = make_sdist("demo", "1.0"), make_sdist("demo", "2.0"), make_wheel("demo", "1.0")
 
@@ -129,7 +130,7 @@ def test_memory_holds_whole_pages_that_serve_any_date(http: PlainHttp, catalogue
     with IndexServer() as server:
         server.add("demo", OLD, upload_time=BEFORE)
         server.add("demo", NEW, upload_time=AFTER)
-        whole = Remembered(SimpleIndex(server.index_url, http), catalogue)
+        whole = Remembered(SimpleIndex(server.index_url, http), catalogue, BEGAN)
         assert len(DatedIndex(whole, CUTOFF, REFUSE).page(DEMO, known).files) == 1
         assert len(DatedIndex(whole, Cutoff(AFTER + timedelta(1)), REFUSE).page(DEMO, known).files) == 2
         assert len(server.requests) == 1

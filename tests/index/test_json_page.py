@@ -27,7 +27,7 @@ def test_a_plain_page_is_read() -> None:
     (file,) = page.files
     assert (file.filename, file.url) == ("demo-1.0.tar.gz", "https://index.example/simple/demo/demo-1.0.tar.gz")
     assert file.digests == {Digest("sha256", "ab" * 32)}
-    assert (page.versions, page.status, page.status_reason) == (None, "active", "")
+    assert (page.status, page.status_reason) == ("active", "")
 
 
 @pytest.mark.parametrize(
@@ -94,10 +94,6 @@ def test_odd_fields_of_a_file_become_their_defaults(stated: dict[str, Any], fiel
 @pytest.mark.parametrize(
     ("stated", "field", "expected"),
     [
-        ({"versions": ["1.0", "2.0"]}, "versions", ("1.0", "2.0")),
-        ({"versions": []}, "versions", ()),
-        ({"versions": ["1.0", None, 2]}, "versions", ("1.0",)),
-        ({"versions": "1.0"}, "versions", None),
         ({"project-status": {"status": "archived", "reason": "done"}}, "status", "archived"),
         ({"project-status": {"status": "archived", "reason": "done"}}, "status_reason", "done"),
         ({"project-status": {"status": "Quarantined"}}, "status", "quarantined"),

@@ -31,7 +31,7 @@ def _fill(index: IndexServer) -> None:
 
 def _without_what_html_cannot_say(page: Page, address: str) -> Page:
     files = tuple(replace(file, size=None, url=file.url.replace(address, "http://it")) for file in page.files)
-    return replace(page, files=files, versions=None, index="it")
+    return replace(page, files=files, index="it")
 
 
 def test_json_and_html_of_a_project_give_the_same_page(http: PlainHttp) -> None:
@@ -54,12 +54,11 @@ def test_json_and_html_of_a_project_give_the_same_page(http: PlainHttp) -> None:
     assert (as_json.status, as_json.status_reason) == ("archived", 'no one "cares" <now>')
 
 
-def test_json_has_sizes_and_versions_and_is_preferred(http: PlainHttp) -> None:
+def test_json_has_sizes_and_is_preferred(http: PlainHttp) -> None:
     with IndexServer(mode="both") as index:
         _fill(index)
         page = SimpleIndex(index.index_url, http).page(DEMO)
     assert page.files[0].size == len(DIST.content)
-    assert page.versions == ("0.1", "1.0", "1.0+cpu", "2.0")
 
 
 @pytest.mark.parametrize("end", ["", "/", "//", "/#fragment", "/?channel=a/b"])

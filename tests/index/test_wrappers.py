@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 from packaging.utils import NormalizedName, canonicalize_name
@@ -23,6 +24,7 @@ from tests.support.distributions import make_sdist
 from tests.support.index_server import Fault, IndexServer
 
 DEMO = canonicalize_name("demo")
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 PAGE = "/simple/demo/"
 OLD, NEW = make_sdist("demo", "1.0"), make_sdist("demo", "2.0")
 OLD_DIGEST, NEW_DIGEST = Digest("sha256", OLD.sha256), Digest("sha256", NEW.sha256)
@@ -38,10 +40,22 @@ class Gate:
         self.open = threading.Event()
         self.asked: list[frozenset[Digest]] = []
 
-    def page(self, project: NormalizedName, known: Collection[Digest] = ()) -> Page:
+    def page(
+        self, project: NormalizedName, known: Collection[Digest] = (), versions: Collection[str] = ()
+    ) -> Page:
         self.asked.append(frozenset(known))
         assert self.open.wait(10)
-        return self.behind.page(project, known)
+        return self.behind.page(project, known, versions)
+
+
+def test_versions_that_the_first_question_did_not_name_are_asked_for(http: PlainHttp) -> None:
+    with IndexServer() as index:
+        index.add("demo", OLD)
+        index.add("demo", NEW)
+        once = OncePerRun(SimpleIndex(index.index_url, http))
+        questions: tuple[tuple[str, ...], ...] = (("1.0",), ("1.0",), ("2.0",), ("1.0", "2.0"), (), ("3.0",))
+        seen = [(len(once.page(DEMO, (), versions).files), len(index.requests)) for versions in questions]
+    assert seen == [(1, 1), (1, 1), (2, 2), (2, 2), (2, 3), (2, 3)]
 
 
 def test_many_threads_at_once_cause_one_request(http: PlainHttp) -> None:
@@ -89,11 +103,11 @@ def test_a_question_that_names_more_than_the_memory_had_reaches_the_index(
 ) -> None:
     with IndexServer() as index:
         index.add("demo", OLD)
-        Remembered(SimpleIndex(index.index_url, http), catalogue).page(DEMO)
+        Remembered(SimpleIndex(index.index_url, http), catalogue, BEGAN).page(DEMO)
         index.add("demo", NEW)
         index.forget_requests()
 
-        once = OncePerRun(Remembered(SimpleIndex(index.index_url, http), catalogue))
+        once = OncePerRun(Remembered(SimpleIndex(index.index_url, http), catalogue, BEGAN))
         both = (OLD_DIGEST, NEW_DIGEST)
         # Without a digest only the index knows what it has today.
         questions: list[tuple[Digest, ...]] = [(OLD_DIGEST,), both, (OLD_DIGEST,), (), (), (NEW_DIGEST,)]
@@ -181,7 +195,7 @@ def test_a_second_run_that_knows_its_digests_asks_nothing(http: PlainHttp, catal
 
         def run() -> Page:
             simple = SimpleIndex(index.index_url, http, catalogue)
-            return Remembered(OncePerRun(FirstMatch([simple])), catalogue).page(DEMO, (OLD_DIGEST,))
+            return Remembered(OncePerRun(FirstMatch([simple])), catalogue, BEGAN).page(DEMO, (OLD_DIGEST,))
 
         first = run()
         index.forget_requests()
@@ -192,7 +206,7 @@ def test_a_second_run_that_knows_its_digests_asks_nothing(http: PlainHttp, catal
 def test_what_is_not_remembered_is_asked_for_and_then_is(http: PlainHttp, catalogue: MemoryCatalogue) -> None:
     with IndexServer() as index:
         index.add("demo", OLD)
-        remembered = Remembered(SimpleIndex(index.index_url, http), catalogue)
+        remembered = Remembered(SimpleIndex(index.index_url, http), catalogue, BEGAN)
         remembered.page(DEMO, (OLD_DIGEST,))
         index.add("demo", NEW)
         remembered.page(DEMO, (OLD_DIGEST, NEW_DIGEST))
@@ -203,7 +217,7 @@ def test_what_is_not_remembered_is_asked_for_and_then_is(http: PlainHttp, catalo
 def test_without_digests_the_index_is_asked_every_time(http: PlainHttp, catalogue: MemoryCatalogue) -> None:
     with IndexServer() as index:
         index.add("demo", OLD)
-        remembered = Remembered(SimpleIndex(index.index_url, http), catalogue)
+        remembered = Remembered(SimpleIndex(index.index_url, http), catalogue, BEGAN)
         remembered.page(DEMO)
         remembered.page(DEMO)
         assert len(index.requests) == 2
@@ -214,7 +228,7 @@ def test_a_memory_of_one_index_is_none_of_another(http: PlainHttp, catalogue: Me
     with IndexServer() as one, IndexServer() as two:
         for server in (one, two):
             server.add("demo", OLD)
-            Remembered(SimpleIndex(server.index_url, http), catalogue).page(DEMO, (OLD_DIGEST,))
+            Remembered(SimpleIndex(server.index_url, http), catalogue, BEGAN).page(DEMO, (OLD_DIGEST,))
             assert len(server.requests) == 1
 
 

@@ -1,0 +1,188 @@
+"""The one file of a ``.tar.gz`` that tells what it is, found without looking at the thousands before it.
+
+The standard library's reader makes an object of each member, which takes several times as long as
+decompressing them. Here only lengths are read from the headers (POSIX.1-2024, pax and ustar interchange format)
+until the name that is sought appears. Whatever is unusual is left to the careful reader, and so is every error.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from cachi2ish.sdists.limits import Limits
+
+_BLOCK = 512
+_PORTION = 1 << 16
+_GZIP = 31  # zlib's name for a gzip header, with the largest window
+
+#: Bytes of an extended header; they hold a path and times.
+_LONGEST_HEADER = 1 << 20
+
+_REGULAR = frozenset(b"0\x007")
+_WITHOUT_CONTENT = frozenset(b"123456")  # links, devices, directories: whatever size they state
+_EXTENDED, _GLOBAL, _LONG_NAME, _LONG_LINK = b"xgLK"
+
+#: Parts of pax records that change what the next header says, or mean.
+_CHANGING = re.compile(rb"path=|size=|GNU\.sparse|hdrcharset=")
+
+
+#: Parts of names that have to be normalised before they can be compared.
+_ODD = re.compile(rb"\.\.|\\|/\.?/")
+
+
+class _UnusualError(Exception):
+    """Something is best left to the careful reader."""
+
+
+@dataclass(slots=True)
+class _Stated:
+    """What extended headers have said of the next member."""
+
+    name: bytes | None = None
+    size: int | None = None
+
+
+def find_member(file: IO[bytes], wanted: tuple[str, ...], limits: Limits) -> bytes | None:
+    """Return the content of the first regular file at ``*/wanted`` of a gzipped tar archive.
+
+    None where it cannot be told by simple means; that does not say that there is none.
+    """
+    ending = "/".join(("", *wanted)).encode("utf-8", "surrogateescape")
+    try:
+        return _search(_Content(file, limits), ending, limits)
+    except (_UnusualError, zlib.error, ValueError):
+        return None
+
+
+def find_member_at(path: Path, wanted: tuple[str, ...], limits: Limits) -> bytes | None:
+    """The same for the archive at ``path``; None, too, where it cannot be opened."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            return find_member(file, wanted, limits)
+    except OSError:
+        return None
+
+
+def _search(content: _Content, ending: bytes, limits: Limits) -> bytes | None:
+    stated = _Stated()
+    for _ in range(limits.members):
+        header = content.take(_BLOCK)
+        kind = header[156]
+        if kind in (_EXTENDED, _GLOBAL, _LONG_NAME, _LONG_LINK):
+            _extend(stated, kind, content.take_blocks(_size(header, _LONGEST_HEADER)))
+            continue
+        name = _name(header) if stated.name is None else stated.name
+        if _ODD.search(name) or (name.endswith(ending[1:]) and b"/" not in name):
+            raise _UnusualError
+        if kind in _REGULAR:
+            size = _size(header, limits.total) if stated.size is None else stated.size
+            if name.endswith(ending) and name.removeprefix(b"./").count(b"/") == ending.count(b"/"):
+                _check(header)
+                return content.take(size) if size <= limits.metadata else None
+            content.skip(size + -size % _BLOCK)
+        elif kind not in _WITHOUT_CONTENT:
+            raise _UnusualError
+        stated = _Stated()
+    return None
+
+
+def _name(header: bytes) -> bytes:
+    name = header[:100].partition(b"\0")[0]
+    if header[345]:  # the prefix of ustar
+        name = header[345:500].partition(b"\0")[0] + b"/" + name
+    if not name:  # two empty blocks are the end
+        raise _UnusualError
+    return name
+
+
+def _size(header: bytes, most: int) -> int:
+    size = int(header[124:136].strip(b"\0 ") or b"0", 8)
+    if not 0 <= size <= most:
+        raise _UnusualError
+    return size
+
+
+def _check(header: bytes) -> None:
+    # Of the header that counts only: whoever was led astray by a wrong length before finds no right one.
+    stated = int(header[148:156].strip(b"\0 "), 8)
+    if sum(header) - sum(header[148:156]) + 8 * ord(" ") != stated:
+        raise _UnusualError
+
+
+def _extend(stated: _Stated, kind: int, content: bytes) -> None:
+    if kind == _LONG_NAME:
+        stated.name = content.partition(b"\0")[0]
+    elif kind != _LONG_LINK and _CHANGING.search(content):
+        if kind == _GLOBAL:
+            raise _UnusualError
+        for key, value in _records(content):
+            if key == b"path":
+                stated.name = value
+            elif key == b"size":
+                stated.size = int(value)
+            elif key.startswith(b"GNU.sparse") or key == b"hdrcharset":
+                raise _UnusualError
+
+
+def _records(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    while content:
+        length = int(content.partition(b" ")[0])
+        record, content = content[:length], content[length:]
+        key, equals, value = record.partition(b" ")[2].partition(b"=")
+        if length <= 0 or not equals or not value.endswith(b"\n"):
+            raise _UnusualError
+        yield key, value[:-1]
+
+
+class _Content:
+    """The decompressed bytes, from front to back."""
+
+    def __init__(self, file: IO[bytes], limits: Limits) -> None:
+        self._file = file
+        self._left = limits.total
+        self._inflate = zlib.decompressobj(_GZIP)
+        self._piece = b""
+        self._at = 0
+
+    def take(self, size: int) -> bytes:
+        """Return the next ``size`` bytes."""
+        end = self._at + size
+        if end <= len(self._piece):
+            taken, self._at = self._piece[self._at : end], end
+            return taken
+        parts = [self._piece[self._at :]]
+        missing = size - len(parts[0])
+        while missing:
+            self._more()
+            self._at = min(missing, len(self._piece))
+            parts.append(self._piece[: self._at])
+            missing -= self._at
+        return b"".join(parts)
+
+    def take_blocks(self, size: int) -> bytes:
+        """Return the next ``size`` bytes, and pass over what fills the last block."""
+        taken = self.take(size)
+        self.skip(-size % _BLOCK)
+        return taken
+
+    def skip(self, size: int) -> None:
+        """Pass over the next ``size`` bytes."""
+        self._at += size
+        while self._at > len(self._piece):
+            self._at -= len(self._piece)
+            self._more()
+
+    def _more(self) -> None:
+        data = self._inflate.unconsumed_tail or self._file.read(_PORTION)
+        if not data or self._inflate.eof:
+            raise _UnusualError
+        # A limit, because a kilobyte of an archive that was made to do harm becomes a megabyte.
+        self._piece = self._inflate.decompress(data, 4 * _PORTION)
+        self._left -= len(self._piece)
+        if self._left < 0:
+            raise _UnusualError

@@ -1,0 +1,129 @@
+"""The quick way through an archive finds what the careful one finds, or nothing."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cachi2ish.sdists.limits import Limits
+from cachi2ish.sdists.shortcut import find_member
+
+WANTED = ("PKG-INFO",)
+FORMATS = (tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT)
+
+Entry = tuple[str, bytes, bytes]  # name, type, content
+
+
+def archive(entries: list[Entry], form: int = tarfile.PAX_FORMAT, mtime: float = 0) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(mode="w:gz", fileobj=buffer, format=form) as packed:
+        for name, kind, content in entries:
+            info = tarfile.TarInfo(name)
+            info.type, info.size, info.mtime = kind, len(content), mtime
+            if kind in (tarfile.SYMTYPE, tarfile.LNKTYPE):
+                info.linkname = "x" * 150 + "/PKG-INFO" if form != tarfile.USTAR_FORMAT else "x"
+            packed.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def quick(content: bytes, wanted: tuple[str, ...] = WANTED, limits: Limits | None = None) -> bytes | None:
+    return find_member(io.BytesIO(content), wanted, limits or Limits())
+
+
+def careful(content: bytes) -> bytes | None:
+    with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as packed:
+        for info in packed:
+            parts = info.name.removeprefix("./").split("/")
+            if info.isreg() and len(parts) == 2 and parts[1] == "PKG-INFO":
+                found = packed.extractfile(info)
+                return found.read() if found else None
+    return None
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("directory", ["demo-1.0", "./demo-1.0", "d" * 120, "é" * 60])
+def test_it_is_found_behind_directories_links_and_large_files(directory: str, form: int) -> None:
+    entries: list[Entry] = [
+        (directory, tarfile.DIRTYPE, b""),
+        (f"{directory}/a/PKG-INFO", tarfile.REGTYPE, b"not this one"),
+        (f"{directory}/link", tarfile.SYMTYPE, b""),
+        (f"{directory}/{'n' * 90}", tarfile.REGTYPE, bytes(range(256)) * 20_000),
+        (f"{directory}/empty", tarfile.REGTYPE, b""),
+        (f"{directory}/PKG-INFO", tarfile.REGTYPE, b"Name: demo\n"),
+        (f"{directory}/PKG-INFO", tarfile.REGTYPE, b"Name: other\n"),
+    ]
+    assert quick(archive(entries, form, mtime=0.5)) == b"Name: demo\n"
+
+
+def test_a_folder_of_the_archive_has_one_of_its_own() -> None:
+    entries = [
+        (f"demo/{name}", tarfile.REGTYPE, name.encode()) for name in ("PKG-INFO", "b/PKG-INFO", "c/b/PKG-INFO")
+    ]
+    assert quick(archive(entries), ("c", "b", "PKG-INFO")) == b"c/b/PKG-INFO"
+
+
+@pytest.mark.parametrize(
+    "name", ["../demo/x", "demo/../PKG-INFO", "demo//PKG-INFO", "demo/./PKG-INFO", "demo\\PKG-INFO", "PKG-INFO"]
+)
+def test_names_that_are_not_plain_are_left_to_the_careful_reader(name: str) -> None:
+    entries = [(name, tarfile.REGTYPE, b"odd"), ("demo/PKG-INFO", tarfile.REGTYPE, b"plain")]
+    assert quick(archive(entries)) is None
+
+
+def test_a_header_that_counts_must_have_the_right_sum() -> None:
+    plain = bytearray(gzip.decompress(archive([("demo/PKG-INFO", tarfile.REGTYPE, b"Name: demo\n")])))
+    assert quick(gzip.compress(plain)) == b"Name: demo\n"
+    plain[108] ^= 1
+    assert quick(gzip.compress(plain)) is None
+
+
+@pytest.mark.parametrize(
+    "limits", [Limits(members=2), Limits(total=100_000), Limits(metadata=5)], ids=["members", "total", "metadata"]
+)
+def test_limits_hold(limits: Limits) -> None:
+    entries = [("demo/a", tarfile.REGTYPE, bytes(400_000)), ("demo/b", tarfile.REGTYPE, b"")]
+    content = archive([*entries, ("demo/PKG-INFO", tarfile.REGTYPE, b"Name: demo\n")])
+    assert quick(content) == b"Name: demo\n"
+    assert quick(content, limits=limits) is None
+
+
+@settings(max_examples=150, deadline=None)
+@given(cut=st.integers(0, 2000), flips=st.lists(st.tuples(st.integers(0, 5000), st.integers(1, 255)), max_size=4))
+def test_damage_ends_in_nothing_or_in_the_right_file(cut: int, flips: list[tuple[int, int]]) -> None:
+    plain = bytearray(
+        gzip.decompress(archive([(f"demo/{n}", tarfile.REGTYPE, b"x" * 600) for n in ("a", "PKG-INFO")]))
+    )
+    for place, bits in flips:
+        plain[place % len(plain)] ^= bits
+    packed = gzip.compress(bytes(plain))
+    found = quick(packed[: len(packed) - cut] if cut < 100 else packed)
+    assert found is None or len(found) == 600
+
+
+_NAMES = st.one_of(
+    st.sampled_from(
+        ["demo/PKG-INFO", "./demo/PKG-INFO", "demo/a/PKG-INFO", "demo/PKG-INFO2", "PKG-INFO/x", "other/PKG-INFO"]
+    ),
+    st.text("abé/.", min_size=1, max_size=130).map(lambda text: "demo/" + text.strip("/.") + "x"),
+)
+_KINDS = st.sampled_from(
+    [tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CONTTYPE]
+)
+_ENTRIES = st.lists(st.tuples(_NAMES, _KINDS, st.binary(max_size=1500)), max_size=8)
+
+
+@settings(max_examples=200, deadline=None)
+@given(entries=_ENTRIES, form=st.sampled_from(FORMATS[:2]), mtime=st.sampled_from([0.0, 1.5]))
+def test_it_finds_what_the_careful_reader_finds_or_nothing(entries: list[Entry], form: int, mtime: float) -> None:
+    regular = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE)
+    sound = [(name, kind, data if kind in regular else b"") for name, kind, data in entries]
+    content = archive(sound, form, mtime)
+    found = quick(content)
+    assert found is None or found == careful(content)
+    if not any(odd in name for name, _, _ in sound for odd in ("..", "//", "/./")):
+        assert found == careful(content)
