@@ -4,52 +4,64 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from threading import Lock
-from typing import TYPE_CHECKING
+from threading import Event, Lock, Thread
 
+from cachi2ish.cli.amounts import readable_size
 from cachi2ish.cli.console import Console, Level, is_live
-
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+from cachi2ish.cli.live_line import LiveLine
+from cachi2ish.cli.pace import Speed, TimeLeft
+from cachi2ish.cli.progress_text import STAGES, Moment, log_line, screen_line
+from cachi2ish.net.interface import HostTraffic, Traffic
+from cachi2ish.services.progress import Counts, Progress
+from cachi2ish.services.reporter import Arrival
 
 #: Seconds between two progress lines where there is no terminal.
 _PAUSE = 10.0
 
-#: Sizes are told in powers of this (SI).
-_KILO = 1000
+#: Seconds between two looks at the counts. Nothing is shown from within a transfer, however many pieces it has.
+_LOOK = 1.0
+_LIVE_LOOK = 0.25
 
-_STAGES = {
-    "read": "reading requirements files",
-    "choose": "reading index pages, and fetching files",
-    "transfer": "fetching the remaining files",
-    "record": "writing the output",
-}
-
-
-@dataclass
-class Counts:
-    """What has happened so far. Sizes in bytes; expected_size counts files whose size is known beforehand."""
-
-    expected: int = 0
-    expected_size: int = 0
-    arrived: int = 0
-    cached: int = 0
-    size: int = 0
-    received: int = 0
+#: Seconds of silence after which a host is named: half of the time after which its requests are given up.
+_SILENCE = 30.0
 
 
 class ConsoleReporter:
-    """Tells lines to a console: each stage, and in long transfers a line now and then."""
+    """Tells lines to a console: each stage, and in long transfers a line now and then.
 
-    def __init__(self, console: Console) -> None:
+    clock: seconds that only grow. Something has to call `look` now and then.
+    """
+
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
+        self._clock = clock
         self._lock = Lock()
-        self._told = time.monotonic()
         self._retried = False
-        self.counts = Counts()
+        self.progress = Progress(clock())
+        self.traffic: Traffic | None = None
+        self._speed, self._time_left = Speed(), TimeLeft()
+        self._looked = self._told = self.progress.began
+        self._told_of = self.progress.counts()
+        self._silent: set[tuple[str, float]] = set()
+
+    def watch(self, traffic: Traffic) -> None:
+        """Let the network's own counts be part of what is told."""
+        self.traffic = traffic
+
+    @property
+    def now(self) -> float:
+        """The instant of now, on the clock of `progress`."""
+        return self._clock()
+
+    @property
+    def hosts(self) -> tuple[HostTraffic, ...]:
+        """What has gone over the network by now."""
+        return () if self.traffic is None else self.traffic.hosts()
+
+    def finish(self) -> None:
+        """Hear that the work is done, and that only lines for good will follow."""
 
     def debug(self, message: str) -> None:
         """Tell a detail."""
@@ -71,95 +83,104 @@ class ConsoleReporter:
 
     def stage(self, name: str) -> None:
         """Tell that a stage begins."""
-        self.info(_STAGES[name])
+        self.progress.stage(name, self._clock())
+        self.info(STAGES[name])
 
     def expect(self, files: int, size: int | None) -> None:
         """Count files to come."""
-        with self._lock:
-            self.counts.expected += files
-            self.counts.expected_size += size or 0
-        self._show()
+        self.progress.expect(files, size)
 
     def advance(self, size: int) -> None:
         """Count bytes from the network."""
-        with self._lock:
-            self.counts.received += size
-        self._show()
+        self.progress.advance(size)
 
-    def arrived(self, filename: str, size: int, *, cached: bool) -> None:
+    def arrived(self, arrival: Arrival) -> None:
         """Count a file that is there."""
-        with self._lock:
-            self.counts.arrived += 1
-            self.counts.cached += cached
-            self.counts.size += size
-        self.debug(f"{filename}: {readable_size(size)} {'from the cache' if cached else 'fetched'}")
-        self._show()
+        self.progress.arrived(arrival)
+        whence = "from the cache" if arrival.cached else "fetched"
+        self.debug(f"{arrival.filename}: {readable_size(arrival.size)} {whence}")
 
-    def _show(self) -> None:
-        with self._lock:
-            now = time.monotonic()
-            if now - self._told < _PAUSE:
-                return
+    def look(self) -> None:
+        """Look at what has happened, and tell it if it is time to."""
+        now = self._clock()
+        if self.traffic is not None:
+            if now - self._looked >= _LOOK:
+                self._looked = now
+                self._speed.observe(now, self.traffic.received)
+            self._tell_silences(self.traffic)
+        self._show(now)
+
+    def _show(self, now: float) -> None:
+        counts = self.progress.counts()
+        if now - self._told >= _PAUSE:
             self._told = now
-        counts = self.counts
-        self.info(f"{counts.arrived} of {counts.expected} files, {readable_size(counts.received)} fetched")
+            if counts != self._told_of:
+                self._told_of = counts
+                self.info(log_line(self._moment(counts, now)))
+
+    def _moment(self, counts: Counts, now: float) -> Moment:
+        known = counts.final and counts.total is not None
+        left = self._time_left.estimate(now, (counts.total or 0) - counts.present if known else 0, self._speed)
+        return Moment(counts, self._speed.value, left)
+
+    def _tell_silences(self, traffic: Traffic) -> None:
+        for silence in traffic.silences(_SILENCE):
+            if (silence.host, silence.since) not in self._silent:
+                self._silent.add((silence.host, silence.since))
+                self.info(f"nothing received from {silence.host} for {_SILENCE:.0f} s; still waiting")
 
 
 class LiveReporter(ConsoleReporter):
     """Keeps one line at the bottom of a terminal up to date."""
 
-    def __init__(self, console: Console, progress: Progress, task: TaskID) -> None:
-        super().__init__(console)
-        self._progress = progress
-        self._task = task
+    def __init__(self, console: Console, line: LiveLine, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(console, clock)
+        self._line = line
 
     def stage(self, name: str) -> None:
         """Show which stage it is."""
-        self._progress.update(self._task, description=_STAGES[name])
+        self.progress.stage(name, self._clock())
+        self._show(self._clock())
 
-    def _show(self) -> None:
-        counts = self.counts
-        self._progress.update(
-            self._task,
-            completed=counts.arrived,
-            total=counts.expected or None,
-            received=readable_size(counts.received),
-        )
+    def finish(self) -> None:
+        """Take the display away."""
+        self._line.close()
+
+    def _show(self, now: float) -> None:
+        self._line.show(screen_line(self._moment(self.progress.counts(), now), self._line.width))
 
 
 @contextmanager
 def reporter_for(console: Console) -> Iterator[ConsoleReporter]:
     """Return the reporter that fits standard error: a live display on a terminal, lines elsewhere."""
-    if not is_live(sys.stderr) or console.level != Level.INFO:
+    if console.level > Level.INFO:
         yield ConsoleReporter(console)
-        return
-    from rich.console import Console as RichConsole
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-    from rich.text import Text
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[received]}"),
-        TimeElapsedColumn(),
-    )
-    screen = RichConsole(stderr=True)
-
-    def write(line: str) -> None:
-        # Through rich, which moves the display out of the way; soft wrapping leaves it one line to copy.
-        screen.print(Text.from_ansi(line), soft_wrap=True)
-
-    with Progress(*columns, console=screen, transient=True) as progress, console.through(write):
-        task = progress.add_task(_STAGES["read"], total=None, received="")
-        yield LiveReporter(console, progress, task)
+    elif console.level == Level.INFO and is_live(sys.stderr):
+        line = LiveLine(sys.stderr)
+        with console.through(line.write_line):
+            live = LiveReporter(console, line)
+            try:
+                with _looking(live, _LIVE_LOOK):
+                    yield live
+            finally:
+                line.close()
+    else:
+        with _looking(reporter := ConsoleReporter(console), _LOOK):
+            yield reporter
 
 
-def readable_size(size: int) -> str:
-    """Return a number of bytes for people, in powers of 1000 (SI)."""
-    amount = float(size)
-    for unit in ("B", "kB", "MB"):
-        if abs(amount) < _KILO:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= _KILO
-    return f"{amount:.2f} GB"
+@contextmanager
+def _looking(reporter: ConsoleReporter, pause: float) -> Iterator[None]:
+    end = Event()
+
+    def look() -> None:
+        while not end.wait(pause):
+            reporter.look()
+
+    thread = Thread(target=look, name="display", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from cachi2ish.core.addresses import bare
 from cachi2ish.core.choose import Choice
 from cachi2ish.core.requirements import Git, Url
-from cachi2ish.errors import Cachi2ishError, raise_all
+from cachi2ish.errors import Cachi2ishError, Origin, leaves, raise_all
 from cachi2ish.services.choosing import OnChoice, choose_all, wanted
 from cachi2ish.services.dating import announce, unused_policies
+from cachi2ish.services.fetched import Fetched
 from cachi2ish.services.package_input import RequestInput
+from cachi2ish.services.placing import Placing
 from cachi2ish.services.ports import Network, Ports
 from cachi2ish.services.reading import Reading, read
-from cachi2ish.services.recording import record
+from cachi2ish.services.recording import collisions, record
 from cachi2ish.services.reporter import Reporter
 from cachi2ish.services.targeting import Shares, left_out, shares, unfit_wheels
-from cachi2ish.services.transferring import Fetched, Transfers
+from cachi2ish.services.transferring import Transfers
 
 #: One worker reads pages for so many that fetch files: pages are a small part of the bytes.
 _FILES_PER_PAGE_WORKER = 3
@@ -54,24 +56,18 @@ def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, 
     reading = _read(request, source, ports, reporter)
     network = _connect(reading, ports)
     reporter.stage("choose")
-    with Transfers(network, ports, reporter) as transfers:
-        for requirement in _direct(reading):
-            if isinstance(requirement, Url):
-                transfers.submit_url(requirement)
-            else:
-                transfers.submit_git(requirement)
-        try:
-            choices = _choose(reading, network, ports, transfers.submit_choice)
-        except Cachi2ishError as error:
-            # A file that was tampered with is not to go unmentioned because a name is misspelled elsewhere.
-            raise_all([error, *transfers.mismatches()])
-            raise
-        _warn(reading, choices, reporter)
-        reporter.stage("transfer")
-        fetched = transfers.wait()
-    _warn_unverified(fetched, reporter)
-    reporter.stage("record")
-    record(output, source, reading, fetched, ports)
+    with ports.outputs.stage(output) as staging:
+        placing = Placing(staging)
+        with Transfers(network, ports, reporter, placing.place) as transfers:
+            choices = _choose_and_begin(reading, network, ports, transfers)
+            _warn(reading, choices, reporter)
+            reporter.stage("transfer")
+            fetched = transfers.wait()
+        raise_all(collisions(fetched))
+        placing.finish()
+        _warn_unverified(fetched, reporter)
+        reporter.stage("record")
+        record(staging, source, reading, fetched, ports)
     return Outcome(fetched, shares(reading, choices, {one.filename: one.blob.size for one in fetched}))
 
 
@@ -110,11 +106,41 @@ def _choose(reading: Reading, network: Network, ports: Ports, on_choice: OnChoic
     return choose_all(wanted(reading, ports), network.index, workers, on_choice)
 
 
+def _choose_and_begin(
+    reading: Reading, network: Network, ports: Ports, transfers: Transfers
+) -> tuple[Choice, ...]:
+    for requirement in _direct(reading):
+        if isinstance(requirement, Url):
+            transfers.submit_url(requirement)
+        else:
+            transfers.submit_git(requirement)
+    try:
+        return _choose(reading, network, ports, transfers.submit_choice)
+    except Cachi2ishError as error:
+        raise_all(_with_failures_of(transfers, error, network))
+        raise
+
+
 def _direct(reading: Reading) -> Iterator[Url | Git]:
     everything = (one for package in reading.packages for lock in package.locks for one in lock.requirements)
     found = tuple(dict.fromkeys(one for one in everything if isinstance(one, Url | Git)))
     nowhere = frozenset(left_out(reading))
     yield from (one for one in found if one not in nowhere)
+
+
+def _with_failures_of(transfers: Transfers, error: Cachi2ishError, network: Network) -> Iterable[Cachi2ishError]:
+    if not network.local:
+        # A file that was tampered with is not to go unmentioned because a name is misspelled elsewhere.
+        return (error, *transfers.mismatches())
+    try:
+        transfers.wait()  # it takes no time to say what else is missing
+    except Cachi2ishError as failed:
+        return sorted((*leaves(error), *leaves(failed)), key=lambda one: _place(one.origin))
+    return (error,)
+
+
+def _place(origin: Origin | None) -> tuple[str, int]:
+    return ("", 0) if origin is None else (origin.file, origin.line or 0)
 
 
 def _warn(reading: Reading, choices: tuple[Choice, ...], reporter: Reporter) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 from collections.abc import Callable, Mapping
-from enum import Enum
 from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 
+from cachi2ish.core.env_formats import EnvFormat
 from cachi2ish.core.outputs import OUTPUT_DIR, BuildConfig, EnvironmentVariable
 from cachi2ish.errors import InputError
 from cachi2ish.services.system_text import is_system_text
@@ -16,13 +18,10 @@ from cachi2ish.services.system_text import is_system_text
 #: POSIX 1003.1, 8.1.
 _NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
-
-class EnvFormat(Enum):
-    """How the variables are written."""
-
-    ENV = "env"
-    SH = "sh"
-    JSON = "json"
+#: What means itself in an ENV instruction.
+_PLAIN = re.compile(r"[\w%+,./:=@-]*", re.ASCII)
+#: What would not, between double quotes: the escape character, the quote, and the beginning of a variable.
+_SPECIAL = re.compile(r'[\\"$]')
 
 
 def format_of(output: Path | None) -> EnvFormat:
@@ -34,7 +33,7 @@ def format_of(output: Path | None) -> EnvFormat:
 def generate_env(config: BuildConfig, output_dir: PurePosixPath, env_format: EnvFormat) -> str:
     """Return the variables of ``config`` as text, for a build that sees the output at ``output_dir``.
 
-    Raises `InputError` for one that is no variable.
+    Raises `InputError` for one that is no variable, or none in this format.
     """
     for variable in config.environment_variables:
         _check(variable)
@@ -42,6 +41,8 @@ def generate_env(config: BuildConfig, output_dir: PurePosixPath, env_format: Env
         EnvironmentVariable(variable.name, _resolve(variable, output_dir))
         for variable in config.environment_variables
     ]
+    if env_format in _ONE_LINE_EACH:
+        _check_lines(variables)
     return _RENDERERS[env_format](variables)
 
 
@@ -59,10 +60,23 @@ def _check(variable: EnvironmentVariable) -> None:
         )
 
 
+def _check_lines(variables: list[EnvironmentVariable]) -> None:
+    # Else one value could bring in a whole instruction, or another variable.
+    broken = next((one.name for one in variables if "\n" in one.value or "\r" in one.value), None)
+    if broken:
+        raise InputError(
+            f"the value of {broken} has a line break in it, which this format cannot hold",
+            hint="use another --format, or another place for the output",
+        )
+
+
 def _resolve(variable: EnvironmentVariable, output_dir: PurePosixPath) -> str:
+    if variable.value.startswith("file://"):
+        return variable.value.replace(OUTPUT_DIR, quote(os.fsencode(str(output_dir))))
     value = variable.value.replace(OUTPUT_DIR, str(output_dir))
     # pip splits the variable at white space; in a file URL there is none.
-    if variable.name == "PIP_FIND_LINKS" and any(character.isspace() for character in value):
+    of_ours = variable.name == "PIP_FIND_LINKS" and variable.value.startswith(OUTPUT_DIR)
+    if of_ours and any(character.isspace() for character in value):
         return PurePosixPath(value).as_uri()
     return value
 
@@ -79,8 +93,27 @@ def _json(variables: list[EnvironmentVariable]) -> str:
     return f"{json.dumps([{'name': one.name, 'value': one.value} for one in variables])}\n"
 
 
+def _dockerfile(variables: list[EnvironmentVariable]) -> str:
+    return "".join(f"ENV {variable.name}={_dockerfile_word(variable.value)}\n" for variable in variables)
+
+
+def _dockerfile_word(value: str) -> str:
+    if _PLAIN.fullmatch(value):
+        return value
+    escaped = _SPECIAL.sub(lambda found: f"\\{found[0]}", value)
+    return f'"{escaped}"'
+
+
+def _github(variables: list[EnvironmentVariable]) -> str:
+    return "".join(f"{variable.name}={variable.value}\n" for variable in variables)
+
+
+_ONE_LINE_EACH = (EnvFormat.DOCKERFILE, EnvFormat.GITHUB)
+
 _RENDERERS: Mapping[EnvFormat, Callable[[list[EnvironmentVariable]], str]] = {
     EnvFormat.ENV: _env,
     EnvFormat.SH: _sh,
     EnvFormat.JSON: _json,
+    EnvFormat.DOCKERFILE: _dockerfile,
+    EnvFormat.GITHUB: _github,
 }

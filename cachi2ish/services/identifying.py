@@ -6,9 +6,11 @@ from packaging.utils import canonicalize_name
 
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.distributions import is_wheel, same_version
+from cachi2ish.core.inventory import RelaxationKind
 from cachi2ish.core.requirements import Pinned, Requirement
 from cachi2ish.errors import DistributionError
 from cachi2ish.sdists.interface import Identity, SdistReader
+from cachi2ish.services.leniency import Leniency
 from cachi2ish.store.interface import Recollection
 
 #: Part of what a remembered identity is found by: raise it when archives are read by another rule.
@@ -16,20 +18,29 @@ _RULE = "1"
 
 
 def identify(
-    requirement: Requirement, blob: Blob, filename: str, sdists: SdistReader, recollection: Recollection
+    requirement: Requirement,
+    blob: Blob,
+    filename: str,
+    sdists: SdistReader,
+    recollection: Recollection,
+    leniency: Leniency,
 ) -> Identity | None:
-    """Return what a file says it is; raises `DistributionError` where that is not what was asked for."""
+    """Return what a file says it is; raises `DistributionError` where that is not what was asked for.
+
+    A file that says nothing is no reason in permissive mode; one that says something else always is.
+    """
     pinned = isinstance(requirement, Pinned)
     if pinned and is_wheel(filename):
         return None  # its name was compared when it was chosen, and pip goes by the name
     identity = _stated(requirement, blob, filename, sdists, recollection)
     if identity is None:
         if pinned:
-            raise DistributionError(
+            silent = DistributionError(
                 f"{filename} has no PKG-INFO, so nothing shows that it is {requirement}",
                 hint="pin a version whose sdist is complete, or allow wheels",
                 origin=requirement.origin,
             )
+            leniency.let_pass(silent, RelaxationKind.SDIST_METADATA, filename)
         return None
     if canonicalize_name(identity.name) != requirement.project:
         raise DistributionError(

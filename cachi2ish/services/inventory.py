@@ -22,9 +22,9 @@ from cachi2ish.core.inventory import (
     VcsOrigin,
 )
 from cachi2ish.core.requirements import Pinned, Purpose, Requirement, Url
+from cachi2ish.services.fetched import Fetched
 from cachi2ish.services.ports import Ports
 from cachi2ish.services.reading import Reading
-from cachi2ish.services.transferring import Fetched
 
 
 def take_inventory(reading: Reading, fetched: Iterable[Fetched], ports: Ports) -> Inventory:
@@ -42,6 +42,7 @@ def take_inventory(reading: Reading, fetched: Iterable[Fetched], ports: Ports) -
         dependencies=tuple(sorted(dependencies, key=lambda one: (one.name, one.version or "", repr(one.source)))),
         tool_version=ports.tool_version,
         index_dates=reading.index_dates,
+        relaxations=ports.leniency.relaxations,
     )
 
 

@@ -33,7 +33,20 @@ _FOREIGN_FLAGS = ("cgo-disable", "dev-package-managers", "force-gomod-tidy", "go
 
 #: Package types that another tool prefetches.
 _TYPES_OF_HERMETO = frozenset(
-    {"bundler", "cargo", "generic", "gomod", "huggingface", "maven", "npm", "pnpm", "rpm", "yarn", "yarn-classic"}
+    {
+        "bundler",
+        "cargo",
+        "generic",
+        "gomod",
+        "huggingface",
+        "maven",
+        "npm",
+        "pnpm",
+        "rpm",
+        "uv",
+        "yarn",
+        "yarn-classic",
+    }
 )
 
 _BARE_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*\Z")

@@ -15,6 +15,7 @@ from cachi2ish.net.interface import Downloader
 from cachi2ish.projects.interface import ProjectReader
 from cachi2ish.sbom.interface import SbomWriter
 from cachi2ish.sdists.interface import SdistReader
+from cachi2ish.services.leniency import Leniency
 from cachi2ish.store.interface import Outputs, Recollection
 
 
@@ -24,10 +25,12 @@ class Network:
 
     index: makes the index for a list of addresses, the first of which that has a project wins, as of a date.
     Indexes of the same addresses share their pages, whatever the date.
+    local: whether all this is in the cache, so that nobody has to wait for any of it.
     """
 
     index: Callable[[tuple[str, ...], Dating], Index]
     downloader: Downloader
+    local: bool = False
 
 
 #: Opens the network for the index options of all lock files.
@@ -39,8 +42,11 @@ class Ports:
     """The ports of ``fetch-deps``.
 
     default_indexes: what a lock file that names no index uses; the settings' addresses or PyPI's.
+    default_index_url: of the index that is asked when nobody names one. actual_index: the address to ask instead
+    of one that is named: another one where a proxy stands in for the public index.
     default_dates: of a package that states none. now: the one instant from which durations count back, aware.
     environ: for ``${VAR}`` in requirements files. concurrency: files under way at once.
+    leniency: decides what becomes of problems that permissive mode lets pass.
     """
 
     locks: LockReader
@@ -54,8 +60,10 @@ class Ports:
     connect: Connect
     default_indexes: IndexOptions
     default_index_url: Callable[[], str]
+    actual_index: Callable[[str], str]
     default_dates: PackageDates
     now: datetime
     environ: Mapping[str, str] = field(repr=False)
     concurrency: int
+    leniency: Leniency
     tool_version: str

@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 
 from cachi2ish.core.choose import Policy
 from cachi2ish.core.dated import PackageDates, RecordedDates
-from cachi2ish.core.inventory import MainPackage, VcsOrigin
+from cachi2ish.core.inventory import MainPackage, RelaxationKind, VcsOrigin
 from cachi2ish.core.requirements import Lock, Purpose
-from cachi2ish.errors import Cachi2ishError, InputError, StorageError, raise_all
+from cachi2ish.errors import Cachi2ishError, GitError, InputError, StorageError, raise_all
 from cachi2ish.services.dating import dates_of, unused_overrides
 from cachi2ish.services.package_input import PackageInput, RequestInput
 from cachi2ish.services.policies import policy_of, policy_warnings
@@ -58,7 +58,7 @@ def read(request: RequestInput, source: Path, ports: Ports, reporter: Reporter) 
         ) from None
     if not root.path.is_dir():
         raise InputError(f"the source {source} is not a directory", hint="give it with --source")
-    vcs = ports.repositories.origin(root.path)
+    vcs = _origin(root, ports)
     if vcs is None:
         reporter.info("the source has no git origin: the bill of materials leaves vcs_url out")
     errors: list[Cachi2ishError] = []
@@ -148,8 +148,20 @@ def _inside(folder: RootedPath, place: str, path: str) -> RootedPath:
         raise InputError(f"{place}: {error.problem}", hint=error.hint) from None
 
 
+def _origin(root: RootedPath, ports: Ports) -> VcsOrigin | None:
+    try:
+        return ports.repositories.origin(root.path)
+    except GitError as error:
+        ports.leniency.let_pass(error, RelaxationKind.GIT_ORIGIN, ".")
+        return None
+
+
 def _name(path: str, root: RootedPath, vcs: VcsOrigin | None, ports: Ports) -> MainPackage:
-    stated = ports.projects.read(root.path, path, vcs)
+    try:
+        stated = ports.projects.read(root.path, path, vcs)
+    except InputError as error:
+        ports.leniency.let_pass(error, RelaxationKind.PROJECT_METADATA, path)
+        stated = ports.projects.read_origin(path, vcs)
     # Nothing in the tree tells: the folder's own name is the last thing a person would call it by.
     name = stated.name or _text((root.path / path).resolve().name) or "source"
     return MainPackage(name=name, version=stated.version, path=path, vcs=vcs)

@@ -5,38 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from cachi2ish.core.outputs import PIP_ENVIRONMENT, BuildConfig, ProjectFile, text_digest
+from cachi2ish.core.outputs import PIP_ENVIRONMENT, UV_ENVIRONMENT, BuildConfig, ProjectFile, text_digest
 from cachi2ish.core.placement import name_of_git, name_of_url
 from cachi2ish.core.requirements import Git, RequirementsText, Url
-from cachi2ish.errors import DistributionError, raise_all
+from cachi2ish.errors import DistributionError
 from cachi2ish.lockfiles.interface import Placed, Rewriter
+from cachi2ish.services.fetched import Fetched
 from cachi2ish.services.inventory import take_inventory
 from cachi2ish.services.ports import Ports
 from cachi2ish.services.reading import Reading
-from cachi2ish.services.transferring import Fetched
+from cachi2ish.store.interface import Staging
 
 BOM = "bom.json"
 
 
-def record(output: Path, source: Path, reading: Reading, fetched: tuple[Fetched, ...], ports: Ports) -> None:
-    """Write the output directory; an earlier one stays as it was if this fails."""
-    raise_all(_collisions(fetched))
+def record(staging: Staging, source: Path, reading: Reading, fetched: tuple[Fetched, ...], ports: Ports) -> None:
+    """Complete the output, whose files are placed, and publish it; an earlier one stays if this fails."""
     inventory = take_inventory(reading, fetched, ports)
     config = BuildConfig(
         tool_version=ports.tool_version,
-        environment_variables=PIP_ENVIRONMENT,
+        # Where nothing was asked for, the build is to go on as if nobody had been here.
+        environment_variables=(*PIP_ENVIRONMENT, *UV_ENVIRONMENT) if reading.packages else (),
         project_files=tuple(_project_files(source, reading, fetched, ports.rewriter)),
         index_dates=reading.index_dates,
     )
-    with ports.outputs.stage(output) as staging:
-        for filename, blob in {one.filename: one.blob for one in fetched}.items():
-            staging.place(blob, filename)
-        staging.write(BOM, ports.sbom.render(inventory))
-        staging.write_build_config(config)
-        staging.publish()
+    staging.write(BOM, ports.sbom.render(inventory))
+    staging.write_build_config(config)
+    staging.publish()
 
 
-def _collisions(fetched: Iterable[Fetched]) -> Iterator[DistributionError]:
+def collisions(fetched: Iterable[Fetched]) -> Iterator[DistributionError]:
+    """Yield an error for each file whose name another one has, with other content."""
     first: dict[str, Fetched] = {}
     for one in fetched:
         other = first.setdefault(one.filename, one)

@@ -2,7 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A file that is here, whole and verified.
+
+    size: bytes, of which ``received`` came from the network just now: none of a file that was in the cache, not
+    all of one that an earlier run had begun; of a git archive it is not known, and stands as none. announced:
+    whether the size was known beforehand. host: where it comes from, with its port where that is not the scheme's
+    own. index: the address of the index that lists it, redacted, or None for a direct requirement.
+    """
+
+    filename: str
+    size: int
+    sha256: str
+    cached: bool
+    received: int
+    announced: bool
+    host: str
+    index: str | None = None
 
 
 class Reporter(Protocol):
@@ -32,6 +53,6 @@ class Reporter(Protocol):
         """Hear that so many bytes came from the network (negative when a transfer starts again)."""
         ...
 
-    def arrived(self, filename: str, size: int, *, cached: bool) -> None:
+    def arrived(self, arrival: Arrival) -> None:
         """Hear that a file is here, whole and verified."""
         ...

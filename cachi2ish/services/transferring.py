@@ -7,48 +7,36 @@ content, and nothing is placed in the output before every stage has ended well.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from threading import Event, Lock
 from types import TracebackType
 from typing import Self
 
-from cachi2ish.core.addresses import redact
+from cachi2ish.core.addresses import host_of, redact
 from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.core.choose import Choice
-from cachi2ish.core.digests import Digest, comparable, strong
+from cachi2ish.core.digests import comparable, strong
 from cachi2ish.core.pages import IndexFile
 from cachi2ish.core.placement import name_of_git, name_of_url
 from cachi2ish.core.requirements import Git, Pinned, Requirement, Url
-from cachi2ish.errors import Cachi2ishError, DigestMismatchError, NotLockedError, Origin, StorageError, raise_all
+from cachi2ish.errors import (
+    Cachi2ishError,
+    DigestMismatchError,
+    NotCachedError,
+    NotLockedError,
+    Origin,
+    StorageError,
+    raise_all,
+)
 from cachi2ish.sdists.interface import Identity
+from cachi2ish.services.fetched import Fetched
 from cachi2ish.services.identifying import identify
+from cachi2ish.services.largest_first import LargestFirst
 from cachi2ish.services.ports import Network, Ports
-from cachi2ish.services.reporter import Reporter
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
-    """A file in the cache and the requirement that it is for.
-
-    filename: what it will be called in the output. url: redacted. index: redacted, for files of an index.
-    digests: what was promised and holds, and its sha256; verified: one of those promised was strong.
-    identity: what the file says it is, None where it does not say.
-    upload_time: aware, as the index states it, or None.
-    """
-
-    requirement: Requirement
-    filename: str
-    url: str = field(repr=False)
-    index: str | None = None
-    blob: Blob
-    digests: tuple[Digest, ...]
-    verified: bool
-    identity: Identity | None
-    upload_time: datetime | None = None
-
+from cachi2ish.services.reporter import Arrival, Reporter
 
 #: Seconds that transfers have to end by themselves once nobody waits for their outcome: time to end a git process
 #: and to remove temporary files, and no time for a server that is silent.
@@ -63,13 +51,19 @@ class _AbandonedError(Cachi2ishError):
 
 
 class Transfers:
-    """The transfers of one run. Use as a context manager; `wait` for the outcome."""
+    """The transfers of one run. Use as a context manager; `wait` for the outcome.
 
-    def __init__(self, network: Network, ports: Ports, reporter: Reporter) -> None:
+    arrived: is given each file, by the name it will have, from many threads.
+    """
+
+    def __init__(
+        self, network: Network, ports: Ports, reporter: Reporter, arrived: Callable[[str, Blob], None]
+    ) -> None:
         self._network = network
         self._ports = ports
         self._reporter = reporter
-        self._pool = ThreadPoolExecutor(ports.concurrency, thread_name_prefix="file")
+        self._arrived = arrived
+        self._pool = LargestFirst(ports.concurrency)
         self._lock = Lock()
         self._abandoned = Event()
         self._futures: list[tuple[Requirement, Future[Fetched]]] = []
@@ -87,7 +81,7 @@ class Transfers:
             self._pool.shutdown()
             return
         self._abandoned.set()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool.abandon()
         with self._lock:
             running = [future for _, future in self._futures]
         wait_for(running, timeout=_GRACE)
@@ -118,7 +112,17 @@ class Transfers:
         def bring() -> Blob:
             found = self._ports.repositories.find(requirement)
             blob = found or self._ports.repositories.archive(requirement)
-            self._reporter.arrived(name_of_git(requirement), blob.size, cached=found is not None)
+            self._reporter.arrived(
+                Arrival(
+                    filename=name_of_git(requirement),
+                    size=blob.size,
+                    sha256=blob.sha256,
+                    cached=found is not None,
+                    received=0,
+                    announced=False,
+                    host=host_of(requirement.url),
+                )
+            )
             return blob
 
         def fetch() -> Fetched:
@@ -131,7 +135,7 @@ class Transfers:
                 blob=blob,
                 digests=(blob.digest,),
                 verified=True,
-                identity=identify(requirement, blob, filename, self._ports.sdists, self._ports.recollection),
+                identity=self._identify(requirement, blob, filename),
             )
 
         self._start(requirement, key, None, fetch)
@@ -159,7 +163,7 @@ class Transfers:
         self, errors: list[tuple[Requirement, Cachi2ishError]], served: set[Requirement]
     ) -> Iterator[Cachi2ishError]:
         for requirement, error in sorted(errors, key=lambda pair: _position(pair[0].origin)):
-            if isinstance(error, NotLockedError) and requirement in served - self._each_needed:
+            if _may_be_left_out(error) and requirement in served - self._each_needed:
                 # As in pip: a file that the lock does not name is not taken, and another one serves.
                 self._reporter.debug(f"not taken: {error}")
             else:
@@ -177,7 +181,7 @@ class Transfers:
         key = replace(artifact, origin=_ANYWHERE)
 
         def fetch() -> Fetched:
-            blob = self._blob(key, lambda: self._download(artifact))
+            blob = self._blob(key, lambda: self._download(artifact, index))
             digests = {blob.digest, *strong(artifact.digests)}
             return Fetched(
                 requirement=requirement,
@@ -187,21 +191,28 @@ class Transfers:
                 blob=blob,
                 digests=tuple(sorted(digests)),
                 verified=artifact.verifiable,
-                identity=identify(
-                    requirement, blob, artifact.filename, self._ports.sdists, self._ports.recollection
-                ),
+                identity=self._identify(requirement, blob, artifact.filename),
                 upload_time=upload_time,
             )
 
         self._start(requirement, key, artifact.size, fetch)
 
+    def _identify(self, requirement: Requirement, blob: Blob, filename: str) -> Identity | None:
+        ports = self._ports
+        return identify(requirement, blob, filename, ports.sdists, ports.recollection, ports.leniency)
+
     def _start(
         self, requirement: Requirement, key: Hashable, size: int | None, fetch: Callable[[], Fetched]
     ) -> None:
+        def work() -> Fetched:
+            fetched = fetch()
+            self._arrived(fetched.filename, fetched.blob)
+            return fetched
+
         with self._lock:
             new = key not in self._expected
             self._expected.add(key)
-            self._futures.append((requirement, self._pool.submit(fetch)))
+            self._futures.append((requirement, self._pool.submit(size, work)))
         if new:
             self._reporter.expect(1, size)
 
@@ -217,7 +228,7 @@ class Transfers:
                 future.set_exception(error)
         return future.result()
 
-    def _download(self, artifact: Artifact) -> Blob:
+    def _download(self, artifact: Artifact, index: str | None) -> Blob:
         received = 0
 
         def advance(size: int) -> None:
@@ -228,7 +239,18 @@ class Transfers:
             self._reporter.advance(size)
 
         blob = self._network.downloader.fetch(artifact, advance)
-        self._reporter.arrived(artifact.filename, blob.size, cached=not received)
+        self._reporter.arrived(
+            Arrival(
+                filename=artifact.filename,
+                size=blob.size,
+                sha256=blob.sha256,
+                cached=not received,
+                received=received,
+                announced=artifact.size is not None,
+                host=host_of(artifact.url),
+                index=index,
+            )
+        )
         return blob
 
 
@@ -244,6 +266,10 @@ def _index_artifact(requirement: Pinned, file: IndexFile) -> Artifact:
         size=file.size,
         origin=requirement.origin,
     )
+
+
+def _may_be_left_out(error: Cachi2ishError) -> bool:
+    return isinstance(error, NotLockedError) or (isinstance(error, NotCachedError) and error.dispensable)
 
 
 def _position(origin: Origin) -> tuple[str, int]:

@@ -1,0 +1,131 @@
+"""What has happened in a run so far: what the display shows, and the summary and the report tell at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from threading import Lock
+
+from cachi2ish.services.reporter import Arrival
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """The state of a run at one moment. Sizes in bytes.
+
+    stage: its name, or "" before the first. expected: files that are known to be wanted; ``final``: no more of
+    them will turn up. arrived: those that are here, cached of them from the cache, with a size and a cached_size.
+    present: bytes that are here, those of unfinished files included. total: bytes of all that is expected, None
+    while the size of one of them is not known.
+    """
+
+    stage: str
+    expected: int
+    final: bool
+    arrived: int
+    cached: int
+    size: int
+    cached_size: int
+    present: int
+    total: int | None
+
+    @property
+    def fetched(self) -> int:
+        """Files from the network."""
+        return self.arrived - self.cached
+
+    @property
+    def fetched_size(self) -> int:
+        """The bytes of `fetched`."""
+        return self.size - self.cached_size
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage and how long it took. Transfers begin in "choose", while other pages are still being read."""
+
+    name: str
+    seconds: float
+
+
+class Progress:
+    """Counts a run. Safe to use from any thread. Instants are seconds of one clock that only grows.
+
+    began: when the run did.
+    """
+
+    def __init__(self, began: float) -> None:
+        self.began = began
+        self._lock = Lock()
+        self._stages: list[tuple[str, float]] = []
+        self._arrivals: list[Arrival] = []
+        self._expected = self._expected_size = self._unsized = 0
+        self._cached = self._size = self._cached_size = self._present = 0
+        self._git_fetches = 0
+
+    def stage(self, name: str, now: float) -> None:
+        """Hear that a stage begins."""
+        with self._lock:
+            self._stages.append((name, now))
+
+    def expect(self, files: int, size: int | None) -> None:
+        """Count files to come. size: of all of them, None where it is not known."""
+        with self._lock:
+            self._expected += files
+            self._expected_size += size or 0
+            self._unsized += files if size is None else 0
+
+    def advance(self, size: int) -> None:
+        """Count bytes of files from the network; negative for those that no longer count."""
+        with self._lock:
+            self._present += size
+
+    def arrived(self, arrival: Arrival) -> None:
+        """Count a file that is here."""
+        with self._lock:
+            self._arrivals.append(arrival)
+            self._size += arrival.size
+            if arrival.cached:
+                self._cached += 1
+                self._cached_size += arrival.size
+            # What was here before: of the whole file, or of one that an earlier run has begun.
+            self._present += arrival.size - arrival.received
+            if not arrival.announced:
+                self._unsized -= 1
+                self._expected_size += arrival.size
+
+    def git_fetch(self) -> None:
+        """Count a run of ``git fetch``."""
+        with self._lock:
+            self._git_fetches += 1
+
+    @property
+    def git_fetches(self) -> int:
+        """How often ``git fetch`` was run. What it sends and receives is not known."""
+        return self._git_fetches
+
+    def counts(self) -> Counts:
+        """Return the state of this moment."""
+        with self._lock:
+            stage = self._stages[-1][0] if self._stages else ""
+            return Counts(
+                stage=stage,
+                expected=self._expected,
+                final=stage in {"transfer", "record"},
+                arrived=len(self._arrivals),
+                cached=self._cached,
+                size=self._size,
+                cached_size=self._cached_size,
+                present=self._present,
+                total=None if self._unsized else self._expected_size,
+            )
+
+    def arrivals(self) -> tuple[Arrival, ...]:
+        """Return the files that are here, by name."""
+        with self._lock:
+            return tuple(sorted(self._arrivals, key=lambda one: (one.filename, one.sha256)))
+
+    def stages(self, now: float) -> tuple[Stage, ...]:
+        """Return the stages so far; the last one ends ``now``."""
+        with self._lock:
+            ends = [*(began for _, began in self._stages[1:]), now]
+            return tuple(Stage(name, end - began) for (name, began), end in zip(self._stages, ends, strict=False))

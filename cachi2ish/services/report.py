@@ -1,0 +1,187 @@
+"""The report of a run, for machines (``docs/reference/report.md``).
+
+It is no part of the output: it has durations, and is another one at each run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from cachi2ish.errors import Cachi2ishError, ExitCode, leaves
+from cachi2ish.net.interface import HostTraffic
+from cachi2ish.services.progress import Progress
+from cachi2ish.services.reporter import Arrival
+
+#: Grows when a field goes or changes its meaning; new fields may come without.
+VERSION = 1
+
+Outcome = Literal["unfinished", "succeeded", "failed", "interrupted"]
+
+#: Digits after the point of a number of seconds.
+_DIGITS = 3
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class StageReport(_Frozen):
+    """A stage, in the order in which they began."""
+
+    name: str
+    seconds: float
+
+
+class Totals(_Frozen):
+    """Sums. See `FileReport` and `HostReport` for what is summed."""
+
+    files: int
+    files_expected: int
+    files_from_network: int
+    files_from_cache: int
+    bytes_from_network: int
+    bytes_from_cache: int
+    requests: int
+    connections: int
+    bytes_received: int
+    retries: int
+    git_fetches: int
+
+
+class HostReport(_Frozen):
+    """What has gone between this machine and one host, as in `HostTraffic`."""
+
+    host: str
+    requests: int
+    connections: int
+    bytes_received: int
+    retries: int
+    seconds_waited: float
+    seconds_to_answer: float
+
+
+class FileReport(_Frozen):
+    """A file that is here, whole and verified."""
+
+    filename: str
+    size: int
+    sha256: str
+    source: Literal["cache", "network"]
+    host: str
+    index: str | None
+
+
+class ErrorReport(_Frozen):
+    """An error as it was told; file and line: where it can be mended."""
+
+    exit_code: int
+    kind: str
+    problem: str
+    hint: str | None
+    file: str | None
+    line: int | None
+
+
+class Report(_Frozen):
+    """One run. exit_code: None while it goes on."""
+
+    version: int = VERSION
+    tool_version: str
+    command: str
+    dry_run: bool
+    outcome: Outcome
+    exit_code: int | None
+    seconds: float
+    stages: tuple[StageReport, ...]
+    totals: Totals
+    hosts: tuple[HostReport, ...]
+    files: tuple[FileReport, ...]
+    errors: tuple[ErrorReport, ...]
+
+    def render(self) -> str:
+        """Return it as JSON, with a final newline."""
+        return self.model_dump_json(indent=2) + "\n"
+
+
+def make_report(
+    progress: Progress,
+    hosts: Iterable[HostTraffic],
+    now: float,
+    *,
+    tool_version: str,
+    dry_run: bool,
+    outcome: Outcome,
+    exit_code: ExitCode | None,
+    error: Cachi2ishError | None = None,
+) -> Report:
+    """Return the report of a ``fetch-deps`` whose state is ``progress`` at the instant ``now``."""
+    traffic = tuple(hosts)
+    return Report(
+        tool_version=tool_version,
+        command="fetch-deps",
+        dry_run=dry_run,
+        outcome=outcome,
+        exit_code=None if exit_code is None else int(exit_code),
+        seconds=round(now - progress.began, _DIGITS),
+        stages=tuple(
+            StageReport(name=stage.name, seconds=round(stage.seconds, _DIGITS)) for stage in progress.stages(now)
+        ),
+        totals=_totals(progress, traffic),
+        hosts=tuple(_host(host) for host in traffic),
+        files=tuple(_file(arrival) for arrival in progress.arrivals()),
+        errors=tuple(_error(leaf) for leaf in leaves(error)) if error else (),
+    )
+
+
+def _totals(progress: Progress, hosts: tuple[HostTraffic, ...]) -> Totals:
+    counts = progress.counts()
+    return Totals(
+        files=counts.arrived,
+        files_expected=counts.expected,
+        files_from_network=counts.fetched,
+        files_from_cache=counts.cached,
+        bytes_from_network=counts.fetched_size,
+        bytes_from_cache=counts.cached_size,
+        requests=sum(host.requests for host in hosts),
+        connections=sum(host.connections for host in hosts),
+        bytes_received=sum(host.received for host in hosts),
+        retries=sum(host.retries for host in hosts),
+        git_fetches=progress.git_fetches,
+    )
+
+
+def _host(traffic: HostTraffic) -> HostReport:
+    return HostReport(
+        host=traffic.host,
+        requests=traffic.requests,
+        connections=traffic.connections,
+        bytes_received=traffic.received,
+        retries=traffic.retries,
+        seconds_waited=round(traffic.seconds, _DIGITS),
+        seconds_to_answer=round(traffic.answer_seconds, _DIGITS),
+    )
+
+
+def _file(arrival: Arrival) -> FileReport:
+    return FileReport(
+        filename=arrival.filename,
+        size=arrival.size,
+        sha256=arrival.sha256,
+        source="cache" if arrival.cached else "network",
+        host=arrival.host,
+        index=arrival.index,
+    )
+
+
+def _error(error: Cachi2ishError) -> ErrorReport:
+    return ErrorReport(
+        exit_code=int(error.exit_code),
+        kind=error.exit_code.name,
+        problem=error.problem,
+        hint=error.hint,
+        file=error.origin.file if error.origin else None,
+        line=error.origin.line if error.origin else None,
+    )
