@@ -98,6 +98,21 @@ class ProjectNotFoundError(UnavailableError):
         self.index = index
 
 
+class NotCachedError(UnavailableError):
+    """The cache does not have something, and nothing else may be asked (``--offline``).
+
+    dispensable: whether, with a network, the file might have proved to be one that the lock file does not
+    name; another file of the same requirement serves then.
+    """
+
+    def __init__(
+        self, problem: str, *, hint: str | None = None, origin: Origin | None = None, dispensable: bool = False
+    ) -> None:
+        hint = hint or "run once without --offline, or bring along a cache that has it (--cache-dir)"
+        super().__init__(problem, hint=hint, origin=origin)
+        self.dispensable = dispensable
+
+
 class NetworkError(Cachi2ishError):
     """A server could not be reached, or went on failing after all retries."""
 

@@ -47,7 +47,10 @@ class ConfigFile(BaseModel):
     index_date_missing: _Word | dict[StrictStr, _Word] | None = None
     cache_dir: StrictStr | None = None
     no_cache: bool = False
+    offline: bool = False
     concurrency: Annotated[int, Field(ge=1, le=256)] | None = None
+    sbom_output_type: Literal["cyclonedx", "spdx"] | None = None
+    mode: Literal["strict", "permissive"] | None = None
 
 
 _WANTED = {
@@ -57,7 +60,10 @@ _WANTED = {
     "index-date-missing": '"refuse" or "allow", or a table of these by the address of an index',
     "cache-dir": "the path of a folder, as text",
     "no-cache": "true or false",
+    "offline": "true or false",
     "concurrency": "a whole number from 1 to 256",
+    "sbom-output-type": '"cyclonedx" or "spdx"',
+    "mode": '"strict" or "permissive"',
 }
 
 

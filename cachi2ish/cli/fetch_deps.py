@@ -7,10 +7,20 @@ from typing import Annotated
 
 import typer
 
-from cachi2ish.cli.console import errors_told, write_result
-from cachi2ish.cli.options import LogLevel, LogLevelName, console_for, path_of
-from cachi2ish.cli.reporting import ConsoleReporter, readable_size, reporter_for
-from cachi2ish.cli.settings import DEFAULT_CONCURRENCY, Flags
+from cachi2ish.cli.console import Level, errors_told, write_result
+from cachi2ish.cli.flags import DEFAULT_CONCURRENCY, Flags
+from cachi2ish.cli.options import (
+    ConfigFileOption,
+    ForeignFlags,
+    LogLevel,
+    LogLevelName,
+    ModeOption,
+    SbomOutputType,
+    console_for,
+    path_of,
+    said_before,
+)
+from cachi2ish.cli.program import is_drop_in, program_of
 
 
 def fetch_deps(
@@ -28,11 +38,15 @@ def fetch_deps(
         typer.Option("--source", "-s", parser=path_of, metavar="DIR", help="The project; it is only read."),
     ] = Path(),
     output: Annotated[
-        Path,
+        Path | None,
         typer.Option(
-            "--output", "-o", parser=path_of, metavar="DIR", help="Where the result goes, whole or not at all."
+            "--output",
+            "-o",
+            parser=path_of,
+            metavar="DIR",
+            help="Where the result goes, whole or not at all. [default: cachi2ish-output]",
         ),
-    ] = Path("cachi2ish-output"),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be fetched, and write nothing.")
     ] = False,
@@ -80,6 +94,14 @@ def fetch_deps(
         ),
     ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither read nor fill the shared cache.")] = False,
+    offline: Annotated[
+        bool | None,
+        typer.Option(
+            "--offline/--no-offline",
+            envvar="CACHI2ISH_OFFLINE",
+            help="Ask nobody: use the cache only, and say all that it lacks.",
+        ),
+    ] = None,
     concurrency: Annotated[
         int | None,
         typer.Option(
@@ -90,54 +112,64 @@ def fetch_deps(
             help=f"Files under way at once. [default: {DEFAULT_CONCURRENCY}]",
         ),
     ] = None,
-    config_file: Annotated[
+    report: Annotated[
         Path | None,
         typer.Option(
+            "--report",
             parser=path_of,
             metavar="FILE",
-            envvar="CACHI2ISH_CONFIG_FILE",
-            help="Settings in TOML. [default: cachi2ish/config.toml in the user's configuration directory]",
+            help="Write what was fetched, from where, and what it took, as JSON, even if the run fails;"
+            " - is standard output.",
         ),
     ] = None,
+    sbom_output_type: SbomOutputType = None,
+    mode: ModeOption = None,
+    config_file: ConfigFileOption = None,
+    foreign_flags: ForeignFlags = False,
     log_level: LogLevel = LogLevelName.UNSET,
 ) -> None:
     """Fetch everything that the pinned requirements of a project need, verified, into one directory."""
-    console = console_for(context, log_level)
+    console, before = console_for(context, log_level), said_before(context)
+    output = output or Path(f"{program_of(context)}-output")
+    if foreign_flags:
+        console.say(Level.DEBUG, "flags of other package managers are accepted, and of no effect")
     with errors_told(console):
         from cachi2ish.cli import wiring
         from cachi2ish.cli.plan_text import plan_text, shares_text
+        from cachi2ish.cli.reporting import reporter_for
+        from cachi2ish.cli.run_report import RunReport, told_at_the_end
         from cachi2ish.services import fetch_deps as service
         from cachi2ish.services.package_input import read_input
 
-        request = read_input(package_input)
         flags = Flags(
             index_url=index_url,
             extra_index_urls=tuple(extra_index_url or ()),
             index_date=index_date,
             index_date_missing=tuple(index_date_missing or ()),
             cache_dir=cache_dir,
-            no_cache=no_cache or dry_run,
+            no_cache=no_cache,
+            offline=offline,
+            dry_run=dry_run,
             concurrency=concurrency,
-            config_file=config_file,
+            config_file=config_file or before.config_file,
+            sbom_output_type=sbom_output_type,
+            mode=mode or before.mode,
+            drop_in=is_drop_in(context),
         )
-        with reporter_for(console) as reporter, wiring.ports(flags, reporter) as ports:
-            if dry_run:
-                text = plan_text(service.plan(request, source, ports, reporter))
-            else:
-                outcome = service.fetch_deps(request, source, output, ports, reporter)
-                text = ""
-                for line in shares_text(outcome.shares):
-                    reporter.info(line)
+        with (
+            reporter_for(console) as reporter,
+            told_at_the_end(
+                RunReport(place=report, files=wiring.files(), reporter=reporter, output=output, dry_run=dry_run)
+            ),
+        ):
+            request = read_input(package_input)
+            with wiring.ports(flags, reporter) as ports:
+                if dry_run:
+                    text = plan_text(service.plan(request, source, ports, reporter))
+                else:
+                    outcome = service.fetch_deps(request, source, output, ports, reporter)
+                    text = ""
+                    for line in shares_text(outcome.shares):
+                        reporter.info(line)
         if text:
             write_result(text)
-        else:
-            reporter.info(_summary(reporter, output))
-
-
-def _summary(reporter: ConsoleReporter, output: Path) -> str:
-    counts = reporter.counts
-    fetched = counts.arrived - counts.cached
-    return (
-        f"{counts.arrived} file{'' if counts.arrived == 1 else 's'}, {readable_size(counts.size)}, in {output}"
-        f" ({fetched} from the network, {counts.cached} from the cache)"
-    )

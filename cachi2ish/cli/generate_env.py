@@ -9,15 +9,17 @@ import typer
 
 from cachi2ish.cli.console import errors_told, write_result
 from cachi2ish.cli.options import (
+    ConfigFileUnused,
     ForOutputDir,
     FromOutputDir,
     LogLevel,
     LogLevelName,
+    ModeUnused,
     console_for,
     output_dir,
     path_of,
 )
-from cachi2ish.services.generate_env import EnvFormat
+from cachi2ish.core.env_formats import EnvFormat
 
 
 def generate_env(
@@ -35,20 +37,26 @@ def generate_env(
         typer.Option(
             "--format",
             "-f",
-            help="env and sh are for a shell to source. [default: by the suffix of FILE, else json]",
+            help="env and sh are for a shell to source, dockerfile has ENV lines, and github appends to FILE, "
+            "which $GITHUB_ENV names. [default: by the suffix of FILE, else json]",
         ),
     ] = None,
     log_level: LogLevel = LogLevelName.UNSET,
+    mode: ModeUnused = None,  # noqa: ARG001
+    config_file: ConfigFileUnused = None,  # noqa: ARG001
 ) -> None:
-    """Write the environment variables that make pip install from a prefetched output only."""
+    """Write the environment variables that make pip and uv install from a prefetched output only."""
     with errors_told(console_for(context, log_level)):
         from cachi2ish.cli.wiring import files, outputs
         from cachi2ish.services.generate_env import format_of
         from cachi2ish.services.generate_env import generate_env as generate
 
+        chosen = env_format or format_of(output)
         config = outputs().read_build_config(from_output_dir)
-        text = generate(config, output_dir(from_output_dir, for_output_dir), env_format or format_of(output))
+        text = generate(config, output_dir(from_output_dir, for_output_dir), chosen)
         if output is None:
             write_result(text)
+        elif chosen is EnvFormat.GITHUB:  # earlier lines of the file are somebody else's
+            files().append(output, text.encode("utf-8", "surrogateescape"))
         else:
             files().replace(output, text.encode("utf-8", "surrogateescape"))

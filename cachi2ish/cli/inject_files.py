@@ -9,10 +9,12 @@ import typer
 
 from cachi2ish.cli.console import Level, errors_told
 from cachi2ish.cli.options import (
+    ConfigFileUnused,
     ForOutputDir,
     FromOutputDir,
     LogLevel,
     LogLevelName,
+    ModeUnused,
     console_for,
     output_dir,
     path_of,
@@ -35,6 +37,8 @@ def inject_files(
     ] = None,
     revert: Annotated[bool, typer.Option("--revert", help="Give the files their own addresses back.")] = False,
     log_level: LogLevel = LogLevelName.UNSET,
+    mode: ModeUnused = None,  # noqa: ARG001
+    config_file: ConfigFileUnused = None,  # noqa: ARG001
 ) -> None:
     """Rewrite URL and git requirements of the project to the files in a prefetched output."""
     console = console_for(context, log_level)

@@ -1,4 +1,4 @@
-"""The command line: one program with three commands, each of which is also a program of its own."""
+"""The command line: one program; the commands that a build step calls are also programs of their own."""
 
 from __future__ import annotations
 
@@ -8,17 +8,22 @@ from typing import Annotated
 import typer
 
 from cachi2ish import __version__
+from cachi2ish.cli.any_order import AnyOrder
+from cachi2ish.cli.cache import cache
 from cachi2ish.cli.console import write_result
 from cachi2ish.cli.fetch_deps import fetch_deps
 from cachi2ish.cli.generate_env import generate_env
 from cachi2ish.cli.inject_files import inject_files
-from cachi2ish.cli.options import LogLevel, LogLevelName, remember_level
+from cachi2ish.cli.merge_sboms import merge_sboms
+from cachi2ish.cli.options import Common, ConfigFileBefore, LogLevelBefore, LogLevelName, ModeBefore
 from cachi2ish.cli.process import run_to_the_end
+from cachi2ish.cli.program import PROGRAM, program_name, program_of
 
 _HELP = "Prefetch everything a Python build needs, prove what was fetched, and build without a network."
 
 app = typer.Typer(
-    name="cachi2ish",
+    name=PROGRAM,
+    cls=AnyOrder,
     help=_HELP,
     no_args_is_help=True,
     add_completion=False,
@@ -29,28 +34,34 @@ app = typer.Typer(
 app.command("fetch-deps")(fetch_deps)
 app.command("generate-env")(generate_env)
 app.command("inject-files")(inject_files)
+app.command("merge-sboms")(merge_sboms)
+app.add_typer(cache, name="cache")
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001  (typer calls it so)
+def _version(context: typer.Context, wanted: bool) -> None:  # noqa: FBT001  (typer calls it so)
     if wanted:
-        write_result(f"cachi2ish {__version__}\n")
+        name = program_of(context)
+        # The second word is where scripts look for a version; whose it is comes behind it.
+        write_result(f"{name} {__version__}{'' if name == PROGRAM else f' ({PROGRAM})'}\n")
         raise typer.Exit
 
 
 @app.callback()
 def _common(
     context: typer.Context,
-    log_level: LogLevel = LogLevelName.UNSET,
+    log_level: LogLevelBefore = LogLevelName.UNSET,
+    mode: ModeBefore = None,
+    config_file: ConfigFileBefore = None,
     version: Annotated[  # noqa: ARG001  (the callback has done it)
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    remember_level(context, log_level)
+    context.obj = Common(level=log_level, mode=mode, config_file=config_file)
 
 
 def main() -> None:
-    """Run ``cachi2ish``."""
-    run_to_the_end(app)
+    """Run ``cachi2ish``, or what it was called as."""
+    run_to_the_end(lambda: app(prog_name=program_name(sys.argv[0])))
 
 
 def fetch_deps_main() -> None:

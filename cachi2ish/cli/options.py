@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Annotated
@@ -9,6 +10,8 @@ from typing import Annotated
 import typer
 
 from cachi2ish.cli.console import Console, Level, standard_error
+from cachi2ish.core.modes import Mode
+from cachi2ish.core.sboms import SbomKind
 
 
 class LogLevelName(StrEnum):
@@ -21,27 +24,52 @@ class LogLevelName(StrEnum):
     UNSET = ""
 
 
+#: What other programs call these levels. An error is told at every level.
+_SYNONYMS = {"trace": "debug", "warn": "warning", **dict.fromkeys(("critical", "fatal", "panic"), "error")}
+
+
 def _level(text: str | LogLevelName) -> LogLevelName:
     if isinstance(text, LogLevelName):
         return text
+    name = text.strip().lower()
     try:
-        return LogLevelName(text.lower())
+        return LogLevelName(_SYNONYMS.get(name, name))
     except ValueError:
         choices = ", ".join(name.value for name in LogLevelName if name.value)
         raise typer.BadParameter(f"{text!r} is not one of {choices}") from None
 
 
+def _mode(text: str | Mode) -> Mode:
+    if isinstance(text, Mode):
+        return text
+    try:
+        return Mode(text.strip().lower())
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not one of {', '.join(Mode)}") from None
+
+
+_LEVEL_HELP = "How much to tell: debug, info, warning or error."
+_MODE_HELP = "strict, or permissive: some problems become warnings that the SBOM records. [default: strict]"
+_CONFIG_HELP = (
+    "Settings in TOML, or in YAML as Hermeto reads them (*.yaml, *.yml)."
+    " [default: cachi2ish/config.toml in the user's configuration directory]"
+)
+
+# Each of these stands before the command's name or behind it. Their variables are read where they stand before
+# it, so that a variable is weaker than either.
 LogLevel = Annotated[
     LogLevelName,
+    typer.Option("--log-level", parser=_level, metavar="LEVEL", show_default="info", help=_LEVEL_HELP),
+]
+SbomOutputType = Annotated[
+    SbomKind | None,
     typer.Option(
-        "--log-level",
-        parser=_level,
-        metavar="LEVEL",
-        envvar="CACHI2ISH_LOG_LEVEL",
-        show_default="info",
-        help="How much to tell: debug, info, warning or error.",
+        case_sensitive=False,
+        envvar="CACHI2ISH_SBOM_OUTPUT_TYPE",
+        help="The format of the bill of materials: CycloneDX 1.6 or SPDX 2.3. [default: cyclonedx]",
     ),
 ]
+ModeOption = Annotated[Mode | None, typer.Option("--mode", parser=_mode, metavar="MODE", help=_MODE_HELP)]
 
 
 def path_of(text: str | Path) -> Path:
@@ -69,13 +97,64 @@ def output_dir(from_output_dir: Path, for_output_dir: str | None) -> PurePosixPa
     return PurePosixPath(Path(for_output_dir or from_output_dir).absolute())
 
 
-def remember_level(context: typer.Context, level: LogLevelName) -> None:
-    """Keep the level that stood before the command's name."""
-    context.obj = level
+ConfigFileOption = Annotated[
+    Path | None, typer.Option("--config-file", parser=path_of, metavar="FILE", help=_CONFIG_HELP)
+]
+#: Options of Hermeto's fetch-deps that concern other package managers, or nothing any more.
+ForeignFlags = Annotated[
+    bool,
+    typer.Option(
+        "--dev-package-managers",
+        "--cgo-disable",
+        "--force-gomod-tidy",
+        "--gomod-vendor",
+        "--gomod-vendor-check",
+        hidden=True,
+    ),
+]
+
+# For commands that have no use for them: a wrapper gives every command the same.
+ModeUnused = Annotated[Mode | None, typer.Option("--mode", parser=_mode, hidden=True)]
+ConfigFileUnused = Annotated[Path | None, typer.Option("--config-file", parser=path_of, hidden=True)]
+
+LogLevelBefore = Annotated[
+    LogLevelName,
+    typer.Option(
+        "--log-level",
+        parser=_level,
+        metavar="LEVEL",
+        envvar="CACHI2ISH_LOG_LEVEL",
+        show_default="info",
+        help=_LEVEL_HELP,
+    ),
+]
+ModeBefore = Annotated[
+    Mode | None, typer.Option("--mode", parser=_mode, metavar="MODE", envvar="CACHI2ISH_MODE", help=_MODE_HELP)
+]
+ConfigFileBefore = Annotated[
+    Path | None,
+    typer.Option(
+        "--config-file", parser=path_of, metavar="FILE", envvar="CACHI2ISH_CONFIG_FILE", help=_CONFIG_HELP
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Common:
+    """What was said before the command's name, or in a variable."""
+
+    level: LogLevelName = LogLevelName.UNSET
+    mode: Mode | None = None
+    config_file: Path | None = None
+
+
+def said_before(context: typer.Context) -> Common:
+    """Return what stood before the name of the running command."""
+    return context.obj if isinstance(context.obj, Common) else Common()
 
 
 def console_for(context: typer.Context, level: LogLevelName) -> Console:
     """Return the console for a command; a level behind its name is stronger than one before it."""
-    before = context.obj if isinstance(context.obj, LogLevelName) else LogLevelName.UNSET
+    before = said_before(context).level
     chosen = next((name for name in (level, before) if name is not LogLevelName.UNSET), LogLevelName.INFO)
     return standard_error(Level[chosen.name])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cachi2ish.cli.reporting import readable_size
+from cachi2ish.cli.amounts import readable_size
 from cachi2ish.core.addresses import redact
 from cachi2ish.core.choose import Choice
 from cachi2ish.core.placement import name_of_git, name_of_url

@@ -1,8 +1,8 @@
 """Everything that is settled before a command begins: options, environment and pip's settings in one value.
 
-Precedence: the command line (which reads ``CACHI2ISH_…`` variables too), then the configuration file, then
-pip's variables, then pip's configuration files, then the defaults of other tools (``REQUESTS_CA_BUNDLE``,
-``SSL_CERT_FILE``, ``NETRC``).
+Precedence: the command line (which reads ``CACHI2ISH_…`` variables too), then ``HERMETO_…`` variables, then the
+configuration file, then pip's variables, then pip's configuration files, then the defaults of other tools
+(``REQUESTS_CA_BUNDLE``, ``SSL_CERT_FILE``, ``NETRC``).
 """
 
 from __future__ import annotations
@@ -16,37 +16,26 @@ from pathlib import Path
 
 from cachi2ish import __version__
 from cachi2ish.cli.config_file import CONFIG_FILE, ConfigFile, read_config_file
+from cachi2ish.cli.flags import DEFAULT_CONCURRENCY, MOST_CONCURRENT, Flags
+from cachi2ish.cli.hermeto_settings import is_hermetos, read_hermeto_settings
 from cachi2ish.cli.index_dates import default_dates
 from cachi2ish.cli.pip_configuration import read_pip_configuration
+from cachi2ish.cli.source_date import source_date
 from cachi2ish.core.addresses import redact, split_web
 from cachi2ish.core.dated import PackageDates
+from cachi2ish.core.modes import Mode
 from cachi2ish.core.requirements import IndexOptions
+from cachi2ish.core.sboms import SbomKind
 from cachi2ish.errors import InputError
 from cachi2ish.net.interface import HttpSettings
-
-#: As many connections as saturate a line of 400 Mbit/s at 30 ms; more only burden the index.
-DEFAULT_CONCURRENCY = 32
-
 
 #: More seconds (eleven days) or tries than this are a mistake.
 _MOST = 1e6
 
+_DEFAULTS = HttpSettings(user_agent="")
+
 #: Below it there can be no file.
 _NOWHERE = Path(os.devnull)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flags:
-    """What was said on the command line. None and empty: nothing."""
-
-    index_url: str | None = None
-    extra_index_urls: tuple[str, ...] = ()
-    index_date: str | None = None
-    index_date_missing: tuple[str, ...] = ()
-    cache_dir: Path | None = None
-    no_cache: bool = False
-    concurrency: int | None = None
-    config_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +43,12 @@ class Settings:
     """What a run works with.
 
     dates: of packages that state none. now: what their durations count back from. cache_dir: None for no cache.
-    notes: settings that are seen and not followed.
+    index_proxy: the address that stands in for the public index, None for none; ``http`` has its credentials.
+    offline: whether the cache is all there is; it is never None then. dry_run: whether nothing is written.
+    sbom_kind, source_date: the format of the bill of materials, and the time that SPDX says it was made at.
+    drop_in: whether the program stands in for Hermeto.
+    git_timeout: seconds that one run of git may take, None for any number while it tells of progress.
+    notes: settings that are seen and not followed. remarks: settings that are of no concern here.
     """
 
     indexes: IndexOptions
@@ -62,9 +56,18 @@ class Settings:
     now: datetime
     http: HttpSettings
     cache_dir: Path | None
+    offline: bool
+    dry_run: bool
     concurrency: int
     environ: Mapping[str, str] = field(repr=False)
+    mode: Mode = Mode.STRICT
+    sbom_kind: SbomKind = SbomKind.CYCLONEDX
+    source_date: datetime | None = None
+    drop_in: bool = False
+    index_proxy: str | None = None
+    git_timeout: float | None = None
     notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def load_settings(flags: Flags, environ: Mapping[str, str], home: Path | None, now: datetime) -> Settings:
@@ -73,12 +76,15 @@ def load_settings(flags: Flags, environ: Mapping[str, str], home: Path | None, n
     home: None where nobody knows it (a container's user without a name): then no file of it is looked for.
     now: aware; what a duration counts back from.
     """
-    path = flags.config_file or _default_config_file()
-    stated = read_config_file(path, required=flags.config_file is not None)
+    path, stated = _stated(flags)
     cache_dir = _cache_dir(flags, stated, path, homeless=home is None and not environ.get("XDG_CACHE_HOME"))
     home = home or _NOWHERE
     pip = read_pip_configuration(environ, home)
-    concurrency = flags.concurrency or stated.concurrency or DEFAULT_CONCURRENCY
+    told = read_hermeto_settings(flags.config_file, environ, home, drop_in=flags.drop_in)
+    hermeto = told.settings
+    limit = min(hermeto.concurrency_limit or 0, MOST_CONCURRENT)
+    concurrency = flags.concurrency or limit or stated.concurrency or DEFAULT_CONCURRENCY
+    sbom_kind = flags.sbom_output_type or SbomKind(stated.sbom_output_type or SbomKind.CYCLONEDX)
     notes: list[str] = []
     return Settings(
         indexes=IndexOptions(
@@ -94,14 +100,27 @@ def load_settings(flags: Flags, environ: Mapping[str, str], home: Path | None, n
             client_cert=pip.get("client-cert"),
             proxy=pip.get("proxy"),
             netrc=_netrc(environ, home),
-            read_timeout=_number(pip, "timeout", HttpSettings(user_agent="").read_timeout),
-            retries=int(_number(pip, "retries", HttpSettings(user_agent="").retries)),
+            credentials=tuple(filter(None, (hermeto.proxy_credentials,))),
+            connect_timeout=hermeto.connect_timeout or _DEFAULTS.connect_timeout,
+            read_timeout=hermeto.read_timeout or _number(pip, "timeout", _DEFAULTS.read_timeout),
+            retries=int(_number(pip, "retries", _DEFAULTS.retries))
+            if hermeto.max_retries is None
+            else hermeto.max_retries,
             connections=concurrency,
         ),
         cache_dir=cache_dir,
+        offline=_offline(flags, stated, cache_dir),
+        dry_run=flags.dry_run,
         concurrency=concurrency,
         environ=environ,
-        notes=(*notes, *_not_followed(pip)),
+        mode=flags.mode or hermeto.mode or Mode(stated.mode or Mode.STRICT),
+        sbom_kind=sbom_kind,
+        source_date=source_date(environ) if sbom_kind is SbomKind.SPDX else None,
+        drop_in=flags.drop_in,
+        index_proxy=hermeto.proxy_url,
+        git_timeout=hermeto.subprocess_timeout,
+        notes=(*notes, *_not_followed(pip), *told.notes),
+        remarks=told.remarks,
     )
 
 
@@ -178,15 +197,37 @@ def _number(pip: Mapping[str, str], option: str, default: float) -> float:
     return number
 
 
-def _cache_dir(flags: Flags, stated: ConfigFile, config_file: Path, *, homeless: bool) -> Path | None:
-    from platformdirs import user_cache_path
+def cache_directory(flags: Flags, environ: Mapping[str, str], home: Path | None) -> Path:
+    """Return where the cache is, whether it is there and used or not; raises `InputError`.
 
+    home: None where nobody knows it.
+    """
+    if flags.cache_dir:
+        return flags.cache_dir
+    path, stated = _stated(flags)
+    return _cache_place(stated, path, homeless=home is None and not environ.get("XDG_CACHE_HOME"))
+
+
+def _stated(flags: Flags) -> tuple[Path, ConfigFile]:
+    path = flags.config_file or _default_config_file()
+    if is_hermetos(flags.config_file, drop_in=flags.drop_in):
+        return path, ConfigFile()
+    return path, read_config_file(path, required=flags.config_file is not None)
+
+
+def _cache_dir(flags: Flags, stated: ConfigFile, config_file: Path, *, homeless: bool) -> Path | None:
     if flags.no_cache:
         return None
     if flags.cache_dir:
         return flags.cache_dir
-    if stated.no_cache:
+    if stated.no_cache or (homeless and flags.dry_run and not stated.cache_dir):
         return None
+    return _cache_place(stated, config_file, homeless=homeless)
+
+
+def _cache_place(stated: ConfigFile, config_file: Path, *, homeless: bool) -> Path:
+    from platformdirs import user_cache_path
+
     if stated.cache_dir:
         # Relative to the file that says it, since that may be read from anywhere.
         return config_file.parent / Path(stated.cache_dir).expanduser()
@@ -196,6 +237,17 @@ def _cache_dir(flags: Flags, stated: ConfigFile, config_file: Path, *, homeless:
             hint="set HOME, or name a place with --cache-dir, or do without with --no-cache",
         )
     return user_cache_path("cachi2ish", appauthor=False)
+
+
+def _offline(flags: Flags, stated: ConfigFile, cache_dir: Path | None) -> bool:
+    offline = stated.offline if flags.offline is None else flags.offline
+    if offline and cache_dir is None:
+        raise InputError(
+            "without a network everything comes from the cache, and there is to be none",
+            hint="leave --offline or --no-cache out (both may stand in the configuration file too), or name a"
+            " cache with --cache-dir",
+        )
+    return offline
 
 
 def _default_config_file() -> Path:

@@ -3,44 +3,49 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from cachi2ish import __version__
+from cachi2ish.cli.flags import Flags
+from cachi2ish.cli.heaps import share_heaps
+from cachi2ish.cli.program import PROGRAM
 from cachi2ish.cli.reporting import ConsoleReporter
-from cachi2ish.cli.settings import Flags, Settings, load_settings
-from cachi2ish.core.dated import Dating
-from cachi2ish.core.requirements import IndexOptions
+from cachi2ish.cli.settings import Settings, cache_directory, load_settings
+from cachi2ish.cli.wiring_network import cache_alone, connector
+from cachi2ish.core.addresses import bare, redact
+from cachi2ish.core.sboms import SbomKind
 from cachi2ish.errors import StorageError
+from cachi2ish.git.offline import CachedArchives
 from cachi2ish.git.repositories import GitRepositories
-from cachi2ish.index.dated import DatedIndex
 from cachi2ish.index.default import default_index_url
-from cachi2ish.index.first_match import FirstMatch
-from cachi2ish.index.interface import Index
-from cachi2ish.index.once import OncePerRun
-from cachi2ish.index.remembered import Remembered
-from cachi2ish.index.simple import SimpleIndex
-from cachi2ish.index.upload_times import MetadataDocuments, TimedIndex
 from cachi2ish.lockfiles.interface import Rewriter
 from cachi2ish.lockfiles.pip_requirements import PipRequirementsReader
 from cachi2ish.lockfiles.rewriting import RequirementsRewriter
-from cachi2ish.net.downloader import FileDownloader
-from cachi2ish.net.interface import Http
-from cachi2ish.net.session import HttpSession
+from cachi2ish.projects.interface import ProjectReader
 from cachi2ish.projects.reader import SourceTreeReader
-from cachi2ish.sbom.cyclonedx import CycloneDxWriter
-from cachi2ish.sdists.reader import ArchiveReader
-from cachi2ish.services.ports import Connect, Network, Ports
+from cachi2ish.sbom.interface import SbomMerger, SbomWriter
+from cachi2ish.sdists.interface import SdistReader
+from cachi2ish.sdists.on_demand import OnDemandReader
+from cachi2ish.services.leniency import Leniency
+from cachi2ish.services.ports import Ports
 from cachi2ish.store.blobs import DiskBlobs
 from cachi2ish.store.catalogue import SqliteCatalogue
-from cachi2ish.store.interface import BlobStore, Outputs, SourceFiles
+from cachi2ish.store.housekeeping import DiskHousekeeping
+from cachi2ish.store.interface import Housekeeping, Memory, Outputs, SourceFiles
 from cachi2ish.store.output import OutputDirectories
 from cachi2ish.store.source_files import DiskFiles
+from cachi2ish.store.write_behind import WriteBehind
+
+#: Whom those who look for the finder of a component know, whatever the program is called.
+_HERMETO = "hermeto"
+
+#: The database in the cache directory.
+_CATALOGUE = "catalogue.sqlite"
 
 
 def outputs() -> Outputs:
@@ -53,41 +58,94 @@ def files() -> SourceFiles:
     return DiskFiles()
 
 
+def housekeeping(flags: Flags) -> Housekeeping:
+    """Return access to the cache that the settings name, which need not be there; raises `InputError`."""
+    directory = cache_directory(flags, os.environ, _home())
+    return DiskHousekeeping(directory, directory / _CATALOGUE)
+
+
 def rewriter() -> Rewriter:
     """Return what rewrites requirements files."""
     return RequirementsRewriter()
 
 
+def merger() -> SbomMerger:
+    """Return what merges bills of materials."""
+    from cachi2ish.sbom.merger import Merger
+
+    return Merger(__version__)
+
+
 @contextmanager
 def ports(flags: Flags, reporter: ConsoleReporter) -> Iterator[Ports]:
     """Yield the ports of ``fetch-deps``; connections, the catalogue and a temporary cache end with the block."""
+    share_heaps()
     # The only look at the clock: all durations of a run count back from one instant.
     settings = load_settings(flags, os.environ, _home(), datetime.now(UTC))
     for note in settings.notes:
         reporter.warning(note)
+    for remark in settings.remarks:
+        reporter.info(remark)
     with ExitStack() as stack:
-        cache_dir = settings.cache_dir or _temporary(stack)
-        blobs = DiskBlobs(cache_dir)
-        catalogue = stack.enter_context(SqliteCatalogue(cache_dir / "catalogue.sqlite"))
+        blobs, catalogue = _cache(settings, stack)
         projects = SourceTreeReader()
+        repositories = GitRepositories(
+            blobs,
+            catalogue,
+            settings.environ,
+            timeout=settings.git_timeout,
+            fetching=reporter.progress.git_fetch,
+        )
+        if settings.offline:
+            reporter.info(f"offline: nobody is asked, and everything comes from the cache in {settings.cache_dir}")
         yield Ports(
             locks=PipRequirementsReader(),
             rewriter=rewriter(),
             projects=projects,
-            repositories=GitRepositories(blobs, catalogue, settings.environ),
-            sdists=ArchiveReader(projects),
+            repositories=CachedArchives(repositories) if settings.offline else repositories,
+            sdists=OnDemandReader(partial(_archive_reader, projects)),
             recollection=catalogue,
             outputs=outputs(),
-            sbom=CycloneDxWriter(),
-            connect=_connector(settings, blobs, catalogue, stack, reporter.retry),
+            sbom=_sbom_writer(settings),
+            connect=cache_alone(blobs, catalogue, reporter.debug)
+            if settings.offline
+            else connector(settings, blobs, catalogue, stack, reporter),
             default_indexes=settings.indexes,
-            default_index_url=cache(default_index_url),
+            default_index_url=cache(lambda: settings.index_proxy or default_index_url()),
+            actual_index=partial(_actual_index, settings.index_proxy),
             default_dates=settings.dates,
             now=settings.now,
             environ=settings.environ,
             concurrency=settings.concurrency,
+            leniency=Leniency(settings.mode, reporter),
             tool_version=__version__,
         )
+
+
+def _archive_reader(projects: ProjectReader) -> SdistReader:
+    from cachi2ish.sdists.reader import ArchiveReader
+
+    return ArchiveReader(projects)
+
+
+def _actual_index(proxy: str | None, address: str) -> str:
+    # As in Hermeto: the proxy stands in for the public index alone, since it need not have what others have.
+    if proxy is None or address == proxy:
+        return address
+    return proxy if bare(address) == bare(default_index_url()) else address
+
+
+def _sbom_writer(settings: Settings) -> SbomWriter:
+    found_by = _HERMETO if settings.drop_in else PROGRAM
+    proxy = None if settings.index_proxy is None else redact(settings.index_proxy)
+    # Their models take some time to import, and each command needs one of them or none.
+    if settings.sbom_kind is SbomKind.SPDX:
+        from cachi2ish.sbom.spdx import SpdxWriter
+
+        return SpdxWriter(found_by, proxy, settings.source_date)
+    from cachi2ish.sbom.cyclonedx import CycloneDxWriter
+
+    return CycloneDxWriter(found_by, proxy)
 
 
 def _home() -> Path | None:
@@ -96,6 +154,21 @@ def _home() -> Path | None:
     except RuntimeError:  # no HOME, and a user without an entry in the password database
         return None
     return home if home.is_absolute() else None
+
+
+def _cache(settings: Settings, stack: ExitStack) -> tuple[DiskBlobs, Memory]:
+    """Open the cache. A dry run needs no files, and reads the catalogue without a trace."""
+    kept = settings.cache_dir
+    if kept is not None and not settings.dry_run:
+        return DiskBlobs(kept), stack.enter_context(_catalogue(kept))
+    place = _temporary(stack)
+    if kept is not None and (kept / _CATALOGUE).is_file():
+        return DiskBlobs(place), stack.enter_context(SqliteCatalogue(kept / _CATALOGUE, read_only=True))
+    return DiskBlobs(place), stack.enter_context(_catalogue(place))
+
+
+def _catalogue(folder: Path) -> WriteBehind:
+    return WriteBehind(SqliteCatalogue(folder / _CATALOGUE), partial(SqliteCatalogue, folder / _CATALOGUE))
 
 
 def _temporary(stack: ExitStack) -> Path:
@@ -108,47 +181,3 @@ def _temporary(stack: ExitStack) -> Path:
             hint="set TMPDIR to a directory that you may write to",
         ) from error
     return Path(folder)
-
-
-def _connector(
-    settings: Settings,
-    blobs: BlobStore,
-    catalogue: SqliteCatalogue,
-    stack: ExitStack,
-    told: Callable[[str], None],
-) -> Connect:
-    def connect(stated: Sequence[IndexOptions]) -> Network:
-        everything = (settings.indexes, *stated)
-        trusted = tuple(host for options in everything for host in options.trusted_hosts)
-        credentials = tuple(
-            url for options in everything for url in (options.index_url, *options.extra_index_urls) if url
-        )
-        http = stack.enter_context(
-            HttpSession(replace(settings.http, trusted_hosts=trusted, credentials=credentials), told=told)
-        )
-        return Network(index=_indexes(http, catalogue), downloader=FileDownloader(http, blobs))
-
-    return connect
-
-
-def _indexes(http: Http, catalogue: SqliteCatalogue) -> Callable[[tuple[str, ...], Dating], Index]:
-    # One object for each address: two lists of indexes that share one share its pages too.
-    @cache
-    def single(address: str) -> Index:
-        return OncePerRun(SimpleIndex(address, http, catalogue))
-
-    @cache
-    def several(addresses: tuple[str, ...]) -> Index:
-        return OncePerRun(Remembered(FirstMatch([single(address) for address in addresses]), catalogue))
-
-    @cache
-    def timed(addresses: tuple[str, ...]) -> Index:
-        documents = {single(address).key: MetadataDocuments(address, http) for address in addresses}
-        return OncePerRun(TimedIndex(several(addresses), documents, catalogue))
-
-    def index(addresses: tuple[str, ...], dating: Dating) -> Index:
-        if dating.cutoff is None:
-            return several(addresses)
-        return DatedIndex(timed(addresses), dating.cutoff, dating.missing)
-
-    return index

@@ -53,6 +53,18 @@ def origin_of(url: str) -> tuple[str, str, int | None]:
     return scheme, (parts.hostname or "").lower(), parts.port or _DEFAULT_PORTS.get(scheme)
 
 
+def host_of(url: str) -> str:
+    """Return the host of ``url``, and its port where that is not the scheme's own: ``files.example:8080``.
+
+    The whole text, redacted, where there is no host in it: a local repository, say.
+    """
+    parts = split(url)
+    if parts is None or not parts.hostname:
+        return redact(url)
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return host if parts.port in (None, _DEFAULT_PORTS.get(parts.scheme)) else f"{host}:{parts.port}"
+
+
 def host_and_port(text: str) -> tuple[str, int | None] | None:
     """Return what ``host`` or ``host:port`` names, the host in lower case; None where ``text`` is neither."""
     parts = split(f"//{text.strip()}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from cachi2ish.core.dated import RecordedDates
 from cachi2ish.core.digests import Digest
@@ -95,11 +96,28 @@ class Dependency:
     required_by: tuple[str, ...] = (".",)
 
 
+class RelaxationKind(StrEnum):
+    """Each problem that permissive mode lets pass (``docs/reference/modes.md``)."""
+
+    SDIST_METADATA = "sdist-without-metadata"
+    PROJECT_METADATA = "project-metadata-unreadable"
+    GIT_ORIGIN = "git-origin-unreadable"
+
+
+@dataclass(frozen=True, slots=True, order=True, kw_only=True)
+class Relaxation:
+    """A problem that permissive mode has let pass. subject: what it is about. detail: one sentence."""
+
+    kind: RelaxationKind
+    subject: str
+    detail: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
     """The whole. root: names the bill of materials; packages: what the input listed, by path.
 
-    index_dates: of the packages that have one.
+    index_dates: of the packages that have one. relaxations: what permissive mode has let pass, sorted.
     """
 
     root: MainPackage
@@ -107,3 +125,4 @@ class Inventory:
     dependencies: tuple[Dependency, ...]
     tool_version: str
     index_dates: tuple[RecordedDates, ...] = ()
+    relaxations: tuple[Relaxation, ...] = ()

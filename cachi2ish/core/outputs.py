@@ -15,7 +15,7 @@ OUTPUT_DIR = "${output_dir}"
 
 @dataclass(frozen=True, slots=True, order=True)
 class EnvironmentVariable:
-    """A variable for the build. value: a template."""
+    """A variable for the build. value: a template; where it begins with ``file://`` the directory is quoted."""
 
     name: str
     value: str
@@ -60,4 +60,12 @@ class BuildConfig:
 PIP_ENVIRONMENT = (
     EnvironmentVariable("PIP_FIND_LINKS", f"{OUTPUT_DIR}/deps/pip"),
     EnvironmentVariable("PIP_NO_INDEX", "true"),
+)
+
+#: The same for ``uv pip``. It has no variable for --no-index, and offline it still believes what its cache holds
+#: of the default index; where that is the folder itself, which has no pages, there is nothing to believe.
+UV_ENVIRONMENT = (
+    EnvironmentVariable("UV_DEFAULT_INDEX", f"file://{OUTPUT_DIR}/deps/pip"),
+    EnvironmentVariable("UV_FIND_LINKS", f"file://{OUTPUT_DIR}/deps/pip"),
+    EnvironmentVariable("UV_OFFLINE", "true"),
 )

@@ -27,3 +27,7 @@ class ProjectReader(Protocol):
         that nothing tells. Files that cannot be read or parsed raise `InputError` with their place.
         """
         ...
+
+    def read_origin(self, path: str, vcs: VcsOrigin | None) -> StatedMetadata:
+        """Return what the origin alone tells of the project at ``path``."""
+        ...

@@ -32,7 +32,11 @@ class SourceTreeReader:
             told = _complete(told, reader(folder))
             if told.name and told.version:
                 return told
-        return _complete(told, git_origin.read(vcs, path))
+        return _complete(told, self.read_origin(path, vcs))
+
+    def read_origin(self, path: str, vcs: VcsOrigin | None) -> StatedMetadata:
+        """Return what the origin alone tells: a name."""
+        return git_origin.read(vcs, path)
 
 
 def _complete(told: StatedMetadata, more: StatedMetadata) -> StatedMetadata:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from cachi2ish.cli.config_file import ConfigFile, read_config_file
-from cachi2ish.cli.settings import Flags, Settings, load_settings
+from cachi2ish.cli.flags import Flags
+from cachi2ish.cli.settings import Settings, load_settings
 from cachi2ish.errors import Cachi2ishError, ExitCode, InputError, exit_code_of, leaves
 from tests.cli.conftest import Person
 from tests.support.distributions import make_sdist

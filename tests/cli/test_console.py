@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from cachi2ish.cli.amounts import readable_size
 from cachi2ish.cli.console import Console, Level, errors_told, printable, standard_error
-from cachi2ish.cli.reporting import ConsoleReporter, readable_size
 from cachi2ish.errors import ExitCode, LockFileError, NetworkError, Origin, raise_all
 from tests.cli.conftest import Person
 from tests.support.command_line import clean_environment
@@ -92,16 +92,6 @@ def test_colours_are_for_those_who_want_them(
 )
 def test_sizes_are_told_in_powers_of_a_thousand(size: int, text: str) -> None:
     assert readable_size(size) == text
-
-
-def test_a_log_is_told_a_line_now_and_then_and_not_for_every_file(capsys: pytest.CaptureFixture[str]) -> None:
-    reporter = ConsoleReporter(PLAIN)
-    for number in range(100):
-        reporter.expect(1, 10)
-        reporter.advance(10)
-        reporter.arrived(f"file-{number}", 10, cached=False)
-    assert capsys.readouterr().err == ""
-    assert (reporter.counts.arrived, reporter.counts.received) == (100, 1000)
 
 
 def on_a_terminal(person: Person, *arguments: str | Path) -> tuple[int, str]:

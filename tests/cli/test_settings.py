@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from cachi2ish.cli.flags import Flags
 from cachi2ish.cli.pip_configuration import read_pip_configuration
-from cachi2ish.cli.settings import Flags, Settings, load_settings
+from cachi2ish.cli.settings import Settings, load_settings
 from cachi2ish.errors import InputError
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -166,7 +166,7 @@ def test_the_format_follows_the_suffix(person: Person, apple: Dist, name: str) -
             ["sh", "-c", script], capture_output=True, text=True, check=True, env=os.environ
         ).stdout
         values = dict(zip(("PIP_FIND_LINKS", "PIP_NO_INDEX"), shown.splitlines(), strict=True))
-    assert values == {"PIP_FIND_LINKS": "file:///x%20y/deps/pip", "PIP_NO_INDEX": "true"}
+    assert values.items() >= {"PIP_FIND_LINKS": "file:///x%20y/deps/pip", "PIP_NO_INDEX": "true"}.items()
 
 
 def test_without_a_file_the_variables_are_printed_as_json(person: Person, apple: Dist) -> None:

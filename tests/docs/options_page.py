@@ -17,7 +17,9 @@ MARK = "<!-- Everything below is generated from the code: make reference -->\n"
 #: Plain text, and as wide as a page shows without scrolling, wherever this runs.
 _TERMINAL = {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "TERM": "dumb", "NO_COLOR": "1"}
 
-_COMMANDS = ((), ("fetch-deps",), ("generate-env",), ("inject-files",))
+_CACHE = tuple(("cache", name) for name in ("path", "info", "verify", "prune"))
+
+_COMMANDS = ((), ("fetch-deps",), ("generate-env",), ("inject-files",), ("merge-sboms",), ("cache",), *_CACHE)
 
 
 def generated() -> str:

@@ -13,7 +13,7 @@ from unittest.mock import patch
 from cachi2ish.cli.main import app
 
 #: What the caller's pip, proxies and credentials would change; a test that wants one of them sets it.
-_LEAKING = ("PIP_", "CACHI2ISH_", "UV_", "NETRC", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "XDG_")
+_LEAKING = ("PIP_", "CACHI2ISH_", "HERMETO_", "UV_", "NETRC", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "XDG_")
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,13 @@ def clean_environment(home: Path, **more: str) -> dict[str, str]:
     return {**kept, "HOME": str(home), "PIP_CONFIG_FILE": os.devnull, "NO_PROXY": "127.0.0.1,localhost", **more}
 
 
-def run(*arguments: str | Path, home: Path, environ: Mapping[str, str] | None = None) -> Outcome:
-    """Run ``cachi2ish ARGUMENTS``."""
+def run(
+    *arguments: str | Path,
+    home: Path,
+    environ: Mapping[str, str] | None = None,
+    program: str = "cachi2ish",
+) -> Outcome:
+    """Run ``PROGRAM ARGUMENTS``."""
     out, err = io.StringIO(), io.StringIO()
     with (
         patch.dict(os.environ, clean_environment(home, **(environ or {})), clear=True),
@@ -45,7 +50,7 @@ def run(*arguments: str | Path, home: Path, environ: Mapping[str, str] | None = 
         contextlib.redirect_stderr(err),
     ):
         try:
-            app([str(argument) for argument in arguments], prog_name="cachi2ish")
+            app([str(argument) for argument in arguments], prog_name=program)
         except SystemExit as stop:
             code = stop.code if isinstance(stop.code, int) else 1
         else:

@@ -115,6 +115,11 @@ class IndexServer:
         """How many connections were accepted, since the server began."""
         return self._server.accepted
 
+    @property
+    def written(self) -> int:
+        """How many bytes were written to all connections, headers included."""
+        return self._server.written
+
     def forget_requests(self) -> None:
         with self._lock:
             self._requests.clear()
