@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import ast
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
-_PACKAGE, _CONSTANT = "pypi_simple", "PYPI_SIMPLE_ENDPOINT"
+_PACKAGE = "pypi_simple"
+
+#: The constant's assignment in the source of the package.
+_CONSTANT = re.compile(
+    r"""^PYPI_SIMPLE_ENDPOINT(?:\s*:\s*\w+)?\s*=\s*(["'])(https://[^"'\s]+/)\1\s*$""", re.MULTILINE
+)
 
 
 def default_index_url() -> str:
@@ -20,16 +25,11 @@ def _stated() -> str | None:
     if spec is None or spec.origin is None:
         return None
     try:
-        module = ast.parse(Path(spec.origin).read_bytes())
-    except (OSError, SyntaxError, ValueError):  # a package in a zip file, or compiled
+        source = Path(spec.origin).read_text(encoding="utf-8")
+    except (OSError, ValueError):  # a package in a zip file, or compiled
         return None
-    for statement in module.body:
-        targets = [statement.target] if isinstance(statement, ast.AnnAssign) else getattr(statement, "targets", [])
-        if any(isinstance(one, ast.Name) and one.id == _CONSTANT for one in targets):
-            value = getattr(statement, "value", None)
-            if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                return value.value
-    return None
+    found = _CONSTANT.findall(source)
+    return found[0][1] if len(found) == 1 else None
 
 
 def _imported() -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 
 from packaging.version import InvalidVersion, Version
 
@@ -31,9 +32,10 @@ def take_inventory(reading: Reading, fetched: Iterable[Fetched], ports: Ports) -
     """Return what was fetched, merged over all requirements files, sorted."""
     groups: dict[tuple[str, str, Source], list[Fetched]] = defaultdict(list)
     default_index = bare(ports.default_index_url())
+    is_default = cache(lambda index: bare(index) == default_index)
     for one in fetched:
         version = _comparable(_version_of(one))
-        groups[one.requirement.project, version, _source_of(one, default_index)].append(one)
+        groups[one.requirement.project, version, _source_of(one, is_default)].append(one)
     needed_by = _needed_by(reading)
     dependencies = (_dependency(name, source, members, needed_by) for (name, _, source), members in groups.items())
     return Inventory(
@@ -93,11 +95,11 @@ def _file(one: Fetched) -> InventoryFile:
     )
 
 
-def _source_of(one: Fetched, default_index: str) -> Source:
+def _source_of(one: Fetched, is_default: Callable[[str], bool]) -> Source:
     requirement = one.requirement
     if isinstance(requirement, Pinned):
         index = one.index or ""
-        return FromIndex(index=index, default=bare(index) == default_index)
+        return FromIndex(index=index, default=is_default(index))
     if isinstance(requirement, Url):
         return FromUrl(url=one.url, digest=requirement.digest)
     return FromGit(vcs=VcsOrigin(url=one.url, commit=requirement.commit), subdirectory=requirement.subdirectory)
