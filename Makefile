@@ -21,7 +21,7 @@ unexport PIP_FIND_LINKS PIP_EXTRA_INDEX_URL PIP_NO_INDEX PIP_NO_BINARY PIP_ONLY_
 	PYTHONPATH PYTHONHOME VIRTUAL_ENV MAKEFLAGS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit integration coverage lint format types imports docs reference check venv lock clean
+.PHONY: help demo test unit integration coverage bench lint format types imports docs reference check venv lock base image clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ integration: $(MADE) ## Install for real from what was fetched, network cut off 
 
 coverage: $(MADE) ## Run the unit tests and measure what they cover, by branch
 	env -u PIP_INDEX_URL $(BIN)/pytest -q tests --cov --cov-report=term --cov-report=xml
+
+bench: $(MADE) ## Compare with curl, pip and uv over a mirror on loopback: ROUNDS=5 (asks PyPI once, some minutes)
+	$(BIN)/python -m benchmarks --rounds $(or $(ROUNDS),5) $(ARGS)
 
 lint: $(MADE) ## Check style and formatting
 	$(BIN)/ruff check .
@@ -79,11 +82,30 @@ $(MADE): requirements/dev.txt pyproject.toml
 	@touch $(MADE)
 
 # Not $(MADE): a lock that does not fit is what this mends.
-lock: ## Resolve requirements/dev.txt again (needs uv); what is pinned stays unless ARGS=--upgrade
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev pyproject.toml \
-		--custom-compile-command 'make lock' --output-file requirements/dev.txt $(ARGS)
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command 'make lock' pyproject.toml
+
+lock: ## Resolve requirements/*.txt again (needs uv, some minutes); what is pinned stays unless ARGS=--upgrade
+	$(COMPILE) --group dev --output-file requirements/dev.txt $(ARGS)
+	$(COMPILE) --no-annotate --constraint requirements/dev.txt --output-file requirements/image.txt $(ARGS)
+	@mkdir -p build
+	PYTHONWARNINGS=ignore uv run --quiet --no-project --python 3.11 --with build,packaging,pypi-simple \
+		docs/examples/find_build_requirements.py --wheel pydantic-core --wheel pyyaml requirements/image.txt \
+		> build/image-build.txt
+	mv build/image-build.txt requirements/image-build.txt
+
+# ENGINE: podman, buildah or docker. BASE: an image with Python 3.11 or later, pip and git.
+ENGINE ?= podman
+BASE ?= localhost/cachi2ish-base
+IMAGE ?= localhost/cachi2ish
+
+base: ## Build the base of the image: Python and git (asks a registry, and Debian)
+	$(ENGINE) build --tag $(BASE) --file containers/base.Containerfile containers
+
+image: $(MADE) ## Build the image of cachi2ish from what it prefetches, with the network cut off (needs a base)
+	@ENGINE="$(ENGINE)" BASE="$(BASE)" IMAGE="$(IMAGE)" containers/image.sh "$(abspath $(BIN))"
 
 clean: ## Remove everything that was made
 	rm -rf $(VENV) build dist site demo-output .coverage coverage.xml *.egg-info
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
-	find cachi2ish tests integration-tests docs -name __pycache__ -type d -prune -exec rm -rf {} +
+	find cachi2ish tests integration-tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Never
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from engines import Engine, make_base_image, make_tool_image, running_engine, why_no_engine
 from harness import EXAMPLE, Shell, clean_environment, cut_off_command
+
+
+def cannot_run(reason: str) -> Never:
+    """Skip on a person's machine; in CI a test that cannot run is a failure."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
@@ -21,10 +31,9 @@ def shell() -> Shell:
     """
     cut_off = cut_off_command()
     if cut_off is None:
-        reason = "no network namespace can be made: it takes Linux, unshare (util-linux) and the right to use it"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        cannot_run(
+            "no network namespace can be made: it takes Linux, unshare (util-linux) and the right to use it"
+        )
     return Shell(clean_environment(), cut_off)
 
 
@@ -40,3 +49,28 @@ def example_output(shell: Shell, cache_dir: Path, tmp_path_factory: pytest.TempP
     output = tmp_path_factory.mktemp("example") / "out"
     shell.fetch(EXAMPLE, output, cache_dir, "pip")
     return output
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    """Podman with a storage of its own, which is gone afterwards; where there is none the test is skipped."""
+    if reason := why_no_engine():
+        cannot_run(reason)
+    with running_engine() as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def base_image(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of an image with Python, an old pip and git, made without a registry."""
+    name = "localhost/cachi2ish-test-base"
+    make_base_image(engine, name, tmp_path_factory.mktemp("base"))
+    return name
+
+
+@pytest.fixture(scope="session")
+def tool_image(engine: Engine, base_image: str, cache_dir: Path) -> str:
+    """The name of the image of cachi2ish itself, built as by ``make image``."""
+    name = "localhost/cachi2ish-test"
+    make_tool_image(engine, name, base_image, cache_dir)
+    return name

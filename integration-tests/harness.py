@@ -17,6 +17,9 @@ DATA = Path(__file__).parent / "data"
 EXAMPLE = ROOT / "docs" / "examples" / "notes"
 BIN = Path(sys.executable).parent
 
+#: What ``generate-env`` sets.
+VARIABLES = ("PIP_FIND_LINKS", "PIP_NO_INDEX", "UV_DEFAULT_INDEX", "UV_FIND_LINKS", "UV_OFFLINE")
+
 #: Prints whether the kernel knows a way to an address that is set aside for documentation. Sends nothing.
 ROUTE_PROBE = """
 import socket
@@ -104,9 +107,9 @@ class Shell:
         """What ``cachi2ish generate-env`` says, read back by a shell."""
         file = output.with_suffix(".env")
         self.run(BIN / "cachi2ish", "generate-env", output, "--output", file)
-        names = ("PIP_FIND_LINKS", "PIP_NO_INDEX")
-        values = self.run("sh", "-c", f'. "$0"; printf "%s\\n" {" ".join(f"${name}" for name in names)}', file)
-        return dict(zip(names, values.splitlines(), strict=True))
+        names = " ".join(f'"${name}"' for name in VARIABLES)
+        values = self.run("sh", "-c", f'. "$0"; printf "%s\\n" {names}', file)
+        return dict(zip(VARIABLES, values.splitlines(), strict=True))
 
     def new_environment(self, folder: Path) -> Path:
         """Make a virtual environment, and return its interpreter."""
@@ -121,10 +124,9 @@ class Shell:
 
     def uv_install(self, python: Path, output: Path, *arguments: str, cwd: Path) -> None:
         """Install with uv from an output, without a network and with an empty cache of uv's."""
-        variables = self.variables(output)
-        options = ("--quiet", "--offline", "--no-index", "--find-links", variables["PIP_FIND_LINKS"])
-        install: tuple[str | Path, ...] = (BIN / "uv", "pip", "install", "--python", python, *options, *arguments)
-        self.run(*install, offline=True, cwd=cwd, UV_CACHE_DIR=str(python.parent.parent / "uv-cache"))
+        cache = str(python.parent.parent / "uv-cache")
+        install: tuple[str | Path, ...] = (BIN / "uv", "pip", "install", "--quiet", "--python", python, *arguments)
+        self.run(*install, offline=True, cwd=cwd, UV_CACHE_DIR=cache, **self.variables(output))
 
 
 @dataclass(frozen=True)

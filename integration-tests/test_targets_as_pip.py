@@ -24,8 +24,8 @@ from packaging.utils import canonicalize_name
 
 from cachi2ish.cli import wiring
 from cachi2ish.cli.console import Console, Level
+from cachi2ish.cli.flags import Flags
 from cachi2ish.cli.reporting import ConsoleReporter
-from cachi2ish.cli.settings import Flags
 from cachi2ish.core.choose import Policy, choose
 from cachi2ish.core.dated import Dating
 from cachi2ish.core.pages import IndexFile, Page

@@ -2,6 +2,8 @@
 
     python find_build_requirements.py requirements.txt > requirements-build.txt
 
+Projects that are to come as wheels, and so need not be built, are named with `--wheel NAME`, before the file.
+
 Each sdist is asked for its build requirements: those that stand in its pyproject.toml (PEP 518), and those that
 its build backend adds when it is called (PEP 517, get_requires_for_build_wheel). What these need to be built is
 found in the same way, until nothing new appears. Requirements that cannot live together (one package builds with
@@ -14,6 +16,7 @@ backends of the packages, as building them does: use it where you would build th
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import subprocess
@@ -21,6 +24,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pypi_simple
@@ -37,13 +41,16 @@ Pin = tuple[str, str]
 OLDEST_PYTHON = "3.11"
 
 HEADER = """\
-# What the sdists of requirements.txt are built with, and what that is built with; made with
-#    python docs/examples/find_build_requirements.py requirements.txt > requirements-build.txt
+# What the sdists of {files} are built with, and what that is built with; made with
+#    python docs/examples/find_build_requirements.py {arguments} > {output}
 """
 
 
 def main() -> None:
-    pending = [pin for name in sys.argv[1:] for pin in pins_of(Path(name).read_text(encoding="utf-8"))]
+    options = arguments()
+    wheels = {canonicalize_name(name) for name in options.wheel}
+    pinned = [pin for name in options.files for pin in pins_of(Path(name).read_text(encoding="utf-8"))]
+    pending = [pin for pin in pinned if pin[0] not in wheels]
     index = pypi_simple.PyPISimple(os.environ.get("PIP_INDEX_URL", pypi_simple.PYPI_SIMPLE_ENDPOINT))
     groups: list[set[str]] = []
     seen: set[Pin] = set()
@@ -55,9 +62,21 @@ def main() -> None:
                 sys.stderr.write(f"{pin[0]} {pin[1]} needs {sorted(requirements) or 'nothing'}\n")
                 add_to_a_group(groups, requirements)
             found = {pin for group in groups for pin in pins_of(resolve(group) or "")}
-            pending = sorted(found - seen)
+            pending = sorted(pin for pin in found - seen if pin[0] not in wheels)
     lines = sorted({block for group in groups for block in blocks(resolve(group) or "")})
-    sys.stdout.write(HEADER + "".join(lines))
+    sys.stdout.write(header(options.files) + "".join(lines))
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Find what is needed to build every sdist of a lock file.")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="a lock file")
+    parser.add_argument("--wheel", action="append", default=[], metavar="NAME", help="a project not to be built")
+    return parser.parse_args()
+
+
+def header(files: Sequence[str]) -> str:
+    output = f"{files[0].removesuffix('.txt')}-build.txt"
+    return HEADER.format(files=" and ".join(files), arguments=" ".join(sys.argv[1:]), output=output)
 
 
 def pins_of(lock: str) -> list[Pin]:
