@@ -6,8 +6,8 @@ content, and nothing is placed in the output before every stage has ended well.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from dataclasses import replace
 from datetime import datetime
@@ -25,10 +25,7 @@ from cachi2ish.core.requirements import Git, Pinned, Requirement, Url
 from cachi2ish.errors import (
     Cachi2ishError,
     DigestMismatchError,
-    NotCachedError,
-    NotLockedError,
     Origin,
-    StorageError,
     raise_all,
 )
 from cachi2ish.sdists.interface import Identity
@@ -37,10 +34,15 @@ from cachi2ish.services.identifying import identify
 from cachi2ish.services.largest_first import LargestFirst
 from cachi2ish.services.ports import Network, Ports
 from cachi2ish.services.reporter import Arrival, Reporter
+from cachi2ish.services.transfer_errors import position, those_that_count
 
 #: Seconds that transfers have to end by themselves once nobody waits for their outcome: time to end a git process
 #: and to remove temporary files, and no time for a server that is silent.
 _GRACE = 2.0
+
+#: Threads that look into files and copy them. That is work for the processor, and more threads at it would take
+#: turns away from those that read pages, so that it is known late which files there are to fetch.
+_FINISHERS = 2
 
 #: Artifacts of several requirements are the same file whatever line asks for it.
 _ANYWHERE = Origin("")
@@ -63,10 +65,12 @@ class Transfers:
         self._ports = ports
         self._reporter = reporter
         self._arrived = arrived
-        self._pool = LargestFirst(ports.concurrency)
+        self._fetching = LargestFirst(ports.concurrency)
+        self._finishing = ThreadPoolExecutor(_FINISHERS, thread_name_prefix="finish")
         self._lock = Lock()
         self._abandoned = Event()
-        self._futures: list[tuple[Requirement, Future[Fetched]]] = []
+        self._outcomes: list[tuple[Requirement, Future[Fetched]]] = []
+        self._steps: list[Future[None]] = []
         self._blobs: dict[Hashable, Future[Blob]] = {}
         self._expected: set[Hashable] = set()
         self._each_needed: set[Requirement] = set()
@@ -78,12 +82,14 @@ class Transfers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
-            self._pool.shutdown()
+            self._fetching.shutdown()
+            self._finishing.shutdown()
             return
         self._abandoned.set()
-        self._pool.abandon()
+        self._fetching.abandon()
+        self._finishing.shutdown(wait=False, cancel_futures=True)
         with self._lock:
-            running = [future for _, future in self._futures]
+            running = tuple(self._steps)
         wait_for(running, timeout=_GRACE)
 
     def submit_choice(self, choice: Choice) -> None:
@@ -125,8 +131,7 @@ class Transfers:
             )
             return blob
 
-        def fetch() -> Fetched:
-            blob = self._blob(key, bring)
+        def finish(blob: Blob) -> Fetched:
             filename = name_of_git(requirement)
             return Fetched(
                 requirement=requirement,
@@ -138,38 +143,27 @@ class Transfers:
                 identity=self._identify(requirement, blob, filename),
             )
 
-        self._start(requirement, key, None, fetch)
+        self._start(requirement, key, None, bring, finish)
 
     def wait(self) -> tuple[Fetched, ...]:
         """Return all files once they are there, sorted; raises all failures at once when the rest is done."""
         fetched: list[Fetched] = []
         errors: list[tuple[Requirement, Cachi2ishError]] = []
-        for requirement, future in self._futures:
+        for requirement, future in self._outcomes:
             try:
                 fetched.append(future.result())
             except Cachi2ishError as error:
                 errors.append((requirement, error))
-        raise_all(_once(self._fatal(errors, {one.requirement for one in fetched})))
-        return tuple(sorted(fetched, key=lambda one: (one.filename, _position(one.requirement.origin))))
+        served = {one.requirement for one in fetched} - self._each_needed
+        raise_all(those_that_count(errors, served, self._reporter.debug))
+        return tuple(sorted(fetched, key=lambda one: (one.filename, position(one.requirement))))
 
     def mismatches(self) -> tuple[DigestMismatchError, ...]:
         """Return the files among those that have arrived by now that are not what was promised."""
         with self._lock:
-            ended = [future for _, future in self._futures if future.done() and not future.cancelled()]
+            ended = [future for _, future in self._outcomes if future.done() and not future.cancelled()]
         failures = (future.exception() for future in ended)
         return tuple(dict.fromkeys(one for one in failures if isinstance(one, DigestMismatchError)))
-
-    def _fatal(
-        self, errors: list[tuple[Requirement, Cachi2ishError]], served: set[Requirement]
-    ) -> Iterator[Cachi2ishError]:
-        for requirement, error in sorted(errors, key=lambda pair: _position(pair[0].origin)):
-            if _may_be_left_out(error) and requirement in served - self._each_needed:
-                # As in pip: a file that the lock does not name is not taken, and another one serves.
-                self._reporter.debug(f"not taken: {error}")
-            else:
-                if error.origin is not None:  # of those that share the file, the first one in reading order
-                    error.origin = requirement.origin
-                yield error
 
     def _submit(
         self,
@@ -180,8 +174,10 @@ class Transfers:
     ) -> None:
         key = replace(artifact, origin=_ANYWHERE)
 
-        def fetch() -> Fetched:
-            blob = self._blob(key, lambda: self._download(artifact, index))
+        def bring() -> Blob:
+            return self._download(artifact, index)
+
+        def finish(blob: Blob) -> Fetched:
             digests = {blob.digest, *strong(artifact.digests)}
             return Fetched(
                 requirement=requirement,
@@ -195,24 +191,45 @@ class Transfers:
                 upload_time=upload_time,
             )
 
-        self._start(requirement, key, artifact.size, fetch)
+        self._start(requirement, key, artifact.size, bring, finish)
 
     def _identify(self, requirement: Requirement, blob: Blob, filename: str) -> Identity | None:
         ports = self._ports
         return identify(requirement, blob, filename, ports.sdists, ports.recollection, ports.leniency)
 
     def _start(
-        self, requirement: Requirement, key: Hashable, size: int | None, fetch: Callable[[], Fetched]
+        self,
+        requirement: Requirement,
+        key: Hashable,
+        size: int | None,
+        bring: Callable[[], Blob],
+        finish: Callable[[Blob], Fetched],
     ) -> None:
-        def work() -> Fetched:
-            fetched = fetch()
-            self._arrived(fetched.filename, fetched.blob)
-            return fetched
+        outcome: Future[Fetched] = Future()
+
+        def complete(blob: Blob) -> None:
+            try:
+                fetched = finish(blob)
+                self._arrived(fetched.filename, blob)
+            except BaseException as error:  # noqa: BLE001  (it is raised where the outcome is waited for)
+                outcome.set_exception(error)
+            else:
+                outcome.set_result(fetched)
+
+        def fetch() -> None:
+            try:
+                blob = self._blob(key, bring)
+            except BaseException as error:  # noqa: BLE001  (as above)
+                outcome.set_exception(error)
+            else:
+                with self._lock:
+                    self._steps.append(self._finishing.submit(complete, blob))
 
         with self._lock:
             new = key not in self._expected
             self._expected.add(key)
-            self._futures.append((requirement, self._pool.submit(size, work)))
+            self._outcomes.append((requirement, outcome))
+            self._steps.append(self._fetching.submit(size, fetch))
         if new:
             self._reporter.expect(1, size)
 
@@ -266,23 +283,3 @@ def _index_artifact(requirement: Pinned, file: IndexFile) -> Artifact:
         size=file.size,
         origin=requirement.origin,
     )
-
-
-def _may_be_left_out(error: Cachi2ishError) -> bool:
-    return isinstance(error, NotLockedError) or (isinstance(error, NotCachedError) and error.dispensable)
-
-
-def _position(origin: Origin) -> tuple[str, int]:
-    return origin.file, origin.line or 0
-
-
-def _once(errors: Iterable[Cachi2ishError]) -> Iterator[Cachi2ishError]:
-    # Requirements that share a file share its failure, and a full disk is one failure for all of them.
-    seen: set[object] = set()
-    for error in errors:
-        key: object = id(error)
-        if isinstance(error, StorageError):  # no line of a requirements file can mend it
-            key, error.origin = error.problem, None
-        if key not in seen:
-            seen.add(key)
-            yield error

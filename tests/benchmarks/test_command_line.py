@@ -1,0 +1,100 @@
+"""``python -m benchmarks``, as ``make bench`` runs it, with three small projects in the place of the real ones."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import benchmarks
+from tests.benchmarks.conftest import Closure
+from tests.support.command_line import clean_environment
+from tests.support.tls import needs_openssl
+
+ROOT = Path(benchmarks.__file__).parent.parent
+
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="the limit is curl's")
+
+
+def bench(home: Path, *options: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks", *map(str, options)]
+    return subprocess.run(
+        command, cwd=ROOT, env=clean_environment(home, **environ), capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def options(closure: Closure, tmp_path: Path) -> tuple[str | Path, ...]:
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text(closure.requirements)
+    return ("--requirements", requirements, "--folder", tmp_path / "bench", "--server", "python", "--rounds", "1")
+
+
+def test_help_names_every_option(tmp_path: Path) -> None:
+    said = bench(tmp_path, "--help")
+    assert said.returncode == 0
+    assert {"--rounds", "--seed", "--cases", "--server", "--tool", "--json", "--list"} <= set(said.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("option", "told"), [(("--rounds", "0"), "no number from 1 on"), (("--cases", "("), "no regular expression")]
+)
+def test_a_wrong_option_is_told(tmp_path: Path, option: tuple[str, str], told: str) -> None:
+    said = bench(tmp_path, *option)
+    assert said.returncode == 2
+    assert told in said.stderr
+
+
+def test_a_requirements_file_that_is_not_there_is_told_without_a_traceback(tmp_path: Path) -> None:
+    said = bench(tmp_path, "--requirements", tmp_path / "missing.txt", "--folder", tmp_path / "bench")
+    assert said.returncode == 1
+    assert said.stderr.startswith("error: ")
+    assert "missing.txt" in said.stderr
+
+
+@needs_openssl
+@needs_curl
+def test_cases_are_compared_round_by_round(
+    closure: Closure, options: tuple[str | Path, ...], tmp_path: Path
+) -> None:
+    rows = tmp_path / "runs.json"
+    chosen = ("--cases", "^wheels: (curl|cachi2ish|uv)|second", "--json", rows)
+    said = bench(tmp_path, *options, *chosen, PIP_INDEX_URL=closure.index.index_url)
+    assert said.returncode == 0, said.stderr
+    runs = {run["case"]: run for run in json.loads(rows.read_text())}
+    assert runs["wheels: cachi2ish"]["traffic"]["requests"] == 6
+    assert runs["wheels: curl --parallel"]["traffic"]["requests"] == 3
+    assert runs["sdists: cachi2ish, second run"]["traffic"]["requests"] == 0
+    assert {run["turn"] for run in runs.values()} == {1}
+    assert "| wheels" not in said.stdout
+    assert "3 projects, an sdist and a wheel of each" in said.stdout
+
+
+@needs_openssl
+@needs_curl
+def test_names_that_no_case_has_are_told(
+    closure: Closure, options: tuple[str | Path, ...], tmp_path: Path
+) -> None:
+    said = bench(tmp_path, *options, "--cases", "pixi", PIP_INDEX_URL=closure.index.index_url)
+    assert said.returncode == 1
+    assert said.stderr.endswith("no case has a name with 'pixi' in it; --list prints them\n")
+
+
+@needs_openssl
+@needs_curl
+def test_one_folder_is_for_one_benchmark_at_a_time(
+    closure: Closure, options: tuple[str | Path, ...], tmp_path: Path
+) -> None:
+    first = bench(tmp_path, *options, "--list", PIP_INDEX_URL=closure.index.index_url)
+    assert "sdists: cachi2ish\n" in first.stdout
+    (lock,) = (tmp_path / "bench").glob("*/lock")
+    with lock.open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        said = bench(tmp_path, *options, "--list", PIP_INDEX_URL=closure.index.index_url)
+    assert said.returncode == 1
+    assert "another benchmark is running" in said.stderr
