@@ -28,13 +28,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pypi_simple
+from build import ProjectBuilder
 from build.env import DefaultIsolatedEnv
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 from pyproject_hooks import quiet_subprocess_runner
-
-from build import ProjectBuilder
 
 Pin = tuple[str, str]
 
