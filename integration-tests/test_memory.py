@@ -14,8 +14,8 @@ from tests.support.index_server import IndexServer
 
 FILES = 40
 
-#: Prints the peak of its only child, in kilobytes. A process of its own, since a peak begins at that of the process
-#: that it was forked from.
+#: Prints the peak of its only child, in kilobytes. A process of its own: a peak begins at that of the process that
+#: it was forked from.
 LAUNCHER = """
 import os, resource, subprocess, sys
 code = subprocess.run(sys.argv[1:], check=False).returncode
