@@ -13,7 +13,14 @@ import typer
 from cachi2ish.cli.any_order import AnyOrder
 from cachi2ish.cli.console import Console, errors_told, write_result
 from cachi2ish.cli.flags import Flags
-from cachi2ish.cli.options import ConfigFileOption, LogLevel, LogLevelName, console_for, path_of, said_before
+from cachi2ish.cli.options import (
+    CacheDirOption,
+    ConfigFileOption,
+    LogLevel,
+    LogLevelName,
+    console_for,
+    said_before,
+)
 from cachi2ish.cli.program import is_drop_in
 
 if TYPE_CHECKING:
@@ -34,17 +41,6 @@ cache = typer.Typer(
     rich_markup_mode=None,
 )
 
-_CacheDir = Annotated[
-    Path | None,
-    typer.Option(
-        "--cache-dir",
-        parser=path_of,
-        metavar="DIR",
-        envvar="CACHI2ISH_CACHE_DIR",
-        help="The shared cache. [default: the user's cache directory]",
-    ),
-]
-
 
 class InfoFormat(StrEnum):
     """How ``cache info`` writes."""
@@ -56,7 +52,7 @@ class InfoFormat(StrEnum):
 @cache.command("path")
 def _path(
     context: typer.Context,
-    cache_dir: _CacheDir = None,
+    cache_dir: CacheDirOption = None,
     config_file: ConfigFileOption = None,
     log_level: LogLevel = LogLevelName.UNSET,
 ) -> None:
@@ -71,17 +67,16 @@ def _info(
     output_format: Annotated[
         InfoFormat, typer.Option("--format", "-f", help="json is for programs: sizes in bytes, times in UTC.")
     ] = InfoFormat.TEXT,
-    cache_dir: _CacheDir = None,
+    cache_dir: CacheDirOption = None,
     config_file: ConfigFileOption = None,
     log_level: LogLevel = LogLevelName.UNSET,
 ) -> None:
     """Tell how much is in the cache, and when it was used; changes nothing."""
     with errors_told(console_for(context, log_level)):
-        from cachi2ish.cli.cache_text import info_text
-        from cachi2ish.services.cache_info import as_json
+        from cachi2ish.cli.cache_text import info_json, info_text
 
         contents = _housekeeping(context, cache_dir, config_file).contents()
-        write_result(as_json(contents) if output_format is InfoFormat.JSON else info_text(contents))
+        write_result(info_json(contents) if output_format is InfoFormat.JSON else info_text(contents))
 
 
 @cache.command("verify")
@@ -90,7 +85,7 @@ def _verify(
     repair: Annotated[
         bool, typer.Option("--repair", help="Remove what is damaged; it is fetched anew when it is needed.")
     ] = False,
-    cache_dir: _CacheDir = None,
+    cache_dir: CacheDirOption = None,
     config_file: ConfigFileOption = None,
     log_level: LogLevel = LogLevelName.UNSET,
 ) -> None:
@@ -126,7 +121,7 @@ def _prune(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be removed, and remove nothing.")
     ] = False,
-    cache_dir: _CacheDir = None,
+    cache_dir: CacheDirOption = None,
     config_file: ConfigFileOption = None,
     log_level: LogLevel = LogLevelName.UNSET,
 ) -> None:

@@ -1,7 +1,8 @@
-"""What ``cachi2ish cache`` writes for people."""
+"""What ``cachi2ish cache`` writes."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -38,6 +39,38 @@ def _rows(contents: CacheContents) -> Iterator[tuple[str, str]]:
     yield "catalogue", f"{readable_size(catalogue.size)}: {held}"
     if contents.oldest_use is not None and contents.newest_use is not None:
         yield "last used", f"between {_instant(contents.oldest_use)} and {_instant(contents.newest_use)}"
+
+
+def info_json(contents: CacheContents) -> str:
+    """Return the contents as a JSON object; sizes in bytes, instants in RFC 3339 or null."""
+    catalogue = contents.catalogue
+    return (
+        json.dumps(
+            {
+                "directory": str(contents.directory),
+                "exists": contents.exists,
+                "bytes": contents.size,
+                "files": _json_amount(contents.files),
+                "unfinished": _json_amount(contents.unfinished),
+                "leftovers": _json_amount(contents.leftovers),
+                "catalogue": {
+                    "bytes": catalogue.size,
+                    "pages": catalogue.pages,
+                    "page_bodies": catalogue.bodies,
+                    "recollections": catalogue.recollections,
+                    "problem": catalogue.problem,
+                },
+                "oldest_use": contents.oldest_use and _instant(contents.oldest_use),
+                "newest_use": contents.newest_use and _instant(contents.newest_use),
+            },
+            indent=2,
+        )
+        + "\n"
+    )
+
+
+def _json_amount(amount: Amount) -> dict[str, int]:
+    return {"count": amount.count, "bytes": amount.size}
 
 
 def verified_text(verified: Verified) -> str:

@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, ValidationError
 
+from cachi2ish.cli.flags import MOST_CONCURRENT
 from cachi2ish.errors import InputError, Origin, raise_all
 
 #: Its name in the user's configuration directory.
@@ -48,7 +49,7 @@ class ConfigFile(BaseModel):
     cache_dir: StrictStr | None = None
     no_cache: bool = False
     offline: bool = False
-    concurrency: Annotated[int, Field(ge=1, le=256)] | None = None
+    concurrency: Annotated[int, Field(ge=1, le=MOST_CONCURRENT)] | None = None
     sbom_output_type: Literal["cyclonedx", "spdx"] | None = None
     mode: Literal["strict", "permissive"] | None = None
 
@@ -61,7 +62,7 @@ _WANTED = {
     "cache-dir": "the path of a folder, as text",
     "no-cache": "true or false",
     "offline": "true or false",
-    "concurrency": "a whole number from 1 to 256",
+    "concurrency": f"a whole number from 1 to {MOST_CONCURRENT}",
     "sbom-output-type": '"cyclonedx" or "spdx"',
     "mode": '"strict" or "permissive"',
 }

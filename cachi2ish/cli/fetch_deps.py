@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from cachi2ish.cli.console import Level, errors_told, write_result
-from cachi2ish.cli.flags import DEFAULT_CONCURRENCY, Flags
+from cachi2ish.cli.flags import DEFAULT_CONCURRENCY, MOST_CONCURRENT, Flags
 from cachi2ish.cli.options import (
+    CacheDirOption,
     ConfigFileOption,
     ForeignFlags,
     LogLevel,
@@ -84,15 +85,7 @@ def fetch_deps(
             " may be repeated. [default: refuse]",
         ),
     ] = None,
-    cache_dir: Annotated[
-        Path | None,
-        typer.Option(
-            parser=path_of,
-            metavar="DIR",
-            envvar="CACHI2ISH_CACHE_DIR",
-            help="The shared cache. [default: the user's cache directory]",
-        ),
-    ] = None,
+    cache_dir: CacheDirOption = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither read nor fill the shared cache.")] = False,
     offline: Annotated[
         bool | None,
@@ -107,7 +100,7 @@ def fetch_deps(
         typer.Option(
             metavar="N",
             min=1,
-            max=256,
+            max=MOST_CONCURRENT,
             envvar="CACHI2ISH_CONCURRENCY",
             help=f"Files under way at once. [default: {DEFAULT_CONCURRENCY}]",
         ),

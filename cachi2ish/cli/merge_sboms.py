@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from cachi2ish.cli.options import (
     path_of,
 )
 from cachi2ish.core.sboms import SbomKind
+from cachi2ish.errors import InputError
 
 
 def merge_sboms(
@@ -47,12 +49,20 @@ def merge_sboms(
         from cachi2ish.cli import wiring
         from cachi2ish.services import merge_sboms as service
 
-        files = wiring.files()
         kind = sbom_output_type or SbomKind.CYCLONEDX
-        merged = service.merge_sboms(sboms, kind, sbom_name, wiring.merger(), files)
-        for note in merged.notes:
-            console.say(Level.WARNING, note)
-        if output is None:
-            write_result(merged.text)
-        else:
-            files.replace(output, merged.text.encode())
+        done = False
+        # Left behind, and not handled: an error that is being handled holds on to all that it has met.
+        with suppress(MemoryError):
+            merged = service.merge_sboms(sboms, kind, sbom_name, wiring.merger())
+            for note in merged.notes:
+                console.say(Level.WARNING, note)
+            if output is None:
+                write_result(merged.text)
+            else:
+                wiring.files().replace(output, merged.text.encode())
+            done = True
+        if not done:
+            raise InputError(
+                "there is not enough memory to merge these files",
+                hint="merge fewer of them, or give the process more memory",
+            )

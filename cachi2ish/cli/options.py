@@ -97,6 +97,16 @@ def output_dir(from_output_dir: Path, for_output_dir: str | None) -> PurePosixPa
     return PurePosixPath(Path(for_output_dir or from_output_dir).absolute())
 
 
+CacheDirOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache-dir",
+        parser=path_of,
+        metavar="DIR",
+        envvar="CACHI2ISH_CACHE_DIR",
+        help="The shared cache. [default: the user's cache directory]",
+    ),
+]
 ConfigFileOption = Annotated[
     Path | None, typer.Option("--config-file", parser=path_of, metavar="FILE", help=_CONFIG_HELP)
 ]

@@ -7,16 +7,22 @@ from dataclasses import dataclass
 
 from cachi2ish.cli.amounts import counted, readable_size, readable_wait
 from cachi2ish.services.progress import Counts
+from cachi2ish.services.reporter import StageName
 
 #: What is being done, as a sentence of a log.
-STAGES = {
+STAGES: dict[StageName, str] = {
     "read": "reading requirements files",
     "choose": "reading index pages, and fetching files",
     "transfer": "fetching the remaining files",
     "record": "writing the output",
 }
 
-_SHORT = {"read": "reading", "choose": "choosing", "transfer": "fetching", "record": "writing"}
+_SHORT: dict[StageName, str] = {
+    "read": "reading",
+    "choose": "choosing",
+    "transfer": "fetching",
+    "record": "writing",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,7 @@ def log_line(moment: Moment) -> str:
 def screen_line(moment: Moment, width: int) -> str:
     """Return the line for a terminal, at most ``width`` characters of ASCII."""
     stage = moment.counts.stage
-    labels = STAGES.get(stage, ""), _SHORT.get(stage, "")
+    labels = ("", "") if stage is None else (STAGES[stage], _SHORT[stage])
     parts = list(_parts(moment)) if stage in {"choose", "transfer"} else []
     while parts:
         text = ", ".join(part.text for part in parts)

@@ -15,7 +15,7 @@ from cachi2ish.cli.pace import Speed, TimeLeft
 from cachi2ish.cli.progress_text import STAGES, Moment, log_line, screen_line
 from cachi2ish.net.interface import HostTraffic, Traffic
 from cachi2ish.services.progress import Counts, Progress
-from cachi2ish.services.reporter import Arrival
+from cachi2ish.services.reporter import Arrival, StageName
 
 #: Seconds between two progress lines where there is no terminal.
 _PAUSE = 10.0
@@ -81,14 +81,14 @@ class ConsoleReporter:
             first, self._retried = not self._retried, True
         (self.info if first else self.debug)(message)
 
-    def stage(self, name: str) -> None:
+    def stage(self, name: StageName) -> None:
         """Tell that a stage begins."""
         self.progress.stage(name, self._clock())
         self.info(STAGES[name])
 
-    def expect(self, files: int, size: int | None) -> None:
-        """Count files to come."""
-        self.progress.expect(files, size)
+    def expect(self, size: int | None) -> None:
+        """Count a file to come."""
+        self.progress.expect(size)
 
     def advance(self, size: int) -> None:
         """Count bytes from the network."""
@@ -137,7 +137,7 @@ class LiveReporter(ConsoleReporter):
         super().__init__(console, clock)
         self._line = line
 
-    def stage(self, name: str) -> None:
+    def stage(self, name: StageName) -> None:
         """Show which stage it is."""
         self.progress.stage(name, self._clock())
         self._show(self._clock())

@@ -17,10 +17,14 @@ from cachi2ish.errors import Cachi2ishError, ExitCode, InputError, StorageError,
 from cachi2ish.store.interface import SourceFiles
 
 if TYPE_CHECKING:
-    from cachi2ish.services.report import Outcome
+    from cachi2ish.services.report import Ending
 
 #: Stands for standard output, as in other tools.
 STANDARD_OUTPUT = Path("-")
+
+
+#: What every report begins with, as `cachi2ish.services.report.Report` writes it.
+_BEGINNING = b'{\n  "version": '
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +56,19 @@ class RunReport:
                 hint="give it a place elsewhere: the output is the same at each run, and the report is not",
             )
         if not _is_stream(self.place):
+            if not _may_be_replaced(self.place):
+                raise InputError(
+                    f"the report {self.place} would take the place of a file that is no report",
+                    hint="give it another place, or remove the file first",
+                )
             self._write("unfinished", None)
 
-    def end(self, outcome: Outcome, exit_code: ExitCode, error: Cachi2ishError | None = None) -> None:
+    def end(self, outcome: Ending, exit_code: ExitCode, error: Cachi2ishError | None = None) -> None:
         """Write the report; raises `StorageError`."""
         if self.place is not None:
             self._write(outcome, exit_code, error)
 
-    def _write(self, outcome: Outcome, exit_code: ExitCode | None, error: Cachi2ishError | None = None) -> None:
+    def _write(self, outcome: Ending, exit_code: ExitCode | None, error: Cachi2ishError | None = None) -> None:
         from cachi2ish.services.report import make_report
 
         report = make_report(
@@ -76,6 +85,15 @@ class RunReport:
             write_result(report.render())
         elif self.place is not None:
             self.files.replace(self.place, report.render().encode())
+
+
+def _may_be_replaced(path: Path) -> bool:
+    # A slip of the hand must not cost a lock file, or the cache its catalogue.
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_BEGINNING)) in {_BEGINNING, b""}
+    except OSError:  # it is not there, or no file: writing tells why it cannot be written
+        return True
 
 
 def _is_stream(path: Path) -> bool:
@@ -111,7 +129,7 @@ def told_at_the_end(report: RunReport) -> Iterator[None]:
     report.end("succeeded", ExitCode.OK)
 
 
-def _fail(report: RunReport, outcome: Outcome, exit_code: ExitCode, error: Cachi2ishError | None = None) -> None:
+def _fail(report: RunReport, outcome: Ending, exit_code: ExitCode, error: Cachi2ishError | None = None) -> None:
     report.reporter.finish()
     for line in summary.failure(report.reporter):
         report.reporter.info(line)

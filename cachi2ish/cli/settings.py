@@ -17,7 +17,7 @@ from pathlib import Path
 from cachi2ish import __version__
 from cachi2ish.cli.config_file import CONFIG_FILE, ConfigFile, read_config_file
 from cachi2ish.cli.flags import DEFAULT_CONCURRENCY, MOST_CONCURRENT, Flags
-from cachi2ish.cli.hermeto_settings import is_hermetos, read_hermeto_settings
+from cachi2ish.cli.hermeto_settings import HermetoSettings, is_hermetos, read_hermeto_settings
 from cachi2ish.cli.index_dates import default_dates
 from cachi2ish.cli.pip_configuration import read_pip_configuration
 from cachi2ish.cli.source_date import source_date
@@ -44,7 +44,8 @@ class Settings:
 
     dates: of packages that state none. now: what their durations count back from. cache_dir: None for no cache.
     index_proxy: the address that stands in for the public index, None for none; ``http`` has its credentials.
-    offline: whether the cache is all there is; it is never None then. dry_run: whether nothing is written.
+    offline: whether the cache is all there is; ``cache_dir`` is never None then.
+    dry_run: whether nothing is written.
     sbom_kind, source_date: the format of the bill of materials, and the time that SPDX says it was made at.
     drop_in: whether the program stands in for Hermeto.
     git_timeout: seconds that one run of git may take, None for any number while it tells of progress.
@@ -77,7 +78,7 @@ def load_settings(flags: Flags, environ: Mapping[str, str], home: Path | None, n
     now: aware; what a duration counts back from.
     """
     path, stated = _stated(flags)
-    cache_dir = _cache_dir(flags, stated, path, homeless=home is None and not environ.get("XDG_CACHE_HOME"))
+    cache_dir = _cache_dir(flags, stated, path, homeless=_homeless(environ, home))
     home = home or _NOWHERE
     pip = read_pip_configuration(environ, home)
     told = read_hermeto_settings(flags.config_file, environ, home, drop_in=flags.drop_in)
@@ -94,20 +95,7 @@ def load_settings(flags: Flags, environ: Mapping[str, str], home: Path | None, n
         ),
         dates=default_dates(flags.index_date, flags.index_date_missing, stated, path, now),
         now=now,
-        http=HttpSettings(
-            user_agent=f"cachi2ish/{__version__} python/{platform.python_version()}",
-            ca_bundle=_ca_bundle(pip, environ),
-            client_cert=pip.get("client-cert"),
-            proxy=pip.get("proxy"),
-            netrc=_netrc(environ, home),
-            credentials=tuple(filter(None, (hermeto.proxy_credentials,))),
-            connect_timeout=hermeto.connect_timeout or _DEFAULTS.connect_timeout,
-            read_timeout=hermeto.read_timeout or _number(pip, "timeout", _DEFAULTS.read_timeout),
-            retries=int(_number(pip, "retries", _DEFAULTS.retries))
-            if hermeto.max_retries is None
-            else hermeto.max_retries,
-            connections=concurrency,
-        ),
+        http=_http(pip, hermeto, _netrc(environ, home), _ca_bundle(pip, environ), concurrency),
         cache_dir=cache_dir,
         offline=_offline(flags, stated, cache_dir),
         dry_run=flags.dry_run,
@@ -121,6 +109,24 @@ def load_settings(flags: Flags, environ: Mapping[str, str], home: Path | None, n
         git_timeout=hermeto.subprocess_timeout,
         notes=(*notes, *_not_followed(pip), *told.notes),
         remarks=told.remarks,
+    )
+
+
+def _http(
+    pip: Mapping[str, str], hermeto: HermetoSettings, netrc: str | None, ca_bundle: str | None, connections: int
+) -> HttpSettings:
+    retries = hermeto.max_retries
+    return HttpSettings(
+        user_agent=f"cachi2ish/{__version__} python/{platform.python_version()}",
+        ca_bundle=ca_bundle,
+        client_cert=pip.get("client-cert"),
+        proxy=pip.get("proxy"),
+        netrc=netrc,
+        credentials=tuple(filter(None, (hermeto.proxy_credentials,))),
+        connect_timeout=hermeto.connect_timeout or _DEFAULTS.connect_timeout,
+        read_timeout=hermeto.read_timeout or _number(pip, "timeout", _DEFAULTS.read_timeout),
+        retries=int(_number(pip, "retries", _DEFAULTS.retries)) if retries is None else retries,
+        connections=connections,
     )
 
 
@@ -205,7 +211,11 @@ def cache_directory(flags: Flags, environ: Mapping[str, str], home: Path | None)
     if flags.cache_dir:
         return flags.cache_dir
     path, stated = _stated(flags)
-    return _cache_place(stated, path, homeless=home is None and not environ.get("XDG_CACHE_HOME"))
+    return _cache_place(stated, path, homeless=_homeless(environ, home))
+
+
+def _homeless(environ: Mapping[str, str], home: Path | None) -> bool:
+    return home is None and not environ.get("XDG_CACHE_HOME")
 
 
 def _stated(flags: Flags) -> tuple[Path, ConfigFile]:

@@ -1,4 +1,8 @@
-"""The only place that names concrete classes: it builds what the services work with, and takes it down again."""
+"""Builds what the services work with, and takes it down again.
+
+With ``wiring_network``, which puts indexes and the network together, the only place that names the concrete
+classes of the rooms.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +84,7 @@ def merger() -> SbomMerger:
 def ports(flags: Flags, reporter: ConsoleReporter) -> Iterator[Ports]:
     """Yield the ports of ``fetch-deps``; connections, the catalogue and a temporary cache end with the block."""
     share_heaps()
-    # The only look at the clock: all durations of a run count back from one instant.
+    # A run looks at the clock once: all its durations count back from one instant.
     settings = load_settings(flags, os.environ, _home(), datetime.now(UTC))
     for note in settings.notes:
         reporter.warning(note)
@@ -162,7 +166,7 @@ def _cache(settings: Settings, stack: ExitStack) -> tuple[DiskBlobs, Memory]:
     if kept is not None and not settings.dry_run:
         return DiskBlobs(kept), stack.enter_context(_catalogue(kept))
     place = _temporary(stack)
-    if kept is not None and (kept / _CATALOGUE).is_file():
+    if kept is not None and os.path.isfile(kept / _CATALOGUE):  # noqa: PTH113  (False where it cannot be told)
         return DiskBlobs(place), stack.enter_context(SqliteCatalogue(kept / _CATALOGUE, read_only=True))
     return DiskBlobs(place), stack.enter_context(_catalogue(place))
 

@@ -13,6 +13,7 @@ from cachi2ish.cli.reporting import ConsoleReporter
 from cachi2ish.cli.settings import Settings
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.dated import Dating
+from cachi2ish.core.made_once import Once
 from cachi2ish.core.requirements import IndexOptions
 from cachi2ish.index.dated import DatedIndex
 from cachi2ish.index.first_match import FirstMatch
@@ -23,9 +24,9 @@ from cachi2ish.index.remembered import Remembered
 from cachi2ish.index.settled import Settled
 from cachi2ish.index.simple import SimpleIndex
 from cachi2ish.index.upload_times import Documents, MetadataDocuments, TimedIndex
-from cachi2ish.net.interface import Downloader
+from cachi2ish.net.interface import Downloader, HttpSettings
 from cachi2ish.net.offline import CachedFiles, NoHttp
-from cachi2ish.net.on_demand import CachedFirst, Once, OnDemandHttp
+from cachi2ish.net.on_demand import CachedFirst, OnDemandHttp
 from cachi2ish.net.traffic import HttpTraffic
 from cachi2ish.services.ports import Connect, Network
 from cachi2ish.store.interface import BlobStore, Memory, Recollection
@@ -46,14 +47,7 @@ def connector(
     reporter.watch(traffic)
 
     def connect(stated: Sequence[IndexOptions]) -> Network:
-        everything = (settings.indexes, *stated)
-        trusted = tuple(host for options in everything for host in options.trusted_hosts)
-        credentials = tuple(
-            url for options in everything for url in (options.index_url, *options.extra_index_urls) if url
-        )
-        http_settings = replace(
-            settings.http, trusted_hosts=trusted, credentials=(*settings.http.credentials, *credentials)
-        )
+        http_settings = _http_settings(settings.http, (settings.indexes, *stated))
 
         @Once
         def session() -> HttpSession:
@@ -80,6 +74,18 @@ def connector(
         )
 
     return connect
+
+
+def _http_settings(settings: HttpSettings, indexes: Sequence[IndexOptions]) -> HttpSettings:
+    """Return the settings with the hosts to trust, and the addresses whose credentials are to be used."""
+    return replace(
+        settings,
+        trusted_hosts=tuple(host for options in indexes for host in options.trusted_hosts),
+        credentials=(
+            *settings.credentials,
+            *(url for options in indexes for url in (options.index_url, *options.extra_index_urls) if url),
+        ),
+    )
 
 
 def cache_alone(blobs: BlobStore, catalogue: Memory, told: Callable[[str], None]) -> Connect:

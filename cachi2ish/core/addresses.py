@@ -7,7 +7,7 @@ address is used to make a request and for nothing else; what is printed, logged 
 from __future__ import annotations
 
 import re
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 _HOST = re.compile(r"[\w.:%-]+")
 
@@ -16,9 +16,23 @@ _DEFAULT_PORTS = {"http": 80, "https": 443, "ssh": 22, "git": 9418}
 #: What stands before the path: ``https://user@host:443``.
 _AUTHORITY = re.compile(r"(?P<before>\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?//)(?P<authority>[^/?#]*)")
 
-#: Query parameters in which object stores and artifact servers carry a secret.
+#: The names of query parameters in which object stores and artifact servers carry a secret, in lower case: what
+#: they end in, and those that mean it only where they are the whole name.
+SECRET_ENDINGS = (
+    "token",
+    "signature",
+    "secret",
+    "password",
+    "passwd",
+    "credential",
+    "apikey",
+    "api_key",
+    "api-key",
+)
+SECRET_NAMES = ("sig", "auth")
+
 _SECRET_PARAMETER = re.compile(
-    r"(?i)(?<=[?&])((?:[\w.-]*(?:token|signature|secret|password|passwd|api[_-]?key|credential))|sig|auth)=[^&#]*",
+    rf"(?i)(?<=[?&])([\w.-]*(?:{'|'.join(SECRET_ENDINGS)})|{'|'.join(SECRET_NAMES)})=[^&#]*",
 )
 
 
@@ -41,6 +55,19 @@ def redact(url: str) -> str:
     if "@" in after and split(f"http://{host}") is None:
         host, after = "", after.rpartition("@")[2]
     return _SECRET_PARAMETER.sub(r"\1=****", f"{before}{host}{after}")
+
+
+def split_userinfo(url: str) -> tuple[str, str]:
+    """Return ``url`` without user information, and that information as it stands there: ``user:password``.
+
+    Empty, and ``url`` as it is, where there is none or ``url`` is not valid.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url, ""
+    userinfo, at, host = parts.netloc.rpartition("@")
+    return (urlunsplit(parts._replace(netloc=host)), userinfo) if at else (url, "")
 
 
 def bare(address: str) -> str:

@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 
 
-class Kind(Enum):
+class EntryKind(Enum):
     """What a file of a cache is. value: in words."""
 
     FILE = "file"
@@ -20,7 +20,7 @@ class Kind(Enum):
 class Entry:
     """A file of a cache. path: below the cache, POSIX. size: bytes. used: when last, aware, UTC."""
 
-    kind: Kind
+    kind: EntryKind
     path: str
     size: int
     used: datetime

@@ -20,13 +20,16 @@ class InvalidSizeError(ValueError):
 
 
 def parse_size(text: str) -> int:
-    """Return a number of bytes: ``5GB``, ``1.5 TB`` (powers of 1000), ``512MiB`` (powers of 1024), ``1000``.
+    """Return a number of bytes: ``5GB``, ``1.5 TB`` (powers of 1000), ``512MiB`` (powers of 1024), ``1000B``.
 
-    The ``B`` may be left out, and capitals make no difference: ``5g`` is ``5GB``. Raises `InvalidSizeError`.
+    The ``B`` may be left out behind another letter, and capitals make no difference: ``5g`` is ``5GB``. A number
+    alone, of which nobody knows what it counts, is refused, unless it is zero. Raises `InvalidSizeError`.
     """
     found = _SIZE.fullmatch(text.strip())
     if found is None:
         raise InvalidSizeError(f"{excerpt(text.strip())!r} is not a size")
+    if found[0].rstrip()[-1].isdigit() and float(found[1]):
+        raise InvalidSizeError(f"{excerpt(text.strip())!r} has no unit")
     power = _POWERS[(found[2] or "").lower()]
     base = _BINARY if found[3] else _SI
     whole, _, fraction = found[1].partition(".")

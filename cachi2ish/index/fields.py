@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin
 
 from packaging.utils import NormalizedName
 
@@ -49,7 +49,7 @@ class PageSource:
     @classmethod
     def of(cls, project: NormalizedName, index: str, url: str) -> PageSource:
         """Return the source of the page that came from ``url``."""
-        return cls(project, index, without_userinfo(url))
+        return cls(project, index, addresses.split_userinfo(url)[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +58,6 @@ class Link:
 
     url: str = field(repr=False)
     fragment: str
-
-
-def without_userinfo(url: str) -> str:
-    """Return ``url`` without user name and password; one that is not valid as it is."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 class Links:

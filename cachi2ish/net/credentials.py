@@ -11,9 +11,9 @@ import ipaddress
 import netrc
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
-from cachi2ish.core.addresses import origin_of, split
+from cachi2ish.core.addresses import origin_of, split, split_userinfo
 from cachi2ish.errors import InputError
 from cachi2ish.net.failures import shown
 
@@ -52,11 +52,7 @@ def separate(url: str) -> tuple[str, Credential | None]:
     Percent-encoding is undone; a user without password is a token, sent with an empty one, as pip does.
     ``url`` must be valid.
     """
-    parts = urlsplit(url)
-    userinfo, at, host = parts.netloc.rpartition("@")
-    if not at:
-        return url, None
-    bare = urlunsplit(parts._replace(netloc=host))
+    bare, userinfo = split_userinfo(url)
     user, _, password = userinfo.partition(":")
     if not user and not password:
         return bare, None

@@ -3,39 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from threading import Lock
-from typing import Generic, TypeVar
 
 from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.errors import Cachi2ishError
 from cachi2ish.net.interface import Advance, Downloader, Http, Response
 from cachi2ish.net.proof import cached
 from cachi2ish.store.interface import BlobStore
-
-_T = TypeVar("_T")
-
-
-class Once(Generic[_T]):
-    """Calls ``make`` for the first one who asks; what it returns, or raises, is for all. Safe for threads."""
-
-    def __init__(self, make: Callable[[], _T]) -> None:
-        self._make = make
-        self._lock = Lock()
-        self._made: list[_T] = []
-        self._failure: Cachi2ishError | None = None
-
-    def __call__(self) -> _T:
-        """Return what was made; raises the `Cachi2ishError` that making it ended with."""
-        with self._lock:
-            if self._failure is not None:
-                raise self._failure
-            if not self._made:
-                try:
-                    self._made.append(self._make())
-                except Cachi2ishError as error:
-                    self._failure = error
-                    raise
-            return self._made[0]
 
 
 class OnDemandHttp:

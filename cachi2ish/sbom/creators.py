@@ -7,9 +7,15 @@ from collections.abc import Iterable
 
 from pydantic import JsonValue
 
+from cachi2ish.sbom.properties import TOOL
 from cachi2ish.sbom.wire import JsonObject
 
 _VERSIONED = re.compile(r"(?P<name>.+)-(?P<version>v?\d[^-]*)")
+
+
+def own_tools(version: str) -> JsonObject:
+    """Return what names this program as the one that wrote a document."""
+    return {"components": [{"type": "application", "name": TOOL, "version": version}]}
 
 
 def tool_components(tools: JsonValue) -> list[JsonValue]:

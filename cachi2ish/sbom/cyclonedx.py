@@ -10,7 +10,6 @@ from __future__ import annotations
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from cachi2ish.core.inventory import Inventory
-from cachi2ish.sbom import properties
 from cachi2ish.sbom.cyclonedx_bom import make_bom
 from cachi2ish.sbom.cyclonedx_model import SCHEMA, Bom
 from cachi2ish.sbom.wire import as_json, canonical, document_text
@@ -26,7 +25,7 @@ class CycloneDxWriter:
     has stood in for the default index.
     """
 
-    def __init__(self, found_by: str = properties.TOOL, index_proxy: str | None = None) -> None:
+    def __init__(self, found_by: str, index_proxy: str | None = None) -> None:
         self._found_by = found_by
         self._index_proxy = index_proxy
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.inventory import Dependency, FromGit, FromIndex, Inventory, InventoryFile, VcsOrigin
 from cachi2ish.sbom import graph, properties
+from cachi2ish.sbom.creators import own_tools
 from cachi2ish.sbom.cyclonedx_model import (
     SPEC_VERSION,
     Bom,
@@ -16,9 +17,9 @@ from cachi2ish.sbom.cyclonedx_model import (
     Metadata,
     Needs,
     Property,
+    reference_order,
 )
 from cachi2ish.sbom.uris import uri
-from cachi2ish.sbom.wire import JsonObject
 
 #: From hashlib's names to the specification's. The others that hashlib guarantees (sha224, sha3_224, SHAKE,
 #: blake2s) are none of the specification's; hashlib's blake2b has 512 bits.
@@ -57,7 +58,7 @@ def make_bom(inventory: Inventory, found_by: str, index_proxy: str | None) -> Bo
         version=1,
         metadata=Metadata(
             component=_main_component(bill.root, found_by),
-            tools=tools(inventory.tool_version),
+            tools=own_tools(inventory.tool_version),
             properties=_properties(properties.of_bill(inventory)),
         ),
         components=(*sorted(packages, key=_order), *sorted(dependencies, key=_order)),
@@ -66,11 +67,6 @@ def make_bom(inventory: Inventory, found_by: str, index_proxy: str | None) -> Bo
             for ref in sorted({*needs, *(node.ref for node in bill.dependencies)})
         ),
     )
-
-
-def tools(version: str) -> JsonObject:
-    """Return what names this program as the one that wrote a document."""
-    return {"components": [{"type": "application", "name": properties.TOOL, "version": version}]}
 
 
 def _order(component: Component) -> tuple[str, bool, str, str]:
@@ -112,12 +108,7 @@ def _references(dependency: Dependency, proxy: str | None) -> tuple[ExternalRefe
             references.append(_checkout(vcs))
         case FromIndex(default=True) if proxy is not None:
             references.append(ExternalReference(type="distribution", url=uri(proxy), comment=PROXY_COMMENT))
-    return tuple(sorted(references, key=_reference_order))
-
-
-def _reference_order(reference: ExternalReference) -> tuple[str, str, str, list[tuple[str, str]]]:
-    hashes = [(hash_.alg, hash_.content) for hash_ in reference.hashes]
-    return reference.type, reference.url, reference.comment or "", hashes
+    return tuple(sorted(references, key=reference_order))
 
 
 def _distribution(file: InventoryFile) -> ExternalReference:

@@ -38,6 +38,12 @@ class ExternalReference(Wire):
     hashes: tuple[Hash, ...] = ()
 
 
+def reference_order(reference: ExternalReference) -> tuple[str, str, str, list[tuple[str, str]]]:
+    """Return what the addresses of a component are sorted by."""
+    hashes = [(hash_.alg, hash_.content) for hash_ in reference.hashes]
+    return reference.type, reference.url, reference.comment or "", hashes
+
+
 class Component(Wire):
     """A piece of software. components: those that it contains."""
 

@@ -9,7 +9,7 @@ from packageurl import PackageURL
 from pydantic import JsonValue
 
 from cachi2ish.sbom import leftovers
-from cachi2ish.sbom.cyclonedx_model import Component, Property
+from cachi2ish.sbom.cyclonedx_model import Component, Property, reference_order
 from cachi2ish.sbom.properties import FINDERS, ONLY_WHERE_ALL_SAY_SO, finder
 from cachi2ish.sbom.wire import JsonObject, as_json, canonical
 
@@ -54,7 +54,7 @@ def join_components(components: Sequence[Component]) -> Component:
         for hash_ in merged.hashes
         if algorithms.count(hash_.alg) == 1 or (hash_.alg, hash_.content) not in stated
     )
-    references = sorted(merged.external_references, key=lambda ref: (ref.type, ref.url, ref.comment or ""))
+    references = sorted(merged.external_references, key=reference_order)
     return merged.model_copy(
         update={
             "hashes": hashes,

@@ -10,8 +10,7 @@ from functools import reduce
 from pydantic import JsonValue
 
 from cachi2ish.sbom import times
-from cachi2ish.sbom.creators import tool_components
-from cachi2ish.sbom.cyclonedx_bom import tools
+from cachi2ish.sbom.creators import own_tools, tool_components
 from cachi2ish.sbom.cyclonedx_model import SPEC_VERSION, Bom, Component, Metadata, Needs
 from cachi2ish.sbom.joining import join_components, joined, joined_objects, purl_key
 from cachi2ish.sbom.names import renamed, stated, unique
@@ -103,7 +102,7 @@ class _References:
 
 def _metadata(parts: Sequence[Metadata], subject: Component | None, tool_version: str) -> Metadata:
     lists: list[JsonValue] = [
-        tool_components(tools(tool_version)),
+        tool_components(own_tools(tool_version)),
         *(tool_components(part.tools) for part in parts),
     ]
     components = reduce(joined, lists)

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import reduce
 
 from cachi2ish.sbom import times
-from cachi2ish.sbom.creators import creators_of
-from cachi2ish.sbom.cyclonedx_bom import tools
+from cachi2ish.sbom.creators import creators_of, own_tools
 from cachi2ish.sbom.joining import join_components, joined_objects
 from cachi2ish.sbom.properties import SUBJECT
 from cachi2ish.sbom.spdx_identifiers import Identifiers
@@ -36,7 +35,10 @@ def merge(documents: Sequence[Document], tool_version: str, name: str | None) ->
     documents = [identifiers.settled(document) for document in documents]
     infos = [document.creation_info for document in documents]
     created = times.to_the_second(times.latest(info.created for info in infos) or times.EPOCH)
-    creators = [*creators_of(tools(tool_version), None), *(creator for info in infos for creator in info.creators)]
+    creators = [
+        *creators_of(own_tools(tool_version), None),
+        *(creator for info in infos for creator in info.creators),
+    ]
     info = CreationInfo.model_validate(reduce(joined_objects, (info.further for info in infos)))
     further = reduce(joined_objects, (document.further for document in documents))
     return Document.model_validate({**further, "spdxVersion": SPDX_VERSION, "SPDXID": DOCUMENT}).model_copy(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cachi2ish.core.sboms import SbomKind
-from cachi2ish.errors import InputError, raise_all
+from cachi2ish.errors import InputError, Origin, raise_all
 from cachi2ish.sbom import cyclonedx, merge_cyclonedx, merge_spdx, times, to_cyclonedx, to_spdx
 from cachi2ish.sbom.cyclonedx_model import Bom
 from cachi2ish.sbom.interface import MergedSbom, SbomFile
@@ -32,12 +32,21 @@ class Merger:
 
 
 def _read_all(files: Sequence[SbomFile]) -> list[Bom | Document]:
-    bills, errors = [], []
+    bills: list[Bom | Document] = []
+    errors: list[InputError] = []
     for file in files:
         try:
             bills.append(read(file))
         except InputError as error:
             errors.append(error)
+        except MemoryError:
+            errors.append(
+                InputError(
+                    "there is not enough memory for what this file holds",
+                    hint="give the process more memory, or a smaller bill of materials",
+                    origin=Origin(file.name),
+                )
+            )
     raise_all(errors)
     return bills
 

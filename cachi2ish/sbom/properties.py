@@ -80,12 +80,12 @@ def of_bill(inventory: Inventory) -> tuple[Property, ...]:
     return tuple(sorted(found))
 
 
-def of_main_package(found_by: str = TOOL) -> tuple[Property, ...]:
+def of_main_package(found_by: str) -> tuple[Property, ...]:
     """Return the properties of a package of the user's own; ``found_by``: `TOOL`, or whom it stands in for."""
     return (Property(_named(FOUND_BY, found_by), found_by),)
 
 
-def of_dependency(dependency: Dependency, found_by: str = TOOL) -> tuple[Property, ...]:
+def of_dependency(dependency: Dependency, found_by: str) -> tuple[Property, ...]:
     """Return the properties of a dependency, sorted; ``found_by``: `TOOL`, or whom it stands in for."""
     found = {Property(FOUND_BY, found_by)}
     if any(file.wheel for file in dependency.files):

@@ -8,7 +8,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from cachi2ish.errors import InputError, Origin
-from cachi2ish.sbom import cyclonedx_model, spdx_model
+from cachi2ish.sbom import cyclonedx_model, spdx_model, uniqueness
 from cachi2ish.sbom.cyclonedx_model import Bom
 from cachi2ish.sbom.interface import SbomFile
 from cachi2ish.sbom.spdx_model import Document
@@ -20,7 +20,13 @@ _HINT = "give files in CycloneDX or SPDX, as JSON"
 
 
 def read(file: SbomFile) -> Bom | Document:
-    """Return what ``file`` holds; raises `InputError` with the file as origin."""
+    """Return what ``file`` holds, each name in it given once; raises `InputError` with the file as origin."""
+    bill = _bill(file)
+    uniqueness.check(bill, Origin(file.name))
+    return bill
+
+
+def _bill(file: SbomFile) -> Bom | Document:
     origin = Origin(file.name)
     try:
         content = json.loads(file.content, parse_constant=_no_constant)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from cachi2ish.core.inventory import Inventory
-from cachi2ish.sbom import properties, times
+from cachi2ish.sbom import times
 from cachi2ish.sbom.cyclonedx_bom import make_bom
 from cachi2ish.sbom.to_spdx import render, to_spdx
 
@@ -23,7 +23,7 @@ class SpdxWriter:
 
     def __init__(
         self,
-        found_by: str = properties.TOOL,
+        found_by: str,
         index_proxy: str | None = None,
         source_date: datetime | None = None,
     ) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from cachi2ish.core.addresses import split_web
 from cachi2ish.sbom.cyclonedx_bom import COMMIT_COMMENT, PROXY_COMMENT
-from cachi2ish.sbom.cyclonedx_model import ExternalReference, Hash
+from cachi2ish.sbom.cyclonedx_model import ExternalReference, Hash, reference_order
 from cachi2ish.sbom.spdx_model import NOASSERTION, Checksum
 from cachi2ish.sbom.uris import uri
 
@@ -44,8 +44,8 @@ _SEPARATOR = ";"
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """What SPDX says of a package's origin. source_info: the addresses of package proxies."""
+class Provenance:
+    """What SPDX says of a package's provenance. source_info: the addresses of package proxies."""
 
     download_location: str = NOASSERTION
     package_file_name: str | None = None
@@ -70,7 +70,7 @@ def hashes_of(checksums: Iterable[Checksum]) -> tuple[Hash, ...]:
     )
 
 
-def origin_of(references: Iterable[ExternalReference]) -> Origin:
+def provenance_of(references: Iterable[ExternalReference]) -> Provenance:
     """Return what can be said of ``references`` in SPDX: nothing of several files."""
     stated = list(references)
     proxies = [one.url for one in stated if one.type == "distribution" and one.comment == PROXY_COMMENT]
@@ -83,7 +83,7 @@ def origin_of(references: Iterable[ExternalReference]) -> Origin:
         name = files[0].comment if len(files) == 1 and files[0].url == checkout.url else None
     elif len(files) == 1 and not commits and split_web(files[0].url):
         location, name = files[0].url, files[0].comment
-    return Origin(location, name, _SEPARATOR.join(proxies) or None)
+    return Provenance(location, name, _SEPARATOR.join(proxies) or None)
 
 
 def _commit(reference: ExternalReference) -> str | None:
@@ -91,24 +91,24 @@ def _commit(reference: ExternalReference) -> str | None:
     return found["commit"] if found else None
 
 
-def references_of(origin: Origin, hashes: tuple[Hash, ...]) -> tuple[ExternalReference, ...]:
-    """Return what ``origin`` says as addresses, sorted; ``hashes``: of the file."""
+def references_of(provenance: Provenance, hashes: tuple[Hash, ...]) -> tuple[ExternalReference, ...]:
+    """Return what ``provenance`` says as addresses, sorted; ``hashes``: of the file."""
     references = [
-        ExternalReference(type="distribution", url=uri(url), comment=PROXY_COMMENT) for url in _proxies(origin)
+        ExternalReference(type="distribution", url=uri(url), comment=PROXY_COMMENT) for url in _proxies(provenance)
     ]
-    checkout = _CHECKOUT.fullmatch(origin.download_location)
-    file = origin.download_location if split_web(origin.download_location) else None
+    checkout = _CHECKOUT.fullmatch(provenance.download_location)
+    file = provenance.download_location if split_web(provenance.download_location) else None
     if checkout:
         comment = f"{COMMIT_COMMENT}{checkout['commit']}"
         references.append(ExternalReference(type="vcs", url=uri(checkout["url"]), comment=comment))
-        file = checkout["url"] if origin.package_file_name else None
+        file = checkout["url"] if provenance.package_file_name else None
     if file:
-        name = origin.package_file_name
+        name = provenance.package_file_name
         references.append(ExternalReference(type="distribution", url=uri(file), comment=name, hashes=hashes))
-    return tuple(sorted(references, key=lambda one: (one.type, one.url, one.comment or "")))
+    return tuple(sorted(references, key=reference_order))
 
 
-def _proxies(origin: Origin) -> list[str]:
+def _proxies(provenance: Provenance) -> list[str]:
     # Other tools write sentences there.
-    parts = (origin.source_info or "").split(_SEPARATOR)
+    parts = (provenance.source_info or "").split(_SEPARATOR)
     return parts if all(split_web(part) and " " not in part for part in parts) else []

@@ -95,16 +95,16 @@ def property_of(annotation: Annotation) -> Property | None:
 
 def _as_package(component: Component, spdx_id: str) -> Package:
     further = component.further
-    origin = spdx_origin.origin_of(component.external_references)
+    provenance = spdx_origin.provenance_of(component.external_references)
     refs = [("PACKAGE-MANAGER", "purl", component.purl), ("SECURITY", "cpe23Type", _cpe(further.get("cpe")))]
     content: dict[str, object] = {
         "SPDXID": spdx_id,
         "name": component.name,
         "versionInfo": component.version,
-        "downloadLocation": origin.download_location,
+        "downloadLocation": provenance.download_location,
         "filesAnalyzed": False,
-        "packageFileName": origin.package_file_name,
-        "sourceInfo": origin.source_info,
+        "packageFileName": provenance.package_file_name,
+        "sourceInfo": provenance.source_info,
         "primaryPackagePurpose": _PURPOSES.get(component.type),
         "checksums": spdx_origin.checksums_of(component.hashes),
         "externalRefs": [
@@ -122,7 +122,7 @@ def _as_package(component: Component, spdx_id: str) -> Package:
 
 def _as_component(package: Package) -> Component:
     further = package.further
-    origin = spdx_origin.Origin(
+    provenance = spdx_origin.Provenance(
         package.download_location or NOASSERTION, package.package_file_name, package.source_info
     )
     hashes = spdx_origin.hashes_of(package.checksums)
@@ -132,7 +132,7 @@ def _as_component(package: Package) -> Component:
         "version": package.version_info,
         "purl": next(iter(package.purls), None),
         "hashes": hashes,
-        "externalReferences": spdx_origin.references_of(origin, hashes),
+        "externalReferences": spdx_origin.references_of(provenance, hashes),
         **{ours: further[theirs] for ours, theirs in _TEXTS.items() if theirs in further},
     }
     cpes = [ref.reference_locator for ref in package.external_refs if ref.reference_type == "cpe23Type"]

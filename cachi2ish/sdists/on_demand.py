@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from cachi2ish.core.made_once import Once
 from cachi2ish.sdists.interface import Identity, SdistReader
 
 
 class OnDemandReader:
     """Implements ``SdistReader`` with one that is made when it is first needed.
 
-    make: returns it; may be called more than once where threads need it at the same moment.
+    make: returns it, and is called once; safe for threads as far as what it returns is.
     """
 
     def __init__(self, make: Callable[[], SdistReader]) -> None:
-        self._make = make
-        self._reader: SdistReader | None = None
+        self._reader = Once(make)
 
     def identify(self, path: Path, filename: str, subdirectory: str | None = None) -> Identity | None:
         """Return what the archive says it is, as `SdistReader.identify` says."""
-        self._reader = self._reader or self._make()
-        return self._reader.identify(path, filename, subdirectory)
+        return self._reader().identify(path, filename, subdirectory)

@@ -32,7 +32,7 @@ _CHANGING = re.compile(rb"path=|size=|GNU\.sparse|hdrcharset=")
 
 
 #: Parts of names that have to be normalised before they can be compared.
-_ODD = re.compile(rb"\.\.|\\|/\.?/")
+_ODD = re.compile(rb"^/|\.\.|\\|/\.?/")
 
 
 class _UnusualError(Exception):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cachi2ish.core.cache_contents import Entry, Kind, Pruned
+from cachi2ish.core.cache_contents import Entry, EntryKind, Pruned
 from cachi2ish.errors import StorageError
 from cachi2ish.services.reporter import Reporter
 from cachi2ish.store.interface import Housekeeping, Pruning
@@ -54,9 +54,9 @@ def prune(
 
 
 def _is_useless(entry: Entry, now: datetime) -> bool:
-    if entry.kind is Kind.UNFINISHED:
+    if entry.kind is EntryKind.UNFINISHED:
         return entry.used < now - _ABANDONED
-    return entry.kind is Kind.LEFTOVER
+    return entry.kind is EntryKind.LEFTOVER
 
 
 class _Run:

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import stat
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cachi2ish.core.sboms import SbomKind
 from cachi2ish.errors import Cachi2ishError, InputError, StorageError, raise_all
 from cachi2ish.sbom.interface import MergedSbom, SbomFile, SbomMerger
-from cachi2ish.store.interface import SourceFiles
+
+#: So many bytes of a bill are read; those of large images have a few dozen million.
+LARGEST = 500_000_000
+
+_CHUNK = 1 << 20
 
 
 def merge_sboms(
-    paths: Sequence[Path], kind: SbomKind, name: str | None, merger: SbomMerger, files: SourceFiles
+    paths: Sequence[Path], kind: SbomKind, name: str | None, merger: SbomMerger, largest: int = LARGEST
 ) -> MergedSbom:
     """Return one bill of ``kind`` for the files at ``paths``; the first counts where two contradict each other.
 
-    name: of the document, None for that of the first. Raises `InputError` and `StorageError` for all files that
-    cannot be merged, all of them at once.
+    name: of the document, None for that of the first. largest: bytes, of one file. Raises `InputError` and
+    `StorageError` for all files that cannot be merged, all of them at once.
     """
-    different = {path.resolve(): path for path in reversed(paths)}
+    # Unlike Path.resolve, this raises nothing for links that go round in a circle: opening them will.
+    different = {os.path.realpath(path): path for path in reversed(paths)}
     if len(different) < 2:  # noqa: PLR2004  (it takes two to merge)
         raise InputError(
             f"{len(different)} file is named, and it takes two different ones to merge",
@@ -29,9 +36,13 @@ def merge_sboms(
     errors: list[Cachi2ishError] = []
     for path in reversed(different.values()):
         try:
-            texts.append(_read(path, files))
-        except StorageError as error:
+            texts.append(SbomFile(str(path), _read(path, largest)))
+        except Cachi2ishError as error:
             errors.append(error)
+        except MemoryError:
+            errors.append(InputError(f"there is not enough memory to read {path}"))
+    if not texts:
+        raise_all(errors)
     try:
         merged = merger.merge(texts, kind, name)
     except Cachi2ishError as error:
@@ -41,8 +52,40 @@ def merge_sboms(
     return merged
 
 
-def _read(path: Path, files: SourceFiles) -> SbomFile:
-    content = files.read(path)
-    if content is None:
-        raise StorageError(f"{path} does not exist", hint="check the spelling of the file's name")
-    return SbomFile(str(path), content)
+def _read(path: Path, largest: int) -> bytes:
+    try:
+        _check(path.stat(), path, largest)
+        with path.open("rb", buffering=0) as file:
+            return _content(file.read, path, largest)
+    except FileNotFoundError:
+        raise StorageError(f"{path} does not exist", hint="check the spelling of the file's name") from None
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _check(status: os.stat_result, path: Path, largest: int) -> None:
+    # Some devices never end, and some do something when they are read.
+    if not stat.S_ISREG(status.st_mode) and not stat.S_ISFIFO(status.st_mode):
+        what = "a directory" if stat.S_ISDIR(status.st_mode) else "neither a file nor a pipe"
+        raise InputError(f"{path} cannot be read: it is {what}", hint="name the files themselves")
+    if status.st_size > largest:
+        raise _too_large(path, largest)
+
+
+def _content(read: Callable[[int], bytes], path: Path, largest: int) -> bytes:
+    # Not all at once: the size of a pipe is not known, nor that of what /proc shows as files.
+    chunks: list[bytes] = []
+    size = 0
+    while chunk := read(_CHUNK):
+        size += len(chunk)
+        if size > largest:
+            raise _too_large(path, largest)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _too_large(path: Path, largest: int) -> InputError:
+    return InputError(
+        f"{path} has more than {largest} bytes, the most that are read of one file",
+        hint="check that it is a bill of materials",
+    )

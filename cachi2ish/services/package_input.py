@@ -131,6 +131,9 @@ class RequestInput(BaseModel):
     flags: tuple[StrictStr, ...] = ()
 
 
+#: What the input is called where it stood on the command line.
+_ARGUMENT = "the input"
+
 _MODELS: Models = {"": RequestInput, "packages": PackageInput, "binary": BinaryInput, "targets": TargetInput}
 
 
@@ -138,9 +141,9 @@ def read_input(argument: str) -> RequestInput:
     """Return what ``argument`` asks for; raises one `InputError` or an `ErrorGroup` of them."""
     text = argument.strip().removeprefix("\ufeff")
     if _BARE_TYPE.match(text) and (text == _TYPE or not Path(text).is_file()):
-        return _validated({"packages": [{"type": text}]}, place="the input")
+        return _validated({"packages": [{"type": text}]}, place=_ARGUMENT)
     if text.startswith(("{", "[", '"')):
-        return _validated(_parse(text, "the input"), place="the input")
+        return _validated(_parse(text, _ARGUMENT), place=_ARGUMENT)
     return _from_file(text)
 
 
@@ -174,7 +177,9 @@ def _parse(text: str, place: str) -> JsonValue:
     except json.JSONDecodeError as error:
         raise InputError(
             f"{place} is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}",
-            hint="quote the whole argument for the shell with '…', and names and texts in it with \"…\"",
+            hint='write names and texts in it between quotation marks ("…")'
+            if place != _ARGUMENT
+            else "quote the whole argument for the shell with '…', and names and texts in it with \"…\"",
         ) from None
     except RecursionError:
         raise InputError(f"{place} is not valid JSON: it is nested too deeply") from None

@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from threading import Lock
 
-from cachi2ish.services.reporter import Arrival
+from cachi2ish.services.reporter import Arrival, StageName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
     """The state of a run at one moment. Sizes in bytes.
 
-    stage: its name, or "" before the first. expected: files that are known to be wanted; ``final``: no more of
+    stage: None before the first. expected: files that are known to be wanted; ``final``: no more of
     them will turn up. arrived: those that are here, cached of them from the cache, with a size and a cached_size.
     present: bytes that are here, those of unfinished files included. total: bytes of all that is expected, None
     while the size of one of them is not known.
     """
 
-    stage: str
+    stage: StageName | None
     expected: int
     final: bool
     arrived: int
@@ -43,7 +43,7 @@ class Counts:
 class Stage:
     """A stage and how long it took. Transfers begin in "choose", while other pages are still being read."""
 
-    name: str
+    name: StageName
     seconds: float
 
 
@@ -56,23 +56,23 @@ class Progress:
     def __init__(self, began: float) -> None:
         self.began = began
         self._lock = Lock()
-        self._stages: list[tuple[str, float]] = []
+        self._stages: list[tuple[StageName, float]] = []
         self._arrivals: list[Arrival] = []
         self._expected = self._expected_size = self._unsized = 0
         self._cached = self._size = self._cached_size = self._present = 0
         self._git_fetches = 0
 
-    def stage(self, name: str, now: float) -> None:
+    def stage(self, name: StageName, now: float) -> None:
         """Hear that a stage begins."""
         with self._lock:
             self._stages.append((name, now))
 
-    def expect(self, files: int, size: int | None) -> None:
-        """Count files to come. size: of all of them, None where it is not known."""
+    def expect(self, size: int | None) -> None:
+        """Count a file to come. size: None where it is not known."""
         with self._lock:
-            self._expected += files
+            self._expected += 1
             self._expected_size += size or 0
-            self._unsized += files if size is None else 0
+            self._unsized += size is None
 
     def advance(self, size: int) -> None:
         """Count bytes of files from the network; negative for those that no longer count."""
@@ -106,7 +106,7 @@ class Progress:
     def counts(self) -> Counts:
         """Return the state of this moment."""
         with self._lock:
-            stage = self._stages[-1][0] if self._stages else ""
+            stage = self._stages[-1][0] if self._stages else None
             return Counts(
                 stage=stage,
                 expected=self._expected,

@@ -13,12 +13,13 @@ from pydantic import BaseModel, ConfigDict
 from cachi2ish.errors import Cachi2ishError, ExitCode, leaves
 from cachi2ish.net.interface import HostTraffic
 from cachi2ish.services.progress import Progress
-from cachi2ish.services.reporter import Arrival
+from cachi2ish.services.reporter import Arrival, StageName
 
 #: Grows when a field goes or changes its meaning; new fields may come without.
 VERSION = 1
 
-Outcome = Literal["unfinished", "succeeded", "failed", "interrupted"]
+#: How a run has ended, if it has.
+Ending = Literal["unfinished", "succeeded", "failed", "interrupted"]
 
 #: Digits after the point of a number of seconds.
 _DIGITS = 3
@@ -31,7 +32,7 @@ class _Frozen(BaseModel):
 class StageReport(_Frozen):
     """A stage, in the order in which they began."""
 
-    name: str
+    name: StageName
     seconds: float
 
 
@@ -92,7 +93,7 @@ class Report(_Frozen):
     tool_version: str
     command: str
     dry_run: bool
-    outcome: Outcome
+    outcome: Ending
     exit_code: int | None
     seconds: float
     stages: tuple[StageReport, ...]
@@ -113,7 +114,7 @@ def make_report(
     *,
     tool_version: str,
     dry_run: bool,
-    outcome: Outcome,
+    outcome: Ending,
     exit_code: ExitCode | None,
     error: Cachi2ishError | None = None,
 ) -> Report:

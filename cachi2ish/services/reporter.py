@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
+
+#: The stages of a run, in their order.
+StageName = Literal["read", "choose", "transfer", "record"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +44,12 @@ class Reporter(Protocol):
         """Hear what a careful person should look at; the run goes on."""
         ...
 
-    def stage(self, name: str) -> None:
-        """Hear that a stage begins: "read", "choose", "transfer", "record"."""
+    def stage(self, name: StageName) -> None:
+        """Hear that a stage begins."""
         ...
 
-    def expect(self, files: int, size: int | None) -> None:
-        """Hear that so many more files are to come. size: bytes, None where the index does not say."""
+    def expect(self, size: int | None) -> None:
+        """Hear that one more file is to come. size: bytes, None where the index does not say."""
         ...
 
     def advance(self, size: int) -> None:

@@ -1,7 +1,8 @@
 """Stage "transfer": files come into the cache, whole, verified, and being the distribution they claim to be.
 
-Transfers start while other requirements are still being chosen. That is harmless: the cache is addressed by
-content, and nothing is placed in the output before every stage has ended well.
+Transfers start while other requirements are still being chosen, and each file is handed on as soon as it has
+arrived, to be copied into the staging directory (see ``placing``). That is harmless: the cache is addressed by
+content, and nothing is published before every stage has ended well.
 """
 
 from __future__ import annotations
@@ -231,7 +232,7 @@ class Transfers:
             self._outcomes.append((requirement, outcome))
             self._steps.append(self._fetching.submit(size, fetch))
         if new:
-            self._reporter.expect(1, size)
+            self._reporter.expect(size)
 
     def _blob(self, key: Hashable, bring: Callable[[], Blob]) -> Blob:
         # Two requirements may need the same file: the first one brings it, the others wait for it.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import threading
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -96,9 +98,8 @@ class DiskBlobs:
         path = self._layout.blob(sha256)
         hashes = Hashes({"sha256", *(digest.algorithm for digest in digests)})
         with storage_errors(f"the cache {self._layout.root} cannot be read", CACHE_OPTION):
-            try:
-                file = FileIO(path)
-            except FileNotFoundError:
+            file = _opened(path)
+            if file is None:
                 return None
             with file:
                 size = hashes.update_from(file)
@@ -133,3 +134,20 @@ class DiskBlobs:
 
     def _failures(self) -> AbstractContextManager[None]:
         return storage_errors(cache_errors(self._layout.root), CACHE_OPTION)
+
+
+def _opened(path: Path) -> FileIO | None:
+    """Return the file, or None where there is none: a pipe or a link in its place is nobody's blob."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return None
+        raise
+    file = FileIO(descriptor)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return file
+    file.close()
+    return None

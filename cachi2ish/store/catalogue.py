@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import zlib
 from collections.abc import Callable, Collection
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -32,11 +32,13 @@ from cachi2ish.store.schema import (
     STALE,
     UnusableError,
     is_damage,
+    lock_of,
     move_aside,
     note_used,
     open_database,
     open_empty,
     open_existing,
+    open_to_read,
 )
 
 _GZIP = 31  # zlib's name for a gzip header, with the largest window
@@ -148,7 +150,7 @@ class SqliteCatalogue:
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 # Two processes that begin at once would both switch to WAL, or both move the file aside.
-                with locked(self._path.with_name(f"{self._path.name}.lock")):
+                with locked(lock_of(self._path)):
                     return self._open_alone(because)
             except OSError as error:
                 if error.errno not in FORBIDDEN or not self._path.parent.is_dir():
@@ -158,20 +160,11 @@ class SqliteCatalogue:
     def _open_to_read(self, because: Exception | None) -> sqlite3.Connection:
         if because is None:
             try:
-                return self._opened_to_read()
+                return open_to_read(self._path) if self._read_only else open_existing(self._path)
             except (sqlite3.Error, UnusableError) as error:
                 because = error
         _log.info("The catalogue %s cannot be read, and may not be written: %s", self._path, because)
         return open_empty()
-
-    def _opened_to_read(self) -> sqlite3.Connection:
-        if self._read_only:
-            with suppress(sqlite3.OperationalError):
-                # Opened for no more than reading, it would leave the two files beside it that readers need (WAL).
-                connection = open_existing(self._path, write=True)
-                connection.execute("PRAGMA query_only = 1")
-                return connection
-        return open_existing(self._path)
 
     def _open_alone(self, because: Exception | None) -> sqlite3.Connection:
         if because is None or self._inode != _inode(self._path):  # another process has begun anew already

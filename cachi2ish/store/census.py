@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cachi2ish.core.cache_contents import Entry, Kind
+from cachi2ish.core.cache_contents import Entry, EntryKind
 from cachi2ish.core.digests import ALGORITHMS, WEAK_ALGORITHMS, Digest
 from cachi2ish.store.layout import Layout
 from cachi2ish.store.partials import PRIVATE_SUFFIX
@@ -66,14 +66,14 @@ def take_census(layout: Layout, catalogue: Path) -> Census:
         elif Path(algorithm) not in {layout.lock, layout.readers}:
             census.strays.append(_path(layout, algorithm))
     for partial in _inside(layout.partial):
-        kind = Kind.LEFTOVER if partial.name.endswith(PRIVATE_SUFFIX) else Kind.UNFINISHED
+        kind = EntryKind.LEFTOVER if partial.name.endswith(PRIVATE_SUFFIX) else EntryKind.UNFINISHED
         with suppress(FileNotFoundError):
             entry = _entry(layout, partial, kind)
-            (census.leftovers if kind is Kind.LEFTOVER else census.unfinished).append(entry)
+            (census.leftovers if kind is EntryKind.LEFTOVER else census.unfinished).append(entry)
     aside = aside_of(catalogue)
     with suppress(FileNotFoundError):
         census.leftovers.extend(
-            _entry(layout, found, Kind.LEFTOVER) for found in _inside(layout.root) if found.name == aside.name
+            _entry(layout, found, EntryKind.LEFTOVER) for found in _inside(layout.root) if found.name == aside.name
         )
     return census
 
@@ -100,7 +100,7 @@ def _take(census: Census, layout: Layout, leaf: os.DirEntry[str], digest: Digest
             census.obstacles.append(_path(layout, leaf))
         else:
             with suppress(FileNotFoundError):
-                census.blobs.append(StoredBlob(digest.value, _entry(layout, leaf, Kind.FILE)))
+                census.blobs.append(StoredBlob(digest.value, _entry(layout, leaf, EntryKind.FILE)))
     elif leaf.is_symlink() and layout.link(digest) is not None:
         census.links.append(Link(digest, layout.address(digest)))
     else:
@@ -116,7 +116,7 @@ def _inside(directory: str | Path | os.DirEntry[str]) -> Iterator[os.DirEntry[st
     yield from found
 
 
-def _entry(layout: Layout, found: os.DirEntry[str], kind: Kind) -> Entry:
+def _entry(layout: Layout, found: os.DirEntry[str], kind: EntryKind) -> Entry:
     status = found.stat(follow_symlinks=False)
     size = status.st_size if stat.S_ISREG(status.st_mode) else 0
     return Entry(kind, _path(layout, found), size, moment(status.st_mtime_ns))

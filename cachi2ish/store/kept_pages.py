@@ -7,16 +7,17 @@ different versions of one project do not push each other out of the cache.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing
-from typing import Any
+from typing import Any, cast
 
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 from cachi2ish.core.addresses import redact
 from cachi2ish.core.digests import Digest
+from cachi2ish.core.interest import Interest
 from cachi2ish.core.pages import Page
-from cachi2ish.store.readings import dump, known_since, parse, read_anew
+from cachi2ish.store.readings import WHOLE, Readings, dump, known_since, parse, read_anew
 from cachi2ish.store.rows import Row, from_row, knows_all, to_microseconds, to_rows
 from cachi2ish.store.schema import STALE, note_used
 
@@ -43,8 +44,8 @@ _FILES = (
     "SELECT position, filename, url, digests, requires_python, yanked, yanked_reason, size, upload_time"
     " FROM file WHERE page = ?"
 )
+_FILES_ASKED = _FILES.replace(" FROM", ", asked FROM") + " AND asked IS NOT NULL"
 _IN_ORDER = " ORDER BY position"
-_ASKED_SINCE = " AND asked >= ?"
 
 _USED = "UPDATE page SET used = strftime('%s', 'now') WHERE id = ?"
 
@@ -97,12 +98,21 @@ def latest(
     with connection:
         connection.execute("BEGIN")
         stated = _one(connection, _PAGE, key)
-        asked = None if stated is None else known_since(parse(stated[5]), versions)
-        if asked is None or (since is not None and asked < since):
+        known = None if stated is None else known_since(parse(stated[5]), versions)
+        asked = min(known.values()) if known else None
+        if known is None or asked is None or (since is not None and asked < since):
             return None
-        # Files that an older reading has left have gone from the index since.
-        rows = _all(connection, _FILES + _ASKED_SINCE + _IN_ORDER, (stated[0], asked))
-    return _page(connection, stated, rows, partial=bool(versions)), asked
+        rows = _all(connection, _FILES_ASKED + _IN_ORDER, (stated[0],))
+    listed = tuple(_still_listed(canonicalize_name(stated[1]), rows, known))
+    return _page(connection, stated, listed, partial=bool(versions)), asked
+
+
+def _still_listed(project: NormalizedName, rows: Iterable[Sequence[Any]], known: Readings) -> Iterator[Row]:
+    """Yield the files that the last reading of their version has seen: others have gone from the index since."""
+    readings = [(None if one == WHOLE else Interest(project, [one]), asked) for one, asked in known.items()]
+    for *row, asked in rows:
+        if any(asked >= read and (meant is None or meant.means(row[1])) for meant, read in readings):
+            yield cast("Row", tuple(row))
 
 
 def _page(connection: sqlite3.Connection, stated: Sequence[Any], rows: Iterable[Row], *, partial: bool) -> Page:

@@ -13,10 +13,10 @@ from cachi2ish.core.outputs import BuildConfig
 from cachi2ish.errors import StorageError
 from cachi2ish.store.build_config import read_build_config
 from cachi2ish.store.failures import OUTPUT_OPTION, storage_errors
+from cachi2ish.store.mtimes import stamp
 from cachi2ish.store.occupants import refuse_strangers
 from cachi2ish.store.rooted import RootedPath
 from cachi2ish.store.staging import StagedOutput
-from cachi2ish.store.times import stamp
 from cachi2ish.store.workplace import open_workplace
 
 _PROBLEM = "the output {} cannot be written"

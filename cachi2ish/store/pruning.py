@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
-from cachi2ish.core.cache_contents import Entry, Kind
+from cachi2ish.core.cache_contents import Entry, EntryKind
 from cachi2ish.errors import StorageError
 from cachi2ish.store.census import Census, moment
 from cachi2ish.store.failures import CACHE_OPTION, storage_errors
@@ -39,7 +39,7 @@ class DiskPruning:
 
     def spares(self, entry: Entry) -> bool:
         """Return whether a running process may be using the file."""
-        return entry.kind is Kind.FILE and self._spared_since is not None and entry.used >= self._spared_since
+        return entry.kind is EntryKind.FILE and self._spared_since is not None and entry.used >= self._spared_since
 
     def remove(self, entry: Entry) -> bool:
         """Remove a file unless somebody uses it; return whether it is gone. Raises `StorageError`."""
@@ -51,7 +51,7 @@ class DiskPruning:
         with storage_errors(f"{entry.path} cannot be removed from the cache {self._layout.root}", CACHE_OPTION):
             if path.parent == self._layout.partial:
                 return remove_partial(path)
-            if entry.kind is Kind.FILE:
+            if entry.kind is EntryKind.FILE:
                 return self._remove_blob(entry)
             path.unlink(missing_ok=True)
             return True

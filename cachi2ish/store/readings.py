@@ -44,14 +44,14 @@ def read_anew(readings: Readings, versions: Collection[str], instant: int | None
     return {**readings, **dict.fromkeys(versions, instant)}
 
 
-def known_since(readings: Readings, versions: Collection[str]) -> int | None:
-    """Return the instant of the oldest reading among those that ``versions`` (empty for all) need.
+def known_since(readings: Readings, versions: Collection[str]) -> Readings | None:
+    """Return the last reading of each of ``versions`` (empty for all: of `WHOLE`).
 
     None where one of them was never read whole.
     """
-    instants = [_latest(readings, version) for version in versions or (WHOLE,)]
-    known = [instant for instant in instants if instant is not None]
-    return min(known) if len(known) == len(instants) else None
+    wanted = versions or (WHOLE,)
+    known = {version: instant for version in wanted if (instant := _latest(readings, version)) is not None}
+    return known if len(known) == len(set(wanted)) else None
 
 
 def _latest(readings: Readings, version: str) -> int | None:

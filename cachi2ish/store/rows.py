@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from cachi2ish.core.addresses import redact
+from cachi2ish.core.addresses import SECRET_ENDINGS, SECRET_NAMES, redact
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import IndexFile
 
@@ -19,9 +19,8 @@ _LARGEST_INTEGER = 2**63 - 1
 
 #: What introduces a credential in the body of a page, in lower case; in HTML "&" is "&amp;", in JSON "\u0026".
 _SECRET_PARAMETERS = (
-    *(word + b"=" for word in (b"token", b"signature", b"secret", b"password", b"passwd", b"credential")),
-    *(b"api" + separator + b"key=" for separator in (b"", b"_", b"-")),
-    *(start + word + b"=" for start in (b"?", b"&", b";", b"u0026") for word in (b"sig", b"auth")),
+    *(f"{ending}=".encode() for ending in SECRET_ENDINGS),
+    *(f"{start}{name}=".encode() for start in ("?", "&", ";", "u0026") for name in SECRET_NAMES),
 )
 #: One of these stands somewhere before it: the delimiters of RFC 3986, as they are or as JSON escapes them.
 _BEFORE_SECRETS = (b"?", b"@", b";", b"&", b"\\u00")

@@ -77,8 +77,12 @@ COMMIT;
 _DAMAGE = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_NOTADB})
 
 
+#: What SQLite says of torn definitions quotes them, and Python cannot decode that (`UnicodeDecodeError`).
+_UNREADABLE = "the definitions of its tables are damaged"
+
+
 class UnusableError(Exception):
-    """The database has another version; the message says which."""
+    """The database has another version, or is damaged in a way that SQLite cannot tell; the message says which."""
 
 
 def open_database(path: Path) -> sqlite3.Connection:
@@ -96,6 +100,9 @@ def open_database(path: Path) -> sqlite3.Connection:
         if _is_new(connection):
             connection.executescript(_TABLES.format(version=VERSION))
         _check_version(connection)
+    except UnicodeDecodeError as error:
+        connection.close()
+        raise UnusableError(_UNREADABLE) from error
     except BaseException:
         connection.close()
         raise
@@ -117,6 +124,19 @@ def open_existing(path: Path, *, write: bool = False) -> sqlite3.Connection:
         return _open_address(f"{path.as_uri()}?mode=ro&immutable=1")
 
 
+def open_to_read(path: Path) -> sqlite3.Connection:
+    """Open the database as it is, to change nothing in it and to leave nothing beside it.
+
+    For any thread, one at a time. Raises `sqlite3.Error` and `UnusableError`.
+    """
+    with suppress(sqlite3.OperationalError):
+        # Opened for no more than reading, it would leave the two files beside it that readers need (WAL).
+        connection = open_existing(path, write=True)
+        connection.execute("PRAGMA query_only = 1")
+        return connection
+    return open_existing(path)
+
+
 def open_empty() -> sqlite3.Connection:
     """Open a database that holds nothing, and is gone when it is closed."""
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
@@ -129,6 +149,11 @@ def _open_address(address: str) -> sqlite3.Connection:
     try:
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
         _check_version(connection)
+        with closing(connection.execute("SELECT count(*) FROM sqlite_master")) as rows:
+            rows.fetchone()  # reads the tables' definitions, on which everything else depends
+    except UnicodeDecodeError as error:
+        connection.close()
+        raise UnusableError(_UNREADABLE) from error
     except BaseException:
         connection.close()
         raise
@@ -162,8 +187,20 @@ def note_used(connection: sqlite3.Connection, statement: str, key: object) -> No
 
 def is_damage(error: Exception) -> bool:
     """Return whether the database itself is to blame, and not a lock or a full disk."""
+    if isinstance(error, UnicodeDecodeError):
+        return True
     code = getattr(error, "sqlite_errorcode", None)
     return isinstance(code, int) and code & 0xFF in _DAMAGE  # the rest is the extended code
+
+
+def lock_of(path: Path) -> Path:
+    """Return the file that those lock who open the database to write, or move it aside."""
+    return path.with_name(f"{path.name}.lock")
+
+
+def beside(path: Path) -> tuple[Path, ...]:
+    """Return the files that SQLite keeps beside the database while it is open (WAL)."""
+    return tuple(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))
 
 
 def aside_of(path: Path) -> Path:
@@ -174,6 +211,5 @@ def aside_of(path: Path) -> Path:
 def move_aside(path: Path) -> None:
     """Rename the database, in the place of one that was moved aside before. Raises `OSError`."""
     path.replace(aside_of(path))
-    for suffix in ("-wal", "-shm"):  # they would be taken for the new one's
-        with suppress(FileNotFoundError):
-            path.with_name(path.name + suffix).unlink()
+    for file in beside(path):  # they would be taken for the new one's
+        file.unlink(missing_ok=True)

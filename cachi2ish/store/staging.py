@@ -14,10 +14,10 @@ from cachi2ish.errors import DistributionError, StorageError
 from cachi2ish.store.build_config import BUILD_CONFIG, render_build_config
 from cachi2ish.store.copying import copy_file
 from cachi2ish.store.failures import OUTPUT_OPTION, storage_errors
+from cachi2ish.store.mtimes import stamp_tree
 from cachi2ish.store.occupants import refuse_strangers
 from cachi2ish.store.rooted import RootedPath
 from cachi2ish.store.swap import replace_contents, take_place
-from cachi2ish.store.times import stamp_tree
 from cachi2ish.store.workplace import UNTOUCHED, Workplace
 
 #: Whatever the umask: what is fetched by one user is often installed by another, in a container.

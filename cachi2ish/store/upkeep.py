@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -10,12 +11,23 @@ from pathlib import Path
 
 from cachi2ish.core.cache_contents import CatalogueContents, Finding, Flaw
 from cachi2ish.store.locks import locked
-from cachi2ish.store.schema import USED_EVERY, UnusableError, is_damage, move_aside, open_existing
+from cachi2ish.store.schema import (
+    USED_EVERY,
+    UnusableError,
+    beside,
+    is_damage,
+    lock_of,
+    move_aside,
+    open_existing,
+    open_to_read,
+)
+
+_NO_FILE = "it is no regular file"
 
 _COUNT = """\
 SELECT
     (SELECT count(*) FROM page), (SELECT count(*) FROM validated), (SELECT count(*) FROM recollection),
-    min(used), max(used)
+    min(CAST(used AS INTEGER)), max(CAST(used AS INTEGER))
 FROM (SELECT used FROM page UNION ALL SELECT used FROM validated UNION ALL SELECT used FROM recollection)
 """
 _COUNT_OLD = """\
@@ -29,9 +41,6 @@ _FORGET = (
     "DELETE FROM recollection WHERE used < :before",
 )
 
-#: The database, and what SQLite keeps beside it.
-_SUFFIXES = ("", "-wal", "-shm")
-
 
 class Upkeep:
     """Looks after the database at ``path``, which need not be there, beside any number of its users."""
@@ -42,18 +51,20 @@ class Upkeep:
     def size(self) -> int:
         """Return how many bytes its files have. Raises `OSError`."""
         total = 0
-        for suffix in _SUFFIXES:
+        for file in (self._path, *beside(self._path)):
             with suppress(FileNotFoundError):
-                total += self._path.with_name(self._path.name + suffix).stat().st_size
+                total += file.stat().st_size
         return total
 
     def contents(self) -> CatalogueContents:
         """Return what it holds; a database that cannot be read is told as a problem."""
         size = self.size()
-        if not self._path.exists():
+        if not self._is_there():
             return CatalogueContents(size=size)
+        if not os.path.isfile(self._path):  # noqa: PTH113  (False where it cannot be told)
+            return CatalogueContents(size=size, problem=_NO_FILE)
         try:
-            with closing(self._to_read()) as connection:
+            with closing(open_to_read(self._path)) as connection:
                 pages, bodies, recollections, oldest, newest = _row(connection, _COUNT)
         except (sqlite3.Error, UnusableError) as error:
             return CatalogueContents(size=size, problem=str(error))
@@ -68,11 +79,13 @@ class Upkeep:
 
     def inspect(self) -> Finding | None:
         """Return what is wrong with the database, None where it is whole or not there. Reads all of it."""
-        if not self._path.exists():
+        if not self._is_there():
             return None
+        if not os.path.isfile(self._path):  # noqa: PTH113  (as above)
+            return self._finding(Flaw.CATALOGUE, _NO_FILE)
         try:
             with (
-                closing(self._to_read()) as connection,
+                closing(open_to_read(self._path)) as connection,
                 closing(connection.execute("PRAGMA integrity_check(1)")) as found,
             ):
                 answer = str(found.fetchone()[0])
@@ -84,7 +97,7 @@ class Upkeep:
 
     def set_aside(self) -> None:
         """Move a damaged database aside; the next fetch begins an empty one. Raises `OSError`."""
-        with locked(self._lock), suppress(FileNotFoundError):
+        with locked(lock_of(self._path)), suppress(FileNotFoundError):
             move_aside(self._path)
 
     def forget(self, unused_since: datetime, *, pretend: bool) -> int:
@@ -119,24 +132,15 @@ class Upkeep:
                     connection.execute("VACUUM")
                 _row(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def _to_read(self) -> sqlite3.Connection:
-        with suppress(sqlite3.OperationalError):
-            # Opened for no more than reading, it would leave the two files beside it that readers need (WAL).
-            connection = open_existing(self._path, write=True)
-            connection.execute("PRAGMA query_only = 1")
-            return connection
-        return open_existing(self._path)
+    def _is_there(self) -> bool:
+        return os.path.lexists(self._path)  # a link that leads nowhere is in the way, too
 
     def _finding(self, flaw: Flaw, detail: str) -> Finding:
         return Finding(flaw, self._path.name, f"cannot be used: {detail}")
 
-    @property
-    def _lock(self) -> Path:
-        return self._path.with_name(f"{self._path.name}.lock")
-
     @contextmanager
     def _open(self, *, write: bool) -> Iterator[sqlite3.Connection | None]:
-        if not self._path.exists():
+        if not os.path.isfile(self._path):  # noqa: PTH113  (False where it cannot be told)
             yield None
             return
         try:
@@ -154,8 +158,8 @@ class Upkeep:
 
     def _opened(self, *, write: bool) -> sqlite3.Connection:
         if not write:
-            return self._to_read()
-        with locked(self._lock):  # nobody moves it aside while it is opened
+            return open_to_read(self._path)
+        with locked(lock_of(self._path)):  # nobody moves it aside while it is opened
             return open_existing(self._path, write=True)
 
 

@@ -223,7 +223,7 @@ def age_rows(cache: Path, *, days: int) -> None:
 
 def test_prune_makes_the_cache_fit_and_begins_with_the_least_recently_used(orchard: Person, cache: Path) -> None:
     rest = info(orchard)["catalogue"]["bytes"] + len(APPLE.content)
-    outcome = orchard.runs("cache", "prune", "--max-size", f"{rest + 1000}")
+    outcome = orchard.runs("cache", "prune", "--max-size", f"{rest + 1000}B")
     assert outcome.code == 0, outcome.told
     assert there(cache) == ["apple"], "the others were used before it"
     assert info(orchard)["bytes"] <= rest + 1000

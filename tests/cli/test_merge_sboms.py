@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cachi2ish.errors import ExitCode
+from cachi2ish.core.sboms import SbomKind
+from cachi2ish.errors import ExitCode, InputError
+from cachi2ish.sbom.merger import Merger
+from cachi2ish.services import merge_sboms as service
+from cachi2ish.services.merge_sboms import LARGEST
 from tests.cli.conftest import Person, tree
 from tests.sbom import foreign_documents
 from tests.sbom.spdx_reader import judged
@@ -27,6 +35,41 @@ def fetched(person: Person) -> Person:
     person.writes("pyproject.toml", '[project]\nname = "app"\nversion = "1"\n')
     person.writes("hermeto.json", json.dumps(foreign_documents.HERMETO_CYCLONEDX))
     return person
+
+
+@contextmanager
+def piped(content: bytes) -> Iterator[Path]:
+    """A pipe that somebody writes ``content`` to, as a shell gives it for ``<(command)``."""
+    reading, writing = os.pipe()
+
+    def write() -> None:
+        # Whoever reads may stop before the end.
+        with suppress(BrokenPipeError), os.fdopen(writing, "wb") as pipe:
+            pipe.write(content)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        yield Path(f"/dev/fd/{reading}")
+    finally:
+        os.close(reading)
+        writer.join()
+
+
+#: Bytes of address space: what the program takes by itself, and some more.
+MEMORY = 400_000_000
+
+
+def limited(person: Person, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run cachi2ish with no more than `MEMORY` bytes of address space."""
+    program = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({MEMORY}, {MEMORY}));"
+        "from cachi2ish.cli.main import main; main()"
+    )
+    environ = clean_environment(person.home, PYTHONPATH=os.pathsep.join(sys.path))
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments], env=environ, capture_output=True, text=True, check=False
+    )
 
 
 def bill(person: Person) -> dict[str, Any]:
@@ -117,6 +160,79 @@ def test_one_file_is_not_enough_nor_the_same_one_twice(fetched: Person) -> None:
         assert done.code == ExitCode.INPUT
         assert "it takes two different ones to merge" in done.err
     assert fetched.runs("merge-sboms").code == ExitCode.USAGE
+
+
+def test_a_reference_for_two_things_is_refused_with_file_and_reference(fetched: Person) -> None:
+    components = [{"type": "library", "name": name, "bom-ref": "x"} for name in "ab"]
+    file = fetched.writes(
+        "twice.json", json.dumps({"bomFormat": "CycloneDX", "specVersion": "1.6", "components": components})
+    )
+    done = fetched.runs("merge-sboms", fetched.source / "hermeto.json", file)
+    assert (done.code, done.out) == (ExitCode.INPUT, "")
+    assert f"{file}: the bom-ref 'x' is given more than once" in done.err
+
+
+def test_links_that_go_round_in_a_circle_are_named(fetched: Person) -> None:
+    one, other, itself = (fetched.source / name for name in ("one.json", "other.json", "itself.json"))
+    one.symlink_to(other)
+    other.symlink_to(one)
+    itself.symlink_to(itself)
+    done = fetched.runs("merge-sboms", fetched.source / "hermeto.json", one, itself)
+    assert done.code == ExitCode.STORAGE
+    for link in (one, itself):
+        assert f"{link} cannot be read: {os.strerror(errno.ELOOP)}" in done.err
+
+
+def test_what_is_no_file_and_no_pipe_is_not_read(fetched: Person) -> None:
+    devices = (Path("/dev/zero"), Path(os.devnull), fetched.source)
+    link = fetched.source / "endless.json"
+    link.symlink_to("/dev/zero")
+    done = fetched.runs("merge-sboms", *devices, link)
+    assert done.code == ExitCode.INPUT
+    for device in devices:
+        assert f"{device} cannot be read: it is " in done.err
+    assert "neither a file nor a pipe" in done.err
+    # The link is /dev/zero once more.
+    assert "3 errors; nothing was written" in done.err
+
+
+def test_pipes_are_read_to_their_end(fetched: Person) -> None:
+    large = json.dumps({**foreign_documents.SCANNED_CYCLONEDX, "serialNumber": "x" * 300_000})
+    with piped(large.encode()) as one, piped(json.dumps(foreign_documents.HERMETO_SPDX).encode()) as other:
+        done = fetched.runs("merge-sboms", one, other)
+    assert done.code == 0, done.err
+    assert {"left-pad", "mod.example/tool"} <= {each["name"] for each in json.loads(done.out)["components"]}
+
+
+def test_a_file_larger_than_any_bill_is_refused_unread(fetched: Person) -> None:
+    large = fetched.source / "large.json"
+    with large.open("wb") as file:
+        file.truncate(LARGEST + 1)  # a hole: it takes no space
+    missing = fetched.source / "missing.json"
+    done = fetched.runs("merge-sboms", large, missing)
+    assert done.code == ExitCode.INPUT
+    assert f"{large} has more than 500000000 bytes" in done.err
+    assert f"{missing} does not exist" in done.err
+
+
+def test_a_pipe_without_an_end_is_read_up_to_the_limit(fetched: Person) -> None:
+    with piped(b"[" * 400_000) as endless, pytest.raises(InputError, match="has more than 200000 bytes"):
+        service.merge_sboms([fetched.source / "hermeto.json", endless], SbomKind.SPDX, None, Merger("1"), 200_000)
+
+
+@pytest.mark.parametrize("hungry", ["file", "content"])
+def test_too_little_memory_is_an_error_that_names_the_file(fetched: Person, hungry: str) -> None:
+    """As a process, whose memory can be limited."""
+    file = fetched.source / "hungry.json"
+    if hungry == "file":
+        with file.open("wb") as large:
+            large.truncate(LARGEST)
+    else:
+        file.write_bytes(b"[" + b"[]," * 7_000_000)
+    done = limited(fetched, "merge-sboms", fetched.source / "hermeto.json", file)
+    assert done.returncode == ExitCode.INPUT, done.stderr
+    assert str(file) in done.stderr
+    assert "not enough memory" in done.stderr
 
 
 def test_all_that_cannot_be_merged_is_told_at_once_and_nothing_is_written(fetched: Person, tmp_path: Path) -> None:

@@ -20,9 +20,9 @@ import pytest
 
 from cachi2ish.errors import ExitCode
 from tests.cli.conftest import Person
-from tests.cli.test_misbehaving_servers import APPLE, BIG, BIG_PATH, errors
 from tests.support.distributions import Dist
 from tests.support.index_server import Fault, IndexServer
+from tests.support.orchard import APPLE, BIG, BIG_PATH, errors
 from tests.support.program import PROGRAM, environment
 from tests.support.raw_server import RawServer
 

@@ -33,15 +33,11 @@ from cachi2ish.errors import ExitCode
 from tests.cli.conftest import Person
 from tests.support.distributions import make_sdist
 from tests.support.index_server import Answer, Fault
+from tests.support.orchard import APPLE, BIG, BIG_PATH, PINS, asked_for, errors
 
-APPLE = make_sdist("apple", "1.0")
-BIG = make_sdist("big", "1.0", padding=900_000)
-BIG_PATH = f"/files/{BIG.filename}"
 CUT = 600_000
 CHUNK = 256 * 1024  # a piece that was not complete when a connection broke is asked for again
 FOR_EVER = 50
-
-PINS = f"apple==1.0 {APPLE.hash_option()}\nbig==1.0 {BIG.hash_option()}\n"
 
 
 @pytest.fixture
@@ -52,15 +48,6 @@ def orchard(person: Person) -> Person:
     person.writes("requirements.txt", PINS)
     person.environ |= {"PIP_TIMEOUT": "0.5", "PIP_RETRIES": "2"}
     return person
-
-
-def asked_for(person: Person, path: str) -> list[str | None]:
-    """The range of each request for a file."""
-    return [request.headers.get("range") for request in person.index.requests if request.path == path]
-
-
-def errors(told: str) -> list[str]:
-    return [line for line in told.splitlines() if line.startswith("error: ")]
 
 
 # faults that pass
@@ -97,7 +84,7 @@ def test_a_fault_that_passes_is_no_failure(orchard: Person, case: Passing) -> No
 
     assert outcome.code == 0, outcome.err
     assert orchard.deps() == [APPLE.filename, BIG.filename]
-    assert asked_for(orchard, BIG_PATH) == list(case.ranges)
+    assert asked_for(orchard.index, BIG_PATH) == list(case.ranges)
     assert len(orchard.index.requests) == 3 + len(case.ranges)  # two pages, and the other file
 
 
@@ -163,7 +150,7 @@ def test_a_fault_that_lasts_is_one_error_and_costs_only_its_file(orchard: Person
     assert BIG.filename in error
     assert case.says in error
     assert not orchard.output.exists()
-    assert len(asked_for(orchard, BIG_PATH)) == case.requests
+    assert len(asked_for(orchard.index, BIG_PATH)) == case.requests
 
     orchard.index.forget_requests()
     assert orchard.fetches().code == 0
@@ -200,7 +187,7 @@ def test_all_files_that_fail_are_told_together_and_the_next_run_asks_for_them_on
     orchard.index.forget_requests()
     assert orchard.fetches().code == 0
     assert sorted(orchard.index.paths) == sorted([BIG_PATH, *broken])
-    assert asked_for(orchard, BIG_PATH) == [f"bytes={CUT}-"]
+    assert asked_for(orchard.index, BIG_PATH) == [f"bytes={CUT}-"]
 
 
 def test_a_page_that_fails_for_good_leaves_the_files_of_the_others_in_the_cache(orchard: Person) -> None:

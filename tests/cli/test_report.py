@@ -245,6 +245,18 @@ def test_a_place_that_cannot_be_written_is_found_before_the_work_begins(
     assert not orchard.output.exists()
 
 
+def test_a_file_that_is_no_report_is_not_replaced(orchard: Person, place: Path) -> None:
+    lock = orchard.source / "requirements.txt"
+    before = lock.read_bytes()
+    outcome = orchard.fetches("pip", "--report", str(lock))
+    assert outcome.code == ExitCode.INPUT
+    assert "would take the place of a file that is no report" in outcome.err
+    assert lock.read_bytes() == before
+    place.touch()
+    for _ in range(2):  # an empty file may be, and so may an earlier report
+        assert orchard.fetches("pip", "--report", str(place)).code == 0
+
+
 def test_standard_output_can_have_the_report(orchard: Person) -> None:
     outcome = orchard.fetches("pip", "--report", "-")
 

@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import shutil
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Person
+from tests.support.archives import archived
 from tests.support.distributions import make_sdist, make_wheel
 from tests.support.program import PROGRAM, environment
 
 NAMED = '[project]\nname = "shop"\nversion = "1"\n'
-
-
-def archived(folder: Path) -> bytes:
-    """What ``tar --sort=name`` makes of it: names, modes, times, owners and contents."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for path in (folder, *sorted(folder.rglob("*"))):
-            archive.add(path, path.relative_to(folder.parent).as_posix(), recursive=False)
-    return buffer.getvalue()
 
 
 @pytest.fixture

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cachi2ish.core.addresses import host_and_port, origin_of, redact, split, split_web, without_fragment
+from cachi2ish.core.addresses import (
+    host_and_port,
+    origin_of,
+    redact,
+    split,
+    split_userinfo,
+    split_web,
+    without_fragment,
+)
 
 
 @pytest.mark.parametrize(
@@ -177,3 +185,17 @@ def test_an_address_has_parts() -> None:
     parts = split("https://h.example:1/x?y#z")
     assert parts is not None
     assert (parts.hostname, parts.port, parts.path) == ("h.example", 1, "/x")
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://user:p%40ss@h.example:8443/x", ("https://h.example:8443/x", "user:p%40ss")),
+        ("https://us@er:pass@h.example/x", ("https://h.example/x", "us@er:pass")),
+        ("https://@h.example/x", ("https://h.example/x", "")),
+        ("https://h.example/@scope/x?a=b@c#d@e", ("https://h.example/@scope/x?a=b@c#d@e", "")),
+        ("https://[broken", ("https://[broken", "")),
+    ],
+)
+def test_user_information_is_cut_out(url: str, expected: tuple[str, str]) -> None:
+    assert split_userinfo(url) == expected

@@ -9,64 +9,24 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from packaging.utils import NormalizedName, canonicalize_name
+from packaging.utils import NormalizedName
 
 from cachi2ish.core.choose import Choice, Policy, choose
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.distributions import SDIST_EXTENSIONS, is_wheel, sdist_extension
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.requirements import ALL_PROJECTS, FormatControl, Pinned
-from cachi2ish.errors import Origin, UnavailableError
+from cachi2ish.errors import UnavailableError
+from tests.core.one_project import ORIGIN, SDIST, file, md5, names, page, pin, reasons, sha256
 
-ORIGIN = Origin("requirements.txt", 7)
 SDISTS, WHEELS = Policy(), Policy(wheels=True)
 
-SDIST, ZIP = "foo-1.0.tar.gz", "foo-1.0.zip"
+ZIP = "foo-1.0.zip"
 PURE, LINUX = "foo-1.0-py3-none-any.whl", "foo-1.0-cp312-cp312-manylinux_2_28_x86_64.whl"
-
-
-def sha256(name: str) -> Digest:
-    return Digest("sha256", hashlib.sha256(name.encode()).hexdigest())
 
 
 def sha512(name: str) -> Digest:
     return Digest("sha512", hashlib.sha512(name.encode()).hexdigest())
-
-
-def md5(name: str) -> Digest:
-    return Digest("md5", hashlib.md5(name.encode()).hexdigest())
-
-
-def file(filename: str, *, yanked: str | None = None, digests: frozenset[Digest] | None = None) -> IndexFile:
-    return IndexFile(
-        filename=filename,
-        url=f"https://files.example/{filename}",
-        digests=frozenset({sha256(filename)}) if digests is None else digests,
-        yanked=yanked is not None,
-        yanked_reason=yanked or "",
-    )
-
-
-def page(*files: IndexFile | str, status: str = "active", reason: str = "", project: str = "foo") -> Page:
-    return Page(
-        project=canonicalize_name(project),
-        index="https://index.example/simple",
-        files=tuple(file(each) if isinstance(each, str) else each for each in files),
-        status=status,
-        status_reason=reason,
-    )
-
-
-def pin(version: str = "1.0", *digests: Digest, arbitrary: bool = False) -> Pinned:
-    return Pinned(name="Foo", version=version, arbitrary=arbitrary, digests=frozenset(digests), origin=ORIGIN)
-
-
-def names(choice: Choice) -> list[str]:
-    return [each.filename for each in choice.files]
-
-
-def reasons(choice: Choice) -> dict[str, str]:
-    return {refusal.filename: refusal.reason for refusal in choice.refused}
 
 
 def refusal(requirement: Pinned, on: Page, policy: Policy = SDISTS) -> UnavailableError:

@@ -14,8 +14,8 @@ from cachi2ish.core.choose import Choice, Policy, choose
 from cachi2ish.core.requirements import FormatControl
 from cachi2ish.core.targets import Target
 from cachi2ish.errors import UnavailableError
-from tests.core.test_choose import SDIST, file, md5, names, page, pin, reasons, sha256
-from tests.core.test_targets import ALPINE, LINUX, MAC, PYPY, THREADED, WINDOWS
+from tests.core.machines import ALPINE, LINUX, MAC, PYPY, THREADED, WINDOWS
+from tests.core.one_project import SDIST, file, md5, names, page, pin, reasons, sha256
 
 
 def for_targets(*targets: Target, every: bool = False) -> Policy:

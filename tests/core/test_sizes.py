@@ -13,7 +13,7 @@ from cachi2ish.core.sizes import InvalidSizeError, parse_size
     ("text", "size"),
     [
         ("0", 0),
-        ("1000", 1000),
+        ("1000B", 1000),
         ("17B", 17),
         ("1kB", 1000),
         ("1KB", 1000),
@@ -41,6 +41,12 @@ def test_anything_else_is_refused_with_what_to_write(text: str) -> None:
     assert "5GiB" in caught.value.hint
 
 
-@given(st.integers(0, 10**12), st.sampled_from(["", "k", "M", "G", "T", "Ki", "Mi", "Gi", "Ti"]))
+@pytest.mark.parametrize("text", ["5", "1.5", " 1000 "])
+def test_a_number_without_a_unit_is_refused(text: str) -> None:
+    with pytest.raises(InvalidSizeError, match="has no unit"):
+        parse_size(text)
+
+
+@given(st.integers(0, 10**12), st.sampled_from(["B", "k", "M", "G", "T", "Ki", "Mi", "Gi", "Ti"]))
 def test_a_larger_number_is_a_larger_size(number: int, unit: str) -> None:
-    assert parse_size(f"{number}{unit}") < parse_size(f"{number + 1}{unit}B")
+    assert parse_size(f"{number}{unit}") < parse_size(f"{number + 1}{unit}")

@@ -8,13 +8,7 @@ from packaging.tags import parse_tag
 from cachi2ish.core.markers import holds
 from cachi2ish.core.targets import Target
 from cachi2ish.errors import InputError
-
-LINUX = Target.parse("3.12", "manylinux_2_28_x86_64")
-MAC = Target.parse("3.12", "macosx_14_0_arm64")
-WINDOWS = Target.parse("3.12", "win_amd64")
-ALPINE = Target.parse("3.12", "musllinux_1_2_aarch64")
-THREADED = Target.parse("3.13", "manylinux_2_28_x86_64", abi="cp313t")
-PYPY = Target.parse("3.11", "manylinux_2_28_x86_64", "pp")
+from tests.core.machines import ALPINE, LINUX, MAC, PYPY, THREADED, WINDOWS
 
 
 def accepts(target: Target, tags: str) -> bool:

@@ -10,7 +10,7 @@ from packaging.tags import parse_tag
 from cachi2ish.core.choose import Policy, choose
 from cachi2ish.core.wheels import WheelFilter
 from cachi2ish.errors import UnavailableError
-from tests.core.test_choose import SDIST, names, page, pin, reasons
+from tests.core.one_project import SDIST, names, page, pin, reasons
 
 DEFAULT = WheelFilter()
 EVERY = WheelFilter(arch=None, os=None, py_impl=None)

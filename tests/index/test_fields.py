@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cachi2ish.core.digests import Digest
-from cachi2ish.index.fields import Link, Links, digests_in_fragment, instant, without_userinfo
+from cachi2ish.index.fields import Link, Links, digests_in_fragment, instant
 
 BASE = "https://index.example/simple/demo/"
 
@@ -123,10 +123,3 @@ def test_digests_stand_anywhere_in_a_fragment() -> None:
         Digest("md5", md5),
     }
     assert digests_in_fragment("") == digests_in_fragment("sha256=&blake99=ab&sha1") == frozenset()
-
-
-def test_user_information_is_cut_out_of_a_base() -> None:
-    assert (
-        without_userinfo("https://user:p%40ss@index.example:8443/simple/") == "https://index.example:8443/simple/"
-    )
-    assert without_userinfo("https://[broken") == "https://[broken"

@@ -1,8 +1,9 @@
-"""An inventory that has one of everything."""
+"""Inventories: one that has one of everything, and others that have something special."""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from cachi2ish.core.dated import RecordedDates
@@ -95,3 +96,31 @@ EVERYTHING = Inventory(
         RecordedDates("plugins/b", None, (("pinned", "2024-06-02T00:00:00Z"),)),
     ),
 )
+
+BARE = MainPackage(name="app", version=None)
+
+#: Inventories by what is special about them.
+EACH = {
+    "everything": EVERYTHING,
+    "nothing": Inventory(root=BARE, packages=(BARE,), dependencies=(), tool_version="1"),
+    "no version, no checkout": replace(EVERYTHING, root=BARE, packages=(BARE,)),
+    "two of one package URL": replace(
+        EVERYTHING,
+        dependencies=(PINNED, replace(PINNED, required_by=("plugins/a",))),
+    ),
+    "named like a dependency": replace(EVERYTHING, root=MainPackage(name="builder", version="80.0")),
+    "odd addresses": replace(
+        EVERYTHING,
+        dependencies=tuple(
+            replace(ARCHIVE, name=f"odd{number}", files=(file("x.zip", url=url),))
+            for number, url in enumerate(
+                [
+                    "https://h.example/100%/a b.zip",
+                    "https://h.example/a#b#c",
+                    "file:///srv/x.zip",
+                    r"https://h.example/a|b^c\d`é",
+                ]
+            )
+        ),
+    ),
+}

@@ -38,7 +38,7 @@ from tests.sbom import inventories
 
 
 def render(inventory: Inventory) -> str:
-    writer: SbomWriter = CycloneDxWriter()
+    writer: SbomWriter = CycloneDxWriter("cachi2ish")
     return writer.render(inventory)
 
 
@@ -65,35 +65,7 @@ def validator() -> JsonStrictValidator:
     return VALIDATOR
 
 
-BARE = MainPackage(name="app", version=None)
-
-INVENTORIES = {
-    "everything": inventories.EVERYTHING,
-    "nothing": Inventory(root=BARE, packages=(BARE,), dependencies=(), tool_version="1"),
-    "no version, no checkout": replace(inventories.EVERYTHING, root=BARE, packages=(BARE,)),
-    "two of one package URL": replace(
-        inventories.EVERYTHING,
-        dependencies=(inventories.PINNED, replace(inventories.PINNED, required_by=("plugins/a",))),
-    ),
-    "named like a dependency": replace(inventories.EVERYTHING, root=MainPackage(name="builder", version="80.0")),
-    "odd addresses": replace(
-        inventories.EVERYTHING,
-        dependencies=tuple(
-            replace(inventories.ARCHIVE, name=f"odd{number}", files=(inventories.file("x.zip", url=url),))
-            for number, url in enumerate(
-                [
-                    "https://h.example/100%/a b.zip",
-                    "https://h.example/a#b#c",
-                    "file:///srv/x.zip",
-                    r"https://h.example/a|b^c\d`é",
-                ]
-            )
-        ),
-    ),
-}
-
-
-@pytest.mark.parametrize("inventory", list(INVENTORIES.values()), ids=list(INVENTORIES))
+@pytest.mark.parametrize("inventory", list(inventories.EACH.values()), ids=list(inventories.EACH))
 def test_the_document_fits_the_schema_and_reads_back(inventory: Inventory, validator: JsonStrictValidator) -> None:
     text = render(inventory)
     assert validator.validate_str(text) is None
@@ -109,7 +81,7 @@ def test_the_document_fits_the_schema_and_reads_back(inventory: Inventory, valid
     assert read.validate()
 
 
-@pytest.mark.parametrize("inventory", list(INVENTORIES.values()), ids=list(INVENTORIES))
+@pytest.mark.parametrize("inventory", list(inventories.EACH.values()), ids=list(inventories.EACH))
 def test_every_reference_is_unique_and_within_reach_of_the_root(inventory: Inventory) -> None:
     document = load(inventory)
     root = document["metadata"]["component"]["bom-ref"]
@@ -125,7 +97,7 @@ def test_every_reference_is_unique_and_within_reach_of_the_root(inventory: Inven
 
 
 def test_nothing_is_lost_between_the_inventory_and_the_document() -> None:
-    document = load(INVENTORIES["two of one package URL"])
+    document = load(inventories.EACH["two of one package URL"])
     assert [each["name"] for each in document["components"]].count("pinned") == 2
 
 
@@ -141,7 +113,7 @@ def test_the_root_is_the_users_application() -> None:
 
 
 def test_a_package_without_a_version_has_none() -> None:
-    document = load(INVENTORIES["no version, no checkout"])
+    document = load(inventories.EACH["no version, no checkout"])
     root = document["metadata"]["component"]
     assert "version" not in root
     assert "externalReferences" not in root
@@ -280,7 +252,7 @@ def test_the_bytes_are_the_same_in_another_process_with_other_hashes_of_strings(
         "import sys\n"
         "from cachi2ish.sbom.cyclonedx import CycloneDxWriter\n"
         "from tests.sbom.inventories import EVERYTHING\n"
-        "sys.stdout.write(CycloneDxWriter().render(EVERYTHING))\n"
+        "sys.stdout.write(CycloneDxWriter('cachi2ish').render(EVERYTHING))\n"
     )
     rendered = {
         subprocess.run(
@@ -305,7 +277,7 @@ def test_the_order_of_the_inventory_does_not_matter() -> None:
     assert render(everything).endswith("}\n")
 
 
-@pytest.mark.parametrize("inventory", list(INVENTORIES.values()), ids=list(INVENTORIES))
+@pytest.mark.parametrize("inventory", list(inventories.EACH.values()), ids=list(inventories.EACH))
 def test_the_library_of_the_makers_of_the_format_would_write_the_same(inventory: Inventory) -> None:
     document = load(inventory)
     read = Bom.from_json(document)  # type: ignore[attr-defined]
@@ -378,7 +350,7 @@ def test_no_library_of_the_format_is_imported_to_write_it() -> None:
         "import sys\n"
         "from cachi2ish.sbom.cyclonedx import CycloneDxWriter\n"
         "from tests.sbom.inventories import EVERYTHING\n"
-        "CycloneDxWriter().render(EVERYTHING)\n"
+        "CycloneDxWriter('cachi2ish').render(EVERYTHING)\n"
         "sys.exit('cyclonedx' in sys.modules)\n"
     )
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -28,8 +28,8 @@ from tests.sbom.spdx_reader import judged
 
 VALIDATOR = JsonStrictValidator(SchemaVersion.V1_6)
 CYCLONEDX, SPDX = SbomKind.CYCLONEDX, SbomKind.SPDX
-OURS = CycloneDxWriter().render(inventories.EVERYTHING)
-OURS_SPDX = SpdxWriter().render(inventories.EVERYTHING)
+OURS = CycloneDxWriter("cachi2ish").render(inventories.EVERYTHING)
+OURS_SPDX = SpdxWriter("cachi2ish").render(inventories.EVERYTHING)
 
 FOREIGN = {
     "hermeto": foreign_documents.HERMETO_CYCLONEDX,
@@ -149,7 +149,7 @@ def test_what_holds_only_where_all_say_so_is_not_said_when_one_does_not() -> Non
         dependencies=(replace(inventories.BUILDER, build=False), replace(inventories.PINNED, markers=())),
         tool_version="0.1.0",
     )
-    document = merged(OURS, CycloneDxWriter().render(runtime))
+    document = merged(OURS, CycloneDxWriter("cachi2ish").render(runtime))
     assert build not in stated(one(document, "pkg:pypi/builder@80.0"))
     assert not [name for name, _ in stated(one(document, "pkg:pypi/pinned@1.0")) if name.endswith(":marker")]
     # A scanner does not know what is needed for building: that it does not say so means nothing.
@@ -169,7 +169,7 @@ def test_digests_of_two_files_of_one_package_stay_with_their_files(kind: SbomKin
         files = tuple(inventories.file(name) for name in names)
         dependency: Dependency = replace(inventories.BUILDER, files=files)
         inventory = Inventory(root=inventories.APP, packages=(), dependencies=(dependency,), tool_version="1")
-        return (CycloneDxWriter() if kind is CYCLONEDX else SpdxWriter()).render(inventory)
+        return (CycloneDxWriter("cachi2ish") if kind is CYCLONEDX else SpdxWriter("cachi2ish")).render(inventory)
 
     sdist, wheel = "builder-80.0.tar.gz", "builder-80.0-py3-none-any.whl"
     apart = merged(alone(sdist), alone(wheel), kind=kind)
@@ -235,21 +235,21 @@ def test_a_bill_merged_with_itself_says_nothing_new() -> None:
 
 def test_both_forms_of_one_bill_are_one_bill() -> None:
     undated = replace(inventories.EVERYTHING, index_dates=())
-    ours, spdx = CycloneDxWriter().render(undated), SpdxWriter().render(undated)
+    ours, spdx = CycloneDxWriter("cachi2ish").render(undated), SpdxWriter("cachi2ish").render(undated)
     assert merged(ours, spdx)["components"] == json.loads(ours)["components"]
     assert merged(spdx, ours, kind=SPDX)["packages"] == json.loads(spdx)["packages"]
 
 
 def test_a_package_that_needs_one_of_its_own_name_still_does() -> None:
     named_alike = replace(inventories.EVERYTHING, root=MainPackage(name="builder", version="80.0"))
-    document = merged(CycloneDxWriter().render(named_alike), OURS)
+    document = merged(CycloneDxWriter("cachi2ish").render(named_alike), OURS)
     root = document["metadata"]["component"]
     builder = one(document, root["purl"])["bom-ref"]
     (needs,) = [each["dependsOn"] for each in document["dependencies"] if each["ref"] == root["bom-ref"]]
     assert builder != root["bom-ref"]
     assert builder in needs
 
-    document = merged(SpdxWriter().render(named_alike), OURS, kind=SPDX)
+    document = merged(SpdxWriter("cachi2ish").render(named_alike), OURS, kind=SPDX)
     names = {each["SPDXID"]: each["name"] for each in document["packages"]}
     edges = [each for each in document["relationships"] if each["relationshipType"] == "DEPENDS_ON"]
     assert "builder" in {
@@ -386,6 +386,78 @@ def test_all_bad_files_are_told_at_once() -> None:
     with pytest.raises(ErrorGroup) as caught:
         merge_texts("{", OURS, "[]")
     assert [error.origin.file for error in caught.value.errors if error.origin] == ["0.json", "2.json"]
+
+
+def _bom(**fields: Any) -> dict[str, Any]:
+    return {"bomFormat": "CycloneDX", "specVersion": "1.6", **fields}
+
+
+def _library(name: str, ref: str, **more: Any) -> dict[str, Any]:
+    return {"type": "library", "name": name, "bom-ref": ref, **more}
+
+
+def _document(**fields: Any) -> dict[str, Any]:
+    return {"spdxVersion": "SPDX-2.3", "SPDXID": "SPDXRef-DOCUMENT", **fields}
+
+
+def _package(name: str, spdx_id: str) -> dict[str, Any]:
+    return {"name": name, "SPDXID": spdx_id, "downloadLocation": "NOASSERTION"}
+
+
+def _license(text: str) -> dict[str, str]:
+    return {"licenseId": "LicenseRef-1", "extractedText": text}
+
+
+#: Files in which one name stands for two things, by the name.
+REPEATING = {
+    "components": (_bom(components=[_library("a", "x"), _library("b", "x")]), "x"),
+    "equal components": (_bom(components=[_library("a", "x"), _library("a", "x")]), "x"),
+    "a part": (_bom(components=[_library("a", "x", components=[_library("b", "x")])]), "x"),
+    "the subject": (_bom(metadata={"component": _library("a", "x")}, components=[_library("b", "x")]), "x"),
+    "a service": (_bom(components=[_library("a", "x")], services=[{"name": "s", "bom-ref": "x"}]), "x"),
+    "packages": (_document(packages=[_package("a", "SPDXRef-x"), _package("b", "SPDXRef-x")]), "SPDXRef-x"),
+    "the document": (_document(packages=[_package("a", "SPDXRef-DOCUMENT")]), "SPDXRef-DOCUMENT"),
+    "a file": (
+        _document(packages=[_package("a", "SPDXRef-x")], files=[{"fileName": "f", "SPDXID": "SPDXRef-x"}]),
+        "SPDXRef-x",
+    ),
+    "licenses": (_document(hasExtractedLicensingInfos=[_license("One."), _license("Two.")]), "LicenseRef-1"),
+}
+
+
+@pytest.mark.parametrize("kind", SbomKind)
+@pytest.mark.parametrize("case", REPEATING)
+def test_a_file_with_one_reference_for_two_things_is_refused(case: str, kind: SbomKind) -> None:
+    content, reference = REPEATING[case]
+    with pytest.raises(InputError, match=f"'{reference}'") as caught:
+        merge_texts(OURS, content, kind=kind)
+    assert str(caught.value.origin) == "1.json"
+
+
+def test_all_repeated_references_are_told_at_once_with_the_other_errors() -> None:
+    twice = [_library(str(number), ref) for number, ref in enumerate("xyzxyy")]
+    many = [_package(f"{number}", f"SPDXRef-{number % 40:02}") for number in range(80)]
+    with pytest.raises(ErrorGroup) as caught:
+        merge_texts(_bom(components=twice), "{", _document(packages=many))
+    first, second, third = caught.value.errors
+    assert [error.origin.file for error in caught.value.errors if error.origin] == ["0.json", "1.json", "2.json"]
+    assert first.problem == "each of these bom-refs is given more than once: 'x', 'y'"
+    assert "not JSON" in second.problem
+    assert "'SPDXRef-00'" in third.problem
+    assert third.problem.endswith(" and 35 more")
+
+
+def test_the_same_reference_in_two_files_is_no_error() -> None:
+    a, b = (_bom(components=[_library(name, "x")]) for name in "ab")
+    assert {each["bom-ref"] for each in merged(a, b)["components"]} == {"x", "x|2"}
+
+
+def test_repeated_names_that_identify_nothing_are_no_error() -> None:
+    properties = [{"name": "bom-ref", "value": "x"}] * 2
+    others = [{"type": "file", "name": name} for name in "bc"]
+    needs = [{"ref": "x", "dependsOn": []}]
+    content = _bom(components=[_library("a", "x", properties=properties), *others], dependencies=needs)
+    assert {"a", "b", "c"} <= {each["name"] for each in merged(content, OURS)["components"]}
 
 
 def test_leftovers_that_somebody_has_spoiled_are_kept_as_they_are() -> None:

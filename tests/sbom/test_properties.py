@@ -12,7 +12,7 @@ from tests.sbom import inventories
 
 
 def of(dependency: Dependency) -> list[tuple[str, str]]:
-    return [(each.name, each.value) for each in properties.of_dependency(dependency)]
+    return [(each.name, each.value) for each in properties.of_dependency(dependency, "cachi2ish")]
 
 
 PLAIN = replace(inventories.BUILDER, build=False)
@@ -62,7 +62,7 @@ def test_each_fact_is_a_property(dependency: Dependency, expected: list[tuple[st
 
 
 def test_a_main_package_was_found_by_cachi2ish() -> None:
-    assert [(each.name, each.value) for each in properties.of_main_package()] == [FOUND]
+    assert [(each.name, each.value) for each in properties.of_main_package("cachi2ish")] == [FOUND]
 
 
 def test_a_stand_in_has_the_names_of_whom_it_stands_in_for_where_those_have_one() -> None:

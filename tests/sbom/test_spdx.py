@@ -24,11 +24,10 @@ from cachi2ish.sbom.spdx_model import Document
 from cachi2ish.sbom.to_cyclonedx import to_cyclonedx, unplaced
 from tests.sbom import inventories
 from tests.sbom.spdx_reader import judged
-from tests.sbom.test_cyclonedx import INVENTORIES
 
 ROOT = "SPDXRef-DocumentRoot-File-"
 UNDATED = replace(inventories.EVERYTHING, index_dates=())
-EACH = pytest.mark.parametrize("inventory", list(INVENTORIES.values()), ids=list(INVENTORIES))
+EACH = pytest.mark.parametrize("inventory", list(inventories.EACH.values()), ids=list(inventories.EACH))
 
 
 def render(inventory: Inventory, found_by: str = "cachi2ish") -> str:
@@ -69,13 +68,13 @@ def test_the_document_is_valid_and_a_second_reader_finds_every_package(inventory
     assert len(read.packages) == len({each["SPDXID"] for each in document["packages"]})
 
 
-@pytest.mark.parametrize("name", sorted(INVENTORIES.keys() - {"nothing"}))
+@pytest.mark.parametrize("name", sorted(inventories.EACH.keys() - {"nothing"}))
 def test_both_formats_say_the_same(name: str) -> None:
     """There and back, nothing is missing: the bytes are those of the CycloneDX document."""
-    undated = replace(INVENTORIES[name], index_dates=())
+    undated = replace(inventories.EACH[name], index_dates=())
     read = Document.model_validate_json(render(undated))
     assert unplaced(read) == ()
-    assert render_cyclonedx(to_cyclonedx(read)) == CycloneDxWriter().render(undated)
+    assert render_cyclonedx(to_cyclonedx(read)) == CycloneDxWriter("cachi2ish").render(undated)
 
 
 def test_dates_of_the_index_are_on_the_document_itself() -> None:
@@ -190,7 +189,7 @@ def test_the_address_of_a_proxy_is_where_policies_look_for_it() -> None:
 
 def test_the_time_is_the_index_dates_else_the_sources_else_none() -> None:
     def created(inventory: Inventory, source_date: datetime | None = None) -> str:
-        document = json.loads(SpdxWriter(source_date=source_date).render(inventory))
+        document = json.loads(SpdxWriter("cachi2ish", source_date=source_date).render(inventory))
         dates = {each["annotationDate"] for one in document["packages"] for each in one.get("annotations", [])}
         assert dates == {document["creationInfo"]["created"]}
         return str(document["creationInfo"]["created"])
@@ -239,7 +238,7 @@ def test_the_bytes_are_the_same_in_another_process_with_other_hashes_of_strings(
         "import sys\n"
         "from cachi2ish.sbom.spdx import SpdxWriter\n"
         "from tests.sbom.inventories import EVERYTHING\n"
-        "sys.stdout.write(SpdxWriter().render(EVERYTHING))\n"
+        "sys.stdout.write(SpdxWriter('cachi2ish').render(EVERYTHING))\n"
     )
     rendered = {
         subprocess.run(
@@ -267,4 +266,5 @@ def test_odd_texts_make_a_valid_document_and_come_back(name: str, version: str |
     )
     text = render(odd)
     judged(text)
-    assert render_cyclonedx(to_cyclonedx(Document.model_validate_json(text))) == CycloneDxWriter().render(odd)
+    cyclonedx = CycloneDxWriter("cachi2ish").render(odd)
+    assert render_cyclonedx(to_cyclonedx(Document.model_validate_json(text))) == cyclonedx

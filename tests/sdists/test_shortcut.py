@@ -68,7 +68,17 @@ def test_a_folder_of_the_archive_has_one_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["../demo/x", "demo/../PKG-INFO", "demo//PKG-INFO", "demo/./PKG-INFO", "demo\\PKG-INFO", "PKG-INFO"]
+    "name",
+    [
+        "../demo/x",
+        "/PKG-INFO",
+        "/demo/PKG-INFO",
+        "demo/../PKG-INFO",
+        "demo//PKG-INFO",
+        "demo/./PKG-INFO",
+        "demo\\PKG-INFO",
+        "PKG-INFO",
+    ],
 )
 def test_names_that_are_not_plain_are_left_to_the_careful_reader(name: str) -> None:
     entries = [(name, tarfile.REGTYPE, b"odd"), ("demo/PKG-INFO", tarfile.REGTYPE, b"plain")]

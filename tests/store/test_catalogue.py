@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cachi2ish.core.addresses import SECRET_ENDINGS, SECRET_NAMES, redact
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import IndexFile
 from cachi2ish.store.catalogue import SqliteCatalogue
@@ -170,6 +171,14 @@ def test_a_page_body_comes_back_with_its_validator(catalogue: SqliteCatalogue) -
 )
 def test_a_page_body_that_shows_a_credential_is_not_kept(catalogue: SqliteCatalogue, body: bytes) -> None:
     catalogue.put_validated(INDEX, '"1"', "text/html", body)
+    assert catalogue.get_validated(INDEX) is None
+
+
+@pytest.mark.parametrize("parameter", [*SECRET_ENDINGS, *SECRET_NAMES])
+def test_what_is_not_shown_of_an_address_is_not_kept_of_a_page(catalogue: SqliteCatalogue, parameter: str) -> None:
+    address = f"https://files.example/x.zip?{parameter}=hunter2"
+    assert "hunter2" not in redact(address)
+    catalogue.put_validated(INDEX, '"1"', "text/html", f'<a href="{address}">'.encode())
     assert catalogue.get_validated(INDEX) is None
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cachi2ish.core.artifacts import Blob
-from cachi2ish.core.cache_contents import Amount, Entry, Finding, Flaw, Kind
+from cachi2ish.core.cache_contents import Amount, Entry, EntryKind, Finding, Flaw
 from cachi2ish.errors import StorageError
 from cachi2ish.store.blobs import DiskBlobs
 from cachi2ish.store.catalogue import SqliteCatalogue
@@ -246,8 +246,8 @@ def test_a_file_where_the_cache_should_be_is_one_clear_error(tmp_path: Path) -> 
         housekeeping.contents()
 
 
-def entries(housekeeping: Housekeeping) -> dict[Kind, list[Entry]]:
-    found: dict[Kind, list[Entry]] = {}
+def entries(housekeeping: Housekeeping) -> dict[EntryKind, list[Entry]]:
+    found: dict[EntryKind, list[Entry]] = {}
     for entry in housekeeping.pruning(pretend=True).entries:
         found.setdefault(entry.kind, []).append(entry)
     return found
@@ -258,8 +258,8 @@ def test_a_file_that_nobody_uses_is_removed_and_its_links_after_it(
 ) -> None:
     blob = kept(cache, b"x", "sha512")
     age(blob.path)
-    (entry,) = entries(housekeeping)[Kind.FILE]
-    assert entry == Entry(Kind.FILE, f"blobs/sha256/{_split(blob.sha256)}", 1, LONG_AGO)
+    (entry,) = entries(housekeeping)[EntryKind.FILE]
+    assert entry == Entry(EntryKind.FILE, f"blobs/sha256/{_split(blob.sha256)}", 1, LONG_AGO)
 
     pruning = housekeeping.pruning(pretend=False)
     assert pruning.remove_dangling_links() == 0

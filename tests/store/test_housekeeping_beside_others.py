@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cachi2ish.core.artifacts import Blob
-from cachi2ish.core.cache_contents import Kind
+from cachi2ish.core.cache_contents import EntryKind
 from cachi2ish.store.blobs import DiskBlobs
 from cachi2ish.store.housekeeping import DiskHousekeeping
 from cachi2ish.store.locks import sharing
@@ -52,7 +52,7 @@ def prune(cache: Path) -> int:
     """Remove every file that may be; returns how many that were."""
     await_tick(cache)
     pruning = DiskHousekeeping(cache, cache / "catalogue.sqlite").pruning(pretend=False)
-    return sum(pruning.remove(entry) for entry in pruning.entries if entry.kind is Kind.FILE)
+    return sum(pruning.remove(entry) for entry in pruning.entries if entry.kind is EntryKind.FILE)
 
 
 def await_tick(cache: Path) -> None:
@@ -217,7 +217,7 @@ def test_a_loop_of_pruning_and_verifying_takes_nothing_from_anybody(cache: Path)
     while any(process.poll() is None for process in processes):
         if cache.exists():
             pruning = housekeeping.pruning(pretend=False)
-            removed += sum(pruning.remove(entry) for entry in pruning.entries if entry.kind is Kind.FILE)
+            removed += sum(pruning.remove(entry) for entry in pruning.entries if entry.kind is EntryKind.FILE)
             pruning.remove_dangling_links()
             assert housekeeping.verify(lambda _: None, repair=False) == ()
     assert [process.communicate()[0] for process in processes] == ["done\n"] * 4

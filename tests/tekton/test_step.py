@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cachi2ish.errors import ExitCode
-from tests.cli.test_same_archive import archived
+from tests.support.archives import archived
 from tests.support.distributions import make_sdist
 from tests.support.tekton import TRUSTED, prepared, read_task
 from tests.tekton.conftest import Pod
