@@ -61,7 +61,7 @@ def _path(
         write_result(f"{_housekeeping(context, cache_dir, config_file).directory}\n")
 
 
-@cache.command("info")
+@cache.command("info", short_help="Tell how much is in the cache.")
 def _info(
     context: typer.Context,
     output_format: Annotated[
@@ -79,7 +79,7 @@ def _info(
         write_result(info_json(contents) if output_format is InfoFormat.JSON else info_text(contents))
 
 
-@cache.command("verify")
+@cache.command("verify", short_help="Check everything that is in the cache.")
 def _verify(
     context: typer.Context,
     repair: Annotated[
@@ -101,7 +101,7 @@ def _verify(
         reporter.info(verified_text(verified))
 
 
-@cache.command("prune")
+@cache.command("prune", short_help="Remove leftovers, and what was not used for long.")
 def _prune(
     context: typer.Context,
     older_than: Annotated[

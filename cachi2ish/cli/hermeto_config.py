@@ -121,11 +121,11 @@ def from_variables(environ: Mapping[str, str]) -> Found:
 
 def from_file(file: Path) -> Found:
     """Return what a configuration file says, in YAML; raises `InputError` where it cannot be understood."""
-    content = _read_yaml(file)
+    content, repeated = _read_yaml(file)
     origin = Origin(str(file))
     said: list[Said] = []
     foreign: list[str] = []
-    errors: list[InputError] = []
+    errors = [*repeated]
     for key, value in _flat(content, origin, errors):
         if key.partition(".")[0] in _FOREIGN:
             foreign.append(key)
@@ -178,13 +178,15 @@ def _flat(
             )
 
 
-def _read_yaml(file: Path) -> Mapping[object, object]:
+def _read_yaml(file: Path) -> tuple[Mapping[object, object], tuple[InputError, ...]]:
     # Imported here: nearly every run has no such file.
     import yaml
 
+    from cachi2ish.cli import yaml_text
+
     origin = Origin(str(file))
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content, repeated = yaml_text.load(file.read_text(encoding="utf-8"), str(file))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"the configuration file {file} does not exist", hint="check --config-file") from error
     except UnicodeDecodeError:
@@ -203,10 +205,10 @@ def _read_yaml(file: Path) -> Mapping[object, object]:
         reason = error.strerror if isinstance(error, OSError) else "it holds a value that cannot be"
         raise InputError(f"the configuration file {file} cannot be read: {reason}") from None
     if content is None:
-        return {}
+        return {}, ()
     if not isinstance(content, dict):
         raise InputError("the configuration file holds no keys", hint="write key: value", origin=origin)
-    return content
+    return content, repeated
 
 
 def _unknown(name: str, known: list[str] | tuple[str, ...], origin: Origin | None, what: str) -> InputError:

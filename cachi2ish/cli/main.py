@@ -31,10 +31,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("fetch-deps")(fetch_deps)
-app.command("generate-env")(generate_env)
-app.command("inject-files")(inject_files)
-app.command("merge-sboms")(merge_sboms)
+app.command("fetch-deps", short_help="Fetch all that a project's pins need, verified.")(fetch_deps)
+app.command("generate-env", short_help="Write the environment of the offline build.")(generate_env)
+app.command("inject-files", short_help="Point URL and git requirements at the fetched files.")(inject_files)
+app.command("merge-sboms", short_help="Merge bills of materials into one.")(merge_sboms)
 app.add_typer(cache, name="cache")
 
 

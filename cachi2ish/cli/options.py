@@ -72,14 +72,24 @@ SbomOutputType = Annotated[
 ModeOption = Annotated[Mode | None, typer.Option("--mode", parser=_mode, metavar="MODE", help=_MODE_HELP)]
 
 
+_EMPTY = "it is empty; is a variable not set?"
+
+
 def path_of(text: str | Path) -> Path:
     """Return the path that was given; a tilde that the shell left as it is stands for the home directory."""
     if not str(text):
-        raise typer.BadParameter("it is empty; is a variable not set?")
+        raise typer.BadParameter(_EMPTY)
     try:
         return Path(text).expanduser()
     except RuntimeError as error:
         raise typer.BadParameter(f"{text}: {error}") from None
+
+
+def _place(text: str) -> str:
+    # A place in the build's file system, whose home directory is not known here: no tilde is expanded.
+    if not text:
+        raise typer.BadParameter(_EMPTY)
+    return text
 
 
 FromOutputDir = Annotated[
@@ -88,7 +98,11 @@ FromOutputDir = Annotated[
 
 ForOutputDir = Annotated[
     str | None,
-    typer.Option(metavar="DIR", help="Where the build will see it. [default: OUTPUT_DIR, as an absolute path]"),
+    typer.Option(
+        parser=_place,
+        metavar="DIR",
+        help="Where the build will see it. [default: OUTPUT_DIR, as an absolute path]",
+    ),
 ]
 
 

@@ -28,7 +28,7 @@ def origin_of_checkout(source: Path, command: GitCommand) -> VcsOrigin | None:
     machine reaches it, not what it is. None where there is no checkout, no remote, or no commit.
     Raises `GitError` for settings that cannot be read.
     """
-    start = source.resolve()
+    start = Path(os.path.realpath(source))
     if not any((folder / ".git").exists() for folder in (start, *start.parents)):
         return None  # without the import, which takes longer than the rest of a small run
     _make_importable()

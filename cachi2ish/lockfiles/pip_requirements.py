@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,7 +18,7 @@ class PipRequirementsReader:
 
     def read(self, source: Path, file: str, purpose: Purpose, environ: Mapping[str, str]) -> Lock:
         """Return the requirements of ``source / file`` and of all that it includes. See `LockReader.read`."""
-        closure = Closure(SourceTree(source.resolve()), purpose, environ)
+        closure = Closure(SourceTree(Path(os.path.realpath(source))), purpose, environ)
         closure.walk(closure.tree.name_of(file, ""))
         requirements, errors = assemble(closure.asked, closure.constraints, purpose)
         closure.errors.extend(errors)

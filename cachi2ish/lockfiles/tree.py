@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,7 @@ class SourceTree:
     def _bytes(self, file: str, included_at: Origin | None) -> bytes | None:
         """Return the content, or None where there is no such file."""
         try:
-            path = (self.root / file).resolve()
+            path = Path(os.path.realpath(self.root / file))
             if not path.is_relative_to(self.root):
                 raise self._error(
                     f"{file} is outside the source directory",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -51,7 +52,7 @@ class Reading:
 def read(request: RequestInput, source: Path, ports: Ports, reporter: Reporter) -> Reading:
     """Read everything that the input names below ``source``; raises all that is wrong with it at once."""
     try:
-        root = RootedPath.of(source.resolve(strict=True))
+        root = RootedPath.of(os.path.realpath(source, strict=True))
     except OSError as error:
         raise InputError(
             f"the source directory {source} cannot be read: {error.strerror}", hint="give it with --source"
@@ -163,7 +164,7 @@ def _name(path: str, root: RootedPath, vcs: VcsOrigin | None, ports: Ports) -> M
         ports.leniency.let_pass(error, RelaxationKind.PROJECT_METADATA, path)
         stated = ports.projects.read_origin(path, vcs)
     # Nothing in the tree tells: the folder's own name is the last thing a person would call it by.
-    name = stated.name or _text((root.path / path).resolve().name) or "source"
+    name = stated.name or _text(Path(os.path.realpath(root.path / path)).name) or "source"
     return MainPackage(name=name, version=stated.version, path=path, vcs=vcs)
 
 

@@ -34,7 +34,7 @@ class DiskFiles:
                 with path.open("ab") as device:
                     device.write(content)
             else:
-                _replace(path.resolve(), content, like or path)
+                _replace(Path(os.path.realpath(path)), content, like or path)
         except OSError as error:
             raise _not_written(path, error) from error
 

@@ -285,3 +285,13 @@ def test_a_name_from_an_index_cannot_move_the_cursor(person: Person) -> None:
     assert outcome.code == 0
     assert "\x1b" not in outcome.err
     assert "\nerror: forged" not in outcome.err
+
+
+def test_a_source_that_is_a_circle_of_links_is_told(person: Person) -> None:
+    first, second = person.home / "first", person.home / "second"
+    first.symlink_to(second)
+    second.symlink_to(first)
+    person.source = first
+    outcome = person.fetches()
+    assert outcome.code == ExitCode.INPUT
+    assert "Too many levels of symbolic links" in outcome.err

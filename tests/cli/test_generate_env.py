@@ -144,3 +144,11 @@ def test_the_suffix_of_the_file_chooses_these_formats_too(person: Person, name: 
     assert person.runs("generate-env", person.output, "--output", file, "--for-output-dir", "/tmp/out").code == 0
     prefix = "ENV " if name.endswith("dockerfile") else ""
     assert file.read_text() == "".join(f"{prefix}{line}\n" for line in LINES.splitlines())
+
+
+@pytest.mark.parametrize("command", ["generate-env", "inject-files"])
+def test_an_empty_place_for_the_build_is_refused(person: Person, command: str) -> None:
+    records(person)
+    done = person.runs(command, person.output, "--for-output-dir", "")
+    assert (done.code, done.out) == (ExitCode.USAGE, "")
+    assert "it is empty; is a variable not set?" in " ".join(done.err.replace("│", " ").split())

@@ -229,6 +229,30 @@ def test_a_file_that_is_not_understood_is_refused_with_its_line(
     assert error.origin.line == line
 
 
+def test_keys_that_stand_twice_are_refused_with_their_lines_all_at_once(tmp_path: Path) -> None:
+    text = (
+        'mode: strict\n"mode": permissive\n'
+        "http:\n  max_retries: 1\n  max_retries: 2\n"
+        "gomod: {a: [{b: 1, b: 2}]}\nx: 1\n"
+    )
+    errors = told(tmp_path, text)
+    assert [(error.origin.line, error.problem) for error in errors[:3] if error.origin] == [
+        (2, "the key 'mode' stands twice, first in line 1"),
+        (5, "the key 'max_retries' stands twice, first in line 4"),
+        (6, "the key 'b' stands twice, first in line 6"),
+    ]
+    assert "key 'x' is not a setting" in errors[3].problem
+
+
+def test_what_is_referred_to_several_times_stands_there_once(tmp_path: Path) -> None:
+    text = (
+        "gomod: {x: &a {<<: {k: 1}, k: 2}, y: {<<: *a, k: 3}, z: *a}\n"
+        "npm: &itself [*itself]\n"
+        "http: &b {max_retries: 1}\nruntime: {concurrency_limit: 3}\n"
+    )
+    assert loaded(tmp_path, text).concurrency == 3
+
+
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         flagged(tmp_path, Flags(config_file=tmp_path / "gone.yml"))
