@@ -30,13 +30,15 @@ def _those_that_count(
     served: Collection[Requirement],
     told: Callable[[str], None],
 ) -> Iterator[Cachi2ishError]:
+    placed: set[int] = set()
     for requirement, error in sorted(errors, key=lambda pair: position(pair[0])):
         if _may_be_left_out(error) and requirement in served:
             # As in pip: a file that the lock does not name is not taken, and another one serves.
             told(f"not taken: {error}")
         else:
-            if error.origin is not None:  # of those that share the file, the first one in reading order
-                error.origin = requirement.origin
+            if error.origin is not None and id(error) not in placed:
+                error.origin = requirement.origin  # of those that share the file, the first one in reading order
+            placed.add(id(error))
             yield error
 
 
