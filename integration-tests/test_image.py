@@ -98,8 +98,8 @@ def test_any_user_may_run_it_on_a_root_that_nobody_may_write(
     volume = f"cache-{tmp_path.name}"
     options: tuple[str, ...] = ("--user", f"{uid}:{gid}", "--read-only", "--cap-drop=all")
     options = (*options, "--volume", f"{volume}:/cache", "--volume", f"{source}:/src:ro", *environment)
-    options = (*options, "--volume", f"{work}:/work")
-    fetch = ("fetch-deps", "--source", ".", "--output", "/work/out", INPUT)
+    options = (*options, "--volume", f"{work}:/results")
+    fetch = ("fetch-deps", "--source", ".", "--output", "/results/out", INPUT)
 
     engine.run(tool_image, *fetch, options=options, network="host")
 
@@ -121,8 +121,9 @@ def test_git_in_the_image_fetches_for_any_user(engine: Engine, tool_image: str, 
     with git_server(tmp_path / "repositories") as server:
         (source / "requirements.txt").write_text(f"fig @ git+{server.url('fig.git')}@{commit}\n")
         work = output_folder(tmp_path, 4242, 4242)
-        options = ("--user=4242:4242", "--read-only", "--volume", f"{source}:/src:ro", "--volume", f"{work}:/work")
-        fetch = ("fetch-deps", "--source", ".", "--output", "/work/out", "pip", "--no-cache")
+        volumes = ("--volume", f"{source}:/src:ro", "--volume", f"{work}:/results")
+        options = ("--user=4242:4242", "--read-only", *volumes)
+        fetch = ("fetch-deps", "--source", ".", "--output", "/results/out", "pip", "--no-cache")
         engine.run(tool_image, *fetch, options=options, network="host")
     assert [path.name for path in (work / "out/deps/pip").iterdir()] == [f"fig-git-{commit}.tar.gz"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 
 class AnyOrder(TyperGroup):
@@ -14,7 +14,7 @@ class AnyOrder(TyperGroup):
     ``--source DIR fetch-deps pip`` is ``fetch-deps --source DIR pip``. Options of the group stay where they are.
     """
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # its own Context
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # typer calls its private base by a wider type
         """Parse ``args``, in the order that the library knows."""
         return super().parse_args(ctx, self._ordered(ctx, args))
 
@@ -22,7 +22,7 @@ class AnyOrder(TyperGroup):
         own = _options(self, ctx)
         theirs: dict[str, bool] = {}
         for command in self.commands.values():
-            if not isinstance(command, TyperGroup):
+            if isinstance(command, TyperCommand):
                 theirs |= _options(command, ctx)
         kept: list[str] = []
         moved: list[str] = []
@@ -38,11 +38,11 @@ class AnyOrder(TyperGroup):
         return [*kept, *rest[:1], *moved, *rest[1:]] if rest else list(args)
 
 
-def _options(command: object, ctx: typer.Context) -> dict[str, bool]:
+def _options(command: TyperCommand | TyperGroup, ctx: typer.Context) -> dict[str, bool]:
     """Return the options of a command by name, and of each whether a value follows."""
-    found: dict[str, bool] = {}
-    for parameter in command.get_params(ctx):  # type: ignore[attr-defined]  # its own class of commands
-        if parameter.param_type_name == "option":
+    found = dict.fromkeys(command.get_help_option_names(ctx), False)
+    for parameter in command.get_params(ctx):
+        if isinstance(parameter, TyperOption):
             value = not (parameter.is_flag or parameter.count)
             found |= dict.fromkeys((*parameter.opts, *parameter.secondary_opts), value)
     return found
@@ -53,4 +53,4 @@ def _split(word: str) -> tuple[str, bool]:
     if word.startswith("--"):
         name, separator, _ = word.partition("=")
         return name, bool(separator)
-    return word[:2], len(word) > 2  # noqa: PLR2004  (a sign and a letter)
+    return word[:2], bool(word[2:])

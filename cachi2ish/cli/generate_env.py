@@ -42,8 +42,8 @@ def generate_env(
         ),
     ] = None,
     log_level: LogLevel = LogLevelName.UNSET,
-    mode: ModeUnused = None,  # noqa: ARG001
-    config_file: ConfigFileUnused = None,  # noqa: ARG001
+    mode: ModeUnused = None,  # noqa: ARG001  (wrappers give it to each command)
+    config_file: ConfigFileUnused = None,  # noqa: ARG001  (as above)
 ) -> None:
     """Write the environment variables that make pip and uv install from a prefetched output only."""
     with errors_told(console_for(context, log_level)):

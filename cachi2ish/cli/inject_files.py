@@ -37,8 +37,8 @@ def inject_files(
     ] = None,
     revert: Annotated[bool, typer.Option("--revert", help="Give the files their own addresses back.")] = False,
     log_level: LogLevel = LogLevelName.UNSET,
-    mode: ModeUnused = None,  # noqa: ARG001
-    config_file: ConfigFileUnused = None,  # noqa: ARG001
+    mode: ModeUnused = None,  # noqa: ARG001  (wrappers give it to each command)
+    config_file: ConfigFileUnused = None,  # noqa: ARG001  (as above)
 ) -> None:
     """Rewrite URL and git requirements of the project to the files in a prefetched output."""
     console = console_for(context, log_level)

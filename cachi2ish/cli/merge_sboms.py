@@ -40,8 +40,8 @@ def merge_sboms(
         typer.Option(metavar="NAME", help="The name of an SPDX document. [default: that of the first FILE]"),
     ] = None,
     log_level: LogLevel = LogLevelName.UNSET,
-    mode: ModeUnused = None,  # noqa: ARG001
-    config_file: ConfigFileUnused = None,  # noqa: ARG001
+    mode: ModeUnused = None,  # noqa: ARG001  (wrappers give it to each command)
+    config_file: ConfigFileUnused = None,  # noqa: ARG001  (as above)
 ) -> None:
     """Merge bills of materials into one: each package once, with all that is said of it."""
     console = console_for(context, log_level)
