@@ -32,9 +32,21 @@ class Interest:
         self._project = project
         self._versions = frozenset(versions)
         self._releases = {_release(version) for version in self._versions}
+        self._trace: re.Pattern[bytes] | None = None
         self._meant: dict[str, bool] = {}
         self._own: dict[str, bool] = {}
         self._wheels: dict[tuple[str, str], bool] = {}
+
+    @property
+    def trace(self) -> re.Pattern[bytes] | None:
+        """What is part of the name of each file that may be one of these versions, and of others, too.
+
+        None where nothing certainly is.
+        """
+        if self._trace is None and None not in self._releases:
+            known = sorted(release for release in self._releases if release is not None)
+            self._trace = re.compile("|".join(map(_trace_of, known)).encode())
+        return self._trace
 
     def means(self, filename: str) -> bool:
         """Return whether the file may be one of these versions; False only where it is certainly not."""
@@ -87,6 +99,15 @@ class Interest:
         if release is not None and release not in self._releases and None not in self._releases:
             return False
         return any(same_version(version, wanted) for wanted in self._versions)
+
+
+def _trace_of(release: tuple[int, int, int]) -> str:
+    # "2.10.0" may be spelled "2.10" or "02.010.0". Known characters at the beginning are searched for fastest.
+    digits = [str(number) for number in release]
+    while len(digits) > 1 and digits[-1] == "0":
+        digits.pop()
+    # One number alone is part of nearly every digest.
+    return r"\.0*".join(digits) if len(digits) > 1 else rf"[^0-9a-fA-F/\"]0*{digits[0]}"
 
 
 def _release(version: str) -> _Release:

@@ -68,3 +68,19 @@ def test_no_file_of_a_wanted_version_is_overlooked(stated: str, wanted: str, end
     if version is not None and (same_version(version, wanted) or same_version(version, wanted, arbitrary=True)):
         assert interest.means(filename)
     assert interest.means(filename) is interest.means(filename)
+
+
+@given(stated=_VERSIONS, wanted=_VERSIONS, ending=_ENDINGS)
+@example(stated="0!1.0", wanted="1", ending=".tar.gz")
+@example(stated=" 1", wanted="1", ending=".tar.gz")
+@example(stated="2024.07.04", wanted="2024.7.4", ending=".tar.gz")
+def test_each_name_that_is_meant_bears_the_trace(stated: str, wanted: str, ending: str) -> None:
+    interest = Interest(DEMO, [wanted])
+    filename = f"demo_app-{stated}{ending}"
+    if interest.trace is not None and interest.means(filename):
+        assert interest.trace.search(filename.encode())
+
+
+@pytest.mark.parametrize("wanted", [["1!2.0"], ["1.0", "sometime"]])
+def test_what_cannot_be_told_by_numbers_has_no_trace(wanted: list[str]) -> None:
+    assert Interest(DEMO, wanted).trace is None
