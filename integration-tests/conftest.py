@@ -13,7 +13,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from engines import Engine, make_base_image, make_tool_image, running_engine, why_no_engine
-from harness import EXAMPLE, Shell, clean_environment, cut_off_command
+from harness import DATA, EXAMPLE, Shell, clean_environment, cut_off_command
+from schemas import Published, read_schemas
 
 
 def cannot_run(reason: str) -> Never:
@@ -49,6 +50,16 @@ def example_output(shell: Shell, cache_dir: Path, tmp_path_factory: pytest.TempP
     output = tmp_path_factory.mktemp("example") / "out"
     shell.fetch(EXAMPLE, output, cache_dir, "pip")
     return output
+
+
+@pytest.fixture(scope="session")
+def published(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Published:
+    """Schemas that others have published, in distributions that cachi2ish has fetched. Needs no namespace."""
+    output = tmp_path_factory.mktemp("schemas") / "out"
+    Shell(clean_environment(), ()).fetch(
+        DATA / "schemas", output, cache_dir, '{"type": "pip", "allow_binary": true}'
+    )
+    return read_schemas(output / "deps" / "pip")
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """A JSON schema of SPDX 2.3, written for these tests after the specification: names, forms and nothing besides.
 
 It has the fields that the specification gives to documents, packages, relationships and annotations in JSON, and
-refuses all others, as the published schema does. Of files and snippets it only says that they are lists.
+refuses all others, as the published schema does: ``integration-tests/test_spdx_schema.py`` fetches that one, and
+compares. Of files and snippets this one only says that they are lists.
 """
 
 from __future__ import annotations
