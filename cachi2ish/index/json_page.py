@@ -17,8 +17,8 @@ from pydantic_core import CoreSchema, core_schema, from_json
 
 from cachi2ish.core.interest import Interest
 from cachi2ish.core.pages import IndexFile, Page
-from cachi2ish.index.excerpt import excerpt
 from cachi2ish.index.fields import Links, PageSource, digests_in_fragment, digests_of, instant
+from cachi2ish.index.narrowing import narrowed
 from cachi2ish.index.refusals import check_api_version, not_a_project_page
 
 _LARGEST_SIZE = 2**63 - 1
@@ -81,7 +81,7 @@ def read_json(body: bytes, source: PageSource, interest: Interest | None = None)
 
     Raises `UnavailableError` for a body that is no project page, or of an API version that is not known.
     """
-    text = body if interest is None else excerpt(body, interest)
+    text = body if interest is None else narrowed(body, interest)
     try:
         content = from_json(text, cache_strings="keys")  # nearly all strings but the keys are there once
     except ValueError:

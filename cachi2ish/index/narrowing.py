@@ -24,7 +24,7 @@ _WORTH_CUTTING = 16 * 1024
 _Span = tuple[int, int]
 
 
-def excerpt(body: bytes, interest: Interest) -> bytes:
+def narrowed(body: bytes, interest: Interest) -> bytes:
     """Return ``body`` without the objects of files that are certainly not of interest, or as it is.
 
     The first and the last object of the list stay. Of a body that is valid JSON, what is returned is, too.

@@ -12,9 +12,9 @@ from packaging.utils import canonicalize_name
 
 from cachi2ish.core.interest import Interest
 from cachi2ish.errors import UnavailableError
-from cachi2ish.index.excerpt import excerpt
 from cachi2ish.index.fields import PageSource
 from cachi2ish.index.json_page import read_json
+from cachi2ish.index.narrowing import narrowed
 
 DEMO = canonicalize_name("demo")
 SOURCE = PageSource(DEMO, "https://index.example/simple/", "https://index.example/simple/demo/")
@@ -46,7 +46,7 @@ def names(body: bytes, interest: Interest) -> list[str]:
 @pytest.mark.parametrize("compact", [True, False])
 def test_the_files_of_other_versions_are_cut_out(*, compact: bool) -> None:
     body = page(*(entry(f"1.{minor}") for minor in range(100)), compact=compact)
-    rest = excerpt(body, wanting("1.50"))
+    rest = narrowed(body, wanting("1.50"))
     assert [file["filename"] for file in json.loads(rest)["files"]] == [
         "demo-1.0.tar.gz",
         "demo-1.50.tar.gz",
@@ -58,7 +58,7 @@ def test_the_files_of_other_versions_are_cut_out(*, compact: bool) -> None:
 @pytest.mark.parametrize("reason", ['it is "broken"', "two\nlines", "see [the notes]"])
 def test_reasons_for_yanking_are_no_hindrance(reason: str) -> None:
     body = page(*(entry(f"1.{minor}", yanked=reason if minor == 7 else False) for minor in range(100)))
-    assert len(json.loads(excerpt(body, wanting("1.50", "1.5")))["files"]) < 55
+    assert len(json.loads(narrowed(body, wanting("1.50", "1.5")))["files"]) < 55
     assert names(body, wanting("1.50")) == ["demo-1.50.tar.gz"]
 
 
@@ -103,7 +103,7 @@ def test_separators_in_texts_do_not_make_one_file_of_two() -> None:
 def test_lists_of_something_else_stay() -> None:
     others = [{"name": f"other-{number}", "note": {"filename": "demo-1.5.tar.gz"}} for number in range(5)]
     body = page(*(entry(f"1.{minor}") for minor in range(9)), others=others)
-    assert json.loads(excerpt(body, wanting("1.5")))["others"] == others
+    assert json.loads(narrowed(body, wanting("1.5")))["others"] == others
 
 
 def test_a_page_that_ends_too_early_is_refused() -> None:
@@ -134,5 +134,5 @@ def test_cutting_makes_no_difference(entries: list[object], wanted: list[str], c
 @given(st.lists(st.sampled_from([b"},{", b'"', b'"filename":"demo-1.5.tar.gz"', b"{", b"}", b"[", b"]", b"1.5"])))
 def test_no_text_is_too_odd(pieces: list[bytes]) -> None:
     body = LONG.encode() + b"".join(pieces)
-    rest = excerpt(body, wanting("1.5"))
+    rest = narrowed(body, wanting("1.5"))
     assert len(rest) <= len(body)
