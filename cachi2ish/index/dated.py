@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from packaging.utils import NormalizedName
 
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.dated import MissingPolicy, as_of, not_there_then
-from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
+from cachi2ish.core.sought import EVERYTHING, Sought
 from cachi2ish.index.interface import Index
 
 
@@ -30,11 +28,9 @@ class DatedIndex:
         """That of the index behind."""
         return self._index.key
 
-    def page(
-        self, project: NormalizedName, known: Collection[Digest] = (), versions: Collection[str] = ()
-    ) -> Page:
+    def page(self, project: NormalizedName, sought: Sought = EVERYTHING) -> Page:
         """Return the page as it was; raises `UnavailableError` where none of the project's files was there."""
-        today = self._index.page(project, known, versions)
+        today = self._index.page(project, sought)
         page = as_of(today, self._cutoff, self._missing.of(today.index))
         # A quarantined project keeps its own, graver message.
         if page.withheld and not (page.files or page.partial) and page.status != "quarantined":

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 from packaging.utils import NormalizedName
 
-from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
+from cachi2ish.core.sought import EVERYTHING, Sought
 from cachi2ish.errors import ProjectNotFoundError
 from cachi2ish.index.interface import Index
 
@@ -31,21 +32,17 @@ class FirstMatch:
         """All keys in order: the same project may be answered by another index in another order."""
         return " ".join(index.key for index in self._indexes)
 
-    def page(
-        self,
-        project: NormalizedName,
-        known: Collection[Digest] = (),  # noqa: ARG002
-        versions: Collection[str] = (),
-    ) -> Page:
+    def page(self, project: NormalizedName, sought: Sought = EVERYTHING) -> Page:
         """Return the first page.
 
-        ``known`` is not passed on: only the list as a whole can be answered from memory, see `Remembered`.
+        The digests are not passed on: only the list as a whole can be answered from memory, see `Remembered`.
         Raises `ProjectNotFoundError` that names every index, or the first failure of another kind.
         """
         asked = []
+        of_one = replace(sought, digests=frozenset())
         for index in self._indexes:
             try:
-                return index.page(project, versions=versions)
+                return index.page(project, of_one)
             except ProjectNotFoundError as error:
                 asked.append(error.index)
         raise ProjectNotFoundError(project, " or ".join(asked))

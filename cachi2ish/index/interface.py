@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Protocol
 
 from packaging.utils import NormalizedName
 
-from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
+from cachi2ish.core.sought import EVERYTHING, Sought
 
 
 class Index(Protocol):
@@ -19,15 +18,11 @@ class Index(Protocol):
         """What tells this index from another in the catalogue: its address or addresses, redacted."""
         ...
 
-    def page(
-        self, project: NormalizedName, known: Collection[Digest] = (), versions: Collection[str] = ()
-    ) -> Page:
+    def page(self, project: NormalizedName, sought: Sought = EVERYTHING) -> Page:
         """Return what the index states about ``project``.
 
-        known: every digest that the run's requirements name for the project, empty where one of them names
-        none. An index that remembers may answer from memory if it knows a file for each of them.
-        versions: those that the run's requirements pin, as they spell them; files of others may be left out
-        of the page, which is ``partial`` then. Empty for all.
+        An index that remembers may answer from memory if it knows a file for each digest that is sought. Files of
+        versions that are not sought may be left out of the page, which is ``partial`` then.
 
         Raises `ProjectNotFoundError`, `NetworkError`, or `UnavailableError` for a page that cannot be read.
         Safe to call from many threads.

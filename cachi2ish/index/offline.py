@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 from packaging.utils import NormalizedName
 
 from cachi2ish.core.cutoff import rfc3339
-from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
+from cachi2ish.core.sought import EVERYTHING, Sought
 from cachi2ish.errors import NotCachedError
 from cachi2ish.index.interface import Index
 from cachi2ish.index.upload_times import Times, kept_times
@@ -31,22 +31,22 @@ class CachedIndex:
         """That of the index that is not asked."""
         return self._index.key
 
-    def page(
-        self, project: NormalizedName, known: Collection[Digest] = (), versions: Collection[str] = ()
-    ) -> Page:
+    def page(self, project: NormalizedName, sought: Sought = EVERYTHING) -> Page:
         """Return what is remembered; raises `NotCachedError` where that is not all that is asked for."""
-        recalled = self._catalogue.recall(self.key, project, known) if known else None
+        recalled = self._catalogue.recall(self.key, project, sought.digests) if sought.digests else None
         if recalled is not None:
             return recalled
-        page = self._catalogue.latest(self.key, project, versions)
+        page = self._catalogue.latest(self.key, project, sought.versions)
         if page is None:
-            raise NotCachedError(f"what {self.key} says of {self._named(project, versions)} is not in the cache")
+            raise NotCachedError(f"what {self.key} says of {self._named(project, sought)} is not in the cache")
         if page.asked is not None:
             self._told(f"what {page.index} says of {project} is as of {rfc3339(page.asked)}")
         return page
 
-    def _named(self, project: NormalizedName, versions: Collection[str]) -> str:
-        missing = [one for one in sorted(versions) if self._catalogue.latest(self.key, project, (one,)) is None]
+    def _named(self, project: NormalizedName, sought: Sought) -> str:
+        missing = [
+            one for one in sorted(sought.versions) if self._catalogue.latest(self.key, project, (one,)) is None
+        ]
         return f"{project} {' and '.join(missing)}" if missing else project
 
 

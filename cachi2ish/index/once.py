@@ -3,47 +3,30 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from packaging.utils import NormalizedName
 
-from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
+from cachi2ish.core.sought import EVERYTHING, Sought
 from cachi2ish.index.interface import Index
-
-_Item = TypeVar("_Item")
-
-
-def _covers(asked: frozenset[_Item], wanted: frozenset[_Item]) -> bool:
-    return not asked or (bool(wanted) and wanted <= asked)
-
-
-def _union(left: frozenset[_Item], right: frozenset[_Item]) -> frozenset[_Item]:
-    return left | right if left and right else frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Asked:
-    """A question and, once it is there, its answer. known, versions: empty where everything was asked for."""
+    """A question and, once it is there, its answer."""
 
-    known: frozenset[Digest]
-    versions: frozenset[str]
+    sought: Sought
     answer: Future[Page] = field(default_factory=Future)
 
-    def serves(self, other: _Asked, page: Page) -> bool:
+    def serves(self, other: Sought, page: Page) -> bool:
         """Whether ``page``, the answer to this question, also answers ``other``."""
-        if page.partial and not _covers(self.versions, other.versions):
+        if page.partial and not self.sought.covers_versions_of(other):
             return False
-        if _covers(self.known, other.known):
+        if self.sought.covers_digests_of(other):
             return True
-        return bool(other.known) and other.known <= {digest for file in page.files for digest in file.digests}
-
-    def wider(self, other: _Asked) -> _Asked:
-        """Return the question that covers this one and ``other``."""
-        return _Asked(_union(self.known, other.known), _union(self.versions, other.versions))
+        return bool(other.digests) and other.digests <= {digest for file in page.files for digest in file.digests}
 
 
 class OncePerRun:
@@ -63,38 +46,30 @@ class OncePerRun:
         """That of the index behind."""
         return self._index.key
 
-    def page(
-        self, project: NormalizedName, known: Collection[Digest] = (), versions: Collection[str] = ()
-    ) -> Page:
+    def page(self, project: NormalizedName, sought: Sought = EVERYTHING) -> Page:
         """Return the answer of the index behind; the first one to ask fetches it, the others wait."""
-        wanted = _Asked(frozenset(known), frozenset(versions))
         outgrown: _Asked | None = None
         while True:
-            asked, mine = self._question(project, wanted, outgrown)
+            asked, mine = self._question(project, sought, outgrown)
             if mine:
                 self._ask(project, asked)
             page = asked.answer.result()
-            if asked.serves(wanted, page):
+            if asked.serves(sought, page):
                 return page
             outgrown = asked
 
-    def _question(
-        self,
-        project: NormalizedName,
-        wanted: _Asked,
-        outgrown: _Asked | None,
-    ) -> tuple[_Asked, bool]:
+    def _question(self, project: NormalizedName, sought: Sought, outgrown: _Asked | None) -> tuple[_Asked, bool]:
         with self._lock:
             asked = self._asked.get(project)
             if asked is not None and asked is not outgrown:
                 return asked, False
-            asked = wanted if outgrown is None else outgrown.wider(wanted)
+            asked = _Asked(sought if outgrown is None else outgrown.sought | sought)
             self._asked[project] = asked
             return asked, True
 
     def _ask(self, project: NormalizedName, asked: _Asked) -> None:
         try:
-            page = self._index.page(project, asked.known, asked.versions)
+            page = self._index.page(project, asked.sought)
         except BaseException as error:  # noqa: BLE001  (whatever it is, the threads that wait must hear of it)
             asked.answer.set_exception(error)
         else:

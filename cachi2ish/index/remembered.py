@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
 from packaging.utils import NormalizedName
 
-from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
+from cachi2ish.core.sought import EVERYTHING, Sought
 from cachi2ish.index.interface import Index
 from cachi2ish.store.interface import Catalogue
 
@@ -33,14 +32,12 @@ class Remembered:
         """That of the index behind."""
         return self._index.key
 
-    def page(
-        self, project: NormalizedName, known: Collection[Digest] = (), versions: Collection[str] = ()
-    ) -> Page:
+    def page(self, project: NormalizedName, sought: Sought = EVERYTHING) -> Page:
         """Return the page from memory or from the index, and remember it; raises what the index raises."""
-        if known:
-            recalled = self._catalogue.recall(self.key, project, known)
+        if sought.digests:
+            recalled = self._catalogue.recall(self.key, project, sought.digests)
             if recalled is not None:
                 return recalled
-        page = replace(self._index.page(project, known, versions), asked=self._began)
-        self._catalogue.remember(self.key, page, versions)
+        page = replace(self._index.page(project, sought), asked=self._began)
+        self._catalogue.remember(self.key, page, sought.versions)
         return page

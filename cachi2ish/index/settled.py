@@ -11,6 +11,7 @@ from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.interest import Interest
 from cachi2ish.core.pages import IndexFile, Page
+from cachi2ish.core.sought import EVERYTHING, Sought
 from cachi2ish.index.interface import Index
 from cachi2ish.index.upload_times import kept_times, with_times
 from cachi2ish.store.interface import Catalogue, Recollection
@@ -47,22 +48,20 @@ class Settled:
         """That of the index behind."""
         return self._index.key
 
-    def page(
-        self, project: NormalizedName, known: Collection[Digest] = (), versions: Collection[str] = ()
-    ) -> Page:
+    def page(self, project: NormalizedName, sought: Sought = EVERYTHING) -> Page:
         """Return the page from memory or from the index; raises what the index raises."""
-        if versions and self._since <= self._began:
-            kept = self._catalogue.latest(self.key, project, versions, self._since)
+        if sought.versions and self._since <= self._began:
+            kept = self._catalogue.latest(self.key, project, sought.versions, self._since)
             if kept is not None:
                 timed = with_times(kept, kept_times(self._recollection, kept.index, project) or {})
-                if self._serves(timed, known, versions):
+                if self._serves(timed, sought):
                     return timed
-        return self._index.page(project, known, versions)
+        return self._index.page(project, sought)
 
-    def _serves(self, page: Page, known: Collection[Digest], versions: Collection[str]) -> bool:
+    def _serves(self, page: Page, sought: Sought) -> bool:
         if page.asked is None or page.asked > self._began or page.status == "quarantined":
             return False  # a quarantine may be lifted
-        return all(_is_known(_files_of(page, version), known) for version in versions)
+        return all(_is_known(_files_of(page, version), sought.digests) for version in sought.versions)
 
 
 def _files_of(page: Page, version: str) -> list[IndexFile]:

@@ -10,9 +10,9 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from packaging.utils import NormalizedName
 
 from cachi2ish.core import addresses
-from cachi2ish.core.digests import Digest
 from cachi2ish.core.interest import Interest
 from cachi2ish.core.pages import Page
+from cachi2ish.core.sought import EVERYTHING, Sought
 from cachi2ish.errors import InputError, ProjectNotFoundError, UnavailableError
 from cachi2ish.index.fields import PageSource
 from cachi2ish.index.refusals import not_a_project_page
@@ -50,12 +50,7 @@ class SimpleIndex:
         """The address, redacted."""
         return addresses.redact(self._url)
 
-    def page(
-        self,
-        project: NormalizedName,
-        known: Collection[Digest] = (),  # noqa: ARG002
-        versions: Collection[str] = (),
-    ) -> Page:
+    def page(self, project: NormalizedName, sought: Sought = EVERYTHING) -> Page:
         """Ask the index for the page of ``project``; raises what `Index.page` says."""
         url = _page_url(self._url, project)
         place = addresses.redact(url)
@@ -64,12 +59,12 @@ class SimpleIndex:
             etag, content_type, body = kept
             response = self._http.get(url, headers={"Accept": ACCEPT, "If-None-Match": etag})
             if response.status != _NOT_MODIFIED:
-                return self._fresh(project, place, response, versions)
+                return self._fresh(project, place, response, sought.versions)
             try:
-                return self._read(project, response.url, content_type, body, versions)
+                return self._read(project, response.url, content_type, body, sought.versions)
             except UnavailableError:
                 pass  # what was kept is damaged: have it sent again
-        return self._fresh(project, place, self._http.get(url, headers={"Accept": ACCEPT}), versions)
+        return self._fresh(project, place, self._http.get(url, headers={"Accept": ACCEPT}), sought.versions)
 
     def _fresh(self, project: NormalizedName, place: str, response: Response, versions: Collection[str]) -> Page:
         self._check_status(project, response.status)

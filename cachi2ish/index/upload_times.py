@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from cachi2ish.core.cutoff import rfc3339
 from cachi2ish.core.digests import Digest, comparable
 from cachi2ish.core.pages import IndexFile, Page
+from cachi2ish.core.sought import EVERYTHING, Sought
 from cachi2ish.index.fields import instant
 from cachi2ish.index.interface import Index
 from cachi2ish.index.json_page import OnError
@@ -127,12 +128,12 @@ class TimedIndex:
         """That of the index behind."""
         return self._index.key
 
-    def page(
-        self, project: NormalizedName, known: Collection[Digest] = (), versions: Collection[str] = ()
-    ) -> Page:
+    def page(self, project: NormalizedName, sought: Sought = EVERYTHING) -> Page:
         """Return the page with all upload times that can be known; raises what the indexes raise."""
-        page = self._index.page(project, known, versions)
-        wanted = {_name(file) for file in page.files if file.upload_time is None and _concerns(file, known)}
+        page = self._index.page(project, sought)
+        wanted = {
+            _name(file) for file in page.files if file.upload_time is None and _concerns(file, sought.digests)
+        }
         documents = self._documents.get(page.index)
         if not wanted or documents is None:
             return page

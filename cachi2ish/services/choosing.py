@@ -15,6 +15,7 @@ from cachi2ish.core.dated import Dating
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
 from cachi2ish.core.requirements import IndexOptions, Pinned
+from cachi2ish.core.sought import Sought
 from cachi2ish.errors import Cachi2ishError, NetworkError, NotCachedError, raise_all
 from cachi2ish.index.interface import Index
 from cachi2ish.services.ports import Ports
@@ -138,12 +139,12 @@ def _choose_group(
     members: Sequence[_Member],
     on_choice: OnChoice,
 ) -> list[tuple[int, Choice | Cachi2ishError]]:
-    known = _known(members)  # the same question for each date, so that one answer serves all
+    sought = Sought(_known(members), versions)  # the same for each date, so that one answer serves all
     outcomes: list[tuple[int, Choice | Cachi2ishError]] = []
     for dating, index in indexes.items():
         dated = [pair for pair in members if pair[1].dating == dating]
         try:
-            page = index.page(project, known, versions)
+            page = index.page(project, sought)
         except Cachi2ishError as error:
             position, member = dated[0]
             if error.origin is None:

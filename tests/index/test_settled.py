@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
+from cachi2ish.core.sought import Sought
 from cachi2ish.index.first_match import FirstMatch
 from cachi2ish.index.remembered import Remembered
 from cachi2ish.index.settled import SETTLING, Settled
@@ -49,7 +50,7 @@ class Runs:
         whole = Remembered(FirstMatch(simple), self.catalogue, began)
         documents = {one.key: MetadataDocuments(one.key, self.http) for one in simple}
         timed = TimedIndex(whole, documents, self.catalogue)
-        return Settled(timed, self.catalogue, self.catalogue, cutoff, began).page(DEMO, known, versions)
+        return Settled(timed, self.catalogue, self.catalogue, cutoff, began).page(DEMO, Sought.of(known, versions))
 
 
 @pytest.fixture
