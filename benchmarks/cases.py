@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from benchmarks import script
 from benchmarks.checking import Check, holds_files, holds_installed
 from benchmarks.mirror import Mirror
 from benchmarks.serving import Plan
@@ -79,6 +80,7 @@ class Bench:
         pip = {"type": "pip"}
         cases = [
             self._curl("sdists", held, check),
+            self._script(check),
             self._cachi2ish("sdists", PRODUCT, self.sources.json, pip, check),
             self._cachi2ish("sdists", "cachi2ish, HTML pages", self.sources.html, pip, check),
             self._cachi2ish("sdists", "cachi2ish, second run", self.sources.json, pip, check, keeps_cache=True),
@@ -108,6 +110,12 @@ class Bench:
         listed.write_text(curl_list(held, self.plan.addresses.files_url))
         options = ("--silent", "--show-error", "--fail", "--parallel", "--create-dirs", "--config", str(listed))
         return self._case(group, LIMIT, (*self.tools.curl.command, *options), check)
+
+    def _script(self, check: Check) -> Case:
+        where = (self.plan.addresses.index_url, str(self.sources.pins), "output")
+        return self._case(
+            "sdists", "a script with requests", (sys.executable, str(Path(script.__file__)), *where), check
+        )
 
     def _cachi2ish(
         self, group: Group, title: str, source: Path, package: object, check: Check, *, keeps_cache: bool = False
