@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command_line import Outcome, run
+from tests.support.git_server import GitServer, Repository, git_server, make_repository
 from tests.support.index_server import IndexServer
 
 
@@ -55,3 +56,16 @@ def tree(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    """A git repository without a commit; `server` has it."""
+    return make_repository(tmp_path / "git" / "fig.git")
+
+
+@pytest.fixture
+def server(repository: Repository) -> Iterator[GitServer]:
+    """A git server on loopback."""
+    with git_server(repository.path.parent) as running:
+        yield running

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,18 +14,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from cachi2ish.errors import ExitCode
 from tests.cli.conftest import Person, tree
 from tests.support.distributions import make_sdist, make_wheel, sdist_files
-from tests.support.git_server import GitServer, Repository, git_server, make_repository
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    return make_repository(tmp_path / "git" / "fig.git")
-
-
-@pytest.fixture
-def server(repository: Repository) -> Iterator[GitServer]:
-    with git_server(repository.path.parent) as running:
-        yield running
+from tests.support.git_server import GitServer, Repository
 
 
 @pytest.fixture

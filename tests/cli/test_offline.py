@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,22 +15,11 @@ from cachi2ish.errors import ExitCode
 from tests.cli.conftest import Person, tree
 from tests.support.command_line import clean_environment
 from tests.support.distributions import make_sdist, make_wheel, sdist_files
-from tests.support.git_server import GitServer, Repository, git_server, make_repository
+from tests.support.git_server import GitServer, Repository
 
 ALLOW = json.dumps({"type": "pip", "allow_binary": True})
 DATE = "--index-date=2024-10-01"
 APPLE, BANANA, CHERRY = (make_sdist(name, "1.0") for name in ("apple", "banana", "cherry"))
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    return make_repository(tmp_path / "git" / "fig.git")
-
-
-@pytest.fixture
-def server(repository: Repository) -> Iterator[GitServer]:
-    with git_server(repository.path.parent) as running:
-        yield running
 
 
 @pytest.fixture
@@ -245,6 +233,29 @@ def test_a_dry_run_reads_the_cache_and_leaves_it_as_it_is(orchard: Person) -> No
     assert "fetch cherry-1.0.tar.gz" in outcome.out
     assert orchard.index.paths == ("/simple/cherry/",)
     assert tree(orchard.home) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "stages"),
+    [
+        ((), ["reading index pages, and fetching files", "fetching the remaining files", "writing the output"]),
+        (("--dry-run",), ["reading index pages"]),
+        (
+            ("--offline",),
+            [
+                "looking up index pages and files in the cache",
+                "taking the remaining files from the cache",
+                "writing the output",
+            ],
+        ),
+        (("--offline", "--dry-run"), ["looking up index pages in the cache"]),
+    ],
+)
+def test_each_stage_says_what_is_done_in_it(orchard: Person, options: tuple[str, ...], stages: list[str]) -> None:
+    assert orchard.fetches().code == 0
+    told = orchard.fetches("pip", *options).err.splitlines()
+    beginnings = ("reading index", "looking", "fetching", "taking", "writing")
+    assert [line for line in told if line.startswith(beginnings)] == stages
 
 
 def test_a_dry_run_needs_no_network_either(orchard: Person) -> None:

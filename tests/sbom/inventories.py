@@ -124,3 +124,21 @@ EACH = {
         ),
     ),
 }
+
+_LEAK = VcsOrigin(url="https://user:hunter2@git.example/x.git", commit=COMMIT)
+_LEAKY_ADDRESS = "https://user:hunter2@files.example/a.zip?token=hunter2"
+
+#: With the credentials of ``user``, ``hunter2``, in every address.
+CREDENTIALS = Inventory(
+    root=MainPackage(name="app", version="1", vcs=_LEAK),
+    packages=(),
+    dependencies=(
+        replace(CHECKOUT, source=FromGit(vcs=_LEAK)),
+        replace(
+            ARCHIVE,
+            source=FromUrl(url=_LEAKY_ADDRESS, digest=digest("a")),
+            files=(file("a.zip", url=_LEAKY_ADDRESS),),
+        ),
+    ),
+    tool_version="1",
+)

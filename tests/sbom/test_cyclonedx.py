@@ -23,13 +23,10 @@ from jsonschema import FormatChecker
 
 from cachi2ish.core.inventory import (
     Dependency,
-    FromGit,
-    FromUrl,
     Inventory,
     MainPackage,
     Relaxation,
     RelaxationKind,
-    VcsOrigin,
 )
 from cachi2ish.sbom import uris
 from cachi2ish.sbom.cyclonedx import CycloneDxWriter
@@ -204,22 +201,7 @@ def test_a_digest_is_stated_where_the_specification_knows_its_algorithm(
 
 
 def test_no_credential_gets_out() -> None:
-    leaky = VcsOrigin(url="https://user:hunter2@git.example/x.git", commit=inventories.COMMIT)
-    address = "https://user:hunter2@files.example/a.zip?token=hunter2"
-    inventory = Inventory(
-        root=MainPackage(name="app", version="1", vcs=leaky),
-        packages=(),
-        dependencies=(
-            replace(inventories.CHECKOUT, source=FromGit(vcs=leaky)),
-            replace(
-                inventories.ARCHIVE,
-                source=FromUrl(url=address, digest=inventories.digest("a")),
-                files=(inventories.file("a.zip", url=address),),
-            ),
-        ),
-        tool_version="1",
-    )
-    text = render(inventory)
+    text = render(inventories.CREDENTIALS)
     assert "hunter2" not in text
     assert "user" not in text
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cachi2ish.core.dated import RecordedDates
-from cachi2ish.core.inventory import FromGit, FromUrl, Inventory, MainPackage, VcsOrigin
+from cachi2ish.core.inventory import Inventory, MainPackage
 from cachi2ish.sbom.cyclonedx import CycloneDxWriter
 from cachi2ish.sbom.cyclonedx import render as render_cyclonedx
 from cachi2ish.sbom.interface import SbomWriter
@@ -212,23 +212,7 @@ def test_the_namespace_follows_the_content() -> None:
 
 
 def test_no_credential_gets_out() -> None:
-    leaky = VcsOrigin(url="https://user:hunter2@git.example/x.git", commit=inventories.COMMIT)
-    address = "https://user:hunter2@files.example/a.zip?token=hunter2"
-    text = render(
-        Inventory(
-            root=MainPackage(name="app", version="1", vcs=leaky),
-            packages=(),
-            dependencies=(
-                replace(inventories.CHECKOUT, source=FromGit(vcs=leaky)),
-                replace(
-                    inventories.ARCHIVE,
-                    source=FromUrl(url=address, digest=inventories.digest("a")),
-                    files=(inventories.file("a.zip", url=address),),
-                ),
-            ),
-            tool_version="1",
-        )
-    )
+    text = render(inventories.CREDENTIALS)
     assert "hunter2" not in text
     assert "user" not in text
 
