@@ -74,6 +74,15 @@ class InputError(Cachi2ishError):
     exit_code = ExitCode.INPUT
 
 
+class UsageError(InputError):
+    """The command line cannot be understood: an option has a value that it cannot have, or an argument is missing.
+
+    The same value in a file is an `InputError`, since there it is a setting that is wrong.
+    """
+
+    exit_code = ExitCode.USAGE
+
+
 class LockFileError(Cachi2ishError):
     """A requirements file is malformed, or asks for something that cannot be prefetched."""
 
@@ -117,6 +126,21 @@ class NetworkError(Cachi2ishError):
     """A server could not be reached, or went on failing after all retries."""
 
     exit_code = ExitCode.NETWORK
+
+
+class HostError(NetworkError):
+    """A failure of a host as a whole: it would be the same for whatever else is asked of it.
+
+    cause: equal for all failures that are one and the same; it is compared, and not told.
+    """
+
+    def __init__(self, problem: str, *, cause: str, hint: str | None = None, origin: Origin | None = None) -> None:
+        super().__init__(problem, hint=hint, origin=origin)
+        self.cause = cause
+
+    def again(self) -> HostError:
+        """Return the same failure, for something else that is asked of the host."""
+        return HostError(self.problem, cause=self.cause, hint=self.hint)
 
 
 class DigestMismatchError(Cachi2ishError):

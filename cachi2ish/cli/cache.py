@@ -22,6 +22,7 @@ from cachi2ish.cli.options import (
     said_before,
 )
 from cachi2ish.cli.program import is_drop_in
+from cachi2ish.cli.values import one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +66,14 @@ def _path(
 def _info(
     context: typer.Context,
     output_format: Annotated[
-        InfoFormat, typer.Option("--format", "-f", help="json is for programs: sizes in bytes, times in UTC.")
+        InfoFormat,
+        typer.Option(
+            "--format",
+            "-f",
+            parser=one_of(InfoFormat),
+            metavar="<text|json>",
+            help="json is for programs: sizes in bytes, times in UTC.",
+        ),
     ] = InfoFormat.TEXT,
     cache_dir: CacheDirOption = None,
     config_file: ConfigFileOption = None,
@@ -165,7 +173,7 @@ def _reporter(console: Console) -> ConsoleReporter:
 def _limits(older_than: str | None, max_size: str | None, now: datetime) -> Limits:
     from cachi2ish.core.cutoff import InvalidDateError, parse_duration
     from cachi2ish.core.sizes import InvalidSizeError, parse_size
-    from cachi2ish.errors import Cachi2ishError, InputError, raise_all
+    from cachi2ish.errors import Cachi2ishError, UsageError, raise_all
     from cachi2ish.services.cache_prune import Limits
 
     errors: list[Cachi2ishError] = []
@@ -174,11 +182,11 @@ def _limits(older_than: str | None, max_size: str | None, now: datetime) -> Limi
     try:
         unused_since = None if older_than is None else now - parse_duration(older_than)
     except InvalidDateError as error:
-        errors.append(InputError(f"--older-than: {error}", hint=error.hint))
+        errors.append(UsageError(f"--older-than: {error}", hint=error.hint))
     try:
         size = None if max_size is None else parse_size(max_size)
     except InvalidSizeError as error:
-        errors.append(InputError(f"--max-size: {error}", hint=error.hint))
+        errors.append(UsageError(f"--max-size: {error}", hint=error.hint))
     raise_all(errors)
     return Limits(unused_since=unused_since, size=size)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from cachi2ish.cli.amounts import counted, readable_size
 from cachi2ish.cli.console import printable
-from cachi2ish.core.cache_contents import Amount, CacheContents, Pruned
+from cachi2ish.core.cache_contents import Amount, CacheContents, Entry, Pruned
 from cachi2ish.core.cutoff import rfc3339
 from cachi2ish.services.cache_verify import Verified
 
@@ -74,17 +74,22 @@ def _json_amount(amount: Amount) -> dict[str, int]:
 
 
 def verified_text(verified: Verified) -> str:
-    """Return how much was read."""
-    return f"{counted(verified.files, 'file')}, {readable_size(verified.size)}, verified"
+    """Return how much was verified, and how much was not worth keeping."""
+    removed = f"; {counted(verified.removed, 'file')} removed" if verified.removed else ""
+    return f"{counted(verified.files, 'file')}, {readable_size(verified.size)}, verified{removed}"
 
 
 def removals_text(pruned: Pruned) -> str:
-    """Return a line for each file that would be removed."""
+    """Return a line for each file that would be removed: its place, what indexes call it, size and last use."""
     return "".join(
-        f"{printable(entry.path)}  {entry.kind.value}, {readable_size(entry.size)}, last used"
+        f"{printable(entry.path)}  {_called(entry, pruned)}, {readable_size(entry.size)}, last used"
         f" {_instant(entry.used)}\n"
         for entry in pruned.entries
     )
+
+
+def _called(entry: Entry, pruned: Pruned) -> str:
+    return printable(", ".join(pruned.names.get(entry.path, ()))) or entry.kind.value
 
 
 def pruned_lines(pruned: Pruned, *, dry_run: bool) -> Iterator[str]:

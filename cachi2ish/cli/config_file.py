@@ -18,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, V
 
 from cachi2ish.cli.flags import MOST_CONCURRENT
 from cachi2ish.errors import InputError, Origin, raise_all
+from cachi2ish.services.streams import refuse_pipes
 
 #: Its name in the user's configuration directory.
 CONFIG_FILE = "config.toml"
@@ -73,6 +74,7 @@ def read_config_file(file: Path, *, required: bool) -> ConfigFile:
 
     Raises `InputError` with file, and line where the TOML is at fault; all unknown and bad keys at once.
     """
+    refuse_pipes(file, f"the configuration file {file}")
     try:
         text = file.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError) as error:

@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TextIO
 
+from cachi2ish.core.excerpts import shortened
 from cachi2ish.errors import Cachi2ishError, ExitCode, InputError, StorageError, exit_code_of, leaves
 
 
@@ -57,8 +58,11 @@ class Console:
             label = "" if level == Level.INFO else f"{self._styled(level.name.lower())}: "
             self.write_line(f"{label}{printable(message)}")
 
-    def error(self, error: Cachi2ishError) -> None:
-        """Write each error with its place and hint, and their number where there are several."""
+    def error(self, error: Cachi2ishError, afterwards: str = "") -> None:
+        """Write each error with its place and hint, and their number where there are several.
+
+        afterwards: how things are now, to be told of any number of errors.
+        """
         found = leaves(error)
         for number, one in enumerate(found, start=1):
             place = f"{one.origin}: " if one.origin else ""
@@ -67,7 +71,9 @@ class Console:
             if one.hint and (number == len(found) or found[number].hint != one.hint):
                 self.write_line(f"  {self._styled('hint')}: {printable(one.hint)}")
         if len(found) > 1:
-            self.write_line(f"{len(found)} errors; nothing was written")
+            self.write_line(f"{len(found)} errors; {printable(afterwards or 'nothing was written')}")
+        elif afterwards:
+            self.write_line(printable(afterwards))
 
     def write_line(self, text: str) -> None:
         """Write a line as it is; where standard error is closed or full it is lost, and the work goes on."""
@@ -129,8 +135,9 @@ def _cut_off(stream: TextIO | None) -> None:
 def printable(text: str) -> str:
     """Return ``text`` with everything escaped that could move a terminal's cursor or forge a line.
 
-    What is longer than a screen is cut in the middle: a server may put anything into an address.
+    An overlong word, and what is longer than a screen, is cut in the middle: a server may put anything anywhere.
     """
+    text = shortened(text)
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
     return "".join(
@@ -163,19 +170,26 @@ _STANDS_NOWHERE = InputError(
 )
 
 
+def _nothing_to_add(_error: BaseException) -> str:
+    return ""
+
+
 @contextmanager
-def errors_told(console: Console) -> Iterator[None]:
-    """Turn whatever goes wrong inside into lines and an exit status."""
+def errors_told(console: Console, afterwards: Callable[[BaseException], str] = _nothing_to_add) -> Iterator[None]:
+    """Turn whatever goes wrong inside into lines and an exit status.
+
+    afterwards: says of a failure how things are now, where there is something to say.
+    """
     try:
         yield
     except Cachi2ishError as error:
-        console.error(error)
+        console.error(error, afterwards(error))
         sys.exit(exit_code_of(error))
-    except Terminated:
-        console.write_line("terminated")
+    except Terminated as signal:
+        console.write_line(printable("; ".join(filter(None, ("terminated", afterwards(signal))))))
         sys.exit(ExitCode.TERMINATED)
-    except KeyboardInterrupt:
-        console.write_line("interrupted")
+    except KeyboardInterrupt as signal:
+        console.write_line(printable("; ".join(filter(None, ("interrupted", afterwards(signal))))))
         sys.exit(ExitCode.INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has gone: nothing is left to say.

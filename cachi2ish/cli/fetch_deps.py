@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from cachi2ish.cli.aftermath import Aftermath
 from cachi2ish.cli.console import Level, errors_told, write_result
 from cachi2ish.cli.flags import DEFAULT_CONCURRENCY, MOST_CONCURRENT, Flags
 from cachi2ish.cli.options import (
@@ -18,10 +19,10 @@ from cachi2ish.cli.options import (
     ModeOption,
     SbomOutputType,
     console_for,
-    path_of,
     said_before,
 )
 from cachi2ish.cli.program import is_drop_in, program_of
+from cachi2ish.cli.values import path_of, whole_number
 
 
 def fetch_deps(
@@ -98,11 +99,10 @@ def fetch_deps(
     concurrency: Annotated[
         int | None,
         typer.Option(
+            parser=whole_number(1, MOST_CONCURRENT),
             metavar="N",
-            min=1,
-            max=MOST_CONCURRENT,
             envvar="CACHI2ISH_CONCURRENCY",
-            help=f"Files under way at once. [default: {DEFAULT_CONCURRENCY}]",
+            help=f"Files under way at once, at most {MOST_CONCURRENT}. [default: {DEFAULT_CONCURRENCY}]",
         ),
     ] = None,
     report: Annotated[
@@ -126,7 +126,8 @@ def fetch_deps(
     output = output or Path(f"{program_of(context)}-output")
     if foreign_flags:
         console.say(Level.DEBUG, "flags of other package managers are accepted, and of no effect")
-    with errors_told(console):
+    aftermath = Aftermath(output=output, dry_run=dry_run)
+    with errors_told(console, aftermath.told):
         from cachi2ish.cli import wiring
         from cachi2ish.cli.plan_text import plan_text, shares_text
         from cachi2ish.cli.reporting import reporter_for
@@ -155,8 +156,10 @@ def fetch_deps(
                 RunReport(place=report, files=wiring.files(), reporter=reporter, output=output, dry_run=dry_run)
             ),
         ):
+            aftermath.progress = reporter.progress
             request = read_input(package_input)
             with wiring.ports(flags, reporter) as ports:
+                aftermath.keeps = ports.keeps
                 if dry_run:
                     text = plan_text(service.plan(request, source, ports, reporter))
                 else:

@@ -9,16 +9,14 @@ import typer
 
 from cachi2ish.cli.console import errors_told, write_result
 from cachi2ish.cli.options import (
-    ConfigFileUnused,
     ForOutputDir,
     FromOutputDir,
     LogLevel,
     LogLevelName,
-    ModeUnused,
     console_for,
     output_dir,
-    path_of,
 )
+from cachi2ish.cli.values import one_of, path_of
 from cachi2ish.core.env_formats import EnvFormat
 
 
@@ -37,13 +35,13 @@ def generate_env(
         typer.Option(
             "--format",
             "-f",
+            parser=one_of(EnvFormat),
+            metavar=f"<{'|'.join(one.value for one in EnvFormat)}>",
             help="env and sh are for a shell to source, dockerfile has ENV lines, and github appends to FILE, "
-            "which $GITHUB_ENV names. [default: by the suffix of FILE, else json]",
+            "which $GITHUB_ENV names. [default: by the suffix of FILE; json for standard output]",
         ),
     ] = None,
     log_level: LogLevel = LogLevelName.UNSET,
-    mode: ModeUnused = None,  # noqa: ARG001  (wrappers give it to each command)
-    config_file: ConfigFileUnused = None,  # noqa: ARG001  (as above)
 ) -> None:
     """Write the environment variables that make pip and uv install from a prefetched output only."""
     with errors_told(console_for(context, log_level)):

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from cachi2ish.errors import InputError, Origin
+from cachi2ish.services.streams import refuse_pipes
 
 #: The keys that mean something to a prefetch of Python packages.
 KEYS = (
@@ -185,6 +186,7 @@ def _read_yaml(file: Path) -> tuple[Mapping[object, object], tuple[InputError, .
     from cachi2ish.cli import yaml_text
 
     origin = Origin(str(file))
+    refuse_pipes(file, f"the configuration file {file}")
     try:
         content, repeated = yaml_text.load(file.read_text(encoding="utf-8"), str(file))
     except (FileNotFoundError, NotADirectoryError) as error:

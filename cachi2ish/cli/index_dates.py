@@ -7,12 +7,14 @@ from datetime import datetime
 from pathlib import Path
 
 from cachi2ish.cli.config_file import ConfigFile
+from cachi2ish.cli.values import did_you_mean
 from cachi2ish.core.addresses import bare, redact, split_web
 from cachi2ish.core.cutoff import Cutoff, InvalidDateError
 from cachi2ish.core.dated import Missing, MissingPolicy, PackageDates
-from cachi2ish.errors import InputError, Origin
+from cachi2ish.errors import InputError, Origin, UsageError
 
 _OPTION = "--index-date-missing"
+_WORDS = tuple(one.value for one in Missing)
 
 
 def default_dates(
@@ -20,7 +22,8 @@ def default_dates(
 ) -> PackageDates:
     """Return what holds for packages that state no date of their own; raises `InputError`.
 
-    date, missing: the options, which are stronger. stated: the configuration file, read from ``file``.
+    date, missing: the options, which are stronger; what they cannot be is a `UsageError`. stated: the
+    configuration file, read from ``file``.
     """
     origin = Origin(str(file))
     cutoff = None
@@ -40,7 +43,8 @@ def _cutoff(text: str, place: str, origin: Origin | None, now: datetime) -> Cuto
     try:
         return Cutoff.parse(text, now)
     except InvalidDateError as error:
-        raise InputError(f"{place}: {error}", hint=error.hint, origin=origin) from None
+        kind = UsageError if origin is None else InputError
+        raise kind(f"{place}: {error}", hint=error.hint, origin=origin) from None
 
 
 def _of_options(texts: Iterable[str]) -> tuple[Missing | None, dict[str, Missing]]:
@@ -66,8 +70,8 @@ def _missing(word: str) -> Missing:
     try:
         return Missing(word.strip().lower())
     except ValueError:
-        raise InputError(
-            f"{_OPTION}: {redact(word)!r} is neither refuse nor allow",
+        raise UsageError(
+            f"{_OPTION}: {redact(word)!r} is neither refuse nor allow{did_you_mean(word.lower(), _WORDS)}",
             hint="write refuse or allow for all indexes, or https://host/simple/=allow for one",
         ) from None
 
@@ -75,7 +79,8 @@ def _missing(word: str) -> Missing:
 def _address(address: str, origin: Origin | None) -> str:
     if split_web(address.strip()) is None:
         place = _OPTION if origin is None else _OPTION.lstrip("-")
-        raise InputError(
+        kind = UsageError if origin is None else InputError
+        raise kind(
             f"{place}: {redact(address)!r} is not the address of an index",
             hint="name the index as --index-url does: https://host/simple/=allow",
             origin=origin,

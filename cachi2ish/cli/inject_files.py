@@ -9,16 +9,14 @@ import typer
 
 from cachi2ish.cli.console import Level, errors_told
 from cachi2ish.cli.options import (
-    ConfigFileUnused,
     ForOutputDir,
     FromOutputDir,
     LogLevel,
     LogLevelName,
-    ModeUnused,
     console_for,
     output_dir,
-    path_of,
 )
+from cachi2ish.cli.values import path_of
 
 
 def inject_files(
@@ -37,8 +35,6 @@ def inject_files(
     ] = None,
     revert: Annotated[bool, typer.Option("--revert", help="Give the files their own addresses back.")] = False,
     log_level: LogLevel = LogLevelName.UNSET,
-    mode: ModeUnused = None,  # noqa: ARG001  (wrappers give it to each command)
-    config_file: ConfigFileUnused = None,  # noqa: ARG001  (as above)
 ) -> None:
     """Rewrite URL and git requirements of the project to the files in a prefetched output."""
     console = console_for(context, log_level)
@@ -49,6 +45,8 @@ def inject_files(
         config = wiring.outputs().read_build_config(from_output_dir)
         rewriter, files = wiring.rewriter(), wiring.files()
         if revert:
+            if for_output_dir is not None:
+                console.say(Level.WARNING, "--for-output-dir is of no effect with --revert")
             written = service.revert_files(config, source, rewriter, files)
         else:
             place = output_dir(from_output_dir, for_output_dir)

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from cachi2ish import __version__
-from cachi2ish.cli.any_order import AnyOrder
 from cachi2ish.cli.cache import cache
 from cachi2ish.cli.console import write_result
+from cachi2ish.cli.drop_in_help import CommandWithSettings, ProgramGroup
 from cachi2ish.cli.fetch_deps import fetch_deps
 from cachi2ish.cli.generate_env import generate_env
 from cachi2ish.cli.inject_files import inject_files
@@ -23,7 +23,7 @@ _HELP = "Prefetch everything a Python build needs, prove what was fetched, and b
 
 app = typer.Typer(
     name=PROGRAM,
-    cls=AnyOrder,
+    cls=ProgramGroup,
     help=_HELP,
     no_args_is_help=True,
     add_completion=False,
@@ -31,7 +31,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("fetch-deps", short_help="Fetch all that a project's pins need, verified.")(fetch_deps)
+app.command("fetch-deps", cls=CommandWithSettings, short_help="Fetch all that a project's pins need, verified.")(
+    fetch_deps
+)
 app.command("generate-env", short_help="Write the environment of the offline build.")(generate_env)
 app.command("inject-files", short_help="Point URL and git requirements at the fetched files.")(inject_files)
 app.command("merge-sboms", short_help="Merge bills of materials into one.")(merge_sboms)

@@ -10,14 +10,12 @@ import typer
 
 from cachi2ish.cli.console import Level, errors_told, write_result
 from cachi2ish.cli.options import (
-    ConfigFileUnused,
     LogLevel,
     LogLevelName,
-    ModeUnused,
     SbomOutputType,
     console_for,
-    path_of,
 )
+from cachi2ish.cli.values import path_of
 from cachi2ish.core.sboms import SbomKind
 from cachi2ish.errors import InputError
 
@@ -40,8 +38,6 @@ def merge_sboms(
         typer.Option(metavar="NAME", help="The name of an SPDX document. [default: that of the first FILE]"),
     ] = None,
     log_level: LogLevel = LogLevelName.UNSET,
-    mode: ModeUnused = None,  # noqa: ARG001  (wrappers give it to each command)
-    config_file: ConfigFileUnused = None,  # noqa: ARG001  (as above)
 ) -> None:
     """Merge bills of materials into one: each package once, with all that is said of it."""
     console = console_for(context, log_level)
@@ -50,6 +46,8 @@ def merge_sboms(
         from cachi2ish.services import merge_sboms as service
 
         kind = sbom_output_type or SbomKind.CYCLONEDX
+        if sbom_name is not None and kind is not SbomKind.SPDX:
+            console.say(Level.WARNING, "--sbom-name is of no effect: a document of CycloneDX has no name")
         done = False
         # Left behind, and not handled: an error that is being handled holds on to all that it has met.
         with suppress(MemoryError):

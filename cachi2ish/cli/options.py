@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from cachi2ish.cli.console import Console, Level, standard_error
+from cachi2ish.cli.values import one_of, path_of, place
 from cachi2ish.core.modes import Mode
 from cachi2ish.core.sboms import SbomKind
 
@@ -25,30 +26,17 @@ class LogLevelName(StrEnum):
 
 
 #: What other programs call these levels. An error is told at every level.
-_SYNONYMS = {"trace": "debug", "warn": "warning", **dict.fromkeys(("critical", "fatal", "panic"), "error")}
+_SYNONYMS = {
+    "trace": LogLevelName.DEBUG,
+    "warn": LogLevelName.WARNING,
+    **dict.fromkeys(("critical", "fatal", "panic"), LogLevelName.ERROR),
+}
+
+_level = one_of(LogLevelName, _SYNONYMS)
+_mode = one_of(Mode)
 
 
-def _level(text: str | LogLevelName) -> LogLevelName:
-    if isinstance(text, LogLevelName):
-        return text
-    name = text.strip().lower()
-    try:
-        return LogLevelName(_SYNONYMS.get(name, name))
-    except ValueError:
-        choices = ", ".join(name.value for name in LogLevelName if name.value)
-        raise typer.BadParameter(f"{text!r} is not one of {choices}") from None
-
-
-def _mode(text: str | Mode) -> Mode:
-    if isinstance(text, Mode):
-        return text
-    try:
-        return Mode(text.strip().lower())
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not one of {', '.join(Mode)}") from None
-
-
-_LEVEL_HELP = "How much to tell: debug, info, warning or error."
+_LEVEL_HELP = "How much to tell: debug, info, warning or error. [default: info]"
 _MODE_HELP = "strict, or permissive: some problems become warnings that the SBOM records. [default: strict]"
 _CONFIG_HELP = (
     "Settings in TOML, or in YAML as Hermeto reads them (*.yaml, *.yml)."
@@ -59,37 +47,18 @@ _CONFIG_HELP = (
 # it, so that a variable is weaker than either.
 LogLevel = Annotated[
     LogLevelName,
-    typer.Option("--log-level", parser=_level, metavar="LEVEL", show_default="info", help=_LEVEL_HELP),
+    typer.Option("--log-level", parser=_level, metavar="LEVEL", show_default=False, help=_LEVEL_HELP),
 ]
 SbomOutputType = Annotated[
     SbomKind | None,
     typer.Option(
-        case_sensitive=False,
+        parser=one_of(SbomKind),
+        metavar="<cyclonedx|spdx>",
         envvar="CACHI2ISH_SBOM_OUTPUT_TYPE",
         help="The format of the bill of materials: CycloneDX 1.6 or SPDX 2.3. [default: cyclonedx]",
     ),
 ]
 ModeOption = Annotated[Mode | None, typer.Option("--mode", parser=_mode, metavar="MODE", help=_MODE_HELP)]
-
-
-_EMPTY = "it is empty; is a variable not set?"
-
-
-def path_of(text: str | Path) -> Path:
-    """Return the path that was given; a tilde that the shell left as it is stands for the home directory."""
-    if not str(text):
-        raise typer.BadParameter(_EMPTY)
-    try:
-        return Path(text).expanduser()
-    except RuntimeError as error:
-        raise typer.BadParameter(f"{text}: {error}") from None
-
-
-def _place(text: str) -> str:
-    # A place in the build's file system, whose home directory is not known here: no tilde is expanded.
-    if not text:
-        raise typer.BadParameter(_EMPTY)
-    return text
 
 
 FromOutputDir = Annotated[
@@ -99,7 +68,7 @@ FromOutputDir = Annotated[
 ForOutputDir = Annotated[
     str | None,
     typer.Option(
-        parser=_place,
+        parser=place,
         metavar="DIR",
         help="Where the build will see it. [default: OUTPUT_DIR, as an absolute path]",
     ),
@@ -137,10 +106,6 @@ ForeignFlags = Annotated[
     ),
 ]
 
-# For commands that have no use for them: a wrapper gives every command the same.
-ModeUnused = Annotated[Mode | None, typer.Option("--mode", parser=_mode, hidden=True)]
-ConfigFileUnused = Annotated[Path | None, typer.Option("--config-file", parser=path_of, hidden=True)]
-
 LogLevelBefore = Annotated[
     LogLevelName,
     typer.Option(
@@ -148,7 +113,7 @@ LogLevelBefore = Annotated[
         parser=_level,
         metavar="LEVEL",
         envvar="CACHI2ISH_LOG_LEVEL",
-        show_default="info",
+        show_default=False,
         help=_LEVEL_HELP,
     ),
 ]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from cachi2ish.cli.amounts import readable_size
 from cachi2ish.core.addresses import redact
 from cachi2ish.core.choose import Choice
+from cachi2ish.core.excerpts import shortened
 from cachi2ish.core.placement import name_of_git, name_of_url
 from cachi2ish.services.fetch_deps import Plan
 from cachi2ish.services.targeting import Shares
@@ -45,7 +46,7 @@ def shares_text(shares: Shares) -> Iterator[str]:
 
 
 def _choice(choice: Choice) -> Iterator[str]:
-    yield f"{choice.requirement} ({choice.requirement.origin}) from {choice.index}"
+    yield shortened(f"{choice.requirement} ({choice.requirement.origin}) from {choice.index}")
     for file in choice.files:
         size = "size unknown" if file.size is None else readable_size(file.size)
         yield f"  fetch {file.filename}  {size}  {redact(file.url)}"
@@ -58,18 +59,15 @@ def _refused(choice: Choice) -> Iterator[str]:
         by_reason.setdefault(refusal.reason, []).append(refusal.filename)
     for reason, names in by_reason.items():
         if len(names) == 1:
-            yield f"  leave {names[0]}: {reason}"
+            yield shortened(f"  leave {names[0]}: {reason}")
         else:
             rest = f", and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-            yield f"  leave {len(names)} files: {reason} ({', '.join(names[:_LISTED])}{rest})"
+            yield shortened(f"  leave {len(names)} files: {reason} ({', '.join(names[:_LISTED])}{rest})")
 
 
 def _sum(plan: Plan) -> str:
-    files = {(file.filename, file.url): file.size for choice in plan.choices for file in choice.files}
-    known = sum(size for size in files.values() if size is not None)
-    unknown = sum(size is None for size in files.values()) + len(plan.urls) + len(plan.gits)
-    count = len(files) + len(plan.urls) + len(plan.gits)
-    return f"{_counted(count, known, unknown)}; nothing was written"
+    known = [size for size in plan.sizes if size is not None]
+    return f"{_counted(len(plan.sizes), sum(known), len(plan.sizes) - len(known))}; nothing was written"
 
 
 def _counted(count: int, size: int, unknown: int) -> str:

@@ -9,14 +9,6 @@ from cachi2ish.cli.amounts import counted, readable_size, readable_wait
 from cachi2ish.services.progress import Counts
 from cachi2ish.services.reporter import StageName
 
-#: What is being done, as a sentence of a log.
-STAGES: dict[StageName, str] = {
-    "read": "reading requirements files",
-    "choose": "reading index pages, and fetching files",
-    "transfer": "fetching the remaining files",
-    "record": "writing the output",
-}
-
 _SHORT: dict[StageName, str] = {
     "read": "reading",
     "choose": "choosing",
@@ -26,12 +18,56 @@ _SHORT: dict[StageName, str] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Doing:
+    """What is being done. local: nobody is asked but the cache. files: whether they are brought, too."""
+
+    stage: StageName
+    local: bool = False
+    files: bool = True
+
+    @property
+    def sentence(self) -> str:
+        """It, as a sentence of a log."""
+        match self.stage:
+            case "read":
+                return "reading requirements files"
+            case "choose" if self.local:
+                return f"looking up index pages{' and files' if self.files else ''} in the cache"
+            case "choose":
+                return f"reading index pages{', and fetching files' if self.files else ''}"
+            case "transfer" if self.local:
+                return "taking the remaining files from the cache"
+            case "transfer":
+                return "fetching the remaining files"
+            case "record":
+                return "writing the output"
+
+    @property
+    def word(self) -> str:
+        """It, where there is no room for a sentence."""
+        return "looking up" if self.local and self.stage in _WITH_FILES else _SHORT[self.stage]
+
+    @property
+    def brings_files(self) -> bool:
+        """Whether there are files to count."""
+        return self.files and self.stage in _WITH_FILES
+
+
+#: The stages in which files arrive.
+_WITH_FILES = frozenset({"choose", "transfer"})
+
+
+@dataclass(frozen=True, slots=True)
 class Moment:
-    """What a line is about. speed: bytes per second; left: seconds; both None where they are not known."""
+    """What a line is about. speed: bytes per second; left: seconds; both None where they are not known.
+
+    doing: None before the first stage.
+    """
 
     counts: Counts
     speed: float | None
     left: float | None
+    doing: Doing | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +85,10 @@ def log_line(moment: Moment) -> str:
 
 def screen_line(moment: Moment, width: int) -> str:
     """Return the line for a terminal, at most ``width`` characters of ASCII."""
-    stage = moment.counts.stage
-    labels = ("", "") if stage is None else (STAGES[stage], _SHORT[stage])
-    parts = list(_parts(moment)) if stage in {"choose", "transfer"} else []
+    doing = moment.doing
+    labels = ("", "") if doing is None else (doing.sentence, doing.word)
+    counted_now = moment.counts.expected and doing is not None and doing.brings_files
+    parts = list(_parts(moment)) if counted_now else []
     while parts:
         text = ", ".join(part.text for part in parts)
         for line in (*(f"{label}: {text}" for label in labels), text):

@@ -12,7 +12,7 @@ from cachi2ish.cli.amounts import readable_size
 from cachi2ish.cli.console import Console, Level, is_live
 from cachi2ish.cli.live_line import LiveLine
 from cachi2ish.cli.pace import Speed, TimeLeft
-from cachi2ish.cli.progress_text import STAGES, Moment, log_line, screen_line
+from cachi2ish.cli.progress_text import Doing, Moment, log_line, screen_line
 from cachi2ish.net.interface import HostTraffic, Traffic
 from cachi2ish.services.progress import Counts, Progress
 from cachi2ish.services.reporter import Arrival, StageName
@@ -41,6 +41,7 @@ class ConsoleReporter:
         self._retried = False
         self.progress = Progress(clock())
         self.traffic: Traffic | None = None
+        self._doing: Doing | None = None
         self._speed, self._time_left = Speed(), TimeLeft()
         self._looked = self._told = self.progress.began
         self._told_of = self.progress.counts()
@@ -81,10 +82,14 @@ class ConsoleReporter:
             first, self._retried = not self._retried, True
         (self.info if first else self.debug)(message)
 
-    def stage(self, name: StageName) -> None:
+    def stage(self, name: StageName, *, local: bool = False, files: bool = True) -> None:
         """Tell that a stage begins."""
         self.progress.stage(name, self._clock())
-        self.info(STAGES[name])
+        self._doing = Doing(name, local, files)
+        self._tell_stage(self._doing)
+
+    def _tell_stage(self, doing: Doing) -> None:
+        self.info(doing.sentence)
 
     def expect(self, size: int | None) -> None:
         """Count a file to come."""
@@ -116,12 +121,17 @@ class ConsoleReporter:
             self._told = now
             if counts != self._told_of:
                 self._told_of = counts
-                self.info(log_line(self._moment(counts, now)))
+                self._tell_counts(counts, now)
+
+    def _tell_counts(self, counts: Counts, now: float) -> None:
+        # A dry run counts files that nobody fetches, and before the first one is known there is nothing to count.
+        if counts.expected and (self._doing is None or self._doing.files):
+            self.info(log_line(self._moment(counts, now)))
 
     def _moment(self, counts: Counts, now: float) -> Moment:
         known = counts.final and counts.total is not None
         left = self._time_left.estimate(now, (counts.total or 0) - counts.present if known else 0, self._speed)
-        return Moment(counts, self._speed.value, left)
+        return Moment(counts, self._speed.value, left, self._doing)
 
     def _tell_silences(self, traffic: Traffic) -> None:
         for silence in traffic.silences(_SILENCE):
@@ -137,9 +147,7 @@ class LiveReporter(ConsoleReporter):
         super().__init__(console, clock)
         self._line = line
 
-    def stage(self, name: StageName) -> None:
-        """Show which stage it is."""
-        self.progress.stage(name, self._clock())
+    def _tell_stage(self, doing: Doing) -> None:  # noqa: ARG002  (the line has it from the reporter)
         self._show(self._clock())
 
     def finish(self) -> None:

@@ -26,7 +26,7 @@ from cachi2ish.core.dated import PackageDates
 from cachi2ish.core.modes import Mode
 from cachi2ish.core.requirements import IndexOptions
 from cachi2ish.core.sboms import SbomKind
-from cachi2ish.errors import InputError
+from cachi2ish.errors import InputError, Origin, UsageError
 from cachi2ish.net.interface import HttpSettings
 
 #: More seconds (eleven days) or tries than this are a mistake.
@@ -89,8 +89,8 @@ def load_settings(flags: Flags, environ: Mapping[str, str], home: Path | None, n
     notes: list[str] = []
     return Settings(
         indexes=IndexOptions(
-            index_url=_index(flags.index_url or stated.index_url or pip.get("index-url"), "--index-url"),
-            extra_index_urls=_extra_indexes(flags.extra_index_urls or stated.extra_index_url, pip, notes),
+            index_url=_index_url(flags, stated, path, pip),
+            extra_index_urls=_extra_indexes(flags, stated, path, pip, notes),
             trusted_hosts=tuple(pip.get("trusted-host", "").split()),
         ),
         dates=default_dates(flags.index_date, flags.index_date_missing, stated, path, now),
@@ -130,20 +130,33 @@ def _http(
     )
 
 
-def _index(url: str | None, option: str) -> str | None:
-    if url is None:
-        return None
+def _index_url(flags: Flags, stated: ConfigFile, file: Path, pip: Mapping[str, str]) -> str | None:
+    if flags.index_url is not None:
+        return _index(flags.index_url, "--index-url", UsageError)
+    if stated.index_url:
+        return _index(stated.index_url, "index-url", InputError, Origin(str(file)))
+    pips = pip.get("index-url")
+    return _index(pips, "pip's setting index-url", InputError) if pips else None
+
+
+def _index(url: str, place: str, kind: type[InputError], origin: Origin | None = None) -> str:
     if split_web(url) is None:
-        raise InputError(
-            f"{option} is {redact(url)!r}, which is not the address of an index",
+        raise kind(
+            f"{place} is {redact(url)!r}, which is not the address of an index",
             hint="give an http or https address such as https://host/simple/",
+            origin=origin,
         )
     return url
 
 
-def _extra_indexes(ours: tuple[str, ...], pip: Mapping[str, str], notes: list[str]) -> tuple[str, ...]:
-    if ours:
-        return tuple(filter(None, (_index(url, "--extra-index-url") for url in ours)))
+def _extra_indexes(
+    flags: Flags, stated: ConfigFile, file: Path, pip: Mapping[str, str], notes: list[str]
+) -> tuple[str, ...]:
+    if flags.extra_index_urls:
+        return tuple(_index(url, "--extra-index-url", UsageError) for url in flags.extra_index_urls)
+    if stated.extra_index_url:
+        origin = Origin(str(file))
+        return tuple(_index(url, "extra-index-url", InputError, origin) for url in stated.extra_index_url)
     kept = []
     for url in pip.get("extra-index-url", "").split():
         if split_web(url) is not None:

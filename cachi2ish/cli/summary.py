@@ -31,6 +31,8 @@ def failure(reporter: ConsoleReporter) -> Iterator[str]:
     if not (counts.expected or reporter.hosts):
         return
     yield from _effort(reporter)
+    if not counts.expected:
+        return  # it failed before a single file was known
     of = f"{counts.arrived} of {counted(counts.expected, 'file')} arrived"
     yield f"{of}, {readable_size(counts.size)} ({_sources(counts)})" if counts.arrived else of
 
@@ -59,12 +61,15 @@ def _effort(reporter: ConsoleReporter) -> Iterator[str]:
 
 def _traffic(hosts: tuple[HostTraffic, ...], git_fetches: int) -> Iterator[str]:
     requests = sum(host.requests for host in hosts)
+    unanswered = sum(host.unanswered for host in hosts)
     if requests:
         connections = counted(sum(host.connections for host in hosts), "connection")
         yield f"{counted(requests, 'request')} on {connections}"
         yield f"{readable_size(sum(host.received for host in hosts))} received"
-    else:
+    elif not unanswered:
         yield "no request"
+    if unanswered:
+        yield f"{counted(unanswered, 'attempt')} without an answer"
     if retries := sum(host.retries for host in hosts):
         yield counted(retries, "retry", "retries")
     if git_fetches:

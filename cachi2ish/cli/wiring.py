@@ -121,6 +121,7 @@ def ports(flags: Flags, reporter: ConsoleReporter) -> Iterator[Ports]:
             now=settings.now,
             environ=settings.environ,
             concurrency=settings.concurrency,
+            keeps=settings.cache_dir is not None and not settings.dry_run,
             leniency=Leniency(settings.mode, reporter),
             tool_version=__version__,
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
@@ -100,6 +101,7 @@ class Pruned:
 
     entries: files. links: to files that are gone. forgotten: rows of the catalogue. kept: bytes that are left.
     in_use: how many files were to be removed, and were not since a process may be using them.
+    names: what indexes have called the files, by `Entry.path`, where that was asked for and is known.
     """
 
     entries: tuple[Entry, ...]
@@ -107,6 +109,7 @@ class Pruned:
     forgotten: int
     kept: int
     in_use: int
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def size(self) -> int:

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Condition, Lock
 
-from cachi2ish.errors import NetworkError
+from cachi2ish.core.addresses import host_of
+from cachi2ish.core.durations import readable_demand
+from cachi2ish.errors import HostError
 from cachi2ish.net.credentials import WebOrigin
 
 #: By how much each request that goes well lets the number of requests at once grow again.
@@ -43,6 +45,8 @@ class Host:
         self._not_before = float("-inf")
         self._slowed = float("-inf")
         self._served = 0
+        self._answered = False
+        self._lost: HostError | None = None
 
     @property
     def served(self) -> int:
@@ -53,8 +57,9 @@ class Host:
     def admission(self, shown: str) -> Iterator[float]:
         """Wait until one more request may be made, and count it while the context lasts; yields its beginning.
 
-        shown: the address, redacted. Raises `NetworkError` where the host wants to be left alone for longer than
-        anybody waits. Nobody may ask for admission to a host while having it: all could wait for each other.
+        shown: the address, redacted. Raises `HostError` where the host was given up, or wants to be left alone for
+        longer than anybody waits. Nobody may ask for admission to a host while having it: all could wait for each
+        other.
         """
         began = self._enter(shown)
         try:
@@ -63,6 +68,18 @@ class Host:
             with self._changed:
                 self._active -= 1
                 self._changed.notify()
+
+    def answered(self) -> None:
+        """Hear that an answer has come, whatever it is."""
+        self._answered = True
+
+    def give_up(self, error: HostError) -> None:
+        """Let nobody ask any more, since no connection could be made in all attempts of somebody.
+
+        Not where it has answered before: then it is there, and others may fare better.
+        """
+        if not self._answered:
+            self._lost = error
 
     def went_well(self) -> None:
         """Count an answer that asks for no patience."""
@@ -87,6 +104,9 @@ class Host:
             with self._changed:
                 while self._active + 1 > self._allowed:
                     self._changed.wait()
+                if self._lost is not None:
+                    self._changed.notify()
+                    raise self._lost.again()
                 now = self._pace.clock()
                 wait = self._not_before - now
                 if wait <= 0:
@@ -94,11 +114,17 @@ class Host:
                     return now
                 self._changed.notify()  # the place that is not taken may be somebody's who need not wait any more
             if wait > self._pace.longest:
-                raise NetworkError(
-                    f"{shown} is not asked: its host wants no requests for {wait:.0f} seconds (Retry-After)",
+                raise HostError(
+                    f"{shown} is not asked: its host wants no requests for {readable_demand(wait)} (Retry-After)",
+                    cause=too_much(shown),
                     hint="run again later, or with fewer connections at once",
                 )
             self._pace.sleep(wait)
+
+
+def too_much(address: str) -> str:
+    """Return the cause of all failures of a host that has had enough of us."""
+    return f"{host_of(address)}: too many requests"
 
 
 class Hosts:

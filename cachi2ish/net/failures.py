@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import requests
 from urllib3 import exceptions as urllib3
 
-from cachi2ish.core.addresses import redact, split
-from cachi2ish.errors import Cachi2ishError, NetworkError
+from cachi2ish.core.addresses import host_of, redact, split
+from cachi2ish.errors import Cachi2ishError, HostError, NetworkError
 from cachi2ish.net.retries import RETRIED_STATUSES, TransientError
 
 Failure = NetworkError | TransientError
@@ -89,32 +89,50 @@ class _Case:
     def host(self) -> str:
         return urlsplit(self.url).hostname or ""
 
+    def for_good(self, problem: str, hint: str) -> HostError:
+        """Return the error of a host that will not do better next time."""
+        return _of_host(self.url, problem, hint)
+
+    def for_now(self, problem: str, hint: str) -> TransientError:
+        """Return the failure of a host that may do better next time."""
+        return TransientError(problem, hint=hint, cause=_cause(self.url, problem))
+
+
+def _of_host(url: str, problem: str, hint: str) -> HostError:
+    return HostError(problem, cause=_cause(url, problem), hint=hint)
+
+
+def _cause(url: str, problem: str) -> str:
+    return f"{host_of(url)}: {problem}"
+
 
 def _proxy(case: _Case) -> Failure:
     refusal = next(filter(None, (re.match(r"Tunnel connection failed: (\d+)", str(e)) for e in case.chain)), None)
     if refusal and refusal[1] == "407":
         return proxy_authentication(case.url)
     if refusal and int(refusal[1]) not in RETRIED_STATUSES:
-        return NetworkError(
-            f"the proxy refuses the connection to {case.host} with HTTP {refusal[1]}", hint=_CHECK_PROXY
+        return case.for_good(
+            f"the proxy refuses the connection to {case.host} with HTTP {refusal[1]}", _CHECK_PROXY
         )
     said = f" (HTTP {refusal[1]})" if refusal else ""
-    return TransientError(f"the proxy does not connect to {case.host}{said}", hint=_CHECK_PROXY)
+    return case.for_now(f"the proxy does not connect to {case.host}{said}", _CHECK_PROXY)
 
 
-def proxy_authentication(url: str) -> NetworkError:
+def proxy_authentication(url: str) -> HostError:
     """Return the error for a proxy that wants to know who we are (HTTP 407)."""
     host = urlsplit(url).hostname or ""
-    return NetworkError(f"the proxy asks for a user name and password to connect to {host}", hint=_CHECK_PROXY)
+    problem = f"the proxy asks for a user name and password to connect to {host}"
+    return _of_host(url, problem, _CHECK_PROXY)
 
 
 def _bad_proxy(_case: _Case) -> Failure:
     return unusable_proxy()
 
 
-def unusable_proxy() -> NetworkError:
+def unusable_proxy() -> HostError:
     """Return the error for a proxy whose address makes no sense."""
-    return NetworkError("the address of the proxy cannot be used", hint="write it as http://host:port")
+    problem = "the address of the proxy cannot be used"
+    return HostError(problem, cause=problem, hint="write it as http://host:port")
 
 
 def _name(case: _Case) -> Failure:
@@ -122,24 +140,33 @@ def _name(case: _Case) -> Failure:
     hint = "check the spelling of the host, the DNS settings, or the proxy (HTTP_PROXY, HTTPS_PROXY, PIP_PROXY)"
     # Only "try again" is worth trying again; that a name does not exist is an answer.
     again = isinstance(case.link, socket.gaierror) and case.link.errno == socket.EAI_AGAIN
-    return TransientError(problem, hint=hint) if again else NetworkError(problem, hint=hint)
+    return case.for_now(problem, hint) if again else case.for_good(problem, hint)
 
 
 def _certificate(case: _Case) -> Failure:
     reason = getattr(case.link, "verify_message", "") or "it does not fit"
-    return NetworkError(
+    return case.for_good(
         f"the TLS certificate of {case.host} is not trusted: {reason}",
-        hint="name the right certificate authorities with REQUESTS_CA_BUNDLE, SSL_CERT_FILE or PIP_CERT,"
+        "name the right certificate authorities with REQUESTS_CA_BUNDLE, SSL_CERT_FILE or PIP_CERT,"
         f" or do without proof: --trusted-host {case.host} in the requirements file, or PIP_TRUSTED_HOST",
     )
 
 
 def _tls(case: _Case) -> Failure:
     reason = next((e.reason for e in case.chain if isinstance(e, ssl.SSLError) and e.reason), "TLS failed")
-    return TransientError(
+    return case.for_now(
         f"no secure connection to {case.host}: {reason.lower().replace('_', ' ')}",
-        hint="check that the server speaks TLS on this port (https or http?) and which versions it accepts",
+        "check that the server speaks TLS on this port (https or http?) and which versions it accepts",
     )
+
+
+def _no_connection(case: _Case) -> Failure:
+    reason = next((e.strerror for e in case.chain if isinstance(e, OSError) and e.strerror), "no connection")
+    return case.for_now(f"{host_of(case.url)} cannot be reached: {reason.lower()}", _CHECK_CONNECTION)
+
+
+def _no_connection_in_time(case: _Case) -> Failure:
+    return case.for_now(f"{host_of(case.url)} cannot be reached: no answer in time", _CHECK_CONNECTION)
 
 
 def _timeout(case: _Case) -> Failure:
@@ -148,7 +175,7 @@ def _timeout(case: _Case) -> Failure:
 
 def _refused(case: _Case) -> Failure:
     hint = "check host and port, and whether the server runs"
-    return TransientError(f"{shown(case.url)} cannot be reached: connection refused", hint=hint)
+    return case.for_now(f"{host_of(case.url)} cannot be reached: connection refused", hint)
 
 
 def _truncated(case: _Case) -> Failure:
@@ -178,6 +205,8 @@ _RULES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Calla
     ((ssl.SSLCertVerificationError, ssl.CertificateError), _certificate),
     ((ssl.SSLError, urllib3.SSLError), _tls),
     (ConnectionRefusedError, _refused),
+    (urllib3.NewConnectionError, _no_connection),
+    (urllib3.ConnectTimeoutError, _no_connection_in_time),
     ((urllib3.TimeoutError, TimeoutError), _timeout),
     ((IncompleteRead, urllib3.IncompleteRead), _truncated),
     ((urllib3.DecodeError, requests.exceptions.ContentDecodingError), _undecodable),

@@ -61,7 +61,8 @@ class HostTraffic:
     host: with its port where that is not the scheme's own; of a tunnel, the far end. requests: those sent, each
     attempt and each redirect. connections: those opened. received: bytes over them, headers included, before TLS
     is taken off and compression undone. retries: attempts that failed and were made again, by the host that was
-    asked first. seconds: waiting for bytes, summed over all threads. answer_seconds: the part of it until the
+    asked first. unanswered: attempts to which no answer came; a request is among ``requests`` if it could be sent.
+    seconds: waiting for bytes, summed over all threads. answer_seconds: the part of it until the
     headers of each answer.
     """
 
@@ -70,6 +71,7 @@ class HostTraffic:
     connections: int
     received: int
     retries: int
+    unanswered: int
     seconds: float
     answer_seconds: float
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from cachi2ish.errors import NetworkError
+from cachi2ish.core.durations import readable_demand
+from cachi2ish.errors import HostError, NetworkError
 
 #: The statuses that speak of the moment and not of the request (RFC 9110 section 15.6, RFC 6585 section 4).
 RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
@@ -21,6 +22,8 @@ class TransientError(Exception):
 
     problem, hint: as in `NetworkError`. retry_after: seconds that the server asks to wait, or None.
     served: how many requests the host had answered well when it said that this one was too much, or None.
+    cause: as in `HostError`, where the failure is one of the host as a whole, else None. lost: is told when there
+    are to be no more attempts at such a host.
     """
 
     def __init__(
@@ -30,17 +33,33 @@ class TransientError(Exception):
         hint: str | None = None,
         retry_after: float | None = None,
         served: int | None = None,
+        cause: str | None = None,
     ) -> None:
         super().__init__(problem)
         self.problem = problem
         self.hint = hint
         self.retry_after = retry_after
         self.served = served
+        self.cause = cause
+        self.lost: Callable[[HostError], None] = lambda _error: None
 
     def about(self, subject: str) -> TransientError:
         """Return the same failure as the reason why ``subject`` (a clause) holds."""
-        problem = f"{subject}: {self.problem}"
-        return TransientError(problem, hint=self.hint, retry_after=self.retry_after, served=self.served)
+        failure = TransientError(
+            f"{subject}: {self.problem}",
+            hint=self.hint,
+            retry_after=self.retry_after,
+            served=self.served,
+            cause=self.cause,
+        )
+        failure.lost = self.lost
+        return failure
+
+    def for_good(self, problem: str, hint: str | None) -> NetworkError:
+        """Return the error of a last attempt that failed."""
+        if self.cause is None:
+            return NetworkError(problem, hint=hint)
+        return HostError(problem, cause=self.cause, hint=hint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +85,10 @@ class RetryPolicy:
         if failure.retry_after is None:
             return own * (1 + self.random()) / 2
         if failure.retry_after > self.limit:
-            raise NetworkError(
-                f"{failure.problem} and asks to wait {failure.retry_after:.0f} seconds (Retry-After),"
-                f" longer than the limit of {self.limit:g}",
-                hint="run again later, or with fewer connections at once",
+            raise failure.for_good(
+                f"{failure.problem} and asks to wait {readable_demand(failure.retry_after)} (Retry-After),"
+                f" longer than the limit of {self.limit:g} seconds",
+                "run again later, or with fewer connections at once",
             )
         return failure.retry_after + self.random() * self.backoff
 
@@ -96,7 +115,10 @@ class Attempts:
             self._failed += 1
         if self._failed > self._policy.retries:
             times = "" if self._failed == 1 else f" (after {self._failed} attempts)"
-            raise NetworkError(f"{failure.problem}{times}", hint=failure.hint)
+            error = failure.for_good(f"{failure.problem}{times}", failure.hint)
+            if isinstance(error, HostError):
+                failure.lost(error)
+            raise error
         delay = self._policy.delay(self._failed, failure)
         self._policy.told(f"{failure.problem}: trying again in {delay:.0f} s")
         self._policy.sleep(delay)

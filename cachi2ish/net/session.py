@@ -11,9 +11,11 @@ from http import HTTPStatus
 from typing import Self
 from urllib.parse import urljoin
 
+import requests
+
 from cachi2ish.core.addresses import host_of, origin_of, redact, split, without_fragment
-from cachi2ish.errors import NetworkError
-from cachi2ish.net.courtesy import Host, Hosts, Pace
+from cachi2ish.errors import HostError, NetworkError
+from cachi2ish.net.courtesy import Host, Hosts, Pace, too_much
 from cachi2ish.net.credentials import Credential, Keyring, separate
 from cachi2ish.net.failures import invalid_address, proxy_authentication, shown, translated
 from cachi2ish.net.interface import HttpSettings, Response
@@ -131,8 +133,7 @@ class HttpSession:
             headers = {**headers, "Authorization": credential.authorization}
         host, public = self._hosts.of(origin_of(address)), redact(address)
         with host.admission(public) as began:
-            with translated(address):
-                response = self._sender.get(address, headers)
+            response = self._answer(address, headers, host)
             try:
                 names = {name.lower(): value for name, value in response.headers.items()}
                 stream = Stream(status=response.status_code, url=public, headers=names, response=response)
@@ -140,6 +141,21 @@ class HttpSession:
                 yield stream
             finally:
                 response.close()
+
+    def _answer(self, address: str, headers: Mapping[str, str], host: Host) -> requests.Response:
+        try:
+            with translated(address):
+                response = self._sender.get(address, headers)
+        except HostError as error:
+            self._traffic.unanswered(host_of(address))
+            host.give_up(error)
+            raise
+        except TransientError as failure:
+            self._traffic.unanswered(host_of(address))
+            failure.lost = host.give_up
+            raise
+        host.answered()
+        return response
 
     def _judge(self, stream: Stream, host: Host, began: float) -> None:
         """Raise what an answer means for this attempt, and let its host be treated accordingly."""
@@ -171,6 +187,7 @@ def _failure(stream: Stream, served: int) -> NetworkError | TransientError | Non
             hint="the server is overloaded or broken; run again later",
             retry_after=retry_after(stream.headers),
             served=served if stream.status == HTTPStatus.TOO_MANY_REQUESTS else None,
+            cause=too_much(stream.url) if stream.status == HTTPStatus.TOO_MANY_REQUESTS else None,
         )
     if stream.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return NetworkError(problem, hint="the server is at fault; tell the people who run it")

@@ -20,6 +20,7 @@ class _Tally:
     connections: int = 0
     received: int = 0
     retries: int = 0
+    unanswered: int = 0
     seconds: float = 0.0
     answer_seconds: float = 0.0
     open: int = 0
@@ -53,6 +54,7 @@ class HttpTraffic:
                     connections=tally.connections,
                     received=tally.received,
                     retries=tally.retries,
+                    unanswered=tally.unanswered,
                     seconds=tally.seconds,
                     answer_seconds=tally.answer_seconds,
                 )
@@ -83,6 +85,11 @@ class HttpTraffic:
         """Count an attempt that failed and is made again."""
         with self._lock:
             self._tally(host).retries += 1
+
+    def unanswered(self, host: str) -> None:
+        """Count an attempt that no answer has come to."""
+        with self._lock:
+            self._tally(host).unanswered += 1
 
     def opened(self, host: str) -> None:
         """Hear that an answer is awaited."""

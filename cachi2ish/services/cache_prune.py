@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -29,7 +29,7 @@ class Limits:
 def prune(
     housekeeping: Housekeeping, limits: Limits, now: datetime, reporter: Reporter, *, dry_run: bool
 ) -> Pruned:
-    """Remove from the cache, and return what was removed, or with ``dry_run`` what would be.
+    """Remove from the cache, and return what was removed, or with ``dry_run`` what would be, by name.
 
     What a running process may be using always stays. Raises `StorageError` once for all files that cannot be
     removed, when the others are. What fails in the catalogue is a warning: it is a memory only.
@@ -50,6 +50,7 @@ def prune(
         forgotten=run.forgotten,
         kept=run.size(),
         in_use=len(run.in_use),
+        names=run.names() if dry_run else {},
     )
 
 
@@ -110,6 +111,14 @@ class _Run:
 
     def size(self) -> int:
         return sum(entry.size for entry in self.kept) + self._pruning.catalogue_size()
+
+    def names(self) -> Mapping[str, tuple[str, ...]]:
+        """Return what indexes have called the files, as far as that is known."""
+        try:
+            return self._pruning.names()
+        except StorageError as error:
+            self._reporter.warning(error.problem)
+            return {}
 
     def raise_failures(self) -> None:
         if self._failures:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cachi2ish.core.cache_contents import Finding, Flaw
 from cachi2ish.errors import Cachi2ishError, DigestMismatchError, StorageError, raise_all
@@ -12,6 +12,9 @@ from cachi2ish.store.interface import Housekeeping
 
 #: What harms nobody: a fetch neither uses it nor fails for it.
 _HARMLESS = frozenset({Flaw.DANGLING, Flaw.STRAY, Flaw.OUTDATED})
+
+#: What can be wrong with a file itself.
+_FILES = frozenset({Flaw.DAMAGED, Flaw.UNREADABLE})
 
 _REPAIR = "cachi2ish cache verify --repair removes what is damaged; it is fetched anew when it is needed"
 _HINTS = {
@@ -22,10 +25,11 @@ _HINTS = {
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """How many files were read, and their bytes."""
+    """How many files are what their names promise, their bytes, and how many others a repair has removed."""
 
     files: int
     size: int
+    removed: int = 0
 
 
 def verify(
@@ -34,13 +38,13 @@ def verify(
     """Verify the cache; raise all damage at once, except what was repaired, which is told as warnings.
 
     A file that is not what its name promises is a `DigestMismatchError`; whatever else would keep a fetch from
-    using the cache is a `StorageError`. watch: hears after each file what has been read so far.
+    using the cache is a `StorageError`. watch: hears after each file what has been verified so far.
     """
     done = Verified(0, 0)
 
     def told(size: int) -> None:
         nonlocal done
-        done = Verified(done.files + 1, done.size + size)
+        done = replace(done, files=done.files + 1, size=done.size + size)
         watch(done)
 
     errors: list[Cachi2ishError] = []
@@ -48,6 +52,7 @@ def verify(
         text = f"{finding.path} in the cache {housekeeping.directory} {finding.detail}"
         if finding.repaired:
             reporter.warning(f"{text}: removed")  # of a catalogue: out of the way
+            done = replace(done, removed=done.removed + (finding.flaw in _FILES))
         elif finding.flaw in _HARMLESS:
             reporter.warning(text)
         else:

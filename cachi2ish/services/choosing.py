@@ -20,6 +20,7 @@ from cachi2ish.errors import Cachi2ishError, NetworkError, NotCachedError, raise
 from cachi2ish.index.interface import Index
 from cachi2ish.services.ports import Ports
 from cachi2ish.services.reading import Reading
+from cachi2ish.services.same_cause import each_cause_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,8 @@ def choose_all(
     finally:
         # Without waiting: after an interruption nobody needs the page that a silent server owes us.
         pool.shutdown(wait=False, cancel_futures=True)
-    raise_all(dict.fromkeys(failed[position] for position in sorted(failed)))  # one page may fail for two dates
+    # One page may fail for two dates, and one host for all pages.
+    raise_all(each_cause_once(dict.fromkeys(failed[position] for position in sorted(failed))))
     return tuple(made[position] for position in sorted(made))
 
 

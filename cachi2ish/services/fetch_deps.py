@@ -35,6 +35,14 @@ class Plan:
     gits: tuple[Git, ...]
     shares: Shares
 
+    @property
+    def sizes(self) -> tuple[int | None, ...]:
+        """The size of each file in bytes, None where it is not known. A file is one, whoever requires it."""
+        listed = {(file.filename, file.url): file.size for choice in self.choices for file in choice.files}
+        urls = {one.url for one in self.urls}
+        gits = {(one.url, one.commit, one.project, one.subdirectory) for one in self.gits}
+        return (*listed.values(), *[None] * (len(urls) + len(gits)))
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -55,13 +63,13 @@ def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, 
     reporter.stage("read")
     reading = _read(request, source, ports, reporter)
     network = _connect(reading, ports)
-    reporter.stage("choose")
+    reporter.stage("choose", local=network.local)
     with ports.outputs.stage(output) as staging:
         placing = Placing(staging)
         with Transfers(network, ports, reporter, placing.place) as transfers:
             choices = _choose_and_begin(reading, network, ports, transfers)
             _warn(reading, choices, reporter)
-            reporter.stage("transfer")
+            reporter.stage("transfer", local=network.local)
             fetched = transfers.wait()
         raise_all(collisions(fetched))
         placing.finish()
@@ -75,16 +83,20 @@ def plan(request: RequestInput, source: Path, ports: Ports, reporter: Reporter) 
     """Return what `fetch_deps` would fetch; raises what its first two stages raise, and writes nothing."""
     reporter.stage("read")
     reading = _read(request, source.absolute(), ports, reporter)
-    reporter.stage("choose")
-    choices = _choose(reading, _connect(reading, ports), ports, lambda _choice: None)
+    network = _connect(reading, ports)
+    reporter.stage("choose", local=network.local, files=False)
+    choices = _choose(reading, network, ports, lambda _choice: None)
     direct = tuple(_direct(reading))
     _warn(reading, choices, reporter)
-    return Plan(
+    made = Plan(
         choices=tuple(dict.fromkeys(choices)),
         urls=tuple(one for one in direct if isinstance(one, Url)),
         gits=tuple(one for one in direct if isinstance(one, Git)),
         shares=shares(reading, choices, {}),
     )
+    for size in made.sizes:
+        reporter.expect(size)
+    return made
 
 
 def _read(request: RequestInput, source: Path, ports: Ports, reporter: Reporter) -> Reading:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cachi2ish.core.sboms import SbomKind
-from cachi2ish.errors import Cachi2ishError, InputError, StorageError, raise_all
+from cachi2ish.errors import Cachi2ishError, InputError, StorageError, UsageError, raise_all
 from cachi2ish.sbom.interface import MergedSbom, SbomFile, SbomMerger
 
 #: So many bytes of a bill are read; those of large images have a few dozen million.
@@ -22,16 +22,10 @@ def merge_sboms(
 ) -> MergedSbom:
     """Return one bill of ``kind`` for the files at ``paths``; the first counts where two contradict each other.
 
-    name: of the document, None for that of the first. largest: bytes, of one file. Raises `InputError` and
-    `StorageError` for all files that cannot be merged, all of them at once.
+    name: of the document, None for that of the first. largest: bytes, of one file. Raises `UsageError` for
+    fewer than two files, and `InputError` and `StorageError` for all that cannot be merged, all of them at once.
     """
-    # Unlike Path.resolve, this raises nothing for links that go round in a circle: opening them will.
-    different = {os.path.realpath(path): path for path in reversed(paths)}
-    if len(different) < 2:  # noqa: PLR2004  (it takes two to merge)
-        raise InputError(
-            f"{len(different)} file is named, and it takes two different ones to merge",
-            hint="name each bill of materials that is to become part of the whole",
-        )
+    different = _different(paths)
     texts: list[SbomFile] = []
     errors: list[Cachi2ishError] = []
     for path in reversed(different.values()):
@@ -50,6 +44,24 @@ def merge_sboms(
         raise
     raise_all(errors)
     return merged
+
+
+def _different(paths: Sequence[Path]) -> dict[str, Path]:
+    """Return the files by their real place, the last first; raises `UsageError` for fewer than two."""
+    if Path("-") in paths and not Path("-").exists():
+        raise UsageError(
+            "- is named, and standard input is not read",
+            hint="name two or more files; what a command writes is one too: <(command)",
+        )
+    # Unlike Path.resolve, this raises nothing for links that go round in a circle: opening them will.
+    different = {os.path.realpath(path): path for path in reversed(paths)}
+    if len(different) < 2:  # noqa: PLR2004  (it takes two to merge)
+        often = ", more than once" if len(paths) > 1 else ""
+        raise UsageError(
+            f"only {paths[0]} is named{often}, and it takes two different ones to merge",
+            hint="name each bill of materials that is to become part of the whole",
+        )
+    return different
 
 
 def _read(path: Path, largest: int) -> bytes:

@@ -26,6 +26,7 @@ from pydantic import (
 from cachi2ish.core.excerpts import excerpt
 from cachi2ish.errors import Cachi2ishError, InputError, Origin, raise_all
 from cachi2ish.services.input_problems import Models, nearest, problems
+from cachi2ish.services.streams import refuse_pipes
 from cachi2ish.services.target_input import BinaryInput, TargetInput, told
 
 #: Flags that Hermeto knows; all concern other package managers.
@@ -148,6 +149,7 @@ def read_input(argument: str) -> RequestInput:
 
 
 def _from_file(name: str) -> RequestInput:
+    refuse_pipes(Path(name), f"the input file {name[:200]!r}")
     try:
         content = Path(name).read_text(encoding="utf-8-sig").strip() if name else ""
     except FileNotFoundError:

@@ -46,6 +46,7 @@ class Ports:
     of one that is named: another one where a proxy stands in for the public index.
     default_dates: of a package that states none. now: the one instant from which durations count back, aware.
     environ: for ``${VAR}`` in requirements files. concurrency: files under way at once.
+    keeps: whether what arrives outlives the run, in a cache.
     leniency: decides what becomes of problems that permissive mode lets pass.
     """
 
@@ -65,5 +66,6 @@ class Ports:
     now: datetime
     environ: Mapping[str, str] = field(repr=False)
     concurrency: int
+    keeps: bool
     leniency: Leniency
     tool_version: str

@@ -118,7 +118,7 @@ def _lock_files(package: PackageInput, place: str, folder: RootedPath) -> Iterat
     for purpose, files in named.items():
         if files is None:
             default = _DEFAULT_FILES[purpose]
-            files = (default,) if _is_file(folder.path / default) else ()  # noqa: PLW2901
+            files = (default,) if _is_there(folder.path / default) else ()  # noqa: PLW2901
         for file in files:
             key = "requirements_files" if purpose is Purpose.RUNTIME else "requirements_build_files"
             yield _inside(folder, f"{place}.{key}", file).relative, purpose
@@ -133,9 +133,9 @@ def _why_nothing(package: PackageInput) -> str:
     return f"it has no {' and no '.join(looked_for)}" if looked_for else "the input names no requirements files"
 
 
-def _is_file(path: Path) -> bool:
+def _is_there(path: Path) -> bool:
     try:
-        return path.is_file()
+        return path.exists() and not path.is_dir()
     except OSError as error:
         raise StorageError(
             f"{path} cannot be looked for: {error.strerror}", hint="check the rights of the folder"

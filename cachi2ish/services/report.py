@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from cachi2ish.core.excerpts import shortened
 from cachi2ish.errors import Cachi2ishError, ExitCode, leaves
 from cachi2ish.net.interface import HostTraffic
 from cachi2ish.services.progress import Progress
@@ -41,6 +42,7 @@ class Totals(_Frozen):
 
     files: int
     files_expected: int
+    bytes_expected: int | None
     files_from_network: int
     files_from_cache: int
     bytes_from_network: int
@@ -49,6 +51,7 @@ class Totals(_Frozen):
     connections: int
     bytes_received: int
     retries: int
+    unanswered: int
     git_fetches: int
 
 
@@ -60,6 +63,7 @@ class HostReport(_Frozen):
     connections: int
     bytes_received: int
     retries: int
+    unanswered: int
     seconds_waited: float
     seconds_to_answer: float
 
@@ -142,6 +146,7 @@ def _totals(progress: Progress, hosts: tuple[HostTraffic, ...]) -> Totals:
     return Totals(
         files=counts.arrived,
         files_expected=counts.expected,
+        bytes_expected=counts.total,
         files_from_network=counts.fetched,
         files_from_cache=counts.cached,
         bytes_from_network=counts.fetched_size,
@@ -150,6 +155,7 @@ def _totals(progress: Progress, hosts: tuple[HostTraffic, ...]) -> Totals:
         connections=sum(host.connections for host in hosts),
         bytes_received=sum(host.received for host in hosts),
         retries=sum(host.retries for host in hosts),
+        unanswered=sum(host.unanswered for host in hosts),
         git_fetches=progress.git_fetches,
     )
 
@@ -161,6 +167,7 @@ def _host(traffic: HostTraffic) -> HostReport:
         connections=traffic.connections,
         bytes_received=traffic.received,
         retries=traffic.retries,
+        unanswered=traffic.unanswered,
         seconds_waited=round(traffic.seconds, _DIGITS),
         seconds_to_answer=round(traffic.answer_seconds, _DIGITS),
     )
@@ -181,7 +188,7 @@ def _error(error: Cachi2ishError) -> ErrorReport:
     return ErrorReport(
         exit_code=int(error.exit_code),
         kind=error.exit_code.name,
-        problem=error.problem,
+        problem=shortened(error.problem),
         hint=error.hint,
         file=error.origin.file if error.origin else None,
         line=error.origin.line if error.origin else None,

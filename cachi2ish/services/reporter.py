@@ -44,8 +44,8 @@ class Reporter(Protocol):
         """Hear what a careful person should look at; the run goes on."""
         ...
 
-    def stage(self, name: StageName) -> None:
-        """Hear that a stage begins."""
+    def stage(self, name: StageName, *, local: bool = False, files: bool = True) -> None:
+        """Hear that a stage begins. local: nobody is asked but the cache. files: whether they are brought, too."""
         ...
 
     def expect(self, size: int | None) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 
 from cachi2ish.core.requirements import Requirement
 from cachi2ish.errors import Cachi2ishError, NotCachedError, NotLockedError, StorageError
+from cachi2ish.services.same_cause import each_cause_once
 
 
 def those_that_count(
@@ -17,7 +18,7 @@ def those_that_count(
 
     served: requirements that another file serves; what they can do without is no error, and ``told``.
     """
-    return _once(_those_that_count(errors, served, told))
+    return each_cause_once(_once(_those_that_count(errors, served, told)))
 
 
 def position(requirement: Requirement) -> tuple[str, int]:

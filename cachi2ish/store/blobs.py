@@ -43,7 +43,7 @@ class DiskBlobs:
         self._usage = Usage(self._layout)
         self._writing: dict[DiskBlobWriter, Path] = {}
         self._guard = threading.Lock()
-        with self._failures():
+        with storage_errors(cache_errors(self._layout.root), CACHE_OPTION, making=True):
             try:
                 self._prepare()
             except OSError as error:

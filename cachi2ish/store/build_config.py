@@ -91,7 +91,9 @@ def render_build_config(config: BuildConfig) -> str:
 def read_build_config(directory: Path) -> BuildConfig:
     """Return what stands in the file of an output directory.
 
-    A `ProjectFile` that Hermeto wrote has an empty ``path``, and the tool's version is then empty too.
+    One of the keys that Hermeto's readers know may be missing, as they permit, and not both: no prefetch writes
+    such a file, and a build would go without its environment. A `ProjectFile` that Hermeto wrote has an empty
+    ``path``, and the tool's version is then empty too.
     Raises `InputError` where the file is missing, cannot be read, or does not say what it should.
     """
     path = directory / BUILD_CONFIG
@@ -120,6 +122,8 @@ def _parse(content: bytes, path: Path) -> BuildConfig:
         raise _damaged(path, "it is nested too deeply") from error
     except ValueError as error:  # no JSON, or no UTF-8
         raise _damaged(path, str(error)) from error
+    if not wire.model_fields_set & {"environment_variables", "project_files"}:
+        raise _damaged(path, "it has neither environment_variables nor project_files")
     return BuildConfig(
         tool_version=wire.cachi2ish.version,
         environment_variables=tuple(

@@ -23,28 +23,37 @@ _HINTS = {
     errno.EACCES: "choose a directory that you may write to with {option}",
     errno.EPERM: "choose a directory that you may write to with {option}",
     errno.EROFS: "the file system is mounted read-only: choose another place with {option}",
-    errno.ENOTDIR: "a part of the path is a file: choose another place with {option}",
-    errno.EEXIST: "a part of the path is a file: choose another place with {option}",
+    **dict.fromkeys(
+        (errno.ENOTDIR, errno.EEXIST),
+        "a part of the path is a file, or a link that leads nowhere: choose another place with {option}",
+    ),
+    errno.ENAMETOOLONG: "the path is too long: choose another place with {option}",
+    errno.ELOOP: "links in the path lead round in a circle: choose another place with {option}",
     errno.ENOENT: "another program removed files meanwhile: run again",
 }
+#: Where directories are made, nobody has removed them: some file systems take none (``/proc``).
+_TAKES_NONE = "no directory can be made there: choose another place with {option}"
 
 
 @contextmanager
-def storage_errors(problem: str, option: str) -> Iterator[None]:
+def storage_errors(problem: str, option: str, *, making: bool = False) -> Iterator[None]:
     """Turn every `OSError` of the block into a `StorageError`: ``problem``, the reason, a hint.
 
+    making: whether the block makes the directories of a place that need not be there.
     Only this package's own file operations belong into the block: the errors of an HTTP library are
     `OSError` too, and are no matter of storage.
     """
     try:
         yield
     except OSError as error:
-        raise storage_error(problem, error, option) from error
+        raise storage_error(problem, error, option, making=making) from error
 
 
-def storage_error(problem: str, error: OSError, option: str) -> StorageError:
-    """Return the error to raise instead of ``error``."""
+def storage_error(problem: str, error: OSError, option: str, *, making: bool = False) -> StorageError:
+    """Return the error to raise instead of ``error``; making: as in `storage_errors`."""
     hint = _HINTS.get(error.errno or 0, "choose another place with {option}")
+    if making and error.errno == errno.ENOENT:
+        hint = _TAKES_NONE
     reason = error.strerror or str(error)
     if error.errno == errno.EEXIST:  # what `mkdir` says of a file; "File exists" would puzzle
         reason = os.strerror(errno.ENOTDIR)

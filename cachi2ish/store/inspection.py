@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from io import FileIO
@@ -33,7 +33,7 @@ class Inspector:
     def inspect(self, census: Census, told: Callable[[int], None]) -> Iterator[Finding]:
         """Yield what is wrong with blobs and links; reads all of them. Raises `OSError` where repairing fails.
 
-        told: is called for each blob that was read, in the calling thread, with its bytes.
+        told: is called for each blob that is what its name promises, in the calling thread, with its bytes.
         """
         yield from self._blobs(census, told)
         for link in census.links:
@@ -51,39 +51,49 @@ class Inspector:
         for link in census.links:
             links.setdefault(link.sha256, []).append(link)
 
-        def inspect(blob: StoredBlob) -> tuple[Finding, ...]:
-            return tuple(self._blob(blob, links.get(blob.sha256, ())))
+        def inspect(blob: StoredBlob) -> tuple[bool, tuple[Finding, ...]]:
+            leading = links.get(blob.sha256, ())
+            hashes, finding = self._hashed(blob, {link.digest.algorithm for link in leading})
+            if hashes is None:
+                return False, () if finding is None else (finding,)
+            return True, tuple(self._misleading(leading, hashes))
 
         pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="verify")
         try:
-            for blob, findings in zip(census.blobs, pool.map(inspect, census.blobs), strict=True):
-                told(blob.entry.size)
+            for blob, (sound, findings) in zip(census.blobs, pool.map(inspect, census.blobs), strict=True):
+                if sound:
+                    told(blob.entry.size)
                 yield from findings
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _blob(self, blob: StoredBlob, links: Collection[Link]) -> Iterator[Finding]:
+    def _hashed(self, blob: StoredBlob, algorithms: Collection[str]) -> tuple[Hashes | None, Finding | None]:
+        """Return the digests of a blob that is what its name promises, else what is wrong.
+
+        Neither, where it was removed or put right meanwhile: nothing is wrong with that.
+        """
         path = self._layout.blob(blob.sha256)
-        hashes = Hashes({"sha256", *(link.digest.algorithm for link in links)})
+        hashes = Hashes({"sha256", *algorithms})
         try:
             file = FileIO(path)
-        except FileNotFoundError:  # removed meanwhile: nothing is wrong with that
-            return
+        except FileNotFoundError:
+            return None, None
         except OSError as error:
-            yield self._unreadable(blob, error)
-            return
+            return None, self._unreadable(blob, error)
         with file:
             try:
                 hashes.update_from(file)
             except OSError as error:
-                yield self._unreadable(blob, error)
-                return
+                return None, self._unreadable(blob, error)
             found = hashes.digest("sha256")
-            if found.value != blob.sha256:
-                if self._still_there(path, file):
-                    detail = f"has {found}, which is not what its name promises"
-                    yield Finding(Flaw.DAMAGED, blob.entry.path, detail, self._repair)
-                return
+            if found.value == blob.sha256:
+                return hashes, None
+            if not self._still_there(path, file):
+                return None, None
+            detail = f"has {found}, which is not what its name promises"
+            return None, Finding(Flaw.DAMAGED, blob.entry.path, detail, self._repair)
+
+    def _misleading(self, links: Iterable[Link], hashes: Hashes) -> Iterator[Finding]:
         for link in links:
             digest = hashes.digest(link.digest.algorithm, len(link.digest.value) // 2)
             if digest != link.digest:

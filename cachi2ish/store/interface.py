@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -207,6 +207,13 @@ class Pruning(Protocol):
         """Remove links to files that are not there (any more); return how many. Raises `StorageError`."""
         ...
 
+    def names(self) -> Mapping[str, tuple[str, ...]]:
+        """Return what indexes have called the files, by `Entry.path`, as far as the catalogue knows it.
+
+        Empty for a catalogue that cannot be used. Raises `StorageError`.
+        """
+        ...
+
     def forget(self, unused_since: datetime) -> int:
         """Remove what the catalogue knows and nobody has used since; return how much. Raises `StorageError`."""
         ...
@@ -235,7 +242,7 @@ class Housekeeping(Protocol):
     def verify(self, told: Callable[[int], None], *, repair: bool) -> tuple[Finding, ...]:
         """Read everything, and return what is wrong; with ``repair`` it is removed. Raises `StorageError`.
 
-        told: is called for each file that was read, with its bytes.
+        told: is called for each file that is what its name promises, with its bytes.
         """
         ...
 

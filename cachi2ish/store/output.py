@@ -39,7 +39,7 @@ class OutputDirectories:
         Raises `InputError` where something else is there, `StorageError` where it cannot be written.
         """
         target = self._target(directory)
-        with storage_errors(_PROBLEM.format(directory), OUTPUT_OPTION):
+        with storage_errors(_PROBLEM.format(directory), OUTPUT_OPTION, making=True):
             workplace = open_workplace(target)
         staging = StagedOutput(workplace)
         try:

@@ -64,6 +64,20 @@ class DiskPruning:
         with storage_errors(f"links cannot be removed from the cache {self._layout.root}", CACHE_OPTION):
             return sum(remove_link(self._layout, link) for link in links if is_dangling(self._layout, link))
 
+    def names(self) -> dict[str, tuple[str, ...]]:
+        """Return what indexes have called the files, by `Entry.path`. Raises `StorageError`."""
+        paths = {f"sha256:{blob.sha256}": blob.entry.path for blob in self._census.blobs}
+        for link in self._census.links:
+            path = paths.get(f"sha256:{link.sha256}")
+            if path is not None:
+                paths[str(link.digest)] = path
+        found: dict[str, set[str]] = {}
+        with self._catalogue_errors("read"):
+            for filename, digests in self._upkeep.files():
+                for path in {paths[digest] for digest in digests.split() if digest in paths}:
+                    found.setdefault(path, set()).add(filename)
+        return {path: tuple(sorted(names)) for path, names in found.items()}
+
     def forget(self, unused_since: datetime) -> int:
         """Remove what the catalogue knows and nobody has used since; return how much. Raises `StorageError`."""
         limit = unused_since if self._spared_since is None else min(unused_since, self._spared_since)
@@ -91,8 +105,8 @@ class DiskPruning:
             return True
 
     @contextmanager
-    def _catalogue_errors(self) -> Iterator[None]:
-        problem = f"the catalogue of the cache {self._layout.root} cannot be made smaller"
+    def _catalogue_errors(self, done: str = "made smaller") -> Iterator[None]:
+        problem = f"the catalogue of the cache {self._layout.root} cannot be {done}"
         try:
             with storage_errors(problem, CACHE_OPTION):
                 yield

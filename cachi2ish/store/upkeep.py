@@ -100,6 +100,16 @@ class Upkeep:
         with locked(lock_of(self._path)), suppress(FileNotFoundError):
             move_aside(self._path)
 
+    def files(self) -> Iterator[tuple[str, str]]:
+        """Yield the name of each file that a page has, and its digests ("md5:… sha256:…").
+
+        Nothing, of a database that is damaged or of another version. Raises `sqlite3.Error`.
+        """
+        with self._open(write=False) as connection:
+            if connection is not None:
+                with closing(connection.execute("SELECT filename, digests FROM file")) as found:
+                    yield from found
+
     def forget(self, unused_since: datetime, *, pretend: bool) -> int:
         """Remove the rows not used since; return how many, or how many there are where this is ``pretend``.
 

@@ -163,8 +163,8 @@ CASES = {
     "unknown option": Case(("--outptu",), ExitCode.USAGE, options=("--outptu", "x")),
     "no concurrency": Case(("concurrency",), ExitCode.USAGE, options=("--concurrency", "0")),
     "unknown level": Case(("loud", "debug"), ExitCode.USAGE, options=("--log-level", "loud")),
-    "index that is no address": Case(("--index-url", "'host'"), ExitCode.INPUT, options=("--index-url", "host")),
-    "index in a folder": Case(("file:///srv",), ExitCode.INPUT, options=("--index-url", "file:///srv")),
+    "index that is no address": Case(("--index-url", "'host'"), ExitCode.USAGE, options=("--index-url", "host")),
+    "index in a folder": Case(("file:///srv",), ExitCode.USAGE, options=("--index-url", "file:///srv")),
     "cache below a file": Case(("/dev/null/cache",), ExitCode.STORAGE, options=("--cache-dir", "/dev/null/cache")),
     "index that is away": Case(
         ("requirements.txt:1: ", "127.0.0.1:9"),

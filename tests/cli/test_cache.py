@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from cachi2ish.cli.amounts import readable_size
 from cachi2ish.cli.cache import now_and_then
 from cachi2ish.cli.console import Console, Level
 from cachi2ish.cli.reporting import ConsoleReporter
@@ -162,6 +163,8 @@ def test_what_was_repaired_is_fetched_anew_and_nothing_else(orchard: Person, cac
     outcome = orchard.runs("cache", "verify", "--repair")
     assert outcome.code == 0, outcome.told
     assert outcome.err.count("warning: ") == 1
+    size = readable_size(len(BANANA.content) + len(CHERRY.content))
+    assert f"\n2 files, {size}, verified; 1 file removed\n" in outcome.err
     assert there(cache) == ["banana", "cherry"]
     assert orchard.runs("cache", "verify").code == 0
     assert orchard.fetches().code == 0
@@ -248,8 +251,38 @@ def test_a_dry_run_lists_and_removes_nothing(orchard: Person, cache: Path) -> No
     assert [line.split("  ")[0] for line in lines] == [
         blob(cache, name).relative_to(cache).as_posix() for name in ("cherry", "banana", "apple")
     ]
+    for line, name in zip(lines, ("cherry", "banana", "apple"), strict=True):
+        dist = FRUITS[name]
+        facts = line.split("  ")[1]
+        assert facts.startswith(f"{dist.filename}, {readable_size(len(dist.content))}, last used 20")
+        assert facts.endswith("Z")
     assert "would remove 3 files" in outcome.err
     assert {path: path.stat().st_mtime_ns for path in cache.rglob("*")} == before
+
+
+def test_a_file_that_no_page_has_named_is_listed_without_a_name(orchard: Person, cache: Path) -> None:
+    (cache / "catalogue.sqlite").write_bytes(b"torn" * 1000)
+    outcome = orchard.runs("cache", "prune", "--older-than", "12 days", "--dry-run")
+    assert outcome.code == 0, outcome.told
+    (line,) = outcome.out.splitlines()
+    path = blob(cache, "cherry").relative_to(cache).as_posix()
+    assert line.startswith(f"{path}  file, {readable_size(len(CHERRY.content))}, last used ")
+
+
+def test_a_file_that_the_index_names_by_another_digest_is_listed_by_its_name(person: Person, cache: Path) -> None:
+    person.index.add("apple", APPLE, digests=("sha512",))
+    person.writes("requirements.txt", f"apple==1.0 --hash=sha512:{hashlib.sha512(APPLE.content).hexdigest()}\n")
+    person.environ["CACHI2ISH_CACHE_DIR"] = str(cache)
+    assert person.fetches().code == 0
+    assert f"  {APPLE.filename}, " in person.runs("cache", "prune", "--max-size", "0", "--dry-run").out
+
+
+def test_a_large_file_that_was_used_last_costs_everything_older(orchard: Person, cache: Path) -> None:
+    """As the documentation says."""
+    used(cache, "apple", days=0)
+    limit = info(orchard)["catalogue"]["bytes"] + len(APPLE.content) - 1
+    assert orchard.runs("cache", "prune", "--max-size", f"{limit}B").code == 0
+    assert there(cache) == []
 
 
 def test_what_cannot_be_removed_is_one_error_and_the_rest_is_removed(orchard: Person, cache: Path) -> None:
@@ -292,7 +325,7 @@ def test_a_long_verification_tells_now_and_then_how_far_it_is(capsys: pytest.Cap
 
 def test_impossible_limits_are_told_together(person: Person) -> None:
     outcome = person.runs("cache", "prune", "--older-than", "2024-10-01", "--max-size", "much")
-    assert outcome.code == ExitCode.INPUT
+    assert outcome.code == ExitCode.USAGE
     assert "--older-than: '2024-10-01' is not a duration" in outcome.err
     assert "--max-size: 'much' is not a size" in outcome.err
 

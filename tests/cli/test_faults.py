@@ -57,8 +57,9 @@ SILENCES = {
         ((), signal.SIGINT, ExitCode.INTERRUPTED, "interrupted"),
         (("--no-cache",), signal.SIGINT, ExitCode.INTERRUPTED, "interrupted"),
         (("--no-cache",), signal.SIGTERM, ExitCode.TERMINATED, "terminated"),
+        (("--no-cache",), signal.SIGHUP, ExitCode.TERMINATED, "terminated"),
     ],
-    ids=["Ctrl-C", "Ctrl-C without cache", "SIGTERM"],
+    ids=["Ctrl-C", "Ctrl-C without cache", "SIGTERM", "a closed terminal"],
 )
 def test_a_signal_ends_a_run_at_once_though_a_server_is_silent(
     orchard: Person,
@@ -86,11 +87,18 @@ def test_a_signal_ends_a_run_at_once_though_a_server_is_silent(
         _, told = finish(process)
 
     assert process.returncode == status, told
-    assert told.splitlines()[-1] == word
+    assert told.splitlines()[-1] == f"{word}; {orchard.output} is as it was"
     assert "Traceback" not in told
     assert tree(orchard.output) == before
     assert list(orchard.output.parent.glob(".*staging*")) == []
     assert list(temporary.iterdir()) == []
+
+
+def test_a_run_that_is_to_outlive_its_terminal_does(orchard: Person) -> None:
+    """As under nohup: who starts it has it ignore the signal."""
+    done = in_shell(orchard, 'trap "" HUP; "$@" & kill -HUP $!; wait $!', *fetching(orchard))
+    assert done.returncode == 0, done.stderr
+    assert orchard.deps() == ["apple-1.0.tar.gz"]
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[str, str]:

@@ -379,7 +379,7 @@ def test_a_bad_date_is_told_with_its_place_wherever_it_is_said(orchard: Person, 
     ]
     for request, options, place in asked:
         outcome = orchard.fetches(request, *options)
-        assert outcome.code == ExitCode.INPUT, outcome.told
+        assert outcome.code == (ExitCode.USAGE if place.startswith("--") else ExitCode.INPUT), outcome.told
         assert f"error: {place}" in outcome.err
         assert says in outcome.err
         assert "hint: " in outcome.err
@@ -433,6 +433,6 @@ def test_a_bad_key_of_the_input_is_told_with_its_place(
 )
 def test_a_bad_word_on_missing_times_is_told(orchard: Person, option: str, says: str) -> None:
     outcome = orchard.fetches("pip", DATE, f"--index-date-missing={option}")
-    assert outcome.code == ExitCode.INPUT
+    assert outcome.code == ExitCode.USAGE
     assert f"--index-date-missing: {says}" in outcome.err or says in outcome.err
     assert "s3cret" not in outcome.told

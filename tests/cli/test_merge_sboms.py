@@ -157,9 +157,31 @@ def test_one_file_is_not_enough_nor_the_same_one_twice(fetched: Person) -> None:
     link.symlink_to(file)
     for files in ((file,), (file, file), (file, link)):
         done = fetched.runs("merge-sboms", *files)
-        assert done.code == ExitCode.INPUT
+        assert done.code == ExitCode.USAGE
+        assert f"only {file} is named" in done.err
         assert "it takes two different ones to merge" in done.err
-    assert fetched.runs("merge-sboms").code == ExitCode.USAGE
+    done = fetched.runs("merge-sboms")
+    assert done.code == ExitCode.USAGE
+    assert "Missing argument 'FILE'. Bills of materials, two or more, of either format." in done.err
+
+
+def test_standard_input_is_not_read_and_that_is_told_with_what_may_be_named(fetched: Person) -> None:
+    file = fetched.source / "hermeto.json"
+    for files in (("-",), ("-", file), (file, "-")):
+        done = fetched.runs("merge-sboms", *files)
+        assert done.code == ExitCode.USAGE
+        assert "- is named, and standard input is not read" in done.err
+        assert "hint: name two or more files" in done.err
+
+
+@pytest.mark.parametrize("options", [(), ("--sbom-output-type", "cyclonedx")])
+def test_a_name_that_the_format_has_no_place_for_is_told(fetched: Person, options: tuple[str, ...]) -> None:
+    assert fetched.fetches().code == 0
+    files = (fetched.output / "bom.json", fetched.source / "hermeto.json")
+    done = fetched.runs("merge-sboms", *files, "--sbom-name", "all", *options)
+    assert done.code == 0
+    assert done.err == "warning: --sbom-name is of no effect: a document of CycloneDX has no name\n"
+    assert json.loads(done.out)["bomFormat"] == "CycloneDX"
 
 
 def test_a_reference_for_two_things_is_refused_with_file_and_reference(fetched: Person) -> None:

@@ -164,8 +164,18 @@ def test_a_host_that_wants_to_be_left_alone_for_long_is_left_alone(orchard: Pers
     outcome = orchard.fetches()
     assert outcome.code == ExitCode.NETWORK
     assert "3600 seconds (Retry-After)" in outcome.err
-    assert len(errors(outcome.err)) == 2
+    (error,) = errors(outcome.err)
+    assert error.startswith("error: requirements.txt:1: ")
+    assert error.endswith("; the same for requirements.txt:2")
     assert len(orchard.index.requests) <= 2
+
+
+def test_a_wait_without_end_is_told_in_words(orchard: Person) -> None:
+    orchard.writes("requirements.txt", "apple==1.0\n")
+    orchard.index.script("/simple/apple/", [Fault.status(429, retry_after="9" * 400)])
+    outcome = orchard.fetches()
+    assert outcome.code == ExitCode.NETWORK
+    assert "asks to wait more than a day (Retry-After), longer than the limit of 30 seconds" in outcome.err
 
 
 def test_all_files_that_fail_are_told_together_and_the_next_run_asks_for_them_only(orchard: Person) -> None:

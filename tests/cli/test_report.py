@@ -113,6 +113,7 @@ def test_a_warm_run_made_no_request_and_no_connection(orchard: Person, place: Pa
     assert report["totals"] == {
         "files": 3,
         "files_expected": 3,
+        "bytes_expected": SIZE,
         "files_from_network": 0,
         "files_from_cache": 3,
         "bytes_from_network": 0,
@@ -121,6 +122,7 @@ def test_a_warm_run_made_no_request_and_no_connection(orchard: Person, place: Pa
         "connections": 0,
         "bytes_received": 0,
         "retries": 0,
+        "unanswered": 0,
         "git_fetches": 0,
     }
     assert report["hosts"] == []
@@ -220,6 +222,31 @@ def test_a_dry_run_reports_what_it_asked(orchard: Person, place: Path) -> None:
     assert outcome.code == 0, outcome.told
     report = read(place)
     assert (report["dry_run"], report["totals"]["requests"], report["files"]) == (True, 3, [])
+
+
+def expected(place: Path) -> tuple[int, int | None]:
+    totals = read(place)["totals"]
+    return totals["files_expected"], totals["bytes_expected"]
+
+
+def test_a_dry_run_reports_what_would_be_fetched(orchard: Person, place: Path) -> None:
+    orchard.writes("requirements-build.txt", f"apple==1.0 {DISTS['apple'].hash_option()}\n")  # the same file again
+    outcome = orchard.fetches("pip", "--dry-run", "--report", place)
+    assert expected(place) == (3, SIZE)
+    assert read(place)["totals"]["files"] == 0
+    assert "3 files, " in outcome.out
+    assert "arrived" not in outcome.err
+
+    assert orchard.fetches("pip", "--report", place).code == 0
+    assert expected(place) == (3, SIZE)
+
+
+def test_a_dry_run_reports_no_sum_of_sizes_of_which_it_does_not_know_one(orchard: Person, place: Path) -> None:
+    kiwi = make_sdist("kiwi", "1.0")
+    with (orchard.source / "requirements.txt").open("a") as file:
+        file.write(f"kiwi @ {orchard.index.serve_file(kiwi)} {kiwi.hash_option()}\n")
+    orchard.fetches("pip", "--dry-run", "--report", place)
+    assert expected(place) == (4, None)
 
 
 @pytest.mark.parametrize(
@@ -351,6 +378,7 @@ def test_a_report_that_cannot_be_written_after_a_success_is_an_error(
 
     assert outcome.code == ExitCode.STORAGE
     assert f"error: {place} cannot be written: " in outcome.err
+    assert "as it was" not in outcome.err
     assert len(orchard.deps()) == 3
 
 

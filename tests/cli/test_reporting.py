@@ -17,7 +17,7 @@ from cachi2ish.cli import summary
 from cachi2ish.cli.amounts import readable_seconds, readable_wait
 from cachi2ish.cli.console import Console, Level
 from cachi2ish.cli.pace import Speed, TimeLeft
-from cachi2ish.cli.progress_text import Moment, log_line, screen_line
+from cachi2ish.cli.progress_text import Doing, Moment, log_line, screen_line
 from cachi2ish.cli.reporting import ConsoleReporter
 from cachi2ish.net.interface import HostTraffic
 from cachi2ish.net.traffic import HttpTraffic
@@ -181,6 +181,8 @@ def test_no_time_left_is_told_when_nothing_arrives_any_more() -> None:
     speed=st.none() | st.floats(0, 1e12),
     left=st.none() | st.floats(0, 1e7),
     width=st.integers(0, 200),
+    local=st.booleans(),
+    files=st.booleans(),
 )
 def test_the_line_fits_whatever_it_says(
     arrived: int,
@@ -191,6 +193,8 @@ def test_the_line_fits_whatever_it_says(
     speed: float | None,
     left: float | None,
     width: int,
+    local: bool,
+    files: bool,
 ) -> None:
     counts = Counts(
         stage=stage,
@@ -203,7 +207,8 @@ def test_the_line_fits_whatever_it_says(
         present=present,
         total=total,
     )
-    line = screen_line(Moment(counts, speed, left), width)
+    doing = None if stage is None else Doing(stage, local, files)
+    line = screen_line(Moment(counts, speed, left, doing), width)
     assert len(line) <= width
     assert line.isascii()
     assert line.isprintable()
@@ -223,6 +228,7 @@ MOMENT = Moment(
     ),
     speed=12.3 * MB,
     left=10.0,
+    doing=Doing("transfer"),
 )
 
 
@@ -268,6 +274,7 @@ def host(name: str, requests: int, answer_seconds: float) -> HostTraffic:
         connections=1,
         received=0,
         retries=0,
+        unanswered=0,
         seconds=answer_seconds,
         answer_seconds=answer_seconds,
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from cachi2ish.errors import NetworkError
+from cachi2ish.errors import HostError, NetworkError
 from cachi2ish.net.courtesy import Host, Pace
 from cachi2ish.net.retries import TransientError
 from cachi2ish.net.session import HttpSession
@@ -213,6 +213,19 @@ def test_a_burst_of_refusals_halves_the_number_of_requests_once(passing: Time) -
     passing.sleep(2)
     one.slow_down(1, began=passing.now)
     assert places(one) == LIMIT // 4
+
+
+def test_a_host_without_connections_is_given_up_unless_it_has_answered(passing: Time) -> None:
+    there, gone = host(passing), host(passing, most=1)
+    lost = HostError("nobody is there", cause="x")
+    there.answered()
+    for one in (there, gone):
+        one.give_up(lost)
+    with there.admission("x"):
+        pass
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(lambda: gone.admission("x").__enter__()) for _ in range(8)]
+    assert {str(one.exception()) for one in asked} == {"nobody is there"}
 
 
 def test_the_number_of_requests_stays_between_one_and_the_limit(passing: Time) -> None:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cachi2ish.errors import InputError, NetworkError
+from cachi2ish.errors import HostError, InputError, NetworkError
 from tests.net.support import Client
 from tests.support.index_server import Answer, Fault, IndexServer
 from tests.support.raw_server import RawServer
@@ -182,10 +182,35 @@ def test_a_refused_connection_is_tried_again_and_then_an_error(connect: Connect)
         url = f"http://127.0.0.1:{server.getsockname()[1]}/x"
     client = connect()
 
-    with pytest.raises(NetworkError, match=r"/x cannot be reached: connection refused \(after 4 attempts\)"):
+    with pytest.raises(
+        NetworkError, match=r"127\.0\.0\.1:\d+ cannot be reached: connection refused \(after 4 attempts\)"
+    ):
         client.session.get(url)
 
     assert len(client.waits) == 3
+
+
+def test_a_network_that_does_not_reach_so_far_is_an_error_of_the_host(connect: Connect) -> None:
+    with pytest.raises(HostError, match=r"^255\.255\.255\.255 cannot be reached: (?!no answer)") as caught:
+        connect(retries=0).session.get("http://255.255.255.255/x")
+
+    assert "check the network connection" in (caught.value.hint or "")
+
+
+def test_a_host_that_was_given_up_is_not_asked_again(connect: Connect) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+    client = connect()
+    with pytest.raises(HostError) as first:
+        client.session.get(f"{url}/x")
+    waits = len(client.waits)
+
+    with pytest.raises(HostError) as second:
+        client.session.get(f"{url}/y")
+
+    assert len(client.waits) == waits
+    assert (second.value.problem, second.value.cause) == (first.value.problem, first.value.cause)
+    assert second.value is not first.value
 
 
 def test_an_answer_that_is_not_http_is_an_error(connect: Connect) -> None:

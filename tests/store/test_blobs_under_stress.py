@@ -105,7 +105,9 @@ def test_a_cache_below_a_file_is_one_clear_error(tmp_path: Path) -> None:
         StorageError, match=r"the cache .*/file/cache cannot be written: Not a directory"
     ) as caught:
         DiskBlobs(tmp_path / "file" / "cache")
-    assert caught.value.hint == "a part of the path is a file: choose another place with --cache-dir"
+    assert caught.value.hint == (
+        "a part of the path is a file, or a link that leads nowhere: choose another place with --cache-dir"
+    )
 
 
 def test_a_cache_that_is_a_file_is_one_clear_error(tmp_path: Path) -> None:

@@ -112,6 +112,21 @@ def test_a_file_of_hermeto_is_understood(tmp_path: Path) -> None:
     assert config.project_files == (ProjectFile(path="", abspath="/src/requirements.txt", template="x==1\n"),)
 
 
+@pytest.mark.parametrize("content", ["{}", '{"cachi2ish": {"version": "1"}}', '{"options": null}'])
+def test_a_file_with_none_of_what_a_prefetch_writes_is_refused(tmp_path: Path, content: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_build_config(write(tmp_path, content))
+    told = str(caught.value)
+    assert told.startswith(str(tmp_path / ".build-config.json"))
+    assert "it has neither environment_variables nor project_files" in told
+    assert caught.value.hint == "run fetch-deps again to write it anew"
+
+
+@pytest.mark.parametrize("key", ["environment_variables", "project_files"])
+def test_one_of_the_two_lists_may_be_missing_as_hermeto_permits(tmp_path: Path, key: str) -> None:
+    assert read_build_config(write(tmp_path, json.dumps({key: []}))) == BuildConfig("")
+
+
 def test_the_keys_that_readers_of_hermeto_know_are_where_they_look() -> None:
     wire = json.loads(render_build_config(CONFIG))
     assert {"name", "value"} == set(wire["environment_variables"][0])

@@ -175,7 +175,9 @@ def test_all_damage_is_found_at_once_and_repaired(housekeeping: DiskHousekeeping
     assert found[Flaw.STRAY].path == "blobs/sha256/note.txt"
     assert not any(finding.repaired for finding in found.values())
 
-    repaired = housekeeping.verify(lambda _: None, repair=True)
+    sizes: list[int] = []
+    repaired = housekeeping.verify(sizes.append, repair=True)
+    assert sizes == [len(b"whole")], "what was damaged is not verified, nor what was removed"
 
     assert {finding.flaw for finding in repaired if not finding.repaired} == {Flaw.STRAY}
     assert set(verified(housekeeping)) == {Flaw.STRAY}
