@@ -17,9 +17,7 @@ from typing import IO
 from cachi2ish.sdists.limits import Limits
 
 _BLOCK = 512
-
-#: Bytes that are decompressed at once. What they become still lies in the processor's cache when it is looked at.
-_PORTION = 1 << 14
+_PORTION = 1 << 16
 _GZIP = 31  # zlib's name for a gzip header, with the largest window
 
 #: Bytes of an extended header; they hold a path and times.
