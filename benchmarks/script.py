@@ -1,8 +1,8 @@
 """What a team writes who need no tool: requests in threads, and nothing left behind but the files.
 
 Its work is what a prefetch in Python cannot go without: pages are read, files are streamed and their digests are
-compared. There is no cache, no second try, no look into the files, and no record. What cachi2ish takes longer than
-this is its own cost; what curl takes less is that of Python.
+compared. There is no cache, no second try, no look into the files, and no record. The difference from cachi2ish is
+what cachi2ish adds; the difference from curl is what Python costs.
 
     python -m benchmarks.script INDEX_URL REQUIREMENTS OUTPUT
 """
@@ -22,7 +22,7 @@ import requests
 from packaging.utils import canonicalize_name
 
 _JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
-_PAGES, _FILES = 8, 24  # threads; together as many as cachi2ish has connections at most
+_PAGES, _FILES = 8, 24  # threads; together as many as cachi2ish lets fetch files
 _CHUNK = 256 * 1024
 _LINE = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==\S+(?P<rest>(?:[^\n]*\\\n)*[^\n]*)")
 

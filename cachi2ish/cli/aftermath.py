@@ -30,23 +30,24 @@ class Aftermath:
         if self.dry_run:
             return ""
         if self.progress is None:
-            return self._output()
+            return self._of_output()
         if self.progress.counts().stage == "record":
             return ""  # the new output may have taken the place of the old one already
-        return f"{self._output()}{self._cache(error, self.progress)}"
+        return f"{self._of_output()}{self._of_cache(error, self.progress)}"
 
-    def _output(self) -> str:
+    def _of_output(self) -> str:
         there = os.path.lexists(self.output)  # False where nobody may look
         return f"{self.output} is as it was" if there else f"nothing was written to {self.output}"
 
-    def _cache(self, error: BaseException, progress: Progress) -> str:
+    def _of_cache(self, error: BaseException, progress: Progress) -> str:
         counts = progress.counts()
-        begun = counts.present > counts.cached_size and not _is_any_wrong(error)
+        # More bytes are here than those of whole files out of the cache: a part of one has arrived.
+        begun = counts.present > counts.cached_size and not _has_digest_mismatch(error)
         if not (self.keeps and (counts.fetched or begun)):
             return ""
         return "; what has arrived is in the cache, and the next run goes on from there"
 
 
-def _is_any_wrong(error: BaseException) -> bool:
+def _has_digest_mismatch(error: BaseException) -> bool:
     # Of a file that is not the one that was promised nothing is kept.
     return isinstance(error, Cachi2ishError) and any(isinstance(one, DigestMismatchError) for one in leaves(error))

@@ -24,6 +24,8 @@ _Release = tuple[int, int, int] | None
 class Interest:
     """Tells the files of some versions of a project by their names, without taking each name apart.
 
+    What is wanted of a page altogether is `cachi2ish.core.sought.Sought`; here its versions are found there.
+
     To be asked for the thousands of files of one page, by one thread: what it finds out about a version is kept.
     """
 
@@ -32,21 +34,21 @@ class Interest:
         self._project = project
         self._versions = frozenset(versions)
         self._releases = {_release(version) for version in self._versions}
-        self._trace: re.Pattern[bytes] | None = None
+        self._necessary: re.Pattern[bytes] | None = None
         self._meant: dict[str, bool] = {}
         self._own: dict[str, bool] = {}
         self._wheels: dict[tuple[str, str], bool] = {}
 
     @property
-    def trace(self) -> re.Pattern[bytes] | None:
-        """What is part of the name of each file that may be one of these versions, and of others, too.
+    def necessary_pattern(self) -> re.Pattern[bytes] | None:
+        """A pattern that occurs in every name that `means` accepts, and in some that it rejects.
 
-        None where nothing certainly is.
+        None where there is no such pattern.
         """
-        if self._trace is None and None not in self._releases:
+        if self._necessary is None and None not in self._releases:
             known = sorted(release for release in self._releases if release is not None)
-            self._trace = re.compile("|".join(map(_trace_of, known)).encode())
-        return self._trace
+            self._necessary = re.compile("|".join(map(_necessary_for, known)).encode())
+        return self._necessary
 
     def means(self, filename: str) -> bool:
         """Return whether the file may be one of these versions; False only where it is certainly not."""
@@ -101,7 +103,7 @@ class Interest:
         return any(same_version(version, wanted) for wanted in self._versions)
 
 
-def _trace_of(release: tuple[int, int, int]) -> str:
+def _necessary_for(release: tuple[int, int, int]) -> str:
     # "2.10.0" may be spelled "2.10" or "02.010.0". Known characters at the beginning are searched for fastest.
     digits = [str(number) for number in release]
     while len(digits) > 1 and digits[-1] == "0":

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from cachi2ish.core.digests import Digest
 
@@ -17,23 +16,19 @@ class Sought:
 
     digests: every one that the run's requirements name for the project; empty where one of them names none, and
     only the index can tell which files there are.
-    versions: those that the run's requirements pin, as they spell them; empty for all.
+    versions: those that the run's requirements pin, as they spell them; empty for all. Whether a file on a page is
+    of one of them is told by `cachi2ish.core.interest.Interest`.
     """
 
     digests: frozenset[Digest] = frozenset()
     versions: frozenset[str] = frozenset()
-
-    @classmethod
-    def of(cls, digests: Collection[Digest] = (), versions: Collection[str] = ()) -> Self:
-        """Return the same for any collections."""
-        return cls(frozenset(digests), frozenset(versions))
 
     def __or__(self, other: Sought) -> Sought:
         """Return what covers both."""
         return Sought(_both(self.digests, other.digests), _both(self.versions, other.versions))
 
     def covers_digests_of(self, other: Sought) -> bool:
-        """Return whether what a memory knows by these digests is all that it need know for ``other``."""
+        """Return whether an answer that was complete for these digests is complete for those of ``other``."""
         return _covers(self.digests, other.digests)
 
     def covers_versions_of(self, other: Sought) -> bool:

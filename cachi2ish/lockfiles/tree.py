@@ -48,7 +48,7 @@ class SourceTree:
 
     def _bytes(self, file: str, included_at: Origin | None) -> bytes | None:
         """Return the content, or None where there is no such file."""
-        told = "it" if included_at is None else file  # whose place is the file itself, needs it not twice
+        told = "it" if included_at is None else file  # the message begins with the file's name already
         try:
             path = Path(os.path.realpath(self.root / file))
             if not path.is_relative_to(self.root):

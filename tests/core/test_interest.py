@@ -74,13 +74,13 @@ def test_no_file_of_a_wanted_version_is_overlooked(stated: str, wanted: str, end
 @example(stated="0!1.0", wanted="1", ending=".tar.gz")
 @example(stated=" 1", wanted="1", ending=".tar.gz")
 @example(stated="2024.07.04", wanted="2024.7.4", ending=".tar.gz")
-def test_each_name_that_is_meant_bears_the_trace(stated: str, wanted: str, ending: str) -> None:
+def test_each_name_that_is_meant_has_the_necessary_pattern(stated: str, wanted: str, ending: str) -> None:
     interest = Interest(DEMO, [wanted])
     filename = f"demo_app-{stated}{ending}"
-    if interest.trace is not None and interest.means(filename):
-        assert interest.trace.search(filename.encode())
+    if interest.necessary_pattern is not None and interest.means(filename):
+        assert interest.necessary_pattern.search(filename.encode())
 
 
 @pytest.mark.parametrize("wanted", [["1!2.0"], ["1.0", "sometime"]])
-def test_what_cannot_be_told_by_numbers_has_no_trace(wanted: list[str]) -> None:
-    assert Interest(DEMO, wanted).trace is None
+def test_what_cannot_be_told_by_numbers_has_no_necessary_pattern(wanted: list[str]) -> None:
+    assert Interest(DEMO, wanted).necessary_pattern is None

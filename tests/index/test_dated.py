@@ -132,8 +132,11 @@ def test_memory_holds_whole_pages_that_serve_any_date(http: PlainHttp, catalogue
         server.add("demo", OLD, upload_time=BEFORE)
         server.add("demo", NEW, upload_time=AFTER)
         whole = Remembered(SimpleIndex(server.index_url, http), catalogue, BEGAN)
-        assert len(DatedIndex(whole, CUTOFF, REFUSE).page(DEMO, Sought.of(known)).files) == 1
-        assert len(DatedIndex(whole, Cutoff(AFTER + timedelta(1)), REFUSE).page(DEMO, Sought.of(known)).files) == 2
+        assert len(DatedIndex(whole, CUTOFF, REFUSE).page(DEMO, Sought(frozenset(known))).files) == 1
+        assert (
+            len(DatedIndex(whole, Cutoff(AFTER + timedelta(1)), REFUSE).page(DEMO, Sought(frozenset(known))).files)
+            == 2
+        )
         assert len(server.requests) == 1
 
 
@@ -198,7 +201,7 @@ def test_files_that_no_digest_names_need_no_document(http: PlainHttp) -> None:
     with IndexServer() as server:
         server.add("demo", OLD, upload_time=BEFORE)
         server.add("demo", NEW)
-        timed(server, http, Memory()).page(DEMO, Sought.of((Digest("sha256", OLD.sha256),)))
+        timed(server, http, Memory()).page(DEMO, Sought(frozenset({Digest("sha256", OLD.sha256)})))
         assert server.paths == ("/simple/demo/",)
 
 
@@ -206,7 +209,7 @@ def test_files_that_a_digest_of_another_kind_may_name_need_one(http: PlainHttp) 
     with IndexServer() as server:
         server.add("demo", OLD)
         server.serve_page("/pypi/demo/json", document((OLD, "2024-10-01T00:00:00Z")), "application/json")
-        page = timed(server, http, Memory()).page(DEMO, Sought.of((Digest("sha512", "ab" * 64),)))
+        page = timed(server, http, Memory()).page(DEMO, Sought(frozenset({Digest("sha512", "ab" * 64)})))
         assert page.files[0].upload_time is not None
 
 

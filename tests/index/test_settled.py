@@ -50,7 +50,9 @@ class Runs:
         whole = Remembered(FirstMatch(simple), self.catalogue, began)
         documents = {one.key: MetadataDocuments(one.key, self.http) for one in simple}
         timed = TimedIndex(whole, documents, self.catalogue)
-        return Settled(timed, self.catalogue, self.catalogue, cutoff, began).page(DEMO, Sought.of(known, versions))
+        return Settled(timed, self.catalogue, self.catalogue, cutoff, began).page(
+            DEMO, Sought(frozenset(known), frozenset(versions))
+        )
 
 
 @pytest.fixture

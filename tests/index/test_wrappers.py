@@ -53,7 +53,7 @@ def test_versions_that_the_first_question_did_not_name_are_asked_for(http: Plain
         once = OncePerRun(SimpleIndex(index.index_url, http))
         questions: tuple[tuple[str, ...], ...] = (("1.0",), ("1.0",), ("2.0",), ("1.0", "2.0"), (), ("3.0",))
         seen = [
-            (len(once.page(DEMO, Sought.of(versions=versions)).files), len(index.requests))
+            (len(once.page(DEMO, Sought(versions=frozenset(versions))).files), len(index.requests))
             for versions in questions
         ]
     assert seen == [(1, 1), (1, 1), (2, 2), (2, 2), (2, 3), (2, 3)]
@@ -84,7 +84,7 @@ def test_an_error_is_shared_and_not_asked_for_again(http: PlainHttp) -> None:
         once = OncePerRun(SimpleIndex(index.index_url, http))
         for known in ((), (OLD_DIGEST,), (OLD_DIGEST, NEW_DIGEST)):
             with pytest.raises(ProjectNotFoundError):
-                once.page(DEMO, Sought.of(known))
+                once.page(DEMO, Sought(frozenset(known)))
         assert index.paths == (PAGE,)
 
 
@@ -94,7 +94,7 @@ def test_a_page_that_has_the_files_is_asked_for_once_whatever_is_known(http: Pla
         index.add("demo", NEW)
         once = OncePerRun(SimpleIndex(index.index_url, http))
         for known in ((OLD_DIGEST,), (OLD_DIGEST, NEW_DIGEST), (NEW_DIGEST,)):
-            once.page(DEMO, Sought.of(known))
+            once.page(DEMO, Sought(frozenset(known)))
         assert index.paths == (PAGE,)
 
 
@@ -112,7 +112,7 @@ def test_a_question_that_names_more_than_the_memory_had_reaches_the_index(
         both = (OLD_DIGEST, NEW_DIGEST)
         # Without a digest only the index knows what it has today.
         questions: list[tuple[Digest, ...]] = [(OLD_DIGEST,), both, (OLD_DIGEST,), (), (), (NEW_DIGEST,)]
-        seen = [(len(once.page(DEMO, Sought.of(known)).files), len(index.requests)) for known in questions]
+        seen = [(len(once.page(DEMO, Sought(frozenset(known))).files), len(index.requests)) for known in questions]
         assert seen == [(1, 0), (2, 1), (2, 1), (2, 2), (2, 2), (2, 2)]
 
 
@@ -122,8 +122,8 @@ def test_a_question_that_grows_while_the_first_is_under_way_is_answered_rightly(
         gate = Gate(SimpleIndex(index.index_url, http))
         once = OncePerRun(gate)
         with ThreadPoolExecutor(2) as pool:
-            first = pool.submit(once.page, DEMO, Sought.of((OLD_DIGEST,)))
-            second = pool.submit(once.page, DEMO, Sought.of((OLD_DIGEST, NEW_DIGEST)))
+            first = pool.submit(once.page, DEMO, Sought(frozenset({OLD_DIGEST})))
+            second = pool.submit(once.page, DEMO, Sought(frozenset({OLD_DIGEST, NEW_DIGEST})))
             gate.open.set()
             assert first.result(10).files == second.result(10).files
         assert gate.asked[-1] == {OLD_DIGEST, NEW_DIGEST}
@@ -197,7 +197,7 @@ def test_a_second_run_that_knows_its_digests_asks_nothing(http: PlainHttp, catal
         def run() -> Page:
             simple = SimpleIndex(index.index_url, http, catalogue)
             return Remembered(OncePerRun(FirstMatch([simple])), catalogue, BEGAN).page(
-                DEMO, Sought.of((OLD_DIGEST,))
+                DEMO, Sought(frozenset({OLD_DIGEST}))
             )
 
         first = run()
@@ -210,10 +210,10 @@ def test_what_is_not_remembered_is_asked_for_and_then_is(http: PlainHttp, catalo
     with IndexServer() as index:
         index.add("demo", OLD)
         remembered = Remembered(SimpleIndex(index.index_url, http), catalogue, BEGAN)
-        remembered.page(DEMO, Sought.of((OLD_DIGEST,)))
+        remembered.page(DEMO, Sought(frozenset({OLD_DIGEST})))
         index.add("demo", NEW)
-        remembered.page(DEMO, Sought.of((OLD_DIGEST, NEW_DIGEST)))
-        remembered.page(DEMO, Sought.of((OLD_DIGEST, NEW_DIGEST)))
+        remembered.page(DEMO, Sought(frozenset({OLD_DIGEST, NEW_DIGEST})))
+        remembered.page(DEMO, Sought(frozenset({OLD_DIGEST, NEW_DIGEST})))
         assert len(index.requests) == 2
 
 
@@ -231,7 +231,9 @@ def test_a_memory_of_one_index_is_none_of_another(http: PlainHttp, catalogue: Me
     with IndexServer() as one, IndexServer() as two:
         for server in (one, two):
             server.add("demo", OLD)
-            Remembered(SimpleIndex(server.index_url, http), catalogue, BEGAN).page(DEMO, Sought.of((OLD_DIGEST,)))
+            Remembered(SimpleIndex(server.index_url, http), catalogue, BEGAN).page(
+                DEMO, Sought(frozenset({OLD_DIGEST}))
+            )
             assert len(server.requests) == 1
 
 
