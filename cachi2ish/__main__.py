@@ -1,5 +1,5 @@
 """``python -m cachi2ish``."""
 
-from cachi2ish.cli.main import main
+from cachi2ish.cli.entry import main
 
 main()

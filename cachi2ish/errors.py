@@ -28,7 +28,7 @@ class ExitCode(IntEnum):
     GIT = 9  # a git repository cannot be read or cloned
     STORAGE = 10  # the cache, the source or the output cannot be read or written
     INTERRUPTED = 130  # the user pressed Ctrl-C (128 + SIGINT)
-    TERMINATED = 143  # somebody asked the process to end (128 + SIGTERM), as CI services do
+    TERMINATED = 143  # somebody asked the process to end with SIGTERM (128 + 15), as CI services do, or SIGHUP
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -138,9 +138,9 @@ class HostError(NetworkError):
         super().__init__(problem, hint=hint, origin=origin)
         self.cause = cause
 
-    def again(self) -> HostError:
-        """Return the same failure, for something else that is asked of the host."""
-        return HostError(self.problem, cause=self.cause, hint=self.hint)
+    def again(self, *, problem: str | None = None, origin: Origin | None = None) -> HostError:
+        """Return the same failure, for something else that is asked of the host. problem: other words."""
+        return HostError(problem or self.problem, cause=self.cause, hint=self.hint, origin=origin)
 
 
 class DigestMismatchError(Cachi2ishError):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from cachi2ish.cli.values import told_whole
+from cachi2ish.core.excerpts import excerpt
 
 
 class AnyOrder(TyperGroup):
@@ -23,14 +23,14 @@ class AnyOrder(TyperGroup):
         try:
             return super().parse_args(ctx, self._ordered(ctx, args))
         except typer.BadParameter as error:
-            raise told_whole(error) from error.__cause__
+            raise _told_whole(error) from error.__cause__
 
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # as above
         """Run the command."""
         try:
             return super().invoke(ctx)
         except typer.BadParameter as error:
-            raise told_whole(error) from error.__cause__
+            raise _told_whole(error) from error.__cause__
 
     def _ordered(self, ctx: typer.Context, args: Sequence[str]) -> list[str]:
         own, below = _options(self, ctx), _options_below(self, ctx)
@@ -105,3 +105,23 @@ def _split(word: str) -> tuple[str, bool]:
         name, separator, _ = word.partition("=")
         return name, bool(separator)
     return word[:2], bool(word[2:])
+
+
+def _told_whole(error: typer.BadParameter) -> typer.BadParameter:
+    """Return ``error`` with what the library has left out: the value that was given, or what is missing.
+
+    Since 0.29 typer has pydantic read values and passes on its sentence alone. What the older ones of our lower
+    bound say of a value, in the words of click, names it.
+    """
+    from pydantic import ValidationError  # not for --help; whoever raised it has it already
+
+    if not error.message:  # an argument is missing
+        error.message = getattr(error.param, "help", None) or ""
+    elif isinstance(error.__cause__, ValidationError):
+        detail = error.__cause__.errors()[0]
+        given = repr(excerpt(str(detail["input"])))
+        if detail["type"] == "bool_parsing":
+            error.message = f"{given} is neither true nor false"
+        elif given not in error.message:
+            error.message = f"{given}: {error.message}"
+    return error

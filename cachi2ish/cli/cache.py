@@ -22,7 +22,7 @@ from cachi2ish.cli.options import (
     said_before,
 )
 from cachi2ish.cli.program import is_drop_in
-from cachi2ish.cli.values import one_of
+from cachi2ish.cli.values import metavar, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +71,7 @@ def _info(
             "--format",
             "-f",
             parser=one_of(InfoFormat),
-            metavar="<text|json>",
+            metavar=metavar(InfoFormat),
             help="json is for programs: sizes in bytes, times in UTC.",
         ),
     ] = InfoFormat.TEXT,

@@ -10,15 +10,15 @@ import re
 import tomllib
 from collections.abc import Iterator
 from datetime import date, datetime
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, ValidationError
 
 from cachi2ish.cli.flags import MOST_CONCURRENT
+from cachi2ish.core.nearest import did_you_mean
 from cachi2ish.errors import InputError, Origin, raise_all
-from cachi2ish.services.streams import refuse_pipes
+from cachi2ish.services.pipes import refuse_pipes
 
 #: Its name in the user's configuration directory.
 CONFIG_FILE = "config.toml"
@@ -118,8 +118,7 @@ def _told(error: ValidationError, file: Path) -> Iterator[InputError]:
             continue  # one problem may be told once for each form that a value may have
         told.add(key)
         if detail["type"] == "extra_forbidden":
-            near = get_close_matches(key.lower().replace("_", "-"), _WANTED, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(_WANTED)}"
+            hint = did_you_mean(key.replace("_", "-"), _WANTED, f"the keys are {', '.join(_WANTED)}")
             yield InputError(f"unknown key {key!r}", hint=hint, origin=Origin(str(file)))
         else:
             # The value is not shown: it may be an address with a password in it.

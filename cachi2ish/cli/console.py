@@ -8,7 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import IntEnum
 from pathlib import Path
 from threading import Lock
@@ -28,7 +28,7 @@ class Level(IntEnum):
 
 
 class Terminated(KeyboardInterrupt):
-    """Somebody asked the process to end with SIGTERM: it tidies up as after Ctrl-C."""
+    """Somebody asked the process to end, with SIGTERM or SIGHUP: it tidies up as after Ctrl-C."""
 
 
 _STYLES = {"error": "\x1b[1;31m", "warning": "\x1b[1;33m", "hint": "\x1b[36m", "debug": "\x1b[2m"}
@@ -96,11 +96,9 @@ class Console:
 def _to_standard_error(line: str) -> None:
     if sys.stderr is None:
         return
-    try:
+    with suppress(OSError):
         sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
-    except OSError:
-        _cut_off(sys.stderr)
 
 
 def write_result(text: str) -> None:
@@ -117,19 +115,12 @@ def write_result(text: str) -> None:
     except UnicodeEncodeError as error:
         raise unwritable(f"its encoding is {error.encoding}") from None
     except OSError as error:
-        _cut_off(sys.stdout)
         raise unwritable(error.strerror or str(error)) from None
 
 
 def unwritable(reason: str) -> StorageError:
     """Return the error for a standard output that is closed or full."""
     return StorageError(f"standard output cannot be written: {reason}", hint="check where it is redirected to")
-
-
-def _cut_off(stream: TextIO | None) -> None:
-    # The interpreter flushes its streams once more when it ends, and must not fail for what is known already.
-    if stream is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def printable(text: str) -> str:
@@ -185,15 +176,12 @@ def errors_told(console: Console, afterwards: Callable[[BaseException], str] = _
     except Cachi2ishError as error:
         console.error(error, afterwards(error))
         sys.exit(exit_code_of(error))
-    except Terminated as signal:
-        console.write_line(printable("; ".join(filter(None, ("terminated", afterwards(signal))))))
-        sys.exit(ExitCode.TERMINATED)
-    except KeyboardInterrupt as signal:
-        console.write_line(printable("; ".join(filter(None, ("interrupted", afterwards(signal))))))
-        sys.exit(ExitCode.INTERRUPTED)
+    except KeyboardInterrupt as interrupt:
+        code = ExitCode.TERMINATED if isinstance(interrupt, Terminated) else ExitCode.INTERRUPTED
+        console.write_line(printable("; ".join(filter(None, (code.name.lower(), afterwards(interrupt))))))
+        sys.exit(code)
     except BrokenPipeError:
         # Whoever read our output has gone: nothing is left to say.
-        _cut_off(sys.stdout)
         sys.exit(ExitCode.STORAGE)
     except Exception as error:  # noqa: BLE001  (the last line of defence: a defect of ours)
         if isinstance(error, FileNotFoundError) and not _stands_somewhere():

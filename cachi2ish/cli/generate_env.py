@@ -16,7 +16,7 @@ from cachi2ish.cli.options import (
     console_for,
     output_dir,
 )
-from cachi2ish.cli.values import one_of, path_of
+from cachi2ish.cli.values import metavar, one_of, path_of
 from cachi2ish.core.env_formats import EnvFormat
 
 
@@ -36,7 +36,7 @@ def generate_env(
             "--format",
             "-f",
             parser=one_of(EnvFormat),
-            metavar=f"<{'|'.join(one.value for one in EnvFormat)}>",
+            metavar=metavar(EnvFormat),
             help="env and sh are for a shell to source, dockerfile has ENV lines, and github appends to FILE, "
             "which $GITHUB_ENV names. [default: by the suffix of FILE; json for standard output]",
         ),

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
+from cachi2ish.core.nearest import did_you_mean
 from cachi2ish.errors import InputError, Origin
-from cachi2ish.services.streams import refuse_pipes
+from cachi2ish.services.pipes import refuse_pipes
 
 #: The keys that mean something to a prefetch of Python packages.
 KEYS = (
@@ -214,8 +215,7 @@ def _read_yaml(file: Path) -> tuple[Mapping[object, object], tuple[InputError, .
 
 
 def _unknown(name: str, known: list[str] | tuple[str, ...], origin: Origin | None, what: str) -> InputError:
-    near = get_close_matches(name, known, n=1, cutoff=0.5) or get_close_matches(
-        name.rpartition(".")[2], known, n=1, cutoff=0.5
+    hint = did_you_mean(name, known) or did_you_mean(
+        name.rpartition(".")[2], known, f"the keys are {', '.join(KEYS)}"
     )
-    hint = f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(KEYS)}"
     return InputError(f"{what} {name!r} is not a setting of Hermeto's", hint=hint, origin=origin)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, V
 
 from cachi2ish.cli.hermeto_config import Found, Said, from_file, from_variables
 from cachi2ish.core.addresses import split_web
+from cachi2ish.core.excerpts import excerpt
 from cachi2ish.core.modes import Mode
 from cachi2ish.errors import InputError, raise_all
 
@@ -126,7 +127,7 @@ def _told(error: ValidationError, said: Mapping[str, Said]) -> Iterator[InputErr
     for key in dict.fromkeys(str(detail["loc"][0]) for detail in error.errors()):
         one = said[key]
         # An address may hold a password.
-        shown = "what it says" if key.startswith("pip.") else repr(one.value)[:100]
+        shown = "what it says" if key.startswith("pip.") else excerpt(repr(one.value))
         yield InputError(
             f"{one.name}: {shown} is not {_WANTED[key]}", hint=f"give {_WANTED[key]}", origin=one.origin
         )

@@ -7,10 +7,10 @@ from datetime import datetime
 from pathlib import Path
 
 from cachi2ish.cli.config_file import ConfigFile
-from cachi2ish.cli.values import did_you_mean
 from cachi2ish.core.addresses import bare, redact, split_web
 from cachi2ish.core.cutoff import Cutoff, InvalidDateError
 from cachi2ish.core.dated import Missing, MissingPolicy, PackageDates
+from cachi2ish.core.nearest import did_you_mean
 from cachi2ish.errors import InputError, Origin, UsageError
 
 _OPTION = "--index-date-missing"
@@ -70,8 +70,9 @@ def _missing(word: str) -> Missing:
     try:
         return Missing(word.strip().lower())
     except ValueError:
+        problem = f"{_OPTION}: {redact(word)!r} is neither refuse nor allow"
         raise UsageError(
-            f"{_OPTION}: {redact(word)!r} is neither refuse nor allow{did_you_mean(word.lower(), _WORDS)}",
+            "; ".join(filter(None, (problem, did_you_mean(word, _WORDS)))),
             hint="write refuse or allow for all indexes, or https://host/simple/=allow for one",
         ) from None
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from cachi2ish.cli.console import Console, Level, standard_error
-from cachi2ish.cli.values import one_of, path_of, place
+from cachi2ish.cli.values import metavar, one_of, path_of, place
 from cachi2ish.core.modes import Mode
 from cachi2ish.core.sboms import SbomKind
 
@@ -53,7 +53,7 @@ SbomOutputType = Annotated[
     SbomKind | None,
     typer.Option(
         parser=one_of(SbomKind),
-        metavar="<cyclonedx|spdx>",
+        metavar=metavar(SbomKind),
         envvar="CACHI2ISH_SBOM_OUTPUT_TYPE",
         help="The format of the bill of materials: CycloneDX 1.6 or SPDX 2.3. [default: cyclonedx]",
     ),

@@ -1,4 +1,4 @@
-"""The beginning and the end of the process: streams that are closed, and threads that would not end."""
+"""The process around a command: closed streams, signals, garbage collection, and an end that waits for nobody."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn, TextIO
@@ -16,28 +17,46 @@ from cachi2ish.cli.console import Level, Terminated, errors_told, standard_error
 #: end, for the most part, and looking through it again and again took a twentieth of the processor time.
 _COLLECT_EVERY = 20_000
 
+#: Seconds for which signals after the first are passed over. Tidying up takes two when a server is silent.
+_TIDYING = 5.0
+
 
 def run_to_the_end(command: Callable[[], object]) -> NoReturn:
     """Run ``command`` and end the process with its exit status, whatever its surroundings do."""
     _occupy_closed_streams()
     gc.set_threshold(_COLLECT_EVERY)
-    signal.signal(signal.SIGTERM, _terminate)
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # else who started us wants us to go on (nohup)
-        signal.signal(signal.SIGHUP, _terminate)
+    ending = _Ending()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # Ignored: who started us wants us to go on (nohup, the background of a script).
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, ending)
     status = _status_of(command)
-    for stream in (sys.stdout, sys.stderr):
-        # What matters has been flushed, and complained of, before. A stream may be closed (None).
-        with suppress(OSError, ValueError, AttributeError):
+    for stream in (stream for stream in (sys.stdout, sys.stderr) if stream is not None):
+        # What matters has been flushed, and complained of, before.
+        with suppress(OSError, ValueError):
             stream.flush()
     # At once: to take all objects apart costs a tenth of a run that has fetched nothing, and a thread that still
     # waits for a silent server would hold up the end.
     os._exit(status)
 
 
-def _terminate(_number: int, _frame: object) -> NoReturn:
-    # A terminal that is closed sends it twice: its shell does, and so does the system.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    raise Terminated
+class _Ending:
+    """Ends the command at the first signal that asks for it, and lets it tidy up for some seconds undisturbed.
+
+    A second one comes by itself when a terminal is closed (from its shell and from the kernel), or from somebody
+    who is impatient; it would leave temporary files and git behind.
+    """
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def __call__(self, number: int, _frame: object) -> None:
+        now = time.monotonic()
+        if self._since is None:
+            self._since = now
+            raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+        if now - self._since > _TIDYING:
+            os._exit(128 + number)  # as a shell says it of a process that ended by a signal
 
 
 def _status_of(command: Callable[[], object]) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cachi2ish.cli.amounts import counted, readable_size, readable_wait
 from cachi2ish.services.progress import Counts
-from cachi2ish.services.reporter import StageName
+from cachi2ish.services.reporter import Doing, StageName
 
 _SHORT: dict[StageName, str] = {
     "read": "reading",
@@ -15,42 +15,6 @@ _SHORT: dict[StageName, str] = {
     "transfer": "fetching",
     "record": "writing",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Doing:
-    """What is being done. local: nobody is asked but the cache. files: whether they are brought, too."""
-
-    stage: StageName
-    local: bool = False
-    files: bool = True
-
-    @property
-    def sentence(self) -> str:
-        """It, as a sentence of a log."""
-        match self.stage:
-            case "read":
-                return "reading requirements files"
-            case "choose" if self.local:
-                return f"looking up index pages{' and files' if self.files else ''} in the cache"
-            case "choose":
-                return f"reading index pages{', and fetching files' if self.files else ''}"
-            case "transfer" if self.local:
-                return "taking the remaining files from the cache"
-            case "transfer":
-                return "fetching the remaining files"
-            case "record":
-                return "writing the output"
-
-    @property
-    def word(self) -> str:
-        """It, where there is no room for a sentence."""
-        return "looking up" if self.local and self.stage in _WITH_FILES else _SHORT[self.stage]
-
-    @property
-    def brings_files(self) -> bool:
-        """Whether there are files to count."""
-        return self.files and self.stage in _WITH_FILES
 
 
 #: The stages in which files arrive.
@@ -86,9 +50,10 @@ def log_line(moment: Moment) -> str:
 def screen_line(moment: Moment, width: int) -> str:
     """Return the line for a terminal, at most ``width`` characters of ASCII."""
     doing = moment.doing
-    labels = ("", "") if doing is None else (doing.sentence, doing.word)
-    counted_now = moment.counts.expected and doing is not None and doing.brings_files
-    parts = list(_parts(moment)) if counted_now else []
+    labels = ("", "") if doing is None else (sentence(doing), _word(doing))
+    files_arrive = doing is not None and doing.files and doing.stage in _WITH_FILES
+    shows_counts = files_arrive and moment.counts.expected > 0
+    parts = list(_parts(moment)) if shows_counts else []
     while parts:
         text = ", ".join(part.text for part in parts)
         for line in (*(f"{label}: {text}" for label in labels), text):
@@ -98,6 +63,28 @@ def screen_line(moment: Moment, width: int) -> str:
             return text[:width]
         parts.remove(min(parts, key=lambda part: part.weight))
     return next((label for label in labels if len(label) <= width), labels[-1][:width])
+
+
+def sentence(doing: Doing) -> str:
+    """Return what is being done as a sentence of a log."""
+    match doing.stage:
+        case "read":
+            return "reading requirements files"
+        case "choose" if doing.local:
+            return f"looking up index pages{' and files' if doing.files else ''} in the cache"
+        case "choose":
+            return f"reading index pages{', and fetching files' if doing.files else ''}"
+        case "transfer" if doing.local:
+            return "taking the remaining files from the cache"
+        case "transfer":
+            return "fetching the remaining files"
+        case "record":
+            return "writing the output"
+
+
+def _word(doing: Doing) -> str:
+    """Return what is being done where there is no room for a sentence."""
+    return "looking up" if doing.local and doing.stage in _WITH_FILES else _SHORT[doing.stage]
 
 
 def _parts(moment: Moment) -> Iterator[_Part]:

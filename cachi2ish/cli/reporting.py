@@ -12,10 +12,10 @@ from cachi2ish.cli.amounts import readable_size
 from cachi2ish.cli.console import Console, Level, is_live
 from cachi2ish.cli.live_line import LiveLine
 from cachi2ish.cli.pace import Speed, TimeLeft
-from cachi2ish.cli.progress_text import Doing, Moment, log_line, screen_line
+from cachi2ish.cli.progress_text import Moment, log_line, screen_line, sentence
 from cachi2ish.net.interface import HostTraffic, Traffic
 from cachi2ish.services.progress import Counts, Progress
-from cachi2ish.services.reporter import Arrival, StageName
+from cachi2ish.services.reporter import Arrival, Doing
 
 #: Seconds between two progress lines where there is no terminal.
 _PAUSE = 10.0
@@ -82,14 +82,14 @@ class ConsoleReporter:
             first, self._retried = not self._retried, True
         (self.info if first else self.debug)(message)
 
-    def stage(self, name: StageName, *, local: bool = False, files: bool = True) -> None:
+    def stage(self, doing: Doing) -> None:
         """Tell that a stage begins."""
-        self.progress.stage(name, self._clock())
-        self._doing = Doing(name, local, files)
-        self._tell_stage(self._doing)
+        self.progress.stage(doing.stage, self._clock())
+        self._doing = doing
+        self._tell_stage(doing)
 
     def _tell_stage(self, doing: Doing) -> None:
-        self.info(doing.sentence)
+        self.info(sentence(doing))
 
     def expect(self, size: int | None) -> None:
         """Count a file to come."""

@@ -13,6 +13,7 @@ from cachi2ish import __version__
 from cachi2ish.cli import summary
 from cachi2ish.cli.console import Terminated, write_result
 from cachi2ish.cli.reporting import ConsoleReporter
+from cachi2ish.core.streams import names_a_stream
 from cachi2ish.errors import Cachi2ishError, ExitCode, InputError, StorageError, exit_code_of
 from cachi2ish.store.interface import SourceFiles
 
@@ -98,7 +99,7 @@ def _may_be_replaced(path: Path) -> bool:
 
 def _is_stream(path: Path) -> bool:
     """Return whether what is written to ``path`` goes to a reader, to whom nothing can be said twice."""
-    if path.is_relative_to("/dev"):
+    if names_a_stream(path):
         return True
     # By os.path, which takes a path that cannot be looked at for one that is not there: writing tells why.
     return os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))  # noqa: PTH110, PTH112, PTH113

@@ -5,18 +5,17 @@ What cannot be a value of an option is a matter of usage (exit status 2), as an 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import TypeVar
 
 import typer
 
-_EMPTY = "it is empty; is a variable not set?"
+from cachi2ish.core.excerpts import excerpt
+from cachi2ish.core.nearest import did_you_mean
 
-#: So alike is a word to the one that was meant.
-_ALIKE = 0.4
+_EMPTY = "it is empty; is a variable not set?"
 
 _Choice = TypeVar("_Choice", bound=Enum)
 
@@ -55,10 +54,16 @@ def one_of(
         if not word:
             raise typer.BadParameter(_EMPTY)
         if word not in known:
-            raise typer.BadParameter(f"{text!r} is not one of {', '.join(words)}{did_you_mean(word, words)}")
+            problem = f"{excerpt(str(text))!r} is not one of {', '.join(words)}"
+            raise typer.BadParameter("; ".join(filter(None, (problem, did_you_mean(word, words)))))
         return known[word]
 
     return read
+
+
+def metavar(choices: type[Enum]) -> str:
+    """Return what stands for one of ``choices`` in the help."""
+    return f"<{'|'.join(one.value for one in choices)}>"
 
 
 def whole_number(least: int, most: int) -> Callable[[str | int], int]:
@@ -70,30 +75,7 @@ def whole_number(least: int, most: int) -> Callable[[str | int], int]:
         except ValueError:
             number = least - 1
         if not least <= number <= most:
-            raise typer.BadParameter(f"{str(text)[:100]!r} is not a whole number from {least} to {most}")
+            raise typer.BadParameter(f"{excerpt(str(text))!r} is not a whole number from {least} to {most}")
         return number
 
     return read
-
-
-def did_you_mean(word: str, words: Iterable[str]) -> str:
-    """Return a question to add to what is wrong with ``word``, empty where it is like none of ``words``."""
-    stated = tuple(words)
-    begun = [one for one in stated if word and one.startswith(word)]
-    near = begun[:1] or get_close_matches(word, stated, n=1, cutoff=_ALIKE)
-    return f"; did you mean {near[0]}?" if near else ""
-
-
-def told_whole(error: typer.BadParameter) -> typer.BadParameter:
-    """Return ``error`` with what the library has left out: the value that was given, or what is missing."""
-    if not error.message:  # an argument is missing
-        error.message = getattr(error.param, "help", None) or ""
-        return error
-    details: Callable[[], list[Mapping[str, object]]] | None = getattr(error.__cause__, "errors", None)
-    for detail in details()[:1] if details else ():
-        given = repr(str(detail["input"])[:100])
-        if detail["type"] == "bool_parsing":
-            error.message = f"{given} is neither true nor false"
-        elif given not in error.message:
-            error.message = f"{given}: {error.message}"
-    return error

@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
+#: Scheme, host and port (RFC 6454).
+WebOrigin = tuple[str, str, int | None]
+
 _HOST = re.compile(r"[\w.:%-]+")
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ssh": 22, "git": 9418}
@@ -75,8 +78,8 @@ def bare(address: str) -> str:
     return redact(address.strip()).rstrip("/")
 
 
-def origin_of(url: str) -> tuple[str, str, int | None]:
-    """Return scheme, host and port: what decides whether a credential may go along (RFC 6454)."""
+def origin_of(url: str) -> WebOrigin:
+    """Return what decides whether a credential may go along."""
     parts = urlsplit(url)
     scheme = parts.scheme.lower()
     return scheme, (parts.hostname or "").lower(), parts.port or _DEFAULT_PORTS.get(scheme)

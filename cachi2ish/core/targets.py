@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
 from typing import Self
 
@@ -13,6 +12,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import Tag, compatible_tags, cpython_tags, generic_tags
 
 from cachi2ish.core.markers import holds
+from cachi2ish.core.nearest import did_you_mean
 from cachi2ish.core.platforms import ARCHES, Platform, implied_tags, marker_facts, read_platform
 from cachi2ish.errors import InputError
 
@@ -164,14 +164,12 @@ def read_machine(text: str) -> Platform:
         return platform
     known = platform is not None and platform.family in ARCHES
     if platform is not None and known and platform.arch not in ARCHES[platform.family]:
-        near = get_close_matches(platform.arch, ARCHES[platform.family], n=1, cutoff=0.6)
+        arches = ARCHES[platform.family]
         begin = text.removesuffix(platform.arch)
-        hint = (
-            f"did you mean {begin + near[0]!r}?" if near else f"give one of {', '.join(ARCHES[platform.family])}"
-        )
+        hint = did_you_mean(platform.arch, arches, f"give one of {', '.join(arches)}", begin=begin)
         raise InputError(f"{text!r} is no platform: wheels for it are not built for {platform.arch}", hint=hint)
-    found = get_close_matches(text.lower().replace("-", "_"), _EXAMPLES, n=1, cutoff=0.5)
-    hint = f"did you mean {found[0]!r}?" if found else f"give one such as {', '.join(_EXAMPLES[:3])}, win_amd64"
+    examples = f"give one such as {', '.join(_EXAMPLES[:3])}, win_amd64"
+    hint = did_you_mean(text.replace("-", "_"), _EXAMPLES, examples)
     raise InputError(f"{text!r} is not the platform tag of a machine", hint=hint)
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import product
 
 from packaging.tags import Tag
 
 from cachi2ish.core.markers import holds
+from cachi2ish.core.nearest import did_you_mean
 from cachi2ish.core.platforms import (
     ARCHES,
     FAT_BINARIES,
@@ -156,9 +156,9 @@ class WheelFilter:
         for key, words, known in (("arch", self.arch, _KNOWN_ARCHES), ("os", self.os, _KNOWN_SYSTEMS)):
             for word in sorted(words or ()):
                 if word not in known and (key == "arch" or _odd(word)):
-                    near = get_close_matches(word, sorted(known), n=2, cutoff=0.4)
-                    meant = f"; did you mean {' or '.join(near)}?" if near else ""
-                    yield f"binary.{key}: no tag of a wheel says {word}, so it matches none{meant}"
+                    meant = did_you_mean(word, sorted(known), most=2)
+                    problem = f"binary.{key}: no tag of a wheel says {word}, so it matches none"
+                    yield "; ".join(filter(None, (problem, meant)))
 
 
 def _odd(word: str) -> bool:

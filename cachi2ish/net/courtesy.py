@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Condition, Lock
 
-from cachi2ish.core.addresses import host_of
-from cachi2ish.core.durations import readable_demand
+from cachi2ish.core.addresses import WebOrigin, host_of
 from cachi2ish.errors import HostError
-from cachi2ish.net.credentials import WebOrigin
+from cachi2ish.net.retries import readable_retry_after
 
 #: By how much each request that goes well lets the number of requests at once grow again.
 _GROWTH = 0.25
@@ -71,15 +70,18 @@ class Host:
 
     def answered(self) -> None:
         """Hear that an answer has come, whatever it is."""
-        self._answered = True
+        with self._changed:
+            self._answered = True
+            self._lost = None
 
     def give_up(self, error: HostError) -> None:
         """Let nobody ask any more, since no connection could be made in all attempts of somebody.
 
         Not where it has answered before: then it is there, and others may fare better.
         """
-        if not self._answered:
-            self._lost = error
+        with self._changed:
+            if not self._answered:
+                self._lost = error
 
     def went_well(self) -> None:
         """Count an answer that asks for no patience."""
@@ -114,8 +116,9 @@ class Host:
                     return now
                 self._changed.notify()  # the place that is not taken may be somebody's who need not wait any more
             if wait > self._pace.longest:
+                told = readable_retry_after(wait)
                 raise HostError(
-                    f"{shown} is not asked: its host wants no requests for {readable_demand(wait)} (Retry-After)",
+                    f"{shown} is not asked: its host wants no requests for {told} (Retry-After)",
                     cause=too_much(shown),
                     hint="run again later, or with fewer connections at once",
                 )

@@ -13,12 +13,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
-from cachi2ish.core.addresses import origin_of, split, split_userinfo
+from cachi2ish.core.addresses import WebOrigin, origin_of, split, split_userinfo
 from cachi2ish.errors import InputError
 from cachi2ish.net.failures import shown
-
-#: Scheme, host and port (RFC 6454), as `cachi2ish.core.addresses.origin_of` gives them.
-WebOrigin = tuple[str, str, int | None]
 
 
 @dataclass(frozen=True, slots=True)

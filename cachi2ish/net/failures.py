@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import requests
 from urllib3 import exceptions as urllib3
 
-from cachi2ish.core.addresses import host_of, redact, split
+from cachi2ish.core.addresses import host_of, origin_of, redact, split
 from cachi2ish.errors import Cachi2ishError, HostError, NetworkError
 from cachi2ish.net.retries import RETRIED_STATUSES, TransientError
 
@@ -95,7 +95,7 @@ class _Case:
 
     def for_now(self, problem: str, hint: str) -> TransientError:
         """Return the failure of a host that may do better next time."""
-        return TransientError(problem, hint=hint, cause=_cause(self.url, problem))
+        return TransientError(problem, hint=hint, cause=_cause(self.url, problem), unreached=origin_of(self.url))
 
 
 def _of_host(url: str, problem: str, hint: str) -> HostError:

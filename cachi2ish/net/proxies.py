@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from requests.utils import get_environ_proxies, select_proxy
 
-from cachi2ish.core.addresses import origin_of, split
+from cachi2ish.core.addresses import WebOrigin, origin_of, split
 from cachi2ish.errors import InputError
-from cachi2ish.net.credentials import WebOrigin
 from cachi2ish.net.failures import unusable_proxy
 
 

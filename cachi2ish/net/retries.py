@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from cachi2ish.core.durations import readable_demand
+from cachi2ish.core.addresses import WebOrigin
 from cachi2ish.errors import HostError, NetworkError
 
 #: The statuses that speak of the moment and not of the request (RFC 9110 section 15.6, RFC 6585 section 4).
@@ -16,14 +16,17 @@ RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
 #: Back-off doubles with every attempt; beyond this many doublings only the limit counts.
 _MOST_DOUBLINGS = 32
 
+#: Seconds. Nobody waits for so long, and what is beyond may be any number at all, infinity included.
+_DAY = 24 * 60 * 60
+
 
 class TransientError(Exception):
     """An attempt failed in a way that another may not. Does not leave this room.
 
     problem, hint: as in `NetworkError`. retry_after: seconds that the server asks to wait, or None.
     served: how many requests the host had answered well when it said that this one was too much, or None.
-    cause: as in `HostError`, where the failure is one of the host as a whole, else None. lost: is told when there
-    are to be no more attempts at such a host.
+    cause: as in `HostError`, where the failure is one of the host as a whole, else None. unreached: the host
+    that no connection could be made to, or None.
     """
 
     def __init__(
@@ -34,6 +37,7 @@ class TransientError(Exception):
         retry_after: float | None = None,
         served: int | None = None,
         cause: str | None = None,
+        unreached: WebOrigin | None = None,
     ) -> None:
         super().__init__(problem)
         self.problem = problem
@@ -41,19 +45,18 @@ class TransientError(Exception):
         self.retry_after = retry_after
         self.served = served
         self.cause = cause
-        self.lost: Callable[[HostError], None] = lambda _error: None
+        self.unreached = unreached
 
     def about(self, subject: str) -> TransientError:
         """Return the same failure as the reason why ``subject`` (a clause) holds."""
-        failure = TransientError(
+        return TransientError(
             f"{subject}: {self.problem}",
             hint=self.hint,
             retry_after=self.retry_after,
             served=self.served,
             cause=self.cause,
+            unreached=self.unreached,
         )
-        failure.lost = self.lost
-        return failure
 
     def for_good(self, problem: str, hint: str | None) -> NetworkError:
         """Return the error of a last attempt that failed."""
@@ -86,7 +89,7 @@ class RetryPolicy:
             return own * (1 + self.random()) / 2
         if failure.retry_after > self.limit:
             raise failure.for_good(
-                f"{failure.problem} and asks to wait {readable_demand(failure.retry_after)} (Retry-After),"
+                f"{failure.problem} and asks to wait {readable_retry_after(failure.retry_after)} (Retry-After),"
                 f" longer than the limit of {self.limit:g} seconds",
                 "run again later, or with fewer connections at once",
             )
@@ -94,10 +97,14 @@ class RetryPolicy:
 
 
 class Attempts:
-    """Counts the attempts at one thing."""
+    """Counts the attempts at one thing.
 
-    def __init__(self, policy: RetryPolicy) -> None:
+    lost: is given the host that the last attempt could not reach, and the error that has come of it.
+    """
+
+    def __init__(self, policy: RetryPolicy, *, lost: Callable[[WebOrigin, HostError], None]) -> None:
         self._policy = policy
+        self._lost = lost
         self._failed = 0
         self._served: int | None = None
 
@@ -116,11 +123,11 @@ class Attempts:
         if self._failed > self._policy.retries:
             times = "" if self._failed == 1 else f" (after {self._failed} attempts)"
             error = failure.for_good(f"{failure.problem}{times}", failure.hint)
-            if isinstance(error, HostError):
-                failure.lost(error)
+            if failure.unreached is not None and isinstance(error, HostError):
+                self._lost(failure.unreached, error)
             raise error
         delay = self._policy.delay(self._failed, failure)
-        self._policy.told(f"{failure.problem}: trying again in {delay:.0f} s")
+        self._policy.told(f"{failure.problem}: trying again in {delay:.1f} s")
         self._policy.sleep(delay)
 
     def forget(self) -> None:
@@ -139,6 +146,11 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return float(value)
     until, now = _http_date(value), _http_date(headers.get("date", ""))
     return None if until is None or now is None else max(0.0, (until - now).total_seconds())
+
+
+def readable_retry_after(seconds: float) -> str:
+    """Return a time to wait as it may stand in a sentence: ``90 seconds``, or ``more than a day``."""
+    return "more than a day" if seconds > _DAY else f"{seconds:.0f} seconds"
 
 
 def _http_date(text: str) -> datetime | None:

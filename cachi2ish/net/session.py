@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 
 import requests
 
-from cachi2ish.core.addresses import host_of, origin_of, redact, split, without_fragment
+from cachi2ish.core.addresses import WebOrigin, host_of, origin_of, redact, split, without_fragment
 from cachi2ish.errors import HostError, NetworkError
 from cachi2ish.net.courtesy import Host, Hosts, Pace, too_much
 from cachi2ish.net.credentials import Credential, Keyring, separate
@@ -83,7 +83,10 @@ class HttpSession:
             self._traffic.retried(host_of(url))
             self._policy.told(message)
 
-        return Attempts(replace(self._policy, told=told))
+        return Attempts(replace(self._policy, told=told), lost=self._give_up)
+
+    def _give_up(self, origin: WebOrigin, error: HostError) -> None:
+        self._hosts.of(origin).give_up(error)
 
     def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Response:
         """Return the answer to a GET request, as `Http.get` says; redirects are followed."""
@@ -150,9 +153,8 @@ class HttpSession:
             self._traffic.unanswered(host_of(address))
             host.give_up(error)
             raise
-        except TransientError as failure:
+        except TransientError:
             self._traffic.unanswered(host_of(address))
-            failure.lost = host.give_up
             raise
         host.answered()
         return response

@@ -18,7 +18,7 @@ from cachi2ish.services.placing import Placing
 from cachi2ish.services.ports import Network, Ports
 from cachi2ish.services.reading import Reading, read
 from cachi2ish.services.recording import collisions, record
-from cachi2ish.services.reporter import Reporter
+from cachi2ish.services.reporter import Doing, Reporter
 from cachi2ish.services.targeting import Shares, left_out, shares, unfit_wheels
 from cachi2ish.services.transferring import Transfers
 
@@ -60,43 +60,43 @@ def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, 
     """
     source = source.absolute()
     ports.outputs.check(output)
-    reporter.stage("read")
+    reporter.stage(Doing("read"))
     reading = _read(request, source, ports, reporter)
     network = _connect(reading, ports)
-    reporter.stage("choose", local=network.local)
+    reporter.stage(Doing("choose", local=network.local))
     with ports.outputs.stage(output) as staging:
         placing = Placing(staging)
         with Transfers(network, ports, reporter, placing.place) as transfers:
             choices = _choose_and_begin(reading, network, ports, transfers)
             _warn(reading, choices, reporter)
-            reporter.stage("transfer", local=network.local)
+            reporter.stage(Doing("transfer", local=network.local))
             fetched = transfers.wait()
         raise_all(collisions(fetched))
         placing.finish()
         _warn_unverified(fetched, reporter)
-        reporter.stage("record")
+        reporter.stage(Doing("record"))
         record(staging, source, reading, fetched, ports)
     return Outcome(fetched, shares(reading, choices, {one.filename: one.blob.size for one in fetched}))
 
 
 def plan(request: RequestInput, source: Path, ports: Ports, reporter: Reporter) -> Plan:
     """Return what `fetch_deps` would fetch; raises what its first two stages raise, and writes nothing."""
-    reporter.stage("read")
+    reporter.stage(Doing("read"))
     reading = _read(request, source.absolute(), ports, reporter)
     network = _connect(reading, ports)
-    reporter.stage("choose", local=network.local, files=False)
+    reporter.stage(Doing("choose", local=network.local, files=False))
     choices = _choose(reading, network, ports, lambda _choice: None)
     direct = tuple(_direct(reading))
     _warn(reading, choices, reporter)
-    made = Plan(
+    planned = Plan(
         choices=tuple(dict.fromkeys(choices)),
         urls=tuple(one for one in direct if isinstance(one, Url)),
         gits=tuple(one for one in direct if isinstance(one, Git)),
         shares=shares(reading, choices, {}),
     )
-    for size in made.sizes:
+    for size in planned.sizes:  # for the totals of the report
         reporter.expect(size)
-    return made
+    return planned
 
 
 def _read(request: RequestInput, source: Path, ports: Ports, reporter: Reporter) -> Reading:

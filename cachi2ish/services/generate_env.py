@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from cachi2ish.core.env_formats import EnvFormat
 from cachi2ish.core.outputs import OUTPUT_DIR, BuildConfig, EnvironmentVariable
+from cachi2ish.core.streams import names_a_stream
 from cachi2ish.errors import InputError, UsageError
 from cachi2ish.services.system_text import is_system_text
 
@@ -25,21 +26,23 @@ _SPECIAL = re.compile(r'[\\"$]')
 
 
 def format_of(output: Path | None) -> EnvFormat:
-    """Return the format that a file's suffix asks for; JSON for standard output, by whatever name.
+    """Return the format that a file's suffix asks for; JSON for standard output, and for a stream by its name.
 
     Raises `UsageError` for a suffix that no format has: whoever reads the file would get what it cannot read.
     """
-    if output is None or output.is_relative_to("/dev") or output.is_relative_to("/proc"):
+    if output is None:
         return EnvFormat.JSON
     suffix = output.name.rpartition(".")[2] if "." in output.name else ""  # of ".env", too
     known = {one.value: one for one in EnvFormat}
-    if suffix not in known:
+    if suffix in known:
+        return known[suffix]
+    if not names_a_stream(output):
         ends = f"ends in .{suffix}" if suffix else "has no suffix"
         raise UsageError(
             f"{output} {ends}, which does not say in which format to write",
             hint=f"name it *{', *'.join(f'.{value}' for value in known)}, or choose with --format",
         )
-    return known[suffix]
+    return EnvFormat.JSON
 
 
 def generate_env(config: BuildConfig, output_dir: PurePosixPath, env_format: EnvFormat) -> str:

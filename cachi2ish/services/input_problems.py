@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from cachi2ish.core.excerpts import excerpt
+from cachi2ish.core.nearest import did_you_mean
 from cachi2ish.errors import InputError
 from cachi2ish.services.target_input import TOLD, WANTED
 
@@ -44,7 +44,7 @@ def _sentence(detail: ErrorDetails, where: str, key: str, models: Models) -> Inp
     if kind == "extra_forbidden":
         known = tuple(models[group if group or len(path) == 1 else "packages"].model_fields)
         return InputError(
-            f"{where}: unknown key {key!r}", hint=nearest(key, known, f"the keys are {', '.join(known)}")
+            f"{where}: unknown key {key!r}", hint=did_you_mean(key, known, f"the keys are {', '.join(known)}")
         )
     if kind == "missing":
         example = _EXAMPLES.get(key, '"type": "pip"')
@@ -87,12 +87,6 @@ _MEMBERS: Mapping[str, str] = {
     "targets": "target",
     "flags": "flag",
 }
-
-
-def nearest(word: str, known: Iterable[str], otherwise: str) -> str:
-    """Return a hint: the word among ``known`` that is most like ``word``, or ``otherwise``."""
-    found = get_close_matches(word.lower(), list(known), n=1, cutoff=0.5)
-    return f"did you mean {found[0]!r}?" if found else otherwise
 
 
 def _dotted(path: Iterable[str | int]) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from cachi2ish.core.sboms import SbomKind
 from cachi2ish.errors import Cachi2ishError, InputError, StorageError, UsageError, raise_all
 from cachi2ish.sbom.interface import MergedSbom, SbomFile, SbomMerger
+from cachi2ish.services.pipes import refuse_pipes
 
 #: So many bytes of a bill are read; those of large images have a few dozen million.
 LARGEST = 500_000_000
@@ -80,6 +81,7 @@ def _check(status: os.stat_result, path: Path, largest: int) -> None:
     if not stat.S_ISREG(status.st_mode) and not stat.S_ISFIFO(status.st_mode):
         what = "a directory" if stat.S_ISDIR(status.st_mode) else "neither a file nor a pipe"
         raise InputError(f"{path} cannot be read: it is {what}", hint="name the files themselves")
+    refuse_pipes(path, str(path))
     if status.st_size > largest:
         raise _too_large(path, largest)
 

@@ -23,10 +23,11 @@ from pydantic import (
     model_validator,
 )
 
-from cachi2ish.core.excerpts import excerpt
+from cachi2ish.core.excerpts import excerpt, shortened
+from cachi2ish.core.nearest import did_you_mean
 from cachi2ish.errors import Cachi2ishError, InputError, Origin, raise_all
-from cachi2ish.services.input_problems import Models, nearest, problems
-from cachi2ish.services.streams import refuse_pipes
+from cachi2ish.services.input_problems import Models, problems
+from cachi2ish.services.pipes import refuse_pipes
 from cachi2ish.services.target_input import BinaryInput, TargetInput, told
 
 #: Flags that Hermeto knows; all concern other package managers.
@@ -149,7 +150,7 @@ def read_input(argument: str) -> RequestInput:
 
 
 def _from_file(name: str) -> RequestInput:
-    refuse_pipes(Path(name), f"the input file {name[:200]!r}")
+    refuse_pipes(Path(name), f"the input file {shortened(name)!r}")
     try:
         content = Path(name).read_text(encoding="utf-8-sig").strip() if name else ""
     except FileNotFoundError:
@@ -161,7 +162,7 @@ def _from_file(name: str) -> RequestInput:
         raise InputError("the file is not UTF-8 text", hint="save it as UTF-8", origin=Origin(name)) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise InputError(f"the input file {name[:200]!r} cannot be read: {reason}") from None
+        raise InputError(f"the input file {shortened(name)!r} cannot be read: {reason}") from None
     if not content:
         raise InputError(
             "the input is empty",
@@ -244,5 +245,5 @@ def _foreign_flags(value: JsonValue, place: str) -> Iterable[InputError]:
         if isinstance(flag, str) and flag not in _FOREIGN_FLAGS:
             yield InputError(
                 f"{place}, flags[{number}]: {flag!r} is not a flag",
-                hint=nearest(flag, _FOREIGN_FLAGS, "leave flags out"),
+                hint=did_you_mean(flag, _FOREIGN_FLAGS, "leave flags out"),
             )

@@ -115,10 +115,11 @@ def _lock_files(package: PackageInput, place: str, folder: RootedPath) -> Iterat
         Purpose.RUNTIME: package.requirements_files,
         Purpose.BUILD: package.requirements_build_files,
     }
-    for purpose, files in named.items():
+    for purpose, stated in named.items():
+        default = _DEFAULT_FILES[purpose]
+        files = stated
         if files is None:
-            default = _DEFAULT_FILES[purpose]
-            files = (default,) if _is_there(folder.path / default) else ()  # noqa: PLW2901
+            files = (default,) if _is_there(folder.path / default) else ()
         for file in files:
             key = "requirements_files" if purpose is Purpose.RUNTIME else "requirements_build_files"
             yield _inside(folder, f"{place}.{key}", file).relative, purpose
@@ -135,6 +136,7 @@ def _why_nothing(package: PackageInput) -> str:
 
 def _is_there(path: Path) -> bool:
     try:
+        # Not is_file(): a named pipe counts, so that it is refused when it is read, and not overlooked.
         return path.exists() and not path.is_dir()
     except OSError as error:
         raise StorageError(

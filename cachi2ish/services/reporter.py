@@ -9,6 +9,18 @@ from typing import Literal, Protocol
 StageName = Literal["read", "choose", "transfer", "record"]
 
 
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """What a run is at.
+
+    local: only the cache is asked. files: whether files are fetched as well as index pages (not in a dry run).
+    """
+
+    stage: StageName
+    local: bool = False
+    files: bool = True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
     """A file that is here, whole and verified.
@@ -44,8 +56,8 @@ class Reporter(Protocol):
         """Hear what a careful person should look at; the run goes on."""
         ...
 
-    def stage(self, name: StageName, *, local: bool = False, files: bool = True) -> None:
-        """Hear that a stage begins. local: nobody is asked but the cache. files: whether they are brought, too."""
+    def stage(self, doing: Doing) -> None:
+        """Hear that a stage begins."""
         ...
 
     def expect(self, size: int | None) -> None:

@@ -22,15 +22,16 @@ def each_cause_once(errors: Iterable[Cachi2ishError]) -> Iterator[Cachi2ishError
 
 
 def _joined(first: HostError, others: Sequence[Cachi2ishError]) -> HostError:
-    places = [place for place in dict.fromkeys(str(one.origin) for one in others) if place != str(first.origin)]
+    origins = dict.fromkeys(one.origin for one in others)
+    places = [str(origin) for origin in origins if origin not in (None, first.origin)]
     if not places:
         return first
     problem = f"{first.problem}; the same for {_listed(places)}"
-    return HostError(problem, cause=first.cause, hint=first.hint, origin=first.origin)
+    return first.again(problem=problem, origin=first.origin)
 
 
 def _listed(places: Sequence[str]) -> str:
     rest = len(places) - _NAMED
     if rest <= 0:
         return " and ".join(places)
-    return f"{', '.join(places[:_NAMED])} and {rest} more requirement{'' if rest == 1 else 's'}"
+    return f"{', '.join(places[:_NAMED])} and {rest} more place{'' if rest == 1 else 's'}"

@@ -7,6 +7,7 @@ import stat
 import tempfile
 from pathlib import Path
 
+from cachi2ish.core.streams import names_a_stream
 from cachi2ish.errors import StorageError
 
 _MODE = 0o644
@@ -71,9 +72,7 @@ def _ends_a_line(path: Path) -> bool:
 
 def _is_device(path: Path) -> bool:
     # A stream by its name may be a file that others write to as well, or a pipe that has no other name.
-    if path.is_relative_to("/dev") or path.is_relative_to("/proc"):
-        return path.exists()
-    return path.exists() and not path.is_file()
+    return path.exists() and (names_a_stream(path) or not path.is_file())
 
 
 def _replace(path: Path, content: bytes, like: Path) -> None:

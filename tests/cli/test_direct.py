@@ -244,3 +244,12 @@ def test_files_recorded_by_another_tool_are_written_from_their_template(person: 
     assert person.runs("generate-env", person.output, "--format", "env", "--for-output-dir", "/x").out == (
         "export PIP_FIND_LINKS=/x/deps/pip\n"
     )
+
+
+def test_a_place_for_the_build_is_of_no_use_to_a_revert_and_that_is_told(person: Person) -> None:
+    person.writes("requirements.txt", "")
+    assert person.fetches().code == 0
+    done = person.runs("inject-files", person.output, "--revert", "--for-output-dir", "/tmp/out")
+    assert done.code == 0
+    assert "warning: --for-output-dir is of no effect with --revert" in done.err
+    assert "no effect" not in person.runs("inject-files", person.output, "--revert").err

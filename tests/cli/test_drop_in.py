@@ -359,3 +359,14 @@ def test_the_users_file_of_hermeto_is_read_and_one_lying_about_is_not(
     done = step.quickly("hermeto", *words)
     assert done.code == 0, done.err
     assert ".hermeto.yaml in the current directory is not read" in done.err
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("words", [(), ("fetch-deps",)])
+def test_its_help_names_the_settings_of_hermeto(step: Step, name: str, words: tuple[str, ...]) -> None:
+    done = step.quickly(name, *words, "--help")
+    told = " ".join(done.out.split())
+    assert done.code == 0
+    for named in ("HERMETO_PIP__PROXY_URL", "HERMETO_MODE", "~/.config/hermeto/config.yaml", "in YAML"):
+        assert named in told
+    assert "HERMETO_MODE" not in step.quickly("cachi2ish", *words, "--help").out

@@ -10,6 +10,7 @@ import pty
 import signal
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,33 @@ def test_a_signal_ends_a_run_at_once_though_a_server_is_silent(
     assert told.splitlines()[-1] == f"{word}; {orchard.output} is as it was"
     assert "Traceback" not in told
     assert tree(orchard.output) == before
+    assert list(orchard.output.parent.glob(".*staging*")) == []
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("again", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_more_signals_do_not_disturb_the_tidying_up(
+    orchard: Person, again: signal.Signals, tmp_path: Path
+) -> None:
+    orchard.writes("requirements.txt", "big==1.0\n")
+    path, fault = SILENCES["in the middle of a file"]
+    asked = threading.Event()
+    orchard.index.script(path, [fault])
+    _tell_when_asked(orchard, path, asked)
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    environ = _environ(orchard, TMPDIR=str(temporary))
+    with start(*fetching(orchard), "--no-cache", environ=environ) as process:
+        assert asked.wait(30)
+        process.send_signal(signal.SIGINT)
+        while process.poll() is None:
+            process.send_signal(again)
+            time.sleep(0.01)
+        _, told = finish(process)
+    # Of signals that come at the same time the system picks one.
+    assert process.returncode in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}, told
+    assert told.splitlines()[-1].endswith(f"ed; nothing was written to {orchard.output}")
+    assert "Traceback" not in told
     assert list(orchard.output.parent.glob(".*staging*")) == []
     assert list(temporary.iterdir()) == []
 

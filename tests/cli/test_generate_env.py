@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from cachi2ish.core.outputs import PIP_ENVIRONMENT, UV_ENVIRONMENT
 from cachi2ish.errors import ExitCode
 from tests.cli.conftest import Person
+from tests.support.program import environment, shell
 
 LINES = """\
 PIP_FIND_LINKS=/tmp/out/deps/pip
@@ -152,3 +154,50 @@ def test_an_empty_place_for_the_build_is_refused(person: Person, command: str) -
     done = person.runs(command, person.output, "--for-output-dir", "")
     assert (done.code, done.out) == (ExitCode.USAGE, "")
     assert "it is empty; is a variable not set?" in " ".join(done.err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("name", ["x.txt", "Dockerfile", "x.ENV", "x.", "environment"])
+def test_a_suffix_that_no_format_has_is_refused_with_those_that_there_are(person: Person, name: str) -> None:
+    records(person)
+    file = person.home / name
+    done = person.runs("generate-env", person.output, "--output", file)
+    assert (done.code, done.out) == (ExitCode.USAGE, "")
+    assert str(file) in done.err
+    for suffix in (".env", ".sh", ".json", ".dockerfile", ".github", "--format"):
+        assert suffix in done.err
+    assert not file.exists()
+    assert person.runs("generate-env", person.output, "--output", file, "--format", "env").code == 0
+    assert file.read_text().startswith("export ")
+
+
+@pytest.mark.parametrize("name", [".env", "prefetch.env", "cachi2.env"])
+def test_an_environment_file_is_for_a_shell(person: Person, name: str) -> None:
+    records(person)
+    file = person.home / name
+    assert person.runs("generate-env", person.output, "--output", file).code == 0
+    assert file.read_text().startswith("export ")
+
+
+@pytest.mark.parametrize("device", ["/dev/stdout", "/dev/fd/1"])
+def test_a_stream_by_its_name_gets_what_standard_output_gets(person: Person, device: str) -> None:
+    records(person)
+    plain, named = (
+        shell('"$@" | cat', "generate-env", person.output, *options, environ=environment(person.home, {}))
+        for options in ((), ("--output", device))
+    )
+    assert json.loads(plain.stdout)
+    assert named.stdout == plain.stdout, named.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="there is no such file system here")
+def test_a_file_in_memory_is_a_file_whose_suffix_chooses(person: Person) -> None:
+    records(person)
+    with TemporaryDirectory(dir="/dev/shm") as folder:
+        file = Path(folder) / "build.env"
+        for _ in range(2):  # what was written before is replaced
+            assert person.runs("generate-env", person.output, "--output", file).code == 0
+            assert file.read_text().startswith("export ")
+            assert file.read_text().count("PIP_NO_INDEX") == 1
+        unclear = person.runs("generate-env", person.output, "--output", file.with_suffix(""))
+    assert unclear.code == ExitCode.USAGE
+    assert "has no suffix" in unclear.err

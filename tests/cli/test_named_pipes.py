@@ -52,6 +52,22 @@ def test_as_the_usual_requirements_file_it_is_not_overlooked(person: Person, pip
     assert "error: requirements.txt: it is not a regular file\n" in outcome.err
 
 
+def test_as_a_bill_of_materials_it_is_refused(person: Person, pipe: Path) -> None:
+    other = person.writes("bom.json", "{}")
+    outcome = person.runs("merge-sboms", other, pipe)
+    assert outcome.code == ExitCode.INPUT
+    assert f"error: {pipe} is not a regular file\n  hint: name a regular file, or" in outcome.err
+
+
+def test_as_standard_input_it_is_refused_by_that_name(person: Person, pipe: Path) -> None:
+    """To read /dev/stdin is to open the pipe once more, and by then its writer may have gone."""
+    arguments = ("fetch-deps", "--source", person.source, "--output", person.output, "/dev/stdin")
+    script = f'echo pip > {pipe} & "$@" < {pipe}'
+    done = shell(script, *arguments, environ=environment(person.home, person.environ))
+    assert done.returncode == ExitCode.INPUT
+    assert "the input file '/dev/stdin' is not a regular file" in done.stderr
+
+
 @pytest.mark.parametrize(
     "script",
     [

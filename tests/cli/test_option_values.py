@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
 from cachi2ish.errors import ExitCode
 from tests.cli.conftest import Person
-from tests.support.command_line import run
 
 
 @dataclass(frozen=True)
@@ -24,21 +22,23 @@ class Refused:
 FETCH = ("fetch-deps", "pip")
 
 REFUSED = {
-    "level": Refused(("--log-level", "inof", *FETCH), ("--log-level", "'inof'", "did you mean info?")),
-    "level behind": Refused((*FETCH, "--log-level", "inof"), ("--log-level", "'inof'", "did you mean info?")),
+    "level": Refused(("--log-level", "inof", *FETCH), ("--log-level", "'inof'", "did you mean 'info'?")),
+    "level behind": Refused((*FETCH, "--log-level", "inof"), ("--log-level", "'inof'", "did you mean 'info'?")),
     "no level": Refused(("--log-level", "", *FETCH), ("--log-level", "it is empty; is a variable not set?")),
-    "mode": Refused((*FETCH, "--mode", "stric"), ("--mode", "'stric'", "did you mean strict?")),
-    "mode of another command": Refused(("cache", "path", "--mode", "stric"), ("'stric'", "did you mean strict?")),
+    "mode": Refused((*FETCH, "--mode", "stric"), ("--mode", "'stric'", "did you mean 'strict'?")),
+    "mode of another command": Refused(
+        ("cache", "path", "--mode", "stric"), ("'stric'", "did you mean 'strict'?")
+    ),
     "mode in a variable": Refused(FETCH, ("CACHI2ISH_MODE", "'lax' is not one of"), {"CACHI2ISH_MODE": "lax"}),
     "kind": Refused(
         (*FETCH, "--sbom-output-type", "spdx3"),
-        ("--sbom-output-type", "'spdx3' is not one of cyclonedx, spdx", "did you mean spdx?"),
+        ("--sbom-output-type", "'spdx3' is not one of cyclonedx, spdx", "did you mean 'spdx'?"),
     ),
     "format": Refused(
         ("generate-env", ".", "--format", "docker"),
-        ("'docker' is not one of env, sh, json, dockerfile, github", "did you mean dockerfile?"),
+        ("'docker' is not one of env, sh, json, dockerfile, github", "did you mean 'dockerfile'?"),
     ),
-    "format of info": Refused(("cache", "info", "--format", "jsno"), ("'jsno'", "text, json", "mean json?")),
+    "format of info": Refused(("cache", "info", "--format", "jsno"), ("'jsno'", "text, json", "mean 'json'?")),
     "concurrency": Refused((*FETCH, "--concurrency", "many"), ("'many' is not a whole number from 1 to 256",)),
     "no concurrency": Refused((*FETCH, "--concurrency", "0"), ("'0' is not a whole number from 1 to 256",)),
     "too much": Refused((*FETCH, "--concurrency", "257"), ("'257' is not a whole number from 1 to 256",)),
@@ -54,7 +54,7 @@ REFUSED = {
     "other index": Refused((*FETCH, "--extra-index-url", "host"), ("--extra-index-url", "'host'")),
     "date": Refused((*FETCH, "--index-date", "yesterdy"), ("--index-date: 'yesterdy'", "2024-10-01")),
     "missing times": Refused(
-        (*FETCH, "--index-date-missing", "alow"), ("--index-date-missing: 'alow'", "did you mean allow?")
+        (*FETCH, "--index-date-missing", "alow"), ("--index-date-missing: 'alow'", "did you mean 'allow'?")
     ),
     "missing times of an index": Refused(
         (*FETCH, "--index-date-missing", "host=allow"), ("--index-date-missing: 'host'", "https://host/simple/")
@@ -107,59 +107,3 @@ def test_the_default_level_has_no_parentheses(person: Person) -> None:
         told = " ".join(person.runs(*words, "--help").out.split())
         assert "[default: info]" in told
         assert "(info)" not in told
-
-
-@pytest.mark.parametrize("name", ["hermeto", "cachi2"])
-@pytest.mark.parametrize("words", [(), ("fetch-deps",)])
-def test_the_help_of_the_stand_in_names_hermetos_settings(
-    person: Person, name: str, words: tuple[str, ...]
-) -> None:
-    told = " ".join(stand_in(person, name, *words, "--help").split())
-    for named in ("HERMETO_PIP__PROXY_URL", "HERMETO_MODE", "~/.config/hermeto/config.yaml", "in YAML"):
-        assert named in told
-    assert "HERMETO_MODE" not in person.runs(*words, "--help").out
-
-
-def stand_in(person: Person, name: str, *words: str) -> str:
-    done = run(*words, home=person.home, environ=person.environ, program=name)
-    assert done.code == 0
-    return done.out
-
-
-@pytest.mark.parametrize("name", ["x.txt", "Dockerfile", "x.ENV", "x.", "environment"])
-def test_a_suffix_that_no_format_has_is_refused_with_those_that_there_are(person: Person, name: str) -> None:
-    person.writes("requirements.txt", "")
-    assert person.fetches().code == 0
-    file = person.home / name
-    done = person.runs("generate-env", person.output, "--output", file)
-    assert (done.code, done.out) == (ExitCode.USAGE, "")
-    assert str(file) in done.err
-    for suffix in (".env", ".sh", ".json", ".dockerfile", ".github", "--format"):
-        assert suffix in done.err
-    assert not file.exists()
-    assert person.runs("generate-env", person.output, "--output", file, "--format", "env").code == 0
-    assert file.read_text().startswith("export ")
-
-
-@pytest.mark.parametrize("name", [".env", "prefetch.env", "cachi2.env"])
-def test_an_environment_file_is_for_a_shell(person: Person, name: str) -> None:
-    person.writes("requirements.txt", "")
-    assert person.fetches().code == 0
-    file = person.home / name
-    assert person.runs("generate-env", person.output, "--output", file).code == 0
-    assert file.read_text().startswith("export ")
-
-
-def test_a_stream_by_its_name_has_no_suffix_and_gets_what_standard_output_gets(person: Person) -> None:
-    person.writes("requirements.txt", "")
-    assert person.fetches().code == 0
-    assert person.runs("generate-env", person.output, "--output", Path("/dev/null")).code == 0
-
-
-def test_a_place_for_the_build_is_of_no_use_to_a_revert_and_that_is_told(person: Person) -> None:
-    person.writes("requirements.txt", "")
-    assert person.fetches().code == 0
-    done = person.runs("inject-files", person.output, "--revert", "--for-output-dir", "/tmp/out")
-    assert done.code == 0
-    assert "warning: --for-output-dir is of no effect with --revert" in done.err
-    assert "no effect" not in person.runs("inject-files", person.output, "--revert").err

@@ -17,12 +17,12 @@ from cachi2ish.cli import summary
 from cachi2ish.cli.amounts import readable_seconds, readable_wait
 from cachi2ish.cli.console import Console, Level
 from cachi2ish.cli.pace import Speed, TimeLeft
-from cachi2ish.cli.progress_text import Doing, Moment, log_line, screen_line
+from cachi2ish.cli.progress_text import Moment, log_line, screen_line
 from cachi2ish.cli.reporting import ConsoleReporter
 from cachi2ish.net.interface import HostTraffic
 from cachi2ish.net.traffic import HttpTraffic
 from cachi2ish.services.progress import Counts
-from cachi2ish.services.reporter import Arrival, StageName
+from cachi2ish.services.reporter import Arrival, Doing, StageName
 from tests.cli.conftest import Person
 from tests.support.distributions import make_sdist
 from tests.support.held_index import HeldIndex
@@ -84,7 +84,7 @@ def test_a_log_gets_a_line_each_ten_seconds_with_files_bytes_speed_and_time_left
 ) -> None:
     for _ in range(2):
         running.reporter.expect(50 * MB)
-    running.reporter.stage("transfer")
+    running.reporter.stage(Doing("transfer"))
     running.reporter.arrived(arrival(size=10 * MB, cached=True))
     running.passes(29, 2 * MB)
     assert capsys.readouterr().err.splitlines() == [
@@ -117,7 +117,7 @@ def test_a_host_that_falls_silent_is_named_once_and_again_when_it_does_so_again(
 
 
 def test_no_time_left_is_told_before_all_files_are_known(running: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    running.reporter.stage("choose")
+    running.reporter.stage(Doing("choose"))
     for _ in range(5):
         running.reporter.expect(20 * MB)
     running.passes(10, MB)
@@ -129,7 +129,7 @@ def test_no_time_left_is_told_while_the_size_of_a_file_is_not_known(
 ) -> None:
     running.reporter.expect(100 * MB)
     running.reporter.expect(None)
-    running.reporter.stage("transfer")
+    running.reporter.stage(Doing("transfer"))
     running.passes(10, MB)
     assert capsys.readouterr().err.splitlines()[-1] == "0 of 2 files, 10.0 MB, 1.0 MB/s"
     running.reporter.arrived(arrival(size=5 * MB, announced=False))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from cachi2ish.core.durations import readable_demand
 from cachi2ish.core.excerpts import shortened
 
 
@@ -18,16 +17,3 @@ def test_the_middle_of_an_overlong_word_is_left_out() -> None:
 )
 def test_what_has_no_such_word_stays(text: str) -> None:
     assert shortened(text) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "told"),
-    [
-        (0.0, "0 seconds"),
-        (86400.0, "86400 seconds"),
-        (86401.0, "more than a day"),
-        (float("inf"), "more than a day"),
-    ],
-)
-def test_nobody_counts_the_seconds_of_more_than_a_day(seconds: float, told: str) -> None:
-    assert readable_demand(seconds) == told

@@ -123,8 +123,8 @@ def test_a_marker_counts_only_where_the_filter_settles_it(
 @pytest.mark.parametrize(
     ("wheel_filter", "says"),
     [
-        (replace(DEFAULT, arch=words("arm")), "did you mean arm64 or armv7l?"),
-        (replace(DEFAULT, os=words("linus")), "did you mean linux"),
+        (replace(DEFAULT, arch=words("arm")), "did you mean 'arm64' or 'armv7l'?"),
+        (replace(DEFAULT, os=words("linus")), "did you mean 'linux'"),
         (replace(DEFAULT, os=words("plan9")), "no tag of a wheel says plan9"),
     ],
 )

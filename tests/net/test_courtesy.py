@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections import Counter
@@ -226,6 +227,25 @@ def test_a_host_without_connections_is_given_up_unless_it_has_answered(passing: 
     with ThreadPoolExecutor(8) as pool:
         asked = [pool.submit(lambda: gone.admission("x").__enter__()) for _ in range(8)]
     assert {str(one.exception()) for one in asked} == {"nobody is there"}
+
+
+def test_a_redirect_to_a_host_without_connections_gives_up_that_host_and_no_other(
+    index: IndexServer, page: str, connect: Connect
+) -> None:
+    client = connect(retries=1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        gone = f"http://127.0.0.1:{server.getsockname()[1]}/x"
+    index.script("/busy", [Fault.redirect(gone)] * 4)
+
+    with pytest.raises(HostError, match="connection refused"):
+        client.session.get(page)
+    waits = len(client.waits)
+    for url in (gone, page):
+        with pytest.raises(HostError, match="connection refused"):
+            client.session.get(url)
+
+    assert len(client.waits) == waits
+    assert client.session.get(quiet(page)).status == 200
 
 
 def test_the_number_of_requests_stays_between_one_and_the_limit(passing: Time) -> None:

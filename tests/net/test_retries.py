@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from cachi2ish.errors import NetworkError
-from cachi2ish.net.retries import RetryPolicy, TransientError, retry_after
+from cachi2ish.net.retries import RetryPolicy, TransientError, readable_retry_after, retry_after
 from tests.net.support import Client, content
 from tests.support.index_server import Answer, Fault, IndexServer
 from tests.support.raw_server import RawServer
@@ -178,6 +178,19 @@ def test_a_retry_after_beyond_the_limit_is_an_error_that_says_so(
 )
 def test_retry_after_is_read_in_all_its_forms(value: str, date: str, seconds: float | None) -> None:
     assert retry_after({"retry-after": value, "date": date}) == seconds
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0.0, "0 seconds"),
+        (86400.0, "86400 seconds"),
+        (86401.0, "more than a day"),
+        (float("inf"), "more than a day"),
+    ],
+)
+def test_nobody_counts_the_seconds_of_more_than_a_day(seconds: float, told: str) -> None:
+    assert readable_retry_after(seconds) == told
 
 
 def test_jitter_takes_up_to_half_of_a_wait() -> None:

@@ -6,10 +6,8 @@ import os
 import stat
 from pathlib import Path
 
+from cachi2ish.core.streams import names_a_stream
 from cachi2ish.errors import InputError
-
-#: Where the system keeps the streams of a process: ``/dev/stdin``, and what ``<(…)`` of a shell is replaced by.
-_STREAMS = ("/dev", "/proc")
 
 
 def refuse_pipes(path: Path, what: str) -> None:
@@ -23,6 +21,7 @@ def refuse_pipes(path: Path, what: str) -> None:
         real = Path(os.path.realpath(path))
     except (OSError, ValueError):
         return
-    if stat.S_ISREG(mode) or stat.S_ISDIR(mode) or any(real.is_relative_to(folder) for folder in _STREAMS):
+    # By the real name: /dev/stdin may be a named pipe, which would be opened anew, when its writer may have gone.
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode) or names_a_stream(real):
         return
     raise InputError(f"{what} is not a regular file", hint="name a regular file, or a stream such as /dev/stdin")
