@@ -46,7 +46,7 @@ def fetch_deps(
             "-o",
             parser=path_of,
             metavar="DIR",
-            help="Where the result goes, whole or not at all. [default: cachi2ish-output, as hermeto: hermeto-output]",
+            help="Where the result goes, as a whole. [default: cachi2ish-output, hermeto: hermeto-output]",
         ),
     ] = None,
     dry_run: Annotated[
