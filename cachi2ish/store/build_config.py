@@ -8,6 +8,7 @@ understood, and unknown keys are skipped.
 from __future__ import annotations
 
 import json
+import stat
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -98,6 +99,9 @@ def read_build_config(directory: Path) -> BuildConfig:
     """
     path = directory / BUILD_CONFIG
     try:
+        kind = stat.S_IFMT(path.stat().st_mode)
+        if kind not in {stat.S_IFREG, stat.S_IFDIR}:  # it might never end, or never begin
+            raise InputError(f"{path} is not a regular file", hint="name an output that fetch-deps has written")
         content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(

@@ -172,6 +172,17 @@ def test_a_directory_in_its_place_is_an_error(tmp_path: Path) -> None:
         read_build_config(tmp_path)
 
 
+def test_a_pipe_or_a_device_in_its_place_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / ".build-config.json"
+    os.mkfifo(path)
+    with pytest.raises(InputError, match="is not a regular file"):
+        read_build_config(tmp_path)
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    with pytest.raises(InputError, match="is not a regular file"):
+        read_build_config(tmp_path)
+
+
 def test_a_path_that_is_no_path_is_an_error() -> None:
     with pytest.raises(InputError, match="cannot be read"):
         read_build_config(Path("a\0b"))
