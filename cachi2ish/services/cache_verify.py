@@ -40,6 +40,8 @@ def verify(
     A file that is not what its name promises is a `DigestMismatchError`; whatever else would keep a fetch from
     using the cache is a `StorageError`. watch: hears after each file what has been verified so far.
     """
+    if not housekeeping.exists:
+        reporter.warning(f"there is no cache at {housekeeping.directory}: nothing is verified")
     done = Verified(0, 0)
 
     def told(size: int) -> None:

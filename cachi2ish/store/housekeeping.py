@@ -33,9 +33,14 @@ class DiskHousekeeping:
         """Where the cache is, or would be."""
         return self._layout.root
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is such a directory; False, too, where that cannot be told."""
+        return os.path.exists(self.directory)  # noqa: PTH110  (Path.exists raises where it cannot be told)
+
     def contents(self) -> CacheContents:
         """Return what the cache holds; makes nothing. Raises `StorageError` where it cannot be read."""
-        if not os.path.exists(self.directory):  # noqa: PTH110  (False where it cannot be told)
+        if not self.exists:
             return CacheContents(directory=self.directory, exists=False)
         with self._reading():
             census = self._census()
@@ -56,7 +61,7 @@ class DiskHousekeeping:
 
     def verify(self, told: Callable[[int], None], *, repair: bool) -> tuple[Finding, ...]:
         """Read everything, and return what is wrong; with ``repair`` it is removed. Raises `StorageError`."""
-        if not os.path.exists(self.directory):  # noqa: PTH110  (False where it cannot be told)
+        if not self.exists:
             return ()
         with self._reading():
             census = self._census()

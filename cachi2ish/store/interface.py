@@ -235,6 +235,11 @@ class Housekeeping(Protocol):
         """Where it is, or would be."""
         ...
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is such a directory; False, too, where that cannot be told."""
+        ...
+
     def contents(self) -> CacheContents:
         """Return what the cache holds. Raises `StorageError` where it cannot be read."""
         ...

@@ -111,6 +111,14 @@ def test_info_of_no_cache_makes_none(person: Person, cache: Path) -> None:
     assert not cache.exists()
 
 
+def test_to_verify_a_cache_that_is_not_there_is_not_passed_over_in_silence(person: Person, tmp_path: Path) -> None:
+    cache = tmp_path / "misspelled"
+    outcome = person.runs("cache", "verify", "--cache-dir", cache)
+    assert outcome.code == 0
+    assert f"warning: there is no cache at {cache}: nothing is verified" in outcome.err
+    assert not cache.exists()
+
+
 def test_info_tells_how_much_is_there_and_when_it_was_used(orchard: Person, cache: Path) -> None:
     text = orchard.runs("cache", "info").out
     size = sum(len(dist.content) for dist in FRUITS.values())
