@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from enum import IntEnum
 from pathlib import Path
 from threading import Lock
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 from cachi2ish.core.excerpts import shortened
 from cachi2ish.errors import Cachi2ishError, ExitCode, InputError, StorageError, exit_code_of, leaves
@@ -165,6 +165,22 @@ def _nothing_to_add(_error: BaseException) -> str:
     return ""
 
 
+def _end_interrupted(
+    console: Console, interruption: KeyboardInterrupt, afterwards: Callable[[BaseException], str]
+) -> NoReturn:
+    code = ExitCode.TERMINATED if isinstance(interruption, Terminated) else ExitCode.INTERRUPTED
+    console.write_line(printable("; ".join(filter(None, (code.name.lower(), afterwards(interruption))))))
+    sys.exit(code)
+
+
+def _interruption_before(error: BaseException) -> KeyboardInterrupt | None:
+    """Return the interruption on whose way out ``error`` happened: one within a lock leaves it in disorder."""
+    before = error.__context__
+    while before is not None and not isinstance(before, KeyboardInterrupt):
+        before = before.__context__
+    return before
+
+
 @contextmanager
 def errors_told(console: Console, afterwards: Callable[[BaseException], str] = _nothing_to_add) -> Iterator[None]:
     """Turn whatever goes wrong inside into lines and an exit status.
@@ -177,13 +193,13 @@ def errors_told(console: Console, afterwards: Callable[[BaseException], str] = _
         console.error(error, afterwards(error))
         sys.exit(exit_code_of(error))
     except KeyboardInterrupt as interrupt:
-        code = ExitCode.TERMINATED if isinstance(interrupt, Terminated) else ExitCode.INTERRUPTED
-        console.write_line(printable("; ".join(filter(None, (code.name.lower(), afterwards(interrupt))))))
-        sys.exit(code)
+        _end_interrupted(console, interrupt, afterwards)
     except BrokenPipeError:
         # Whoever read our output has gone: nothing is left to say.
         sys.exit(ExitCode.STORAGE)
     except Exception as error:  # noqa: BLE001  (the last line of defence: a defect of ours)
+        if (interruption := _interruption_before(error)) is not None:
+            _end_interrupted(console, interruption, afterwards)
         if isinstance(error, FileNotFoundError) and not _stands_somewhere():
             console.error(_STANDS_NOWHERE)
             sys.exit(ExitCode.INPUT)

@@ -6,6 +6,7 @@ import os
 import pty
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,21 @@ def test_an_interruption_is_one_line(capsys: pytest.CaptureFixture[str]) -> None
         raise KeyboardInterrupt
     assert stop.value.code == ExitCode.INTERRUPTED
     assert capsys.readouterr().err.startswith("interrupted")
+
+
+def test_what_an_interruption_breaks_on_its_way_is_no_defect(capsys: pytest.CaptureFixture[str]) -> None:
+    """One that comes while a lock is taken back lets the lock be released twice."""
+    lock = threading.Lock()
+
+    def interrupted() -> None:
+        with lock:
+            lock.release()
+            raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as stop, errors_told(PLAIN):
+        interrupted()
+    assert stop.value.code == ExitCode.INTERRUPTED
+    assert capsys.readouterr().err == "interrupted\n"
 
 
 def test_a_defect_of_ours_is_told_with_its_place_and_without_a_traceback(
