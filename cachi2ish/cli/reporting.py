@@ -84,12 +84,12 @@ class ConsoleReporter:
 
     def stage(self, doing: Doing) -> None:
         """Tell that a stage begins."""
+        self._begin(doing)
+        self.info(sentence(doing))
+
+    def _begin(self, doing: Doing) -> None:
         self.progress.stage(doing.stage, self._clock())
         self._doing = doing
-        self._tell_stage(doing)
-
-    def _tell_stage(self, doing: Doing) -> None:
-        self.info(sentence(doing))
 
     def expect(self, size: int | None) -> None:
         """Count a file to come."""
@@ -147,7 +147,9 @@ class LiveReporter(ConsoleReporter):
         super().__init__(console, clock)
         self._line = line
 
-    def _tell_stage(self, doing: Doing) -> None:  # noqa: ARG002  (the line has it from the reporter)
+    def stage(self, doing: Doing) -> None:
+        """Show that a stage begins."""
+        self._begin(doing)
         self._show(self._clock())
 
     def finish(self) -> None:

@@ -56,7 +56,7 @@ def _different(paths: Sequence[Path]) -> dict[str, Path]:
         )
     # Unlike Path.resolve, this raises nothing for links that go round in a circle: opening them will.
     different = {os.path.realpath(path): path for path in reversed(paths)}
-    if len(different) < 2:  # noqa: PLR2004  (it takes two to merge)
+    if len(different) == 1:
         often = ", more than once" if len(paths) > 1 else ""
         raise UsageError(
             f"only {paths[0]} is named{often}, and it takes two different ones to merge",

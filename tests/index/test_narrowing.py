@@ -123,7 +123,9 @@ _ENTRIES = st.one_of(
 
 
 @given(st.lists(_ENTRIES, max_size=12), st.lists(_VERSIONS, min_size=1, max_size=2), st.booleans())
-@example([entry("1.0"), entry("2.15", yanked="a},{b"), entry("1.5"), entry("1.0")], ["1.5"], True)  # noqa: FBT003  (hypothesis takes examples by place)
+@example(
+    entries=[entry("1.0"), entry("2.15", yanked="a},{b"), entry("1.5"), entry("1.0")], wanted=["1.5"], compact=True
+)
 def test_cutting_makes_no_difference(entries: list[object], wanted: list[str], compact: bool) -> None:
     body = page(*entries, compact=compact)
     interest = wanting(*wanted)
