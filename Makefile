@@ -75,7 +75,7 @@ $(MADE): requirements/dev.txt pyproject.toml
 		echo "error: $(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	@echo "making $(VENV) from requirements/dev.txt"
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m pip install -qq --no-deps --no-build-isolation --no-index --editable .
 	@$(BIN)/python -m pip check --quiet || { \
 		echo "error: requirements/dev.txt does not fit pyproject.toml; run: make lock" >&2; exit 1; }
