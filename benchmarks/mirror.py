@@ -18,7 +18,7 @@ from urllib3.util import Retry
 from benchmarks.failures import BenchmarkError
 from benchmarks.workload import Held, ListedFile, ListedProject, Pin, hold
 from cachi2ish import __version__
-from cachi2ish.core.addresses import redact
+from cachi2ish.core.urls import redact
 
 _TIMEOUT = (15, 60)  # seconds to connect, and between two pieces
 _PIECE = 256 * 1024

@@ -14,7 +14,7 @@ from schemas import Published, problems
 from test_example import pins
 
 from cachi2ish.core.inventory import Inventory
-from cachi2ish.sbom.spdx import SpdxWriter
+from cachi2ish.sbom.spdx.spdx_writer import SpdxWriter
 from tests.sbom import foreign_documents, inventories
 from tests.sbom.spdx_schema import SCHEMA
 from tests.support.distributions import Dist, make_sdist, make_wheel, pack_tar, sdist_files

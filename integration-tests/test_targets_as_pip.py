@@ -23,16 +23,16 @@ from packaging.tags import sys_tags
 from packaging.utils import canonicalize_name
 
 from cachi2ish.cli import wiring
-from cachi2ish.cli.console import Console, Level
-from cachi2ish.cli.flags import Flags
-from cachi2ish.cli.reporting import ConsoleReporter
-from cachi2ish.core.choose import Policy, choose
-from cachi2ish.core.dated import Dating
+from cachi2ish.cli.display.console import Console, Level
+from cachi2ish.cli.display.reporting import ConsoleReporter
+from cachi2ish.core.as_of import Dating
+from cachi2ish.core.choose.choice import Policy, choose
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.requirements import ALL_PROJECTS, FormatControl, IndexOptions, Pinned
-from cachi2ish.core.targets import Target
+from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import Origin, UnavailableError
 from cachi2ish.index.interface import Index
+from cachi2ish.settings.flags import Flags
 
 LOCK = DATA / "targets" / "requirements.txt"
 PINS = tuple(line for line in LOCK.read_text().splitlines() if not line.startswith("#"))

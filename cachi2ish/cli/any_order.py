@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from cachi2ish.core.excerpts import excerpt
+from cachi2ish.core.messages import excerpt
 
 
 class AnyOrder(TyperGroup):

@@ -8,16 +8,15 @@ from typing import Annotated
 import typer
 
 from cachi2ish import __version__
-from cachi2ish.cli.cache import cache
-from cachi2ish.cli.console import write_result
-from cachi2ish.cli.drop_in_help import CommandWithSettings, ProgramGroup
-from cachi2ish.cli.fetch_deps import fetch_deps
-from cachi2ish.cli.generate_env import generate_env
-from cachi2ish.cli.inject_files import inject_files
-from cachi2ish.cli.merge_sboms import merge_sboms
-from cachi2ish.cli.options import Common, ConfigFileBefore, LogLevelBefore, LogLevelName, ModeBefore
+from cachi2ish.cli.commands.cache_commands import cache
+from cachi2ish.cli.commands.env import generate_env
+from cachi2ish.cli.commands.fetch import fetch_deps
+from cachi2ish.cli.commands.inject import inject_files
+from cachi2ish.cli.commands.merge import merge_sboms
+from cachi2ish.cli.commands.options import Common, ConfigFileBefore, LogLevelBefore, LogLevelName, ModeBefore
+from cachi2ish.cli.display.console import write_result
 from cachi2ish.cli.process import run_to_the_end
-from cachi2ish.cli.program import PROGRAM, program_name, program_of
+from cachi2ish.cli.program import PROGRAM, CommandWithSettings, ProgramGroup, program_name, program_of
 
 _HELP = "Prefetch everything a Python build needs, prove what was fetched, and build without a network."
 

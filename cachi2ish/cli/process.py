@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn, TextIO
 
-from cachi2ish.cli.console import Level, Terminated, errors_told, standard_error, unwritable, write_result
+from cachi2ish.cli.display.console import Level, Terminated, errors_told, standard_error, unwritable, write_result
 
 #: Objects that are made before the next search for cycles among the youngest. What a command makes lives until its
 #: end, for the most part, and looking through it again and again took a twentieth of the processor time.

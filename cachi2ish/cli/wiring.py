@@ -15,35 +15,36 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from cachi2ish import __version__
-from cachi2ish.cli.flags import Flags
-from cachi2ish.cli.heaps import share_heaps
+from cachi2ish.cache.blobs import DiskBlobs
+from cachi2ish.cache.catalogue import SqliteCatalogue
+from cachi2ish.cache.housekeeping import DiskHousekeeping
+from cachi2ish.cache.interface import Housekeeping, Memory
+from cachi2ish.cache.write_behind import WriteBehind
+from cachi2ish.cli.display.reporting import ConsoleReporter
+from cachi2ish.cli.malloc import share_heaps
 from cachi2ish.cli.program import PROGRAM
-from cachi2ish.cli.reporting import ConsoleReporter
-from cachi2ish.cli.settings import Settings, cache_directory, load_settings
 from cachi2ish.cli.wiring_network import cache_alone, connector
-from cachi2ish.core.addresses import bare, redact
-from cachi2ish.core.sboms import SbomKind
+from cachi2ish.core.inventory import SbomKind
+from cachi2ish.core.urls import bare, redact
 from cachi2ish.errors import StorageError
-from cachi2ish.git.offline import CachedArchives
+from cachi2ish.files.interface import SourceFiles
+from cachi2ish.files.user_files import DiskFiles
+from cachi2ish.git.offline_repositories import CachedArchives
 from cachi2ish.git.repositories import GitRepositories
 from cachi2ish.index.default import default_index_url
 from cachi2ish.lockfiles.interface import Rewriter
-from cachi2ish.lockfiles.pip_requirements import PipRequirementsReader
-from cachi2ish.lockfiles.rewriting import RequirementsRewriter
+from cachi2ish.lockfiles.pip.requirements_reader import PipRequirementsReader
+from cachi2ish.lockfiles.pip.rewriting import RequirementsRewriter
+from cachi2ish.output.directories import OutputDirectories
+from cachi2ish.output.interface import Outputs
 from cachi2ish.projects.interface import ProjectReader
-from cachi2ish.projects.reader import SourceTreeReader
+from cachi2ish.projects.project_reader import SourceTreeReader
 from cachi2ish.sbom.interface import SbomMerger, SbomWriter
+from cachi2ish.sdists.archive_reader import OnDemandReader
 from cachi2ish.sdists.interface import SdistReader
-from cachi2ish.sdists.on_demand import OnDemandReader
-from cachi2ish.services.leniency import Leniency
-from cachi2ish.services.ports import Ports
-from cachi2ish.store.blobs import DiskBlobs
-from cachi2ish.store.catalogue import SqliteCatalogue
-from cachi2ish.store.housekeeping import DiskHousekeeping
-from cachi2ish.store.interface import Housekeeping, Memory, Outputs, SourceFiles
-from cachi2ish.store.output import OutputDirectories
-from cachi2ish.store.source_files import DiskFiles
-from cachi2ish.store.write_behind import WriteBehind
+from cachi2ish.services.fetch.ports import Leniency, Ports
+from cachi2ish.settings.flags import Flags
+from cachi2ish.settings.settings import Settings, cache_directory, load_settings
 
 #: Whom those who look for the finder of a component know, whatever the program is called.
 _HERMETO = "hermeto"
@@ -75,7 +76,7 @@ def rewriter() -> Rewriter:
 
 def merger() -> SbomMerger:
     """Return what merges bills of materials."""
-    from cachi2ish.sbom.merger import Merger
+    from cachi2ish.sbom.merge.merger import Merger
 
     return Merger(__version__)
 
@@ -128,7 +129,7 @@ def ports(flags: Flags, reporter: ConsoleReporter) -> Iterator[Ports]:
 
 
 def _archive_reader(projects: ProjectReader) -> SdistReader:
-    from cachi2ish.sdists.reader import ArchiveReader
+    from cachi2ish.sdists.archive_reader import ArchiveReader
 
     return ArchiveReader(projects)
 
@@ -145,10 +146,10 @@ def _sbom_writer(settings: Settings) -> SbomWriter:
     proxy = None if settings.index_proxy is None else redact(settings.index_proxy)
     # Their models take some time to import, and each command needs one of them or none.
     if settings.sbom_kind is SbomKind.SPDX:
-        from cachi2ish.sbom.spdx import SpdxWriter
+        from cachi2ish.sbom.spdx.spdx_writer import SpdxWriter
 
         return SpdxWriter(found_by, proxy, settings.source_date)
-    from cachi2ish.sbom.cyclonedx import CycloneDxWriter
+    from cachi2ish.sbom.cyclonedx.cyclonedx_writer import CycloneDxWriter
 
     return CycloneDxWriter(found_by, proxy)
 

@@ -9,30 +9,29 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from cachi2ish.cli.reporting import ConsoleReporter
-from cachi2ish.cli.settings import Settings
+from cachi2ish.cache.interface import BlobStore, Memory, Recollection
+from cachi2ish.cli.display.reporting import ConsoleReporter
+from cachi2ish.core.as_of import Dating
 from cachi2ish.core.cutoff import Cutoff
-from cachi2ish.core.dated import Dating
-from cachi2ish.core.made_once import Once
+from cachi2ish.core.lazy import Once
 from cachi2ish.core.requirements import IndexOptions
+from cachi2ish.http.interface import Downloader, HttpSettings
+from cachi2ish.http.on_demand import CachedFiles, CachedFirst, NoHttp, OnDemandHttp
+from cachi2ish.http.traffic import HttpTraffic
+from cachi2ish.index.cached import Remembered
 from cachi2ish.index.dated import DatedIndex
 from cachi2ish.index.first_match import FirstMatch
+from cachi2ish.index.http_index import SimpleIndex
 from cachi2ish.index.interface import Index
-from cachi2ish.index.offline import CachedDocuments, CachedIndex
+from cachi2ish.index.offline_index import CachedDocuments, CachedIndex
 from cachi2ish.index.once import OncePerRun
-from cachi2ish.index.remembered import Remembered
 from cachi2ish.index.settled import Settled
-from cachi2ish.index.simple import SimpleIndex
 from cachi2ish.index.upload_times import Documents, MetadataDocuments, TimedIndex
-from cachi2ish.net.interface import Downloader, HttpSettings
-from cachi2ish.net.offline import CachedFiles, NoHttp
-from cachi2ish.net.on_demand import CachedFirst, OnDemandHttp
-from cachi2ish.net.traffic import HttpTraffic
-from cachi2ish.services.ports import Connect, Network
-from cachi2ish.store.interface import BlobStore, Memory, Recollection
+from cachi2ish.services.fetch.ports import Connect, Network
+from cachi2ish.settings.settings import Settings
 
 if TYPE_CHECKING:
-    from cachi2ish.net.session import HttpSession
+    from cachi2ish.http.session import HttpSession
 
 
 def connector(
@@ -51,13 +50,13 @@ def connector(
 
         @Once
         def session() -> HttpSession:
-            from cachi2ish.net.session import HttpSession
+            from cachi2ish.http.session import HttpSession
 
             return stack.enter_context(HttpSession(http_settings, told=reporter.retry, traffic=traffic))
 
         @Once
         def downloader() -> Downloader:
-            from cachi2ish.net.downloader import FileDownloader
+            from cachi2ish.http.download import FileDownloader
 
             return FileDownloader(session(), blobs)
 

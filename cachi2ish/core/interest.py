@@ -7,13 +7,7 @@ from collections.abc import Collection
 
 from packaging.utils import NormalizedName, canonicalize_name
 
-from cachi2ish.core.distributions import (
-    WHEEL_EXTENSION,
-    is_wheel,
-    read_name,
-    same_version,
-    sdist_extension,
-)
+from cachi2ish.core.distributions import WHEEL_EXTENSION, is_wheel, read_name, same_version, sdist_extension
 
 #: The first numbers of a version. Equal versions (PEP 440) have equal ones, as far as neither has an epoch.
 _RELEASE = re.compile(r"\s*[vV]?([0-9]+)(?:\.([0-9]+))?(?:\.([0-9]+))?")

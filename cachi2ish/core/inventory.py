@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from cachi2ish.core.dated import RecordedDates
+from cachi2ish.core.as_of import RecordedDates
 from cachi2ish.core.digests import Digest
 
 
@@ -126,3 +126,17 @@ class Inventory:
     tool_version: str
     index_dates: tuple[RecordedDates, ...] = ()
     relaxations: tuple[Relaxation, ...] = ()
+
+
+class SbomKind(StrEnum):
+    """CycloneDX 1.6 or SPDX 2.3, both as JSON."""
+
+    CYCLONEDX = "cyclonedx"
+    SPDX = "spdx"
+
+
+class Mode(StrEnum):
+    """How problems are treated that make a record less certain, and no result wrong."""
+
+    STRICT = "strict"
+    PERMISSIVE = "permissive"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from urllib.parse import unquote
 
-from cachi2ish.core.addresses import split
 from cachi2ish.core.distributions import is_wheel, plain_name, sdist_extension
 from cachi2ish.core.requirements import Git, Url
+from cachi2ish.core.urls import split
 from cachi2ish.errors import LockFileError
 
 #: Below the output directory; flat, since pip's ``--find-links`` does not look into folders.

@@ -66,7 +66,7 @@ class Url(_Common):
     """An archive or wheel at an address, with the one digest that it must have.
 
     url: as it is to be requested: variables expanded, fragment removed. It may hold credentials, so it is
-    left out of ``repr``; ``cachi2ish.core.addresses.redact`` makes it fit to be shown.
+    left out of ``repr``; ``cachi2ish.core.urls.redact`` makes it fit to be shown.
     """
 
     url: str = field(repr=False)

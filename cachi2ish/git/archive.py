@@ -13,7 +13,6 @@ from typing import IO
 from cachi2ish.git import archival
 from cachi2ish.git.clone import Clone, fetch_history
 from cachi2ish.git.dotgit import Unlike, index_file, metadata_files
-from cachi2ish.git.links import safe_link
 from cachi2ish.git.objects import (
     FOLDER,
     LINK,
@@ -24,13 +23,13 @@ from cachi2ish.git.objects import (
     history,
     objects,
     replaced,
+    safe_link,
     tags,
     tree,
 )
 from cachi2ish.git.pack import write_pack
-from cachi2ish.git.stored import gzip_stored
 from cachi2ish.git.submodules import submodules
-from cachi2ish.git.tar import Member, file_member, tar
+from cachi2ish.git.tar import Member, file_member, gzip_stored, tar
 
 _CHUNK = 1 << 20
 

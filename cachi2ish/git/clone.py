@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from cachi2ish.git.command import Access, CommandError, GitCommand
-from cachi2ish.git.failures import Subject
+from cachi2ish.git.git_errors import Subject
 
 #: Refusals of a commit by its name, not of the commit: the client's word (protocol v0), JGit's, and dumb HTTP's.
 _ONLY_BY_BRANCH = re.compile(

@@ -1,4 +1,4 @@
-"""What a clone holds, read out once: the tree of the commit, its history, its tags, and the objects themselves."""
+"""Symbolic links of a repository: which of them an archive may hold."""
 
 from __future__ import annotations
 
@@ -10,6 +10,19 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from cachi2ish.git.clone import Clone
+
+
+def safe_link(path: bytes, target: bytes) -> bool:
+    """Return whether the link at ``path`` cannot lead out of the archive.
+
+    Installers refuse an archive with a link that does (PEP 706), and in a checkout it points into the void:
+    it is left out. ``..`` counts only at the beginning of the target, where every step is a real folder;
+    behind a name, which may be a link itself, it is not trusted.
+    """
+    parts = [part for part in target.split(b"/") if part not in {b"", b"."}]
+    ups = next((number for number, part in enumerate(parts) if part != b".."), len(parts))
+    return bool(target) and not target.startswith(b"/") and ups <= path.count(b"/") and b".." not in parts[ups:]
+
 
 FOLDER, LINK, SUBMODULE = 0o040000, 0o120000, 0o160000
 _EXECUTABLE = 0o100

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from cachi2ish.git.objects import Objects
-from cachi2ish.git.stored import zlib_stored
+from cachi2ish.git.tar import zlib_stored
 
 _TYPES = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
 _LARGE = 1 << 31

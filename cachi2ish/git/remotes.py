@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from cachi2ish.core.addresses import redact
+from cachi2ish.core.urls import redact
 from cachi2ish.git.command import Access
 
 #: ``user@host:path``, which is ssh (git-clone(1), "Git URLs"): no slash before the first colon.

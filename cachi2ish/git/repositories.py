@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cachi2ish.cache.interface import BlobStore, Recollection
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.inventory import VcsOrigin
@@ -13,9 +14,8 @@ from cachi2ish.core.requirements import Git
 from cachi2ish.errors import StorageError
 from cachi2ish.git.checkout import origin_of_checkout
 from cachi2ish.git.command import GitCommand
-from cachi2ish.git.failures import subject
+from cachi2ish.git.git_errors import subject
 from cachi2ish.git.remotes import normalised, remote
-from cachi2ish.store.interface import BlobStore, Recollection
 
 #: Part of what a cached archive is found by: raise it with every change of the bytes.
 FORMAT = "1"

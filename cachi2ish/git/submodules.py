@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from cachi2ish.git.clone import Clone, cloned, fetch_commit
-from cachi2ish.git.failures import subject
+from cachi2ish.git.git_errors import subject
 from cachi2ish.git.objects import SUBMODULE, Entry
 
 _MODULES = b".gitmodules"

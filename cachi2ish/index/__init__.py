@@ -1,1 +1,1 @@
-"""Package indexes: project pages in JSON and HTML, and wrappers that change what an index says."""
+"""Package indexes: one over HTTP, and wrappers that change what an index says."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from packaging.utils import NormalizedName
 
+from cachi2ish.core.as_of import MissingPolicy, as_of, not_there_then
 from cachi2ish.core.cutoff import Cutoff
-from cachi2ish.core.dated import MissingPolicy, as_of, not_there_then
 from cachi2ish.core.pages import Page
 from cachi2ish.core.sought import EVERYTHING, Sought
 from cachi2ish.index.interface import Index
 
 
 class DatedIndex:
-    """Filters the pages of ``index`` (`cachi2ish.core.dated.as_of`).
+    """Filters the pages of ``index`` (`cachi2ish.core.as_of.as_of`).
 
     To be put around all that remembers pages or picks one index of several: memory holds whole pages, which
     serve any date, and a date must not take a name from the index that has it (dependency confusion).

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from packaging.utils import NormalizedName
 
+from cachi2ish.cache.interface import Catalogue, Recollection
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.interest import Interest
@@ -14,7 +15,6 @@ from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.sought import EVERYTHING, Sought
 from cachi2ish.index.interface import Index
 from cachi2ish.index.upload_times import kept_times, with_times
-from cachi2ish.store.interface import Catalogue, Recollection
 
 #: How long after an instant an index may still gain files that were uploaded before it, as far as it concerns us:
 #: mirrors that are synchronised once a day, caches on the way, and a clock of ours that is ahead.

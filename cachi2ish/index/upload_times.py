@@ -15,15 +15,15 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from packaging.utils import NormalizedName
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from cachi2ish.cache.interface import Recollection
 from cachi2ish.core.cutoff import rfc3339
 from cachi2ish.core.digests import Digest, comparable
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.sought import EVERYTHING, Sought
-from cachi2ish.index.fields import instant
+from cachi2ish.http.interface import Http
 from cachi2ish.index.interface import Index
-from cachi2ish.index.json_page import OnError
-from cachi2ish.net.interface import Http
-from cachi2ish.store.interface import Recollection
+from cachi2ish.simple_api.fields import instant
+from cachi2ish.simple_api.json_pages import OnError
 
 _OK = 200
 _PAGES = "/simple/"

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from cachi2ish.core.inventory import Inventory
-from cachi2ish.core.sboms import SbomKind
+from cachi2ish.core.inventory import Inventory, SbomKind
 
 
 class SbomWriter(Protocol):

@@ -19,8 +19,7 @@ from typing import IO
 
 from cachi2ish.core.distributions import is_wheel, sdist_extension
 from cachi2ish.errors import DistributionError, StorageError
-from cachi2ish.sdists.forward import Forward
-from cachi2ish.sdists.limits import Limits, TooLargeError
+from cachi2ish.sdists.forward import Forward, Limits, TooLargeError
 
 #: What the standard library's readers raise for bytes that are no archive, beside their own classes.
 _BROKEN = (

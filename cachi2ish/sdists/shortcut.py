@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from cachi2ish.sdists.limits import Limits
+from cachi2ish.sdists.forward import Limits
 
 _BLOCK = 512
 _PORTION = 1 << 16

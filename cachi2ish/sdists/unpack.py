@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cachi2ish.errors import StorageError
-from cachi2ish.sdists.limits import Limits, TooLargeError
+from cachi2ish.sdists.forward import Limits, TooLargeError
 from cachi2ish.sdists.members import Member
 
 #: An archive may call one path a file and a folder, or use names that this file system does not have. Such a

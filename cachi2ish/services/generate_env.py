@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
-from cachi2ish.core.env_formats import EnvFormat
-from cachi2ish.core.outputs import OUTPUT_DIR, BuildConfig, EnvironmentVariable
-from cachi2ish.core.streams import names_a_stream
+from cachi2ish.core.outputs import OUTPUT_DIR, BuildConfig, EnvFormat, EnvironmentVariable
 from cachi2ish.errors import InputError, UsageError
-from cachi2ish.services.system_text import is_system_text
+from cachi2ish.files.stream_names import names_a_stream
+from cachi2ish.files.user_files import is_system_text
 
 #: POSIX 1003.1, 8.1.
 _NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")

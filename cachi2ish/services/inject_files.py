@@ -10,9 +10,10 @@ from urllib.parse import quote
 
 from cachi2ish.core.outputs import OUTPUT_DIR, BuildConfig, ProjectFile, text_digest
 from cachi2ish.errors import Cachi2ishError, InputError, raise_all
+from cachi2ish.files.interface import SourceFiles
+from cachi2ish.files.rooted import RootedPath
+from cachi2ish.files.user_files import is_system_text
 from cachi2ish.lockfiles.interface import Rewriter
-from cachi2ish.services.system_text import is_system_text
-from cachi2ish.store.interface import RootedPath, SourceFiles
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cachi2ish.core.sboms import SbomKind
+from cachi2ish.core.inventory import SbomKind
 from cachi2ish.errors import Cachi2ishError, InputError, StorageError, UsageError, raise_all
+from cachi2ish.files.user_files import refuse_pipes
 from cachi2ish.sbom.interface import MergedSbom, SbomFile, SbomMerger
-from cachi2ish.services.pipes import refuse_pipes
 
 #: So many bytes of a bill are read; those of large images have a few dozen million.
 LARGEST = 500_000_000

@@ -10,9 +10,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from cachi2ish.core.excerpts import shortened
+from cachi2ish.core.messages import shortened
 from cachi2ish.errors import Cachi2ishError, ExitCode, leaves
-from cachi2ish.net.interface import HostTraffic
+from cachi2ish.http.interface import HostTraffic
 from cachi2ish.services.progress import Progress
 from cachi2ish.services.reporter import Arrival, StageName
 

@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
-from cachi2ish.cli.amounts import readable_size
-from cachi2ish.cli.cache import now_and_then
-from cachi2ish.cli.console import Console, Level
-from cachi2ish.cli.reporting import ConsoleReporter
+from cachi2ish.cli.commands.cache_commands import now_and_then
+from cachi2ish.cli.display.console import Console, Level
+from cachi2ish.cli.display.reporting import ConsoleReporter
+from cachi2ish.cli.display.units import readable_size
 from cachi2ish.errors import ExitCode
-from cachi2ish.services.cache_verify import Verified
+from cachi2ish.services.cache_upkeep import Verified
+from tests.cache.support import files_below, forbid_writing, small_disk
 from tests.cli.conftest import Person
-from tests.store.support import files_below, forbid_writing, small_disk
 from tests.support.distributions import make_sdist
 from tests.support.program import environment, start
 
@@ -308,7 +308,7 @@ def test_what_cannot_be_removed_is_one_error_and_the_rest_is_removed(orchard: Pe
 def test_a_catalogue_that_somebody_holds_is_a_warning_and_files_are_removed(
     orchard: Person, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cachi2ish.store.schema._BUSY_TIMEOUT", 1)
+    monkeypatch.setattr("cachi2ish.cache.schema._BUSY_TIMEOUT", 1)
     age_rows(cache, days=20)
     with closing(sqlite3.connect(cache / "catalogue.sqlite", isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
@@ -383,11 +383,11 @@ PRUNER = """
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from cachi2ish.cli.console import Console, Level
-from cachi2ish.cli.reporting import ConsoleReporter
-from cachi2ish.services.cache_prune import Limits, prune
-from cachi2ish.store.housekeeping import DiskHousekeeping
-from cachi2ish.store.schema import USED_EVERY
+from cachi2ish.cli.display.console import Console, Level
+from cachi2ish.cli.display.reporting import ConsoleReporter
+from cachi2ish.services.cache_upkeep import Limits, prune
+from cachi2ish.cache.housekeeping import DiskHousekeeping
+from cachi2ish.cache.schema import USED_EVERY
 cache, stop = map(Path, sys.argv[1:])
 removed = 0
 print("ready", flush=True)

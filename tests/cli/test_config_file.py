@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.cli.config_file import ConfigFile, read_config_file
-from cachi2ish.cli.flags import Flags
-from cachi2ish.cli.settings import Settings, load_settings
 from cachi2ish.errors import Cachi2ishError, ExitCode, InputError, exit_code_of, leaves
+from cachi2ish.settings.config_file import ConfigFile, read_config_file
+from cachi2ish.settings.flags import Flags
+from cachi2ish.settings.settings import Settings, load_settings
 from tests.cli.conftest import Person
 from tests.support.distributions import make_sdist
 

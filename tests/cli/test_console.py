@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.cli.amounts import readable_size
-from cachi2ish.cli.console import Console, Level, errors_told, printable, standard_error
+from cachi2ish.cli.display.console import Console, Level, errors_told, printable, standard_error
+from cachi2ish.cli.display.units import readable_size
 from cachi2ish.errors import ExitCode, LockFileError, NetworkError, Origin, raise_all
 from tests.cli.conftest import Person
 from tests.support.command_line import clean_environment

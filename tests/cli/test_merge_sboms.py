@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from cachi2ish.core.sboms import SbomKind
+from cachi2ish.core.inventory import SbomKind
 from cachi2ish.errors import ExitCode, InputError
-from cachi2ish.sbom.merger import Merger
+from cachi2ish.sbom.merge.merger import Merger
 from cachi2ish.services import merge_sboms as service
 from cachi2ish.services.merge_sboms import LARGEST
 from tests.cli.conftest import Person, tree

@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachi2ish.cli import summary
-from cachi2ish.cli.amounts import readable_seconds, readable_wait
-from cachi2ish.cli.console import Console, Level
-from cachi2ish.cli.pace import Speed, TimeLeft
-from cachi2ish.cli.progress_text import Moment, log_line, screen_line
-from cachi2ish.cli.reporting import ConsoleReporter
-from cachi2ish.net.interface import HostTraffic
-from cachi2ish.net.traffic import HttpTraffic
+from cachi2ish.cli.display import summary
+from cachi2ish.cli.display.console import Console, Level
+from cachi2ish.cli.display.progress_text import Moment, log_line, screen_line
+from cachi2ish.cli.display.rate import Speed, TimeLeft
+from cachi2ish.cli.display.reporting import ConsoleReporter
+from cachi2ish.cli.display.units import readable_seconds, readable_wait
+from cachi2ish.http.interface import HostTraffic
+from cachi2ish.http.traffic import HttpTraffic
 from cachi2ish.services.progress import Counts
 from cachi2ish.services.reporter import Arrival, Doing, StageName
 from tests.cli.conftest import Person

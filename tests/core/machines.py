@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cachi2ish.core.targets import Target
+from cachi2ish.core.targets.machine import Target
 
 LINUX = Target.parse("3.12", "manylinux_2_28_x86_64")
 MAC = Target.parse("3.12", "macosx_14_0_arm64")

@@ -6,7 +6,7 @@ import hashlib
 
 from packaging.utils import canonicalize_name
 
-from cachi2ish.core.choose import Choice
+from cachi2ish.core.choose.choice import Choice
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.requirements import Pinned

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cachi2ish.core.addresses import (
+from cachi2ish.core.urls import (
     host_and_port,
     origin_of,
     redact,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.utils import NormalizedName
 
-from cachi2ish.core.choose import Choice, Policy, choose
+from cachi2ish.core.choose.choice import Choice, Policy, choose
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.distributions import SDIST_EXTENSIONS, is_wheel, sdist_extension
 from cachi2ish.core.pages import IndexFile, Page

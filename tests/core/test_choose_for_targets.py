@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from packaging.tags import Tag
 from packaging.utils import parse_wheel_filename
 
-from cachi2ish.core.choose import Choice, Policy, choose
+from cachi2ish.core.choose.choice import Choice, Policy, choose
 from cachi2ish.core.requirements import FormatControl
-from cachi2ish.core.targets import Target
+from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import UnavailableError
 from tests.core.machines import ALPINE, LINUX, MAC, PYPY, THREADED, WINDOWS
 from tests.core.one_project import SDIST, file, md5, names, page, pin, reasons, sha256

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cachi2ish.core.cutoff import Cutoff, InvalidDateError, parse_duration, rfc3339
-from cachi2ish.index.fields import instant
+from cachi2ish.simple_api.fields import instant
 
 NOW = datetime(2026, 3, 1, 12, 30, 15, 999_999, tzinfo=UTC)
 DAY = 86_400

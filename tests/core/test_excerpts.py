@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cachi2ish.core.excerpts import shortened
+from cachi2ish.core.messages import shortened
 
 
 def test_the_middle_of_an_overlong_word_is_left_out() -> None:

@@ -5,7 +5,7 @@ from threading import Barrier
 
 import pytest
 
-from cachi2ish.core.made_once import Once
+from cachi2ish.core.lazy import Once
 from cachi2ish.errors import NetworkError
 
 

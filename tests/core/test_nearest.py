@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cachi2ish.core.nearest import did_you_mean
+from cachi2ish.core.messages import did_you_mean
 
 WORDS = ("strict", "permissive", "dockerfile", "index-date")
 

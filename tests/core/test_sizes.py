@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachi2ish.core.sizes import InvalidSizeError, parse_size
+from cachi2ish.settings.sizes import InvalidSizeError, parse_size
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from packaging.tags import parse_tag
 
-from cachi2ish.core.markers import holds
-from cachi2ish.core.targets import Target
+from cachi2ish.core.targets.machine import Target
+from cachi2ish.core.targets.markers import holds
 from cachi2ish.errors import InputError
 from tests.core.machines import ALPINE, LINUX, MAC, PYPY, THREADED, WINDOWS
 

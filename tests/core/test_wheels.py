@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from packaging.tags import parse_tag
 
-from cachi2ish.core.choose import Policy, choose
-from cachi2ish.core.wheels import WheelFilter
+from cachi2ish.core.choose.choice import Policy, choose
+from cachi2ish.core.targets.wheel_filter import WheelFilter
 from cachi2ish.errors import UnavailableError
 from tests.core.one_project import SDIST, names, page, pin, reasons
 

@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 
 from cachi2ish.errors import ExitCode
 from cachi2ish.sbom import properties
-from cachi2ish.services.package_input import PackageInput
+from cachi2ish.services.fetch.package_input import PackageInput
 from tests.docs import options_page
 
 DOCS = Path(__file__).parents[2] / "docs"

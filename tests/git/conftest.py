@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from cachi2ish.cache.interface import BlobWriter
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.requirements import Git
 from cachi2ish.errors import Origin
 from cachi2ish.git.repositories import GitRepositories
-from cachi2ish.store.interface import BlobWriter
 from tests.support.git_server import GitServer, Repository, git_environment, git_server, make_repository
 
 ORIGIN = Origin("requirements.txt", 3)

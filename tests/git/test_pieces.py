@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cachi2ish.git.dotgit import abbreviation
-from cachi2ish.git.links import safe_link
+from cachi2ish.git.objects import safe_link
 from cachi2ish.git.remotes import remote
-from cachi2ish.git.stored import gzip_stored, zlib_stored
+from cachi2ish.git.tar import gzip_stored, zlib_stored
 
 CHUNKS = st.lists(st.binary(max_size=50) | st.integers(0, 140_000).map(bytes), max_size=5)
 

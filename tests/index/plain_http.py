@@ -12,7 +12,7 @@ import requests
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
 from cachi2ish.errors import NetworkError
-from cachi2ish.net.interface import Response
+from cachi2ish.http.interface import Response
 
 
 class PlainHttp:

@@ -8,16 +8,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from packaging.utils import canonicalize_name
 
+from cachi2ish.core.as_of import Missing, MissingPolicy
 from cachi2ish.core.cutoff import Cutoff
-from cachi2ish.core.dated import Missing, MissingPolicy
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
 from cachi2ish.core.sought import Sought
 from cachi2ish.errors import NetworkError, UnavailableError
+from cachi2ish.index.cached import Remembered
 from cachi2ish.index.dated import DatedIndex
 from cachi2ish.index.first_match import FirstMatch
-from cachi2ish.index.remembered import Remembered
-from cachi2ish.index.simple import SimpleIndex
+from cachi2ish.index.http_index import SimpleIndex
 from cachi2ish.index.upload_times import MetadataDocuments, TimedIndex
 from tests.index.plain_http import MemoryCatalogue, PlainHttp
 from tests.support.distributions import Dist, make_sdist, make_wheel

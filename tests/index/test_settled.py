@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
+from cachi2ish.cache.catalogue import SqliteCatalogue
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
 from cachi2ish.core.sought import Sought
+from cachi2ish.index.cached import Remembered
 from cachi2ish.index.first_match import FirstMatch
-from cachi2ish.index.remembered import Remembered
+from cachi2ish.index.http_index import SimpleIndex
 from cachi2ish.index.settled import SETTLING, Settled
-from cachi2ish.index.simple import SimpleIndex
 from cachi2ish.index.upload_times import MetadataDocuments, TimedIndex
-from cachi2ish.store.catalogue import SqliteCatalogue
 from tests.index.plain_http import PlainHttp
 from tests.support.distributions import make_sdist, make_wheel
 from tests.support.index_server import IndexServer

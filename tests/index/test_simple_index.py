@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
 from cachi2ish.errors import InputError, NetworkError, ProjectNotFoundError, UnavailableError
-from cachi2ish.index.simple import SimpleIndex
+from cachi2ish.index.http_index import SimpleIndex
 from tests.index.plain_http import MemoryCatalogue, PlainHttp
 from tests.support.distributions import make_sdist, make_wheel
 from tests.support.index_server import Fault, IndexServer, Mode

@@ -13,12 +13,12 @@ from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
 from cachi2ish.core.sought import EVERYTHING, Sought
 from cachi2ish.errors import NetworkError, ProjectNotFoundError, UnavailableError
+from cachi2ish.index.cached import Remembered
 from cachi2ish.index.default import default_index_url
 from cachi2ish.index.first_match import FirstMatch
+from cachi2ish.index.http_index import SimpleIndex
 from cachi2ish.index.interface import Index
 from cachi2ish.index.once import OncePerRun
-from cachi2ish.index.remembered import Remembered
-from cachi2ish.index.simple import SimpleIndex
 from tests.index.plain_http import MemoryCatalogue, PlainHttp
 from tests.support.distributions import make_sdist
 from tests.support.index_server import Fault, IndexServer
@@ -242,7 +242,7 @@ def test_the_default_index_is_that_of_pypi_simple_and_is_imported_late() -> None
 
     assert default_index_url() == PYPI_SIMPLE_ENDPOINT
     program = (
-        "import sys, cachi2ish.index.default, cachi2ish.index.simple, cachi2ish.index.once;"
+        "import sys, cachi2ish.index.default, cachi2ish.index.http_index, cachi2ish.index.once;"
         "print({'pypi_simple', 'pydantic', 'bs4'} & set(sys.modules))"
     )
     answer = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cachi2ish.core.placement import name_of_git, name_of_url
 from cachi2ish.core.requirements import Git, RequirementsText
 from cachi2ish.lockfiles.interface import Placed, Rewriter
-from cachi2ish.lockfiles.rewriting import RequirementsRewriter
+from cachi2ish.lockfiles.pip.rewriting import RequirementsRewriter
 from tests.lockfiles.reading import B
 
 REWRITER: Rewriter = RequirementsRewriter()

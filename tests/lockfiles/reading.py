@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cachi2ish.core.requirements import Lock, Purpose
 from cachi2ish.errors import Cachi2ishError, leaves
-from cachi2ish.lockfiles.pip_requirements import PipRequirementsReader
+from cachi2ish.lockfiles.pip.requirements_reader import PipRequirementsReader
 
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 HASH_A, HASH_B, HASH_C = (f"--hash=sha256:{digits}" for digits in (A, B, C))

@@ -9,7 +9,7 @@ import pytest
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.requirements import Git, Pinned, Purpose, Url
 from cachi2ish.errors import Origin
-from cachi2ish.lockfiles.pip_requirements import PipRequirementsReader
+from cachi2ish.lockfiles.pip.requirements_reader import PipRequirementsReader
 from tests.lockfiles.reading import COMMIT, GIT, HASH_A, HASH_B, ZIP, A, B, names, read, write
 
 SHA512 = "d" * 128

@@ -14,12 +14,10 @@ from pip._internal.models.format_control import FormatControl as PipFormatContro
 from pip._internal.req import req_file
 
 from cachi2ish.errors import LockFileError, Origin
-from cachi2ish.lockfiles.decoding import decode, encode
-from cachi2ish.lockfiles.logical import logical_lines
-from cachi2ish.lockfiles.options import OptionCollector
-from cachi2ish.lockfiles.pip_parser import PipLineParser, _words
-from cachi2ish.lockfiles.statements import Option, Stated, UnreadableLineError
-from cachi2ish.lockfiles.tokens import expand, split_arguments
+from cachi2ish.lockfiles.pip.grammar import Option, PipLineParser, Stated, UnreadableLineError, _words
+from cachi2ish.lockfiles.pip.lines import decode, encode, logical_lines
+from cachi2ish.lockfiles.pip.pip_options import OptionCollector
+from cachi2ish.lockfiles.pip.tokens import expand, split_arguments
 
 ENVIRON = {"TOKEN": "s3cret", "EMPTY": "", "NESTED": "${TOKEN}", "A_1": "x"}
 

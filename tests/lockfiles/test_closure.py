@@ -9,7 +9,7 @@ import pytest
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.requirements import Pinned, Purpose
 from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin, StorageError
-from cachi2ish.lockfiles.pip_requirements import PipRequirementsReader
+from cachi2ish.lockfiles.pip.requirements_reader import PipRequirementsReader
 from tests.lockfiles.reading import GIT, HASH_A, HASH_B, HASH_C, ZIP, A, B, errors_of, names, read, write
 
 

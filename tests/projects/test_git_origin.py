@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cachi2ish.core.inventory import VcsOrigin
-from cachi2ish.projects import git_origin
+from cachi2ish.projects import project_reader
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ from cachi2ish.projects import git_origin
     ],
 )
 def test_the_name_is_the_last_part_of_the_address(url: str, name: str | None) -> None:
-    told = git_origin.read(VcsOrigin(url=url, commit="0" * 40), ".")
+    told = project_reader.read(VcsOrigin(url=url, commit="0" * 40), ".")
     assert (told.name, told.version) == (name, None)
 
 
@@ -40,8 +40,8 @@ def test_the_name_is_the_last_part_of_the_address(url: str, name: str | None) ->
     [(".", "repo"), ("", "repo"), ("pkg", "repo-pkg"), ("pkg/a", "repo-pkg-a"), ("./pkg//a/", "repo-pkg-a")],
 )
 def test_the_path_of_a_package_follows(path: str, name: str) -> None:
-    assert git_origin.read(VcsOrigin(url="https://git.example/repo.git", commit="0" * 40), path).name == name
+    assert project_reader.read(VcsOrigin(url="https://git.example/repo.git", commit="0" * 40), path).name == name
 
 
 def test_without_a_repository_nothing_is_told() -> None:
-    assert git_origin.read(None, "pkg").name is None
+    assert project_reader.read(None, "pkg").name is None

@@ -11,7 +11,7 @@ from cachi2ish.core.inventory import VcsOrigin
 from cachi2ish.errors import InputError, Origin
 from cachi2ish.projects.interface import ProjectReader, StatedMetadata
 from cachi2ish.projects.project_folder import SIZE_LIMIT
-from cachi2ish.projects.reader import SourceTreeReader
+from cachi2ish.projects.project_reader import SourceTreeReader
 
 VCS = VcsOrigin(url="https://git.example/group/repo.git", commit="0" * 40)
 

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from cachi2ish.core.dated import RecordedDates
+from cachi2ish.core.as_of import RecordedDates
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.inventory import (
     Dependency,

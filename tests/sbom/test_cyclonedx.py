@@ -21,15 +21,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import FormatChecker
 
-from cachi2ish.core.inventory import (
-    Dependency,
-    Inventory,
-    MainPackage,
-    Relaxation,
-    RelaxationKind,
-)
-from cachi2ish.sbom import uris
-from cachi2ish.sbom.cyclonedx import CycloneDxWriter
+from cachi2ish.core.inventory import Dependency, Inventory, MainPackage, Relaxation, RelaxationKind
+from cachi2ish.sbom import package_urls
+from cachi2ish.sbom.cyclonedx.cyclonedx_writer import CycloneDxWriter
 from cachi2ish.sbom.interface import SbomWriter
 from tests.sbom import inventories
 
@@ -214,7 +208,7 @@ def test_nobody_but_gits_own_user_stands_before_a_host() -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.from_regex(r"(https|file)://[a-z]{1,5}(\.example)?/.*", fullmatch=True))
 def test_every_address_becomes_one_that_the_schema_takes(address: str) -> None:
-    FormatChecker(formats=["iri-reference"]).check(uris.uri(address), "iri-reference")
+    FormatChecker(formats=["iri-reference"]).check(package_urls.uri(address), "iri-reference")
 
 
 def test_the_document_names_no_time() -> None:
@@ -232,7 +226,7 @@ def test_the_serial_number_follows_the_content() -> None:
 def test_the_bytes_are_the_same_in_another_process_with_other_hashes_of_strings() -> None:
     script = (
         "import sys\n"
-        "from cachi2ish.sbom.cyclonedx import CycloneDxWriter\n"
+        "from cachi2ish.sbom.cyclonedx.cyclonedx_writer import CycloneDxWriter\n"
         "from tests.sbom.inventories import EVERYTHING\n"
         "sys.stdout.write(CycloneDxWriter('cachi2ish').render(EVERYTHING))\n"
     )
@@ -330,7 +324,7 @@ def test_what_permissive_mode_has_let_pass_is_on_the_bill() -> None:
 def test_no_library_of_the_format_is_imported_to_write_it() -> None:
     script = (
         "import sys\n"
-        "from cachi2ish.sbom.cyclonedx import CycloneDxWriter\n"
+        "from cachi2ish.sbom.cyclonedx.cyclonedx_writer import CycloneDxWriter\n"
         "from tests.sbom.inventories import EVERYTHING\n"
         "CycloneDxWriter('cachi2ish').render(EVERYTHING)\n"
         "sys.exit('cyclonedx' in sys.modules)\n"

@@ -16,13 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packageurl import PackageURL
 
-from cachi2ish.core.inventory import Dependency, Inventory, MainPackage
-from cachi2ish.core.sboms import SbomKind
+from cachi2ish.core.inventory import Dependency, Inventory, MainPackage, SbomKind
 from cachi2ish.errors import ErrorGroup, InputError
-from cachi2ish.sbom.cyclonedx import CycloneDxWriter
+from cachi2ish.sbom.cyclonedx.cyclonedx_writer import CycloneDxWriter
 from cachi2ish.sbom.interface import MergedSbom, SbomFile, SbomMerger
-from cachi2ish.sbom.merger import Merger
-from cachi2ish.sbom.spdx import SpdxWriter
+from cachi2ish.sbom.merge.merger import Merger
+from cachi2ish.sbom.spdx.spdx_writer import SpdxWriter
 from tests.sbom import foreign_documents, inventories
 from tests.sbom.spdx_reader import judged
 

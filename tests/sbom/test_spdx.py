@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cachi2ish.core.dated import RecordedDates
+from cachi2ish.core.as_of import RecordedDates
 from cachi2ish.core.inventory import Inventory, MainPackage
-from cachi2ish.sbom.cyclonedx import CycloneDxWriter
-from cachi2ish.sbom.cyclonedx import render as render_cyclonedx
+from cachi2ish.sbom.cyclonedx.cyclonedx_writer import CycloneDxWriter
+from cachi2ish.sbom.cyclonedx.cyclonedx_writer import render as render_cyclonedx
 from cachi2ish.sbom.interface import SbomWriter
-from cachi2ish.sbom.spdx import SpdxWriter
-from cachi2ish.sbom.spdx_model import Document
-from cachi2ish.sbom.to_cyclonedx import to_cyclonedx, unplaced
+from cachi2ish.sbom.merge.to_cyclonedx import to_cyclonedx, unplaced
+from cachi2ish.sbom.spdx.spdx_model import Document
+from cachi2ish.sbom.spdx.spdx_writer import SpdxWriter
 from tests.sbom import inventories
 from tests.sbom.spdx_reader import judged
 
@@ -220,7 +220,7 @@ def test_no_credential_gets_out() -> None:
 def test_the_bytes_are_the_same_in_another_process_with_other_hashes_of_strings() -> None:
     script = (
         "import sys\n"
-        "from cachi2ish.sbom.spdx import SpdxWriter\n"
+        "from cachi2ish.sbom.spdx.spdx_writer import SpdxWriter\n"
         "from tests.sbom.inventories import EVERYTHING\n"
         "sys.stdout.write(SpdxWriter('cachi2ish').render(EVERYTHING))\n"
     )

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.projects.reader import SourceTreeReader
+from cachi2ish.projects.project_reader import SourceTreeReader
+from cachi2ish.sdists.archive_reader import ArchiveReader
 from cachi2ish.sdists.interface import Identity
-from cachi2ish.sdists.reader import ArchiveReader
 
 Identify = Callable[..., Identity | None]
 

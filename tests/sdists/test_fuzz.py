@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cachi2ish.errors import DistributionError
-from cachi2ish.projects.reader import SourceTreeReader
-from cachi2ish.sdists.limits import Limits
-from cachi2ish.sdists.reader import ArchiveReader
+from cachi2ish.projects.project_reader import SourceTreeReader
+from cachi2ish.sdists.archive_reader import ArchiveReader
+from cachi2ish.sdists.forward import Limits
 from tests.support.distributions import make_sdist, make_wheel
 
 LIMITS = Limits(total=1 << 24, piece=1 << 20)

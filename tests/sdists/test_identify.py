@@ -11,10 +11,10 @@ import pytest
 
 from cachi2ish.core.distributions import SDIST_EXTENSIONS
 from cachi2ish.errors import DistributionError, StorageError
-from cachi2ish.projects.reader import SourceTreeReader
+from cachi2ish.projects.project_reader import SourceTreeReader
+from cachi2ish.sdists.archive_reader import ArchiveReader
+from cachi2ish.sdists.forward import Limits
 from cachi2ish.sdists.interface import Identity
-from cachi2ish.sdists.limits import Limits
-from cachi2ish.sdists.reader import ArchiveReader
 from tests.sdists.conftest import Identify
 from tests.support.distributions import core_metadata, make_sdist, make_wheel, pack_tar
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cachi2ish.sdists.limits import Limits
+from cachi2ish.sdists.forward import Limits
 from cachi2ish.sdists.shortcut import find_member
 
 WANTED = ("PKG-INFO",)

@@ -8,7 +8,7 @@ from threading import Event
 
 import pytest
 
-from cachi2ish.services.largest_first import LargestFirst
+from cachi2ish.services.fetch.scheduler import LargestFirst
 
 
 def test_of_those_that_wait_the_largest_is_begun_first() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cachi2ish.errors import Cachi2ishError, NetworkError, NotLockedError, Origin, StorageError
-from cachi2ish.services.transfer_errors import those_that_count
+from cachi2ish.services.fetch.transfer_errors import those_that_count
 from tests.core.one_project import pin
 
 BUILD, EARLY, LATE = (

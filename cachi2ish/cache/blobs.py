@@ -1,0 +1,152 @@
+"""The cache of files: addressed by what they contain, so that nobody has to be believed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import threading
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from io import FileIO
+from pathlib import Path
+
+from cachi2ish.cache.blob_writer import DiskBlobWriter, open_partial, remove_partial, sweep
+from cachi2ish.cache.hashing import Hashes
+from cachi2ish.cache.layout import Layout
+from cachi2ish.cache.running import Usage
+from cachi2ish.core.artifacts import Blob
+from cachi2ish.core.digests import Digest, strong
+from cachi2ish.files.locks import is_at, locked
+from cachi2ish.files.os_errors import CACHE_OPTION, FORBIDDEN, cache_errors, storage_errors
+
+#: Tells backup programs to leave the directory out (Cache Directory Tagging Specification).
+_CACHE_TAG = (
+    "Signature: 8a477f597d28d172789f06886806bc55\n# A cache of cachi2ish: it can be removed at any time.\n"
+)
+
+
+class DiskBlobs:
+    """A directory of blobs; implements `cachi2ish.cache.interface.BlobStore`.
+
+    Many threads and processes may share it. The layout is in `cachi2ish.cache.layout`.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """Use ``directory``, making it where it is missing.
+
+        Raises `StorageError` where it cannot be made. One that is there and may only be read serves what it
+        has; then a `writer` raises `StorageError`, before anything is downloaded for it.
+        """
+        self._layout = Layout(directory.absolute())
+        self._usage = Usage(self._layout)
+        self._writing: dict[DiskBlobWriter, Path] = {}
+        self._guard = threading.Lock()
+        with storage_errors(cache_errors(self._layout.root), CACHE_OPTION, making=True):
+            try:
+                self._prepare()
+            except OSError as error:
+                if error.errno not in FORBIDDEN or not self._layout.blobs.is_dir():
+                    raise
+
+    def find(self, digests: Collection[Digest]) -> Blob | None:
+        """Return the blob that has all of ``digests``, hashed now, or None. Raises `StorageError`."""
+        by_preference = sorted(strong(digests), key=lambda digest: (digest.algorithm != "sha256", digest))
+        # All must hold, so the first one that leads anywhere leads to the only candidate.
+        sha256 = next(filter(None, map(self._layout.address, by_preference)), None)
+        return self._checked(sha256, digests) if sha256 else None
+
+    @contextmanager
+    def writer(self, key: str, algorithms: Iterable[str]) -> Iterator[DiskBlobWriter]:
+        """Open a file to write; see the interface. A key that is being written elsewhere starts from zero."""
+        path = self._layout.partial_of(key)
+        with self._failures():
+            partial = open_partial(path)
+        try:
+            writer = DiskBlobWriter(self._layout, partial, algorithms)
+        except BaseException:
+            partial.close(keep=True)
+            raise
+        if not partial.private:
+            with self._guard:
+                self._writing[writer] = path
+        try:
+            yield writer
+        finally:
+            if not partial.private:
+                with self._guard:
+                    del self._writing[writer]
+            writer.close()
+
+    def discard(self, key: str) -> None:
+        """Forget what an earlier attempt left under ``key``, and what an open one would leave.
+
+        An attempt of another process goes on undisturbed.
+        """
+        path = self._layout.partial_of(key)
+        with self._guard:
+            open_here = [writer for writer, where in self._writing.items() if where == path]
+            for writer in open_here:
+                writer.discard()
+        if open_here:
+            return
+        with self._failures():
+            remove_partial(path)
+
+    def _checked(self, sha256: str, digests: Collection[Digest]) -> Blob | None:
+        path = self._layout.blob(sha256)
+        hashes = Hashes({"sha256", *(digest.algorithm for digest in digests)})
+        with storage_errors(f"the cache {self._layout.root} cannot be read", CACHE_OPTION):
+            file = _opened(path)
+            if file is None:
+                return None
+            with file:
+                size = hashes.update_from(file)
+                if hashes.digest("sha256").value != sha256:
+                    self._remove(path, file)
+                    return None
+        if any(hashes.digest(digest.algorithm, len(digest.value) // 2) != digest for digest in digests):
+            return None
+        if not self._usage.note(path):
+            return None
+        return Blob(sha256=sha256, size=size, path=path)
+
+    def _remove(self, path: Path, file: FileIO) -> None:
+        # Where nothing can be removed, nothing can be put in its place either: that will be told.
+        with suppress(OSError), locked(self._layout.lock):
+            if is_at(file.fileno(), path):  # nobody has healed it meanwhile
+                path.unlink()
+
+    def _prepare(self) -> None:
+        self._layout.blobs.mkdir(parents=True, exist_ok=True)
+        self._layout.partial.mkdir(exist_ok=True)
+        with locked(self._layout.lock):  # opens a file to write, which is what must be possible
+            self._tag()
+            os.utime(self._layout.lock)
+        self._usage.register()
+        sweep(self._layout.partial)
+
+    def _tag(self) -> None:
+        tag = self._layout.root / "CACHEDIR.TAG"
+        if not tag.exists():
+            tag.write_text(_CACHE_TAG, encoding="ascii")
+
+    def _failures(self) -> AbstractContextManager[None]:
+        return storage_errors(cache_errors(self._layout.root), CACHE_OPTION)
+
+
+def _opened(path: Path) -> FileIO | None:
+    """Return the file, or None where there is none: a pipe or a link in its place is nobody's blob."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return None
+        raise
+    file = FileIO(descriptor)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return file
+    file.close()
+    return None

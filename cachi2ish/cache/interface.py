@@ -1,0 +1,187 @@
+"""The cache as the other rooms see it: files by their content, and what is remembered of index pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import AbstractContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from cachi2ish.core.artifacts import Blob
+from cachi2ish.core.cache_contents import CacheContents, Entry, Finding
+from cachi2ish.core.digests import Digest
+from cachi2ish.core.pages import Page
+
+
+class BlobWriter(Protocol):
+    """A file on its way into the cache: invisible to readers until `commit`."""
+
+    @property
+    def offset(self) -> int:
+        """How many bytes are there already, left by an attempt that was cut off."""
+        ...
+
+    def write(self, chunk: bytes) -> None:
+        """Append bytes, and feed them to the hashes. Raises `StorageError`."""
+        ...
+
+    def restart(self) -> None:
+        """Forget all bytes, because the server does not continue or what was there belongs to another file."""
+        ...
+
+    def digest(self, algorithm: str, size: int = 32) -> Digest:
+        """Return the digest of all bytes so far. Only algorithms named to `BlobStore.writer`, and sha256.
+
+        size: bytes, for SHAKE, whose length is free; of no effect on the others.
+        """
+        ...
+
+    def commit(self) -> Blob:
+        """Make the file visible under its sha256, atomically; also under every digest that was computed."""
+        ...
+
+
+class BlobStore(Protocol):
+    """A content-addressed store that many threads and processes may share."""
+
+    def find(self, digests: Collection[Digest]) -> Blob | None:
+        """Return the blob that has all of ``digests``, re-hashed now, or None.
+
+        A blob that is damaged is removed, and is then not found. Weak digests alone find nothing.
+        Raises `StorageError`.
+        """
+        ...
+
+    def writer(self, key: str, algorithms: Iterable[str]) -> AbstractContextManager[BlobWriter]:
+        """Open a file to write.
+
+        key: names the source (a URL with its promised digests), so that an attempt that was cut off is
+        taken up again. Leaving the context without `commit` keeps the bytes for that; `discard` forgets them.
+        Where a file that was taken up again proves wrong, what was there may be to blame: `discard` it and
+        fetch it once more from zero. A key that is being written elsewhere begins from zero too.
+        """
+        ...
+
+    def discard(self, key: str) -> None:
+        """Forget what an earlier attempt left under ``key``, or what an open writer of it would leave."""
+        ...
+
+
+class Catalogue(Protocol):
+    """What is remembered of index pages, so that a second run asks nothing."""
+
+    def recall(self, source: str, project: str, digests: Collection[Digest]) -> Page | None:
+        """Return what ``source`` stated about ``project`` if it knows a file for each of ``digests``.
+
+        source: an opaque key for the indexes asked, in their order.
+        """
+        ...
+
+    def latest(
+        self, source: str, project: str, versions: Collection[str] = (), since: datetime | None = None
+    ) -> Page | None:
+        """Return what ``source`` last stated about ``versions`` of ``project`` (empty for all), with `Page.asked`.
+
+        since: aware. None where not all of that is kept, or the index was not asked at ``since`` or later.
+        """
+        ...
+
+    def remember(self, source: str, page: Page, versions: Collection[str] = ()) -> None:
+        """Keep the files of a page, which was asked for ``versions``, as of `Page.asked`."""
+        ...
+
+    def get_validated(self, url: str) -> tuple[str, str, bytes] | None:
+        """Return (ETag, content type, body) of a page fetched before from ``url`` (redacted), or None."""
+        ...
+
+    def put_validated(
+        self, url: str, etag: str, content_type: str, body: bytes, gzipped: bytes | None = None
+    ) -> None:
+        """Keep a page body with its validator. gzipped: the same, compressed already (one member, RFC 1952)."""
+        ...
+
+
+class Recollection(Protocol):
+    """Small facts about content that never change, so that they are found out once."""
+
+    def get(self, key: str) -> str | None:
+        """Return the text that was put under ``key``, or None. Safe to call from many threads."""
+        ...
+
+    def put(self, key: str, value: str) -> None:
+        """Remember ``value`` under ``key``; neither may hold a credential."""
+        ...
+
+
+class Memory(Catalogue, Recollection, Protocol):
+    """All that is remembered beside the files."""
+
+
+class Pruning(Protocol):
+    """A cache out of which files are being removed, beside processes that use it."""
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All files, as they were when pruning began."""
+        ...
+
+    def spares(self, entry: Entry) -> bool:
+        """Return whether a running process may be using the file."""
+        ...
+
+    def remove(self, entry: Entry) -> bool:
+        """Remove a file unless somebody uses it; return whether it is gone. Raises `StorageError`."""
+        ...
+
+    def remove_dangling_links(self) -> int:
+        """Remove links to files that are not there (any more); return how many. Raises `StorageError`."""
+        ...
+
+    def names(self) -> Mapping[str, tuple[str, ...]]:
+        """Return what indexes have called the files, by `Entry.path`, as far as the catalogue knows it.
+
+        Empty for a catalogue that cannot be used. Raises `StorageError`.
+        """
+        ...
+
+    def forget(self, unused_since: datetime) -> int:
+        """Remove what the catalogue knows and nobody has used since; return how much. Raises `StorageError`."""
+        ...
+
+    def shrink_catalogue(self) -> None:
+        """Give the space of what was forgotten back to the disk. Raises `StorageError`."""
+        ...
+
+    def catalogue_size(self) -> int:
+        """Return the bytes of the catalogue now. Raises `StorageError`."""
+        ...
+
+
+class Housekeeping(Protocol):
+    """A cache as its owner sees it; it need not be there, and is never made."""
+
+    @property
+    def directory(self) -> Path:
+        """Where it is, or would be."""
+        ...
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is such a directory; False, too, where that cannot be told."""
+        ...
+
+    def contents(self) -> CacheContents:
+        """Return what the cache holds. Raises `StorageError` where it cannot be read."""
+        ...
+
+    def verify(self, told: Callable[[int], None], *, repair: bool) -> tuple[Finding, ...]:
+        """Read everything, and return what is wrong; with ``repair`` it is removed. Raises `StorageError`.
+
+        told: is called for each file that is what its name promises, with its bytes.
+        """
+        ...
+
+    def pruning(self, *, pretend: bool) -> Pruning:
+        """Begin to remove; raises `StorageError` where nothing can be. pretend: look, and remove nothing."""
+        ...

@@ -1,0 +1,91 @@
+"""Where things are in a cache directory.
+
+::
+
+    blobs/sha256/ab/cdef…      the files, read-only, named by their sha256; mtime: when last used
+    blobs/sha512/12/3456…      a link to the file under sha256; the same for every other strong algorithm
+    partial/<sha256 of a key>  what has arrived of a file; locked (flock) while somebody writes
+    partial/<…>.<random>.tmp   the same for a second writer of one key; removed when it ends
+    running/<random>           locked (flock) while a process has the cache open; mtime: when it began
+
+Nothing is synced to disk file by file: whoever takes a blob hashes it again, so that what a power cut has torn
+is found, removed and fetched anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from cachi2ish.cache.hashing import SHAKE_BYTES
+from cachi2ish.core.digests import Digest
+
+_SHA256 = re.compile("[0-9a-f]{64}")
+_HEXADECIMAL = re.compile("[0-9a-f]{8,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The places below ``root``."""
+
+    root: Path
+
+    @property
+    def blobs(self) -> Path:
+        """All blobs."""
+        return self.root / "blobs"
+
+    @property
+    def partial(self) -> Path:
+        """Files that are on their way."""
+        return self.root / "partial"
+
+    @property
+    def lock(self) -> Path:
+        """Held while a blob is put in place or removed, and shared while one is touched: these do not cross."""
+        return self.blobs / ".lock"
+
+    @property
+    def running(self) -> Path:
+        """A file for each process that has the cache open."""
+        return self.root / "running"
+
+    @property
+    def readers(self) -> Path:
+        """Shared by processes that use blobs and cannot touch them."""
+        return self.blobs / ".readers"
+
+    def blob(self, sha256: str) -> Path:
+        """Return the place of the blob with this sha256."""
+        return self.blobs / "sha256" / sha256[:2] / sha256[2:]
+
+    def partial_of(self, key: str) -> Path:
+        """Return the place of a file on its way; the key may hold credentials, and is not to be read off it."""
+        return self.partial / hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def link(self, digest: Digest) -> Path | None:
+        """Return the place that leads from another strong digest to its blob; None for a malformed one."""
+        value = digest.value
+        if digest.algorithm.startswith("shake"):
+            value = value[: 2 * SHAKE_BYTES]  # a longer digest begins with the shorter one
+        if not _HEXADECIMAL.fullmatch(value):
+            return None
+        return self.blobs / digest.algorithm / value[:2] / value[2:]
+
+    def address(self, digest: Digest) -> str | None:
+        """Return the sha256 of the blob that is said to have ``digest``, or None."""
+        if digest.algorithm == "sha256":
+            return digest.value if _SHA256.fullmatch(digest.value) else None
+        link = self.link(digest)
+        try:
+            target = link.readlink().parts if link else ()
+        except OSError:  # not there, or not a link
+            return None
+        sha256 = "".join(target[-2:])
+        return sha256 if _SHA256.fullmatch(sha256) else None
+
+    def target(self, sha256: str) -> str:
+        """Return what a link to the blob holds: relative, so that a cache may be moved."""
+        return f"../../sha256/{sha256[:2]}/{sha256[2:]}"

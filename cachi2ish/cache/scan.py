@@ -1,0 +1,126 @@
+"""What lies in a cache directory, by what it is; nothing is opened or changed."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cachi2ish.cache.blob_writer import PRIVATE_SUFFIX
+from cachi2ish.cache.layout import Layout
+from cachi2ish.cache.schema import aside_of
+from cachi2ish.core.cache_contents import Entry, EntryKind
+from cachi2ish.core.digests import ALGORITHMS, WEAK_ALGORITHMS, Digest
+
+_SHA256 = "sha256"
+_SHA256_DIGITS = 64
+_LINKED = ALGORITHMS - WEAK_ALGORITHMS - {_SHA256}
+_PREFIX = re.compile("[0-9a-f]{2}")
+_DIGITS = re.compile("[0-9a-f]+")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: Outside of this there are no dates; a file may state any time.
+_FIRST, _LAST = 0, 10**20
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlob:
+    """A file in the place of a blob. sha256: what its name says."""
+
+    sha256: str
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link from ``digest`` to the blob with ``sha256``; None where it leads to no place of a blob."""
+
+    digest: Digest
+    sha256: str | None
+
+
+@dataclass(slots=True)
+class Census:
+    """What was found. obstacles: other things in the place of a blob; strays: what no cache has. Both: paths."""
+
+    blobs: list[StoredBlob] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    unfinished: list[Entry] = field(default_factory=list)
+    leftovers: list[Entry] = field(default_factory=list)
+    obstacles: list[str] = field(default_factory=list)
+    strays: list[str] = field(default_factory=list)
+
+
+def take_census(layout: Layout, catalogue: Path) -> Census:
+    """Walk through the cache. What comes and goes meanwhile may be in it or not. Raises `OSError`."""
+    census = Census()
+    for algorithm in _inside(layout.blobs):
+        known = algorithm.name == _SHA256 or algorithm.name in _LINKED
+        if known and algorithm.is_dir(follow_symlinks=False):
+            _take_all(census, layout, algorithm)
+        elif Path(algorithm) not in {layout.lock, layout.readers}:
+            census.strays.append(_path(layout, algorithm))
+    for partial in _inside(layout.partial):
+        kind = EntryKind.LEFTOVER if partial.name.endswith(PRIVATE_SUFFIX) else EntryKind.UNFINISHED
+        with suppress(FileNotFoundError):
+            entry = _entry(layout, partial, kind)
+            (census.leftovers if kind is EntryKind.LEFTOVER else census.unfinished).append(entry)
+    aside = aside_of(catalogue)
+    with suppress(FileNotFoundError):
+        census.leftovers.extend(
+            _entry(layout, found, EntryKind.LEFTOVER) for found in _inside(layout.root) if found.name == aside.name
+        )
+    return census
+
+
+def moment(nanoseconds: int) -> datetime:
+    """Return the instant of a file's time, rounded down to microseconds."""
+    return _EPOCH + timedelta(microseconds=min(max(nanoseconds, _FIRST), _LAST) // 1000)
+
+
+def _take_all(census: Census, layout: Layout, algorithm: os.DirEntry[str]) -> None:
+    for prefix in _inside(algorithm):
+        if _PREFIX.fullmatch(prefix.name) and prefix.is_dir(follow_symlinks=False):
+            for leaf in _inside(prefix):
+                _take(census, layout, leaf, Digest(algorithm.name, prefix.name + leaf.name))
+        else:
+            census.strays.append(_path(layout, prefix))
+
+
+def _take(census: Census, layout: Layout, leaf: os.DirEntry[str], digest: Digest) -> None:
+    if digest.algorithm == _SHA256:
+        if len(digest.value) != _SHA256_DIGITS or not _DIGITS.fullmatch(digest.value):
+            census.strays.append(_path(layout, leaf))
+        elif not leaf.is_file(follow_symlinks=False):
+            census.obstacles.append(_path(layout, leaf))
+        else:
+            with suppress(FileNotFoundError):
+                census.blobs.append(StoredBlob(digest.value, _entry(layout, leaf, EntryKind.FILE)))
+    elif leaf.is_symlink() and layout.link(digest) is not None:
+        census.links.append(Link(digest, layout.address(digest)))
+    else:
+        census.strays.append(_path(layout, leaf))
+
+
+def _inside(directory: str | Path | os.DirEntry[str]) -> Iterator[os.DirEntry[str]]:
+    try:
+        with os.scandir(directory) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return
+    yield from found
+
+
+def _entry(layout: Layout, found: os.DirEntry[str], kind: EntryKind) -> Entry:
+    status = found.stat(follow_symlinks=False)
+    size = status.st_size if stat.S_ISREG(status.st_mode) else 0
+    return Entry(kind, _path(layout, found), size, moment(status.st_mtime_ns))
+
+
+def _path(layout: Layout, found: os.DirEntry[str]) -> str:
+    return Path(found).relative_to(layout.root).as_posix()

@@ -1,0 +1,215 @@
+"""The catalogue's database: its tables, and how it is opened or begun anew.
+
+The tables hold nothing that cannot be asked for again, so there are no migrations: a database of another
+version, or a damaged one, is moved aside (``….aside``) and an empty one takes its place.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing, suppress
+from pathlib import Path
+
+#: Kept in ``PRAGMA user_version``; raise it with every change of the tables.
+VERSION = 2
+
+#: Seconds between two notes of when a row was used: reading is not to be writing each time.
+USED_EVERY = 86_400
+
+#: Whether it is time to note that a row is used.
+STALE = f"used < strftime('%s', 'now') - {USED_EVERY}"
+
+#: Pages of the database that are written before they are moved into it, for which everybody has to wait: more
+#: than one run writes. The last process to close the database moves the rest.
+_CHECKPOINT = 25_000
+
+#: How long to wait for another process that is writing, in milliseconds.
+_BUSY_TIMEOUT = 30_000
+
+# source: sha256 of the opaque key. digests: "md5:… sha256:…". upload_time: microseconds since 1970, UTC.
+# asked: when the index was, in the same unit. readings: see `cachi2ish.cache.readings`.
+# used: when last used, in seconds since 1970, by the database's own clock, to the precision of USED_EVERY.
+# Only housekeeping looks at it.
+_TABLES = """\
+BEGIN IMMEDIATE;
+CREATE TABLE page (
+    id INTEGER PRIMARY KEY,
+    source TEXT NOT NULL,
+    project TEXT NOT NULL,
+    address TEXT NOT NULL,
+    status TEXT NOT NULL,
+    status_reason TEXT NOT NULL,
+    readings TEXT NOT NULL DEFAULT '{{}}',
+    used INTEGER NOT NULL DEFAULT (strftime('%s', 'now')),
+    UNIQUE (source, project)
+);
+CREATE TABLE file (
+    page INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    filename TEXT NOT NULL,
+    url TEXT NOT NULL,
+    digests TEXT NOT NULL,
+    requires_python TEXT,
+    yanked INTEGER NOT NULL,
+    yanked_reason TEXT NOT NULL,
+    size INTEGER,
+    upload_time INTEGER,
+    asked INTEGER,
+    PRIMARY KEY (page, position)
+) WITHOUT ROWID;
+CREATE TABLE validated (
+    url TEXT PRIMARY KEY,
+    etag TEXT NOT NULL,
+    content_type TEXT NOT NULL,
+    body BLOB NOT NULL,
+    used INTEGER NOT NULL DEFAULT (strftime('%s', 'now'))
+);
+CREATE TABLE recollection (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL,
+    used INTEGER NOT NULL DEFAULT (strftime('%s', 'now'))
+) WITHOUT ROWID;
+PRAGMA user_version = {version};
+COMMIT;
+"""
+
+#: Failures that say that the file is torn, is no database, or has other tables.
+_DAMAGE = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_NOTADB})
+
+
+#: What SQLite says of torn definitions quotes them, and Python cannot decode that (`UnicodeDecodeError`).
+_UNREADABLE = "the definitions of its tables are damaged"
+
+
+class UnusableError(Exception):
+    """The database has another version, or is damaged in a way that SQLite cannot tell; the message says which."""
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """Open the database, making its tables where there is none yet.
+
+    One connection for all threads; the caller lets one of them at it at a time, and one process open it at a
+    time. Raises `sqlite3.Error` and `UnusableError`.
+    """
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")  # after a power cut the last pages may be missing
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
+        if _is_new(connection):
+            connection.executescript(_TABLES.format(version=VERSION))
+        _check_version(connection)
+    except UnicodeDecodeError as error:
+        connection.close()
+        raise UnusableError(_UNREADABLE) from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_existing(path: Path, *, write: bool = False) -> sqlite3.Connection:
+    """Open the database as it is: nothing is made, moved or, unless ``write``, changed.
+
+    For any thread, one at a time. Raises `sqlite3.Error` and `UnusableError`.
+    """
+    if write:
+        return _open_address(f"{path.as_uri()}?mode=rw")
+    try:
+        return _open_address(f"{path.as_uri()}?mode=ro")
+    except sqlite3.OperationalError:
+        # In WAL mode readers need two files beside the database, which cannot be made where nothing can be
+        # written. Nobody else writes there then, so that it can be read without them.
+        return _open_address(f"{path.as_uri()}?mode=ro&immutable=1")
+
+
+def open_to_read(path: Path) -> sqlite3.Connection:
+    """Open the database as it is, to change nothing in it and to leave nothing beside it.
+
+    For any thread, one at a time. Raises `sqlite3.Error` and `UnusableError`.
+    """
+    with suppress(sqlite3.OperationalError):
+        # Opened for no more than reading, it would leave the two files beside it that readers need (WAL).
+        connection = open_existing(path, write=True)
+        connection.execute("PRAGMA query_only = 1")
+        return connection
+    return open_existing(path)
+
+
+def open_empty() -> sqlite3.Connection:
+    """Open a database that holds nothing, and is gone when it is closed."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    connection.executescript(_TABLES.format(version=VERSION))
+    return connection
+
+
+def _open_address(address: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
+        _check_version(connection)
+        with closing(connection.execute("SELECT count(*) FROM sqlite_master")) as rows:
+            rows.fetchone()  # reads the tables' definitions, on which everything else depends
+    except UnicodeDecodeError as error:
+        connection.close()
+        raise UnusableError(_UNREADABLE) from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _is_new(connection: sqlite3.Connection) -> bool:
+    with closing(connection.execute("SELECT count(*) FROM sqlite_master")) as rows:
+        (tables,) = rows.fetchone()
+    return not tables and not _version(connection)
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    with closing(connection.execute("PRAGMA user_version")) as rows:
+        (version,) = rows.fetchone()
+    return int(version)
+
+
+def _check_version(connection: sqlite3.Connection) -> None:
+    version = _version(connection)
+    if version != VERSION:
+        msg = f"it has version {version}, not {VERSION}"
+        raise UnusableError(msg)
+
+
+def note_used(connection: sqlite3.Connection, statement: str, key: object) -> None:
+    """Note by ``statement`` that the row with ``key`` is used."""
+    with suppress(sqlite3.OperationalError):  # read-only or busy: what was read is none the worse for it
+        connection.execute(statement, (key,))
+
+
+def is_damage(error: Exception) -> bool:
+    """Return whether the database itself is to blame, and not a lock or a full disk."""
+    if isinstance(error, UnicodeDecodeError):
+        return True
+    code = getattr(error, "sqlite_errorcode", None)
+    return isinstance(code, int) and code & 0xFF in _DAMAGE  # the rest is the extended code
+
+
+def lock_of(path: Path) -> Path:
+    """Return the file that those lock who open the database to write, or move it aside."""
+    return path.with_name(f"{path.name}.lock")
+
+
+def beside(path: Path) -> tuple[Path, ...]:
+    """Return the files that SQLite keeps beside the database while it is open (WAL)."""
+    return tuple(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))
+
+
+def aside_of(path: Path) -> Path:
+    """Return where a database goes that is moved aside."""
+    return path.with_name(f"{path.name}.aside")
+
+
+def move_aside(path: Path) -> None:
+    """Rename the database, in the place of one that was moved aside before. Raises `OSError`."""
+    path.replace(aside_of(path))
+    for file in beside(path):  # they would be taken for the new one's
+        file.unlink(missing_ok=True)

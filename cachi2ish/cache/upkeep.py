@@ -1,0 +1,183 @@
+"""Housekeeping of the catalogue's database: what is in it, whether it is whole, and making it smaller."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cachi2ish.cache.schema import (
+    USED_EVERY,
+    UnusableError,
+    beside,
+    is_damage,
+    lock_of,
+    move_aside,
+    open_existing,
+    open_to_read,
+)
+from cachi2ish.core.cache_contents import CatalogueContents, Finding, Flaw
+from cachi2ish.files.locks import locked
+
+_NO_FILE = "it is no regular file"
+
+_COUNT = """\
+SELECT
+    (SELECT count(*) FROM page), (SELECT count(*) FROM validated), (SELECT count(*) FROM recollection),
+    min(CAST(used AS INTEGER)), max(CAST(used AS INTEGER))
+FROM (SELECT used FROM page UNION ALL SELECT used FROM validated UNION ALL SELECT used FROM recollection)
+"""
+_COUNT_OLD = """\
+SELECT (SELECT count(*) FROM page WHERE used < :before) + (SELECT count(*) FROM validated WHERE used < :before)
+    + (SELECT count(*) FROM recollection WHERE used < :before)
+"""
+_FORGET = (
+    "DELETE FROM file WHERE page IN (SELECT id FROM page WHERE used < :before)",
+    "DELETE FROM page WHERE used < :before",
+    "DELETE FROM validated WHERE used < :before",
+    "DELETE FROM recollection WHERE used < :before",
+)
+
+
+class Upkeep:
+    """Looks after the database at ``path``, which need not be there, beside any number of its users."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.absolute()
+
+    def size(self) -> int:
+        """Return how many bytes its files have. Raises `OSError`."""
+        total = 0
+        for file in (self._path, *beside(self._path)):
+            with suppress(FileNotFoundError):
+                total += file.stat().st_size
+        return total
+
+    def contents(self) -> CatalogueContents:
+        """Return what it holds; a database that cannot be read is told as a problem."""
+        size = self.size()
+        if not self._is_there():
+            return CatalogueContents(size=size)
+        if not os.path.isfile(self._path):  # noqa: PTH113  (False where it cannot be told)
+            return CatalogueContents(size=size, problem=_NO_FILE)
+        try:
+            with closing(open_to_read(self._path)) as connection:
+                pages, bodies, recollections, oldest, newest = _row(connection, _COUNT)
+        except (sqlite3.Error, UnusableError) as error:
+            return CatalogueContents(size=size, problem=str(error))
+        return CatalogueContents(
+            size=size,
+            pages=pages,
+            bodies=bodies,
+            recollections=recollections,
+            oldest=_instant(oldest),
+            newest=_instant(newest),
+        )
+
+    def inspect(self) -> Finding | None:
+        """Return what is wrong with the database, None where it is whole or not there. Reads all of it."""
+        if not self._is_there():
+            return None
+        if not os.path.isfile(self._path):  # noqa: PTH113  (as above)
+            return self._finding(Flaw.CATALOGUE, _NO_FILE)
+        try:
+            with (
+                closing(open_to_read(self._path)) as connection,
+                closing(connection.execute("PRAGMA integrity_check(1)")) as found,
+            ):
+                answer = str(found.fetchone()[0])
+        except UnusableError as error:
+            return self._finding(Flaw.OUTDATED, str(error))
+        except sqlite3.Error as error:
+            return self._finding(Flaw.CATALOGUE, str(error))
+        return None if answer == "ok" else self._finding(Flaw.CATALOGUE, answer)
+
+    def set_aside(self) -> None:
+        """Move a damaged database aside; the next fetch begins an empty one. Raises `OSError`."""
+        with locked(lock_of(self._path)), suppress(FileNotFoundError):
+            move_aside(self._path)
+
+    def files(self) -> Iterator[tuple[str, str]]:
+        """Yield the name of each file that a page has, and its digests ("md5:… sha256:…").
+
+        Nothing, of a database that is damaged or of another version. Raises `sqlite3.Error`.
+        """
+        with self._open(write=False) as connection:
+            if connection is not None:
+                with closing(connection.execute("SELECT filename, digests FROM file")) as found:
+                    yield from found
+
+    def forget(self, unused_since: datetime, *, pretend: bool) -> int:
+        """Remove the rows not used since; return how many, or how many there are where this is ``pretend``.
+
+        When a row was used is known to the day (`USED_EVERY`), and what is in doubt stays. A database that is
+        damaged or of another version is left alone: whoever fetches next begins anew. Raises `sqlite3.Error`
+        and `OSError`.
+        """
+        # Times before 1970 are as good as 1970.
+        before = {"before": max(0, int(unused_since.timestamp()) - USED_EVERY)}
+        with self._open(write=not pretend) as connection:
+            if connection is None:
+                return 0
+            (count,) = _row(connection, _COUNT_OLD, before)
+            if count and not pretend:
+                with connection:
+                    connection.execute("BEGIN IMMEDIATE")
+                    for statement in _FORGET:
+                        connection.execute(statement, before)
+            return int(count)
+
+    def shrink(self) -> None:
+        """Give the space of removed rows back to the disk, as far as its other users let it be done now.
+
+        Needs space for a copy meanwhile. Raises `sqlite3.Error` and `OSError`.
+        """
+        with self._open(write=True) as connection:
+            if connection is not None:
+                (free,) = _row(connection, "PRAGMA freelist_count")
+                if free:
+                    connection.execute("VACUUM")
+                _row(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _is_there(self) -> bool:
+        return os.path.lexists(self._path)  # a link that leads nowhere is in the way, too
+
+    def _finding(self, flaw: Flaw, detail: str) -> Finding:
+        return Finding(flaw, self._path.name, f"cannot be used: {detail}")
+
+    @contextmanager
+    def _open(self, *, write: bool) -> Iterator[sqlite3.Connection | None]:
+        if not os.path.isfile(self._path):  # noqa: PTH113  (False where it cannot be told)
+            yield None
+            return
+        try:
+            connection = self._opened(write=write)
+        except UnusableError:
+            yield None
+            return
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise
+            yield None
+            return
+        with closing(connection):
+            yield connection
+
+    def _opened(self, *, write: bool) -> sqlite3.Connection:
+        if not write:
+            return open_to_read(self._path)
+        with locked(lock_of(self._path)):  # nobody moves it aside while it is opened
+            return open_existing(self._path, write=True)
+
+
+def _row(connection: sqlite3.Connection, statement: str, values: dict[str, int] | None = None) -> tuple[int, ...]:
+    with closing(connection.execute(statement, values or {})) as found:
+        row: tuple[int, ...] = found.fetchone()
+    return row
+
+
+def _instant(seconds: int | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,1 @@
+"""The commands, a file for each: arguments, options, and the call of a service."""

@@ -1,0 +1,60 @@
+"""``cachi2ish generate-env``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cachi2ish.cli.commands.option_values import metavar, one_of, path_of
+from cachi2ish.cli.commands.options import (
+    ForOutputDir,
+    FromOutputDir,
+    LogLevel,
+    LogLevelName,
+    console_for,
+    output_dir,
+)
+from cachi2ish.cli.display.console import errors_told, write_result
+from cachi2ish.core.outputs import EnvFormat
+
+
+def generate_env(
+    context: typer.Context,
+    from_output_dir: FromOutputDir,
+    for_output_dir: ForOutputDir = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", parser=path_of, metavar="FILE", help="The file to write. [default: standard output]"
+        ),
+    ] = None,
+    env_format: Annotated[
+        EnvFormat | None,
+        typer.Option(
+            "--format",
+            "-f",
+            parser=one_of(EnvFormat),
+            metavar=metavar(EnvFormat),
+            help="env and sh are for a shell to source, dockerfile has ENV lines, and github appends to FILE, "
+            "which $GITHUB_ENV names. [default: by the suffix of FILE; json for standard output]",
+        ),
+    ] = None,
+    log_level: LogLevel = LogLevelName.UNSET,
+) -> None:
+    """Write the environment variables that make pip and uv install from a prefetched output only."""
+    with errors_told(console_for(context, log_level)):
+        from cachi2ish.cli.wiring import files, outputs
+        from cachi2ish.services.generate_env import format_of
+        from cachi2ish.services.generate_env import generate_env as generate
+
+        chosen = env_format or format_of(output)
+        config = outputs().read_build_config(from_output_dir)
+        text = generate(config, output_dir(from_output_dir, for_output_dir), chosen)
+        if output is None:
+            write_result(text)
+        elif chosen is EnvFormat.GITHUB:  # earlier lines of the file are somebody else's
+            files().append(output, text.encode("utf-8", "surrogateescape"))
+        else:
+            files().replace(output, text.encode("utf-8", "surrogateescape"))

@@ -1,0 +1,58 @@
+"""``cachi2ish inject-files``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cachi2ish.cli.commands.option_values import path_of
+from cachi2ish.cli.commands.options import (
+    ForOutputDir,
+    FromOutputDir,
+    LogLevel,
+    LogLevelName,
+    console_for,
+    output_dir,
+)
+from cachi2ish.cli.display.console import Level, errors_told
+
+
+def inject_files(
+    context: typer.Context,
+    from_output_dir: FromOutputDir,
+    for_output_dir: ForOutputDir = None,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--source",
+            "-s",
+            parser=path_of,
+            metavar="DIR",
+            help="Where the project is now. [default: where it was]",
+        ),
+    ] = None,
+    revert: Annotated[bool, typer.Option("--revert", help="Give the files their own addresses back.")] = False,
+    log_level: LogLevel = LogLevelName.UNSET,
+) -> None:
+    """Rewrite URL and git requirements of the project to the files in a prefetched output."""
+    console = console_for(context, log_level)
+    with errors_told(console):
+        from cachi2ish.cli import wiring
+        from cachi2ish.services import inject_files as service
+
+        config = wiring.outputs().read_build_config(from_output_dir)
+        rewriter, files = wiring.rewriter(), wiring.files()
+        if revert:
+            if for_output_dir is not None:
+                console.say(Level.WARNING, "--for-output-dir is of no effect with --revert")
+            written = service.revert_files(config, source, rewriter, files)
+        else:
+            place = output_dir(from_output_dir, for_output_dir)
+            written = service.inject_files(config, source, place, rewriter, files)
+        for path in written:
+            console.say(Level.INFO, f"{'restored' if revert else 'rewrote'} {path}")
+        if not written:
+            why = "they are as they should be" if config.project_files else "none has URL or git requirements"
+            console.say(Level.INFO, f"no requirements file had to be written: {why}")

@@ -1,0 +1,61 @@
+"""``cachi2ish merge-sboms``."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cachi2ish.cli.commands.option_values import path_of
+from cachi2ish.cli.commands.options import LogLevel, LogLevelName, SbomOutputType, console_for
+from cachi2ish.cli.display.console import Level, errors_told, write_result
+from cachi2ish.core.inventory import SbomKind
+from cachi2ish.errors import InputError
+
+
+def merge_sboms(
+    context: typer.Context,
+    sboms: Annotated[
+        list[Path],
+        typer.Argument(parser=path_of, metavar="FILE", help="Bills of materials, two or more, of either format."),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", parser=path_of, metavar="FILE", help="The file to write. [default: standard output]"
+        ),
+    ] = None,
+    sbom_output_type: SbomOutputType = None,
+    sbom_name: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The name of an SPDX document. [default: that of the first FILE]"),
+    ] = None,
+    log_level: LogLevel = LogLevelName.UNSET,
+) -> None:
+    """Merge bills of materials into one: each package once, with all that is said of it."""
+    console = console_for(context, log_level)
+    with errors_told(console):
+        from cachi2ish.cli import wiring
+        from cachi2ish.services import merge_sboms as service
+
+        kind = sbom_output_type or SbomKind.CYCLONEDX
+        if sbom_name is not None and kind is not SbomKind.SPDX:
+            console.say(Level.WARNING, "--sbom-name is of no effect: a document of CycloneDX has no name")
+        done = False
+        # Left behind, and not handled: an error that is being handled holds on to all that it has met.
+        with suppress(MemoryError):
+            merged = service.merge_sboms(sboms, kind, sbom_name, wiring.merger())
+            for note in merged.notes:
+                console.say(Level.WARNING, note)
+            if output is None:
+                write_result(merged.text)
+            else:
+                wiring.files().replace(output, merged.text.encode())
+            done = True
+        if not done:
+            raise InputError(
+                "there is not enough memory to merge these files",
+                hint="merge fewer of them, or give the process more memory",
+            )

@@ -1,0 +1,120 @@
+"""What ``cachi2ish cache`` writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+
+from cachi2ish.cli.display.console import printable
+from cachi2ish.cli.display.units import counted, readable_size
+from cachi2ish.core.cache_contents import Amount, CacheContents, Entry, Pruned
+from cachi2ish.core.cutoff import rfc3339
+from cachi2ish.services.cache_upkeep import Verified
+
+
+def info_text(contents: CacheContents) -> str:
+    """Return the contents of a cache, a line for each kind."""
+    rows = [("directory", str(contents.directory) + ("" if contents.exists else " (does not exist)"))]
+    if contents.exists:
+        rows += list(_rows(contents))
+    width = max(len(label) for label, _ in rows)
+    return "".join(f"{label:{width}}  {printable(value)}\n" for label, value in rows)
+
+
+def _rows(contents: CacheContents) -> Iterator[tuple[str, str]]:
+    yield "size", readable_size(contents.size)
+    yield "files", _amount(contents.files)
+    yield "unfinished files", _amount(contents.unfinished)
+    if contents.leftovers.count:
+        yield "leftovers", _amount(contents.leftovers)
+    catalogue = contents.catalogue
+    if catalogue.problem is None:
+        held = (
+            f"{counted(catalogue.pages, 'page')}, {counted(catalogue.bodies, 'page body', 'page bodies')},"
+            f" {counted(catalogue.recollections, 'recollection')}"
+        )
+    else:
+        held = f"cannot be read: {catalogue.problem}"
+    yield "catalogue", f"{readable_size(catalogue.size)}: {held}"
+    if contents.oldest_use is not None and contents.newest_use is not None:
+        yield "last used", f"between {_instant(contents.oldest_use)} and {_instant(contents.newest_use)}"
+
+
+def info_json(contents: CacheContents) -> str:
+    """Return the contents as a JSON object; sizes in bytes, instants in RFC 3339 or null."""
+    catalogue = contents.catalogue
+    return (
+        json.dumps(
+            {
+                "directory": str(contents.directory),
+                "exists": contents.exists,
+                "bytes": contents.size,
+                "files": _json_amount(contents.files),
+                "unfinished": _json_amount(contents.unfinished),
+                "leftovers": _json_amount(contents.leftovers),
+                "catalogue": {
+                    "bytes": catalogue.size,
+                    "pages": catalogue.pages,
+                    "page_bodies": catalogue.bodies,
+                    "recollections": catalogue.recollections,
+                    "problem": catalogue.problem,
+                },
+                "oldest_use": contents.oldest_use and _instant(contents.oldest_use),
+                "newest_use": contents.newest_use and _instant(contents.newest_use),
+            },
+            indent=2,
+        )
+        + "\n"
+    )
+
+
+def _json_amount(amount: Amount) -> dict[str, int]:
+    return {"count": amount.count, "bytes": amount.size}
+
+
+def verified_text(verified: Verified) -> str:
+    """Return how much was verified, and how much was not worth keeping."""
+    removed = f"; {counted(verified.removed, 'file')} removed" if verified.removed else ""
+    return f"{counted(verified.files, 'file')}, {readable_size(verified.size)}, verified{removed}"
+
+
+def removals_text(pruned: Pruned) -> str:
+    """Return a line for each file that would be removed: its place, what indexes call it, size and last use."""
+    return "".join(
+        f"{printable(entry.path)}  {_called(entry, pruned)}, {readable_size(entry.size)}, last used"
+        f" {_instant(entry.used)}\n"
+        for entry in pruned.entries
+    )
+
+
+def _called(entry: Entry, pruned: Pruned) -> str:
+    return printable(", ".join(pruned.names.get(entry.path, ()))) or entry.kind.value
+
+
+def pruned_lines(pruned: Pruned, *, dry_run: bool) -> Iterator[str]:
+    """Yield what was removed, or would be, and what is left."""
+    more = [counted(pruned.links, "link")] if pruned.links else []
+    if pruned.forgotten:
+        more.append(f"{counted(pruned.forgotten, 'row')} of the catalogue")
+    removed = ", ".join((f"{counted(len(pruned.entries), 'file')}, {readable_size(pruned.size)}", *more))
+    left = readable_size(pruned.kept)
+    yield f"would remove {removed}; {left} would be left" if dry_run else f"removed {removed}; {left} left"
+    if pruned.in_use:
+        yield f"{counted(pruned.in_use, 'file')} spared: a running process may be using them"
+
+
+def too_large_text(pruned: Pruned, size: int) -> str:
+    """Return the warning for a cache that is still larger than it should be."""
+    return (
+        f"the cache has {readable_size(pruned.kept)}, more than {readable_size(size)}: what is left may be in use,"
+        " or is what the catalogue has learned within a day"
+    )
+
+
+def _amount(amount: Amount) -> str:
+    return f"{amount.count}, {readable_size(amount.size)}" if amount.count else "none"
+
+
+def _instant(instant: datetime) -> str:
+    return rfc3339(instant.replace(microsecond=0))

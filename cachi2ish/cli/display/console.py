@@ -1,0 +1,213 @@
+"""What a person sees: calm lines on standard error, coloured on a terminal, never a traceback."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from enum import IntEnum
+from pathlib import Path
+from threading import Lock
+from typing import NoReturn, TextIO
+
+from cachi2ish.core.messages import shortened
+from cachi2ish.errors import Cachi2ishError, ExitCode, InputError, StorageError, exit_code_of, leaves
+
+
+class Level(IntEnum):
+    """How much is told; a message is shown when its level is at least the console's."""
+
+    DEBUG = 10
+    INFO = 20
+    WARNING = 30
+    ERROR = 40
+
+
+class Terminated(KeyboardInterrupt):
+    """Somebody asked the process to end, with SIGTERM or SIGHUP: it tidies up as after Ctrl-C."""
+
+
+_STYLES = {"error": "\x1b[1;31m", "warning": "\x1b[1;33m", "hint": "\x1b[36m", "debug": "\x1b[2m"}
+#: Characters of one message.
+_LONGEST = 2000
+
+_RESET = "\x1b[0m"
+
+
+class Console:
+    """Writes lines to standard error, wherever that is redirected to now. Safe to call from any thread."""
+
+    def __init__(self, level: Level, *, colours: bool) -> None:
+        self._level = level
+        self._colours = colours
+        self._lock = Lock()
+        self._write: Callable[[str], None] = _to_standard_error
+
+    @property
+    def level(self) -> Level:
+        """How much is told."""
+        return self._level
+
+    def say(self, level: Level, message: str) -> None:
+        """Write one message if its level is high enough."""
+        if level >= self._level:
+            label = "" if level == Level.INFO else f"{self._styled(level.name.lower())}: "
+            self.write_line(f"{label}{printable(message)}")
+
+    def error(self, error: Cachi2ishError, afterwards: str = "") -> None:
+        """Write each error with its place and hint, and their number where there are several.
+
+        afterwards: how things are now, to be told of any number of errors.
+        """
+        found = leaves(error)
+        for number, one in enumerate(found, start=1):
+            place = f"{one.origin}: " if one.origin else ""
+            self.write_line(f"{self._styled('error')}: {printable(place + one.problem)}")
+            # One way out for several errors in a row is told once, after the last of them.
+            if one.hint and (number == len(found) or found[number].hint != one.hint):
+                self.write_line(f"  {self._styled('hint')}: {printable(one.hint)}")
+        if len(found) > 1:
+            self.write_line(f"{len(found)} errors; {printable(afterwards or 'nothing was written')}")
+        elif afterwards:
+            self.write_line(printable(afterwards))
+
+    def write_line(self, text: str) -> None:
+        """Write a line as it is; where standard error is closed or full it is lost, and the work goes on."""
+        with self._lock:
+            self._write(text)
+
+    @contextmanager
+    def through(self, write: Callable[[str], None]) -> Iterator[None]:
+        """Let ``write`` have the lines while the block runs: a live display has to make room for them."""
+        before, self._write = self._write, write
+        try:
+            yield
+        finally:
+            self._write = before
+
+    def _styled(self, word: str) -> str:
+        return f"{_STYLES[word]}{word}{_RESET}" if self._colours else word
+
+
+def _to_standard_error(line: str) -> None:
+    if sys.stderr is None:
+        return
+    with suppress(OSError):
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+
+
+def write_result(text: str) -> None:
+    """Write what a command was asked for to standard output; raises `StorageError` where it cannot take it."""
+    if sys.stdout is None:
+        raise unwritable(os.strerror(errno.EBADF))
+    try:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="surrogateescape")  # a path need not be UTF-8
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except UnicodeEncodeError as error:
+        raise unwritable(f"its encoding is {error.encoding}") from None
+    except OSError as error:
+        raise unwritable(error.strerror or str(error)) from None
+
+
+def unwritable(reason: str) -> StorageError:
+    """Return the error for a standard output that is closed or full."""
+    return StorageError(f"standard output cannot be written: {reason}", hint="check where it is redirected to")
+
+
+def printable(text: str) -> str:
+    """Return ``text`` with everything escaped that could move a terminal's cursor or forge a line.
+
+    An overlong word, and what is longer than a screen, is cut in the middle: a server may put anything anywhere.
+    """
+    text = shortened(text)
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
+def standard_error(level: Level) -> Console:
+    """Return the console of this process; colours follow NO_COLOR, FORCE_COLOR and the terminal."""
+    wanted = bool(os.environ.get("FORCE_COLOR")) or is_live(sys.stderr)
+    return Console(level, colours=wanted and not os.environ.get("NO_COLOR"))
+
+
+def is_live(stream: TextIO | None) -> bool:
+    """Return whether ``stream`` is a terminal that understands cursor movements."""
+    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _stands_somewhere() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+_STANDS_NOWHERE = InputError(
+    "the current directory has been removed", hint="change to a directory that exists, and run again"
+)
+
+
+def _nothing_to_add(_error: BaseException) -> str:
+    return ""
+
+
+def _end_interrupted(
+    console: Console, interruption: KeyboardInterrupt, afterwards: Callable[[BaseException], str]
+) -> NoReturn:
+    code = ExitCode.TERMINATED if isinstance(interruption, Terminated) else ExitCode.INTERRUPTED
+    console.write_line(printable("; ".join(filter(None, (code.name.lower(), afterwards(interruption))))))
+    sys.exit(code)
+
+
+def _interruption_before(error: BaseException) -> KeyboardInterrupt | None:
+    """Return the interruption on whose way out ``error`` happened: one within a lock leaves it in disorder."""
+    before = error.__context__
+    while before is not None and not isinstance(before, KeyboardInterrupt):
+        before = before.__context__
+    return before
+
+
+@contextmanager
+def errors_told(console: Console, afterwards: Callable[[BaseException], str] = _nothing_to_add) -> Iterator[None]:
+    """Turn whatever goes wrong inside into lines and an exit status.
+
+    afterwards: says of a failure how things are now, where there is something to say.
+    """
+    try:
+        yield
+    except Cachi2ishError as error:
+        console.error(error, afterwards(error))
+        sys.exit(exit_code_of(error))
+    except KeyboardInterrupt as interrupt:
+        _end_interrupted(console, interrupt, afterwards)
+    except BrokenPipeError:
+        # Whoever read our output has gone: nothing is left to say.
+        sys.exit(ExitCode.STORAGE)
+    except Exception as error:  # noqa: BLE001  (the last line of defence: a defect of ours)
+        if (interruption := _interruption_before(error)) is not None:
+            _end_interrupted(console, interruption, afterwards)
+        if isinstance(error, FileNotFoundError) and not _stands_somewhere():
+            console.error(_STANDS_NOWHERE)
+            sys.exit(ExitCode.INPUT)
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        console.error(
+            Cachi2ishError(
+                f"internal error: {type(error).__name__}: {error} ({Path(frame.filename).name}:{frame.lineno})",
+                hint="this is a defect of cachi2ish; please report it with the command line that you used",
+            )
+        )
+        sys.exit(ExitCode.INTERNAL)

@@ -1,0 +1,150 @@
+"""A project page as it was at an instant, and whose instant that is.
+
+Pure: a page and a date give a page. The rule is applied to each file and not to each release: a wheel that was
+uploaded later is not there, though its release is older.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from packaging.utils import NormalizedName
+
+from cachi2ish.core.cutoff import Cutoff, rfc3339
+from cachi2ish.core.pages import IndexFile, Page, Withheld
+from cachi2ish.core.urls import bare
+from cachi2ish.errors import UnavailableError
+
+
+class Missing(Enum):
+    """What becomes of a file whose upload time is not known while a date is set."""
+
+    REFUSE = "refuse"
+    ALLOW = "allow"
+
+
+@dataclass(frozen=True, slots=True)
+class MissingPolicy:
+    """What becomes of files without upload time, for all indexes or for some.
+
+    by_index: pairs of an index's address, as `cachi2ish.core.urls.bare` makes it, and what holds there.
+    """
+
+    everywhere: Missing = Missing.REFUSE
+    by_index: tuple[tuple[str, Missing], ...] = ()
+
+    def of(self, index: str) -> Missing:
+        """Return what holds for the index at ``index``."""
+        return dict(self.by_index).get(bare(index), self.everywhere)
+
+
+@dataclass(frozen=True, slots=True)
+class Dating:
+    """The date of one requirement. cutoff: None for none."""
+
+    cutoff: Cutoff | None = None
+    missing: MissingPolicy = MissingPolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class PackageDates:
+    """The dates of one package of the input.
+
+    cutoff: None for none. overrides: what holds for single projects instead (None: no date), sorted.
+    """
+
+    cutoff: Cutoff | None = None
+    missing: MissingPolicy = MissingPolicy()
+    overrides: tuple[tuple[NormalizedName, Cutoff | None], ...] = ()
+
+    @property
+    def stated(self) -> bool:
+        """Whether there is a date for any project."""
+        return self.cutoff is not None or any(cutoff for _, cutoff in self.overrides)
+
+    def recorded(self, path: str) -> RecordedDates:
+        """Return what the outputs say of it for the package at ``path``."""
+        return RecordedDates(path, _text(self.cutoff), tuple((name, _text(one)) for name, one in self.overrides))
+
+    def of(self, project: NormalizedName) -> Dating:
+        """Return what holds for ``project``; equal for all projects that have no date."""
+        cutoff = dict(self.overrides).get(project, self.cutoff)
+        return Dating() if cutoff is None else Dating(cutoff, self.missing)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RecordedDates:
+    """The resolved dates of one package, as RFC 3339 text in UTC; None for no date.
+
+    path: of the package, relative to the source. uploaded_before: the instant.
+    overrides: by normalised project, sorted.
+    """
+
+    path: str
+    uploaded_before: str | None
+    overrides: tuple[tuple[str, str | None], ...] = ()
+
+
+def _text(cutoff: Cutoff | None) -> str | None:
+    return None if cutoff is None else str(cutoff)
+
+
+def as_of(page: Page, cutoff: Cutoff, missing: Missing) -> Page:
+    """Return ``page`` with what was there before ``cutoff``; the rest is in ``withheld``, with reasons.
+
+    A file whose upload time is not known is withheld, unless ``missing`` allows it.
+    """
+    kept: list[IndexFile] = []
+    withheld: list[Withheld] = []
+    for file in page.files:
+        reason = _reason(file, cutoff, missing)
+        if reason is None:
+            kept.append(file)
+        else:
+            withheld.append(Withheld(file, reason))
+    return replace(
+        page,
+        files=tuple(kept),
+        withheld=tuple(withheld),
+        cutoff=cutoff.instant,
+    )
+
+
+def _reason(file: IndexFile, cutoff: Cutoff, missing: Missing) -> str | None:
+    if file.upload_time is None:
+        return None if missing is Missing.ALLOW else "it has no upload time, which an index date needs"
+    if cutoff.admits(file.upload_time):
+        return None
+    return f"uploaded {rfc3339(file.upload_time)}, after the index date"
+
+
+def not_there_then(what: str, page: Page, withheld: Sequence[Withheld], besides: str = "") -> UnavailableError:
+    """Return the error for a project or version that an index has, and did not have at the page's cutoff.
+
+    what: the project or requirement, for the message. withheld: all files of it, not empty.
+    besides: a sentence fragment on what was there instead.
+    """
+    times = [one.file.upload_time for one in withheld if one.file.upload_time is not None]
+    untimed = len(withheld) - len(times)
+    facts = []
+    if times:
+        facts.append(f"its first file was uploaded {rfc3339(min(times))}")
+    if untimed and not times:
+        facts.append("none of its files has an upload time")
+    elif untimed:
+        facts.append(f"{untimed} of its {len(withheld)} files {'have' if untimed > 1 else 'has'} no upload time")
+    before = "" if page.cutoff is None else f" before {rfc3339(page.cutoff)}"
+    return UnavailableError(
+        f"{what} was not on {page.index}{before}, the index date: {' and '.join(facts)}{besides}",
+        hint=_hint(page.index, untimed=bool(untimed), dated=bool(times)),
+    )
+
+
+def _hint(index: str, *, untimed: bool, dated: bool) -> str:
+    allow = f"let such files pass with --index-date-missing={index}=allow if you trust this index to stand still"
+    later = "pin a version that was there then, or take a later date, for all or for this project"
+    if untimed and dated:
+        return f"{later}; {allow}"
+    return allow if untimed else later

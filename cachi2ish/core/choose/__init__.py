@@ -1,0 +1,1 @@
+"""From a requirement and a project page to the files to fetch."""

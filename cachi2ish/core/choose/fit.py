@@ -1,0 +1,83 @@
+"""Which of the permitted files pip would take on each target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from packaging.version import Version
+
+from cachi2ish.core.choose.candidates import Candidate
+from cachi2ish.core.distributions import SdistName, version_order
+from cachi2ish.core.pages import IndexFile
+from cachi2ish.core.requirements import Pinned
+from cachi2ish.core.targets.machine import Target
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFiles:
+    """What one target needs of a requirement: its best file, or all the wheels that it accepts."""
+
+    target: Target
+    files: tuple[IndexFile, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitter:
+    """How files are chosen for targets.
+
+    every_wheel: take all the wheels that a target accepts, and not only the best.
+    dated: the page is one of the past, when nobody knows what was yanked then.
+    """
+
+    requirement: Pinned
+    every_wheel: bool
+    dated: bool
+
+    def fit(self, permitted: Iterable[Candidate], target: Target) -> tuple[Candidate, ...]:
+        """Return what ``target`` needs, the best first; nothing where nothing fits.
+
+        The order is pip's: what the lock names, what is not yanked, the greater version (they differ in local
+        labels only), wheels before sdists, the best tag, the greater build tag.
+        """
+        there = [one for one in permitted if fits(one, target) and target.admits_python(one.file.requires_python)]
+        by_name = sorted(there, key=lambda one: one.file.filename)  # of equals the first
+        fitting = sorted(by_name, key=lambda one: self._worth(one, target), reverse=True)
+        if not self.every_wheel or not fitting or fitting[0].is_sdist:
+            return tuple(fitting[:1])
+        yanked_too = self.dated or fitting[0].file.yanked
+        return tuple(one for one in fitting if not one.is_sdist and (yanked_too or not one.file.yanked))
+
+    def _worth(
+        self, one: Candidate, target: Target
+    ) -> tuple[bool, bool, tuple[bool, Version], bool, int, tuple[()] | tuple[int, str]]:
+        proved = not self.requirement.digests or one.is_named_by(self.requirement.digests)
+        unyanked = self.dated or not one.file.yanked
+        version = version_order(one.name.version)
+        if isinstance(one.name, SdistName):
+            return proved, unyanked, version, False, -one.preference[1], ()
+        # A build tag is a number and a text; its absence is less than any (PEP 427).
+        return proved, unyanked, version, True, -(target.rank(one.name.tags) or 0), one.name.build
+
+
+def fits(one: Candidate, target: Target) -> bool:
+    """Return whether the tags of a file are accepted on ``target``; an sdist fits everywhere."""
+    return isinstance(one.name, SdistName) or target.rank(one.name.tags) is not None
+
+
+def why_left(one: Candidate, fitted: Sequence[tuple[Target, Sequence[Candidate]]]) -> str:
+    """Return why a permitted file is taken for none of the targets."""
+    accepting = [(target, best) for target, best in fitted if fits(one, target)]
+    if not accepting:
+        return "no target accepts its tags"
+    for target, best in accepting:
+        if best and target.admits_python(one.file.requires_python):
+            return f"{best[0].file.filename} is preferred"
+    return f"it needs Python {one.file.requires_python}"
+
+
+def why_not_there(one: Candidate, targets: Iterable[Target]) -> str:
+    """Return why a file that another target takes is nothing for ``targets``."""
+    if any(fits(one, target) for target in targets):
+        return f"it needs Python {one.file.requires_python}"
+    return "its tags are not accepted there"

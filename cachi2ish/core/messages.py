@@ -1,0 +1,45 @@
+"""What a message shows of a text from outside, and what its writer probably meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+#: Characters: a line, not a page.
+_LONGEST = 60
+
+#: Longer than this no word is that means anything: an address or a digest is not.
+_LONGEST_WORD = 300
+
+#: What is shown of one that is longer: of its beginning, and of its end.
+_HEAD, _TAIL = 60, 20
+
+_TOO_LONG = re.compile(rf"\S{{{_LONGEST_WORD + 1},}}")
+
+
+def excerpt(text: str) -> str:
+    """Return ``text``, or its beginning and three dots where it is long."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def shortened(text: str) -> str:
+    """Return ``text`` with the middle of each overlong word left out: of a version of 6000 digits, say."""
+    return _TOO_LONG.sub(lambda found: f"{found[0][:_HEAD]}…{found[0][-_TAIL:]}", text)
+
+
+#: So alike is a word to the one that was meant, where 1 is the same: with less, ``amd64`` would be ``armv6l``.
+_ALIKE = 0.6
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str = "", *, most: int = 1, begin: str = "") -> str:
+    """Return a question that names what ``word`` is most like, or begins; ``otherwise`` where there is nothing.
+
+    most: words to name. begin: what stood before ``word``, which each of ``known`` needs before it as well.
+    """
+    word = word.lower()
+    words = {one.lower(): one for one in known}
+    begun = [one for one in words if word and one.startswith(word)]
+    near = list(dict.fromkeys([*begun[:1], *get_close_matches(word, words, n=most, cutoff=_ALIKE)]))
+    meant = " or ".join(repr(f"{begin}{words[one]}") for one in near[:most])
+    return f"did you mean {meant}?" if meant else otherwise

@@ -1,0 +1,1 @@
+"""Machines to prefetch for: Python, platform, tags and markers."""

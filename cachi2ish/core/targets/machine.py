@@ -1,0 +1,201 @@
+"""A machine to prefetch for: a Python on a platform, and what pip would accept there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.tags import Tag, compatible_tags, cpython_tags, generic_tags
+
+from cachi2ish.core.messages import did_you_mean
+from cachi2ish.core.targets.markers import holds
+from cachi2ish.core.targets.platforms import ARCHES, Platform, implied_tags, marker_facts, read_platform
+from cachi2ish.errors import InputError
+
+#: Words that the nearest known platform is looked for among.
+_EXAMPLES = (
+    "manylinux_2_28_x86_64",
+    "manylinux_2_28_aarch64",
+    "manylinux2014_x86_64",
+    "musllinux_1_2_x86_64",
+    "musllinux_1_2_aarch64",
+    "macosx_14_0_arm64",
+    "macosx_14_0_x86_64",
+    "win_amd64",
+    "win_arm64",
+    "win32",
+    "linux_x86_64",
+)
+
+_PYTHON = re.compile(r"3\.(0|[1-9]\d?)(?:\.(0|[1-9]\d?))?")
+
+#: What each implementation is called in tags, in markers and by people.
+_IMPLEMENTATIONS = {"cp": ("cpython", "CPython"), "pp": ("pypy", "PyPy")}
+
+#: A machine accepts a tag for each older version, so there must be an end to them.
+_GREATEST = 99
+
+#: The oldest and the newest version that a platform tag of a family may state (PEP 600, PEP 656).
+_VERSIONS = {
+    "manylinux": ((2, 5), (2, _GREATEST)),
+    "musllinux": ((1, 0), (1, _GREATEST)),
+    "macosx": ((10, 4), (_GREATEST, _GREATEST)),
+}
+
+#: Until 3.7, the ABI of CPython's usual build had an "m" (pymalloc).
+_LAST_WITH_PYMALLOC = 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A Python on a platform. Make one with `parse`.
+
+    python: two or three numbers. Where the third is not given, it is 0 for Requires-Python and for
+    ``python_full_version``, as for pip's ``--python-version``.
+    abi: the one that the interpreter itself has (``cp312``, ``cp313t``, ``pypy310_pp73``).
+    """
+
+    python: tuple[int, ...]
+    platform: Platform
+    implementation: str
+    abi: str
+
+    @classmethod
+    def parse(cls, python: str, platform: str, implementation: str = "cp", abi: str | None = None) -> Self:
+        """Return the target that four texts describe; raises `InputError` for one that makes no sense."""
+        version = read_python(python)
+        if implementation not in _IMPLEMENTATIONS:
+            raise InputError(
+                f"{implementation!r} is not an implementation of Python that wheels are chosen for here",
+                hint="give cp for CPython, or pp for PyPy",
+            )
+        usual = _usual_abi(implementation, version)
+        return cls(
+            python=version,
+            platform=read_machine(platform),
+            implementation=implementation,
+            abi=usual if abi is None else _read_abi(abi, usual, implementation),
+        )
+
+    def __str__(self) -> str:
+        name = "Python" if self.implementation == "cp" else _IMPLEMENTATIONS[self.implementation][1]
+        special = "" if self.abi == _usual_abi(self.implementation, self.python) else f" ({self.abi})"
+        return f"{name} {'.'.join(map(str, self.python))}{special} on {self.platform.tag}"
+
+    def platform_tags(self) -> tuple[str, ...]:
+        """Return every platform tag that is accepted there, the best first."""
+        return implied_tags(self.platform)
+
+    def tags(self) -> Iterator[Tag]:
+        """Yield every tag that is accepted there, the best first, as pip on that machine has them."""
+        minor = self.python[:2]
+        nodot = f"{self.implementation}{minor[0]}{minor[1]}"
+        platforms = self.platform_tags()
+        if self.implementation == "cp":
+            yield from cpython_tags(python_version=minor, abis=[self.abi], platforms=platforms)
+            yield from compatible_tags(python_version=minor, interpreter=nodot, platforms=platforms)
+        else:
+            yield from generic_tags(interpreter=nodot, abis=[self.abi], platforms=platforms)
+            yield from compatible_tags(python_version=minor, interpreter="pp3", platforms=platforms)
+
+    @cached_property
+    def _ranks(self) -> Mapping[Tag, int]:
+        ranks: dict[Tag, int] = {}
+        for rank, tag in enumerate(self.tags()):
+            ranks.setdefault(tag, rank)
+        return ranks
+
+    def rank(self, tags: frozenset[Tag]) -> int | None:
+        """Return how well a wheel with ``tags`` fits: 0 is best, None is not at all."""
+        return min((self._ranks[tag] for tag in tags if tag in self._ranks), default=None)
+
+    def admits_python(self, requires_python: str | None) -> bool:
+        """Return whether this Python is one that a file asks for; text that is no specifier asks for nothing."""
+        try:
+            needed = SpecifierSet(requires_python or "")
+        except InvalidSpecifier:
+            return True  # as pip decides
+        return needed.contains(self._full_version, prereleases=True)
+
+    def wants(self, marker: str | None) -> bool:
+        """Return whether a marker holds there."""
+        return holds(marker, (self.marker_environment,))
+
+    @cached_property
+    def marker_environment(self) -> Mapping[str, str]:
+        """What is known of the marker variables there: all but the kernel's release and version."""
+        name, shown = _IMPLEMENTATIONS[self.implementation]
+        # PyPy counts its own releases, which nobody states.
+        own = {"implementation_version": self._full_version} if name == "cpython" else {}
+        return {
+            "python_version": ".".join(map(str, self.python[:2])),
+            "python_full_version": self._full_version,
+            "implementation_name": name,
+            "platform_python_implementation": shown,
+            **own,
+            **marker_facts(self.platform),
+        }
+
+    @property
+    def _full_version(self) -> str:
+        return ".".join(map(str, (*self.python, 0)[:3]))
+
+
+def read_python(text: str) -> tuple[int, ...]:
+    """Return the numbers of a version such as ``3.12`` or ``3.12.4``; raises `InputError`."""
+    found = _PYTHON.fullmatch(text)
+    if found is not None:
+        return tuple(int(part) for part in text.split("."))
+    digits = re.fullmatch(r"3(\d{1,2})", text)
+    raise InputError(
+        f"{text!r} is not a version of Python 3",
+        hint=f'did you mean "3.{digits[1]}"?' if digits else 'give one such as "3.12" or "3.12.4"',
+    )
+
+
+def read_machine(text: str) -> Platform:
+    """Return the platform that the tag of a machine names; raises `InputError` for one that no machine has."""
+    platform = read_platform(text)
+    if platform is not None and platform.arch in ARCHES.get(platform.family, ()) and _version_fits(platform):
+        return platform
+    known = platform is not None and platform.family in ARCHES
+    if platform is not None and known and platform.arch not in ARCHES[platform.family]:
+        arches = ARCHES[platform.family]
+        begin = text.removesuffix(platform.arch)
+        hint = did_you_mean(platform.arch, arches, f"give one of {', '.join(arches)}", begin=begin)
+        raise InputError(f"{text!r} is no platform: wheels for it are not built for {platform.arch}", hint=hint)
+    examples = f"give one such as {', '.join(_EXAMPLES[:3])}, win_amd64"
+    hint = did_you_mean(text.replace("-", "_"), _EXAMPLES, examples)
+    raise InputError(f"{text!r} is not the platform tag of a machine", hint=hint)
+
+
+def _version_fits(platform: Platform) -> bool:
+    """Return whether a tag states the version that its family has, and one that can be."""
+    if platform.family not in _VERSIONS:
+        return not platform.version
+    oldest, newest = _VERSIONS[platform.family]
+    possible = all(part <= _GREATEST for part in platform.version)
+    return possible and len(platform.version) == len(oldest) and oldest <= platform.version <= newest
+
+
+def _usual_abi(implementation: str, python: tuple[int, ...]) -> str:
+    nodot = f"{python[0]}{python[1]}"
+    if implementation == "pp":
+        return f"pypy{nodot}_pp73"
+    return f"cp{nodot}{'m' if python[1] <= _LAST_WITH_PYMALLOC else ''}"
+
+
+def _read_abi(text: str, usual: str, implementation: str) -> str:
+    if text == usual:
+        return text
+    own = usual.removesuffix("m") if implementation == "cp" else usual.partition("_")[0]
+    if re.fullmatch(rf"{own}[a-z]*" if implementation == "cp" else rf"{own}_pp\d+", text):
+        return text
+    raise InputError(
+        f"{text!r} is not an ABI of this Python, whose own is {usual}",
+        hint="leave abi out; or, for the free-threaded build of CPython 3.13, give cp313t",
+    )

@@ -1,0 +1,133 @@
+"""Files of the user's tree, and files that a command was told to write: read whole, replaced whole."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from cachi2ish.errors import InputError, StorageError
+from cachi2ish.files.stream_names import names_a_stream
+
+_MODE = 0o644
+
+
+class DiskFiles:
+    """Reads files, and replaces them without a reader ever seeing half of one."""
+
+    def read(self, path: Path) -> bytes | None:
+        """Return the content, None where there is no such file; raises `StorageError`."""
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StorageError(f"{path} cannot be read: {error.strerror}") from error
+
+    def replace(self, path: Path, content: bytes, like: Path | None = None) -> None:
+        """Write ``content`` to ``path``, following links; an existing file keeps its mode and owner.
+
+        like: a file whose mode and owner ``path`` gets, existing or not. Raises `StorageError`.
+        """
+        try:
+            if _is_device(path):  # /dev/stdout, a pipe: there is nothing to replace
+                with path.open("ab") as device:
+                    device.write(content)
+            else:
+                _replace(Path(os.path.realpath(path)), content, like or path)
+        except OSError as error:
+            raise _not_written(path, error) from error
+
+    def append(self, path: Path, content: bytes) -> None:
+        """Add lines to the end of ``path``, on a line of their own, in one piece; raises `StorageError`."""
+        try:
+            with path.open("ab") as file:
+                file.write(content if _ends_a_line(path) else b"\n" + content)
+        except OSError as error:
+            raise _not_written(path, error) from error
+
+    def remove(self, path: Path) -> None:
+        """Remove a file if it is there; raises `StorageError`."""
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(f"{path} cannot be removed: {error.strerror}") from error
+
+
+def _not_written(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"{path} cannot be written: {error.strerror}",
+        hint="check that the folder exists and that you may write to it",
+    )
+
+
+def _ends_a_line(path: Path) -> bool:
+    if _is_device(path) or not path.stat().st_size:
+        return True
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() == b"\n"
+
+
+def _is_device(path: Path) -> bool:
+    # A stream by its name may be a file that others write to as well, or a pipe that has no other name.
+    return path.exists() and (names_a_stream(path) or not path.is_file())
+
+
+def _replace(path: Path, content: bytes, like: Path) -> None:
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            _take_over(like, file.fileno())
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _take_over(like: Path, descriptor: int) -> None:
+    try:
+        before = like.stat()
+    except FileNotFoundError:
+        os.fchmod(descriptor, _MODE & ~_umask())
+        return
+    os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
+    if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()) and os.geteuid() == 0:
+        os.fchown(descriptor, before.st_uid, before.st_gid)
+
+
+def _umask() -> int:
+    # The process's umask can only be read by setting it.
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def refuse_pipes(path: Path, what: str) -> None:
+    """Raise `InputError` for a named pipe and the like: reading it would wait until somebody writes to it.
+
+    what: the file as a sentence begins with it. Streams of the process itself may be read, and what is not there,
+    or not for us to see, is left to whoever opens it.
+    """
+    try:
+        mode = path.stat().st_mode
+        real = Path(os.path.realpath(path))
+    except (OSError, ValueError):
+        return
+    # By the real name: /dev/stdin may be a named pipe, which would be opened anew, when its writer may have gone.
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode) or names_a_stream(real):
+        return
+    raise InputError(f"{what} is not a regular file", hint="name a regular file, or a stream such as /dev/stdin")
+
+
+def is_system_text(text: str) -> bool:
+    """Return whether ``text`` has no null character and no half of a surrogate pair (stray bytes may be)."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False

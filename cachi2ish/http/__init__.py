@@ -1,0 +1,1 @@
+"""HTTP: one session, and the download of a file into the cache."""

@@ -1,0 +1,115 @@
+"""An answer whose body is still to come: taken piece by piece, as a whole, or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+import requests
+from urllib3.exceptions import DecodeError
+
+from cachi2ish.errors import NetworkError
+from cachi2ish.http.http_errors import translated
+from cachi2ish.http.retries import TransientError
+
+#: Bytes of a file that are in memory at once, per thread. Each piece costs a few switches between threads, and
+#: hashing one is the longest time for which a connection is not read from.
+CHUNK_SIZE = 256 * 1024
+
+#: Bytes of an answer that is read as a whole, decompressed. The largest project pages have some ten of millions.
+LARGEST_BODY = 200_000_000
+
+_GZIP = frozenset({"gzip", "x-gzip"})
+_GZIP_MEMBER = 31  # zlib's name for a gzip header, with the largest window
+
+#: Servers send one; each one costs a copy of all that follows it.
+_MOST_MEMBERS = 100
+
+#: The rest of an answer is read and thrown away up to this length, so that its connection can be used again.
+_WORTH_DRAINING = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """An answer whose body is still to come. url: after redirects, redacted; headers: names in lower case."""
+
+    status: int
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    response: requests.Response = field(repr=False)
+
+    @property
+    def says(self) -> str:
+        """The status as a person reads it: ``HTTP 404 (Not Found)``."""
+        try:
+            return f"HTTP {self.status} ({HTTPStatus(self.status).phrase})"
+        except ValueError:
+            return f"HTTP {self.status}"
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the body as it comes over the wire, not decompressed.
+
+        Raises `TransientError` when it ends before its announced end.
+        """
+        while True:
+            with translated(self.url):
+                chunk: bytes = self.response.raw.read(CHUNK_SIZE, decode_content=False)
+            if not chunk:
+                return
+            yield chunk
+
+    def drain(self) -> None:
+        """Throw the body away, so that its connection can be used again; a long one is not worth it."""
+        # What cannot be read does no harm: the connection is closed then.
+        with contextlib.suppress(Exception):
+            self.response.raw.read(_WORTH_DRAINING, decode_content=False)
+
+    def body(self) -> tuple[bytes, bytes | None]:
+        """Return the whole body, decompressed, and the same as it came where that was one gzip member (RFC 1952).
+
+        Raises `TransientError`, and `NetworkError` for one too large.
+        """
+        with translated(self.url):
+            if self.headers.get("content-encoding", "").strip().lower() not in _GZIP:
+                return self._joined(self.response.iter_content(CHUNK_SIZE)), None
+            packed = self._joined(self.chunks())
+            body, members = self._unpacked(packed)
+            return body, packed if members == 1 else None
+
+    def _joined(self, pieces: Iterable[bytes]) -> bytes:
+        body = io.BytesIO()  # gives away what it holds without a copy
+        for piece in pieces:
+            body.write(piece)
+            self._check_size(body.tell())
+        return body.getvalue()
+
+    def _unpacked(self, packed: bytes) -> tuple[bytes, int]:
+        pieces: list[bytes] = []
+        size, rest = 0, packed
+        while rest:
+            if len(pieces) == _MOST_MEMBERS:
+                raise DecodeError(f"more than {_MOST_MEMBERS} gzip members")
+            inflate = zlib.decompressobj(_GZIP_MEMBER)
+            try:
+                pieces.append(inflate.decompress(rest, LARGEST_BODY + 1 - size))
+            except zlib.error as error:
+                if pieces:  # what stands behind a whole member is passed over, as gzip does
+                    return b"".join(pieces), len(pieces) + 1
+                raise DecodeError(str(error)) from None
+            size += len(pieces[-1])
+            self._check_size(size)
+            if not inflate.eof:
+                raise TransientError(f"the answer from {self.url} ended too early")
+            rest = inflate.unused_data
+        return b"".join(pieces), len(pieces)  # one alone is not copied
+
+    def _check_size(self, size: int) -> None:
+        if size > LARGEST_BODY:
+            raise NetworkError(
+                f"the answer from {self.url} is larger than {LARGEST_BODY // 1_000_000} MB",
+                hint="no project page is so large: check the address of the index",
+            )

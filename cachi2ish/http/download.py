@@ -1,0 +1,199 @@
+"""One file on its way from a server into a writer: cut off, taken up again, begun anew, until it is whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from cachi2ish.cache.interface import BlobStore, BlobWriter
+from cachi2ish.core.artifacts import Artifact, Blob
+from cachi2ish.errors import Cachi2ishError, DigestMismatchError, NetworkError
+from cachi2ish.http.bodies import Stream
+from cachi2ish.http.interface import Advance
+from cachi2ish.http.retries import TransientError
+from cachi2ish.http.session import HttpSession
+from cachi2ish.http.verification import algorithms, cached, key_of, mismatch, wrong_length
+
+#: Bytes of progress that make the count of failed attempts begin anew: a large file over a bad line may be cut
+#: more often than one request may fail. (Not every byte does, or a server could keep us for ever.)
+_PROGRESS = 1024 * 1024
+
+_HINTS = {
+    401: "put the user name and password into the index address or into a netrc file",
+    403: "check that the credentials, if any, give access to this file",
+    404: "the file is gone, though something links to it: update the lock file, or ask who runs the server",
+    410: "the file is gone, though something links to it: update the lock file, or ask who runs the server",
+}
+
+
+class Transfer:
+    """One fetch of one artifact. Not to be shared between threads."""
+
+    def __init__(self, http: HttpSession, artifact: Artifact, writer: BlobWriter, advance: Advance) -> None:
+        self._http = http
+        self._artifact = artifact
+        self._writer = writer
+        self._advance = advance
+        self._counted = 0
+        self._validator: str | None = None
+        self._spliced = False
+
+    def run(self) -> None:
+        """Fill the writer, and check everything.
+
+        Raises `DigestMismatchError`, `NetworkError` and `StorageError`.
+        """
+        self._receive_all()
+        wrong = mismatch(self._artifact, self._writer)
+        if wrong is not None and self._spliced:
+            # The pieces may be of two versions of the file. Once more in one piece, before crying wolf.
+            self._restart()
+            self._receive_all(resume=False)
+            wrong = mismatch(self._artifact, self._writer)
+        if wrong is not None:
+            raise wrong
+
+    def _receive_all(self, *, resume: bool = True) -> None:
+        attempts = self._http.attempts(self._artifact.url)
+        milestone = self._writer.offset + _PROGRESS
+        while True:
+            try:
+                if self._receive(resume=resume):
+                    return
+                continue
+            except TransientError as error:
+                failure = error
+            if self._writer.offset >= milestone:
+                milestone = self._writer.offset + _PROGRESS
+                attempts.forget()
+            self._advance(0)  # whoever listens may have no use for the file by now, and say so before the wait
+            attempts.failed(failure.about(f"{self._artifact.filename} cannot be downloaded"))
+
+    def _receive(self, *, resume: bool) -> bool:
+        """Make one request; return whether the file is whole, or has to be asked for from its start."""
+        if not (resume and self._resumable()):
+            self._restart()
+        offset = self._writer.offset
+        if offset and offset == self._artifact.size:
+            self._spliced = True
+            return True
+        headers = {"Accept-Encoding": "identity", **self._range(offset)}
+        with self._http.stream(self._artifact.url, headers=headers) as stream:
+            if offset and not self._continues(stream, offset):
+                stream.drain()
+                self._restart()
+                return False
+            if stream.status == HTTPStatus.OK:
+                self._restart()
+                self._check_announced(stream)
+            elif stream.status != HTTPStatus.PARTIAL_CONTENT or not offset:
+                stream.drain()
+                raise self._refused(stream)
+            self._validator = _validator(stream.headers)
+            self._copy(stream, self._artifact.size if self._artifact.size is not None else _total(stream))
+        return True
+
+    def _copy(self, stream: Stream, size: int | None) -> None:
+        for chunk in stream.chunks():
+            self._writer.write(chunk)
+            self._counted += len(chunk)
+            self._advance(len(chunk))
+            if self._artifact.size is not None and self._writer.offset > self._artifact.size:
+                raise wrong_length(self._artifact, None)
+        if size is not None and self._writer.offset < size:
+            # The server closed an answer without length, or chose to send only a part of what it was asked for.
+            raise TransientError(f"{stream.url} sent {self._writer.offset} bytes of {size}")
+
+    def _restart(self) -> None:
+        if self._writer.offset:
+            self._writer.restart()
+        if self._counted:
+            self._advance(-self._counted)
+        self._counted = 0
+        self._validator = None
+        self._spliced = False
+
+    def _resumable(self) -> bool:
+        """Whether more bytes may be put after those that are there.
+
+        With a strong digest a wrong splice is found out at the end. Without, only a strong entity tag proves
+        that both pieces are of one file, and the tag of an earlier run is not kept.
+        """
+        offset, size = self._writer.offset, self._artifact.size
+        if size is not None and offset > size:
+            return False
+        return bool(offset) and (self._artifact.verifiable or (self._validator or "").startswith('"'))
+
+    def _range(self, offset: int) -> Mapping[str, str]:
+        if not offset:
+            return {}
+        # If-Range (RFC 9110 section 13.1.5): the whole file, if it is no longer the one that was begun.
+        condition = {"If-Range": self._validator} if self._validator else {}
+        return {"Range": f"bytes={offset}-", **condition}
+
+    def _continues(self, stream: Stream, offset: int) -> bool:
+        """Whether an answer to a range request can be used: the rest of the file, or all of it."""
+        if stream.status != HTTPStatus.PARTIAL_CONTENT:
+            return stream.status != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+        self._spliced = True
+        start, total = _content_range(stream.headers)
+        return start == offset and (total is None or self._artifact.size in (None, total))
+
+    def _check_announced(self, stream: Stream) -> None:
+        announced = stream.headers.get("content-length", "")
+        if self._artifact.size is not None and announced.isdigit() and int(announced) != self._artifact.size:
+            raise wrong_length(self._artifact, int(announced))
+
+    def _refused(self, stream: Stream) -> NetworkError:
+        return NetworkError(
+            f"{self._artifact.filename} cannot be downloaded: {stream.url} answers {stream.says}",
+            hint=_HINTS.get(stream.status, "the server does not do what HTTP asks of it; try another index"),
+        )
+
+
+def _validator(headers: Mapping[str, str]) -> str | None:
+    """Return what ``If-Range`` may carry: a strong entity tag, or else the date."""
+    etag = headers.get("etag", "")
+    return etag if etag.startswith('"') else headers.get("last-modified")
+
+
+def _content_range(headers: Mapping[str, str]) -> tuple[int | None, int | None]:
+    """Return where a part begins and how long the whole is, None for what is not said."""
+    found = re.match(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("content-range", ""))
+    if found is None:
+        return None, None
+    return int(found[1]), None if found[2] == "*" else int(found[2])
+
+
+def _total(stream: Stream) -> int | None:
+    return _content_range(stream.headers)[1] if stream.status == HTTPStatus.PARTIAL_CONTENT else None
+
+
+class FileDownloader:
+    """Implements `Downloader`. Keeps no state of its own: safe to use from many threads."""
+
+    def __init__(self, http: HttpSession, blobs: BlobStore) -> None:
+        self._http = http
+        self._blobs = blobs
+
+    def fetch(self, artifact: Artifact, advance: Advance) -> Blob:
+        """Return the file, as `Downloader.fetch` says; every error names the artifact's origin."""
+        try:
+            return cached(artifact, self._blobs) or self._download(artifact, advance)
+        except Cachi2ishError as error:
+            error.origin = error.origin or artifact.origin
+            raise
+
+    def _download(self, artifact: Artifact, advance: Advance) -> Blob:
+        key = key_of(artifact)
+        if not artifact.verifiable:
+            # Nothing would show that the rest belongs to what an earlier run has left.
+            self._blobs.discard(key)
+        try:
+            with self._blobs.writer(key, algorithms(artifact)) as writer:
+                Transfer(self._http, artifact, writer, advance).run()
+                return writer.commit()
+        except DigestMismatchError:
+            self._blobs.discard(key)
+            raise

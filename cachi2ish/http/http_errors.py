@@ -1,0 +1,217 @@
+"""What went wrong below HTTP, in words: the exceptions of requests, urllib3, ssl and socket become ours."""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPException, IncompleteRead
+from urllib.parse import urlsplit
+
+import requests
+from urllib3 import exceptions as urllib3
+
+from cachi2ish.core.urls import host_of, origin_of, redact, split
+from cachi2ish.errors import Cachi2ishError, HostError, NetworkError
+from cachi2ish.http.retries import RETRIED_STATUSES, TransientError
+
+Failure = NetworkError | TransientError
+
+_CHECK_CONNECTION = (
+    "check the network connection, or the proxy settings (HTTP_PROXY, HTTPS_PROXY, NO_PROXY, PIP_PROXY)"
+)
+_CHECK_PROXY = "check HTTP_PROXY, HTTPS_PROXY, NO_PROXY and PIP_PROXY, and the user name and password in them"
+
+
+def shown(url: str) -> str:
+    """Return ``url`` as it may be printed, even if it is so broken that nothing in it can be told apart."""
+    parts = split(url)
+    if parts is None or not parts.hostname:
+        return re.sub(r"//.*@", "//****@", url, flags=re.DOTALL)
+    return redact(url)
+
+
+def invalid_address(url: str, reason: str) -> NetworkError:
+    """Return the error for an address that no request can be made to."""
+    return NetworkError(
+        f"{shown(url)!r} is not an address that can be fetched: {reason}",
+        hint="write it as https://host/path, and percent-encode special characters in user name and password",
+    )
+
+
+@contextmanager
+def translated(url: str) -> Iterator[None]:
+    """Turn what the libraries raise into `NetworkError` or `TransientError`; ``url``: what is being fetched.
+
+    The original is not kept as the cause: its text may hold what ours must not.
+    """
+    try:
+        yield
+    except Cachi2ishError:
+        raise
+    except (requests.RequestException, urllib3.HTTPError, HTTPException, OSError, ValueError) as error:
+        raise _explain(error, url) from None
+
+
+def _explain(error: BaseException, url: str) -> Failure:
+    chain = tuple(_chain(error))
+    for kind, rule in _RULES:
+        for link in chain:
+            if isinstance(link, kind):
+                return rule(_Case(link, chain, url))
+    return TransientError(f"the connection to {shown(url)} broke", hint=_CHECK_CONNECTION)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and what it wraps, in the several ways in which these libraries wrap."""
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        link = waiting.pop(0)
+        if id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        inner = (*link.args, getattr(link, "reason", None), link.__cause__)
+        waiting.extend(other for other in inner if isinstance(other, BaseException))
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    link: BaseException
+    chain: tuple[BaseException, ...]
+    url: str
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+    def for_good(self, problem: str, hint: str) -> HostError:
+        """Return the error of a host that will not do better next time."""
+        return _of_host(self.url, problem, hint)
+
+    def for_now(self, problem: str, hint: str) -> TransientError:
+        """Return the failure of a host that may do better next time."""
+        return TransientError(problem, hint=hint, cause=_cause(self.url, problem), unreached=origin_of(self.url))
+
+
+def _of_host(url: str, problem: str, hint: str) -> HostError:
+    return HostError(problem, cause=_cause(url, problem), hint=hint)
+
+
+def _cause(url: str, problem: str) -> str:
+    return f"{host_of(url)}: {problem}"
+
+
+def _proxy(case: _Case) -> Failure:
+    refusal = next(filter(None, (re.match(r"Tunnel connection failed: (\d+)", str(e)) for e in case.chain)), None)
+    if refusal and refusal[1] == "407":
+        return proxy_authentication(case.url)
+    if refusal and int(refusal[1]) not in RETRIED_STATUSES:
+        return case.for_good(
+            f"the proxy refuses the connection to {case.host} with HTTP {refusal[1]}", _CHECK_PROXY
+        )
+    said = f" (HTTP {refusal[1]})" if refusal else ""
+    return case.for_now(f"the proxy does not connect to {case.host}{said}", _CHECK_PROXY)
+
+
+def proxy_authentication(url: str) -> HostError:
+    """Return the error for a proxy that wants to know who we are (HTTP 407)."""
+    host = urlsplit(url).hostname or ""
+    problem = f"the proxy asks for a user name and password to connect to {host}"
+    return _of_host(url, problem, _CHECK_PROXY)
+
+
+def _bad_proxy(_case: _Case) -> Failure:
+    return unusable_proxy()
+
+
+def unusable_proxy() -> HostError:
+    """Return the error for a proxy whose address makes no sense."""
+    problem = "the address of the proxy cannot be used"
+    return HostError(problem, cause=problem, hint="write it as http://host:port")
+
+
+def _name(case: _Case) -> Failure:
+    problem = f"the host name {case.host} does not resolve"
+    hint = "check the spelling of the host, the DNS settings, or the proxy (HTTP_PROXY, HTTPS_PROXY, PIP_PROXY)"
+    # Only "try again" is worth trying again; that a name does not exist is an answer.
+    again = isinstance(case.link, socket.gaierror) and case.link.errno == socket.EAI_AGAIN
+    return case.for_now(problem, hint) if again else case.for_good(problem, hint)
+
+
+def _certificate(case: _Case) -> Failure:
+    reason = getattr(case.link, "verify_message", "") or "it does not fit"
+    return case.for_good(
+        f"the TLS certificate of {case.host} is not trusted: {reason}",
+        "name the right certificate authorities with REQUESTS_CA_BUNDLE, SSL_CERT_FILE or PIP_CERT,"
+        f" or do without proof: --trusted-host {case.host} in the requirements file, or PIP_TRUSTED_HOST",
+    )
+
+
+def _tls(case: _Case) -> Failure:
+    reason = next((e.reason for e in case.chain if isinstance(e, ssl.SSLError) and e.reason), "TLS failed")
+    return case.for_now(
+        f"no secure connection to {case.host}: {reason.lower().replace('_', ' ')}",
+        "check that the server speaks TLS on this port (https or http?) and which versions it accepts",
+    )
+
+
+def _no_connection(case: _Case) -> Failure:
+    reason = next((e.strerror for e in case.chain if isinstance(e, OSError) and e.strerror), "no connection")
+    return case.for_now(f"{host_of(case.url)} cannot be reached: {reason.lower()}", _CHECK_CONNECTION)
+
+
+def _no_connection_in_time(case: _Case) -> Failure:
+    return case.for_now(f"{host_of(case.url)} cannot be reached: no answer in time", _CHECK_CONNECTION)
+
+
+def _timeout(case: _Case) -> Failure:
+    return TransientError(f"{shown(case.url)} does not answer in time", hint=_CHECK_CONNECTION)
+
+
+def _refused(case: _Case) -> Failure:
+    hint = "check host and port, and whether the server runs"
+    return case.for_now(f"{host_of(case.url)} cannot be reached: connection refused", hint)
+
+
+def _truncated(case: _Case) -> Failure:
+    return TransientError(f"the answer from {shown(case.url)} ended too early", hint=_CHECK_CONNECTION)
+
+
+def _undecodable(case: _Case) -> Failure:
+    problem = f"the answer from {shown(case.url)} is compressed in a way that cannot be undone"
+    return TransientError(problem, hint="the server, or a proxy on the way, is at fault")
+
+
+def _unusable(case: _Case) -> Failure:
+    return invalid_address(case.url, "host, port or path has a wrong form")
+
+
+def _system(case: _Case) -> Failure:
+    reason = next((e.strerror for e in case.chain if isinstance(e, OSError) and e.strerror), None)
+    problem = f"the connection to {shown(case.url)} broke" if reason is None else f"{shown(case.url)}: {reason}"
+    return TransientError(problem, hint=_CHECK_CONNECTION)
+
+
+#: The first kind that is anywhere in the chain decides: from the particular to the general.
+_RULES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Callable[[_Case], Failure]], ...] = (
+    ((requests.exceptions.InvalidProxyURL, urllib3.ProxySchemeUnknown), _bad_proxy),
+    (urllib3.ProxyError, _proxy),
+    (socket.gaierror, _name),
+    ((ssl.SSLCertVerificationError, ssl.CertificateError), _certificate),
+    ((ssl.SSLError, urllib3.SSLError), _tls),
+    (ConnectionRefusedError, _refused),
+    (urllib3.NewConnectionError, _no_connection),
+    (urllib3.ConnectTimeoutError, _no_connection_in_time),
+    ((urllib3.TimeoutError, TimeoutError), _timeout),
+    ((IncompleteRead, urllib3.IncompleteRead), _truncated),
+    ((urllib3.DecodeError, requests.exceptions.ContentDecodingError), _undecodable),
+    # Schemes are checked before, so that one that is not known is that of the proxy (SOCKS needs PySocks).
+    (requests.exceptions.InvalidSchema, _bad_proxy),
+    ((requests.exceptions.InvalidURL, urllib3.LocationValueError, UnicodeError), _unusable),
+    (OSError, _system),
+)

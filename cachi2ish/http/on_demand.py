@@ -1,0 +1,72 @@
+"""The network of a run that may not use one, or that opens it when it is first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from cachi2ish.cache.interface import BlobStore
+from cachi2ish.core.artifacts import Artifact, Blob
+from cachi2ish.core.urls import redact
+from cachi2ish.errors import Cachi2ishError, NotCachedError
+from cachi2ish.http.interface import Advance, Downloader, Http, Response
+from cachi2ish.http.verification import cached
+
+
+class NoHttp:
+    """Implements `Http` for what is never to ask: whatever asks it all the same, no request leaves the process."""
+
+    def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Response:  # noqa: ARG002
+        """Raise `NotCachedError`."""
+        raise NotCachedError(f"{redact(url)} is not in the cache")
+
+
+class CachedFiles:
+    """Implements `Downloader` with the cache alone. Safe for threads as far as ``blobs`` is."""
+
+    def __init__(self, blobs: BlobStore) -> None:
+        self._blobs = blobs
+
+    def fetch(self, artifact: Artifact, advance: Advance) -> Blob:  # noqa: ARG002
+        """Return the file from the cache; raises `NotCachedError` for one that is not there."""
+        blob = cached(artifact, self._blobs)
+        if blob is not None:
+            return blob
+        if not artifact.verifiable:
+            raise NotCachedError(
+                f"{artifact.filename} cannot be found in the cache: neither the requirements file nor the index"
+                " states a strong digest of it",
+                hint="add its hash to the requirement (--hash=sha256:…): the cache is addressed by content",
+                origin=artifact.origin,
+            )
+        raise NotCachedError(
+            f"{artifact.filename} ({redact(artifact.url)}) is not in the cache",
+            origin=artifact.origin,
+            dispensable=bool(artifact.allowed),
+        )
+
+
+class OnDemandHttp:
+    """Implements `Http` with a client that is made for the first request."""
+
+    def __init__(self, client: Callable[[], Http]) -> None:
+        self._client = client
+
+    def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Response:
+        """Return the answer to a GET request, as `Http.get` says."""
+        return self._client().get(url, headers=headers)
+
+
+class CachedFirst:
+    """Implements `Downloader`: what the cache lacks is fetched by one that is made for the first such file."""
+
+    def __init__(self, blobs: BlobStore, downloader: Callable[[], Downloader]) -> None:
+        self._blobs = blobs
+        self._downloader = downloader
+
+    def fetch(self, artifact: Artifact, advance: Advance) -> Blob:
+        """Return the file, as `Downloader.fetch` says."""
+        try:
+            return cached(artifact, self._blobs) or self._downloader().fetch(artifact, advance)
+        except Cachi2ishError as error:
+            error.origin = error.origin or artifact.origin
+            raise

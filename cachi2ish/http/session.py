@@ -1,0 +1,217 @@
+"""HTTP as the program speaks it: politely, stubbornly, and without telling anybody another's secrets."""
+
+from __future__ import annotations
+
+import random as random_numbers
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Self
+from urllib.parse import urljoin
+
+import requests
+
+from cachi2ish.core.urls import WebOrigin, host_of, origin_of, redact, split, without_fragment
+from cachi2ish.errors import HostError, NetworkError
+from cachi2ish.http.auth import Credential, Keyring, separate
+from cachi2ish.http.bodies import Stream
+from cachi2ish.http.http_errors import invalid_address, proxy_authentication, shown, translated
+from cachi2ish.http.interface import HttpSettings, Response
+from cachi2ish.http.retries import RETRIED_STATUSES, Attempts, RetryPolicy, TransientError, retry_after
+from cachi2ish.http.throttle import Host, Hosts, Pace, too_much
+from cachi2ish.http.tls import TrustedHosts
+from cachi2ish.http.traffic import HttpTraffic
+from cachi2ish.http.transport import Sender
+
+_MOST_REDIRECTS = 10
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+#: "Too many requests" of us, and "overloaded" (RFC 6585 section 4, RFC 9110 section 15.6.4).
+_TOO_MUCH = frozenset({429, 503})
+
+
+class HttpSession:
+    """Implements `Http`, and streams for the downloader. Safe to use from many threads.
+
+    sleep: waits so many seconds. clock: seconds that only go forward. random: from 0 to 1, for the jitter. told:
+    hears of each retry. traffic: counts what goes over the network.
+    Raises `InputError` for settings that make no sense. `close` it, or use it as a context manager.
+    """
+
+    def __init__(
+        self,
+        settings: HttpSettings,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        random: Callable[[], float] | None = None,
+        told: Callable[[str], None] = lambda _message: None,
+        traffic: HttpTraffic | None = None,
+    ) -> None:
+        self._settings = settings
+        self._keyring = Keyring(settings.credentials, settings.netrc)
+        self._trusted = TrustedHosts(settings.trusted_hosts)
+        self._policy = RetryPolicy(
+            retries=settings.retries,
+            backoff=settings.backoff,
+            limit=settings.backoff_limit,
+            random=random or random_numbers.Random().random,  # noqa: S311  (jitter is no secret)
+            sleep=sleep,
+            told=told,
+        )
+        limit = settings.backoff_limit
+        self._hosts = Hosts(Pace(most=settings.connections, longest=limit, clock=clock, sleep=sleep))
+        self._traffic = traffic or HttpTraffic(clock)
+        self._sender = Sender(settings, self._trusted, self._traffic)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._sender.close()
+
+    def attempts(self, url: str) -> Attempts:
+        """Begin to count attempts at something that is made of several requests for ``url``."""
+
+        def told(message: str) -> None:
+            self._traffic.retried(host_of(url))
+            self._policy.told(message)
+
+        return Attempts(replace(self._policy, told=told), lost=self._give_up)
+
+    def _give_up(self, origin: WebOrigin, error: HostError) -> None:
+        self._hosts.of(origin).give_up(error)
+
+    def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Response:
+        """Return the answer to a GET request, as `Http.get` says; redirects are followed."""
+        attempts = self.attempts(url)
+        while True:
+            try:
+                with self.stream(url, headers=headers) as stream:
+                    body, gzipped = stream.body()
+                    return Response(
+                        status=stream.status, url=stream.url, headers=stream.headers, body=body, gzipped=gzipped
+                    )
+            except TransientError as failure:
+                attempt = failure
+            attempts.failed(attempt)
+
+    @contextmanager
+    def stream(self, url: str, *, headers: Mapping[str, str] | None = None) -> Iterator[Stream]:
+        """Make one attempt at a GET request and give its answer, whose body can be read within the context.
+
+        Statuses below 500 other than 407 and 429 are the caller's. Raises `TransientError` for what may go
+        better next time, and `NetworkError` for what will not.
+        """
+        with self._follow(url, headers or {}) as stream:
+            yield stream
+
+    @contextmanager
+    def _follow(self, url: str, headers: Mapping[str, str]) -> Iterator[Stream]:
+        address, given = _checked(url, "")
+        for _ in range(_MOST_REDIRECTS + 1):
+            with self._send(address, headers, given) as stream:
+                location = stream.headers.get("location")
+                if stream.status not in _REDIRECTS or not location:
+                    yield stream
+                    return
+                stream.drain()
+            address, own = _checked(_target(address, location), f" ({stream.url} redirects to it)")
+            given = own or given
+        raise NetworkError(
+            f"{shown(url)} redirects more than {_MOST_REDIRECTS} times, now to {redact(address)}",
+            hint="the server sends its visitors in a circle; it may need credentials, or another address",
+        )
+
+    @contextmanager
+    def _send(self, address: str, headers: Mapping[str, str], given: Credential | None) -> Iterator[Stream]:
+        credential = self._credential(address, given)
+        if credential is not None:
+            headers = {**headers, "Authorization": credential.authorization}
+        host, public = self._hosts.of(origin_of(address)), redact(address)
+        with host.admission(public) as began:
+            response = self._answer(address, headers, host)
+            try:
+                names = {name.lower(): value for name, value in response.headers.items()}
+                stream = Stream(status=response.status_code, url=public, headers=names, response=response)
+                self._judge(stream, host, began)
+                yield stream
+            finally:
+                response.close()
+
+    def _answer(self, address: str, headers: Mapping[str, str], host: Host) -> requests.Response:
+        try:
+            with translated(address):
+                response = self._sender.get(address, headers)
+        except HostError as error:
+            self._traffic.unanswered(host_of(address))
+            host.give_up(error)
+            raise
+        except TransientError:
+            self._traffic.unanswered(host_of(address))
+            raise
+        host.answered()
+        return response
+
+    def _judge(self, stream: Stream, host: Host, began: float) -> None:
+        """Raise what an answer means for this attempt, and let its host be treated accordingly."""
+        if stream.status in _TOO_MUCH:
+            wait = retry_after(stream.headers)
+            if stream.status == HTTPStatus.TOO_MANY_REQUESTS:
+                host.slow_down(self._settings.backoff if wait is None else wait, began)
+            elif wait is None or wait <= self._settings.backoff_limit:
+                # A file that is not to be had for an hour says nothing about the others.
+                host.slow_down(wait or 0.0, began)
+        elif stream.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            host.went_well()
+        failure = _failure(stream, host.served)
+        if failure is not None:
+            stream.drain()
+            raise failure
+
+    def _credential(self, address: str, given: Credential | None) -> Credential | None:
+        if given is not None and given.origin == origin_of(address):
+            return given
+        return self._keyring.find(address, trusted=self._trusted.has(address))
+
+
+def _failure(stream: Stream, served: int) -> NetworkError | TransientError | None:
+    problem = f"{stream.url} answers {stream.says}"
+    if stream.status in RETRIED_STATUSES:
+        return TransientError(
+            problem,
+            hint="the server is overloaded or broken; run again later",
+            retry_after=retry_after(stream.headers),
+            served=served if stream.status == HTTPStatus.TOO_MANY_REQUESTS else None,
+            cause=too_much(stream.url) if stream.status == HTTPStatus.TOO_MANY_REQUESTS else None,
+        )
+    if stream.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return NetworkError(problem, hint="the server is at fault; tell the people who run it")
+    if stream.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return proxy_authentication(stream.url)
+    return None
+
+
+def _target(address: str, location: str) -> str:
+    # The headers come as latin-1; what servers write beyond ASCII is UTF-8.
+    text = location.encode("latin-1", "replace").decode("utf-8", "replace")
+    try:
+        return urljoin(address, text)
+    except ValueError:  # an unclosed bracket
+        return text
+
+
+def _checked(url: str, whence: str) -> tuple[str, Credential | None]:
+    """Return the address without user information and fragment, and the user information."""
+    parts = split(url)
+    if parts is None or not parts.hostname:
+        raise invalid_address(url, f"it has no valid host or port{whence}")
+    if parts.scheme not in {"http", "https"}:
+        raise invalid_address(url, f"its scheme is {parts.scheme!r}{whence}, and only http and https are fetched")
+    return separate(without_fragment(url))

@@ -1,0 +1,146 @@
+"""How much may be asked of one host at once, and when: less, and later, for one that says that it is too much."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Condition, Lock
+
+from cachi2ish.core.urls import WebOrigin, host_of
+from cachi2ish.errors import HostError
+from cachi2ish.http.retries import readable_retry_after
+
+#: By how much each request that goes well lets the number of requests at once grow again.
+_GROWTH = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """What holds for each host. most: requests at once. longest: seconds that anybody waits for a host.
+
+    clock: seconds that only go forward. sleep: waits.
+    """
+
+    most: int
+    longest: float
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+
+
+class Host:
+    """One origin as all threads of a run see it. Safe to use from many threads.
+
+    Who asks for too much is answered 429 or 503. If each of 32 threads then came back for itself, the host would
+    get as many requests as before. So the answer to one is an answer to all: nobody asks before the time that it
+    names, and then half as many at once; requests that go well let the number grow again.
+    """
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._changed = Condition()
+        self._active = 0
+        self._allowed = float(pace.most)
+        self._not_before = float("-inf")
+        self._slowed = float("-inf")
+        self._served = 0
+        self._answered = False
+        self._lost: HostError | None = None
+
+    @property
+    def served(self) -> int:
+        """How many requests went well: whether there is progress."""
+        return self._served
+
+    @contextmanager
+    def admission(self, shown: str) -> Iterator[float]:
+        """Wait until one more request may be made, and count it while the context lasts; yields its beginning.
+
+        shown: the address, redacted. Raises `HostError` where the host was given up, or wants to be left alone for
+        longer than anybody waits. Nobody may ask for admission to a host while having it: all could wait for each
+        other.
+        """
+        began = self._enter(shown)
+        try:
+            yield began
+        finally:
+            with self._changed:
+                self._active -= 1
+                self._changed.notify()
+
+    def answered(self) -> None:
+        """Hear that an answer has come, whatever it is."""
+        with self._changed:
+            self._answered = True
+            self._lost = None
+
+    def give_up(self, error: HostError) -> None:
+        """Let nobody ask any more, since no connection could be made in all attempts of somebody.
+
+        Not where it has answered before: then it is there, and others may fare better.
+        """
+        with self._changed:
+            if not self._answered:
+                self._lost = error
+
+    def went_well(self) -> None:
+        """Count an answer that asks for no patience."""
+        with self._changed:
+            self._served += 1
+            if self._allowed < self._pace.most:
+                self._allowed = min(self._pace.most, self._allowed + _GROWTH)
+                self._changed.notify()
+
+    def slow_down(self, seconds: float, began: float) -> None:
+        """Let nobody ask for so many seconds, because of the answer to a request that began at ``began``."""
+        with self._changed:
+            now = self._pace.clock()
+            self._not_before = max(self._not_before, now + seconds)
+            # Of the requests that were under way together, one answer counts.
+            if began > self._slowed:
+                self._slowed = now
+                self._allowed = max(1.0, self._allowed / 2)
+
+    def _enter(self, shown: str) -> float:
+        while True:
+            with self._changed:
+                while self._active + 1 > self._allowed:
+                    self._changed.wait()
+                if self._lost is not None:
+                    self._changed.notify()
+                    raise self._lost.again()
+                now = self._pace.clock()
+                wait = self._not_before - now
+                if wait <= 0:
+                    self._active += 1
+                    return now
+                self._changed.notify()  # the place that is not taken may be somebody's who need not wait any more
+            if wait > self._pace.longest:
+                told = readable_retry_after(wait)
+                raise HostError(
+                    f"{shown} is not asked: its host wants no requests for {told} (Retry-After)",
+                    cause=too_much(shown),
+                    hint="run again later, or with fewer connections at once",
+                )
+            self._pace.sleep(wait)
+
+
+def too_much(address: str) -> str:
+    """Return the cause of all failures of a host that has had enough of us."""
+    return f"{host_of(address)}: too many requests"
+
+
+class Hosts:
+    """The hosts of a run, each known from its first request on."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._known: dict[WebOrigin, Host] = {}
+        self._lock = Lock()
+
+    def of(self, origin: WebOrigin) -> Host:
+        """Return the one object for a host."""
+        with self._lock:
+            if origin not in self._known:
+                self._known[origin] = Host(self._pace)
+            return self._known[origin]

@@ -1,0 +1,151 @@
+"""TLS: whom to believe, and the `requests` adapters that hold the connections.
+
+The certificates are read once per run and shared by all connections. (`requests` reads them again for every
+connection, which for 32 connections is more work than everything else that a prefetch does.)
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import certifi
+from requests.adapters import HTTPAdapter
+from urllib3.util.ssl_ import create_urllib3_context
+
+from cachi2ish.core.urls import host_and_port, split
+from cachi2ish.errors import InputError
+from cachi2ish.http.connections import pools
+from cachi2ish.http.traffic import HttpTraffic
+
+#: How many hosts keep their connections at once.
+_HOSTS = 64
+
+
+class TrustedHosts:
+    """The ``host`` and ``host:port`` for which the user does without proof (pip's ``--trusted-host``)."""
+
+    def __init__(self, hosts: Iterable[str]) -> None:
+        self._hosts = frozenset(_host_and_port(host) for host in hosts)
+
+    def has(self, url: str) -> bool:
+        """Return whether the host of ``url`` is named, with its port or with none."""
+        parts = split(url) if self._hosts else None
+        if parts is None or parts.hostname is None:
+            return False
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        return not self._hosts.isdisjoint({(parts.hostname, None), (parts.hostname, port)})
+
+
+def _host_and_port(text: str) -> tuple[str, int | None]:
+    found = host_and_port(text)
+    if found is None:
+        raise InputError(
+            f"{text.rpartition('@')[2]!r} is no host that can be trusted",
+            hint="write host or host:port, without scheme, path or credentials",
+        )
+    return found
+
+
+class Contexts:
+    """TLS contexts, made when they are first needed: a run that finds everything in the cache needs none.
+
+    ca_bundle: a file or directory of PEM certificates, or None for certifi's.
+    client_cert: a PEM file with certificate and key, or None.
+    """
+
+    def __init__(self, ca_bundle: str | None, client_cert: str | None) -> None:
+        self._ca_bundle = ca_bundle
+        self._client_cert = client_cert
+        self._made: dict[bool, ssl.SSLContext] = {}
+        self._lock = threading.Lock()
+
+    def get(self, *, verify: bool) -> ssl.SSLContext:
+        """Return the context that does or does not verify; raises `InputError` for unreadable files."""
+        with self._lock:
+            if verify not in self._made:
+                self._made[verify] = self._make(verify=verify)
+            return self._made[verify]
+
+    def _make(self, *, verify: bool) -> ssl.SSLContext:
+        context = create_urllib3_context()
+        if verify:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.check_hostname = True
+            self._load_authorities(context)
+        else:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if self._client_cert is not None:
+            self._load_client_certificate(context, self._client_cert)
+        return context
+
+    def _load_authorities(self, context: ssl.SSLContext) -> None:
+        bundle = self._ca_bundle or certifi.where()
+        try:
+            if Path(bundle).is_dir():
+                context.load_verify_locations(capath=bundle)
+            else:
+                context.load_verify_locations(cafile=bundle)
+        except OSError as error:  # ssl.SSLError is one
+            raise InputError(
+                f"the certificates in {bundle} cannot be read: {_reason(error)}",
+                hint="REQUESTS_CA_BUNDLE, SSL_CERT_FILE or PIP_CERT names a PEM file or an OpenSSL directory",
+            ) from None
+
+    @staticmethod
+    def _load_client_certificate(context: ssl.SSLContext, file: str) -> None:
+        try:
+            # An empty password: never a question on the terminal.
+            context.load_cert_chain(file, password="")
+        except OSError as error:
+            raise InputError(
+                f"the client certificate {file} cannot be read: {_reason(error)}",
+                hint="it must be one PEM file with the certificate and its key, without a password",
+            ) from None
+
+
+def _reason(error: OSError) -> str:
+    return (error.reason if isinstance(error, ssl.SSLError) else error.strerror) or "it is no PEM file"
+
+
+class Adapter(HTTPAdapter):
+    """Keeps connections, all of one mind about certificates. Tries once; trying again is our own matter.
+
+    connections: at most so many to one host; who needs one more waits. traffic: hears what goes over them.
+    """
+
+    def __init__(self, contexts: Contexts, *, verify: bool, connections: int, traffic: HttpTraffic) -> None:
+        self._contexts = contexts
+        self._verify = verify
+        self._pools = pools(traffic, verify=verify)
+        self._proxy_lock = threading.Lock()
+        super().__init__(_HOSTS, connections, max_retries=0, pool_block=True)
+        self._use_pools(self.poolmanager)
+
+    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:  # noqa: ANN401, ARG002  (the signature is that of requests)
+        """Let the context alone say what is verified."""
+        host, _ = super().build_connection_pool_key_attributes(request, verify=True)
+        if host["scheme"] != "https":
+            return host, {}
+        requirement = "CERT_REQUIRED" if self._verify else "CERT_NONE"
+        return host, {"ssl_context": self._contexts.get(verify=self._verify), "cert_reqs": requirement}
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:  # noqa: ANN401
+        """Do nothing: the base class would have each connection read the certificates for itself."""
+
+    def proxy_manager_for(self, proxy: Any, **proxy_kwargs: Any) -> Any:  # noqa: ANN401
+        """Return the connections through ``proxy``; one that speaks TLS itself is always verified."""
+        with self._proxy_lock:
+            if proxy not in self.proxy_manager and str(proxy).lower().startswith("https"):
+                proxy_kwargs["proxy_ssl_context"] = self._contexts.get(verify=True)
+            manager = super().proxy_manager_for(proxy, **proxy_kwargs)
+            if not str(proxy).lower().startswith("socks"):  # its connections are of another kind
+                self._use_pools(manager)
+            return manager
+
+    def _use_pools(self, manager: Any) -> None:  # noqa: ANN401
+        manager.pool_classes_by_scheme = self._pools

@@ -1,0 +1,213 @@
+"""From the lines of a closure to its requirements: constraints applied, repetitions merged, hashes demanded."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from packaging.utils import NormalizedName, canonicalize_version
+
+from cachi2ish.core.digests import Digest, strong
+from cachi2ish.core.requirements import Git, Pinned, Purpose, Requirement, Url
+from cachi2ish.core.urls import redact
+from cachi2ish.errors import Cachi2ishError, LockFileError
+from cachi2ish.lockfiles.pip.closure import Asked
+from cachi2ish.lockfiles.pip.pins import Pin, admits, pin_of, unpinned
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Everything that the closure says about one project: requirements, then constraints."""
+
+    asked: tuple[Asked, ...]
+    constraints: tuple[Asked, ...]
+
+    def everywhere(self) -> Iterable[Asked]:
+        """What holds whatever the environment is."""
+        return (line for line in (*self.asked, *self.constraints) if line.marker is None)
+
+    def beside(self, marker: str | None) -> Iterable[Asked]:
+        """What holds for a requirement with ``marker``: the unmarked lines and those with the same marker."""
+        return (line for line in (*self.asked, *self.constraints) if line.marker in {None, marker})
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A version, the line that pins it, and the marker under which it does."""
+
+    pin: Pin
+    at: Asked
+    marker: str | None
+
+
+#: Requirements with the same slot must be one and the same.
+_Slot = tuple[NormalizedName, str | None, str | None]
+
+
+def _slot(requirement: Requirement) -> _Slot:
+    # Every build has an environment of its own, so one file may list the versions that several builds need.
+    if requirement.purpose is Purpose.BUILD and isinstance(requirement, Pinned):
+        return requirement.project, requirement.marker, canonicalize_version(requirement.version)
+    return requirement.project, requirement.marker, None
+
+
+def assemble(
+    asked: Sequence[Asked], constraints: Sequence[Asked], purpose: Purpose
+) -> tuple[tuple[Requirement, ...], tuple[Cachi2ishError, ...]]:
+    """Return the requirements of a closure in their order, and what is wrong with them.
+
+    As in pip, a version that one line or constraint pins holds for all lines of the project, a constraint
+    fetches nothing by itself, and hashes that several lines state are intersected. A constraint with a marker
+    counts for requirements with the same marker, and pins one that nothing else pins for its marker's case.
+    """
+    known = _by_project(asked, constraints)
+    found: list[Requirement] = []
+    errors: list[Cachi2ishError] = []
+    for line in asked:
+        try:
+            found.extend(_requirements(line, known[line.project], purpose))
+        except LockFileError as error:
+            errors.append(error)
+    merged: dict[_Slot, Requirement] = {}
+    for requirement in found:
+        key = _slot(requirement)
+        try:
+            merged[key] = _merge(merged[key], requirement) if key in merged else requirement
+        except LockFileError as error:
+            errors.append(error)
+    return tuple(merged.values()), tuple(errors)
+
+
+def demand_hashes(requirements: Iterable[Requirement], because: str) -> Iterable[Cachi2ishError]:
+    """Yield an error for each pinned requirement without a strong digest, in hash-checking mode."""
+    for requirement in requirements:
+        if not isinstance(requirement, Pinned) or strong(requirement.digests):
+            continue
+        weak = ", ".join(sorted({digest.algorithm for digest in requirement.digests}))
+        problem = f"has only {weak} hashes, which prove nothing" if weak else "has no hash"
+        yield LockFileError(
+            f"{requirement} {problem}, and hash-checking mode is on, because {because}",
+            hint="lock with hashes: `pip-compile --generate-hashes` or `uv pip compile --generate-hashes`",
+            origin=requirement.origin,
+        )
+
+
+def _by_project(asked: Sequence[Asked], constraints: Sequence[Asked]) -> dict[NormalizedName, _Known]:
+    lines: dict[NormalizedName, tuple[list[Asked], list[Asked]]] = defaultdict(lambda: ([], []))
+    for line in asked:
+        lines[line.project][0].append(line)
+    for line in constraints:
+        lines[line.project][1].append(line)
+    return {project: _Known(tuple(ours), tuple(theirs)) for project, (ours, theirs) in lines.items()}
+
+
+def _requirements(line: Asked, known: _Known, purpose: Purpose) -> Iterable[Requirement]:
+    if line.direct is not None:
+        yield line.direct
+        return
+    own = pin_of(line.name, line.specifier, line.origin)
+    if own is not None:
+        yield _pinned(line, _Found(own, line, line.marker), known, purpose)
+        return
+    if any(other.direct for other in known.everywhere()):
+        return  # the direct requirement is what pip installs for this line too
+    pins = _pins_from(line, known)
+    if not pins:
+        raise unpinned(line.name, line.specifier, line.origin)
+    for pin in pins:
+        yield _pinned(line, pin, known, purpose)
+
+
+def _pins_from(line: Asked, known: _Known) -> list[_Found]:
+    """Return the versions that other lines pin for an unpinned one."""
+    for other in known.beside(line.marker):
+        pin = _pin(other)
+        if pin is not None:
+            return [_Found(pin, other, line.marker)]
+    marked = ((_pin(other), other) for other in known.constraints)
+    return [_Found(pin, other, _both(line.marker, other.marker)) for pin, other in marked if pin is not None]
+
+
+def _pin(line: Asked) -> Pin | None:
+    return None if line.direct else pin_of(line.name, line.specifier, line.origin)
+
+
+def _both(first: str | None, second: str | None) -> str | None:
+    return f"({first}) and ({second})" if first and second else first or second
+
+
+def _pinned(line: Asked, found: _Found, known: _Known, purpose: Purpose) -> Pinned:
+    digests = line.digests
+    for other in (line, found.at, *known.constraints):
+        if other.marker not in {None, line.marker, found.at.marker}:
+            continue
+        if not admits(other.specifier, found.pin):
+            where = "" if found.at is line else f", pinned at {found.at.origin},"
+            place = "" if other is line else f" at {other.origin}"
+            raise LockFileError(
+                f"{line.name}{found.pin}{where} contradicts {other.name}{other.specifier}{place}",
+                hint="make both admit the same version; lock again if a tool wrote them",
+                origin=line.origin,
+            )
+        digests = _intersection(digests, other.digests, line, other)
+    return Pinned(
+        name=line.name,
+        extras=line.extras,
+        marker=found.marker,
+        origin=line.origin,
+        purpose=purpose,
+        version=found.pin.version,
+        arbitrary=found.pin.arbitrary,
+        digests=digests,
+    )
+
+
+def _intersection(
+    ours: frozenset[Digest], theirs: frozenset[Digest], line: Asked | Requirement, other: Asked | Requirement
+) -> frozenset[Digest]:
+    if not ours or not theirs:
+        return ours or theirs
+    both = ours & theirs
+    if not both:
+        raise LockFileError(
+            f"no hash of {line.name} is also one of those at {other.origin}, so no file fulfils both",
+            hint="state the same hashes in both places, or in one only",
+            origin=line.origin,
+        )
+    return both
+
+
+def _merge(first: Requirement, second: Requirement) -> Requirement:
+    """Return one requirement for two lines with the same project and marker."""
+    if not _same(first, second):
+        raise LockFileError(
+            f"{second} contradicts {first} at {first.origin}",
+            hint="keep one of them, or give each an environment marker for the case in which it holds",
+            origin=second.origin,
+        )
+    extras = tuple(sorted({*first.extras, *second.extras}))
+    if isinstance(first, Pinned) and isinstance(second, Pinned):
+        digests = _intersection(second.digests, first.digests, second, first)
+        return replace(first, extras=extras, digests=digests, arbitrary=first.arbitrary or second.arbitrary)
+    return replace(first, extras=extras)
+
+
+def _same(first: Requirement, second: Requirement) -> bool:
+    match first, second:
+        case Pinned(), Pinned():
+            return Pin(first.version).same(Pin(second.version))
+        case Url(), Url():
+            return (redact(first.url), first.digest, first.subdirectory) == (
+                redact(second.url),
+                second.digest,
+                second.subdirectory,
+            )
+        case Git(), Git():
+            return (redact(first.url), first.commit, first.subdirectory) == (
+                redact(second.url),
+                second.commit,
+                second.subdirectory,
+            )
+        case _:
+            return False

@@ -1,0 +1,211 @@
+"""A requirements file and all that it includes, walked in pip's order, every line judged on its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName, canonicalize_name
+
+from cachi2ish.core.digests import Digest, InvalidDigestError
+from cachi2ish.core.requirements import Git, Purpose, RequirementsText, Url
+from cachi2ish.errors import Cachi2ishError, LockFileError, Origin
+from cachi2ish.lockfiles.pip.direct import DirectLine, read_direct
+from cachi2ish.lockfiles.pip.grammar import Option, PipLineParser, Stated, UnreadableLineError
+from cachi2ish.lockfiles.pip.lines import LogicalLine, logical_lines
+from cachi2ish.lockfiles.pip.pip_options import OptionCollector
+from cachi2ish.lockfiles.pip.source_tree import SourceTree
+from cachi2ish.lockfiles.pip.tokens import address_span, conceal, expand, quote, split_arguments
+
+_INCLUDES = {"--requirement": False, "--constraint": True}
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://|file:", re.IGNORECASE)
+
+#: How deep files may include each other.
+_DEEPEST = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A requirement or a constraint, with its line judged as far as the line alone allows.
+
+    direct: the URL or git requirement that it is, or None for a project of an index.
+    """
+
+    name: str
+    extras: tuple[str, ...]
+    specifier: SpecifierSet
+    marker: str | None
+    digests: frozenset[Digest]
+    origin: Origin
+    direct: Url | Git | None = None
+
+    @property
+    def project(self) -> NormalizedName:
+        """The normalised name (PEP 503)."""
+        return canonicalize_name(self.name)
+
+
+@dataclass(slots=True)
+class Closure:
+    """What a walk has found so far, in order."""
+
+    tree: SourceTree
+    purpose: Purpose
+    environ: Mapping[str, str] = field(repr=False)
+    parser: PipLineParser = field(default_factory=PipLineParser)
+    asked: list[Asked] = field(default_factory=list)
+    constraints: list[Asked] = field(default_factory=list)
+    options: OptionCollector = field(default_factory=OptionCollector)
+    texts: list[RequirementsText] = field(default_factory=list)
+    errors: list[Cachi2ishError] = field(default_factory=list)
+    _seen: set[tuple[str, bool]] = field(default_factory=set)
+
+    def walk(
+        self,
+        file: str,
+        *,
+        constraint: bool = False,
+        chain: tuple[str, ...] = (),
+        included_at: Origin | None = None,
+        included_by: str = "",
+    ) -> None:
+        """Read ``file`` and what it includes. A file that was read before in the same role adds nothing.
+
+        included_by: the text of the line that includes it, at ``included_at``.
+        """
+        if file in chain or len(chain) > _DEEPEST:
+            self.errors.append(self._told(_cycle(file, chain, included_at), included_by))
+            return
+        if (file, constraint) in self._seen:
+            return
+        self._seen.add((file, constraint))
+        try:
+            decoded = self.tree.read(file, included_at)
+        except Cachi2ishError as error:
+            self.errors.append(self._told(error, included_by))
+            return
+        direct: list[Url | Git] = []
+        for line in logical_lines(decoded.text):
+            try:
+                asked = self._line(line, file, constraint=constraint, chain=chain)
+            except LockFileError as error:
+                self.errors.append(self._told(error, line.text))
+                continue
+            if asked is not None:
+                (self.constraints if constraint else self.asked).append(asked)
+                direct.extend([asked.direct] if asked.direct else [])
+        if direct:
+            self.texts.append(RequirementsText(file, decoded.text, tuple(direct), decoded.encoding))
+
+    def _told(self, error: Cachi2ishError, text: str) -> Cachi2ishError:
+        """Return ``error`` without the values of the variables in the line that it is about."""
+        problem = conceal(error.problem, text, self.environ)
+        return error if problem == error.problem else type(error)(problem, hint=error.hint, origin=error.origin)
+
+    def _line(self, line: LogicalLine, file: str, *, constraint: bool, chain: tuple[str, ...]) -> Asked | None:
+        origin = Origin(file, line.number)
+        statement = self._parse(line.text, origin)
+        if isinstance(statement, Stated):
+            return self._judge(statement, line.text, origin, constraint=constraint)
+        includes = [option for option in statement if option.name in _INCLUDES]
+        if not includes:
+            self.errors.extend(self.options.take(statement, origin))
+        elif len(statement) > 1:
+            raise LockFileError(
+                f"{includes[0].name} shares its line with other options, which pip ignores",
+                hint="give each option a line of its own",
+                origin=origin,
+            )
+        else:
+            self._include(includes[0], line.text, origin, (*chain, file))
+        return None
+
+    def _parse(self, text: str, origin: Origin) -> Stated | tuple[Option, ...]:
+        expanded = expand(text, self.environ)
+        try:
+            return self.parser.parse(expanded)
+        except UnreadableLineError as error:
+            message, hint = str(error), error.hint
+        if expanded != text:
+            # The message may quote the value of a variable: say it of the text as written, or not at all.
+            message = "it cannot be read once its variables have their values"
+            try:
+                self.parser.parse(text)
+            except UnreadableLineError as error:
+                message, hint = str(error), error.hint
+        raise LockFileError(f"{quote(text)}: {quote(message)}", hint=hint, origin=origin)
+
+    def _include(self, option: Option, text: str, origin: Origin, chain: tuple[str, ...]) -> None:
+        if _URL.match(option.value):
+            raise LockFileError(
+                f"{quote(text)}: only files of the source directory can be included",
+                hint="store a copy of that file beside this one and include the copy",
+                origin=origin,
+            )
+        file = self.tree.name_of(option.value, origin.file)
+        self.walk(file, constraint=_INCLUDES[option.name], chain=chain, included_at=origin, included_by=text)
+
+    def _judge(self, stated: Stated, text: str, origin: Origin, *, constraint: bool) -> Asked:
+        shown = quote(split_arguments(text)[0].strip())
+        digests = frozenset(_digests(stated.hashes, shown, origin))
+        if constraint:
+            _check_constraint(stated, shown, origin)
+        direct = None
+        if stated.url is not None:
+            direct = read_direct(DirectLine(stated, digests, self.purpose, origin, shown))
+            self._check_written_out(stated.url, text, origin)
+        return Asked(
+            name=direct.name if direct else stated.name or "",
+            extras=stated.extras,
+            specifier=stated.specifier,
+            marker=stated.marker,
+            digests=digests,
+            origin=origin,
+            direct=direct,
+        )
+
+    def _check_written_out(self, url: str, text: str, origin: Origin) -> None:
+        span = address_span(text)
+        if span is None or expand(text[slice(*span)], self.environ) != url:
+            raise LockFileError(
+                f"{quote(text)}: a variable holds more than a part of the address, so it could not be rewritten",
+                hint="write name @ address, and use variables inside the address only",
+                origin=origin,
+            )
+
+
+def _digests(hashes: Iterable[str], shown: str, origin: Origin) -> Iterable[Digest]:
+    for text in hashes:
+        try:
+            yield Digest.parse(text)
+        except InvalidDigestError as error:
+            raise LockFileError(
+                f"{shown}: the --hash cannot be used: {error}",
+                hint="write --hash=sha256:<64 hexadecimal digits>",
+                origin=origin,
+            ) from None
+
+
+def _check_constraint(stated: Stated, shown: str, origin: Origin) -> None:
+    if stated.url is not None:
+        raise LockFileError(
+            f"{shown}: an address cannot be a constraint here",
+            hint="move it to the requirements file, where it is fetched and rewritten",
+            origin=origin,
+        )
+    if stated.extras:
+        raise LockFileError(
+            f"{shown}: a constraint cannot have extras, as in pip",
+            hint="remove the extras here; name them in the requirements file",
+            origin=origin,
+        )
+
+
+def _cycle(file: str, chain: tuple[str, ...], included_at: Origin | None) -> LockFileError:
+    if file in chain:
+        problem = f"the files include each other in a circle: {' → '.join((*chain[chain.index(file) :], file))}"
+        return LockFileError(problem, hint="remove one of these lines", origin=included_at)
+    problem = f"more than {_DEEPEST} files include each other in a row"
+    return LockFileError(problem, hint="include the files from one place", origin=included_at)

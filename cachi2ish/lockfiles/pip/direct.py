@@ -1,0 +1,235 @@
+"""Direct requirements: an archive or wheel at a URL, or a git commit."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import SplitResult, unquote, urlunsplit
+
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from cachi2ish.core import urls
+from cachi2ish.core.digests import ALGORITHMS, Digest, InvalidDigestError, strong
+from cachi2ish.core.distributions import is_wheel, read_name, sdist_extension
+from cachi2ish.core.placement import name_of_url, url_basename
+from cachi2ish.core.requirements import Git, Purpose, Url
+from cachi2ish.errors import LockFileError, Origin
+from cachi2ish.lockfiles.pip.grammar import Address, Stated
+
+_COMMIT = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
+_HEXADECIMAL = re.compile(r"[0-9a-f]+", re.IGNORECASE)
+_SCP_LIKE = re.compile(r"git\+[^/:\s]+@[^/:\s]+:")
+_NAME = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?", re.ASCII)
+_EGG = re.compile(rf"({_NAME.pattern})(?:\[[^\[\]]*\])?", re.ASCII)
+
+_GIT_TRANSPORTS = frozenset({"git+https", "git+http", "git+ssh", "git+file"})
+_WRITE_NAME = "write it as name @ address (PEP 508)"
+
+
+@dataclass(frozen=True, slots=True)
+class DirectLine:
+    """A line with an address. digests: what ``--hash`` states. shown: the line as a message may quote it."""
+
+    stated: Stated
+    digests: frozenset[Digest]
+    purpose: Purpose
+    origin: Origin
+    shown: str
+
+
+def read_direct(line: DirectLine) -> Url | Git:
+    """Return the URL or git requirement that a line states; raises `LockFileError`."""
+    url, shown, origin = line.stated.url or "", line.shown, line.origin
+    if _SCP_LIKE.search(url):
+        raise LockFileError(
+            f"{shown}: an scp-like git address is no URL",
+            hint="write it as git+ssh://user@host/path@<commit>",
+            origin=origin,
+        )
+    parts = urls.split(url)
+    if parts is None or any(character.isspace() or not character.isprintable() for character in url):
+        raise LockFileError(
+            f"{shown}: the address is no valid URL",
+            hint="percent-encode special characters (a space is %20, an @ in a password is %40)",
+            origin=origin,
+        )
+    scheme = parts.scheme.lower()
+    if scheme in _GIT_TRANSPORTS:
+        return _git(line, parts)
+    if scheme in {"http", "https"} and parts.hostname:
+        return _url(line, parts)
+    raise _refused(scheme, origin, shown)
+
+
+def _url(line: DirectLine, parts: SplitResult) -> Url:
+    stated, digests, origin = line.stated, line.digests, line.origin
+    address = _address(parts, origin, line.shown)
+    basename = url_basename(address.url)
+    egg = _egg_name(address, line)
+    name = stated.name or egg or _name_in(basename)
+    if name is None:
+        raise _nameless(line)
+    requirement = Url(
+        name=name,
+        extras=stated.extras,
+        marker=stated.marker,
+        origin=origin,
+        purpose=line.purpose,
+        url=address.url,
+        digest=_the_one(digests | strong(address.digests), digests | set(address.digests), name, origin),
+        subdirectory=address.subdirectory,
+    )
+    name_of_url(requirement)  # raises where the address does not end like a distribution
+    if is_wheel(basename) and read_name(basename, requirement.project) is None:
+        raise LockFileError(
+            f"{name} @ URL leads to {basename!r}, which is no wheel of {name}",
+            hint="correct the name or the address",
+            origin=origin,
+        )
+    return requirement
+
+
+def _the_one(digests: frozenset[Digest], weak_too: frozenset[Digest], name: str, origin: Origin) -> Digest:
+    proving = sorted(strong(digests))
+    if len(proving) == 1:
+        return proving[0]
+    if proving:
+        problem = f"{name} @ URL states {len(proving)} different digests for one file"
+        hint = "leave exactly one --hash, or one #sha256=… in the address"
+    elif weak_too:
+        problem = f"{name} @ URL states only {min(weak_too).algorithm}, which proves nothing"
+        hint = "state --hash=sha256:<64 hexadecimal digits>"
+    else:
+        problem = f"{name} @ URL states no digest, so the file could be any"
+        hint = "append --hash=sha256:<64 hexadecimal digits>, or #sha256=<digits> to the address"
+    raise LockFileError(problem, hint=hint, origin=origin)
+
+
+def _git(line: DirectLine, parts: SplitResult) -> Git:
+    stated, digests, origin = line.stated, line.digests, line.origin
+    address = _address(parts, origin, line.shown)
+    egg = _egg_name(address, line)
+    name = stated.name or egg
+    if name is None:
+        raise _nameless(line)
+    transport = parts.scheme.lower().removeprefix("git+")
+    if transport != "file" and (not parts.hostname or parts.hostname.startswith("-")):
+        raise LockFileError(
+            f"{line.shown}: the address names no host", hint="write git+https://host/path@<commit>", origin=origin
+        )
+    if digests or address.digests:
+        raise LockFileError(
+            f"{name} @ git states a digest, which a git requirement cannot have",
+            hint="remove the hash: the commit says which files they are, also in hash-checking mode",
+            origin=origin,
+        )
+    path, _, reference = parts.path.rpartition("@") if "@" in parts.path else (parts.path, "", "")
+    return Git(
+        name=name,
+        extras=stated.extras,
+        marker=stated.marker,
+        origin=origin,
+        purpose=line.purpose,
+        url=urlunsplit(parts._replace(scheme=transport, path=path, fragment="")),
+        commit=_commit(unquote(reference), name, origin),
+        subdirectory=address.subdirectory,
+    )
+
+
+def _commit(reference: str, name: str, origin: Origin) -> str:
+    if _COMMIT.fullmatch(reference):
+        return reference.lower()
+    if not reference:
+        problem = f"{name} @ git names no commit"
+    elif _HEXADECIMAL.fullmatch(reference):
+        problem = f"{name} @ git names the commit {reference!r} with {len(reference)} digits instead of 40"
+    else:
+        problem = f"{name} @ git names {reference!r}, a branch or tag, which may move"
+    raise LockFileError(
+        problem,
+        hint="end the address in @ and the full commit: `git ls-remote <repository> <branch or tag>` prints it",
+        origin=origin,
+    )
+
+
+def _address(parts: SplitResult, origin: Origin, shown: str) -> Address:
+    egg = subdirectory = None
+    digests = []
+    for item in filter(None, parts.fragment.split("&")):
+        key, _, value = item.partition("=")
+        if key == "egg":
+            egg = egg or value
+        elif key == "subdirectory":
+            subdirectory = subdirectory or value
+        elif key.lower().replace("-", "_") in ALGORITHMS:
+            digests.append(_digest(key, value, origin))
+    if subdirectory and (
+        subdirectory.startswith("/") or ".." in unquote(subdirectory).replace("\\", "/").split("/")
+    ):
+        raise LockFileError(
+            f"{shown}: the subdirectory {subdirectory!r} leads out of the archive",
+            hint="name a folder inside it, relative to its root",
+            origin=origin,
+        )
+    return Address(urlunsplit(parts._replace(fragment="")), egg, subdirectory, tuple(digests))
+
+
+def _digest(algorithm: str, value: str, origin: Origin) -> Digest:
+    try:
+        return Digest.of(algorithm, value)
+    except InvalidDigestError as error:
+        raise LockFileError(
+            f"the digest in the address cannot be used: {error}",
+            hint="write it as #sha256=<64 hexadecimal digits>",
+            origin=origin,
+        ) from None
+
+
+def _nameless(line: DirectLine) -> LockFileError:
+    problem = f"{line.shown}: the address does not say which project it is"
+    return LockFileError(problem, hint=_WRITE_NAME, origin=line.origin)
+
+
+def _egg_name(address: Address, line: DirectLine) -> str | None:
+    if not address.egg:
+        return None
+    match = _EGG.fullmatch(unquote(address.egg))
+    if match is None:
+        problem = f"{line.shown}: #egg={address.egg} is no project name"
+        raise LockFileError(problem, hint=_WRITE_NAME, origin=line.origin)
+    return match.group(1)
+
+
+def _name_in(basename: str) -> str | None:
+    extension = sdist_extension(basename)
+    if extension is None:
+        return None
+    name, _, version = basename[: -len(extension)].rpartition("-")
+    try:
+        Version(version)
+    except InvalidVersion:
+        return None
+    return name if _NAME.fullmatch(name) and canonicalize_name(name) else None
+
+
+def _refused(scheme: str, origin: Origin, shown: str) -> LockFileError:
+    if scheme == "file":
+        problem = f"{shown}: a file: URL stands for a file of this machine, which a build elsewhere does not have"
+        hint = "name the archive's https address with its hash, or its git repository with the commit"
+    elif not scheme:
+        problem = f"{shown}: a local path cannot be prefetched"
+        hint = (
+            "list your own project as a package of the input instead, or name a published version,"
+            " an https address or a git commit"
+        )
+    elif scheme.partition("+")[0] in {"hg", "svn", "bzr"}:
+        problem = f"{shown}: of version control systems, only git is supported"
+        hint = "name a released archive (https, with its hash), or a git mirror with the commit"
+    elif scheme in {"git", "ssh"} or scheme.startswith("git+"):
+        problem = f"{shown}: git is not read over {scheme}"
+        hint = "write git+https://host/path@<commit>, or git+ssh://user@host/path@<commit>"
+    else:
+        problem = f"{shown}: only http, https and git addresses can be fetched"
+        hint = "write name @ https://… with a --hash; check that every ${VARIABLE} in it is set"
+    return LockFileError(problem, hint=hint, origin=origin)

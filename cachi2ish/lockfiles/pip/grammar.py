@@ -1,0 +1,208 @@
+"""What a single line of a requirements file says, before it is judged."""
+
+from __future__ import annotations
+
+import optparse
+import re
+import shlex
+from copy import deepcopy
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+import pip_requirements_parser as library
+from packaging.specifiers import SpecifierSet
+
+from cachi2ish.core.digests import Digest
+from cachi2ish.lockfiles.pip.tokens import split_arguments
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """A requirement or constraint as written.
+
+    name: None for an address or path that does not say it. url: with fragment; may hold credentials.
+    marker: as text, normalised. hashes: the values of ``--hash``, unread.
+    """
+
+    name: str | None
+    extras: tuple[str, ...]
+    specifier: SpecifierSet
+    marker: str | None
+    url: str | None = field(repr=False)
+    hashes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option of the file. name: its long form, ``--index-url``; value: "" for a switch."""
+
+    name: str
+    value: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The fragment of an address, taken apart. url: without fragment; may hold credentials.
+
+    egg: as written (``name`` or ``name[extra]``). digests: of the fragment, in its order.
+    """
+
+    url: str = field(repr=False)
+    egg: str | None = None
+    subdirectory: str | None = None
+    digests: tuple[Digest, ...] = ()
+
+
+class UnreadableLineError(Exception):
+    """A line cannot be parsed. The message is a sentence fragment; hint: what to do."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+_PIN_HINT = "write one requirement as name==version, or name @ address (PEP 508)"
+
+#: Options of the library that pip no longer has, or never had.
+_GONE = ("--allow-all-external", "--allow-external", "--allow-unverified", "--always-unzip", "--no-use-wheel")
+
+#: Options that stand on the line of a requirement.
+_OF_REQUIREMENT = frozenset({"--hash", "--config-settings", "--global-option", "--install-option"})
+
+_QUOTING = frozenset("'\"\\")
+#: What is left of a variable that has no value (pip leaves it as it is).
+_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+
+_BLANKS = re.compile(r"[ \t\r\n]+")
+
+#: Values recorded in the order of the line, under this name in optparse's result.
+_RECORD = "stated_options"
+
+
+class PipLineParser:
+    """Parses logical lines, variables expanded. Holds no state between lines."""
+
+    def __init__(self) -> None:
+        self._options = _option_parser()
+
+    def parse(self, line: str) -> Stated | tuple[Option, ...]:
+        """Return the requirement of a line, or the options of a line that has none.
+
+        Raises `UnreadableLineError`. Its message may quote the line.
+        """
+        arguments, options = split_arguments(line)
+        stated, rest = self._read_options(options)
+        requirement = arguments.strip()
+        if rest:
+            raise UnreadableLineError(
+                f"{' '.join(rest)!r} stands behind an option, where pip ignores it",
+                "put markers before the options, and each requirement on a line of its own",
+            )
+        if not requirement:
+            return stated
+        for option in stated:
+            if option.name not in _OF_REQUIREMENT:
+                raise UnreadableLineError(
+                    f"{option.name} stands on the line of a requirement, where pip ignores it",
+                    f"give {option.name} a line of its own",
+                )
+        return _requirement(requirement, tuple(o.value for o in stated if o.name == "--hash"))
+
+    def _read_options(self, text: str) -> tuple[tuple[Option, ...], list[str]]:
+        try:
+            words = _words(text)
+        except ValueError:
+            raise UnreadableLineError(
+                "a quotation mark in the options is not closed, or a backslash ends them",
+                "close the quotation mark, or remove it",
+            ) from None
+        values = optparse.Values(deepcopy(self._options.defaults))
+        setattr(values, _RECORD, [])
+        _, rest = self._options.parse_args(words, values)
+        return tuple(getattr(values, _RECORD)), rest
+
+
+def _words(text: str) -> list[str]:
+    """Split options as a shell would; raises `ValueError`."""
+    if _QUOTING.isdisjoint(text):  # nearly always: hashes; the shell's rules are slow
+        return [word for word in _BLANKS.split(text) if word]
+    return shlex.split(text)
+
+
+def _requirement(text: str, hashes: tuple[str, ...]) -> Stated:
+    try:
+        parsed = library.build_install_req(text)
+        specifier = SpecifierSet(str(parsed.req.specifier) if parsed.req else "")
+    except Exception as error:  # noqa: BLE001  (the library lets its dependencies' exceptions through)
+        raise UnreadableLineError(f"it is no valid requirement: {_reason(error)}", _hint(text)) from None
+    return Stated(
+        name=parsed.req.name if parsed.req else None,
+        extras=tuple(sorted(parsed.req.extras if parsed.req else parsed.extras)),
+        specifier=specifier,
+        marker=str(parsed.marker) if parsed.marker else None,
+        url=parsed.link.url if parsed.link else None,
+        hashes=hashes,
+    )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    lines = str(error).removeprefix("Invalid requirement: ").lstrip(": ").splitlines()
+    return lines[0].strip().removesuffix(".") if lines else type(error).__name__
+
+
+def _hint(text: str) -> str:
+    unset = _VARIABLE.search(text)
+    if unset:
+        return f"set the variable {unset.group(1)}: it is unset or empty"
+    before_marker = text.partition(";")[0]
+    if "=" in before_marker and not any(operator in before_marker for operator in ("==", "<=", ">=", "!=", "~=")):
+        return "a pin has two equals signs: name==version"
+    return _PIN_HINT
+
+
+class _Parser(optparse.OptionParser):
+    """Reports errors as `UnreadableLineError` instead of ending the process."""
+
+    def error(self, msg: str) -> NoReturn:
+        unknown = msg.removeprefix("no such option: ")
+        if unknown == msg:
+            raise UnreadableLineError(msg, "see `pip install --help` for the form of the option")
+        near = get_close_matches(unknown, self._long_opt, n=1) if unknown.startswith("--") else []
+        raise UnreadableLineError(
+            f"{unknown} is no option of a requirements file",
+            f"did you mean {near[0]}?" if near else "remove it, or give it to pip on its command line",
+        )
+
+
+def _option_parser() -> optparse.OptionParser:
+    given = library.build_parser()
+    for gone in _GONE:
+        given.remove_option(gone)
+    parser = _Parser(add_help_option=False, prog="")
+    for option in given.option_list:
+        # "--requirements" is an addition of the library: pip refuses it.
+        names = [*option._short_opts, *(name for name in option._long_opts if name != "--requirements")]  # noqa: SLF001
+        _add(parser, names, switch=not option.takes_value())
+    for names, switch in (
+        (["-C", "--config-settings"], False),
+        (["--all-releases"], False),
+        (["--only-final"], False),
+        (["--no-require-hashes"], True),
+    ):
+        _add(parser, names, switch=switch)
+    return parser
+
+
+def _add(parser: optparse.OptionParser, names: list[str], *, switch: bool) -> None:
+    long_name = next(name for name in names if name.startswith("--"))
+
+    def record(_option: Any, _name: str, value: str | None, of: Any) -> None:  # noqa: ANN401  (optparse's)
+        getattr(of.values, _RECORD).append(Option(long_name, value or ""))
+
+    if switch:
+        parser.add_option(*names, action="callback", callback=record)
+    else:
+        parser.add_option(*names, action="callback", callback=record, type="string", nargs=1)

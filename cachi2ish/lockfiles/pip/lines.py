@@ -1,0 +1,175 @@
+"""From the bytes of a requirements file to its logical lines, as pip reads them."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from operator import attrgetter
+
+from cachi2ish.errors import InputError, LockFileError, Origin
+from cachi2ish.lockfiles.interface import Decoded
+
+#: The order matters: the mark of UTF-16 begins the mark of UTF-32.
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+)
+
+_CODING_LINE = re.compile(rb"coding[:=]\s*([-\w.]+)")  # PEP 263, as pip searches for it
+
+#: In how many lines at the top a coding line counts (PEP 263).
+_CODING_LINES = 2
+
+
+def decode(content: bytes, file: str) -> Decoded:
+    """Return the text of ``content``; raises `LockFileError` where it is no text.
+
+    Where nothing tells the encoding it is UTF-8. (pip then tries the locale's; a lock file that means
+    something else on another machine is refused here.)
+    """
+    encoding, line = _encoding(content)
+    origin = Origin(file, line)
+    try:
+        text = content.decode(encoding)
+        faithful = text.encode(encoding) == content
+    except LookupError:
+        raise LockFileError(
+            f"{encoding!r} is not a text encoding that Python knows",
+            hint="correct the coding line (PEP 263), or save the file as UTF-8 without one",
+            origin=origin,
+        ) from None
+    except ValueError as error:
+        raise LockFileError(
+            f"the file is not {encoding} text: {_fault(error)}",
+            hint="save the file as UTF-8, or state its encoding in the first line: # -*- coding: latin-1 -*-",
+            origin=origin,
+        ) from None
+    if "\0" in text:
+        raise LockFileError(
+            "the file holds a NUL character, so it is no requirements file",
+            hint="if it is UTF-16 text, save it as UTF-8",
+            origin=Origin(file, text.count("\n", 0, text.index("\0")) + 1),
+        )
+    if not faithful:
+        raise LockFileError(
+            f"the file is not written the way {encoding} is usually written, so it could not be kept as it is",
+            hint="save the file as UTF-8",
+            origin=origin,
+        )
+    return Decoded(text, encoding)
+
+
+def encode(text: str, encoding: str) -> bytes:
+    """Return the bytes of ``text``; raises `InputError` where the encoding has no room for a character."""
+    try:
+        return text.encode(encoding)
+    except (LookupError, ValueError) as error:
+        raise InputError(
+            f"the rewritten file cannot be stored as {encoding}: {_fault(error)}",
+            hint="save the requirements file as UTF-8, or use an output directory with a plain ASCII path",
+        ) from None
+
+
+def _encoding(content: bytes) -> tuple[str, int | None]:
+    for mark, encoding in _MARKS:
+        if content.startswith(mark):
+            return encoding, None
+    for number, line in enumerate(content.split(b"\n", _CODING_LINES)[:_CODING_LINES], start=1):
+        stated = _CODING_LINE.search(line) if line.startswith(b"#") else None
+        if stated:
+            return stated.group(1).decode("ascii"), number
+    return "utf-8", None
+
+
+def _fault(error: Exception) -> str:
+    reason = getattr(error, "reason", None) or type(error).__name__
+    start = getattr(error, "start", None)
+    return str(reason) if start is None else f"{reason} at position {start}"
+
+
+_COMMENT_START = re.compile(r"(?:^|(?<=\s))#")
+_BYTE_ORDER_MARK = "\ufeff"
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A run of characters that is contiguous in the file. start: in the line; source: in the file."""
+
+    start: int
+    source: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogicalLine:
+    """A line as pip sees it, variables not yet expanded.
+
+    number: of the first physical line, from 1. text: without comment and surrounding white space.
+    """
+
+    number: int
+    text: str
+    _pieces: tuple[_Piece, ...] = field(repr=False)
+    _shift: int = field(repr=False)
+
+    def source_span(self, start: int, end: int) -> tuple[int, int]:
+        """Return where in the file the characters ``start`` to ``end`` (exclusive, not empty) stand.
+
+        A span that crosses a line continuation holds the continuation.
+        """
+        return self._source(start), self._source(end - 1) + 1
+
+    def _source(self, position: int) -> int:
+        position += self._shift
+        piece = self._pieces[bisect_right(self._pieces, position, key=attrgetter("start")) - 1]
+        return piece.source + position - piece.start
+
+
+def logical_lines(text: str) -> Iterator[LogicalLine]:
+    """Yield the lines of ``text`` that are neither empty nor comments."""
+    number = 0
+    pending: list[tuple[int, str]] = []
+    for number_here, source, line in _physical_lines(text):
+        if not pending:
+            number = number_here
+        if line.lstrip().startswith("#"):
+            # A comment even when it ends in a backslash, and even behind a continuation (pip sets a space
+            # before it, so that "#" is not glued to a word).
+            yield from _line(number, pending)
+        elif not line.endswith("\\"):
+            yield from _line(number, [*pending, (source, line)])
+        else:
+            pending.append((source + len(line) - len(line.lstrip("\\")), line.strip("\\")))
+            continue
+        pending = []
+    yield from _line(number, pending)
+
+
+def _physical_lines(text: str) -> Iterator[tuple[int, int, str]]:
+    position = 0
+    for number, whole in enumerate(text.splitlines(keepends=True), start=1):
+        line = whole.splitlines()[0]
+        mark = number == 1 and line.startswith(_BYTE_ORDER_MARK)
+        yield number, position + mark, line[1:] if mark else line
+        position += len(whole)
+
+
+def _line(number: int, parts: list[tuple[int, str]]) -> Iterator[LogicalLine]:
+    pieces, length = [], 0
+    for source, text in parts:
+        pieces.append(_Piece(length, source, text))
+        length += len(text)
+    whole = "".join(piece.text for piece in pieces)
+    comment = _COMMENT_START.search(whole)
+    if comment:
+        whole = whole[: comment.start()]
+    stripped = whole.strip()
+    if stripped:
+        shift = len(whole) - len(whole.lstrip())
+        yield LogicalLine(number, stripped, tuple(pieces), shift)

@@ -1,0 +1,139 @@
+"""The options of a requirements file and of all that it includes, put together as pip does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from packaging.utils import canonicalize_name
+
+from cachi2ish.core import urls
+from cachi2ish.core.requirements import ALL_PROJECTS, FormatControl, IndexOptions
+from cachi2ish.errors import Cachi2ishError, LockFileError, Origin
+from cachi2ish.lockfiles.pip.grammar import Option
+
+_NO_PROJECTS = ":none:"
+
+_REFUSED = {
+    "--find-links": (
+        "--find-links names files outside any index, which cannot be prefetched",
+        "put them on an index (--extra-index-url), or name each as: name @ https://… --hash=sha256:…",
+    ),
+    "--no-index": (
+        "--no-index forbids what a prefetch is for",
+        "remove it: generate-env sets PIP_NO_INDEX for the build",
+    ),
+    "--editable": (
+        "an editable requirement stands for a working directory, which cannot be prefetched",
+        "list your own project as a package of the input; for others write name @ git+https://…@<commit>",
+    ),
+    "--hash": (
+        "--hash stands on a line without a requirement, where pip ignores it",
+        "put it behind its requirement; a line is continued by a backslash at its end",
+    ),
+}
+
+
+@dataclass(slots=True)
+class OptionCollector:
+    """Takes options in the order in which pip meets them."""
+
+    index_url: str | None = field(default=None, repr=False)
+    extra_index_urls: list[str] = field(default_factory=list, repr=False)
+    trusted_hosts: list[str] = field(default_factory=list)
+    no_binary: set[str] = field(default_factory=set)
+    only_binary: set[str] = field(default_factory=set)
+    require_hashes: Origin | None = None
+    no_require_hashes: Origin | None = None
+
+    def take(self, options: Iterable[Option], origin: Origin) -> Iterable[Cachi2ishError]:
+        """Apply the options of a line; yield what is wrong with them."""
+        for option in options:
+            try:
+                self._take(option, origin)
+            except LockFileError as error:
+                yield error
+
+    def _take(self, option: Option, origin: Origin) -> None:
+        match option.name:
+            case "--index-url":
+                self.index_url = _index(option, origin)
+            case "--extra-index-url":
+                self.extra_index_urls.append(_index(option, origin))
+            case "--trusted-host":
+                self.trusted_hosts.append(_host(option, origin))
+            case "--no-binary":
+                _select(option, self.no_binary, self.only_binary, origin)
+            case "--only-binary":
+                _select(option, self.only_binary, self.no_binary, origin)
+            case "--require-hashes":
+                self.require_hashes = self.require_hashes or origin
+            case "--no-require-hashes":
+                self.no_require_hashes = self.no_require_hashes or origin
+            case name if name in _REFUSED:
+                problem, hint = _REFUSED[name]
+                raise LockFileError(problem, hint=hint, origin=origin)
+            case _:
+                # --pre, --prefer-binary, --all-releases, --only-final: every version is pinned.
+                # --use-feature, --config-settings and their like: how to install, not what.
+                pass
+
+    @property
+    def indexes(self) -> IndexOptions:
+        """The indexes: the last ``-i`` of the closure, and every extra one once."""
+        return IndexOptions(
+            self.index_url, tuple(dict.fromkeys(self.extra_index_urls)), tuple(dict.fromkeys(self.trusted_hosts))
+        )
+
+    @property
+    def formats(self) -> FormatControl:
+        """What ``--no-binary`` and ``--only-binary`` amount to."""
+        return FormatControl(frozenset(self.no_binary), frozenset(self.only_binary))
+
+
+def _index(option: Option, origin: Origin) -> str:
+    url = option.value.strip()
+    if urls.split_web(url) is None:
+        raise LockFileError(
+            f"{option.name} does not name an http or https address",
+            hint=f"write {option.name} https://host/path/; check that every ${{VARIABLE}} in it is set",
+            origin=origin,
+        )
+    return url
+
+
+def _host(option: Option, origin: Origin) -> str:
+    if urls.host_and_port(option.value) is None:
+        raise LockFileError(
+            f"{option.name} does not name a host",
+            hint="write host or host:port, without scheme, path or credentials",
+            origin=origin,
+        )
+    return option.value
+
+
+def _select(option: Option, target: set[str], other: set[str], origin: Origin) -> None:
+    """Apply a list of names as pip's FormatControl does.
+
+    A name leaves the other option; ``:all:`` forgets all that came before, in both; ``:none:`` empties this one.
+    """
+    names = [name.strip() for name in option.value.split(",")]
+    if option.value.startswith("-") or not all(names):
+        raise LockFileError(
+            f"{option.name} needs project names with commas between them, :all: or :none:",
+            hint=f"write {option.name} name1,name2",
+            origin=origin,
+        )
+    while ALL_PROJECTS in names:
+        other.clear()
+        target.clear()
+        target.add(ALL_PROJECTS)
+        names = names[names.index(ALL_PROJECTS) + 1 :]
+        if _NO_PROJECTS not in names:
+            return
+    for name in names:
+        if name == _NO_PROJECTS:
+            target.clear()
+        else:
+            other.discard(canonicalize_name(name))
+            target.add(canonicalize_name(name))

@@ -1,0 +1,63 @@
+"""pip's requirements files, read as pip reads them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from cachi2ish.core.requirements import Lock, Purpose
+from cachi2ish.errors import Cachi2ishError, LockFileError, Origin, raise_all
+from cachi2ish.lockfiles.pip.assembling import assemble, demand_hashes
+from cachi2ish.lockfiles.pip.closure import Closure
+from cachi2ish.lockfiles.pip.source_tree import SourceTree
+
+
+class PipRequirementsReader:
+    """`LockReader` for the requirements file format of pip."""
+
+    def read(self, source: Path, file: str, purpose: Purpose, environ: Mapping[str, str]) -> Lock:
+        """Return the requirements of ``source / file`` and of all that it includes. See `LockReader.read`."""
+        closure = Closure(SourceTree(Path(os.path.realpath(source))), purpose, environ)
+        closure.walk(closure.tree.name_of(file, ""))
+        requirements, errors = assemble(closure.asked, closure.constraints, purpose)
+        closure.errors.extend(errors)
+        because = _hash_checking(closure)
+        if because:
+            closure.errors.extend(demand_hashes(requirements, because))
+        # A line that several requirements meet is told once.
+        raise_all({(str(error), error.hint): error for error in closure.errors}.values())
+        return Lock(
+            file=file,
+            requirements=requirements,
+            indexes=closure.options.indexes,
+            formats=closure.options.formats,
+            require_hashes=bool(because),
+            texts=tuple(closure.texts),
+        )
+
+
+def _hash_checking(closure: Closure) -> str | None:
+    """Return why hash-checking mode is on, or None where it is off, by pip's rules.
+
+    ``--require-hashes`` or one ``--hash`` anywhere turns it on; ``--no-require-hashes`` says that a hash
+    does not. Hashes in addresses do not.
+    """
+    options = closure.options
+    if options.require_hashes and options.no_require_hashes:
+        closure.errors.append(_both_ways(options.require_hashes, options.no_require_hashes))
+    if options.require_hashes:
+        return f"--require-hashes stands at {options.require_hashes}"
+    lines = (*closure.asked, *closure.constraints)
+    hashed = next((line for line in lines if line.digests), None)
+    if hashed is None or options.no_require_hashes:
+        return None
+    return f"{hashed.name} at {hashed.origin} has a --hash"
+
+
+def _both_ways(require: Origin, no_require: Origin) -> Cachi2ishError:
+    return LockFileError(
+        f"--no-require-hashes contradicts --require-hashes at {require}",
+        hint="remove one of them",
+        origin=no_require,
+    )

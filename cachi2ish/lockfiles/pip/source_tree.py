@@ -1,0 +1,79 @@
+"""The user's source tree: requirements files are read from within it and from nowhere else."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from dataclasses import dataclass
+from pathlib import Path
+
+from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin, StorageError
+from cachi2ish.lockfiles.interface import Decoded
+from cachi2ish.lockfiles.pip.injection import record_name, restore
+from cachi2ish.lockfiles.pip.lines import decode
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTree:
+    """root: resolved. Files are named relative to it, with POSIX separators."""
+
+    root: Path
+
+    def name_of(self, path: str, including: str) -> str:
+        """Return the name of the file that ``path`` means in the file ``including``; it may lead out."""
+        if path.startswith("/"):
+            return posixpath.relpath(path, self.root.as_posix())
+        return posixpath.normpath(posixpath.join(posixpath.dirname(including), path))
+
+    def read(self, file: str, included_at: Origin | None) -> Decoded:
+        """Return the text of a file, an earlier injection undone.
+
+        included_at: the line to name when it cannot be read, None for the file that the input names.
+        Raises `InputError`, `LockFileError` or `StorageError`.
+        """
+        content = self._bytes(file, included_at)
+        if content is None:
+            what = "it does not exist" if included_at is None else f"{file} does not exist"
+            raise self._error(what, "check the path", file, included_at)
+        decoded = decode(content, file)
+        directory, name = posixpath.split(file)
+        record = posixpath.join(directory, record_name(name))
+        recorded = self._bytes(record, None)
+        # Bytes that are no UTF-8 are no JSON either: `restore` says what a damaged record means.
+        as_text = None if recorded is None else recorded.decode(errors="replace")
+        try:
+            return Decoded(restore(decoded.text, as_text), decoded.encoding)
+        except InputError as error:
+            raise InputError(error.problem, hint=error.hint, origin=Origin(record)) from None
+
+    def _bytes(self, file: str, included_at: Origin | None) -> bytes | None:
+        """Return the content, or None where there is no such file."""
+        told = "it" if included_at is None else file  # the message begins with the file's name already
+        try:
+            path = Path(os.path.realpath(self.root / file))
+            if not path.is_relative_to(self.root):
+                raise self._error(
+                    f"{told} is outside the source directory",
+                    "copy it into the source directory",
+                    file,
+                    included_at,
+                )
+            if path.is_dir():
+                raise self._error(f"{told} is a directory", "name the file in it", file, included_at)
+            if path.exists() and not path.is_file():  # a named pipe would be waited for, and for ever
+                raise self._error(f"{told} is not a regular file", "write its lines to a file", file, included_at)
+            return path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a loop of links, before Python 3.13
+            raise StorageError(
+                f"{file} cannot be read: {getattr(error, 'strerror', None) or 'its path is not usable'}",
+                hint="check that it is a file and that you may read it",
+                origin=included_at or Origin(file),
+            ) from None
+
+    @staticmethod
+    def _error(problem: str, hint: str, file: str, included_at: Origin | None) -> Cachi2ishError:
+        if included_at is None:
+            return InputError(problem, hint=hint, origin=Origin(file))
+        return LockFileError(problem, hint=f"{hint}; it is relative to the file that names it", origin=included_at)

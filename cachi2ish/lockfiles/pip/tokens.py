@@ -1,0 +1,106 @@
+"""The parts of a logical line before any grammar: arguments and options, variables, and the address.
+
+Everything here works on the text as the user wrote it. That is what may be shown in a message: the values of
+variables, which are often credentials, are never in it.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Callable, Mapping
+from urllib.parse import unquote
+
+from cachi2ish.core import urls
+
+#: pip expands these and nothing else, so that a ``$`` in an address keeps its meaning.
+_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+
+#: Where the options of a line begin: pip splits at single spaces, and a word that begins with "-" is one.
+_OPTIONS = re.compile(r"(?:^| )-")
+
+#: ``name[extras] @``, after which the standard allows an address only (PEP 508).
+_NAMED = re.compile(r"\s*[A-Za-z0-9][\w.-]*\s*(?:\[[^\[\]]*\])?\s*@\s*")
+
+#: A line that begins with an address.
+_SCHEME = re.compile(r"(?:https?|file|ftp|(?:git|hg|svn|bzr)\+[a-z0-9+.-]+):", re.IGNORECASE)
+
+_NAMED_ADDRESS = re.compile(r"[^\s;]+")
+_BARE_ADDRESS = re.compile(r"\S+")
+_AUTHORITY_ON = re.compile(r"://\S*")
+_OF_SCHEME = frozenset(string.ascii_letters + string.digits + "+.-")
+
+#: How much of a line a message shows.
+_SHOWN = 160
+
+_SHORTEST_SECRET = 4
+
+
+def expand(text: str, environ: Mapping[str, str]) -> str:
+    """Return ``text`` with each ``${VAR}`` replaced that is set and not empty; others stay, as in pip."""
+    for name in _VARIABLE.findall(text):
+        if value := environ.get(name):
+            text = text.replace(f"${{{name}}}", value)
+    return text
+
+
+def conceal(message: str, text: str, environ: Mapping[str, str]) -> str:
+    """Return ``message`` with the values of the variables in ``text`` written as ``${VAR}`` again.
+
+    Values of less than four characters stay: no secret is that short, and a digit would be found everywhere.
+    """
+    for name in _VARIABLE.findall(text):
+        value = environ.get(name) or ""
+        for form in sorted({value, unquote(value), value.lower()}, key=len, reverse=True):
+            if len(form) >= _SHORTEST_SECRET:
+                message = message.replace(form, f"${{{name}}}")
+    return message
+
+
+def split_arguments(text: str) -> tuple[str, str]:
+    """Return the requirement of a logical line, and its options."""
+    options = _OPTIONS.search(text)
+    return (text, "") if options is None else (text[: options.start()], text[options.start() :])
+
+
+def address_span(text: str) -> tuple[int, int] | None:
+    """Return where in a logical line (variables not expanded) the address of a direct requirement stands.
+
+    A bare address ends at white space, and so does its ``;`` before a marker; the address in
+    ``name @ address`` ends at a ``;`` too, since pip splits the marker off first.
+    """
+    arguments, _ = split_arguments(text)
+    if _SCHEME.match(arguments):
+        address = _BARE_ADDRESS.match(arguments)
+        if address is None:
+            return None
+        end = address.end()
+        marker_follows = end < len(arguments) and arguments[end - 1] == ";" and arguments[end] == " "
+        return 0, end - marker_follows
+    named = _NAMED.match(arguments)
+    address = _NAMED_ADDRESS.match(arguments, named.end()) if named else None
+    return address.span() if address else None
+
+
+def quote(text: str) -> str:
+    """Return what a message may show of a line: no credentials, not too long."""
+    shown = map_addresses(text, _redact)
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
+
+
+def map_addresses(text: str, change: Callable[[str], str]) -> str:
+    """Return ``text`` with each ``scheme://…`` changed; it ends at white space or a closing quote."""
+    parts, position = [], 0
+    for match in _AUTHORITY_ON.finditer(text):
+        start, end = match.start(), match.start() + len(match.group().rstrip("\"'"))
+        while start > position and text[start - 1] in _OF_SCHEME:
+            start -= 1
+        parts += [text[position:start], change(text[start:end])]
+        position = end
+    return "".join((*parts, text[position:]))
+
+
+def _redact(address: str) -> str:
+    if urls.split(address) is None:  # it cannot be said where its credentials end
+        return f"{address.partition('://')[0]}://…"
+    return urls.redact(address)

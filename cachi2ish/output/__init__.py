@@ -1,0 +1,1 @@
+"""The output directory: assembled beside the one that is there, and swapped in."""

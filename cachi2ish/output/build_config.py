@@ -1,0 +1,152 @@
+"""``.build-config.json``: how an output directory tells later commands what to set and what to rewrite.
+
+The keys that Hermeto's readers know (``environment_variables``, ``project_files`` with ``abspath`` and
+``template``) have their form; what is ours stands beside them. Read leniently: Hermeto's own files are
+understood, and unknown keys are skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cachi2ish.core.as_of import RecordedDates
+from cachi2ish.core.outputs import BuildConfig, EnvironmentVariable, ProjectFile
+from cachi2ish.errors import InputError, Origin
+
+#: The name of the file, at the top of every output directory.
+BUILD_CONFIG = ".build-config.json"
+
+_READ = ConfigDict(frozen=True, extra="ignore")
+
+
+class _Variable(BaseModel):
+    model_config = _READ
+
+    name: str
+    value: str
+
+
+class _File(BaseModel):
+    model_config = _READ
+
+    abspath: str
+    template: str
+    path: str = ""
+    sha256: str = ""
+    urls: tuple[str, ...] = ()
+
+
+class _Dates(BaseModel):
+    model_config = _READ
+
+    path: str
+    uploaded_before: str | None
+    overrides: dict[str, str | None] = Field(default_factory=dict)
+
+
+class _Tool(BaseModel):
+    model_config = _READ
+
+    version: str = ""
+    index_dates: tuple[_Dates, ...] = ()
+
+
+class _Config(BaseModel):
+    model_config = _READ
+
+    environment_variables: tuple[_Variable, ...] = ()
+    project_files: tuple[_File, ...] = ()
+    cachi2ish: _Tool = Field(default_factory=_Tool)
+
+
+def render_build_config(config: BuildConfig) -> str:
+    """Return the content of the file: the same text for the same facts, whatever their order.
+
+    A path that is not UTF-8 is in Python's form (PEP 383), and has to be written with its stray surrogates as
+    JSON escapes: `cachi2ish.cache.interface.Staging.write` does.
+    """
+    wire = _Config(
+        environment_variables=tuple(
+            _Variable(name=variable.name, value=variable.value)
+            for variable in sorted(set(config.environment_variables))
+        ),
+        project_files=tuple(
+            _File(abspath=file.abspath, template=file.template, path=file.path, sha256=file.sha256, urls=file.urls)
+            for file in sorted(set(config.project_files))
+        ),
+        cachi2ish=_Tool(
+            version=config.tool_version,
+            index_dates=tuple(
+                _Dates(path=one.path, uploaded_before=one.uploaded_before, overrides=dict(one.overrides))
+                for one in config.index_dates
+            ),
+        ),
+    )
+    return json.dumps(wire.model_dump(), indent=2, ensure_ascii=False) + "\n"
+
+
+def read_build_config(directory: Path) -> BuildConfig:
+    """Return what stands in the file of an output directory.
+
+    One of the keys that Hermeto's readers know may be missing, as they permit, and not both: no prefetch writes
+    such a file, and a build would go without its environment. A `ProjectFile` that Hermeto wrote has an empty
+    ``path``, and the tool's version is then empty too.
+    Raises `InputError` where the file is missing, cannot be read, or does not say what it should.
+    """
+    path = directory / BUILD_CONFIG
+    try:
+        kind = stat.S_IFMT(path.stat().st_mode)
+        if kind not in {stat.S_IFREG, stat.S_IFDIR}:  # it might never end, or never begin
+            raise InputError(f"{path} is not a regular file", hint="name an output that fetch-deps has written")
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(
+            f"{directory} is no output of fetch-deps: it has no {BUILD_CONFIG}",
+            hint="run fetch-deps first, and name the directory that its --output named",
+        ) from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no path"
+        raise InputError(f"{path} cannot be read: {reason}", hint="check the rights of the directory") from error
+    return _parse(content, path)
+
+
+def _parse(content: bytes, path: Path) -> BuildConfig:
+    # The standard library's reader, since pydantic's refuses the escapes of stray surrogates.
+    try:
+        wire = _Config.model_validate(json.loads(content))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the whole"
+        raise _damaged(path, f"{place}: {first['msg']}") from error
+    except RecursionError as error:
+        raise _damaged(path, "it is nested too deeply") from error
+    except ValueError as error:  # no JSON, or no UTF-8
+        raise _damaged(path, str(error)) from error
+    if not wire.model_fields_set & {"environment_variables", "project_files"}:
+        raise _damaged(path, "it has neither environment_variables nor project_files")
+    return BuildConfig(
+        tool_version=wire.cachi2ish.version,
+        environment_variables=tuple(
+            EnvironmentVariable(variable.name, variable.value) for variable in wire.environment_variables
+        ),
+        project_files=tuple(
+            ProjectFile(
+                path=file.path, abspath=file.abspath, template=file.template, urls=file.urls, sha256=file.sha256
+            )
+            for file in wire.project_files
+        ),
+        index_dates=tuple(
+            RecordedDates(one.path, one.uploaded_before, tuple(one.overrides.items()))
+            for one in wire.cachi2ish.index_dates
+        ),
+    )
+
+
+def _damaged(path: Path, reason: str) -> InputError:
+    return InputError(
+        f"the file is damaged: {reason}", hint="run fetch-deps again to write it anew", origin=Origin(str(path))
+    )

@@ -1,0 +1,144 @@
+"""An output directory while it is being assembled."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from cachi2ish.core.artifacts import Blob
+from cachi2ish.core.distributions import plain_name
+from cachi2ish.core.outputs import BuildConfig
+from cachi2ish.core.placement import DEPS
+from cachi2ish.errors import DistributionError, StorageError
+from cachi2ish.files.os_errors import OUTPUT_OPTION, storage_errors
+from cachi2ish.files.rooted import RootedPath
+from cachi2ish.output.build_config import BUILD_CONFIG, render_build_config
+from cachi2ish.output.copying import copy_file
+from cachi2ish.output.output_guard import refuse_strangers
+from cachi2ish.output.swap import replace_contents, take_place
+from cachi2ish.output.workplace import UNTOUCHED, Workplace
+
+#: Whatever the umask: what is fetched by one user is often installed by another, in a container.
+_FILE_MODE = 0o644
+_DIRECTORY_MODE = 0o755
+
+
+class StagedOutput:
+    """Implements `cachi2ish.cache.interface.Staging`. `place` may be called from many threads."""
+
+    def __init__(self, workplace: Workplace) -> None:
+        self._workplace = workplace
+        self._root = RootedPath.of(workplace.path, error=StorageError)
+        self._placed: dict[str, str] = {}
+        self._guard = threading.Lock()
+        self._published = False
+
+    @property
+    def published(self) -> bool:
+        """Whether this is the output now."""
+        return self._published
+
+    def place(self, blob: Blob, filename: str) -> None:
+        """Put a copy of ``blob`` into ``deps/pip``; the same file twice is the same as once.
+
+        Raises `DistributionError` for a name that is taken by other content or cannot be used,
+        `StorageError` where the copy cannot be made.
+        """
+        if not plain_name(filename):
+            raise DistributionError(f"{filename!r} cannot be used as a file name")
+        path = self._root.join(f"{DEPS}/{filename}").path
+        with self._guard:
+            other = self._placed.get(filename)
+            if other == blob.sha256:
+                return
+            if other:
+                raise _taken(filename, f"sha256:{other} and sha256:{blob.sha256}")
+            self._make_parents(path)
+            self._placed[filename] = blob.sha256
+        with self._failures(f"{filename} cannot be placed in {self._workplace.target}"):
+            try:
+                size = copy_file(blob.path, path, _FILE_MODE)
+            except FileExistsError:  # on a file system that does not tell upper from lower case
+                raise _taken(filename, "another file has the same name in other case") from None
+        if size != blob.size:
+            raise StorageError(
+                f"the copy of {filename} has {size} bytes, not {blob.size}: the cache changed meanwhile",
+                hint="run again",
+            )
+
+    def write(self, path: str, content: str) -> None:
+        r"""Write a text file, in one step. path: POSIX, relative. Raises `StorageError`.
+
+        Half of a surrogate pair, which no UTF-8 can hold, is written as ``\udcff``: the escape of JSON.
+        """
+        place = self._root.join(path).path
+        with self._failures(f"{path} cannot be written in {self._workplace.target}"):
+            with self._guard:
+                self._make_parents(place)
+            temporary = place.with_name(f".{place.name}.part")
+            temporary.write_bytes(content.encode("utf-8", "backslashreplace"))
+            temporary.chmod(_FILE_MODE)
+            temporary.replace(place)
+
+    def write_build_config(self, config: BuildConfig) -> None:
+        """Write ``.build-config.json``, by which the output is recognised. Raises `StorageError`."""
+        self.write(BUILD_CONFIG, render_build_config(config))
+
+    def publish(self) -> None:
+        """Take the place of the earlier output, whole. Once. Raises `StorageError` and `InputError`."""
+        if self._published:
+            msg = "an output is published once"
+            raise ValueError(msg)
+        work = self._workplace
+        # The environment of the build names the folder, be there anything in it or not.
+        self._make_parents(self._root.join(f"{DEPS}/file").path)
+        with self._failures(f"the output {work.target} cannot be replaced"):
+            refuse_strangers(work.target)  # somebody may have put something there meanwhile
+            work.path.chmod(_DIRECTORY_MODE)
+            stamp_tree(work.path)
+            put = replace_contents if work.inside else take_place
+            put(work.path, work.target, last=BUILD_CONFIG, keep=UNTOUCHED)
+        self._published = True
+
+    def _make_parents(self, path: Path) -> None:
+        with self._failures(f"the output {self._workplace.target} cannot be written"):
+            for parent in reversed(path.relative_to(self._root.root).parents[:-1]):
+                directory = self._root.root / parent
+                if not directory.is_dir():
+                    directory.mkdir()
+                    directory.chmod(_DIRECTORY_MODE)
+
+    def _failures(self, problem: str) -> AbstractContextManager[None]:
+        return storage_errors(problem, OUTPUT_OPTION)
+
+
+def _taken(filename: str, contents: str) -> DistributionError:
+    return DistributionError(
+        f"two different files want to be {DEPS}/{filename}: {contents}",
+        hint="two requirements name files of the same name: pin one of them to another version or address",
+    )
+
+
+#: 1980-01-01T00:00:00Z in seconds since the epoch: the earliest that a ZIP archive can hold.
+MODIFIED = 315_532_800
+
+
+def stamp(path: Path) -> None:
+    """Set the time of modification and access. Raises `OSError`, for one where only its owner may do that."""
+    os.utime(path, (MODIFIED, MODIFIED), follow_symlinks=False)
+
+
+def stamp_tree(directory: Path) -> None:
+    """Set the times of everything in ``directory``, and last its own. Raises `OSError`."""
+    for path in _below(directory):
+        stamp(path)
+    stamp(directory)
+
+
+def _below(directory: Path) -> Iterator[Path]:
+    for folder, folders, files in os.walk(directory, topdown=False):
+        for name in (*folders, *files):
+            yield Path(folder, name)

@@ -1,0 +1,119 @@
+"""Where an output is assembled: a directory of its own, on the file system of the output, removed in any case."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from cachi2ish.files.locks import is_at, try_lock, wait_for_lock
+from cachi2ish.files.os_errors import FORBIDDEN
+from cachi2ish.output.swap import is_mount_point, restore
+
+#: A staging directory inside the output, where one beside it is not possible.
+INSIDE = ".staging-"
+
+#: The names that `tempfile.mkdtemp` makes of a prefix.
+_RANDOM = "[a-z0-9_]{8}"
+
+#: What may be in an output and is none of its content: staging directories, of this process and of others, and
+#: what a file system keeps at its top, where an output is a mount point.
+UNTOUCHED = re.compile(rf"{re.escape(INSIDE)}{_RANDOM}|lost\+found")
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """A staging directory.
+
+    target: the output, links resolved. inside: whether ``path`` is in ``target`` and not beside it.
+    lock: an open descriptor of ``path``; while it is locked, nobody takes the directory for a leftover.
+    made: the directories above ``target`` that were missing.
+    """
+
+    path: Path
+    target: Path
+    inside: bool
+    lock: int
+    made: tuple[Path, ...]
+
+    def close(self) -> None:
+        """Remove what is at ``path`` now: an output that came to nothing, or the one that was replaced."""
+        shutil.rmtree(self.path, ignore_errors=True)  # what resists is removed as a leftover by a later run
+        os.close(self.lock)
+        for directory in reversed(self.made):
+            with suppress(OSError):  # not empty: the output is in it
+                directory.rmdir()
+
+
+def open_workplace(target: Path) -> Workplace:
+    """Make a staging directory for ``target``; remove those of processes that are gone. Raises `OSError`.
+
+    It is beside the output, so that it can take its place by a rename, unless that cannot or should not be
+    done: for a mount point, for the current directory (a shell that stands in it would stand in a removed one),
+    and where the directory above may not be written.
+    """
+    made = _make_directories(target.parent)
+    try:
+        if not _stays(target):
+            try:
+                restore(target)
+                path, lock = _claim(target.parent, f".{target.name}.staging-")
+            except OSError as error:
+                if error.errno not in FORBIDDEN or not target.is_dir():
+                    raise
+            else:
+                return Workplace(path, target, inside=False, lock=lock, made=made)
+        path, lock = _claim(target, INSIDE)
+        return Workplace(path, target, inside=True, lock=lock, made=made)
+    except BaseException:
+        for directory in reversed(made):
+            with suppress(OSError):
+                directory.rmdir()
+        raise
+
+
+def _stays(target: Path) -> bool:
+    if not target.is_dir():
+        return False
+    with suppress(FileNotFoundError):  # the current directory may have been removed
+        if Path.cwd().samefile(target):
+            return True
+    return is_mount_point(target)
+
+
+def _make_directories(directory: Path) -> tuple[Path, ...]:
+    missing = [path for path in (directory, *directory.parents) if not path.exists()]
+    missing.reverse()
+    directory.mkdir(parents=True, exist_ok=True)
+    return tuple(missing)
+
+
+def _claim(parent: Path, prefix: str) -> tuple[Path, int]:
+    _sweep(parent, re.compile(re.escape(prefix) + _RANDOM))
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        try:
+            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:  # swept at once
+            continue
+        wait_for_lock(lock)
+        if is_at(lock, path):  # nobody swept it before it was locked
+            return path, lock
+        os.close(lock)
+
+
+def _sweep(parent: Path, pattern: re.Pattern[str]) -> None:
+    with os.scandir(parent) as entries:
+        left = [Path(entry.path) for entry in entries if pattern.fullmatch(entry.name)]
+    for path in left:
+        with suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                if try_lock(descriptor):
+                    shutil.rmtree(path, ignore_errors=True)
+            finally:
+                os.close(descriptor)

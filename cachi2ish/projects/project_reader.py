@@ -1,0 +1,70 @@
+"""Name and version of a project, each from the first file that states it.
+
+The order is ``pyproject.toml``, ``setup.py``, ``setup.cfg``, and for the name the git origin. Nothing of the
+project is run or imported.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import unquote
+
+from cachi2ish.core.inventory import VcsOrigin
+from cachi2ish.projects import pyproject, setup_cfg, setup_py
+from cachi2ish.projects.interface import StatedMetadata
+from cachi2ish.projects.project_folder import ProjectFolder
+
+_READERS: tuple[Callable[[ProjectFolder], StatedMetadata], ...] = (pyproject.read, setup_py.read, setup_cfg.read)
+
+
+class SourceTreeReader:
+    """A `ProjectReader` for folders on disk."""
+
+    def read(self, source: Path, path: str, vcs: VcsOrigin | None) -> StatedMetadata:
+        """Return what the project at ``source / path`` is called.
+
+        A file is looked at only while something is still unknown. Raises `InputError` for one that cannot be
+        read, is no TOML or no configuration file, or states a name or version of another type than text.
+        """
+        folder = ProjectFolder(source, path)
+        told = StatedMetadata(None, None)
+        for reader in _READERS:
+            told = _complete(told, reader(folder))
+            if told.name and told.version:
+                return told
+        return _complete(told, self.read_origin(path, vcs))
+
+    def read_origin(self, path: str, vcs: VcsOrigin | None) -> StatedMetadata:
+        """Return what the origin alone tells: a name."""
+        return read(vcs, path)
+
+
+def _complete(told: StatedMetadata, more: StatedMetadata) -> StatedMetadata:
+    return StatedMetadata(told.name or _usable(more.name), told.version or _usable(more.version))
+
+
+def _usable(text: str | None) -> str | None:
+    # A line break or half a surrogate pair would spoil every output that the text is written to.
+    stripped = (text or "").strip()
+    return stripped if stripped and stripped.isprintable() else None
+
+
+def read(vcs: VcsOrigin | None, path: str) -> StatedMetadata:
+    """Return the name that a repository and the sub-path in it make, None without a repository."""
+    repository = None if vcs is None else _repository(vcs.url)
+    if repository is None:
+        return StatedMetadata(None, None)
+    parts = [part for part in path.split("/") if part not in {"", "."}]
+    return StatedMetadata("-".join([repository, *parts]), None)
+
+
+def _repository(url: str) -> str | None:
+    path = re.split(r"[?#]", url, maxsplit=1)[0].removesuffix("/").removesuffix("/.git").rstrip("/")
+    without_scheme = path.partition("://")[2] or path
+    # ":" parts host and path in git's short form, git@host:repo.git; a bare host has no repository's name
+    segments = re.split(r"[/:]", without_scheme)
+    if "://" in path and len(segments) == 1:
+        return None
+    return unquote(segments[-1]).removesuffix(".git") or None

@@ -1,0 +1,42 @@
+"""CycloneDX 1.6 as JSON.
+
+The document is the same on any day and any machine. There is no timestamp. The serial number is a version 5 UUID
+of the content: a reader that needs one to link to the bill (BOM-Link) finds it, readers that would otherwise
+invent one do not, and equal bills have equal numbers. Keys are sorted.
+"""
+
+from __future__ import annotations
+
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from cachi2ish.core.inventory import Inventory
+from cachi2ish.sbom.cyclonedx.cyclonedx_bom import make_bom
+from cachi2ish.sbom.cyclonedx.cyclonedx_model import SCHEMA, Bom
+from cachi2ish.sbom.wire import as_json, canonical, document_text
+
+#: Stands for the serial number until the content is known that it is made from.
+_NIL = UUID(int=0).urn
+
+
+class CycloneDxWriter:
+    """A `SbomWriter` for CycloneDX 1.6 JSON.
+
+    found_by: who is to be named as the finder of each component. index_proxy: the redacted address of a proxy that
+    has stood in for the default index.
+    """
+
+    def __init__(self, found_by: str, index_proxy: str | None = None) -> None:
+        self._found_by = found_by
+        self._index_proxy = index_proxy
+
+    def render(self, inventory: Inventory) -> str:
+        """Return the document."""
+        return render(make_bom(inventory, self._found_by, self._index_proxy))
+
+
+def render(bom: Bom) -> str:
+    """Return ``bom`` as text, with the serial number that its content gives it."""
+    content = as_json(bom) | {"$schema": SCHEMA, "serialNumber": _NIL}
+    content.setdefault("components", [])  # readers look for it, be it empty
+    content["serialNumber"] = uuid5(NAMESPACE_URL, canonical(content)).urn
+    return document_text(content)

@@ -1,0 +1,1 @@
+"""Several bills of materials become one."""

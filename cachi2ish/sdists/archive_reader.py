@@ -1,0 +1,132 @@
+"""What an archive says it is."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from packaging.utils import canonicalize_name
+
+from cachi2ish.core.distributions import is_wheel
+from cachi2ish.core.lazy import Once
+from cachi2ish.errors import DistributionError, InputError, StorageError
+from cachi2ish.projects.interface import ProjectReader
+from cachi2ish.sdists.forward import Limits, TooLargeError
+from cachi2ish.sdists.interface import Identity, SdistReader
+from cachi2ish.sdists.members import Member, reading
+from cachi2ish.sdists.metadata import parse_core_metadata
+from cachi2ish.sdists.shortcut import find_member_at
+from cachi2ish.sdists.unpack import unpack_sources
+
+_PKG_INFO = "PKG-INFO"
+_METADATA = "METADATA"
+_DIST_INFO = ".dist-info"
+
+
+class ArchiveReader:
+    """Implements ``SdistReader``: archives are read as streams, and no code in them is ever run.
+
+    projects: asked about an archive without core metadata, such as a hosting site makes of a tag.
+    scratch: where its small files are unpacked for that, None for the system's temporary directory.
+    """
+
+    def __init__(
+        self, projects: ProjectReader, *, limits: Limits | None = None, scratch: Path | None = None
+    ) -> None:
+        self._projects = projects
+        self._limits = limits or Limits()
+        self._scratch = scratch
+
+    def identify(self, path: Path, filename: str, subdirectory: str | None = None) -> Identity | None:
+        """Return what the archive says it is, or None where nothing tells.
+
+        Raises `DistributionError` for a broken or unsafe archive and for a wheel without metadata, and
+        `StorageError` where the file cannot be read.
+        """
+        if is_wheel(filename):
+            return self._wheel(path, filename)
+        folder = PurePosixPath(subdirectory or ".").parts
+        if "/" in folder or ".." in folder:
+            raise DistributionError(
+                f"{filename}: the folder {subdirectory!r} lies outside of the archive",
+                hint="check #subdirectory= in the requirement",
+            )
+        found = self._core_metadata(path, filename, folder)
+        return found or self._stated(path, filename, folder)
+
+    def _core_metadata(self, path: Path, filename: str, folder: tuple[str, ...]) -> Identity | None:
+        # One folder holds everything in nearly every archive, and then the first match is it. One that is
+        # packed without it has its PKG-INFO at the top, which may also be a stray file: hence kept for later.
+        wanted, top = (*folder, _PKG_INFO), None
+        quick = find_member_at(path, wanted, self._limits)
+        if quick is not None and (identity := parse_core_metadata(quick)):
+            return identity
+        with reading(path, filename, self._limits) as members:
+            for member in members:
+                if member.parts[1:] == wanted and (identity := self._parsed(member)):
+                    return identity
+                if member.parts == wanted and top is None:
+                    top = self._parsed(member)
+        return top
+
+    def _wheel(self, path: Path, filename: str) -> Identity:
+        found: dict[str, Identity | None] = {}
+        with reading(path, filename, self._limits) as members:
+            for member in members:
+                folder, *rest = member.parts
+                if folder.endswith(_DIST_INFO) and rest == [_METADATA]:
+                    found[folder] = self._parsed(member)
+        project = canonicalize_name(filename.partition("-")[0])
+        own = [
+            identity
+            for folder, identity in found.items()
+            if canonicalize_name(folder.partition("-")[0]) == project
+        ]
+        if len(found) != 1 or not own or own[0] is None:
+            listed = ", ".join(sorted(found)) or "none"
+            raise DistributionError(
+                f"{filename} has no metadata of its own (.dist-info with METADATA: {listed})",
+                hint="the wheel is damaged or not a wheel of this project; ask its publisher",
+            )
+        return own[0]
+
+    def _parsed(self, member: Member) -> Identity | None:
+        if member.size > self._limits.metadata:
+            raise TooLargeError(f"{'/'.join(member.parts)!r} has {member.size} bytes")
+        return parse_core_metadata(member.read())
+
+    def _stated(self, path: Path, filename: str, folder: tuple[str, ...]) -> Identity | None:
+        try:
+            with tempfile.TemporaryDirectory(prefix="cachi2ish-sdist-", dir=self._scratch) as unpacked:
+                with reading(path, filename, self._limits) as members:
+                    root = unpack_sources(members, Path(unpacked), self._limits)
+                project = "/".join(folder) or "."
+                if not (root / project).is_dir():
+                    raise DistributionError(
+                        f"{filename} has no folder {project!r}",
+                        hint="check #subdirectory= in the requirement",
+                    )
+                stated = self._projects.read(root, project, None)
+        except InputError as error:
+            raise DistributionError(f"{filename}: {error}", hint=error.hint) from None
+        except OSError as error:
+            raise StorageError(
+                f"{filename} cannot be unpacked to be looked at ({error.strerror or error})",
+                hint="check the space and the rights in the temporary directory",
+            ) from error
+        return Identity(stated.name, stated.version) if stated.name else None
+
+
+class OnDemandReader:
+    """Implements ``SdistReader`` with one that is made when it is first needed.
+
+    make: returns it, and is called once; safe for threads as far as what it returns is.
+    """
+
+    def __init__(self, make: Callable[[], SdistReader]) -> None:
+        self._reader = Once(make)
+
+    def identify(self, path: Path, filename: str, subdirectory: str | None = None) -> Identity | None:
+        """Return what the archive says it is, as `SdistReader.identify` says."""
+        return self._reader().identify(path, filename, subdirectory)

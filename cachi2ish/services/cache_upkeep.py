@@ -1,0 +1,206 @@
+"""``cache verify`` and ``cache prune``: what is damaged, what nobody uses, and what is too much."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from cachi2ish.cache.interface import Housekeeping, Pruning
+from cachi2ish.core.cache_contents import Entry, EntryKind, Finding, Flaw, Pruned
+from cachi2ish.errors import Cachi2ishError, DigestMismatchError, StorageError, raise_all
+from cachi2ish.services.reporter import Reporter
+
+#: What harms nobody: a fetch neither uses it nor fails for it.
+_HARMLESS = frozenset({Flaw.DANGLING, Flaw.STRAY, Flaw.OUTDATED})
+
+#: What can be wrong with a file itself.
+_FILES = frozenset({Flaw.DAMAGED, Flaw.UNREADABLE})
+
+_REPAIR = "cachi2ish cache verify --repair removes what is damaged; it is fetched anew when it is needed"
+_HINTS = {
+    Flaw.UNREADABLE: "check the rights and the disk; " + _REPAIR,
+    Flaw.OBSTACLE: "move it out of the cache",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """How many files are what their names promise, their bytes, and how many others a repair has removed."""
+
+    files: int
+    size: int
+    removed: int = 0
+
+
+def verify(
+    housekeeping: Housekeeping, reporter: Reporter, watch: Callable[[Verified], None], *, repair: bool
+) -> Verified:
+    """Verify the cache; raise all damage at once, except what was repaired, which is told as warnings.
+
+    A file that is not what its name promises is a `DigestMismatchError`; whatever else would keep a fetch from
+    using the cache is a `StorageError`. watch: hears after each file what has been verified so far.
+    """
+    if not housekeeping.exists:
+        reporter.warning(f"there is no cache at {housekeeping.directory}: nothing is verified")
+    done = Verified(0, 0)
+
+    def told(size: int) -> None:
+        nonlocal done
+        done = replace(done, files=done.files + 1, size=done.size + size)
+        watch(done)
+
+    errors: list[Cachi2ishError] = []
+    for finding in housekeeping.verify(told, repair=repair):
+        text = f"{finding.path} in the cache {housekeeping.directory} {finding.detail}"
+        if finding.repaired:
+            reporter.warning(f"{text}: removed")  # of a catalogue: out of the way
+            done = replace(done, removed=done.removed + (finding.flaw in _FILES))
+        elif finding.flaw in _HARMLESS:
+            reporter.warning(text)
+        else:
+            errors.append(_error(finding, text))
+    raise_all(errors)
+    return done
+
+
+def _error(finding: Finding, text: str) -> Cachi2ishError:
+    hint = _HINTS.get(finding.flaw, _REPAIR)
+    if finding.flaw is Flaw.DAMAGED:
+        return DigestMismatchError(text, hint=hint)
+    return StorageError(text, hint=hint)
+
+
+#: Whoever wants an unfinished file has come back for it by then.
+_ABANDONED = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What may stay. None: whatever there is.
+
+    unused_since: what was last used before this instant (aware) goes. size: bytes of everything together.
+    """
+
+    unused_since: datetime | None = None
+    size: int | None = None
+
+
+def prune(
+    housekeeping: Housekeeping, limits: Limits, now: datetime, reporter: Reporter, *, dry_run: bool
+) -> Pruned:
+    """Remove from the cache, and return what was removed, or with ``dry_run`` what would be, by name.
+
+    What a running process may be using always stays. Raises `StorageError` once for all files that cannot be
+    removed, when the others are. What fails in the catalogue is a warning: it is a memory only.
+    """
+    run = _Run(housekeeping.pruning(pretend=dry_run), reporter, dry_run=dry_run)
+    run.remove(entry for entry in run.kept if _is_useless(entry, now))
+    if limits.unused_since is not None:
+        oldest = limits.unused_since
+        run.remove(entry for entry in run.kept if entry.used < oldest)
+        run.forget(oldest)
+    if limits.size is not None:
+        run.fit(limits.size, now)
+    run.tidy()
+    run.raise_failures()
+    return Pruned(
+        entries=tuple(run.removed),
+        links=run.links,
+        forgotten=run.forgotten,
+        kept=run.size(),
+        in_use=len(run.in_use),
+        names=run.names() if dry_run else {},
+    )
+
+
+def _is_useless(entry: Entry, now: datetime) -> bool:
+    if entry.kind is EntryKind.UNFINISHED:
+        return entry.used < now - _ABANDONED
+    return entry.kind is EntryKind.LEFTOVER
+
+
+class _Run:
+    """What has been done so far. kept: what is left, the least recently used first (a set with an order)."""
+
+    def __init__(self, pruning: Pruning, reporter: Reporter, *, dry_run: bool) -> None:
+        self._pruning = pruning
+        self._reporter = reporter
+        self._dry_run = dry_run
+        self._failures: list[StorageError] = []
+        self._failed: set[Entry] = set()
+        self.kept = dict.fromkeys(sorted(pruning.entries, key=lambda entry: (entry.used, entry.path)))
+        self.removed: list[Entry] = []
+        self.in_use: set[Entry] = set()
+        self.forgotten = 0
+        self.links = 0
+
+    def remove(self, entries: Iterable[Entry]) -> None:
+        for entry in tuple(entries):
+            self._remove(entry)
+
+    def fit(self, size: int, now: datetime) -> None:
+        """Remove the least recently used until everything together has at most ``size`` bytes."""
+        excess = self.size() - size
+        oldest: datetime | None = None
+        for entry in tuple(self.kept):
+            if excess <= 0:
+                break
+            if self._remove(entry):
+                excess -= entry.size
+                oldest = entry.used
+        if oldest is not None or excess > 0:
+            # What is known about files goes with the files of its age.
+            self.forget(now if excess > 0 or oldest is None else oldest)
+
+    def forget(self, unused_since: datetime) -> None:
+        """Remove rows of the catalogue, and give their space back."""
+        try:
+            forgotten = self._pruning.forget(unused_since)
+            # What would be forgotten is still there to be counted again.
+            self.forgotten = max(self.forgotten, forgotten) if self._dry_run else self.forgotten + forgotten
+            self._pruning.shrink_catalogue()
+        except StorageError as error:
+            self._reporter.warning(error.problem)
+
+    def tidy(self) -> None:
+        try:
+            self.links = self._pruning.remove_dangling_links()
+        except StorageError as error:
+            self._failures.append(error)
+
+    def size(self) -> int:
+        return sum(entry.size for entry in self.kept) + self._pruning.catalogue_size()
+
+    def names(self) -> Mapping[str, tuple[str, ...]]:
+        """Return what indexes have called the files, as far as that is known."""
+        try:
+            return self._pruning.names()
+        except StorageError as error:
+            self._reporter.warning(error.problem)
+            return {}
+
+    def raise_failures(self) -> None:
+        if self._failures:
+            first, more = self._failures[0], len(self._failures) - 1
+            others = f" ({more} more failed as well)" if more else ""
+            raise StorageError(
+                f"{first.problem}{others}", hint="remove it by hand, with the rights that this takes"
+            )
+
+    def _remove(self, entry: Entry) -> bool:
+        if entry in self._failed:
+            return False
+        try:
+            gone = self._pruning.remove(entry)
+        except StorageError as error:
+            self._failures.append(error)
+            self._failed.add(entry)
+            return False
+        if gone:
+            del self.kept[entry]
+            self.removed.append(entry)
+            self.in_use.discard(entry)
+        else:
+            self.in_use.add(entry)
+        return gone

@@ -1,0 +1,1 @@
+"""``fetch-deps``: read, choose, transfer, record; a file for each stage."""

@@ -1,0 +1,202 @@
+"""Stage "choose": every pinned requirement and the page of its project become a choice of files."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from functools import partial
+
+from packaging.utils import NormalizedName
+
+from cachi2ish.core.as_of import Dating
+from cachi2ish.core.choose.choice import Choice, Policy, choose
+from cachi2ish.core.digests import Digest
+from cachi2ish.core.pages import Page
+from cachi2ish.core.requirements import IndexOptions, Pinned
+from cachi2ish.core.sought import Sought
+from cachi2ish.errors import Cachi2ishError, NetworkError, NotCachedError, raise_all
+from cachi2ish.index.interface import Index
+from cachi2ish.services.fetch.ports import Ports
+from cachi2ish.services.fetch.reading import Reading
+from cachi2ish.services.fetch.same_cause import each_cause_once
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A requirement to choose for.
+
+    indexes: addresses, the first that has the project wins. dating: as of when.
+    """
+
+    requirement: Pinned
+    policy: Policy
+    indexes: tuple[str, ...]
+    dating: Dating
+
+
+#: Told about each choice as soon as it is made, so that its files can be on their way.
+OnChoice = Callable[[Choice], None]
+
+
+def wanted(reading: Reading, ports: Ports) -> tuple[Wanted, ...]:
+    """Return the pinned requirements of all packages, each with its policy and indexes, in reading order.
+
+    Those whose marker holds on none of the machines that are prefetched for are not among them.
+    """
+    return tuple(
+        Wanted(
+            requirement,
+            replace(package.policy, formats=lock.formats),
+            indexes,
+            package.dates.of(requirement.project),
+        )
+        for package in reading.packages
+        for lock in package.locks
+        for indexes in (effective_indexes(lock.indexes, ports),)
+        for requirement in lock.requirements
+        if isinstance(requirement, Pinned) and package.policy.wants(requirement.marker)
+    )
+
+
+def effective_indexes(stated: IndexOptions, ports: Ports) -> tuple[str, ...]:
+    """Return the addresses that pip would ask: ``--index-url`` in a file replaces all settings."""
+    if stated.index_url:
+        first, extra = stated.index_url, stated.extra_index_urls
+    else:
+        first = ports.default_indexes.index_url or ports.default_index_url()
+        extra = (*ports.default_indexes.extra_index_urls, *stated.extra_index_urls)
+    return tuple(dict.fromkeys(map(ports.actual_index, (first, *extra))))
+
+
+def choose_all(
+    requirements: Sequence[Wanted],
+    index_of: Callable[[tuple[str, ...], Dating], Index],
+    workers: int,
+    on_choice: OnChoice,
+) -> tuple[Choice, ...]:
+    """Return a choice for each of ``requirements``, in their order; raises all failures at once.
+
+    Pages are read in ``workers`` threads, each project's once, whatever dates it is asked for as of.
+    ``on_choice`` is called from these threads.
+    """
+    groups = _by_page(requirements)
+    versions = _versions(requirements)
+    # Made here and not in the threads: two objects for one index would each ask for its pages.
+    indexes = {(one.indexes, one.dating): index_of(one.indexes, one.dating) for one in requirements}
+    made: dict[int, Choice] = {}
+    failed: dict[int, Cachi2ishError] = {}
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="page")
+    try:
+        futures = {
+            pool.submit(
+                _choose_group,
+                {member.dating: indexes[addresses, member.dating] for _, member in members},
+                project,
+                versions[project],
+                members,
+                on_choice,
+            ): members
+            for (addresses, project), members in groups.items()
+        }
+        for future in as_completed(futures):
+            for position, outcome in future.result():
+                if isinstance(outcome, Choice):
+                    made[position] = outcome
+                else:
+                    failed[position] = outcome
+    finally:
+        # Without waiting: after an interruption nobody needs the page that a silent server owes us.
+        pool.shutdown(wait=False, cancel_futures=True)
+    # One page may fail for two dates, and one host for all pages.
+    raise_all(each_cause_once(dict.fromkeys(failed[position] for position in sorted(failed))))
+    return tuple(made[position] for position in sorted(made))
+
+
+_Member = tuple[int, Wanted]
+
+
+def _by_page(
+    requirements: Sequence[Wanted],
+) -> dict[tuple[tuple[str, ...], NormalizedName], list[_Member]]:
+    groups: dict[tuple[tuple[str, ...], NormalizedName], list[_Member]] = defaultdict(list)
+    for position, member in enumerate(requirements):
+        groups[member.indexes, member.requirement.project].append((position, member))
+    return groups
+
+
+def _versions(requirements: Sequence[Wanted]) -> dict[NormalizedName, frozenset[str]]:
+    """Return the versions that are pinned of each project, wherever: one reading of its page serves them all."""
+    found: dict[NormalizedName, set[str]] = defaultdict(set)
+    for one in requirements:
+        found[one.requirement.project].add(one.requirement.version)
+    return {project: frozenset(versions) for project, versions in found.items()}
+
+
+def _choose_group(
+    indexes: Mapping[Dating, Index],
+    project: NormalizedName,
+    versions: frozenset[str],
+    members: Sequence[_Member],
+    on_choice: OnChoice,
+) -> list[tuple[int, Choice | Cachi2ishError]]:
+    sought = Sought(_known(members), versions)  # the same for each date, so that one answer serves all
+    outcomes: list[tuple[int, Choice | Cachi2ishError]] = []
+    for dating, index in indexes.items():
+        dated = [pair for pair in members if pair[1].dating == dating]
+        try:
+            page = index.page(project, sought)
+        except Cachi2ishError as error:
+            position, member = dated[0]
+            if error.origin is None:
+                error.origin = member.requirement.origin
+            outcomes.append((position, error))
+        else:
+            outcomes += _outcomes(dated, partial(_choose, page=page, index=index), on_choice)
+    return outcomes
+
+
+def _choose(member: Wanted, page: Page, index: Index) -> Choice:
+    try:
+        choice = choose(member.requirement, page, member.policy)
+    except Cachi2ishError:
+        if not page.partial:
+            raise
+        # The whole page tells what there is instead, and today's may have what a remembered one lacks.
+        choice = choose(member.requirement, _whole(page, index), member.policy)
+    if member.dating.cutoff is None:
+        return choice
+    undated = (
+        f"{file.filename} has no upload time: taken as if it had been there before {member.dating.cutoff}"
+        for file in choice.files
+        if file.upload_time is None
+    )
+    return replace(choice, warnings=(*choice.warnings, *undated))
+
+
+def _whole(page: Page, index: Index) -> Page:
+    try:
+        return index.page(page.project)
+    except (NetworkError, NotCachedError):
+        return page
+
+
+def _outcomes(
+    members: Sequence[_Member], make: Callable[[Wanted], Choice], on_choice: OnChoice
+) -> Iterator[tuple[int, Choice | Cachi2ishError]]:
+    for position, member in members:
+        try:
+            choice = make(member)
+        except Cachi2ishError as error:
+            error.origin = error.origin or member.requirement.origin
+            yield position, error
+        else:
+            on_choice(choice)
+            yield position, choice
+
+
+def _known(members: Sequence[_Member]) -> frozenset[Digest]:
+    """Return all digests named for the project, or none where one requirement names none."""
+    named = [member.requirement.digests for _, member in members]
+    return frozenset().union(*named) if all(named) else frozenset()

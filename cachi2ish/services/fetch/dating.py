@@ -1,0 +1,112 @@
+"""Which date holds for which requirement: the input's before the settings', a project's before its package's."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Literal
+
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name
+
+from cachi2ish.core.as_of import Missing, MissingPolicy, PackageDates
+from cachi2ish.core.cutoff import Cutoff, InvalidDateError
+from cachi2ish.core.requirements import Lock, Pinned
+from cachi2ish.errors import Cachi2ishError, InputError, raise_all
+from cachi2ish.services.fetch.package_input import PackageInput
+from cachi2ish.services.reporter import Reporter
+
+
+def dates_of(package: PackageInput, place: str, default: PackageDates, now: datetime) -> PackageDates:
+    """Return the dates of a package; raises all that is wrong with them at once.
+
+    place: the package's, for messages. default: what the settings say. now: what durations count back from.
+    """
+    errors: list[Cachi2ishError] = []
+    cutoff = default.cutoff
+    if package.index_date is not None:
+        try:
+            cutoff = _cutoff(package.index_date, f"{place}.index_date", now)
+        except InputError as error:
+            errors.append(error)
+    overrides: dict[NormalizedName, Cutoff | None] = {}
+    for name, stated in (package.index_date_overrides or {}).items():
+        where = f"{place}.index_date_overrides.{name}"
+        try:
+            project = _project(name, where, overrides)
+            overrides[project] = None  # named, whatever becomes of its date
+            overrides[project] = _cutoff(stated, where, now)
+        except InputError as error:
+            errors.append(error)
+    raise_all(errors)
+    missing = package.index_date_missing
+    return PackageDates(
+        cutoff=cutoff,
+        missing=default.missing if missing is None else MissingPolicy(Missing(missing)),
+        overrides=tuple(sorted(overrides.items(), key=lambda item: item[0])),
+    )
+
+
+def _cutoff(stated: str | Literal[False], place: str, now: datetime) -> Cutoff | None:
+    if stated is False:
+        return None
+    try:
+        return Cutoff.parse(stated, now)
+    except InvalidDateError as error:
+        raise InputError(f"{place}: {error}", hint=error.hint) from None
+
+
+def _project(name: str, place: str, known: Container[NormalizedName]) -> NormalizedName:
+    try:
+        project = canonicalize_name(name, validate=True)
+    except InvalidName:
+        raise InputError(f"{place}: {name!r} is not the name of a project", hint="give its name only") from None
+    if project in known:
+        raise InputError(f"{place} names {project} a second time", hint="state one date for a project")
+    return project
+
+
+def unused_overrides(dates: PackageDates, place: str, locks: Iterable[Lock]) -> Iterator[str]:
+    """Yield a warning for each project with a date of its own that no pinned requirement asks for."""
+    asked = {one.project for lock in locks for one in lock.requirements if isinstance(one, Pinned)}
+    for project, _ in dates.overrides:
+        if project not in asked:
+            yield f"{place}.index_date_overrides: no pinned requirement is called {project}"
+
+
+def unused_policies(policy: MissingPolicy, indexes: Iterable[str]) -> Iterator[str]:
+    """Yield a warning for each index that the policy on missing upload times names, and that is not asked.
+
+    indexes: the addresses of those that are, as `cachi2ish.core.urls.bare` makes them.
+    """
+    known = set(indexes)
+    for address, _ in policy.by_index:
+        if address not in known:
+            yield f"--index-date-missing names {address}, which is none of the indexes that are asked"
+
+
+def announce(dates: Sequence[tuple[str, PackageDates]], now: datetime, reporter: Reporter) -> None:
+    """Tell which instants hold, and warn of those that are still to come. dates: by the package's path."""
+    told: dict[str, None] = {}
+    future: dict[Cutoff, None] = {}
+    several = len({one for _, one in dates}) > 1
+    for path, one in dates:
+        if not one.stated:
+            continue
+        place = f" for the package at {path!r}" if several else ""
+        told[f"index date{place}: {_effect(one.cutoff)}"] = None
+        told |= {f"index date for {project}{place}: {_effect(cutoff)}": None for project, cutoff in one.overrides}
+        cutoffs = (one.cutoff, *(cutoff for _, cutoff in one.overrides))
+        future |= {cutoff: None for cutoff in cutoffs if cutoff is not None and cutoff.instant > now}
+    for line in told:
+        reporter.info(line)
+    for cutoff in future:
+        reporter.warning(
+            f"the index date {cutoff.stated} ends at {cutoff}, which is still to come: what is uploaded until then"
+            " counts too, so that a later run may fetch other files"
+        )
+
+
+def _effect(cutoff: Cutoff | None) -> str:
+    if cutoff is None:
+        return "none, files of any time count"
+    return f"{cutoff.stated}, that is, files uploaded before {cutoff} count"

@@ -1,0 +1,173 @@
+"""``fetch-deps``: read, choose, transfer, record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cachi2ish.core.choose.choice import Choice
+from cachi2ish.core.requirements import Git, Url
+from cachi2ish.core.urls import bare
+from cachi2ish.errors import Cachi2ishError, Origin, leaves, raise_all
+from cachi2ish.services.fetch.choosing import OnChoice, choose_all, wanted
+from cachi2ish.services.fetch.dating import announce, unused_policies
+from cachi2ish.services.fetch.identifying import Fetched
+from cachi2ish.services.fetch.package_input import RequestInput
+from cachi2ish.services.fetch.ports import Network, Ports
+from cachi2ish.services.fetch.reading import Reading, read
+from cachi2ish.services.fetch.recording import Placing, collisions, record
+from cachi2ish.services.fetch.targeting import Shares, left_out, shares, unfit_wheels
+from cachi2ish.services.fetch.transferring import Transfers
+from cachi2ish.services.reporter import Doing, Reporter
+
+#: One worker reads pages for so many that fetch files: pages are a small part of the bytes.
+_FILES_PER_PAGE_WORKER = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run would do: files chosen from indexes, and direct addresses. Nothing was fetched for it."""
+
+    choices: tuple[Choice, ...]
+    urls: tuple[Url, ...]
+    gits: tuple[Git, ...]
+    shares: Shares
+
+    @property
+    def sizes(self) -> tuple[int | None, ...]:
+        """The size of each file in bytes, None where it is not known. A file is one, whoever requires it."""
+        listed = {(file.filename, file.url): file.size for choice in self.choices for file in choice.files}
+        urls = {one.url for one in self.urls}
+        gits = {(one.url, one.commit, one.project, one.subdirectory) for one in self.gits}
+        return (*listed.values(), *[None] * (len(urls) + len(gits)))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run has done."""
+
+    fetched: tuple[Fetched, ...]
+    shares: Shares
+
+
+def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, reporter: Reporter) -> Outcome:
+    """Fetch everything that ``request`` asks for into ``output``; return the files, and what is for which target.
+
+    Raises the errors of the first stage that fails, all of them together. The output directory is then as it
+    was before.
+    """
+    source = source.absolute()
+    ports.outputs.check(output)
+    reporter.stage(Doing("read"))
+    reading = _read(request, source, ports, reporter)
+    network = _connect(reading, ports)
+    reporter.stage(Doing("choose", local=network.local))
+    with ports.outputs.stage(output) as staging:
+        placing = Placing(staging)
+        with Transfers(network, ports, reporter, placing.place) as transfers:
+            choices = _choose_and_begin(reading, network, ports, transfers)
+            _warn(reading, choices, reporter)
+            reporter.stage(Doing("transfer", local=network.local))
+            fetched = transfers.wait()
+        raise_all(collisions(fetched))
+        placing.finish()
+        _warn_unverified(fetched, reporter)
+        reporter.stage(Doing("record"))
+        record(staging, source, reading, fetched, ports)
+    return Outcome(fetched, shares(reading, choices, {one.filename: one.blob.size for one in fetched}))
+
+
+def plan(request: RequestInput, source: Path, ports: Ports, reporter: Reporter) -> Plan:
+    """Return what `fetch_deps` would fetch; raises what its first two stages raise, and writes nothing."""
+    reporter.stage(Doing("read"))
+    reading = _read(request, source.absolute(), ports, reporter)
+    network = _connect(reading, ports)
+    reporter.stage(Doing("choose", local=network.local, files=False))
+    choices = _choose(reading, network, ports, lambda _choice: None)
+    direct = tuple(_direct(reading))
+    _warn(reading, choices, reporter)
+    planned = Plan(
+        choices=tuple(dict.fromkeys(choices)),
+        urls=tuple(one for one in direct if isinstance(one, Url)),
+        gits=tuple(one for one in direct if isinstance(one, Git)),
+        shares=shares(reading, choices, {}),
+    )
+    for size in planned.sizes:  # for the totals of the report
+        reporter.expect(size)
+    return planned
+
+
+def _read(request: RequestInput, source: Path, ports: Ports, reporter: Reporter) -> Reading:
+    reading = read(request, source, ports, reporter)
+    announce([(package.main.path, package.dates) for package in reading.packages], ports.now, reporter)
+    if ports.default_dates.missing.by_index:
+        indexes = {bare(address) for one in wanted(reading, ports) for address in one.indexes}
+        for warning in unused_policies(ports.default_dates.missing, indexes):
+            reporter.warning(warning)
+    return reading
+
+
+def _connect(reading: Reading, ports: Ports) -> Network:
+    return ports.connect([lock.indexes for package in reading.packages for lock in package.locks])
+
+
+def _choose(reading: Reading, network: Network, ports: Ports, on_choice: OnChoice) -> tuple[Choice, ...]:
+    workers = max(2, ports.concurrency // _FILES_PER_PAGE_WORKER)
+    return choose_all(wanted(reading, ports), network.index, workers, on_choice)
+
+
+def _choose_and_begin(
+    reading: Reading, network: Network, ports: Ports, transfers: Transfers
+) -> tuple[Choice, ...]:
+    for requirement in _direct(reading):
+        if isinstance(requirement, Url):
+            transfers.submit_url(requirement)
+        else:
+            transfers.submit_git(requirement)
+    try:
+        return _choose(reading, network, ports, transfers.submit_choice)
+    except Cachi2ishError as error:
+        raise_all(_with_failures_of(transfers, error, network))
+        raise
+
+
+def _direct(reading: Reading) -> Iterator[Url | Git]:
+    everything = (one for package in reading.packages for lock in package.locks for one in lock.requirements)
+    found = tuple(dict.fromkeys(one for one in everything if isinstance(one, Url | Git)))
+    nowhere = frozenset(left_out(reading))
+    yield from (one for one in found if one not in nowhere)
+
+
+def _with_failures_of(transfers: Transfers, error: Cachi2ishError, network: Network) -> Iterable[Cachi2ishError]:
+    if not network.local:
+        # A file that was tampered with is not to go unmentioned because a name is misspelled elsewhere.
+        return (error, *transfers.mismatches())
+    try:
+        transfers.wait()  # it takes no time to say what else is missing
+    except Cachi2ishError as failed:
+        return sorted((*leaves(error), *leaves(failed)), key=lambda one: _place(one.origin))
+    return (error,)
+
+
+def _place(origin: Origin | None) -> tuple[str, int]:
+    return ("", 0) if origin is None else (origin.file, origin.line or 0)
+
+
+def _warn(reading: Reading, choices: tuple[Choice, ...], reporter: Reporter) -> None:
+    for warning in unfit_wheels(reading):
+        reporter.warning(warning)
+    for choice in choices:
+        for warning in choice.warnings:
+            reporter.warning(f"{choice.requirement.origin}: {warning}")
+        for refusal in choice.refused:
+            reporter.debug(f"{choice.requirement.origin}: {refusal.filename} not taken: {refusal.reason}")
+
+
+def _warn_unverified(fetched: tuple[Fetched, ...], reporter: Reporter) -> None:
+    for one in fetched:
+        if not one.verified:
+            reporter.warning(
+                f"{one.requirement.origin}: {one.filename} is unverified: neither the requirements file nor the"
+                " index states a strong digest"
+            )

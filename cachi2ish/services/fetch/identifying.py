@@ -1,0 +1,109 @@
+"""A file that has come into the cache for a requirement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from packaging.utils import canonicalize_name
+
+from cachi2ish.cache.interface import Recollection
+from cachi2ish.core.artifacts import Blob
+from cachi2ish.core.digests import Digest
+from cachi2ish.core.distributions import is_wheel, same_version
+from cachi2ish.core.inventory import RelaxationKind
+from cachi2ish.core.requirements import Pinned, Requirement
+from cachi2ish.errors import DistributionError
+from cachi2ish.sdists.interface import Identity, SdistReader
+from cachi2ish.services.fetch.ports import Leniency
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A file in the cache and the requirement that it is for.
+
+    filename: what it will be called in the output. url: redacted. index: redacted, for files of an index.
+    digests: what was promised and holds, and its sha256; verified: one of those promised was strong.
+    identity: what the file says it is, None where it does not say.
+    upload_time: aware, as the index states it, or None.
+    """
+
+    requirement: Requirement
+    filename: str
+    url: str = field(repr=False)
+    index: str | None = None
+    blob: Blob
+    digests: tuple[Digest, ...]
+    verified: bool
+    identity: Identity | None
+    upload_time: datetime | None = None
+
+
+#: Part of what a remembered identity is found by: raise it when archives are read by another rule.
+_RULE = "1"
+
+
+def identify(
+    requirement: Requirement,
+    blob: Blob,
+    filename: str,
+    sdists: SdistReader,
+    recollection: Recollection,
+    leniency: Leniency,
+) -> Identity | None:
+    """Return what a file says it is; raises `DistributionError` where that is not what was asked for.
+
+    A file that says nothing is no reason in permissive mode; one that says something else always is.
+    """
+    pinned = isinstance(requirement, Pinned)
+    if pinned and is_wheel(filename):
+        return None  # its name was compared when it was chosen, and pip goes by the name
+    identity = _stated(requirement, blob, filename, sdists, recollection)
+    if identity is None:
+        if pinned:
+            silent = DistributionError(
+                f"{filename} has no PKG-INFO, so nothing shows that it is {requirement}",
+                hint="pin a version whose sdist is complete, or allow wheels",
+                origin=requirement.origin,
+            )
+            leniency.let_pass(silent, RelaxationKind.SDIST_METADATA, filename)
+        return None
+    if canonicalize_name(identity.name) != requirement.project:
+        raise DistributionError(
+            f"{filename} says that it is {identity.name}, not {requirement.name}",
+            hint="check the name in the requirement; do not build from this file before you know why",
+            origin=requirement.origin,
+        )
+    if isinstance(requirement, Pinned) and not _is_version(identity, requirement):
+        raise DistributionError(
+            f"{filename} says that it is version {identity.version or 'unknown'}, not {requirement.version}",
+            hint="do not build from this file before you know why; pin another version",
+            origin=requirement.origin,
+        )
+    return identity
+
+
+def _stated(
+    requirement: Requirement, blob: Blob, filename: str, sdists: SdistReader, recollection: Recollection
+) -> Identity | None:
+    # Looking into an archive may mean to decompress all of it; what is in it follows from its digest.
+    subdirectory = None if isinstance(requirement, Pinned) else requirement.subdirectory
+    key = "\n".join(("identity", _RULE, blob.sha256, filename, subdirectory or ""))
+    known = recollection.get(key)
+    if known is not None:
+        name, _, version = known.partition("\n")
+        return Identity(name, version or None)
+    try:
+        identity = sdists.identify(blob.path, filename, subdirectory)
+    except DistributionError as error:
+        error.origin = requirement.origin
+        raise
+    if identity is not None:
+        recollection.put(key, f"{identity.name}\n{identity.version or ''}")
+    return identity
+
+
+def _is_version(identity: Identity, requirement: Pinned) -> bool:
+    return identity.version is not None and same_version(
+        identity.version, requirement.version, arbitrary=requirement.arbitrary
+    )

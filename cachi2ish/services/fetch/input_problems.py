@@ -1,0 +1,99 @@
+"""What is wrong with the input, in the words of its user: from pydantic's findings to errors with hints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from cachi2ish.core.messages import did_you_mean, excerpt
+from cachi2ish.errors import InputError
+from cachi2ish.services.fetch.target_input import TOLD, WANTED
+
+#: The model of each group of keys, by the key that it stands under; "" for the outermost.
+Models = Mapping[str, type[BaseModel]]
+
+
+def problems(error: ValidationError, place: str, models: Models, *, skip_types: bool) -> Iterator[InputError]:
+    """Yield what pydantic found, as sentences for the user.
+
+    place: what the input is called. models: whose keys are known where. skip_types: say nothing about the type
+    of a package, which was told already.
+    """
+    for detail in error.errors(include_url=False, include_context=True):
+        path = detail["loc"]
+        where = f"{place}, {_dotted(path)}" if path else place
+        key = next((part for part in reversed(path) if isinstance(part, str)), "")
+        if skip_types and key == "type" and detail["type"] == "literal_error":
+            continue
+        if path and isinstance(path[-1], int) and key in _MEMBERS:
+            key = _MEMBERS[key]
+        if path[-2:-1] == ("index_date_overrides",):
+            key = "override"
+        yield _sentence(detail, where, key, models)
+
+
+def _sentence(detail: ErrorDetails, where: str, key: str, models: Models) -> InputError:
+    kind, path, value = detail["type"], detail["loc"], detail["input"]
+    group = next((part for part in ("binary", "targets") if part in path[:-1]), "")
+    if kind == TOLD:
+        return InputError(f"{where}: {detail['msg']}", hint=detail.get("ctx", {}).get("hint") or None)
+    if kind == "extra_forbidden":
+        known = tuple(models[group if group or len(path) == 1 else "packages"].model_fields)
+        return InputError(
+            f"{where}: unknown key {key!r}", hint=did_you_mean(key, known, f"the keys are {', '.join(known)}")
+        )
+    if kind == "missing":
+        example = _EXAMPLES.get(key, '"type": "pip"')
+        return InputError(f"{where} is missing", hint=f"state it, for example {example}")
+    key = f"{group}.{key}" if f"{group}.{key}" in _WANTED else key
+    wanted = _WANTED.get(key, """a JSON object such as {"type": "pip"}""")
+    if value is None and key in _WANTED:
+        return InputError(f"{where} is null", hint=f"give {wanted}, or leave the key out for the default")
+    return InputError(f"{where}: {_shown(value)} is not {wanted}", hint=f"give {wanted}")
+
+
+#: How a key that must be there is written.
+_EXAMPLES: Mapping[str, str] = {
+    "python": '"python": "3.12"',
+    "platform": '"platform": "manylinux_2_28_x86_64"',
+}
+
+_WANTED: Mapping[str, str] = {
+    **WANTED,
+    "type": 'the text "pip"',
+    "path": "a folder relative to the source directory, as text",
+    "requirements_files": "a list of file names (an empty list for none)",
+    "requirements_build_files": "a list of file names (an empty list for none)",
+    "allow_binary": "true or false",
+    "index_date": 'a date such as "2024-10-01", an instant, a duration such as "7 days", or false',
+    "index_date_missing": '"refuse" or "allow"',
+    "index_date_overrides": 'an object such as {"numpy": "2024-06-01", "internal-lib": false}',
+    "override": 'a date such as "2024-06-01", or false for no date',
+    "packages": "a list of packages",
+    "flags": "a list of texts",
+    "file": "a file name, as text",
+    "flag": "a text",
+}
+
+#: What the members of a list are called in `_WANTED`.
+_MEMBERS: Mapping[str, str] = {
+    "requirements_files": "file",
+    "requirements_build_files": "file",
+    "packages": "package",
+    "targets": "target",
+    "flags": "flag",
+}
+
+
+def _dotted(path: Iterable[str | int]) -> str:
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def _shown(value: object) -> str:
+    return excerpt(json.dumps(value, ensure_ascii=False, default=str))

@@ -1,0 +1,174 @@
+"""Stage "read": from the input to requirements, and to the names of the user's own packages."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from cachi2ish.core.as_of import PackageDates, RecordedDates
+from cachi2ish.core.choose.choice import Policy
+from cachi2ish.core.inventory import MainPackage, RelaxationKind, VcsOrigin
+from cachi2ish.core.requirements import Lock, Purpose
+from cachi2ish.errors import Cachi2ishError, GitError, InputError, StorageError, raise_all
+from cachi2ish.files.rooted import RootedPath
+from cachi2ish.services.fetch.dating import dates_of, unused_overrides
+from cachi2ish.services.fetch.package_input import PackageInput, RequestInput, policy_of, policy_warnings
+from cachi2ish.services.fetch.ports import Ports
+from cachi2ish.services.reporter import Reporter
+
+_DEFAULT_FILES = {Purpose.RUNTIME: "requirements.txt", Purpose.BUILD: "requirements-build.txt"}
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePackage:
+    """A package of the input with all that its files say.
+
+    policy: which files may be taken, and for which machines. dates: as of when.
+    """
+
+    main: MainPackage
+    locks: tuple[Lock, ...]
+    policy: Policy
+    dates: PackageDates
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the stage "read" has found: all packages of the input. root: what the bill of materials is about."""
+
+    root: MainPackage
+    packages: tuple[SourcePackage, ...]
+
+    @property
+    def index_dates(self) -> tuple[RecordedDates, ...]:
+        """What the outputs say of the dates: sorted, of those packages only that have one."""
+        stated = {package.dates.recorded(package.main.path) for package in self.packages if package.dates.stated}
+        return tuple(sorted(stated, key=repr))
+
+
+def read(request: RequestInput, source: Path, ports: Ports, reporter: Reporter) -> Reading:
+    """Read everything that the input names below ``source``; raises all that is wrong with it at once."""
+    try:
+        root = RootedPath.of(os.path.realpath(source, strict=True))
+    except OSError as error:
+        raise InputError(
+            f"the source directory {source} cannot be read: {error.strerror}", hint="give it with --source"
+        ) from None
+    if not root.path.is_dir():
+        raise InputError(f"the source {source} is not a directory", hint="give it with --source")
+    vcs = _origin(root, ports)
+    if vcs is None:
+        reporter.info("the source has no git origin: the bill of materials leaves vcs_url out")
+    errors: list[Cachi2ishError] = []
+    packages: list[SourcePackage] = []
+    for number, package in enumerate(request.packages):
+        try:
+            packages.append(_read_package(package, f"the input, packages[{number}]", root, vcs, ports, reporter))
+        except Cachi2ishError as error:
+            errors.append(error)
+    raise_all(errors)
+    at_root = next((package.main for package in packages if package.main.path == "."), None)
+    return Reading(at_root or _name(".", root, vcs, ports), tuple(packages))
+
+
+def _read_package(
+    package: PackageInput,
+    place: str,
+    root: RootedPath,
+    vcs: VcsOrigin | None,
+    ports: Ports,
+    reporter: Reporter,
+) -> SourcePackage:
+    folder = _inside(root, f"{place}.path", package.path)
+    if not folder.path.is_dir():
+        what = "is not a directory" if folder.path.exists() else "does not exist"
+        raise InputError(
+            f"{place}.path: {package.path!r} {what} in the source",
+            hint='"path" is relative to the source directory (--source)',
+        )
+    errors: list[Cachi2ishError] = []
+    dates = PackageDates()
+    try:
+        dates = dates_of(package, place, ports.default_dates, ports.now)
+    except Cachi2ishError as error:
+        errors.append(error)
+    locks: list[Lock] = []
+    for file, purpose in dict.fromkeys(_lock_files(package, place, folder)):
+        try:
+            locks.append(ports.locks.read(root.path, file, purpose, ports.environ))
+        except Cachi2ishError as error:
+            errors.append(error)
+    raise_all(errors)
+    if not locks:
+        reporter.warning(f"nothing to fetch for the package at {package.path!r}: {_why_nothing(package)}")
+    main = _name(PurePosixPath(folder.relative).as_posix(), root, vcs, ports)
+    for warning in (*policy_warnings(package, place, locks), *unused_overrides(dates, place, locks)):
+        reporter.warning(warning)
+    return SourcePackage(main, tuple(locks), policy_of(package), dates)
+
+
+def _lock_files(package: PackageInput, place: str, folder: RootedPath) -> Iterator[tuple[str, Purpose]]:
+    named = {
+        Purpose.RUNTIME: package.requirements_files,
+        Purpose.BUILD: package.requirements_build_files,
+    }
+    for purpose, stated in named.items():
+        default = _DEFAULT_FILES[purpose]
+        files = stated
+        if files is None:
+            files = (default,) if _is_there(folder.path / default) else ()
+        for file in files:
+            key = "requirements_files" if purpose is Purpose.RUNTIME else "requirements_build_files"
+            yield _inside(folder, f"{place}.{key}", file).relative, purpose
+
+
+def _why_nothing(package: PackageInput) -> str:
+    stated = {
+        "requirements.txt": package.requirements_files,
+        "requirements-build.txt": package.requirements_build_files,
+    }
+    looked_for = [default for default, files in stated.items() if files is None]
+    return f"it has no {' and no '.join(looked_for)}" if looked_for else "the input names no requirements files"
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        # Not is_file(): a named pipe counts, so that it is refused when it is read, and not overlooked.
+        return path.exists() and not path.is_dir()
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be looked for: {error.strerror}", hint="check the rights of the folder"
+        ) from None
+
+
+def _inside(folder: RootedPath, place: str, path: str) -> RootedPath:
+    try:
+        return folder.join(path)
+    except Cachi2ishError as error:
+        raise InputError(f"{place}: {error.problem}", hint=error.hint) from None
+
+
+def _origin(root: RootedPath, ports: Ports) -> VcsOrigin | None:
+    try:
+        return ports.repositories.origin(root.path)
+    except GitError as error:
+        ports.leniency.let_pass(error, RelaxationKind.GIT_ORIGIN, ".")
+        return None
+
+
+def _name(path: str, root: RootedPath, vcs: VcsOrigin | None, ports: Ports) -> MainPackage:
+    try:
+        stated = ports.projects.read(root.path, path, vcs)
+    except InputError as error:
+        ports.leniency.let_pass(error, RelaxationKind.PROJECT_METADATA, path)
+        stated = ports.projects.read_origin(path, vcs)
+    # Nothing in the tree tells: the folder's own name is the last thing a person would call it by.
+    name = stated.name or _text(Path(os.path.realpath(root.path / path)).name) or "source"
+    return MainPackage(name=name, version=stated.version, path=path, vcs=vcs)
+
+
+def _text(name: str) -> str:
+    # A folder may be called what no text is (PEP 383); outputs are text.
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -1,0 +1,166 @@
+"""The keys of the input that say which wheels: ``binary``, as Hermeto has it, and ``targets``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Annotated, Literal, Self
+from warnings import catch_warnings, simplefilter
+
+from packaging.utils import canonicalize_name
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StrictStr, model_validator
+from pydantic_core import PydanticCustomError
+
+from cachi2ish.core.messages import excerpt
+from cachi2ish.core.requirements import ALL_PROJECTS
+from cachi2ish.core.targets.machine import Target, read_machine, read_python
+from cachi2ish.core.targets.wheel_filter import WheelFilter, Words
+from cachi2ish.errors import InputError
+
+#: The type of errors whose message is for the user as it stands; the hint is in their context.
+TOLD = "told"
+
+_PY_VERSION = re.compile(r"[23]\d{0,2}")
+
+
+def told(problem: str, hint: str) -> PydanticCustomError:
+    """Return an error that a validator raises, with its hint."""
+    return PydanticCustomError(TOLD, "{problem}", {"problem": problem, "hint": hint})
+
+
+def _words(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    words = frozenset(word.strip() for word in value.split(",")) - {""}
+    if not words:
+        raise told(f"{value!r} names nothing", f"name values with commas between them, or {ALL_PROJECTS}")
+    return value
+
+
+def _py_version(value: object) -> object:
+    if value is None or isinstance(value, bool):
+        return value
+    text = str(value).strip()
+    if _PY_VERSION.fullmatch(text):
+        return int(text)
+    digits = text.replace(".", "")
+    meant = f"write {digits}" if _PY_VERSION.fullmatch(digits) else "write 312 for Python 3.12"
+    raise told(f"{text!r} is not a version of Python as a wheel's tag spells it", meant)
+
+
+def _pattern(value: str | None) -> str | None:
+    try:
+        with catch_warnings():
+            simplefilter("ignore")  # of what may mean something else in a later Python
+            re.compile(value or "")
+    except (re.error, OverflowError, RecursionError) as error:
+        raise told(
+            f"{excerpt(value or '')!r} is not a regular expression: {error}", "give one such as manylinux.*x86_64"
+        ) from None
+    return value
+
+
+_Words = Annotated[StrictStr, BeforeValidator(_words)]
+
+
+class BinaryInput(BaseModel):
+    """Which wheels to take, with the keys, defaults and meaning that Hermeto gives them.
+
+    Each but the last two is a list with commas, and ``:all:`` takes all. packages: come as wheels only.
+    py_version: 312 for Python 3.12. platform: a regular expression, instead of ``arch`` and ``os``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    packages: _Words = ALL_PROJECTS
+    arch: _Words = "x86_64"
+    os: _Words = "linux"
+    py_version: Annotated[int | None, BeforeValidator(_py_version)] = None
+    py_impl: _Words = "cp"
+    abi: _Words = ALL_PROJECTS
+    platform: Annotated[StrictStr | None, AfterValidator(_pattern)] = None
+
+    @model_validator(mode="after")
+    def _platform_alone(self) -> Self:
+        if self.platform is not None and (self.arch, self.os) != ("x86_64", "linux"):
+            raise told('"platform" stands beside "arch" or "os"', "say it with the expression, or with the two")
+        return self
+
+    def wheel_filter(self) -> WheelFilter:
+        """Return the filter that this describes."""
+        packages = _set(self.packages)
+        digits = "" if self.py_version is None else str(self.py_version)
+        return WheelFilter(
+            packages=None if packages is None else frozenset(canonicalize_name(name) for name in packages),
+            arch=_set(self.arch),
+            os=_set(self.os),
+            py_version=tuple(int(part) for part in (digits[:1], digits[1:]) if part) or None,
+            py_impl=_set(self.py_impl),
+            abi=_set(self.abi),
+            platform=self.platform,
+        )
+
+
+def _set(words: str) -> Words:
+    found = frozenset(word.strip() for word in words.split(",")) - {""}
+    return None if ALL_PROJECTS in found else found
+
+
+def _python(value: str) -> str:
+    return _checked(value, lambda: read_python(value))
+
+
+def _machine(value: str) -> str:
+    return _checked(value, lambda: read_machine(value))
+
+
+def _checked(value: str, check: Callable[[], object]) -> str:
+    try:
+        check()
+    except InputError as error:
+        raise told(error.problem, error.hint or "") from None
+    return value
+
+
+class TargetInput(BaseModel):
+    """One machine to choose wheels for.
+
+    python: ``3.12`` or ``3.12.4``. platform: the best platform tag that it accepts.
+    implementation: ``cp`` or ``pp``. abi: None for the interpreter's usual one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    python: Annotated[StrictStr, AfterValidator(_python)]
+    platform: Annotated[StrictStr, AfterValidator(_machine)]
+    implementation: Literal["cp", "pp"] = "cp"
+    abi: StrictStr | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        _checked("", self.target)
+        return self
+
+    def target(self) -> Target:
+        """Return the target that this describes."""
+        return Target.parse(self.python, self.platform, self.implementation, self.abi)
+
+
+#: What each key wants, by the key that it stands under.
+WANTED: Mapping[str, str] = {
+    "binary": """an object such as {} or {"arch": "x86_64,aarch64"}""",
+    "targets": """a list such as [{"python": "3.12", "platform": "manylinux_2_28_x86_64"}]""",
+    "target": """an object such as {"python": "3.12", "platform": "manylinux_2_28_x86_64"}""",
+    "wheels": '"best" or "all-compatible"',
+    "binary.packages": "names with commas between them, as one text",
+    "binary.arch": 'words with commas between them, as one text, such as "x86_64,aarch64"',
+    "binary.os": 'words with commas between them, as one text, such as "linux"',
+    "binary.py_version": "a number such as 312 for Python 3.12",
+    "binary.py_impl": 'words with commas between them, as one text, such as "cp"',
+    "binary.abi": 'words with commas between them, as one text, such as "cp312"',
+    "binary.platform": "a regular expression, as text",
+    "targets.python": 'a version in quotes, such as "3.12"',
+    "targets.platform": 'a platform tag, such as "manylinux_2_28_x86_64"',
+    "targets.implementation": '"cp" or "pp"',
+    "targets.abi": 'an ABI tag, such as "cp313t"',
+}

@@ -1,0 +1,103 @@
+"""What each machine that is prefetched for gets, and what none of them needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from cachi2ish.core.choose.choice import Choice
+from cachi2ish.core.distributions import is_wheel, wheel_tags
+from cachi2ish.core.placement import name_of_git, name_of_url
+from cachi2ish.core.requirements import Git, Pinned, Requirement, Url
+from cachi2ish.core.targets.machine import Target
+from cachi2ish.services.fetch.reading import Reading, SourcePackage
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A number of files. size: bytes of those whose size is known; unknown: how many the others are."""
+
+    files: int
+    size: int
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """What each target gets, in the order of the input.
+
+    left: the files that all wheels would have been more; None where nothing was narrowed down.
+    left_out: the requirements whose marker holds nowhere, in reading order.
+    """
+
+    by_target: tuple[tuple[Target, Share], ...] = ()
+    left: Share | None = None
+    left_out: tuple[Requirement, ...] = ()
+
+
+def unfit_wheels(reading: Reading) -> Iterator[str]:
+    """Yield a warning for each wheel at an address that none of the targets can use."""
+    for package, requirement in _requirements(reading):
+        if not isinstance(requirement, Url) or not package.policy.targets:
+            continue
+        concerned = [one for one in package.policy.targets if one.wants(requirement.marker)]
+        if concerned and not any(_serves(requirement, target) for target in concerned):
+            yield (
+                f"{requirement.origin}: {name_of_url(requirement)} is a wheel that no target accepts"
+                f" ({', '.join(map(str, concerned))})"
+            )
+
+
+def shares(reading: Reading, choices: Iterable[Choice], sizes: Mapping[str, int]) -> Shares:
+    """Return what each target gets of ``choices`` and of the direct requirements of ``reading``.
+
+    sizes: bytes of files that have arrived, by name; they are stronger than what an index states.
+    """
+    needs: dict[Target, dict[str, int | None]] = {
+        target: {} for package in reading.packages for target in package.policy.targets
+    }
+    left: dict[str, int | None] = {}
+    taken: set[str] = set()
+    for choice in choices:
+        taken.update(file.filename for file in choice.files)
+        left.update((file.filename, file.size) for file in choice.left)
+        for served in choice.by_target:
+            needs[served.target].update((file.filename, file.size) for file in served.files)
+    for package, requirement in _requirements(reading):
+        if not isinstance(requirement, Pinned):
+            for target in package.policy.targets:
+                if target.wants(requirement.marker) and _serves(requirement, target):
+                    needs[target][_direct_name(requirement)] = None
+    narrowed = any(package.policy.targets or package.policy.binary for package in reading.packages)
+    not_taken = {name: size for name, size in left.items() if name not in taken}
+    return Shares(
+        by_target=tuple((target, _share(files, sizes)) for target, files in needs.items()),
+        left=_share(not_taken, sizes) if narrowed else None,
+        left_out=left_out(reading),
+    )
+
+
+def left_out(reading: Reading) -> tuple[Requirement, ...]:
+    """Return the requirements that no package needs on any of its machines, in reading order."""
+    needed = {one for package, one in _requirements(reading) if package.policy.wants(one.marker)}
+    everything = dict.fromkeys(one for _, one in _requirements(reading))
+    return tuple(one for one in everything if one not in needed)
+
+
+def _requirements(reading: Reading) -> Iterator[tuple[SourcePackage, Requirement]]:
+    return ((package, one) for package in reading.packages for lock in package.locks for one in lock.requirements)
+
+
+def _share(files: Mapping[str, int | None], sizes: Mapping[str, int]) -> Share:
+    found = [sizes.get(name, size) for name, size in files.items()]
+    known = [size for size in found if size is not None]
+    return Share(len(found), sum(known), len(found) - len(known))
+
+
+def _serves(requirement: Url | Git, target: Target) -> bool:
+    name = _direct_name(requirement)
+    return not is_wheel(name) or target.rank(wheel_tags(name)) is not None  # an archive serves everywhere
+
+
+def _direct_name(requirement: Url | Git) -> str:
+    return name_of_url(requirement) if isinstance(requirement, Url) else name_of_git(requirement)

@@ -1,0 +1,160 @@
+"""The fields that JSON and HTML pages share: links, digests, instants. What cannot be read is None or left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from urllib.parse import urljoin
+
+from packaging.utils import NormalizedName
+
+from cachi2ish.core import urls
+from cachi2ish.core.digests import Digest, InvalidDigestError
+from cachi2ish.core.urls import redact
+from cachi2ish.errors import UnavailableError
+
+#: An address that needs no resolving and no second look. Nearly all links of a large index are of this form.
+_PLAIN = re.compile(r"https?://[a-z0-9.-]+/[!-~]*")
+
+#: A path without dot segments behind what it starts from: the directory of the page, one above, the root.
+#: `urljoin` takes thirty times as long as putting the two parts together.
+_SEGMENT = r"[A-Za-z0-9_%+~-][A-Za-z0-9_.%+~!-]*"
+_RELATIVE = re.compile(rf"(/|(?:\.\./)*)({_SEGMENT}(?:/{_SEGMENT})*)")
+
+#: By far the most frequent digest, in its usual spelling: nothing to normalise.
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+#: RFC 3339, 5.6. `datetime.fromisoformat` takes much more: dates, weeks, local times.
+_RFC3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ](?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?"
+    r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-9]{2})",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PageSource:
+    """Which page is being read.
+
+    index: the address of the index, redacted. base: the URL that relative links are resolved against,
+    without credentials: an index's own credentials are the HTTP client's business, and must not be
+    remembered with a file's address.
+    """
+
+    project: NormalizedName
+    index: str
+    base: str = field(repr=False)
+
+    @classmethod
+    def of(cls, project: NormalizedName, index: str, url: str) -> PageSource:
+        """Return the source of the page that came from ``url``."""
+        return cls(project, index, urls.split_userinfo(url)[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link, absolute and without fragment, and the fragment without its ``#``."""
+
+    url: str = field(repr=False)
+    fragment: str
+
+
+class Links:
+    """Resolves the links of one page (RFC 3986, 5). Not for several threads."""
+
+    def __init__(self, base: str) -> None:
+        """Resolve against ``base``, an absolute URL."""
+        self._base = base
+        self._starts: dict[str, str | None] = {}
+
+    def resolve(self, href: str) -> Link | None:
+        """Return where ``href`` leads, or None where that is no address of a web server."""
+        address, _, fragment = href.partition("#")
+        if _PLAIN.fullmatch(address):
+            return Link(address, fragment)
+        relative = _RELATIVE.fullmatch(address)
+        if relative:
+            start = self._start(relative[1] or "./")
+            return None if start is None else Link(start + relative[2], fragment)
+        url = self._join(address.strip())
+        return None if url is None else Link(url, fragment)
+
+    def _start(self, path: str) -> str | None:
+        if path not in self._starts:
+            self._starts[path] = self._join(path)
+        return self._starts[path]
+
+    def _join(self, address: str) -> str | None:
+        if not address:
+            return None
+        try:
+            url = urljoin(self._base, address)
+        except ValueError:
+            return None
+        if urls.split_web(url) is None:
+            return None
+        return None if _CONTROL.search(url) else url
+
+
+def digests_in_fragment(fragment: str) -> frozenset[Digest]:
+    """Return the digests in a URL's fragment (PEP 503: ``sha256=…``); other parts of it are passed over."""
+    return digests_of(part.partition("=")[::2] for part in fragment.split("&")) if fragment else frozenset()
+
+
+def digests_of(stated: Iterable[tuple[str, str]]) -> frozenset[Digest]:
+    """Return the digests made of (algorithm, value); what cannot be checked is left out."""
+    found = []
+    for algorithm, value in stated:
+        if algorithm == "sha256" and _SHA256.fullmatch(value):
+            found.append(Digest(algorithm, value))
+            continue
+        try:
+            found.append(Digest.of(algorithm, value))
+        except InvalidDigestError:
+            continue
+    return frozenset(found)
+
+
+def instant(text: str | None) -> datetime | None:
+    """Return an RFC 3339 date-time as an aware datetime in UTC, or None for any other text.
+
+    A time without offset is no instant, so it is None. Digits beyond microseconds are cut off.
+    """
+    if text is None or not _RFC3339.fullmatch(text := text.strip()):
+        return None
+    try:
+        read = datetime.fromisoformat(text.upper())
+        return read if read.tzinfo is UTC else read.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def not_a_project_page(project: str, index: str, because: str) -> UnavailableError:
+    """Return the error for an answer that has another form than the Simple repository API knows.
+
+    because: a sentence fragment, what the answer is instead. index: is redacted here once more.
+    """
+    shown = redact(index)
+    return UnavailableError(
+        f"{shown} has no readable page for {project}: {because}",
+        hint=f"check that {shown} is the root of a Simple index; its address usually ends in /simple/",
+    )
+
+
+def check_api_version(stated: str, project: str, index: str) -> None:
+    """Refuse a major version of the repository API that is not known here (PEP 629).
+
+    A version that is no number is taken for 1.0, as if the page had stated none.
+    Raises `UnavailableError`.
+    """
+    major = stated.strip().partition(".")[0]
+    # Compared as text: a number of any length is an answer that must not end in a traceback.
+    if major.isascii() and major.isdigit() and major.lstrip("0") not in {"", "1"}:
+        raise UnavailableError(
+            f"{redact(index)} serves {project} by version {stated.strip()[:20]} of the Simple repository API;"
+            " only version 1 is known",
+            hint="look for a newer cachi2ish, or use an index that serves version 1",
+        )

@@ -1,1 +1,0 @@
-"""Places on disk: the content-addressed cache, its catalogue, and the output directory."""
