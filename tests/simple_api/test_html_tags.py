@@ -19,8 +19,8 @@ SIZE = "1000000"
 READ = """
 import sys
 from cachi2ish.errors import UnavailableError
-from cachi2ish.index.fields import PageSource
-from cachi2ish.index.html_page import read_html
+from cachi2ish.simple_api.fields import PageSource
+from cachi2ish.simple_api.html_pages import read_html
 
 size, pieces = int(sys.argv[1]), sys.argv[2:]
 source = PageSource("demo", "https://index.example/simple/", "https://index.example/simple/demo/")
