@@ -52,7 +52,7 @@ def connector(
         def session() -> HttpSession:
             from cachi2ish.http.session import HttpSession
 
-            return stack.enter_context(HttpSession(http_settings, told=reporter.retry, traffic=traffic))
+            return stack.enter_context(HttpSession(http_settings, on_retry=reporter.retry, traffic=traffic))
 
         @Once
         def downloader() -> Downloader:

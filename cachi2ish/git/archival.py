@@ -48,10 +48,10 @@ def filled_in(clone: Clone, template: bytes | None, date: str) -> bytes | None:
 
 
 def _patterns(template: bytes | None) -> tuple[str, ...]:
-    stated = _DESCRIBE.search(template or b"")
-    if stated is None:
+    declared = _DESCRIBE.search(template or b"")
+    if declared is None:
         return _DEFAULT_MATCH
-    options = (stated["options"] or b"").decode("utf-8", "replace")
+    options = (declared["options"] or b"").decode("utf-8", "replace")
     return tuple(f"--{option}={pattern}" for option, pattern in _MATCH.findall(options))
 
 

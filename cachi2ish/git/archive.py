@@ -48,18 +48,18 @@ def archived(clone: Clone, *, top: str, subdirectory: str | None, whole: bool) -
         if not whole:
             fetch_history(clone)
         commits, named = history(clone), tags(clone)
-        stated = facts(clone)
-        wanted = {stated.root, *commits, *(oid for _, oid in named)}
+        known = facts(clone)
+        wanted = {known.root, *commits, *(oid for _, oid in named)}
         wanted |= {entry.oid for entry in entries if entry.mode != SUBMODULE}
         found = resources.enter_context(objects(clone, wanted))
-        versions = _version_files(clone, entries, found, folders, stated.date)
+        versions = _version_files(clone, entries, found, folders, known.date)
         absent = {e.path for e in entries if e.mode == LINK and not safe_link(e.path, found.read(e.oid))}
         members += _tree_members(entries, found, b"", leave_out=absent | versions.keys())
         members += [file_member(path, content) for path, content in versions.items()]
         tracked = {entry.path for entry in entries}
         small = metadata_files(
             clone.subject.commit,
-            {**replaced(clone, stated, found), **dict(named)},
+            {**replaced(clone, known, found), **dict(named)},
             found,
             _shallow(clone).intersection(commits),
             versions.keys() - tracked,
@@ -69,7 +69,7 @@ def archived(clone: Clone, *, top: str, subdirectory: str | None, whole: bool) -
         members.append(file_member(b".git/index", index_file(entries, unlike)))
         packed = resources.enter_context(tempfile.TemporaryFile(dir=clone.directory))
         members += _pack_members(found, packed)
-        yield gzip_stored(tar(top, members, stated.time))
+        yield gzip_stored(tar(top, members, known.time))
 
 
 def _project_folders(clone: Clone, entries: tuple[Entry, ...], subdirectory: str | None) -> frozenset[bytes]:

@@ -171,8 +171,8 @@ class GitCommand:
 
 
 def _permitted(environ: Mapping[str, str], otherwise: frozenset[str]) -> frozenset[str]:
-    stated = environ.get("GIT_ALLOW_PROTOCOL")
-    return otherwise if stated is None else frozenset(stated.split(":"))
+    declared = environ.get("GIT_ALLOW_PROTOCOL")
+    return otherwise if declared is None else frozenset(declared.split(":"))
 
 
 def _with_config(environ: dict[str, str], config: Sequence[tuple[str, str]]) -> dict[str, str]:

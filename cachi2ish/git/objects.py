@@ -100,8 +100,8 @@ def tree(clone: Clone) -> tuple[Entry, ...]:
     for record in clone.git("ls-tree", "-r", "-t", "-z", "--full-tree", clone.subject.commit).split(b"\0"):
         if not record:
             continue
-        stated, _, path = record.partition(b"\t")
-        mode, _, oid = stated.split(b" ")
+        header, _, path = record.partition(b"\t")
+        mode, _, oid = header.split(b" ")
         if any(part in {b"", b".", b".."} or part.lower() == b".git" for part in path.split(b"/")):
             shown = path.decode("utf-8", "backslashreplace")
             raise clone.subject.error(

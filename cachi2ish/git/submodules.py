@@ -30,9 +30,9 @@ def submodules(clone: Clone, entries: tuple[Entry, ...], resources: ExitStack) -
     links = [entry for entry in entries if entry.mode == SUBMODULE]
     if not links or not any(entry.path == _MODULES for entry in entries):
         return
-    stated = _statements(clone)
+    declared = _statements(clone)
     for link in links:
-        statement = stated.get(link.path, _Statement(None, None))
+        statement = declared.get(link.path, _Statement(None, None))
         shown = link.path.decode("utf-8", "backslashreplace")
         if statement.update == "none":
             continue

@@ -63,11 +63,11 @@ class _Connection(HTTPConnection):
     def __init__(self, *args: Any, traffic: HttpTraffic, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(*args, **kwargs)
         self._traffic = traffic
-        self._asked: str | None = None
+        self._requested_host: str | None = None
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         # A proxy is given the whole address of what it is to fetch.
-        self._asked = host_of(url) if "://" in url else None
+        self._requested_host = host_of(url) if "://" in url else None
         try:
             super().request(method, url, *args, **kwargs)
         finally:
@@ -94,7 +94,7 @@ class _Connection(HTTPConnection):
     def _peer(self) -> str:
         host, port = self._tunnel_host or self.host, self._tunnel_port or self.port
         scheme = "https" if isinstance(self, HTTPSConnection) else "http"
-        return self._asked or host_of(f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}")
+        return self._requested_host or host_of(f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}")
 
 
 class _TlsConnection(_Connection, HTTPSConnection):

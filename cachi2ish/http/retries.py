@@ -72,7 +72,7 @@ class RetryPolicy:
     retries: attempts after the first. backoff: the wait before the second attempt, doubled for each further
     one up to ``limit``; half of it is at random, so that threads that failed together do not return together.
     limit: also the longest ``Retry-After`` that is obeyed. random: from 0 to 1. sleep: waits.
-    told: is given a sentence before each wait, so that it is not a silence.
+    on_retry: is called with a sentence before each wait, so that it is not a silence.
     """
 
     retries: int
@@ -80,7 +80,7 @@ class RetryPolicy:
     limit: float
     random: Callable[[], float]
     sleep: Callable[[float], None]
-    told: Callable[[str], None] = lambda _message: None
+    on_retry: Callable[[str], None] = lambda _message: None
 
     def delay(self, failed: int, failure: TransientError) -> float:
         """Return the wait after attempt number ``failed``; raises `NetworkError` when it would be too long."""
@@ -127,7 +127,7 @@ class Attempts:
                 self._lost(failure.unreached, error)
             raise error
         delay = self._policy.delay(self._failed, failure)
-        self._policy.told(f"{failure.problem}: trying again in {delay:.1f} s")
+        self._policy.on_retry(f"{failure.problem}: trying again in {delay:.1f} s")
         self._policy.sleep(delay)
 
     def forget(self) -> None:

@@ -20,7 +20,7 @@ from cachi2ish.http.bodies import Stream
 from cachi2ish.http.http_errors import invalid_address, proxy_authentication, shown, translated
 from cachi2ish.http.interface import HttpSettings, Response
 from cachi2ish.http.retries import RETRIED_STATUSES, Attempts, RetryPolicy, TransientError, retry_after
-from cachi2ish.http.throttle import Host, Hosts, Pace, too_much
+from cachi2ish.http.throttle import Host, HostLimits, Hosts, too_much
 from cachi2ish.http.tls import TrustedHosts
 from cachi2ish.http.traffic import HttpTraffic
 from cachi2ish.http.transport import Sender
@@ -35,8 +35,8 @@ _TOO_MUCH = frozenset({429, 503})
 class HttpSession:
     """Implements `Http`, and streams for the downloader. Safe to use from many threads.
 
-    sleep: waits so many seconds. clock: seconds that only go forward. random: from 0 to 1, for the jitter. told:
-    hears of each retry. traffic: counts what goes over the network.
+    sleep: waits so many seconds. clock: seconds that only go forward. random: from 0 to 1, for the jitter.
+    on_retry: is called with a sentence before each retry. traffic: counts what goes over the network.
     Raises `InputError` for settings that make no sense. `close` it, or use it as a context manager.
     """
 
@@ -47,7 +47,7 @@ class HttpSession:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
         random: Callable[[], float] | None = None,
-        told: Callable[[str], None] = lambda _message: None,
+        on_retry: Callable[[str], None] = lambda _message: None,
         traffic: HttpTraffic | None = None,
     ) -> None:
         self._settings = settings
@@ -59,10 +59,10 @@ class HttpSession:
             limit=settings.backoff_limit,
             random=random or random_numbers.Random().random,  # noqa: S311  (jitter is no secret)
             sleep=sleep,
-            told=told,
+            on_retry=on_retry,
         )
         limit = settings.backoff_limit
-        self._hosts = Hosts(Pace(most=settings.connections, longest=limit, clock=clock, sleep=sleep))
+        self._hosts = Hosts(HostLimits(most=settings.connections, longest=limit, clock=clock, sleep=sleep))
         self._traffic = traffic or HttpTraffic(clock)
         self._sender = Sender(settings, self._trusted, self._traffic)
 
@@ -79,11 +79,11 @@ class HttpSession:
     def attempts(self, url: str) -> Attempts:
         """Begin to count attempts at something that is made of several requests for ``url``."""
 
-        def told(message: str) -> None:
+        def on_retry(message: str) -> None:
             self._traffic.retried(host_of(url))
-            self._policy.told(message)
+            self._policy.on_retry(message)
 
-        return Attempts(replace(self._policy, told=told), lost=self._give_up)
+        return Attempts(replace(self._policy, on_retry=on_retry), lost=self._give_up)
 
     def _give_up(self, origin: WebOrigin, error: HostError) -> None:
         self._hosts.of(origin).give_up(error)
@@ -135,12 +135,12 @@ class HttpSession:
         if credential is not None:
             headers = {**headers, "Authorization": credential.authorization}
         host, public = self._hosts.of(origin_of(address)), redact(address)
-        with host.admission(public) as began:
+        with host.admission(public) as started_at:
             response = self._answer(address, headers, host)
             try:
                 names = {name.lower(): value for name, value in response.headers.items()}
                 stream = Stream(status=response.status_code, url=public, headers=names, response=response)
-                self._judge(stream, host, began)
+                self._judge(stream, host, started_at)
                 yield stream
             finally:
                 response.close()
@@ -159,15 +159,15 @@ class HttpSession:
         host.answered()
         return response
 
-    def _judge(self, stream: Stream, host: Host, began: float) -> None:
+    def _judge(self, stream: Stream, host: Host, started_at: float) -> None:
         """Raise what an answer means for this attempt, and let its host be treated accordingly."""
         if stream.status in _TOO_MUCH:
             wait = retry_after(stream.headers)
             if stream.status == HTTPStatus.TOO_MANY_REQUESTS:
-                host.slow_down(self._settings.backoff if wait is None else wait, began)
+                host.slow_down(self._settings.backoff if wait is None else wait, started_at)
             elif wait is None or wait <= self._settings.backoff_limit:
                 # A file that is not to be had for an hour says nothing about the others.
-                host.slow_down(wait or 0.0, began)
+                host.slow_down(wait or 0.0, started_at)
         elif stream.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             host.went_well()
         failure = _failure(stream, host.served)

@@ -16,7 +16,7 @@ _GROWTH = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class HostLimits:
     """What holds for each host. most: requests at once. longest: seconds that anybody waits for a host.
 
     clock: seconds that only go forward. sleep: waits.
@@ -36,11 +36,11 @@ class Host:
     names, and then half as many at once; requests that go well let the number grow again.
     """
 
-    def __init__(self, pace: Pace) -> None:
-        self._pace = pace
+    def __init__(self, limits: HostLimits) -> None:
+        self._limits = limits
         self._changed = Condition()
         self._active = 0
-        self._allowed = float(pace.most)
+        self._allowed = float(limits.most)
         self._not_before = float("-inf")
         self._slowed = float("-inf")
         self._served = 0
@@ -60,16 +60,16 @@ class Host:
         longer than anybody waits. Nobody may ask for admission to a host while having it: all could wait for each
         other.
         """
-        began = self._enter(shown)
+        started_at = self._enter(shown)
         try:
-            yield began
+            yield started_at
         finally:
             with self._changed:
                 self._active -= 1
                 self._changed.notify()
 
     def answered(self) -> None:
-        """Hear that an answer has come, whatever it is."""
+        """Note that an answer has come, whatever it is."""
         with self._changed:
             self._answered = True
             self._lost = None
@@ -87,17 +87,17 @@ class Host:
         """Count an answer that asks for no patience."""
         with self._changed:
             self._served += 1
-            if self._allowed < self._pace.most:
-                self._allowed = min(self._pace.most, self._allowed + _GROWTH)
+            if self._allowed < self._limits.most:
+                self._allowed = min(self._limits.most, self._allowed + _GROWTH)
                 self._changed.notify()
 
-    def slow_down(self, seconds: float, began: float) -> None:
-        """Let nobody ask for so many seconds, because of the answer to a request that began at ``began``."""
+    def slow_down(self, seconds: float, started_at: float) -> None:
+        """Let nobody ask for so many seconds, because of the answer to a request made at ``started_at``."""
         with self._changed:
-            now = self._pace.clock()
+            now = self._limits.clock()
             self._not_before = max(self._not_before, now + seconds)
             # Of the requests that were under way together, one answer counts.
-            if began > self._slowed:
+            if started_at > self._slowed:
                 self._slowed = now
                 self._allowed = max(1.0, self._allowed / 2)
 
@@ -109,20 +109,20 @@ class Host:
                 if self._lost is not None:
                     self._changed.notify()
                     raise self._lost.again()
-                now = self._pace.clock()
+                now = self._limits.clock()
                 wait = self._not_before - now
                 if wait <= 0:
                     self._active += 1
                     return now
                 self._changed.notify()  # the place that is not taken may be somebody's who need not wait any more
-            if wait > self._pace.longest:
-                told = readable_retry_after(wait)
+            if wait > self._limits.longest:
+                readable = readable_retry_after(wait)
                 raise HostError(
-                    f"{shown} is not asked: its host wants no requests for {told} (Retry-After)",
+                    f"{shown} is not asked: its host wants no requests for {readable} (Retry-After)",
                     cause=too_much(shown),
                     hint="run again later, or with fewer connections at once",
                 )
-            self._pace.sleep(wait)
+            self._limits.sleep(wait)
 
 
 def too_much(address: str) -> str:
@@ -133,8 +133,8 @@ def too_much(address: str) -> str:
 class Hosts:
     """The hosts of a run, each known from its first request on."""
 
-    def __init__(self, pace: Pace) -> None:
-        self._pace = pace
+    def __init__(self, limits: HostLimits) -> None:
+        self._limits = limits
         self._known: dict[WebOrigin, Host] = {}
         self._lock = Lock()
 
@@ -142,5 +142,5 @@ class Hosts:
         """Return the one object for a host."""
         with self._lock:
             if origin not in self._known:
-                self._known[origin] = Host(self._pace)
+                self._known[origin] = Host(self._limits)
             return self._known[origin]

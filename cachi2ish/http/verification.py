@@ -41,11 +41,11 @@ def cached(artifact: Artifact, blobs: BlobStore) -> Blob | None:
 
 def _ways_to_hold(artifact: Artifact) -> Iterator[Collection[Digest]]:
     """Yield every set of digests that a file may have: all of the index's, and one of the lock's."""
-    stated = {digest.algorithm: digest for digest in artifact.digests}
+    declared = {digest.algorithm: digest for digest in artifact.digests}
     ways: Iterable[frozenset[Digest]] = [artifact.digests]
     if artifact.allowed:
         # A digest of the lock that contradicts the index belongs to another file of the same version.
-        possible = (d for d in sorted(artifact.allowed) if stated.get(d.algorithm, d) == d)
+        possible = (d for d in sorted(artifact.allowed) if declared.get(d.algorithm, d) == d)
         ways = (artifact.digests | {digest} for digest in possible)
     return (way for way in ways if strong(way))
 

@@ -39,9 +39,9 @@ class Layout:
             package = ".".join(parts[:length])
             if package in self.package_dir:
                 yield posixpath.join(self.package_dir[package], *parts[length:])
-        stated = [self.package_dir[""]] if "" in self.package_dir else list(self.where)
+        declared = [self.package_dir[""]] if "" in self.package_dir else list(self.where)
         # Where nothing is stated, setuptools finds a "src" layout by itself before a flat one.
-        for root in stated or (["src", ""] if has_src else [""]):
+        for root in declared or (["src", ""] if has_src else [""]):
             yield posixpath.join(root, *parts)
 
 

@@ -10,7 +10,7 @@ from cachi2ish.core.inventory import VcsOrigin
 
 
 @dataclass(frozen=True, slots=True)
-class StatedMetadata:
+class DeclaredMetadata:
     """What a project's files say, as far as it can be known without running them (PEP 621 and before)."""
 
     name: str | None
@@ -20,7 +20,7 @@ class StatedMetadata:
 class ProjectReader(Protocol):
     """Reads name and version from a source tree."""
 
-    def read(self, source: Path, path: str, vcs: VcsOrigin | None) -> StatedMetadata:
+    def read(self, source: Path, path: str, vcs: VcsOrigin | None) -> DeclaredMetadata:
         """Return what the project at ``source / path`` is called.
 
         Falls back to the last part of the origin's URL with the sub-path appended. A name of None means
@@ -28,6 +28,6 @@ class ProjectReader(Protocol):
         """
         ...
 
-    def read_origin(self, path: str, vcs: VcsOrigin | None) -> StatedMetadata:
+    def read_origin(self, path: str, vcs: VcsOrigin | None) -> DeclaredMetadata:
         """Return what the origin alone tells of the project at ``path``."""
         ...

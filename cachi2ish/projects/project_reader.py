@@ -13,36 +13,36 @@ from urllib.parse import unquote
 
 from cachi2ish.core.inventory import VcsOrigin
 from cachi2ish.projects import pyproject, setup_cfg, setup_py
-from cachi2ish.projects.interface import StatedMetadata
+from cachi2ish.projects.interface import DeclaredMetadata
 from cachi2ish.projects.project_folder import ProjectFolder
 
-_READERS: tuple[Callable[[ProjectFolder], StatedMetadata], ...] = (pyproject.read, setup_py.read, setup_cfg.read)
+_READERS: tuple[Callable[[ProjectFolder], DeclaredMetadata], ...] = (pyproject.read, setup_py.read, setup_cfg.read)
 
 
 class SourceTreeReader:
     """A `ProjectReader` for folders on disk."""
 
-    def read(self, source: Path, path: str, vcs: VcsOrigin | None) -> StatedMetadata:
+    def read(self, source: Path, path: str, vcs: VcsOrigin | None) -> DeclaredMetadata:
         """Return what the project at ``source / path`` is called.
 
         A file is looked at only while something is still unknown. Raises `InputError` for one that cannot be
         read, is no TOML or no configuration file, or states a name or version of another type than text.
         """
         folder = ProjectFolder(source, path)
-        told = StatedMetadata(None, None)
+        found = DeclaredMetadata(None, None)
         for reader in _READERS:
-            told = _complete(told, reader(folder))
-            if told.name and told.version:
-                return told
-        return _complete(told, self.read_origin(path, vcs))
+            found = _complete(found, reader(folder))
+            if found.name and found.version:
+                return found
+        return _complete(found, self.read_origin(path, vcs))
 
-    def read_origin(self, path: str, vcs: VcsOrigin | None) -> StatedMetadata:
+    def read_origin(self, path: str, vcs: VcsOrigin | None) -> DeclaredMetadata:
         """Return what the origin alone tells: a name."""
         return read(vcs, path)
 
 
-def _complete(told: StatedMetadata, more: StatedMetadata) -> StatedMetadata:
-    return StatedMetadata(told.name or _usable(more.name), told.version or _usable(more.version))
+def _complete(found: DeclaredMetadata, more: DeclaredMetadata) -> DeclaredMetadata:
+    return DeclaredMetadata(found.name or _usable(more.name), found.version or _usable(more.version))
 
 
 def _usable(text: str | None) -> str | None:
@@ -51,13 +51,13 @@ def _usable(text: str | None) -> str | None:
     return stripped if stripped and stripped.isprintable() else None
 
 
-def read(vcs: VcsOrigin | None, path: str) -> StatedMetadata:
+def read(vcs: VcsOrigin | None, path: str) -> DeclaredMetadata:
     """Return the name that a repository and the sub-path in it make, None without a repository."""
     repository = None if vcs is None else _repository(vcs.url)
     if repository is None:
-        return StatedMetadata(None, None)
+        return DeclaredMetadata(None, None)
     parts = [part for part in path.split("/") if part not in {"", "."}]
-    return StatedMetadata("-".join([repository, *parts]), None)
+    return DeclaredMetadata("-".join([repository, *parts]), None)
 
 
 def _repository(url: str) -> str | None:

@@ -12,7 +12,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from cachi2ish.errors import InputError
 from cachi2ish.projects.directives import Layout, version_in_files, version_in_module
-from cachi2ish.projects.interface import StatedMetadata
+from cachi2ish.projects.interface import DeclaredMetadata
 from cachi2ish.projects.project_folder import ProjectFolder
 
 FILE = "pyproject.toml"
@@ -76,17 +76,17 @@ class _Document(_Table):
     tool: _Tool = _Tool()
 
 
-def read(folder: ProjectFolder) -> StatedMetadata:
+def read(folder: ProjectFolder) -> DeclaredMetadata:
     """Return what ``pyproject.toml`` states; raises `InputError` with file and line where it is malformed."""
     text = folder.read_text(FILE)
     if text is None:
-        return StatedMetadata(None, None)
+        return DeclaredMetadata(None, None)
     document = _parse(text, folder)
     project, poetry = document.project, document.tool.poetry
     version = project.version
     if version is None and "version" in project.dynamic:
         version = _dynamic_version(document.tool.setuptools, folder)
-    return StatedMetadata(project.name or poetry.name, version or poetry.version)
+    return DeclaredMetadata(project.name or poetry.name, version or poetry.version)
 
 
 def _dynamic_version(setuptools: _Setuptools, folder: ProjectFolder) -> str | None:

@@ -18,17 +18,17 @@ from configparser import ParsingError as MalformedError
 
 from cachi2ish.errors import InputError
 from cachi2ish.projects.directives import Layout, version_in_files, version_in_module
-from cachi2ish.projects.interface import StatedMetadata
+from cachi2ish.projects.interface import DeclaredMetadata
 from cachi2ish.projects.project_folder import ProjectFolder
 
 FILE = "setup.cfg"
 
 
-def read(folder: ProjectFolder) -> StatedMetadata:
+def read(folder: ProjectFolder) -> DeclaredMetadata:
     """Return what ``setup.cfg`` states; raises `InputError` with file and line where it is malformed."""
     text = folder.read_text(FILE)
     if text is None:
-        return StatedMetadata(None, None)
+        return DeclaredMetadata(None, None)
     parser = ConfigParser()
     parser.optionxform = _option  # type: ignore[assignment,method-assign]
     try:
@@ -40,7 +40,7 @@ def read(folder: ProjectFolder) -> StatedMetadata:
         )
     except Error as error:
         raise _malformed(error, folder) from error
-    return StatedMetadata(metadata.get("name"), _version(metadata.get("version"), layout, folder))
+    return DeclaredMetadata(metadata.get("name"), _version(metadata.get("version"), layout, folder))
 
 
 def _option(name: str) -> str:
@@ -55,14 +55,14 @@ def _section(parser: ConfigParser, name: str) -> dict[str, str]:
     return {option: parser.get(name, option) for option in parser.options(name) if option in wanted}
 
 
-def _version(stated: str | None, layout: Layout, folder: ProjectFolder) -> str | None:
-    if stated is None:
+def _version(declared: str | None, layout: Layout, folder: ProjectFolder) -> str | None:
+    if declared is None:
         return None
-    if stated.startswith("file:"):
-        return version_in_files(folder, stated.removeprefix("file:").split(","))
-    if stated.startswith("attr:"):
-        return version_in_module(folder, stated.removeprefix("attr:"), layout)
-    return stated
+    if declared.startswith("file:"):
+        return version_in_files(folder, declared.removeprefix("file:").split(","))
+    if declared.startswith("attr:"):
+        return version_in_module(folder, declared.removeprefix("attr:"), layout)
+    return declared
 
 
 def _list(value: str) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from cachi2ish.projects.constants import Constants, as_text, bindings, parse
-from cachi2ish.projects.interface import StatedMetadata
+from cachi2ish.projects.interface import DeclaredMetadata
 from cachi2ish.projects.project_folder import ProjectFolder
 
 FILE = "setup.py"
@@ -22,23 +22,23 @@ _SETUP_MODULES = frozenset({"setuptools", "distutils.core"})
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def read(folder: ProjectFolder) -> StatedMetadata:
+def read(folder: ProjectFolder) -> DeclaredMetadata:
     """Return what ``setup.py`` states; raises `InputError` for a file that cannot be read."""
     content = folder.read_bytes(FILE)
     module = None if content is None else parse(content)
     if module is None:
-        return StatedMetadata(None, None)
+        return DeclaredMetadata(None, None)
     try:
         arguments = [_Arguments.of(module, call) for call in _setup_calls(module)]
-        return StatedMetadata(_agreed(arguments, "name"), _agreed(arguments, "version"))
+        return DeclaredMetadata(_agreed(arguments, "name"), _agreed(arguments, "version"))
     except RecursionError:  # an expression nested thousands deep
-        return StatedMetadata(None, None)
+        return DeclaredMetadata(None, None)
 
 
 def _agreed(calls: Iterable[_Arguments], key: str) -> str | None:
     # A file may call setup() in two branches; where they differ, only running it could tell which one counts.
-    stated = {text for text in (call.text(key) for call in calls) if text is not None}
-    return stated.pop() if len(stated) == 1 else None
+    declared = {text for text in (call.text(key) for call in calls) if text is not None}
+    return declared.pop() if len(declared) == 1 else None
 
 
 @dataclass(frozen=True)

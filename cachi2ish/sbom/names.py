@@ -39,14 +39,14 @@ def renamed(
     return value
 
 
-def stated(value: JsonValue, field: str) -> Iterator[str]:
+def values_of(value: JsonValue, field: str) -> Iterator[str]:
     """Yield the texts that stand, at any depth, in ``field``."""
     if isinstance(value, dict):
         for key, each in value.items():
             if key == field and isinstance(each, str):
                 yield each
             else:
-                yield from stated(each, field)
+                yield from values_of(each, field)
     elif isinstance(value, list):
         for each in value:
-            yield from stated(each, field)
+            yield from values_of(each, field)

@@ -44,7 +44,7 @@ FINDERS = ("hermeto", "cachi2", TOOL)
 SUBJECT = "cachi2ish:subject"
 
 #: What holds of a component only where all of `FINDERS` say so that have found it, without the tool's name.
-ONLY_WHERE_ALL_SAY_SO = frozenset(
+ONLY_WHERE_ALL_AGREE = frozenset(
     {
         BUILD_DEPENDENCY.removeprefix(f"{TOOL}:"),
         MARKER.removeprefix(f"{TOOL}:"),

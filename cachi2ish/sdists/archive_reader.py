@@ -53,7 +53,7 @@ class ArchiveReader:
                 hint="check #subdirectory= in the requirement",
             )
         found = self._core_metadata(path, filename, folder)
-        return found or self._stated(path, filename, folder)
+        return found or self._declared(path, filename, folder)
 
     def _core_metadata(self, path: Path, filename: str, folder: tuple[str, ...]) -> Identity | None:
         # One folder holds everything in nearly every archive, and then the first match is it. One that is
@@ -96,7 +96,7 @@ class ArchiveReader:
             raise TooLargeError(f"{'/'.join(member.parts)!r} has {member.size} bytes")
         return parse_core_metadata(member.read())
 
-    def _stated(self, path: Path, filename: str, folder: tuple[str, ...]) -> Identity | None:
+    def _declared(self, path: Path, filename: str, folder: tuple[str, ...]) -> Identity | None:
         try:
             with tempfile.TemporaryDirectory(prefix="cachi2ish-sdist-", dir=self._scratch) as unpacked:
                 with reading(path, filename, self._limits) as members:
@@ -107,7 +107,7 @@ class ArchiveReader:
                         f"{filename} has no folder {project!r}",
                         hint="check #subdirectory= in the requirement",
                     )
-                stated = self._projects.read(root, project, None)
+                declared = self._projects.read(root, project, None)
         except InputError as error:
             raise DistributionError(f"{filename}: {error}", hint=error.hint) from None
         except OSError as error:
@@ -115,7 +115,7 @@ class ArchiveReader:
                 f"{filename} cannot be unpacked to be looked at ({error.strerror or error})",
                 hint="check the space and the rights in the temporary directory",
             ) from error
-        return Identity(stated.name, stated.version) if stated.name else None
+        return Identity(declared.name, declared.version) if declared.name else None
 
 
 class OnDemandReader:

@@ -32,7 +32,7 @@ _CHANGING = re.compile(rb"path=|size=|GNU\.sparse|hdrcharset=")
 
 
 #: Parts of names that have to be normalised before they can be compared.
-_ODD = re.compile(rb"^/|\.\.|\\|/\.?/")
+_UNUSUAL = re.compile(rb"^/|\.\.|\\|/\.?/")
 
 
 class _UnusualError(Exception):
@@ -40,7 +40,7 @@ class _UnusualError(Exception):
 
 
 @dataclass(slots=True)
-class _Stated:
+class _Overrides:
     """What extended headers have said of the next member."""
 
     name: bytes | None = None
@@ -69,25 +69,25 @@ def find_member_at(path: Path, wanted: tuple[str, ...], limits: Limits) -> bytes
 
 
 def _search(content: _Content, ending: bytes, limits: Limits) -> bytes | None:
-    stated = _Stated()
+    overrides = _Overrides()
     for _ in range(limits.members):
         header = content.take(_BLOCK)
         kind = header[156]
         if kind in (_EXTENDED, _GLOBAL, _LONG_NAME, _LONG_LINK):
-            _extend(stated, kind, content.take_blocks(_size(header, _LONGEST_HEADER)))
+            _extend(overrides, kind, content.take_blocks(_size(header, _LONGEST_HEADER)))
             continue
-        name = _name(header) if stated.name is None else stated.name
-        if _ODD.search(name) or (name.endswith(ending[1:]) and b"/" not in name):
+        name = _name(header) if overrides.name is None else overrides.name
+        if _UNUSUAL.search(name) or (name.endswith(ending[1:]) and b"/" not in name):
             raise _UnusualError
         if kind in _REGULAR:
-            size = _size(header, limits.total) if stated.size is None else stated.size
+            size = _size(header, limits.total) if overrides.size is None else overrides.size
             if name.endswith(ending) and name.removeprefix(b"./").count(b"/") == ending.count(b"/"):
                 _check(header)
                 return content.take(size) if size <= limits.metadata else None
             content.skip(size + -size % _BLOCK)
         elif kind not in _WITHOUT_CONTENT:
             raise _UnusualError
-        stated = _Stated()
+        overrides = _Overrides()
     return None
 
 
@@ -109,22 +109,22 @@ def _size(header: bytes, most: int) -> int:
 
 def _check(header: bytes) -> None:
     # Of the header that counts only: whoever was led astray by a wrong length before finds no right one.
-    stated = int(header[148:156].strip(b"\0 "), 8)
-    if sum(header) - sum(header[148:156]) + 8 * ord(" ") != stated:
+    overrides = int(header[148:156].strip(b"\0 "), 8)
+    if sum(header) - sum(header[148:156]) + 8 * ord(" ") != overrides:
         raise _UnusualError
 
 
-def _extend(stated: _Stated, kind: int, content: bytes) -> None:
+def _extend(overrides: _Overrides, kind: int, content: bytes) -> None:
     if kind == _LONG_NAME:
-        stated.name = content.partition(b"\0")[0]
+        overrides.name = content.partition(b"\0")[0]
     elif kind != _LONG_LINK and _CHANGING.search(content):
         if kind == _GLOBAL:
             raise _UnusualError
         for key, value in _records(content):
             if key == b"path":
-                stated.name = value
+                overrides.name = value
             elif key == b"size":
-                stated.size = int(value)
+                overrides.size = int(value)
             elif key.startswith(b"GNU.sparse") or key == b"hdrcharset":
                 raise _UnusualError
 

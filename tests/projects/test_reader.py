@@ -9,7 +9,7 @@ import pytest
 
 from cachi2ish.core.inventory import VcsOrigin
 from cachi2ish.errors import InputError, Origin
-from cachi2ish.projects.interface import ProjectReader, StatedMetadata
+from cachi2ish.projects.interface import DeclaredMetadata, ProjectReader
 from cachi2ish.projects.project_folder import SIZE_LIMIT
 from cachi2ish.projects.project_reader import SourceTreeReader
 
@@ -31,7 +31,7 @@ def write(folder: Path, files: dict[str, str | bytes]) -> Path:
 def read(source: Path, path: str = ".", vcs: VcsOrigin | None = None) -> tuple[str | None, str | None]:
     reader: ProjectReader = SourceTreeReader()
     told = reader.read(source, path, vcs)
-    assert isinstance(told, StatedMetadata)
+    assert isinstance(told, DeclaredMetadata)
     return told.name, told.version
 
 

@@ -128,5 +128,5 @@ def _hashes(digests: Iterable[Digest]) -> tuple[Hash, ...]:
     return tuple(Hash(alg=alg, content=content) for alg, content in sorted(known))
 
 
-def _properties(stated: Iterable[properties.Property]) -> tuple[Property, ...]:
-    return tuple(Property(name=each.name, value=each.value) for each in stated)
+def _properties(declared: Iterable[properties.Property]) -> tuple[Property, ...]:
+    return tuple(Property(name=each.name, value=each.value) for each in declared)

@@ -9,7 +9,7 @@ from packageurl import PackageURL
 from pydantic import JsonValue
 
 from cachi2ish.sbom.cyclonedx.cyclonedx_model import Component, Property, reference_order
-from cachi2ish.sbom.properties import FINDERS, ONLY_WHERE_ALL_SAY_SO, finder
+from cachi2ish.sbom.properties import FINDERS, ONLY_WHERE_ALL_AGREE, finder
 from cachi2ish.sbom.spdx import leftovers
 from cachi2ish.sbom.wire import JsonObject, as_json, canonical
 
@@ -46,13 +46,13 @@ def join_components(components: Sequence[Component]) -> Component:
     contents = [as_json(one.model_copy(update={"properties": ()})) for one in components]
     content = reduce(joined_objects, contents)
     merged = Component.model_validate(content | _licenses(content.get("licenses")))
-    stated = {(hash_.alg, hash_.content) for ref in merged.external_references for hash_ in ref.hashes}
+    declared = {(hash_.alg, hash_.content) for ref in merged.external_references for hash_ in ref.hashes}
     algorithms = [hash_.alg for hash_ in merged.hashes]
     hashes = tuple(
         # Digests of two files are told apart by standing beside the address of each.
         hash_
         for hash_ in merged.hashes
-        if algorithms.count(hash_.alg) == 1 or (hash_.alg, hash_.content) not in stated
+        if algorithms.count(hash_.alg) == 1 or (hash_.alg, hash_.content) not in declared
     )
     references = sorted(merged.external_references, key=reference_order)
     return merged.model_copy(
@@ -70,12 +70,12 @@ def join_properties(lists: Sequence[Iterable[Property]]) -> tuple[Property, ...]
     Some facts hold only where all say so that would know: what is needed for building only by one project, and by
     another while it runs, is not needed for building only.
     """
-    stated = [tuple(one) for one in lists]
-    told = [{_fact(each.name) for each in one} for one in stated if finder(each.name for each in one)]
-    denied = {fact for fact in ONLY_WHERE_ALL_SAY_SO if not all(fact in facts for facts in told)}
+    declared = [tuple(one) for one in lists]
+    described = [{_fact(each.name) for each in one} for one in declared if finder(each.name for each in one)]
+    denied = {fact for fact in ONLY_WHERE_ALL_AGREE if not all(fact in facts for facts in described)}
     every: dict[tuple[str, str], Property] = {}
     single: set[str] = set()
-    for each in (each for one in stated for each in one):
+    for each in (each for one in declared for each in one):
         if each.name not in single:  # of a field that can be there once, the first counts
             every.setdefault((each.name, each.value or ""), each)
         if leftovers.holds_one(each.name):
@@ -88,15 +88,15 @@ def _fact(name: str) -> str:
     return fact if tool in FINDERS else name
 
 
-def _licenses(stated: JsonValue) -> JsonObject:
+def _licenses(declared: JsonValue) -> JsonObject:
     # The format has one expression, or any number of single licenses.
-    if not isinstance(stated, list) or len(stated) == 1:
+    if not isinstance(declared, list) or len(declared) == 1:
         return {}
     named: list[JsonValue] = []
-    for one in stated:
+    for one in declared:
         match one:
             case {"expression": str(expression)}:
-                if {"license": {"id": expression}} not in stated:
+                if {"license": {"id": expression}} not in declared:
                     named.append({"license": {"name": expression}})
             case _:
                 named.append(one)

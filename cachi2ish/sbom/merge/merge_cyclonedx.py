@@ -14,7 +14,7 @@ from cachi2ish.sbom.creators import own_tools, tool_components
 from cachi2ish.sbom.cyclonedx.cyclonedx_model import SPEC_VERSION, Bom, Component, Metadata, Needs
 from cachi2ish.sbom.merge.joining import join_components, joined, joined_objects, purl_key
 from cachi2ish.sbom.merge.to_cyclonedx import component_order
-from cachi2ish.sbom.names import renamed, stated, unique
+from cachi2ish.sbom.names import renamed, unique, values_of
 from cachi2ish.sbom.wire import JsonObject, as_json, canonical
 
 #: The fields of CycloneDX 1.6 in which something is named by its ``bom-ref``.
@@ -34,7 +34,7 @@ def merge(boms: Sequence[Bom], tool_version: str) -> Bom:
     """
     subject = _subject_of(boms[0])
     references = _References(subject)
-    boms = [references.settled(bom) for bom in boms]
+    boms = [references.unify(bom) for bom in boms]
     same: dict[_Key, list[Component]] = defaultdict(list)
     for bom in boms:
         for key, component in _keyed(bom, subject):
@@ -83,7 +83,7 @@ class _References:
         self._of: dict[_Key, str] = {}
         self._taken: set[str] = set()
 
-    def settled(self, bom: Bom) -> Bom:
+    def unify(self, bom: Bom) -> Bom:
         """Return ``bom`` with the references that hold for all documents."""
         names: dict[str, str] = {}
         for key, component in _keyed(bom, self._subject):
@@ -92,7 +92,7 @@ class _References:
                     self._of[key] = unique(component.bom_ref, self._taken, "|")
                 names[component.bom_ref] = self._of[key]
         content = as_json(bom)
-        for ref in stated(content, "bom-ref"):  # of services, of parts of components
+        for ref in values_of(content, "bom-ref"):  # of services, of parts of components
             if ref not in names:
                 names[ref] = unique(ref, self._taken, "|")
         if all(before == after for before, after in names.items()):
@@ -124,9 +124,9 @@ def _metadata(parts: Sequence[Metadata], subject: Component | None, tool_version
     )
 
 
-def _needs(stated_needs: Iterable[Needs]) -> list[Needs]:
+def _needs(all_needs: Iterable[Needs]) -> list[Needs]:
     contents: dict[str, JsonValue] = {}
-    for needs in stated_needs:
+    for needs in all_needs:
         contents[needs.ref] = joined(contents.get(needs.ref), as_json(needs))
     found = [Needs.model_validate(contents[ref]) for ref in sorted(contents)]
     # Two components that have become one may have depended on each other.

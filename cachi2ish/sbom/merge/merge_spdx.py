@@ -32,7 +32,7 @@ def merge(documents: Sequence[Document], tool_version: str, name: str | None) ->
     first.
     """
     identifiers = Identifiers()
-    documents = [identifiers.settled(document) for document in documents]
+    documents = [identifiers.unify(document) for document in documents]
     infos = [document.creation_info for document in documents]
     created = times.to_the_second(times.latest(info.created for info in infos) or times.EPOCH)
     creators = [
@@ -93,8 +93,8 @@ def _annotations(documents: Sequence[Document]) -> tuple[Annotation, ...]:
     found: dict[tuple[str, str], Annotation] = {}
     for number, document in enumerate(documents):
         for annotation in document.annotations:
-            stated = property_of(annotation)
+            declared = property_of(annotation)
             # The merged document has one subject, if any: the first one's.
-            if number == 0 or stated is None or stated.name != SUBJECT:
+            if number == 0 or declared is None or declared.name != SUBJECT:
                 found.setdefault((annotation.comment, annotation.annotator), annotation)
     return tuple(found[key] for key in sorted(found))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from cachi2ish.sbom.merge.joining import purl_key
-from cachi2ish.sbom.merge.to_cyclonedx import is_root, stated_subject
+from cachi2ish.sbom.merge.to_cyclonedx import declared_subject, is_root
 from cachi2ish.sbom.names import renamed, unique
 from cachi2ish.sbom.spdx.spdx_model import DOCUMENT, ROOT, Document, Package
 from cachi2ish.sbom.wire import as_json, canonical
@@ -51,7 +51,7 @@ class Identifiers:
         self._taken = {DOCUMENT, ROOT}
         self._subjects: list[str | None] = []
 
-    def settled(self, document: Document) -> Document:
+    def unify(self, document: Document) -> Document:
         """Return ``document`` with the identifiers that hold for all documents."""
         self._subjects.append(_subject(document))
         names = {document.spdx_id: DOCUMENT}
@@ -81,13 +81,13 @@ class Identifiers:
             return ROOT
         known_by = _known_by(package)
         # The subject is told apart: it may need a package of its own name.
-        of_all = known_by == self._subjects[0] and package.spdx_id == stated_subject(document)
+        of_all = known_by == self._subjects[0] and package.spdx_id == declared_subject(document)
         return canonical(["subject", known_by]) if of_all else known_by
 
 
 def _subject(document: Document) -> str | None:
-    stated = stated_subject(document)
-    return next((_known_by(package) for package in document.packages if package.spdx_id == stated), None)
+    subject = declared_subject(document)
+    return next((_known_by(package) for package in document.packages if package.spdx_id == subject), None)
 
 
 def _known_by(package: Package) -> str:

@@ -27,10 +27,10 @@ def to_cyclonedx(document: Document) -> Bom:
     """Return ``document`` as a CycloneDX document without a serial number; what `unplaced` names is left out."""
     packages = [package for package in document.packages if not is_root(package)]
     taken: set[str] = set()
-    components = {package.spdx_id: _settled(component_of(package), taken) for package in packages}
+    components = {package.spdx_id: _with_unique_reference(component_of(package), taken) for package in packages}
     refs = {spdx_id: component.bom_ref or "" for spdx_id, component in components.items()}
-    stated = [each for annotation in document.annotations if (each := property_of(annotation))]
-    subject = components.get(stated_subject(document) or "")
+    properties = [each for annotation in document.annotations if (each := property_of(annotation))]
+    subject = components.get(declared_subject(document) or "")
     created = times.latest([document.creation_info.created])
     remarks = list(_remarks(packages, refs))
     fields: JsonObject = {"annotations": [*remarks]} if remarks else {}
@@ -44,7 +44,7 @@ def to_cyclonedx(document: Document) -> Bom:
                 update={
                     "timestamp": times.to_the_second(created) if created else None,
                     "component": subject,
-                    "properties": tuple(each for each in stated if each.name != SUBJECT),
+                    "properties": tuple(each for each in properties if each.name != SUBJECT),
                 }
             ),
             "components": sorted((one for one in components.values() if one is not subject), key=component_order),
@@ -54,7 +54,7 @@ def to_cyclonedx(document: Document) -> Bom:
     )
 
 
-def _settled(component: Component, taken: set[str]) -> Component:
+def _with_unique_reference(component: Component, taken: set[str]) -> Component:
     return component.model_copy(update={"bom_ref": unique(component.bom_ref or "", taken, "|")})
 
 
@@ -64,10 +64,10 @@ def component_order(component: Component) -> tuple[str, str, bool, str, str]:
     return component.type, component.name, version is None, version or "", component.bom_ref or ""
 
 
-def stated_subject(document: Document) -> str | None:
+def declared_subject(document: Document) -> str | None:
     """Return the identifier of the package that ``document`` is about; None where it does not say so."""
-    stated = (property_of(annotation) for annotation in document.annotations)
-    return next((each.value for each in stated if each and each.name == SUBJECT), None)
+    properties = (property_of(annotation) for annotation in document.annotations)
+    return next((each.value for each in properties if each and each.name == SUBJECT), None)
 
 
 def is_root(package: Package) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from cachi2ish.errors import InputError, Origin
 from cachi2ish.sbom.cyclonedx.cyclonedx_model import Bom
-from cachi2ish.sbom.names import stated
+from cachi2ish.sbom.names import values_of
 from cachi2ish.sbom.spdx.spdx_model import Document
 from cachi2ish.sbom.wire import as_json
 
@@ -49,7 +49,7 @@ def check(bill: Bom | Document, origin: Origin) -> None:
 
 
 def _references(bom: Bom) -> Iterator[str]:
-    return stated(as_json(bom), "bom-ref")
+    return values_of(as_json(bom), "bom-ref")
 
 
 def _identifiers(document: Document) -> Iterator[str]:

@@ -72,10 +72,10 @@ def hashes_of(checksums: Iterable[Checksum]) -> tuple[Hash, ...]:
 
 def provenance_of(references: Iterable[ExternalReference]) -> Provenance:
     """Return what can be said of ``references`` in SPDX: nothing of several files."""
-    stated = list(references)
-    proxies = [one.url for one in stated if one.type == "distribution" and one.comment == PROXY_COMMENT]
-    files = [one for one in stated if one.type == "distribution" and one.comment != PROXY_COMMENT]
-    commits = [(one, found) for one in stated if one.type == "vcs" and (found := _commit(one))]
+    declared = list(references)
+    proxies = [one.url for one in declared if one.type == "distribution" and one.comment == PROXY_COMMENT]
+    files = [one for one in declared if one.type == "distribution" and one.comment != PROXY_COMMENT]
+    commits = [(one, found) for one in declared if one.type == "vcs" and (found := _commit(one))]
     location, name = NOASSERTION, None
     if len(commits) == 1:
         checkout, commit = commits[0]

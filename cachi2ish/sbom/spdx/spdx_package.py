@@ -40,13 +40,13 @@ _CPE = "cpe:2.3:"
 
 def package_of(component: Component, spdx_id: str, date: str) -> Package:
     """Return ``component`` as a package; what it contains is left to the caller. date: of the annotations."""
-    stated, fields = leftovers.unpack(component.properties, leftovers.SPDX)
+    declared, fields = leftovers.unpack(component.properties, leftovers.SPDX)
     ref = None if component.bom_ref == component.purl else component.bom_ref
     facts = component.model_copy(update={"properties": (), "components": (), "bom_ref": ref})
     view = _as_package(facts, spdx_id)
     lost = _lost(as_json(facts), as_json(_as_component(view)))
-    tool = finder(each.name for each in stated) or TOOL
-    properties = (*stated, *leftovers.pack(lost, leftovers.CYCLONEDX))
+    tool = finder(each.name for each in declared) or TOOL
+    properties = (*declared, *leftovers.pack(lost, leftovers.CYCLONEDX))
     annotations = tuple(annotation_of(each, tool, date) for each in properties)
     try:
         package = Package.model_validate(as_json(view) | fields)
@@ -61,7 +61,7 @@ def component_of(package: Package) -> Component:
     Its ``bom-ref`` is what it was when it was a component before, else the package URL, else the identifier.
     """
     found = [each for annotation in package.annotations if (each := property_of(annotation))]
-    stated, fields = leftovers.unpack(found, leftovers.CYCLONEDX)
+    declared, fields = leftovers.unpack(found, leftovers.CYCLONEDX)
     facts = package.model_copy(update={"annotations": ()})
     view = _as_component(facts)
     lost = _lost(as_json(facts), as_json(_as_package(view, package.spdx_id)))
@@ -69,15 +69,15 @@ def component_of(package: Package) -> Component:
         component = Component.model_validate(as_json(view) | fields)
     except ValidationError:  # somebody has edited them
         component = view
-    properties = (*stated, *leftovers.pack(lost, leftovers.SPDX))
+    properties = (*declared, *leftovers.pack(lost, leftovers.SPDX))
     ref = component.bom_ref or component.purl or package.spdx_id
     return component.model_copy(update={"properties": properties, "bom_ref": ref})
 
 
-def annotation_of(stated: Property, tool: str, date: str) -> Annotation:
+def annotation_of(declared: Property, tool: str, date: str) -> Annotation:
     """Return a property as an annotation by ``tool``, made on ``date``."""
     # The text is compared as it is by those who merge bills for Konflux: this order, these spaces.
-    comment = json.dumps({"name": stated.name, "value": stated.value or ""})
+    comment = json.dumps({"name": declared.name, "value": declared.value or ""})
     return Annotation(
         annotator=f"Tool: {tool}{_ENCODED}", annotation_date=date, annotation_type="OTHER", comment=comment
     )

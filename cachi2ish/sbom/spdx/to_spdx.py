@@ -51,7 +51,7 @@ def to_spdx(bom: Bom, created: str) -> Document:
     tops = [_numbered(one, taken) for one in (*((subject,) if subject else ()), *bom.components)]
     entries = [entry for top in tops for entry in _flat(top)]
     remarks = _remarks(bom.further.get("annotations"))
-    stated = (Property(name=SUBJECT, value=tops[0].spdx_id),) if subject else ()
+    declared = (Property(name=SUBJECT, value=tops[0].spdx_id),) if subject else ()
     return Document(
         spdx_version=SPDX_VERSION,
         spdx_id=DOCUMENT,
@@ -67,7 +67,7 @@ def to_spdx(bom: Bom, created: str) -> Document:
         relationships=tuple(
             related(*triple) for triple in sorted({*_containing(tops, entries), *_needing(bom, entries)})
         ),
-        annotations=tuple(annotation_of(each, TOOL, created) for each in (*stated, *metadata.properties)),
+        annotations=tuple(annotation_of(each, TOOL, created) for each in (*declared, *metadata.properties)),
     )
 
 

@@ -15,7 +15,7 @@ import pytest
 from cachi2ish.errors import HostError, NetworkError
 from cachi2ish.http.retries import TransientError
 from cachi2ish.http.session import HttpSession
-from cachi2ish.http.throttle import Host, Pace
+from cachi2ish.http.throttle import Host, HostLimits
 from tests.http.support import SETTINGS, Client
 from tests.support.index_server import Answer, Fault, IndexServer
 
@@ -197,7 +197,7 @@ def passing() -> Time:
 
 
 def host(passing: Time, most: int = LIMIT) -> Host:
-    return Host(Pace(most=most, longest=30, clock=passing.clock, sleep=passing.sleep))
+    return Host(HostLimits(most=most, longest=30, clock=passing.clock, sleep=passing.sleep))
 
 
 def places(host: Host) -> int:
@@ -208,11 +208,11 @@ def places(host: Host) -> int:
 def test_a_burst_of_refusals_halves_the_number_of_requests_once(passing: Time) -> None:
     one = host(passing)
     for _ in range(LIMIT):
-        one.slow_down(1, began=0.0)
+        one.slow_down(1, started_at=0.0)
     assert places(one) == LIMIT // 2
 
     passing.sleep(2)
-    one.slow_down(1, began=passing.now)
+    one.slow_down(1, started_at=passing.now)
     assert places(one) == LIMIT // 4
 
 
@@ -252,7 +252,7 @@ def test_the_number_of_requests_stays_between_one_and_the_limit(passing: Time) -
     one = host(passing)
     for _ in range(20):
         passing.sleep(2)
-        one.slow_down(1, began=passing.now)
+        one.slow_down(1, started_at=passing.now)
     assert places(one) == 1
     for _ in range(1000):
         one.went_well()
