@@ -29,8 +29,7 @@ from cachi2ish.core.urls import bare, redact
 from cachi2ish.errors import StorageError
 from cachi2ish.files.interface import SourceFiles
 from cachi2ish.files.user_files import DiskFiles
-from cachi2ish.git.offline_repositories import CachedArchives
-from cachi2ish.git.repositories import GitRepositories
+from cachi2ish.git.repositories import CachedArchives, GitRepositories
 from cachi2ish.index.default import default_index_url
 from cachi2ish.lockfiles.interface import Rewriter
 from cachi2ish.lockfiles.pip.requirements_reader import PipRequirementsReader

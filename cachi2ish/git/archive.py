@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -10,9 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from cachi2ish.git import archival
 from cachi2ish.git.clone import Clone, fetch_history
-from cachi2ish.git.dotgit import Unlike, index_file, metadata_files
+from cachi2ish.git.dotgit import Unlike, index_file, metadata_files, write_pack
 from cachi2ish.git.objects import (
     FOLDER,
     LINK,
@@ -27,9 +27,58 @@ from cachi2ish.git.objects import (
     tags,
     tree,
 )
-from cachi2ish.git.pack import write_pack
 from cachi2ish.git.submodules import submodules
 from cachi2ish.git.tar import Member, file_member, gzip_stored, tar
+
+NAME = b".git_archival.txt"
+
+_PLACEHOLDER = b"$Format:"
+_DESCRIBE = re.compile(rb"%\(describe(?::(?P<options>[^)$\n]*))?\)")
+_MATCH = re.compile(r"(match|exclude)=([^,]+)")
+
+#: How much of the commit's name setuptools-scm puts into a version (since its version 9; before, git decided).
+_DIGITS = 9
+
+#: What setuptools-scm itself asks for.
+_DEFAULT_MATCH = ("--match=*[0-9]*",)
+
+
+def filled_in(clone: Clone, template: bytes | None, date: str) -> bytes | None:
+    """Return the file, or None where the project's own has no placeholders and is to stay.
+
+    template: the project's own file, None where it has none. date: the commit's.
+    """
+    if template is not None and _PLACEHOLDER not in template:
+        return None
+    commit = clone.subject.commit
+    lines = [f"node: {commit}", f"node-date: {date}"]
+    name = _describe(clone, _patterns(template))
+    if name is not None:
+        lines.append(f"describe-name: {name}")
+    here = (f"--points-at={commit}", "--sort=refname", "--format=%(refname:strip=2)", "refs/tags")
+    refs = clone.git("for-each-ref", *here).decode("utf-8", "replace").split()
+    if refs:
+        lines.append("ref-names: " + ", ".join(f"tag: {ref}" for ref in refs))
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _patterns(template: bytes | None) -> tuple[str, ...]:
+    declared = _DESCRIBE.search(template or b"")
+    if declared is None:
+        return _DEFAULT_MATCH
+    options = (declared["options"] or b"").decode("utf-8", "replace")
+    return tuple(f"--{option}={pattern}" for option, pattern in _MATCH.findall(options))
+
+
+def _describe(clone: Clone, patterns: tuple[str, ...]) -> str | None:
+    # The whole name is asked for and shortened here: git would shorten it by what this clone happens to hold.
+    commit = clone.subject.commit
+    said = clone.attempt("describe", "--tags", "--long", "--abbrev=40", *patterns, commit)
+    if said is None:
+        return None
+    tag, distance, _ = said.rsplit("-", 2)
+    return tag if distance == "0" else f"{tag}-{distance}-g{commit[:_DIGITS]}"
+
 
 _CHUNK = 1 << 20
 
@@ -138,12 +187,12 @@ def _version_files(
     at = {entry.path: entry for entry in entries}
     files = {}
     for folder in folders:
-        path = folder + archival.NAME
+        path = folder + NAME
         entry = at.get(path)
         if entry is not None and entry.mode in {FOLDER, LINK, SUBMODULE}:
             continue
         template = None if entry is None else found.read(entry.oid)
-        content = archival.filled_in(clone, template, date)
+        content = filled_in(clone, template, date)
         if content is not None:
             files[path] = content
     return files

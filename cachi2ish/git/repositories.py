@@ -11,10 +11,12 @@ from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.inventory import VcsOrigin
 from cachi2ish.core.requirements import Git
-from cachi2ish.errors import StorageError
+from cachi2ish.core.urls import redact
+from cachi2ish.errors import NotCachedError, StorageError
 from cachi2ish.git.checkout import origin_of_checkout
 from cachi2ish.git.command import GitCommand
 from cachi2ish.git.git_errors import subject
+from cachi2ish.git.interface import Repositories
 from cachi2ish.git.remotes import normalised, remote
 
 #: Part of what a cached archive is found by: raise it with every change of the bytes.
@@ -101,3 +103,28 @@ def archive_key(requirement: Git) -> str:
     return "\n".join(
         ("git-archive", FORMAT, requirement.project, requirement.commit, where, normalised(requirement.url)),
     )
+
+
+class CachedArchives:
+    """Implements `Repositories`: what ``repositories`` knows without asking a remote one."""
+
+    def __init__(self, repositories: Repositories) -> None:
+        self._repositories = repositories
+
+    def origin(self, source: Path) -> VcsOrigin | None:
+        """Return where the checkout that holds ``source`` comes from; raises `GitError`."""
+        return self._repositories.origin(source)
+
+    def find(self, requirement: Git) -> Blob | None:
+        """Return the archive of the commit from the cache, or None."""
+        return self._repositories.find(requirement)
+
+    def archive(self, requirement: Git) -> Blob:
+        """Return the archive of the commit from the cache; raises `NotCachedError` where it is not there."""
+        blob = self.find(requirement)
+        if blob is None:
+            raise NotCachedError(
+                f"commit {requirement.commit} of {redact(requirement.url)} is not in the cache",
+                origin=requirement.origin,
+            )
+        return blob

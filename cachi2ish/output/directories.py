@@ -14,9 +14,8 @@ from cachi2ish.errors import StorageError
 from cachi2ish.files.os_errors import OUTPUT_OPTION, storage_errors
 from cachi2ish.files.rooted import RootedPath
 from cachi2ish.output.build_config import read_build_config
-from cachi2ish.output.output_guard import refuse_strangers
 from cachi2ish.output.staging import StagedOutput, stamp
-from cachi2ish.output.workplace import open_workplace
+from cachi2ish.output.workplace import open_workplace, refuse_strangers
 
 _PROBLEM = "the output {} cannot be written"
 

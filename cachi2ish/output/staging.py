@@ -1,11 +1,14 @@
-"""An output directory while it is being assembled."""
+"""An output directory while it is assembled; copies share their blocks where the file system can."""
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
+import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from cachi2ish.core.artifacts import Blob
@@ -16,10 +19,65 @@ from cachi2ish.errors import DistributionError, StorageError
 from cachi2ish.files.os_errors import OUTPUT_OPTION, storage_errors
 from cachi2ish.files.rooted import RootedPath
 from cachi2ish.output.build_config import BUILD_CONFIG, render_build_config
-from cachi2ish.output.copying import copy_file
-from cachi2ish.output.output_guard import refuse_strangers
 from cachi2ish.output.swap import replace_contents, take_place
-from cachi2ish.output.workplace import UNTOUCHED, Workplace
+from cachi2ish.output.workplace import UNTOUCHED, Workplace, refuse_strangers
+
+#: Linux, <linux/fs.h>: _IOW(0x94, 9, int).
+_FICLONE = 0x40049409
+
+_PORTION = 1 << 30
+
+#: What a kernel or file system answers that cannot copy by itself.
+_CANNOT = frozenset(
+    {errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF, errno.EIO}
+)
+
+
+def copy_file(source: Path, destination: Path, mode: int) -> int:
+    """Make ``destination``, a new file with this mode whatever the umask; return its size in bytes.
+
+    Raises `OSError`: `FileExistsError` where there is one. A copy that fails leaves none behind.
+    """
+    with source.open("rb", buffering=0) as reading:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        descriptor = os.open(destination, flags, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as writing:
+                if not _clone(reading.fileno(), descriptor) and not _kernel_copy(reading.fileno(), descriptor):
+                    reading.seek(0)
+                    writing.seek(0)
+                    writing.truncate()
+                    shutil.copyfileobj(reading, writing, 1 << 20)
+                    writing.flush()
+                os.fchmod(descriptor, mode)
+                return os.fstat(descriptor).st_size
+        except BaseException:
+            with suppress(OSError):
+                destination.unlink()
+            raise
+
+
+def _clone(source: int, destination: int) -> bool:
+    try:
+        fcntl.ioctl(destination, _FICLONE, source)
+    except OSError:  # another file system, or one without reflinks: whatever ails it, the copy will tell
+        return False
+    return True
+
+
+def _kernel_copy(source: int, destination: int) -> bool:
+    """Copy without passing the bytes through this process; return whether it was done, wholly."""
+    if not hasattr(os, "copy_file_range"):
+        return False
+    try:
+        while os.copy_file_range(source, destination, _PORTION):
+            pass
+    except OSError as error:
+        if error.errno in _CANNOT:
+            return False
+        raise
+    return os.fstat(source).st_size == os.fstat(destination).st_size
+
 
 #: Whatever the umask: what is fetched by one user is often installed by another, in a container.
 _FILE_MODE = 0o644

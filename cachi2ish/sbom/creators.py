@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from pydantic import JsonValue
 
+from cachi2ish.sbom.document import JsonObject
 from cachi2ish.sbom.properties import TOOL
-from cachi2ish.sbom.wire import JsonObject
 
 _VERSIONED = re.compile(r"(?P<name>.+)-(?P<version>v?\d[^-]*)")
 

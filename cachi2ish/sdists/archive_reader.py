@@ -14,10 +14,9 @@ from cachi2ish.errors import DistributionError, InputError, StorageError
 from cachi2ish.projects.interface import ProjectReader
 from cachi2ish.sdists.forward import Limits, TooLargeError
 from cachi2ish.sdists.interface import Identity, SdistReader
-from cachi2ish.sdists.members import Member, reading
+from cachi2ish.sdists.members import Member, reading, unpack_sources
 from cachi2ish.sdists.metadata import parse_core_metadata
 from cachi2ish.sdists.shortcut import find_member_at
-from cachi2ish.sdists.unpack import unpack_sources
 
 _PKG_INFO = "PKG-INFO"
 _METADATA = "METADATA"

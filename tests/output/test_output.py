@@ -11,7 +11,7 @@ import pytest
 
 from cachi2ish.cache.blobs import DiskBlobs
 from cachi2ish.errors import DistributionError, StorageError
-from cachi2ish.output import copying
+from cachi2ish.output import staging
 from cachi2ish.output.interface import Outputs
 from tests.cache.support import CONFIG, files_below, fill, keep, names, publish, tree
 
@@ -104,17 +104,17 @@ def test_a_copy_is_whole_whatever_the_kernel_can_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     if way == "plain":
-        monkeypatch.setattr(copying, "_kernel_copy", lambda *_: False)
+        monkeypatch.setattr(staging, "_kernel_copy", lambda *_: False)
     content = os.urandom(3_000_000)
     (tmp_path / "source").write_bytes(content)
-    assert copying.copy_file(tmp_path / "source", tmp_path / "copy", 0o644) == len(content)
+    assert staging.copy_file(tmp_path / "source", tmp_path / "copy", 0o644) == len(content)
     assert (tmp_path / "copy").read_bytes() == content
 
 
 def test_a_kernel_that_cannot_copy_is_no_failure() -> None:
     reading, writing = os.pipe()
     try:
-        assert not copying._kernel_copy(reading, writing)
+        assert not staging._kernel_copy(reading, writing)
     finally:
         os.close(reading)
         os.close(writing)

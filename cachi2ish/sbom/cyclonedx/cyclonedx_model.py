@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
-from cachi2ish.sbom.wire import Wire
+from cachi2ish.sbom.document import Wire
 
 SPEC_VERSION = "1.6"
 SCHEMA = f"http://cyclonedx.org/schema/bom-{SPEC_VERSION}.schema.json"

@@ -12,7 +12,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from cachi2ish.core.inventory import Inventory
 from cachi2ish.sbom.cyclonedx.cyclonedx_bom import make_bom
 from cachi2ish.sbom.cyclonedx.cyclonedx_model import SCHEMA, Bom
-from cachi2ish.sbom.wire import as_json, canonical, document_text
+from cachi2ish.sbom.document import as_json, canonical, document_text
 
 #: Stands for the serial number until the content is known that it is made from.
 _NIL = UUID(int=0).urn

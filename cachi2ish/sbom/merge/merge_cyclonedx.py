@@ -9,13 +9,12 @@ from functools import reduce
 
 from pydantic import JsonValue
 
-from cachi2ish.sbom import times
 from cachi2ish.sbom.creators import own_tools, tool_components
 from cachi2ish.sbom.cyclonedx.cyclonedx_model import SPEC_VERSION, Bom, Component, Metadata, Needs
+from cachi2ish.sbom.document import JsonObject, as_json, canonical, latest, to_the_second
 from cachi2ish.sbom.merge.joining import join_components, joined, joined_objects, purl_key
 from cachi2ish.sbom.merge.to_cyclonedx import component_order
 from cachi2ish.sbom.names import renamed, unique, values_of
-from cachi2ish.sbom.wire import JsonObject, as_json, canonical
 
 #: The fields of CycloneDX 1.6 in which something is named by its ``bom-ref``.
 _NAMING = frozenset(
@@ -112,11 +111,11 @@ def _metadata(parts: Sequence[Metadata], subject: Component | None, tool_version
     used: JsonObject = {"components": components}
     if services:
         used["services"] = reduce(joined, services)
-    created = times.latest(part.timestamp for part in parts)
+    created = latest(part.timestamp for part in parts)
     every = {(each.name, each.value or ""): each for part in parts for each in part.properties}
     return Metadata.model_validate(reduce(joined_objects, (part.further for part in parts))).model_copy(
         update={
-            "timestamp": times.to_the_second(created) if created else None,
+            "timestamp": to_the_second(created) if created else None,
             "tools": used,
             "component": subject,
             "properties": tuple(every[key] for key in sorted(every)),

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import reduce
 
-from cachi2ish.sbom import times
 from cachi2ish.sbom.creators import creators_of, own_tools
+from cachi2ish.sbom.document import EPOCH, latest, to_the_second
 from cachi2ish.sbom.merge.joining import join_components, joined_objects
 from cachi2ish.sbom.merge.spdx_identifiers import Identifiers
 from cachi2ish.sbom.properties import SUBJECT
@@ -34,7 +34,7 @@ def merge(documents: Sequence[Document], tool_version: str, name: str | None) ->
     identifiers = Identifiers()
     documents = [identifiers.unify(document) for document in documents]
     infos = [document.creation_info for document in documents]
-    created = times.to_the_second(times.latest(info.created for info in infos) or times.EPOCH)
+    created = to_the_second(latest(info.created for info in infos) or EPOCH)
     creators = [
         *creators_of(own_tools(tool_version), None),
         *(creator for info in infos for creator in info.creators),

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from cachi2ish.core.inventory import SbomKind
 from cachi2ish.errors import InputError, Origin, raise_all
-from cachi2ish.sbom import times
 from cachi2ish.sbom.cyclonedx import cyclonedx_writer
 from cachi2ish.sbom.cyclonedx.cyclonedx_model import Bom
+from cachi2ish.sbom.document import EPOCH, latest, to_the_second
 from cachi2ish.sbom.interface import MergedSbom, SbomFile
 from cachi2ish.sbom.merge import merge_cyclonedx, merge_spdx, to_cyclonedx
 from cachi2ish.sbom.merge.bom_reader import read
@@ -55,8 +55,8 @@ def _read_all(files: Sequence[SbomFile]) -> list[Bom | Document]:
 
 
 def _as_spdx(bom: Bom) -> Document:
-    created = times.latest([bom.metadata.timestamp if bom.metadata else None])
-    return to_spdx.to_spdx(bom, times.to_the_second(created or times.EPOCH))
+    created = latest([bom.metadata.timestamp if bom.metadata else None])
+    return to_spdx.to_spdx(bom, to_the_second(created or EPOCH))
 
 
 def _note(file: SbomFile, bill: Bom | Document, kind: SbomKind) -> str | None:

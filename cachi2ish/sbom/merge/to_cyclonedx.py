@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from cachi2ish.sbom import times
 from cachi2ish.sbom.creators import tools_of
 from cachi2ish.sbom.cyclonedx.cyclonedx_model import SPEC_VERSION, Bom, Component, Metadata, Needs
+from cachi2ish.sbom.document import EPOCH, JsonObject, canonical, latest, to_the_second
 from cachi2ish.sbom.names import unique
 from cachi2ish.sbom.properties import SUBJECT
 from cachi2ish.sbom.spdx.spdx_model import DOCUMENT, ROOT, Annotation, Document, Package, Relationship
 from cachi2ish.sbom.spdx.spdx_package import component_of, property_of
-from cachi2ish.sbom.wire import JsonObject, canonical
 
 #: Who needs whom: the first the second.
 _NEEDS = "DEPENDS_ON"
@@ -31,7 +30,7 @@ def to_cyclonedx(document: Document) -> Bom:
     refs = {spdx_id: component.bom_ref or "" for spdx_id, component in components.items()}
     properties = [each for annotation in document.annotations if (each := property_of(annotation))]
     subject = components.get(declared_subject(document) or "")
-    created = times.latest([document.creation_info.created])
+    created = latest([document.creation_info.created])
     remarks = list(_remarks(packages, refs))
     fields: JsonObject = {"annotations": [*remarks]} if remarks else {}
     metadata: JsonObject = tools_of(document.creation_info.creators)
@@ -42,7 +41,7 @@ def to_cyclonedx(document: Document) -> Bom:
             "version": 1,
             "metadata": Metadata.model_validate(metadata).model_copy(
                 update={
-                    "timestamp": times.to_the_second(created) if created else None,
+                    "timestamp": to_the_second(created) if created else None,
                     "component": subject,
                     "properties": tuple(each for each in properties if each.name != SUBJECT),
                 }
@@ -112,7 +111,7 @@ def _remarks(packages: Iterable[Package], refs: dict[str, str]) -> Iterator[Json
         yield {
             "subjects": [*sorted(about)],
             "annotator": _annotator(annotation.annotator),
-            "timestamp": annotation.annotation_date or times.to_the_second(times.EPOCH),
+            "timestamp": annotation.annotation_date or to_the_second(EPOCH),
             "text": annotation.comment,
         }
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pydantic import JsonValue
 
 from cachi2ish.sbom.cyclonedx.cyclonedx_model import Property
-from cachi2ish.sbom.wire import JsonObject, canonical
+from cachi2ish.sbom.document import JsonObject, canonical
 
 #: Before the names of fields of each format.
 CYCLONEDX = "cachi2ish:cyclonedx:"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from cachi2ish.core.inventory import Inventory
-from cachi2ish.sbom import times
 from cachi2ish.sbom.cyclonedx.cyclonedx_bom import make_bom
+from cachi2ish.sbom.document import EPOCH, latest, to_the_second
 from cachi2ish.sbom.spdx.to_spdx import render, to_spdx
 
 
@@ -33,10 +33,10 @@ class SpdxWriter:
 
     def render(self, inventory: Inventory) -> str:
         """Return the document."""
-        dated = times.latest(
+        dated = latest(
             instant
             for dates in inventory.index_dates
             for instant in (dates.uploaded_before, *(override for _, override in dates.overrides))
         )
-        created = times.to_the_second(dated or self._source_date or times.EPOCH)
+        created = to_the_second(dated or self._source_date or EPOCH)
         return render(to_spdx(make_bom(inventory, self._found_by, self._index_proxy), created))
