@@ -16,6 +16,7 @@ from cachi2ish.git.dotgit import Unlike, index_file, metadata_files, write_pack
 from cachi2ish.git.objects import (
     FOLDER,
     LINK,
+    LONGEST_TARGET,
     SUBMODULE,
     Entry,
     Objects,
@@ -25,6 +26,7 @@ from cachi2ish.git.objects import (
     replaced,
     safe_link,
     tags,
+    target_of,
     tree,
 )
 from cachi2ish.git.submodules import submodules
@@ -82,6 +84,9 @@ def _describe(clone: Clone, patterns: tuple[str, ...]) -> str | None:
 
 _CHUNK = 1 << 20
 
+#: Bytes of a project's own ``.git_archival.txt``; a real one has some hundred.
+_LARGEST_TEMPLATE = 1 << 16
+
 
 @contextmanager
 def archived(clone: Clone, *, top: str, subdirectory: str | None, whole: bool) -> Iterator[Iterator[bytes]]:
@@ -102,7 +107,7 @@ def archived(clone: Clone, *, top: str, subdirectory: str | None, whole: bool) -
         wanted |= {entry.oid for entry in entries if entry.mode != SUBMODULE}
         found = resources.enter_context(objects(clone, wanted))
         versions = _version_files(clone, entries, found, folders, known.date)
-        absent = {e.path for e in entries if e.mode == LINK and not safe_link(e.path, found.read(e.oid))}
+        absent = _unsafe_links(clone, entries, found, b"")
         members += _tree_members(entries, found, b"", leave_out=absent | versions.keys())
         members += [file_member(path, content) for path, content in versions.items()]
         tracked = {entry.path for entry in entries}
@@ -139,7 +144,7 @@ def _submodule_members(clone: Clone, entries: tuple[Entry, ...], resources: Exit
         files = tree(inner)
         found = resources.enter_context(objects(inner, {e.oid for e in files if e.mode != SUBMODULE}))
         prefix = path + b"/"
-        unsafe = {e.path for e in files if e.mode == LINK and not safe_link(prefix + e.path, found.read(e.oid))}
+        unsafe = _unsafe_links(inner, files, found, prefix)
         yield from _tree_members(files, found, prefix, leave_out=unsafe)
         for member in _submodule_members(inner, files, resources):
             yield Member(
@@ -150,6 +155,11 @@ def _submodule_members(clone: Clone, entries: tuple[Entry, ...], resources: Exit
                 target=member.target,
                 chunks=member.chunks,
             )
+
+
+def _unsafe_links(clone: Clone, entries: tuple[Entry, ...], found: Objects, prefix: bytes) -> set[bytes]:
+    links = (entry for entry in entries if entry.mode == LINK)
+    return {one.path for one in links if not safe_link(prefix + one.path, target_of(clone, one, found))}
 
 
 def _tree_members(
@@ -166,7 +176,9 @@ def _tree_members(
         if entry.mode in {FOLDER, SUBMODULE}:
             yield Member(path=path, kind=tarfile.DIRTYPE, permissions=0o755)
         elif entry.mode == LINK:
-            yield Member(path=path, kind=tarfile.SYMTYPE, permissions=0o777, target=found.read(entry.oid))
+            yield Member(
+                path=path, kind=tarfile.SYMTYPE, permissions=0o777, target=found.read(entry.oid, LONGEST_TARGET)
+            )
         else:
             yield Member(
                 path=path,
@@ -191,7 +203,9 @@ def _version_files(
         entry = at.get(path)
         if entry is not None and entry.mode in {FOLDER, LINK, SUBMODULE}:
             continue
-        template = None if entry is None else found.read(entry.oid)
+        template = None if entry is None else found.read(entry.oid, _LARGEST_TEMPLATE + 1)
+        if template is not None and len(template) > _LARGEST_TEMPLATE:
+            continue  # whatever it is, it is no file to fill in
         content = filled_in(clone, template, date)
         if content is not None:
             files[path] = content

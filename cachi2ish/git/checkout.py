@@ -1,12 +1,14 @@
 """Where a checkout comes from: read with GitPython, as files, so that nothing of the repository is ever run.
 
 No git process means no hook, no file system monitor, and no refusal of a checkout that another user owns
-(``safe.directory``): reading two text files is safe whoever wrote them.
+(``safe.directory``): reading text files is safe whoever wrote them, as long as they are files and no others are
+read with them.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +22,9 @@ from cachi2ish.git.remotes import normalised
 if TYPE_CHECKING:
     from git import Repo
 
+#: Bytes of a line that names another file: more than any path.
+_LONGEST_LINE = 8192
+
 
 def origin_of_checkout(source: Path, command: GitCommand) -> VcsOrigin | None:
     """Return the remote ``origin`` (or the only remote) and the commit of the checkout that holds ``source``.
@@ -29,8 +34,10 @@ def origin_of_checkout(source: Path, command: GitCommand) -> VcsOrigin | None:
     Raises `GitError` for settings that cannot be read.
     """
     start = Path(os.path.realpath(source))
-    if not any((folder / ".git").exists() for folder in (start, *start.parents)):
+    found = next((one for folder in (start, *start.parents) if os.path.lexists(one := folder / ".git")), None)
+    if found is None:
         return None  # without the import, which takes longer than the rest of a small run
+    _refuse_special_files(found)
     _make_importable()
     from git import InvalidGitRepositoryError, NoSuchPathError, Repo  # noqa: PLC0415
 
@@ -49,6 +56,38 @@ def origin_of_checkout(source: Path, command: GitCommand) -> VcsOrigin | None:
     return VcsOrigin(url=normalised(url), commit=commit) if url and commit else None
 
 
+def _refuse_special_files(place: Path) -> None:
+    """Raise `GitError` where a file that git or GitPython reads is a pipe or a device: it would be waited for."""
+    directory = place
+    if not place.is_dir():
+        directory = place.parent / _text_of(place).removeprefix("gitdir:").strip()
+    common = directory / (_text_of(directory / "commondir").strip() or ".")
+    reference = _text_of(directory / "HEAD").removeprefix("ref:").strip()
+    for file in (directory / "config.worktree", common / "config", common / "packed-refs"):
+        _text_of(file)
+    if reference and ".." not in Path(reference).parts:
+        _text_of(directory / reference)
+        _text_of(common / reference)
+
+
+def _text_of(file: Path) -> str:
+    """Return the beginning of a small text file, and nothing where there is none."""
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError):
+        return ""  # whoever needs it says so
+    with os.fdopen(descriptor, "rb") as opened:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            return ""
+        if not stat.S_ISREG(mode):
+            raise GitError(
+                f"the git checkout that holds the source cannot be read ({file} is not a regular file)",
+                hint="check the rights and the content of .git/config and .git/HEAD",
+            )
+        return opened.read(_LONGEST_LINE).decode("utf-8", "replace")
+
+
 def _make_importable() -> None:
     # GitPython refuses to be imported where there is no git command, which reading files does not need.
     # This variable is its only switch, and it looks at it once, at import.
@@ -57,7 +96,11 @@ def _make_importable() -> None:
 
 
 def _remote_url(repository: Repo) -> str | None:
-    with repository.config_reader("repository") as settings:
+    from git import GitConfigParser  # noqa: PLC0415
+
+    # Without the files that it includes: they may be anybody's, or pipes.
+    place = Path(repository.common_dir, "config")
+    with GitConfigParser(place, read_only=True, merge_includes=False) as settings:
         found: dict[str, str] = {}
         for section in settings.sections():
             if section.startswith('remote "') and settings.has_option(section, "url"):

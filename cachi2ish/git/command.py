@@ -40,6 +40,9 @@ _CONFIG = {
     "submodule.recurse": "false",
 }
 
+#: Bytes that a command may print. A list of two million commits is shorter.
+_OUTPUT_LIMIT = 100_000_000
+
 _CHUNK = 1 << 16
 _STDERR_KEPT = 1 << 16
 _GRACE_SECONDS = 5.0
@@ -63,6 +66,10 @@ class StalledError(CommandError):
 
 class OverdueError(CommandError):
     """Git took longer than it may and was ended."""
+
+
+class OutputLimitError(CommandError):
+    """Git printed more than anybody reads: a repository is made to do harm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +99,11 @@ class GitCommand:
     fetching: Callable[[], None] = lambda: None
 
     def output(self, arguments: Sequence[str], *, cwd: Path, access: Access = Access()) -> bytes:
-        """Return what git prints; raises `CommandError`."""
+        """Return what git prints; raises `CommandError`, `OutputLimitError`."""
         with tempfile.TemporaryFile() as stdout:
             self.run(arguments, cwd=cwd, access=access, stdout=stdout)
+            if stdout.seek(0, os.SEEK_END) > _OUTPUT_LIMIT:
+                raise OutputLimitError(f"git printed more than {_OUTPUT_LIMIT // 1_000_000} MB")
             stdout.seek(0)
             return stdout.read()
 

@@ -7,7 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from cachi2ish.errors import GitError, Origin
-from cachi2ish.git.command import CommandError, MissingGitError, OverdueError, StalledError
+from cachi2ish.git.command import (
+    CommandError,
+    MissingGitError,
+    OutputLimitError,
+    OverdueError,
+    StalledError,
+)
 from cachi2ish.git.remotes import Remote, secrets
 
 #: What git and servers say (with LC_ALL=C), what it means, and what to do; the first that is found decides.
@@ -38,6 +44,16 @@ _ABSENT_COMMIT = re.compile(
     r"(?i)not our ref|couldn't find remote ref|bad object|unadvertised object|not a valid obj"
 )
 
+#: The hint for what no honest repository holds.
+MADE_TO_DO_HARM = "a repository like this is made to do harm; do not use it"
+
+#: Runs of git that were ended from here, what that means, and what to do.
+_ENDED = (
+    (OverdueError, "took too long", "try again, or raise runtime.subprocess_timeout"),
+    (StalledError, "stopped answering", "try again, or check the network"),
+    (OutputLimitError, "lists more than can be read", MADE_TO_DO_HARM),
+)
+
 _USERINFO = re.compile(r"(?<=://)[^/@\s]*@")
 _LONGEST = 300
 
@@ -62,10 +78,9 @@ class Subject:
         said = self.quotable(failure.said)
         if isinstance(failure, MissingGitError):
             return self.error("the git command is missing", "install git and see that it is on PATH")
-        if isinstance(failure, OverdueError):
-            return self.error(f"{url} took too long: {said}", "try again, or raise runtime.subprocess_timeout")
-        if isinstance(failure, StalledError):
-            return self.error(f"{url} stopped answering: {said}", "try again, or check the network")
+        for kind, problem, hint in _ENDED:
+            if isinstance(failure, kind):
+                return self.error(f"{url} {problem}: {said}", hint)
         if _ABSENT_COMMIT.search(failure.said):
             return self.no_such_commit()
         for words, problem, hint in _EXPLANATIONS:

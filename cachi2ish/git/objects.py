@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO
 
+from cachi2ish.errors import GitError
 from cachi2ish.git.clone import Clone
+from cachi2ish.git.git_errors import MADE_TO_DO_HARM
 
 
 def safe_link(path: bytes, target: bytes) -> bool:
@@ -28,6 +30,15 @@ FOLDER, LINK, SUBMODULE = 0o040000, 0o120000, 0o160000
 _EXECUTABLE = 0o100
 
 _CHUNK = 1 << 20
+
+#: Entries of a commit's tree. The largest projects have a tenth of that.
+MOST_ENTRIES = 1_000_000
+
+#: Bytes of a path, and so of what a link leads to (``PATH_MAX`` of Linux).
+LONGEST_TARGET = 4096
+
+#: More than the first line of a commit or a tag: a word and an object's name.
+_FIRST_LINE = 64
 
 #: More than the longest header of ``git cat-file --batch``.
 _HEADER = 128
@@ -77,39 +88,59 @@ class Objects:
     file: IO[bytes]
     stored: dict[str, Stored] = field(default_factory=dict)
 
-    def chunks(self, oid: str) -> Iterator[bytes]:
-        """Yield the content of an object."""
+    def chunks(self, oid: str, most: int | None = None) -> Iterator[bytes]:
+        """Yield the content of an object, or of its first ``most`` bytes."""
         place = self.stored[oid]
-        offset, end = place.offset, place.offset + place.size
+        offset, end = place.offset, place.offset + (place.size if most is None else min(place.size, most))
         while offset < end:
             chunk = os.pread(self.file.fileno(), min(_CHUNK, end - offset), offset)
             offset += len(chunk)
             yield chunk
 
-    def read(self, oid: str) -> bytes:
-        """Return the content of an object."""
-        return b"".join(self.chunks(oid))
+    def read(self, oid: str, most: int) -> bytes:
+        """Return the content of an object, or its first ``most`` bytes: a message may be of any length."""
+        return b"".join(self.chunks(oid, most))
 
 
 def tree(clone: Clone) -> tuple[Entry, ...]:
     """Return all entries below the root of the commit, folders too, in git's order.
 
-    Raises `GitError` for a path that must not be unpacked: git itself never makes one.
+    Raises `GitError` for a path that must not be unpacked (git itself never makes one), for two paths that are one
+    on some file system, and for more paths than any project has.
     """
-    entries = []
+    entries: list[Entry] = []
+    same: dict[str, bytes] = {}
     for record in clone.git("ls-tree", "-r", "-t", "-z", "--full-tree", clone.subject.commit).split(b"\0"):
         if not record:
             continue
         header, _, path = record.partition(b"\t")
         mode, _, oid = header.split(b" ")
         if any(part in {b"", b".", b".."} or part.lower() == b".git" for part in path.split(b"/")):
-            shown = path.decode("utf-8", "backslashreplace")
-            raise clone.subject.error(
-                f"{clone.subject.remote.shown} holds the path {shown!r}, which is not safe to unpack",
-                "a repository like this is made to do harm; do not use it",
-            )
+            raise _harmful(clone, f"the path {_shown(path)}, which is not safe to unpack")
+        other = same.setdefault(path.decode("utf-8", "surrogateescape").casefold(), path)
+        if len(same) == len(entries):
+            also = "" if other == path else f" and {_shown(path)}"
+            raise _harmful(clone, f"the path {_shown(other)}{also}, which it holds twice")
+        if len(same) > MOST_ENTRIES:
+            raise _harmful(clone, f"more than {MOST_ENTRIES} files")
         entries.append(Entry(int(mode, 8), oid.decode(), path))
     return tuple(entries)
+
+
+def target_of(clone: Clone, link: Entry, found: Objects) -> bytes:
+    """Return where a symbolic link leads; raises `GitError` for a target that is longer than any path."""
+    size = found.stored[link.oid].size
+    if size > LONGEST_TARGET:
+        raise _harmful(clone, f"the link {_shown(link.path)}, whose target has {size} bytes")
+    return found.read(link.oid, size)
+
+
+def _harmful(clone: Clone, what: str) -> GitError:
+    return clone.subject.error(f"{clone.subject.remote.shown} holds {what}", MADE_TO_DO_HARM)
+
+
+def _shown(path: bytes) -> str:
+    return repr(path.decode("utf-8", "backslashreplace"))
 
 
 def facts(clone: Clone) -> Facts:
@@ -135,7 +166,7 @@ def replaced(clone: Clone, commit: Facts, found: Objects) -> dict[bytes, str]:
     """
     first = clone.git("rev-list", "--max-parents=0", clone.subject.commit).decode().split()
     parents = clone.git("rev-parse", f"{clone.subject.commit}^@").decode().split()
-    roots = {found.read(oid)[len(b"tree ") :][:40].decode() for oid in (*first, *parents)}
+    roots = {found.read(oid, _FIRST_LINE)[len(b"tree ") :][:40].decode() for oid in (*first, *parents)}
     return {f"refs/replace/{oid}".encode(): commit.root for oid in sorted(roots - found.stored.keys())}
 
 
@@ -167,7 +198,7 @@ def tagged(found: Objects, oid: str) -> str | None:
     """Return what a tag object points to; None for any other object (git-mktag(1))."""
     if found.stored[oid].kind != "tag":
         return None
-    return found.read(oid).partition(b"\n")[0].removeprefix(b"object ").decode()
+    return found.read(oid, _FIRST_LINE).partition(b"\n")[0].removeprefix(b"object ").decode()
 
 
 def _append(clone: Clone, found: Objects, oids: list[str]) -> None:

@@ -56,7 +56,9 @@ def submodules(clone: Clone, entries: tuple[Entry, ...], resources: ExitStack) -
 def _statements(clone: Clone) -> dict[bytes, _Statement]:
     blob = f"{clone.subject.commit}:{_MODULES.decode()}"
     sections: dict[bytes, dict[bytes, bytes]] = {}
-    for record in clone.git("config", "--blob", blob, "-z", "--list").split(b"\0"):
+    # Without includes: they would name files of this machine.
+    said = clone.git("config", "--no-includes", "--blob", blob, "-z", "--list")
+    for record in said.split(b"\0"):
         key, _, value = record.partition(b"\n")
         section, _, name = key.rpartition(b".")
         if section.startswith(b"submodule."):
