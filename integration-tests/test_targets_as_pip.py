@@ -28,7 +28,7 @@ from cachi2ish.cli.display.reporting import ConsoleReporter
 from cachi2ish.core.as_of import Dating
 from cachi2ish.core.choose.choice import Policy, choose
 from cachi2ish.core.pages import IndexFile, Page
-from cachi2ish.core.requirements import ALL_PROJECTS, FormatControl, IndexOptions, Pinned
+from cachi2ish.core.requirements import Formats, IndexOptions, Pinned
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import Origin, UnavailableError
 from cachi2ish.index.interface import Index
@@ -53,8 +53,6 @@ LIGHT = ("frozenlist==", "markupsafe==3", "msgpack==", "multidict==", "propcache
 #: "target: pin" → why cachi2ish and pip differ there. There is no difference.
 EXPLAINED: dict[str, str] = {}
 
-ONLY_WHEELS = FormatControl(only_binary=frozenset({ALL_PROJECTS}))
-
 #: An application: what is served, computed and stored, with what it draws in.
 APPLICATION = """
     aiohttp asyncpg bcrypt brotli cffi charset-normalizer click contourpy coverage cryptography cython debugpy
@@ -67,7 +65,8 @@ APPLICATION = """
 def pinned(pin: str) -> Pinned:
     requirement = Requirement(pin)
     (specifier,) = requirement.specifier
-    return Pinned(name=requirement.name, version=specifier.version, origin=Origin("requirements.txt"))
+    origin = Origin("requirements.txt")
+    return Pinned(name=requirement.name, version=specifier.version, formats=Formats.WHEELS, origin=origin)
 
 
 @contextmanager
@@ -114,7 +113,7 @@ def of_pip(shell: Shell) -> dict[str, dict[str, str | None]]:
 
 
 def ours(pin: str, page: Page, target: Target) -> str | None:
-    policy = Policy(wheels=True, targets=(target,), formats=ONLY_WHEELS)
+    policy = Policy(wheels=True, targets=(target,))
     try:
         (file,) = choose(pinned(pin), page, policy).files
     except UnavailableError:

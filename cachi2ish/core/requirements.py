@@ -14,15 +14,32 @@ from packaging.utils import NormalizedName, canonicalize_name
 from cachi2ish.core.digests import Digest
 from cachi2ish.errors import Origin
 
-#: What ``--no-binary`` and ``--only-binary`` call "every project".
-ALL_PROJECTS = ":all:"
-
 
 class Purpose(Enum):
     """What a requirement is needed for: to run the project, or to build one of its dependencies."""
 
     RUNTIME = "runtime"
     BUILD = "build"
+
+
+class Formats(Enum):
+    """Which kinds of distribution may be taken."""
+
+    BOTH = "sdists and wheels"
+    SDISTS = "sdists"
+    WHEELS = "wheels"
+
+
+@dataclass(frozen=True, slots=True)
+class Indexes:
+    """The indexes that a lock file names for a requirement; the first that has the project answers.
+
+    addresses: in their order; they may hold credentials. alone: they are asked instead of those that the settings
+    name, and not after them.
+    """
+
+    addresses: tuple[str, ...] = field(default=(), repr=False)
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +68,14 @@ class Pinned(_Common):
 
     digests: what the lock file allows (any one of them suffices, as in pip); empty where it states none.
     arbitrary: ``===``, compared as text (PEP 440, arbitrary equality).
+    formats: the kinds of distribution that the lock file permits.
     """
 
     version: str
     arbitrary: bool = False
     digests: frozenset[Digest] = frozenset()
+    indexes: Indexes = Indexes()
+    formats: Formats = Formats.BOTH
 
     def __str__(self) -> str:
         return f"{self.name}{'===' if self.arbitrary else '=='}{self.version}"
@@ -98,7 +118,7 @@ Requirement = Pinned | Url | Git
 
 @dataclass(frozen=True, slots=True)
 class IndexOptions:
-    """Which indexes a lock file, or the user's settings, name. Addresses may hold credentials.
+    """Which indexes the user's settings name, and what connections need to know. Addresses may hold credentials.
 
     index_url: None where nothing is said. extra_index_urls: in order.
     trusted_hosts: ``host`` or ``host:port``, for which TLS certificates are not checked (pip's word).
@@ -107,63 +127,3 @@ class IndexOptions:
     index_url: str | None = field(default=None, repr=False)
     extra_index_urls: tuple[str, ...] = field(default=(), repr=False)
     trusted_hosts: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class FormatControl:
-    """Pip's ``--no-binary`` and ``--only-binary``: normalised project names, or `ALL_PROJECTS`."""
-
-    no_binary: frozenset[str] = frozenset()
-    only_binary: frozenset[str] = frozenset()
-
-    def permits(self, project: str) -> Formats:
-        """Return what the two options leave for a project; a name is stronger than ``:all:``, as in pip."""
-        if project in self.only_binary:
-            return Formats.WHEELS
-        if project in self.no_binary:
-            return Formats.SDISTS
-        if ALL_PROJECTS in self.only_binary:
-            return Formats.WHEELS
-        if ALL_PROJECTS in self.no_binary:
-            return Formats.SDISTS
-        return Formats.BOTH
-
-
-class Formats(Enum):
-    """Which kinds of distribution may be taken."""
-
-    BOTH = "sdists and wheels"
-    SDISTS = "sdists"
-    WHEELS = "wheels"
-
-
-@dataclass(frozen=True, slots=True)
-class Lock:
-    """One requirements file that was named in the input, together with all that it includes.
-
-    file: relative to the source directory, POSIX separators.
-    require_hashes: hash-checking mode is on, by ``--require-hashes`` or because one requirement has a hash.
-    texts: the files of the closure that hold URL or git requirements and are rewritten by ``inject-files``.
-    """
-
-    file: str
-    requirements: tuple[Requirement, ...]
-    indexes: IndexOptions = IndexOptions()
-    formats: FormatControl = FormatControl()
-    require_hashes: bool = False
-    texts: tuple[RequirementsText, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RequirementsText:
-    """A requirements file whose URLs ``inject-files`` will rewrite.
-
-    file: relative to the source directory. text: as the user wrote it, decoded, with an earlier
-    ``inject-files`` undone. direct: its URL and git requirements in the order of the text.
-    encoding: what the bytes were decoded with (PEP 263 coding line, byte-order mark).
-    """
-
-    file: str
-    text: str = field(repr=False)
-    direct: tuple[Url | Git, ...]
-    encoding: str = "utf-8"

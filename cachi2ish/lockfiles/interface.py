@@ -3,11 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from cachi2ish.core.requirements import Lock, Purpose
+from cachi2ish.core.requirements import Git, Purpose, Requirement, Url
+
+
+@dataclass(frozen=True, slots=True)
+class LockText:
+    """A file whose addresses ``inject-files`` rewrites. Only the `Rewriter` of its format knows what is in it.
+
+    file: relative to the source directory. text: as the user wrote it, decoded, with an earlier
+    ``inject-files`` undone. direct: its URL and git requirements in the order of the text.
+    encoding: what the bytes were decoded with (PEP 263 coding line, byte-order mark).
+    """
+
+    file: str
+    text: str = field(repr=False)
+    direct: tuple[Url | Git, ...]
+    encoding: str = "utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A lock file that was named in the input, together with all that it includes.
+
+    file: relative to the source directory, POSIX separators.
+    index_urls: all that it names; their credentials count for their hosts.
+    trusted_hosts: ``host`` or ``host:port``, for which TLS certificates are not checked.
+    require_hashes: each requirement has a strong digest, or a commit, because the lock file demands it.
+    texts: the files of the closure that ``inject-files`` rewrites.
+    """
+
+    file: str
+    requirements: tuple[Requirement, ...]
+    index_urls: tuple[str, ...] = field(default=(), repr=False)
+    trusted_hosts: tuple[str, ...] = ()
+    require_hashes: bool = False
+    texts: tuple[LockText, ...] = ()
 
 
 class LockReader(Protocol):

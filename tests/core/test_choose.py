@@ -15,7 +15,7 @@ from cachi2ish.core.choose.choice import Choice, Policy, choose
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.distributions import SDIST_EXTENSIONS, is_wheel, sdist_extension
 from cachi2ish.core.pages import IndexFile, Page
-from cachi2ish.core.requirements import ALL_PROJECTS, FormatControl, Pinned
+from cachi2ish.core.requirements import Formats, Pinned
 from cachi2ish.errors import UnavailableError
 from tests.core.one_project import ORIGIN, SDIST, file, md5, names, page, pin, reasons, sha256
 
@@ -166,29 +166,26 @@ class TestHashes:
 
 class TestFormats:
     @pytest.mark.parametrize(
-        ("control", "policy", "taken"),
+        ("formats", "policy", "taken"),
         [
-            (FormatControl(no_binary=frozenset({ALL_PROJECTS})), WHEELS, [SDIST]),
-            (FormatControl(no_binary=frozenset({"foo"})), WHEELS, [SDIST]),
-            (FormatControl(only_binary=frozenset({ALL_PROJECTS})), WHEELS, [PURE]),
-            (FormatControl(only_binary=frozenset({"foo"})), WHEELS, [PURE]),
-            (FormatControl(only_binary=frozenset({"bar"})), WHEELS, [SDIST, PURE]),
-            (FormatControl(frozenset({ALL_PROJECTS}), frozenset({"foo"})), WHEELS, [PURE]),
-            (FormatControl(frozenset({"foo"}), frozenset({ALL_PROJECTS})), WHEELS, [SDIST]),
-            (FormatControl(no_binary=frozenset({"foo"})), SDISTS, [SDIST]),
+            (Formats.SDISTS, WHEELS, [SDIST]),
+            (Formats.WHEELS, WHEELS, [PURE]),
+            (Formats.BOTH, WHEELS, [SDIST, PURE]),
+            (Formats.SDISTS, SDISTS, [SDIST]),
         ],
     )
-    def test_pips_format_options_hold(self, control: FormatControl, policy: Policy, taken: list[str]) -> None:
-        assert names(choose(pin(), page(SDIST, PURE), replace(policy, formats=control))) == taken
+    def test_the_formats_that_the_lock_permits_hold(
+        self, formats: Formats, policy: Policy, taken: list[str]
+    ) -> None:
+        assert names(choose(replace(pin(), formats=formats), page(SDIST, PURE), policy)) == taken
 
     def test_only_binary_without_wheels_allowed_is_told_what_to_do(self) -> None:
-        control = FormatControl(only_binary=frozenset({"foo"}))
-        error = refusal(pin(), page(SDIST, PURE), Policy(formats=control))
+        error = refusal(replace(pin(), formats=Formats.WHEELS), page(SDIST, PURE), Policy())
         assert "--only-binary" in str(error.hint)
         assert "allow_binary" in str(error.hint)
 
     def test_no_binary_without_an_sdist_finds_nothing(self) -> None:
-        error = refusal(pin(), page(PURE), Policy(wheels=True, formats=FormatControl(frozenset({ALL_PROJECTS}))))
+        error = refusal(replace(pin(), formats=Formats.SDISTS), page(PURE), WHEELS)
         assert "--no-binary" in error.problem
 
 
@@ -254,16 +251,12 @@ FILES = st.lists(
     ),
     max_size=8,
 )
-POLICIES = st.builds(
-    lambda wheels, no_binary, only_binary: Policy(wheels=wheels, formats=FormatControl(no_binary, only_binary)),
-    st.booleans(),
-    st.frozensets(st.sampled_from(["foo", ALL_PROJECTS])),
-    st.frozensets(st.sampled_from(["foo", ALL_PROJECTS])),
-)
+POLICIES = st.builds(Policy, wheels=st.booleans())
 PINS = st.builds(
-    lambda version, digests: pin(version, *digests),
+    lambda version, digests, formats: replace(pin(version, *digests), formats=formats),
     st.sampled_from(["1.0", "1.0+x", "2"]),
     st.frozensets(st.sampled_from([sha256("a"), sha512("a"), md5("b")])),
+    st.sampled_from(Formats),
 )
 
 

@@ -11,7 +11,7 @@ from packaging.tags import Tag
 from packaging.utils import parse_wheel_filename
 
 from cachi2ish.core.choose.choice import Choice, Policy, choose
-from cachi2ish.core.requirements import FormatControl
+from cachi2ish.core.requirements import Formats
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import UnavailableError
 from tests.core.machines import ALPINE, LINUX, MAC, PYPY, THREADED, WINDOWS
@@ -132,11 +132,10 @@ def test_a_file_that_the_lock_names_for_certain_comes_before_one_that_it_may_nam
 
 
 def test_only_binary_and_no_binary_hold_for_targets_too() -> None:
-    only = replace(for_targets(LINUX), formats=FormatControl(only_binary=frozenset({"foo"})))
     with pytest.raises(UnavailableError, match="--only-binary"):
-        choose(pin(), page(SDIST, WIN), only)
-    no = replace(for_targets(LINUX), formats=FormatControl(no_binary=frozenset({"foo"})))
-    assert names(choose(pin(), page(*ALL), no)) == [SDIST]
+        choose(replace(pin(), formats=Formats.WHEELS), page(SDIST, WIN), for_targets(LINUX))
+    no = replace(pin(), formats=Formats.SDISTS)
+    assert names(choose(no, page(*ALL), for_targets(LINUX))) == [SDIST]
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cachi2ish.core.placement import name_of_git, name_of_url
-from cachi2ish.core.requirements import Git, RequirementsText
-from cachi2ish.lockfiles.interface import Placed, Rewriter
+from cachi2ish.core.requirements import Git
+from cachi2ish.lockfiles.interface import LockText, Placed, Rewriter
 from cachi2ish.lockfiles.pip.rewriting import RequirementsRewriter
 from tests.lockfiles.reading import B
 
@@ -12,14 +12,14 @@ REWRITER: Rewriter = RequirementsRewriter()
 OUTPUT = "/tmp/the%20output"
 
 
-def placed(text: RequirementsText) -> list[Placed]:
+def placed(text: LockText) -> list[Placed]:
     return [
         Placed(name_of_git(direct), B) if isinstance(direct, Git) else Placed(name_of_url(direct))
         for direct in text.direct
     ]
 
 
-def inject(text: RequirementsText, directory: str = OUTPUT) -> tuple[str, str]:
+def inject(text: LockText, directory: str = OUTPUT) -> tuple[str, str]:
     """Return the rewritten text and its record."""
     urls = REWRITER.replacement_urls(text.text, placed(text))
     filled = [url.replace("${output_dir}", directory) for url in urls]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from cachi2ish.core.requirements import Lock, Purpose
+from cachi2ish.core.requirements import Pinned, Purpose
 from cachi2ish.errors import Cachi2ishError, leaves
+from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.lockfiles.pip.requirements_reader import PipRequirementsReader
 
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
@@ -51,3 +52,7 @@ def errors_of(
 
 def names(lock: Lock) -> list[str]:
     return [str(requirement) for requirement in lock.requirements]
+
+
+def pins(lock: Lock) -> list[Pinned]:
+    return [requirement for requirement in lock.requirements if isinstance(requirement, Pinned)]

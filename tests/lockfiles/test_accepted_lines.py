@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from cachi2ish.core.digests import Digest
-from cachi2ish.core.requirements import Git, Pinned, Purpose, Url
+from cachi2ish.core.requirements import Formats, Git, Indexes, Pinned, Purpose, Url
 from cachi2ish.errors import Origin
 from cachi2ish.lockfiles.pip.requirements_reader import PipRequirementsReader
-from tests.lockfiles.reading import COMMIT, GIT, HASH_A, HASH_B, ZIP, A, B, names, read, write
+from tests.lockfiles.reading import COMMIT, GIT, HASH_A, HASH_B, ZIP, A, B, names, pins, read, write
 
 SHA512 = "d" * 128
 
@@ -171,26 +171,54 @@ def test_the_last_index_url_wins_and_extra_ones_accumulate(tmp_path: Path) -> No
         },
         environ={"USER": "me", "TOKEN": "s3cret"},
     )
-    assert lock.indexes.index_url == "https://two.example/"
-    assert lock.indexes.extra_index_urls == (
+    addresses = (
+        "https://two.example/",
         "https://x.example/",
         "https://y.example/",
         "https://me:s3cret@z.example/",
     )
-    assert lock.indexes.trusted_hosts == ("h.example:8443",)
+    (foo,) = pins(lock)
+    assert foo.indexes == Indexes(addresses, alone=True)
+    assert lock.index_urls == addresses
+    assert lock.trusted_hosts == ("h.example:8443",)
     assert "s3cret" not in repr(lock)
+
+
+def test_extra_indexes_alone_come_behind_those_of_the_settings(tmp_path: Path) -> None:
+    (foo,) = pins(read(tmp_path, "--extra-index-url https://x.example/\nfoo==1.0"))
+    assert foo.indexes == Indexes(("https://x.example/",), alone=False)
+    (foo,) = pins(read(tmp_path, "foo==1.0"))
+    assert foo.indexes == Indexes()
 
 
 def test_format_options_of_the_closure_are_put_together(tmp_path: Path) -> None:
     lock = read(
         tmp_path,
         {
-            "requirements.txt": "--no-binary :all:\n-c c.txt\n--only-binary Foo.Bar,baz",
+            "requirements.txt": "--no-binary :all:\n-c c.txt\n--only-binary Foo.Bar,baz\n"
+            "foo_bar==1\nBaz==1\nfig==1",
             "c.txt": "--no-binary=Foo_Bar",
         },
     )
-    assert lock.formats.no_binary == {":all:"}
-    assert lock.formats.only_binary == {"foo-bar", "baz"}
+    assert [one.formats for one in pins(lock)] == [Formats.WHEELS, Formats.WHEELS, Formats.SDISTS]
+
+
+@pytest.mark.parametrize(
+    ("options", "formats"),
+    [
+        ("", Formats.BOTH),
+        ("--no-binary :all:", Formats.SDISTS),
+        ("--no-binary foo", Formats.SDISTS),
+        ("--only-binary :all:", Formats.WHEELS),
+        ("--only-binary foo", Formats.WHEELS),
+        ("--only-binary bar", Formats.BOTH),
+        ("--no-binary :all:\n--only-binary foo", Formats.WHEELS),
+        ("--only-binary :all:\n--no-binary foo", Formats.SDISTS),
+    ],
+)
+def test_each_pin_knows_the_formats_that_may_be_taken(tmp_path: Path, options: str, formats: Formats) -> None:
+    (foo,) = pins(read(tmp_path, f"{options}\nFoo==1.0"))
+    assert foo.formats is formats
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cachi2ish.core.requirements import Git, Lock, Url
+from cachi2ish.core.requirements import Git, Url
 from cachi2ish.errors import Cachi2ishError
+from cachi2ish.lockfiles.interface import Lock
 from tests.lockfiles.injecting import OUTPUT, REWRITER, inject
 from tests.lockfiles.reading import COMMIT, GIT, A, read
 

@@ -7,7 +7,7 @@ all of them is put into an order of preference, for each target where there are 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cachi2ish.core.choose.candidates import Candidate, Refusal, candidates_of, withheld_from
 from cachi2ish.core.choose.explain import nothing_for, nothing_to_take, quarantined
@@ -15,7 +15,7 @@ from cachi2ish.core.choose.fit import Fitter, TargetFiles, why_left, why_not_the
 from cachi2ish.core.digests import comparable, strong
 from cachi2ish.core.distributions import WheelName, plain_name
 from cachi2ish.core.pages import IndexFile, Page
-from cachi2ish.core.requirements import FormatControl, Formats, Pinned
+from cachi2ish.core.requirements import Formats, Pinned
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.core.targets.markers import holds
 from cachi2ish.core.targets.wheel_filter import WheelFilter
@@ -29,14 +29,12 @@ class Policy:
     binary: which of them, beside or instead of sdists; None for all.
     targets: the machines to choose for; empty for none in particular, and then markers are not evaluated.
     every_wheel: for each target all the wheels that it accepts, and not only the best.
-    formats: what the requirements file says on top of it.
     """
 
     wheels: bool = False
     binary: WheelFilter | None = None
     targets: tuple[Target, ...] = ()
     every_wheel: bool = False
-    formats: FormatControl = field(default_factory=FormatControl)
 
     def wants(self, marker: str | None) -> bool:
         """Return whether a requirement with this marker is needed anywhere."""
@@ -148,8 +146,8 @@ def _wheels_not_allowed(candidate: Candidate, _requirement: Pinned, policy: Poli
     return None if candidate.is_sdist or policy.wheels else "wheels are not allowed (allow_binary)"
 
 
-def _other_format(candidate: Candidate, requirement: Pinned, policy: Policy) -> str | None:
-    permitted = policy.formats.permits(requirement.project)
+def _other_format(candidate: Candidate, requirement: Pinned, _policy: Policy) -> str | None:
+    permitted = requirement.formats
     if permitted is Formats.WHEELS and candidate.is_sdist:
         return "the requirements file takes wheels only here (--only-binary)"
     if permitted is Formats.SDISTS and not candidate.is_sdist:

@@ -10,8 +10,9 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
 from cachi2ish.core.digests import Digest, InvalidDigestError
-from cachi2ish.core.requirements import Git, Purpose, RequirementsText, Url
+from cachi2ish.core.requirements import Git, Purpose, Url
 from cachi2ish.errors import Cachi2ishError, LockFileError, Origin
+from cachi2ish.lockfiles.interface import LockText
 from cachi2ish.lockfiles.pip.direct import DirectLine, read_direct
 from cachi2ish.lockfiles.pip.grammar import Option, PipLineParser, Stated, UnreadableLineError
 from cachi2ish.lockfiles.pip.lines import LogicalLine, logical_lines
@@ -58,7 +59,7 @@ class Closure:
     asked: list[Asked] = field(default_factory=list)
     constraints: list[Asked] = field(default_factory=list)
     options: OptionCollector = field(default_factory=OptionCollector)
-    texts: list[RequirementsText] = field(default_factory=list)
+    texts: list[LockText] = field(default_factory=list)
     errors: list[Cachi2ishError] = field(default_factory=list)
     _seen: set[tuple[str, bool]] = field(default_factory=set)
 
@@ -97,7 +98,7 @@ class Closure:
                 (self.constraints if constraint else self.asked).append(asked)
                 direct.extend([asked.direct] if asked.direct else [])
         if direct:
-            self.texts.append(RequirementsText(file, decoded.text, tuple(direct), decoded.encoding))
+            self.texts.append(LockText(file, decoded.text, tuple(direct), decoded.encoding))
 
     def _told(self, error: Cachi2ishError, text: str) -> Cachi2ishError:
         """Return ``error`` without the values of the variables in the line that it is about."""

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from packaging.utils import canonicalize_name
 
 from cachi2ish.core import urls
-from cachi2ish.core.requirements import ALL_PROJECTS, FormatControl, IndexOptions
+from cachi2ish.core.requirements import Formats, Indexes
 from cachi2ish.errors import Cachi2ishError, LockFileError, Origin
 from cachi2ish.lockfiles.pip.grammar import Option
 
+#: What ``--no-binary`` and ``--only-binary`` call "every project" and "no project".
+ALL_PROJECTS = ":all:"
 _NO_PROJECTS = ":none:"
 
 _REFUSED = {
@@ -32,6 +34,26 @@ _REFUSED = {
         "put it behind its requirement; a line is continued by a backslash at its end",
     ),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class FormatControl:
+    """``--no-binary`` and ``--only-binary``: normalised project names, or `ALL_PROJECTS`."""
+
+    no_binary: frozenset[str] = frozenset()
+    only_binary: frozenset[str] = frozenset()
+
+    def permits(self, project: str) -> Formats:
+        """Return what the two options leave for a project; a name is stronger than ``:all:``, as in pip."""
+        if project in self.only_binary:
+            return Formats.WHEELS
+        if project in self.no_binary:
+            return Formats.SDISTS
+        if ALL_PROJECTS in self.only_binary:
+            return Formats.WHEELS
+        if ALL_PROJECTS in self.no_binary:
+            return Formats.SDISTS
+        return Formats.BOTH
 
 
 @dataclass(slots=True)
@@ -79,11 +101,10 @@ class OptionCollector:
                 pass
 
     @property
-    def indexes(self) -> IndexOptions:
-        """The indexes: the last ``-i`` of the closure, and every extra one once."""
-        return IndexOptions(
-            self.index_url, tuple(dict.fromkeys(self.extra_index_urls)), tuple(dict.fromkeys(self.trusted_hosts))
-        )
+    def indexes(self) -> Indexes:
+        """The indexes: the last ``-i`` of the closure, which replaces the settings', and every extra one once."""
+        first = () if self.index_url is None else (self.index_url,)
+        return Indexes(tuple(dict.fromkeys((*first, *self.extra_index_urls))), alone=bool(first))
 
     @property
     def formats(self) -> FormatControl:

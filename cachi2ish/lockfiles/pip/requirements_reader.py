@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from cachi2ish.core.requirements import Lock, Purpose
+from cachi2ish.core.requirements import Pinned, Purpose, Requirement
 from cachi2ish.errors import Cachi2ishError, LockFileError, Origin, raise_all
+from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.lockfiles.pip.assembling import assemble, demand_hashes
 from cachi2ish.lockfiles.pip.closure import Closure
+from cachi2ish.lockfiles.pip.pip_options import OptionCollector
 from cachi2ish.lockfiles.pip.source_tree import SourceTree
 
 
@@ -29,11 +32,20 @@ class PipRequirementsReader:
         raise_all({(str(error), error.hint): error for error in closure.errors}.values())
         return Lock(
             file=file,
-            requirements=requirements,
-            indexes=closure.options.indexes,
-            formats=closure.options.formats,
+            requirements=tuple(_with_options(requirements, closure.options)),
+            index_urls=closure.options.indexes.addresses,
+            trusted_hosts=tuple(dict.fromkeys(closure.options.trusted_hosts)),
             require_hashes=bool(because),
             texts=tuple(closure.texts),
+        )
+
+
+def _with_options(requirements: Iterable[Requirement], options: OptionCollector) -> Iterator[Requirement]:
+    """Yield ``requirements``, the pinned ones with what the options of the whole closure say of them."""
+    indexes, formats = options.indexes, options.formats
+    for one in requirements:
+        yield (
+            replace(one, indexes=indexes, formats=formats.permits(one.project)) if isinstance(one, Pinned) else one
         )
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 
 from packaging.utils import NormalizedName
 
@@ -14,7 +14,7 @@ from cachi2ish.core.as_of import Dating
 from cachi2ish.core.choose.choice import Choice, Policy, choose
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
-from cachi2ish.core.requirements import IndexOptions, Pinned
+from cachi2ish.core.requirements import Indexes, Pinned
 from cachi2ish.core.sought import Sought
 from cachi2ish.errors import Cachi2ishError, NetworkError, NotCachedError, raise_all
 from cachi2ish.index.interface import Index
@@ -45,29 +45,26 @@ def wanted(reading: Reading, ports: Ports) -> tuple[Wanted, ...]:
 
     Those whose marker holds on none of the machines that are prefetched for are not among them.
     """
+    addresses = cache(partial(effective_indexes, ports=ports))
     return tuple(
         Wanted(
             requirement,
-            replace(package.policy, formats=lock.formats),
-            indexes,
+            package.policy,
+            addresses(requirement.indexes),
             package.dates.of(requirement.project),
         )
         for package in reading.packages
         for lock in package.locks
-        for indexes in (effective_indexes(lock.indexes, ports),)
         for requirement in lock.requirements
         if isinstance(requirement, Pinned) and package.policy.wants(requirement.marker)
     )
 
 
-def effective_indexes(stated: IndexOptions, ports: Ports) -> tuple[str, ...]:
-    """Return the addresses that pip would ask: ``--index-url`` in a file replaces all settings."""
-    if stated.index_url:
-        first, extra = stated.index_url, stated.extra_index_urls
-    else:
-        first = ports.default_indexes.index_url or ports.default_index_url()
-        extra = (*ports.default_indexes.extra_index_urls, *stated.extra_index_urls)
-    return tuple(dict.fromkeys(map(ports.actual_index, (first, *extra))))
+def effective_indexes(indexes: Indexes, ports: Ports) -> tuple[str, ...]:
+    """Return the addresses that are asked: those of the lock file, instead of the settings' or after them."""
+    settings = ports.default_indexes
+    first = () if indexes.alone else (settings.index_url or ports.default_index_url(), *settings.extra_index_urls)
+    return tuple(dict.fromkeys(map(ports.actual_index, (*first, *indexes.addresses))))
 
 
 def choose_all(

@@ -10,8 +10,9 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from cachi2ish.core.as_of import Missing, MissingPolicy, PackageDates
 from cachi2ish.core.cutoff import Cutoff, InvalidDateError
-from cachi2ish.core.requirements import Lock, Pinned
+from cachi2ish.core.requirements import Pinned
 from cachi2ish.errors import Cachi2ishError, InputError, raise_all
+from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.services.fetch.package_input import PackageInput
 from cachi2ish.services.reporter import Reporter
 

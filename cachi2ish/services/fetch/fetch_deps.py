@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cachi2ish.core.choose.choice import Choice
-from cachi2ish.core.requirements import Git, Url
+from cachi2ish.core.requirements import Git, IndexOptions, Url
 from cachi2ish.core.urls import bare
 from cachi2ish.errors import Cachi2ishError, Origin, leaves, raise_all
 from cachi2ish.services.fetch.choosing import OnChoice, choose_all, wanted
@@ -109,7 +109,8 @@ def _read(request: RequestInput, source: Path, ports: Ports, reporter: Reporter)
 
 
 def _connect(reading: Reading, ports: Ports) -> Network:
-    return ports.connect([lock.indexes for package in reading.packages for lock in package.locks])
+    locks = [lock for package in reading.packages for lock in package.locks]
+    return ports.connect([IndexOptions(None, lock.index_urls, lock.trusted_hosts) for lock in locks])
 
 
 def _choose(reading: Reading, network: Network, ports: Ports, on_choice: OnChoice) -> tuple[Choice, ...]:

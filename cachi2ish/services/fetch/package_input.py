@@ -25,9 +25,10 @@ from pydantic import (
 
 from cachi2ish.core.choose.choice import Policy
 from cachi2ish.core.messages import did_you_mean, excerpt, shortened
-from cachi2ish.core.requirements import Lock, Pinned
+from cachi2ish.core.requirements import Pinned
 from cachi2ish.errors import Cachi2ishError, InputError, Origin, raise_all
 from cachi2ish.files.user_files import refuse_pipes
+from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.services.fetch.input_problems import Models, problems
 from cachi2ish.services.fetch.target_input import BinaryInput, TargetInput, told
 

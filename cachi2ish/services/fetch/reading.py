@@ -10,9 +10,10 @@ from pathlib import Path, PurePosixPath
 from cachi2ish.core.as_of import PackageDates, RecordedDates
 from cachi2ish.core.choose.choice import Policy
 from cachi2ish.core.inventory import MainPackage, RelaxationKind, VcsOrigin
-from cachi2ish.core.requirements import Lock, Purpose
+from cachi2ish.core.requirements import Purpose
 from cachi2ish.errors import Cachi2ishError, GitError, InputError, StorageError, raise_all
 from cachi2ish.files.rooted import RootedPath
+from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.services.fetch.dating import dates_of, unused_overrides
 from cachi2ish.services.fetch.package_input import PackageInput, RequestInput, policy_of, policy_warnings
 from cachi2ish.services.fetch.ports import Ports

@@ -9,9 +9,9 @@ from threading import Lock
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.outputs import PIP_ENVIRONMENT, UV_ENVIRONMENT, BuildConfig, ProjectFile, text_digest
 from cachi2ish.core.placement import name_of_git, name_of_url
-from cachi2ish.core.requirements import Git, RequirementsText, Url
+from cachi2ish.core.requirements import Git, Url
 from cachi2ish.errors import Cachi2ishError, DistributionError
-from cachi2ish.lockfiles.interface import Placed, Rewriter
+from cachi2ish.lockfiles.interface import LockText, Placed, Rewriter
 from cachi2ish.output.interface import Staging
 from cachi2ish.services.fetch.bill import take_inventory
 from cachi2ish.services.fetch.identifying import Fetched
@@ -66,7 +66,7 @@ def _project_files(
         )
 
 
-def _placed(text: RequirementsText, archives: dict[Git, str]) -> tuple[Placed, ...]:
+def _placed(text: LockText, archives: dict[Git, str]) -> tuple[Placed, ...]:
     return tuple(
         Placed(name_of_url(direct), None)
         if isinstance(direct, Url)

@@ -12,13 +12,15 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Str
 from pydantic_core import PydanticCustomError
 
 from cachi2ish.core.messages import excerpt
-from cachi2ish.core.requirements import ALL_PROJECTS
 from cachi2ish.core.targets.machine import Target, read_machine, read_python
 from cachi2ish.core.targets.wheel_filter import WheelFilter, Words
 from cachi2ish.errors import InputError
 
 #: The type of errors whose message is for the user as it stands; the hint is in their context.
 TOLD = "told"
+
+#: What takes everything in a list of words, as in Hermeto.
+_ALL = ":all:"
 
 _PY_VERSION = re.compile(r"[23]\d{0,2}")
 
@@ -33,7 +35,7 @@ def _words(value: object) -> object:
         return value
     words = frozenset(word.strip() for word in value.split(",")) - {""}
     if not words:
-        raise told(f"{value!r} names nothing", f"name values with commas between them, or {ALL_PROJECTS}")
+        raise told(f"{value!r} names nothing", f"name values with commas between them, or {_ALL}")
     return value
 
 
@@ -72,12 +74,12 @@ class BinaryInput(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    packages: _Words = ALL_PROJECTS
+    packages: _Words = _ALL
     arch: _Words = "x86_64"
     os: _Words = "linux"
     py_version: Annotated[int | None, BeforeValidator(_py_version)] = None
     py_impl: _Words = "cp"
-    abi: _Words = ALL_PROJECTS
+    abi: _Words = _ALL
     platform: Annotated[StrictStr | None, AfterValidator(_pattern)] = None
 
     @model_validator(mode="after")
@@ -103,7 +105,7 @@ class BinaryInput(BaseModel):
 
 def _set(words: str) -> Words:
     found = frozenset(word.strip() for word in words.split(",")) - {""}
-    return None if ALL_PROJECTS in found else found
+    return None if _ALL in found else found
 
 
 def _python(value: str) -> str:
