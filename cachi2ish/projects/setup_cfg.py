@@ -7,11 +7,14 @@ that is no literal, changes the working directory of the whole process, and warn
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, MutableMapping
 from configparser import (
+    BasicInterpolation,
     ConfigParser,
     DuplicateOptionError,
     DuplicateSectionError,
     Error,
+    InterpolationDepthError,
     MissingSectionHeaderError,
 )
 from configparser import ParsingError as MalformedError
@@ -24,12 +27,46 @@ from cachi2ish.projects.project_folder import ProjectFolder
 FILE = "setup.cfg"
 
 
+#: Characters of a value once its ``%(name)s`` are filled in: 600 bytes can mean 10 GB.
+_LONGEST_VALUE = 1 << 16
+
+_REFERENCE = re.compile(r"%\(([^)]*)\)s")
+
+
+class _BoundedInterpolation(BasicInterpolation):
+    """Fills in ``%(name)s`` as setuptools does, where what comes of it is of a sane length."""
+
+    def before_get(
+        self,
+        parser: MutableMapping[str, Mapping[str, str]],
+        section: str,
+        option: str,
+        value: str,
+        defaults: Mapping[str, str],
+    ) -> str:
+        """Return the value; raises `InterpolationDepthError` for one that is too long."""
+        lengths: dict[str, float] = {}
+
+        def length(text: str) -> float:
+            return len(text) + sum(of(_option(name)) for name in _REFERENCE.findall(text))
+
+        def of(name: str) -> float:
+            if name not in lengths:
+                lengths[name] = float("inf")  # while it is looked at: what needs itself has no end
+                lengths[name] = length(defaults.get(name, ""))
+            return lengths[name]
+
+        if length(value) > _LONGEST_VALUE:
+            raise InterpolationDepthError(option, section, value[:80])
+        return super().before_get(parser, section, option, value, defaults)
+
+
 def read(folder: ProjectFolder) -> DeclaredMetadata:
     """Return what ``setup.cfg`` states; raises `InputError` with file and line where it is malformed."""
     text = folder.read_text(FILE)
     if text is None:
         return DeclaredMetadata(None, None)
-    parser = ConfigParser()
+    parser = ConfigParser(interpolation=_BoundedInterpolation())
     parser.optionxform = _option  # type: ignore[assignment,method-assign]
     try:
         parser.read_string(text, FILE)

@@ -12,7 +12,7 @@ from cachi2ish.core.distributions import is_wheel
 from cachi2ish.core.lazy import Once
 from cachi2ish.errors import DistributionError, InputError, StorageError
 from cachi2ish.projects.interface import ProjectReader
-from cachi2ish.sdists.forward import Limits, TooLargeError
+from cachi2ish.sdists.forward import Budget, Limits, TooLargeError
 from cachi2ish.sdists.interface import Identity, SdistReader
 from cachi2ish.sdists.members import Member, reading, unpack_sources
 from cachi2ish.sdists.metadata import parse_core_metadata
@@ -43,25 +43,28 @@ class ArchiveReader:
         Raises `DistributionError` for a broken or unsafe archive and for a wheel without metadata, and
         `StorageError` where the file cannot be read.
         """
+        budget = Budget(self._limits)
         if is_wheel(filename):
-            return self._wheel(path, filename)
+            return self._wheel(path, filename, budget)
         folder = PurePosixPath(subdirectory or ".").parts
         if "/" in folder or ".." in folder:
             raise DistributionError(
                 f"{filename}: the folder {subdirectory!r} lies outside of the archive",
                 hint="check #subdirectory= in the requirement",
             )
-        found = self._core_metadata(path, filename, folder)
-        return found or self._declared(path, filename, folder)
+        found = self._core_metadata(path, filename, folder, budget)
+        return found or self._declared(path, filename, folder, budget)
 
-    def _core_metadata(self, path: Path, filename: str, folder: tuple[str, ...]) -> Identity | None:
+    def _core_metadata(
+        self, path: Path, filename: str, folder: tuple[str, ...], budget: Budget
+    ) -> Identity | None:
         # One folder holds everything in nearly every archive, and then the first match is it. One that is
         # packed without it has its PKG-INFO at the top, which may also be a stray file: hence kept for later.
         wanted, top = (*folder, _PKG_INFO), None
-        quick = find_member_at(path, wanted, self._limits)
+        quick = find_member_at(path, wanted, budget)
         if quick is not None and (identity := parse_core_metadata(quick)):
             return identity
-        with reading(path, filename, self._limits) as members:
+        with reading(path, filename, budget) as members:
             for member in members:
                 if member.parts[1:] == wanted and (identity := self._parsed(member)):
                     return identity
@@ -69,9 +72,9 @@ class ArchiveReader:
                     top = self._parsed(member)
         return top
 
-    def _wheel(self, path: Path, filename: str) -> Identity:
+    def _wheel(self, path: Path, filename: str, budget: Budget) -> Identity:
         found: dict[str, Identity | None] = {}
-        with reading(path, filename, self._limits) as members:
+        with reading(path, filename, budget) as members:
             for member in members:
                 folder, *rest = member.parts
                 if folder.endswith(_DIST_INFO) and rest == [_METADATA]:
@@ -95,11 +98,11 @@ class ArchiveReader:
             raise TooLargeError(f"{'/'.join(member.parts)!r} has {member.size} bytes")
         return parse_core_metadata(member.read())
 
-    def _declared(self, path: Path, filename: str, folder: tuple[str, ...]) -> Identity | None:
+    def _declared(self, path: Path, filename: str, folder: tuple[str, ...], budget: Budget) -> Identity | None:
         try:
             with tempfile.TemporaryDirectory(prefix="cachi2ish-sdist-", dir=self._scratch) as unpacked:
-                with reading(path, filename, self._limits) as members:
-                    root = unpack_sources(members, Path(unpacked), self._limits)
+                with reading(path, filename, budget) as members:
+                    root = unpack_sources(members, Path(unpacked), budget)
                 project = "/".join(folder) or "."
                 if not (root / project).is_dir():
                     raise DistributionError(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO
 
@@ -15,19 +17,48 @@ class TooLargeError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """All but ``members`` in bytes.
+    """All in bytes but ``members``, ``depth``, ``keys`` and ``seconds``.
 
-    members: entries of an archive. total: all of it unpacked. piece: what is read at once, so the length of a
-    header. metadata: a PKG-INFO or METADATA. file: a file that may be unpacked to find name and version;
-    larger ones are left out. unpacked: all of those together.
+    members: entries of an archive. total: all of it unpacked. piece: what is read at once. header: an extended
+    header. keys: what extended headers set for all members. decoder: memory of a decompressor. metadata: a
+    PKG-INFO or METADATA. file: a file that may be unpacked to find name and version; larger ones are left out, and
+    so are those below more than ``depth`` folders. unpacked: all of those together. seconds: processor time that
+    looking into one archive may take.
     """
 
     members: int = 500_000
     total: int = 8192 * _MIB
     piece: int = 16 * _MIB
+    header: int = _MIB
+    keys: int = 1000
+    decoder: int = 128 * _MIB
     metadata: int = 8 * _MIB
     file: int = _MIB
+    depth: int = 24
     unpacked: int = 128 * _MIB
+    seconds: float = 8.0
+
+
+class Budget:
+    """What one archive may still cost, however often it is read. For one thread.
+
+    clock: seconds of processor time of the calling thread.
+    """
+
+    def __init__(self, limits: Limits, clock: Callable[[], float] = time.thread_time) -> None:
+        self.limits = limits
+        self._clock = clock
+        self._end = clock() + limits.seconds
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether no time is left."""
+        return self._clock() > self._end
+
+    def check(self) -> None:
+        """Raise `TooLargeError` where no time is left."""
+        if self.is_spent:
+            raise TooLargeError(f"it takes more than {self.limits.seconds:g} seconds to look through")
 
 
 _CHUNK = 1 << 18
@@ -38,14 +69,16 @@ class Forward(io.RawIOBase):
 
     It skips by reading on. A real seek backwards would decompress from the start again; tarfile goes back by
     one byte at most (it looks whether a member's last byte exists), so that byte is kept.
+    most: bytes of a single piece; to be raised for as long as a member's content is read.
     Raises `TooLargeError` where a single piece, or everything together, is larger than any honest archive needs:
     sizes in an archive are its author's word.
     """
 
-    def __init__(self, file: IO[bytes], limits: Limits) -> None:
+    def __init__(self, file: IO[bytes], budget: Budget) -> None:
         super().__init__()
+        self.most = budget.limits.header
         self._file = file
-        self._limits = limits
+        self._budget = budget
         self._position = 0
         self._last = b""
         self._again = False
@@ -60,7 +93,7 @@ class Forward(io.RawIOBase):
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Return exactly ``size`` bytes, or fewer at the end."""
-        if size is None or size < 0 or size > self._limits.piece:
+        if size is None or size < 0 or size > self.most:
             raise TooLargeError(f"a part of it claims to have {size} bytes")
         return self._take(size)
 
@@ -90,6 +123,7 @@ class Forward(io.RawIOBase):
         content = kept + self._file.read(size - len(kept))
         self._position += len(content)
         self._last = content[-1:] or self._last
-        if self._position > self._limits.total:
-            raise TooLargeError(f"it unpacks to more than {self._limits.total} bytes")
+        if self._position > self._budget.limits.total:
+            raise TooLargeError(f"it unpacks to more than {self._budget.limits.total} bytes")
+        self._budget.check()
         return content

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import errno
 import gzip
+import io
 import lzma
 import posixpath
 import struct
@@ -16,11 +17,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from cachi2ish.core.distributions import is_wheel, sdist_extension
 from cachi2ish.errors import DistributionError, StorageError
-from cachi2ish.sdists.forward import Forward, Limits, TooLargeError
+from cachi2ish.sdists.forward import Budget, Forward, Limits, TooLargeError
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 #: What the standard library's readers raise for bytes that are no archive, beside their own classes.
 _BROKEN = (
@@ -40,6 +44,9 @@ _BROKEN = (
 
 _HEAD = 512
 
+#: Bytes that are read of a compressed file at once.
+_PORTION = 1 << 16
+
 _LZIP = b"LZIP"
 
 
@@ -56,7 +63,7 @@ class Member:
 
 
 @contextmanager
-def reading(path: Path, filename: str, limits: Limits) -> Iterator[Iterator[Member]]:
+def reading(path: Path, filename: str, budget: Budget) -> Iterator[Iterator[Member]]:
     """Open an archive and iterate over its regular files, in its order.
 
     Links and devices are passed over, where they lead does not matter: nothing is unpacked by them.
@@ -69,7 +76,7 @@ def reading(path: Path, filename: str, limits: Limits) -> Iterator[Iterator[Memb
         raise StorageError(f"{filename} cannot be read ({error.strerror})") from error
     with file:
         try:
-            yield from _opened(file, filename, limits)
+            yield from _opened(file, filename, budget)
         except TooLargeError as error:
             raise DistributionError(
                 f"{filename} is larger than any distribution should be: {error}",
@@ -82,7 +89,7 @@ def reading(path: Path, filename: str, limits: Limits) -> Iterator[Iterator[Memb
             ) from None
 
 
-def _opened(file: IO[bytes], filename: str, limits: Limits) -> Iterator[Iterator[Member]]:
+def _opened(file: IO[bytes], filename: str, budget: Budget) -> Iterator[Iterator[Member]]:
     head = file.read(_HEAD)
     file.seek(0)
     if head.startswith(_LZIP):
@@ -93,17 +100,16 @@ def _opened(file: IO[bytes], filename: str, limits: Limits) -> Iterator[Iterator
     # As pip: zip by the name or by the content, everything else is tar.
     if is_wheel(filename) or sdist_extension(filename) == ".zip" or head.startswith(b"PK\x03\x04"):
         with zipfile.ZipFile(file) as archive:
-            yield _zip_members(archive, limits)
+            yield _zip_members(archive, budget)
         return
-    with (
-        _decompressed(file, head) as content,
-        tarfile.open(fileobj=Forward(content, limits), mode="r:") as archive,
-    ):
-        yield _tar_members(archive, limits)
+    with _decompressed(file, head, budget) as content:
+        forward = Forward(content, budget)
+        with tarfile.open(fileobj=forward, mode="r:") as archive:
+            yield _tar_members(archive, forward, budget)
 
 
 @contextmanager
-def _decompressed(file: IO[bytes], head: bytes) -> Iterator[IO[bytes]]:
+def _decompressed(file: IO[bytes], head: bytes, budget: Budget) -> Iterator[IO[bytes]]:
     # By the content, not by the name: pip insists on the name for some endings and not for others.
     if head.startswith(b"\x1f\x8b"):
         with gzip.GzipFile(fileobj=file, mode="rb") as content:
@@ -112,40 +118,82 @@ def _decompressed(file: IO[bytes], head: bytes) -> Iterator[IO[bytes]]:
         with bz2.BZ2File(file) as content:
             yield content
     elif head.startswith((b"\xfd7zXZ\x00", b"\x5d\x00\x00")):
-        with lzma.LZMAFile(file) as content:
-            yield content
+        yield io.BufferedReader(_Lzma(file, budget))
     else:
         yield file
 
 
-def _tar_members(archive: tarfile.TarFile, limits: Limits) -> Iterator[Member]:
+class _Lzma(io.RawIOBase):
+    """Decompresses xz and lzma, one stream after the other, with a decoder of bounded memory.
+
+    A file names the size of its dictionary itself, up to 4 GB, and `lzma.LZMAFile` makes it.
+    """
+
+    def __init__(self, file: IO[bytes], budget: Budget) -> None:
+        super().__init__()
+        self._file = file
+        self._limit = budget.limits.decoder
+        self._decoder = lzma.LZMADecompressor(memlimit=self._limit)
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        """Fill ``buffer`` with what comes next; 0 at the end of the last stream."""
+        view = memoryview(buffer)
+        while True:
+            if self._decoder.eof:
+                rest = (self._decoder.unused_data or self._file.read(_PORTION)).lstrip(b"\0")
+                if not rest:
+                    return 0
+                self._decoder = lzma.LZMADecompressor(memlimit=self._limit)
+                content = self._decoder.decompress(rest, len(view))
+            else:
+                data = self._file.read(_PORTION) if self._decoder.needs_input else b""
+                if self._decoder.needs_input and not data:
+                    raise EOFError("it ends before its end-of-stream marker")
+                content = self._decoder.decompress(data, len(view))
+            if content:
+                view[: len(content)] = content
+                return len(content)
+
+
+def _tar_members(archive: tarfile.TarFile, forward: Forward, budget: Budget) -> Iterator[Member]:
     count = 0
     while (info := archive.next()) is not None:
         count += 1
-        _count(count, limits)
+        _count(count, budget.limits)
+        if len(archive.pax_headers) > budget.limits.keys:
+            raise TooLargeError(f"its headers set more than {budget.limits.keys} keys")
         # tarfile keeps all that it has seen, which a stream has no use for.
         archive.members.clear()  # type: ignore[attr-defined]
         if info.isreg() and (parts := _parts(info.name)):
-            yield Member(parts, info.size, partial(_tar_content, archive, info, limits))
+            yield Member(parts, info.size, partial(_tar_content, archive, forward, info, budget.limits))
 
 
-def _tar_content(archive: tarfile.TarFile, info: tarfile.TarInfo, limits: Limits) -> bytes:
+def _tar_content(archive: tarfile.TarFile, forward: Forward, info: tarfile.TarInfo, limits: Limits) -> bytes:
     if info.size > limits.piece:
         raise TooLargeError(f"{info.name!r} has {info.size} bytes")
     content = archive.extractfile(info)
     if content is None:
         return b""
-    with content:
-        return content.read(info.size)
+    before, forward.most = forward.most, limits.piece
+    try:
+        with content:
+            return content.read(info.size)
+    finally:
+        forward.most = before
 
 
-def _zip_members(archive: zipfile.ZipFile, limits: Limits) -> Iterator[Member]:
+def _zip_members(archive: zipfile.ZipFile, budget: Budget) -> Iterator[Member]:
     infos = archive.infolist()
-    _count(len(infos), limits)
+    _count(len(infos), budget.limits)
     for info in infos:
+        budget.check()
         kind = info.external_attr >> 28  # the type bits of a Unix mode; 0o12 is a symbolic link
         if not info.is_dir() and kind in {0, 0o10} and (parts := _parts(info.filename)):
-            yield Member(parts, info.file_size, partial(_zip_content, archive, info, limits))
+            yield Member(parts, info.file_size, partial(_zip_content, archive, info, budget.limits))
 
 
 def _zip_content(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Limits) -> bytes:
@@ -196,19 +244,20 @@ _UNUSABLE = frozenset(
 )
 
 
-def unpack_sources(members: Iterable[Member], destination: Path, limits: Limits) -> Path:
+def unpack_sources(members: Iterable[Member], destination: Path, budget: Budget) -> Path:
     """Write the small files of an archive below ``destination``; return the folder that stands for its root.
 
     That is the one folder that holds everything, where there is one (as pip strips it).
     Links are not made, so no path can lead elsewhere. Raises `TooLargeError`.
     """
-    total = 0
+    total, limits = 0, budget.limits
     tops: set[str] = set()
     flat = False
     for member in members:
+        budget.check()
         tops.add(member.parts[0])
         flat = flat or len(member.parts) == 1
-        if member.size > limits.file or ".git" in member.parts:
+        if member.size > limits.file or len(member.parts) > limits.depth or ".git" in member.parts:
             continue
         content = member.read()
         total += len(content)

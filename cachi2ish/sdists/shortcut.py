@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from cachi2ish.sdists.forward import Limits
+from cachi2ish.sdists.forward import Budget, Limits
 
 _BLOCK = 512
 _PORTION = 1 << 16
@@ -47,23 +47,23 @@ class _Overrides:
     size: int | None = None
 
 
-def find_member(file: IO[bytes], wanted: tuple[str, ...], limits: Limits) -> bytes | None:
+def find_member(file: IO[bytes], wanted: tuple[str, ...], budget: Budget) -> bytes | None:
     """Return the content of the first regular file at ``*/wanted`` of a gzipped tar archive.
 
     None where it cannot be told by simple means; that does not say that there is none.
     """
     ending = "/".join(("", *wanted)).encode("utf-8", "surrogateescape")
     try:
-        return _search(_Content(file, limits), ending, limits)
+        return _search(_Content(file, budget), ending, budget.limits)
     except (_UnusualError, zlib.error, ValueError):
         return None
 
 
-def find_member_at(path: Path, wanted: tuple[str, ...], limits: Limits) -> bytes | None:
+def find_member_at(path: Path, wanted: tuple[str, ...], budget: Budget) -> bytes | None:
     """The same for the archive at ``path``; None, too, where it cannot be opened."""
     try:
         with path.open("rb", buffering=0) as file:
-            return find_member(file, wanted, limits)
+            return find_member(file, wanted, budget)
     except OSError:
         return None
 
@@ -109,8 +109,8 @@ def _size(header: bytes, most: int) -> int:
 
 def _check(header: bytes) -> None:
     # Of the header that counts only: whoever was led astray by a wrong length before finds no right one.
-    overrides = int(header[148:156].strip(b"\0 "), 8)
-    if sum(header) - sum(header[148:156]) + 8 * ord(" ") != overrides:
+    declared = int(header[148:156].strip(b"\0 "), 8)
+    if sum(header) - sum(header[148:156]) + 8 * ord(" ") != declared:
         raise _UnusualError
 
 
@@ -142,9 +142,10 @@ def _records(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 class _Content:
     """The decompressed bytes, from front to back."""
 
-    def __init__(self, file: IO[bytes], limits: Limits) -> None:
+    def __init__(self, file: IO[bytes], budget: Budget) -> None:
         self._file = file
-        self._left = limits.total
+        self._left = budget.limits.total
+        self._budget = budget
         self._inflate = zlib.decompressobj(_GZIP)
         self._piece = b""
         self._at = 0
@@ -184,5 +185,5 @@ class _Content:
         # A limit, because a kilobyte of an archive that was made to do harm becomes a megabyte.
         self._piece = self._inflate.decompress(data, 4 * _PORTION)
         self._left -= len(self._piece)
-        if self._left < 0:
+        if self._left < 0 or self._budget.is_spent:
             raise _UnusualError

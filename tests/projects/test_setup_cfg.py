@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,12 @@ READABLE = {
     ),
     "interpolation": "[metadata]\nbase = x\nname = %(base)s\nversion = 1.0\n",
 }
+
+
+#: 600 bytes whose first value would have ten thousand million letters.
+DOUBLED = "[metadata]\nname = %(a)s\nj = x\n" + "".join(
+    f"{name} = {f'%({after})s' * 10}\n" for name, after in pairwise("abcdefghij")
+)
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +123,8 @@ def test_what_is_stated_is_told(project: Path, text: str, expected: tuple[str | 
         ("[metadata]\nname x\n", 2),
         ("[metadata]\nname = 100 %\n", None),
         ("[metadata]\nname = %(gone)s\n", None),
+        (DOUBLED, None),
+        ("[metadata]\nname = %(name)s%(name)s\n", None),
         ("<<<<<<< HEAD\n", 1),
     ],
 )

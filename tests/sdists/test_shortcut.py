@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cachi2ish.sdists.forward import Limits
+from cachi2ish.sdists.forward import Budget, Limits
 from cachi2ish.sdists.shortcut import find_member
 
 WANTED = ("PKG-INFO",)
@@ -32,7 +32,7 @@ def archive(entries: list[Entry], form: int = tarfile.PAX_FORMAT, mtime: float =
 
 
 def quick(content: bytes, wanted: tuple[str, ...] = WANTED, limits: Limits | None = None) -> bytes | None:
-    return find_member(io.BytesIO(content), wanted, limits or Limits())
+    return find_member(io.BytesIO(content), wanted, Budget(limits or Limits()))
 
 
 def careful(content: bytes) -> bytes | None:
