@@ -10,12 +10,15 @@ import base64
 import ipaddress
 import netrc
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit
 
 from cachi2ish.core.urls import WebOrigin, origin_of, split, split_userinfo
 from cachi2ish.errors import InputError
 from cachi2ish.http.http_errors import shown
+
+#: What the entry for all other hosts is called (netrc(5)).
+_DEFAULT = "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +62,18 @@ def separate(url: str) -> tuple[str, Credential | None]:
 class Keyring:
     """All credentials of a run.
 
-    addresses: with user information; those without are ignored. netrc_file: a file, or None for none.
-    trusted: whether the user vouches for a host and port.
+    addresses: of the indexes that the user names, with user information or without. netrc_file: a file, or None for
+    none. As with pip, it has the password of a user whom an address names without one, and its ``default`` entry
+    serves where no other does: here for the origins of ``addresses`` alone, since a page may link to any host.
     Raises `InputError` for an address or a netrc file that cannot be read.
     """
 
     def __init__(self, addresses: Iterable[str], netrc_file: str | None) -> None:
-        found = (self._read(address) for address in addresses)
-        self._given = tuple(credential for credential in found if credential)
+        addresses = tuple(addresses)
         self._hosts = {} if netrc_file is None else _read_netrc(netrc_file)
+        found = (self._read(address) for address in addresses)
+        self._given = tuple(self.complete(credential) for credential in found if credential)
+        self._named = frozenset(origin_of(split_userinfo(address)[0]) for address in addresses)
 
     def find(self, url: str, *, trusted: bool = False) -> Credential | None:
         """Return what to send to ``url``.
@@ -82,10 +88,19 @@ class Keyring:
         if own:
             return max(own, key=lambda credential: credential.shared(path))
         scheme, host, _ = origin
-        if host in self._hosts and (scheme == "https" or trusted or is_loopback(host)):
-            user, password = self._hosts[host]
-            return Credential(origin, (), user, password)
+        entry = self._hosts.get(host) or (self._hosts.get(_DEFAULT) if origin in self._named else None)
+        if entry is not None and (scheme == "https" or trusted or is_loopback(host)):
+            return Credential(origin, (), *entry)
         return None
+
+    def complete(self, credential: Credential) -> Credential:
+        """Return the credential with the password that netrc has for its user, where it has none of its own."""
+        user, password = self._hosts.get(credential.origin[1], ("", ""))
+        return (
+            replace(credential, password=password)
+            if not credential.password and user == credential.user
+            else credential
+        )
 
     @staticmethod
     def _read(address: str) -> Credential | None:
@@ -110,7 +125,6 @@ def _segments(url: str) -> tuple[str, ...]:
 
 
 def _read_netrc(file: str) -> dict[str, tuple[str, str]]:
-    # The `default` entry would be sent to every host that a page happens to link to: it is left out.
     try:
         hosts = netrc.netrc(file).hosts
     except netrc.NetrcParseError as error:
@@ -125,5 +139,4 @@ def _read_netrc(file: str) -> dict[str, tuple[str, str]]:
     return {
         host.lower(): (login or account or "", password or "")
         for host, (login, account, password) in hosts.items()
-        if host != "default"
     }

@@ -136,6 +136,9 @@ class Transfer:
         """Whether an answer to a range request can be used: the rest of the file, or all of it."""
         if stream.status != HTTPStatus.PARTIAL_CONTENT:
             return stream.status != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+        current = _validator(stream.headers)
+        if current != self._validator and (not self._artifact.verifiable or (current and self._validator)):
+            return False  # a part of another version is never put behind the first (RFC 9110 section 15.3.7.3)
         self._spliced = True
         start, total = _content_range(stream.headers)
         return start == offset and (total is None or self._artifact.size in (None, total))

@@ -122,8 +122,14 @@ class HttpSession:
                     yield stream
                     return
                 stream.drain()
-            address, own = _checked(_target(address, location), f" ({stream.url} redirects to it)")
-            given = own or given
+            target, own = _checked(_target(address, location), f" ({stream.url} redirects to it)")
+            if address.startswith("https:") and not target.startswith("https:") and not self._trusted.has(target):
+                raise NetworkError(
+                    f"{stream.url} redirects to {redact(target)}, which is not encrypted",
+                    hint=f"ask who runs the server for an https address, or vouch for {host_of(target)} with"
+                    " --trusted-host in the requirements file",
+                )
+            address, given = target, own or given
         raise NetworkError(
             f"{shown(url)} redirects more than {_MOST_REDIRECTS} times, now to {redact(address)}",
             hint="the server sends its visitors in a circle; it may need credentials, or another address",
@@ -177,7 +183,7 @@ class HttpSession:
 
     def _credential(self, address: str, given: Credential | None) -> Credential | None:
         if given is not None and given.origin == origin_of(address):
-            return given
+            return self._keyring.complete(given)
         return self._keyring.find(address, trusted=self._trusted.has(address))
 
 

@@ -143,6 +143,34 @@ def test_netrc_serves_its_hosts_and_not_the_environment(
     assert [sent(request) for request in index.requests] == [None, basic("me", "secret"), basic("own", "1"), None]
 
 
+def test_the_password_for_the_user_of_an_address_is_in_netrc(
+    index: IndexServer, connect: Connect, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password secret\n")
+    for userinfo in ("me", "me:", "other", "me:own"):
+        address = with_userinfo(index.index_url, userinfo)
+        connect(netrc=str(netrc), credentials=(address,)).session.get(f"{index.url}/page")
+        connect(netrc=str(netrc)).session.get(with_userinfo(index.url, userinfo) + "/page")
+
+    expected = [basic("me", "secret"), basic("me", "secret"), basic("other", ""), basic("me", "own")]
+    assert [sent(request) for request in index.requests] == [one for one in expected for _ in range(2)]
+
+
+def test_the_default_of_netrc_is_for_indexes_that_are_named_and_for_nobody_else(
+    index: IndexServer, other: IndexServer, connect: Connect, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login any password known\n")
+    session = connect(netrc=str(netrc), credentials=(index.index_url,)).session
+
+    session.get(f"{index.url}/page")
+    session.get(f"{other.url}/page")
+
+    assert sent(index.requests[0]) == basic("any", "known")
+    assert sent(other.requests[0]) is None
+
+
 @pytest.mark.parametrize(
     ("url", "trusted", "expected"),
     [

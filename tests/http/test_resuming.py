@@ -260,6 +260,21 @@ def test_without_a_strong_digest_only_an_entity_tag_allows_to_resume(
         assert ("range" in index.requests[1].headers) is etags
 
 
+@pytest.mark.parametrize("tag", ['"2"', 'W/"1"', None])
+def test_without_a_strong_digest_a_part_of_another_version_is_not_put_behind_the_first(
+    connect: Connect, blobs: DiskBlobs, tag: str | None
+) -> None:
+    new = DATA[::-1]
+    with IndexServer(etags=False) as index:
+        artifact = replace(serve(index, new), digests=frozenset())
+        begun = Fault(instead=Answer(200, DATA, {"ETag": '"1"'}, cut=CUT, then="close"))
+        where = {"Content-Range": f"bytes {CUT}-{SIZE - 1}/{SIZE}", **({"ETag": tag} if tag else {})}
+        index.script(artifact.url, [begun, Fault(instead=Answer(206, new[CUT:], where))])
+
+        assert FileDownloader(connect().session, blobs).fetch(artifact, Progress()).path.read_bytes() == new
+        assert ["range" in request.headers for request in index.requests] == [False, True, False]
+
+
 @pytest.mark.parametrize(
     ("headers", "expected"),
     [

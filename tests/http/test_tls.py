@@ -12,7 +12,7 @@ from cachi2ish.errors import InputError, NetworkError
 from cachi2ish.http.tls import TrustedHosts
 from tests.http.support import Client
 from tests.http.tunnel import Tunnel
-from tests.support.index_server import IndexServer
+from tests.support.index_server import Fault, IndexServer
 
 Connect = Callable[..., Client]
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="certificates are made with openssl")
@@ -45,6 +45,22 @@ def secure(certificate: Path) -> Iterator[IndexServer]:
     context.load_cert_chain(certificate)
     with _serve(context) as server:
         yield server
+
+
+def test_a_redirect_that_leaves_tls_is_followed_to_a_trusted_host_only(
+    secure: IndexServer, index: IndexServer, connect: Connect, certificate: Path
+) -> None:
+    secure.script("/page", [Fault.redirect(f"{index.url}/page")] * 2)
+    index.serve_page("/page", b"clear", "text/plain")
+
+    with pytest.raises(
+        NetworkError, match=r"redirects to http://127\.0\.0\.1:\d+/page, which is not encrypted"
+    ) as caught:
+        connect(ca_bundle=str(certificate)).session.get(address(secure))
+    assert "--trusted-host" in str(caught.value.hint)
+    assert index.requests == ()
+    session = connect(ca_bundle=str(certificate), trusted_hosts=("127.0.0.1",)).session
+    assert session.get(address(secure)).body == b"clear"
 
 
 def address(server: IndexServer, host: str = "127.0.0.1") -> str:
