@@ -55,7 +55,7 @@ def from_row(row: Row) -> IndexFile:
     return IndexFile(
         filename=filename,
         url=url,
-        digests=frozenset(map(_digest, digests.split())),
+        hashes=tuple(map(_hash, digests.split())),
         requires_python=requires_python,
         yanked=bool(yanked),
         yanked_reason=yanked_reason,
@@ -93,12 +93,12 @@ def body_may_be_kept(body: bytes) -> bool:
     return _USER_INFORMATION.search(body) is None and not any(text in lowered for text in _SECRET_PARAMETERS)
 
 
-def _digest(text: str) -> Digest:
+def _hash(text: str) -> tuple[str, str]:
     algorithm, separator, value = text.partition(":")
     if not separator:
         msg = f"{text!r} is no digest"
         raise ValueError(msg)
-    return Digest(algorithm, value)
+    return algorithm, value
 
 
 def _storable(file: IndexFile) -> bool:

@@ -1,39 +1,60 @@
 """What an index states about a project.
 
 The field names follow the Simple repository API as far as it names them: PEP 503 (HTML), PEP 592 (yanked),
-PEP 629 (API version), PEP 691 (JSON), PEP 700 (upload time, size) and PEP 792 (project status).
+PEP 629 (API version), PEP 658 and 714 (metadata), PEP 691 (JSON), PEP 700 (upload time, size, versions),
+PEP 740 (provenance) and PEP 792 (project status).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
-from cachi2ish.core.digests import Digest
+from cachi2ish.core.digests import Digest, InvalidDigestError
+from cachi2ish.core.distributions import by_version, which_are
+
+#: Pairs of an algorithm and a value, as an index states them: neither needs to be one that can be checked.
+Hashes = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexFile:
-    """One file of a project page.
+class IndexFile(Struct, frozen=True, kw_only=True, gc=False):
+    """One file of a project page. A page may list ten thousand: what few of them need is made on demand.
 
     filename: as the index states it, unchecked (PEP 691 ``filename``; in HTML the anchor's text).
     url: absolute, without fragment (PEP 691 ``url``, resolved against the page).
-    digests: PEP 691 ``hashes``, or the URL's fragment; what cannot be checked is left out.
+    hashes: PEP 691 ``hashes``, and what the URL's fragment states (PEP 503).
     requires_python: a specifier set as text (PEP 345, PEP 503), or None.
     yanked: PEP 592; yanked_reason may be empty.
     size: bytes (PEP 700), or None. upload_time: aware, UTC (PEP 700 ``upload-time``), or None.
+    core_metadata: the hashes of the metadata that the index serves beside the file (PEP 658, PEP 714), which may
+    be none; None where it serves no metadata.
+    provenance: the URL of the file's attestations (PEP 740), or None.
     """
 
     filename: str
-    url: str = field(repr=False)
-    digests: frozenset[Digest] = frozenset()
+    url: str
+    hashes: Hashes = ()
     requires_python: str | None = None
     yanked: bool = False
     yanked_reason: str = ""
     size: int | None = None
     upload_time: datetime | None = None
+    core_metadata: Hashes | None = None
+    provenance: str | None = None
+
+    @property
+    def digests(self) -> frozenset[Digest]:
+        """The hashes that can be checked."""
+        return digests_of(self.hashes)
+
+    def __repr__(self) -> str:
+        # Without the address, which may hold a secret.
+        return f"IndexFile({self.filename!r}, {' '.join(sorted(map(str, self.digests)))})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +65,7 @@ class Withheld:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Page:
     """A project page.
 
@@ -52,6 +73,8 @@ class Page:
     files: in the order of the page; where it was asked for some versions only, not all of them: then it is
     ``partial``.
     status, status_reason: PEP 792 (``active``, ``archived``, ``quarantined``, ``deprecated``).
+    versions: all versions of the project (PEP 700), as the index spells them; None where it states none.
+    last_serial: the number of the project's last change on its index (PEP 691 ``_last-serial``), or None.
     cutoff: where the page is one of the past: only files uploaded before this instant are in ``files``.
     withheld: the others then, in the order of the page.
     asked: the page is not older than this instant (aware), at which the run began that asked the index for it;
@@ -64,6 +87,32 @@ class Page:
     partial: bool = False
     status: str = "active"
     status_reason: str = ""
+    versions: tuple[str, ...] | None = None
+    last_serial: int | None = None
     cutoff: datetime | None = None
     withheld: tuple[Withheld, ...] = ()
     asked: datetime | None = field(default=None, compare=False)
+
+    def files_of(self, version: str, *, arbitrary: bool = False) -> tuple[IndexFile, ...]:
+        """Return the files whose names state this version, in the order of the page.
+
+        Versions are compared by `cachi2ish.core.distributions.same_version`. A file that only ends like a wheel
+        is among them too if its name begins with the project and the version.
+        """
+        meant = which_are(version, self._positions, arbitrary=arbitrary)
+        return tuple(self.files[position] for position in sorted(p for one in meant for p in self._positions[one]))
+
+    @cached_property
+    def _positions(self) -> Mapping[str, list[int]]:
+        return by_version((file.filename for file in self.files), self.project)
+
+
+def digests_of(hashes: Iterable[tuple[str, str]]) -> frozenset[Digest]:
+    """Return the digests made of (algorithm, value); what cannot be checked is left out."""
+    found = []
+    for algorithm, value in hashes:
+        try:
+            found.append(Digest.of(algorithm, value))
+        except InvalidDigestError:
+            continue
+    return frozenset(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from email.message import Message
 from threading import Lock
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -11,7 +10,6 @@ from packaging.utils import NormalizedName
 
 from cachi2ish.cache.interface import Catalogue
 from cachi2ish.core import urls
-from cachi2ish.core.interest import Interest
 from cachi2ish.core.pages import Page
 from cachi2ish.core.sought import EVERYTHING, Sought
 from cachi2ish.errors import InputError, ProjectNotFoundError, UnavailableError
@@ -49,7 +47,7 @@ class SimpleIndex:
         """The address, redacted."""
         return urls.redact(self._url)
 
-    def page(self, project: NormalizedName, sought: Sought = EVERYTHING) -> Page:
+    def page(self, project: NormalizedName, sought: Sought = EVERYTHING) -> Page:  # noqa: ARG002  (pages are read whole)
         """Ask the index for the page of ``project``; raises what `Index.page` says."""
         url = _page_url(self._url, project)
         place = urls.redact(url)
@@ -58,17 +56,17 @@ class SimpleIndex:
             etag, content_type, body = kept
             response = self._http.get(url, headers={"Accept": ACCEPT, "If-None-Match": etag})
             if response.status != _NOT_MODIFIED:
-                return self._fresh(project, place, response, sought.versions)
+                return self._fresh(project, place, response)
             try:
-                return self._read(project, response.url, content_type, body, sought.versions)
+                return self._read(project, response.url, content_type, body)
             except UnavailableError:
                 pass  # what was kept is damaged: have it sent again
-        return self._fresh(project, place, self._http.get(url, headers={"Accept": ACCEPT}), sought.versions)
+        return self._fresh(project, place, self._http.get(url, headers={"Accept": ACCEPT}))
 
-    def _fresh(self, project: NormalizedName, place: str, response: Response, versions: Collection[str]) -> Page:
+    def _fresh(self, project: NormalizedName, place: str, response: Response) -> Page:
         self._check_status(project, response.status)
         content_type = response.headers.get("content-type", "")
-        page = self._read(project, response.url, content_type, response.body, versions)
+        page = self._read(project, response.url, content_type, response.body)
         # Only now, so that a login page is never kept.
         if self._catalogue and (etag := response.headers.get("etag")):
             self._catalogue.put_validated(place, etag, content_type, response.body, response.gzipped)
@@ -87,29 +85,24 @@ class SimpleIndex:
         if status != _OK:
             raise not_a_project_page(project, self.key, f"the answer is HTTP {status}")
 
-    def _read(
-        self, project: NormalizedName, url: str, content_type: str, body: bytes, versions: Collection[str]
-    ) -> Page:
-        interest = Interest(project, versions) if versions else None
+    def _read(self, project: NormalizedName, url: str, content_type: str, body: bytes) -> Page:
         kind, charset = _media_type(content_type)
         source = PageSource.of(project, self.key, url)
         # One at a time: threads cannot read faster than one of them, and a page in pieces takes twenty times the
         # memory of its bytes.
         with self._reading:
-            return self._read_as(kind, body, source, charset, interest)
+            return self._read_as(kind, body, source, charset)
 
-    def _read_as(
-        self, kind: str, body: bytes, source: PageSource, charset: str | None, interest: Interest | None
-    ) -> Page:
+    def _read_as(self, kind: str, body: bytes, source: PageSource, charset: str | None) -> Page:
         if kind == _JSON:
             # Imported here, since a run that finds all in the cache reads no page.
             from cachi2ish.simple_api.json_pages import read_json  # noqa: PLC0415
 
-            return read_json(body, source, interest)
+            return read_json(body, source)
         if kind in _HTML:
             from cachi2ish.simple_api.html_pages import read_html  # noqa: PLC0415
 
-            return read_html(body, source, charset, interest)
+            return read_html(body, source, charset)
         because = f"the answer is of type {kind}" if kind else "the answer does not say of what type it is"
         raise not_a_project_page(source.project, self.key, because)
 

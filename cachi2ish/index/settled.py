@@ -10,7 +10,6 @@ from packaging.utils import NormalizedName
 from cachi2ish.cache.interface import Catalogue, Recollection
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.digests import Digest
-from cachi2ish.core.interest import Interest
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.sought import EVERYTHING, Sought
 from cachi2ish.index.interface import Index
@@ -61,12 +60,7 @@ class Settled:
     def _serves(self, page: Page, sought: Sought) -> bool:
         if page.asked is None or page.asked > self._began or page.status == "quarantined":
             return False  # a quarantine may be lifted
-        return all(_is_known(_files_of(page, version), sought.digests) for version in sought.versions)
-
-
-def _files_of(page: Page, version: str) -> list[IndexFile]:
-    interest = Interest(page.project, (version,))
-    return [file for file in page.files if interest.means(file.filename)]
+        return all(_is_known(page.files_of(version), sought.digests) for version in sought.versions)
 
 
 def _is_known(files: Collection[IndexFile], known: Collection[Digest]) -> bool:

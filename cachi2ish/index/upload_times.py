@@ -7,13 +7,15 @@ all releases with ``upload_time_iso_8601``. No PEP describes it; indexes that mi
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from msgspec.structs import replace as replaced
 from packaging.utils import NormalizedName
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, TypeAdapter, ValidationError
+from pydantic_core import CoreSchema, core_schema
 
 from cachi2ish.cache.interface import Recollection
 from cachi2ish.core.cutoff import rfc3339
@@ -23,7 +25,6 @@ from cachi2ish.core.sought import EVERYTHING, Sought
 from cachi2ish.http.interface import Http
 from cachi2ish.index.interface import Index
 from cachi2ish.simple_api.fields import instant
-from cachi2ish.simple_api.json_pages import OnError
 
 _OK = 200
 _PAGES = "/simple/"
@@ -43,6 +44,14 @@ class Documents(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _OrLeftOut:
+    """Let an entry of a list that is not of its type be left out."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401
+        return core_schema.with_default_schema(handler(source), on_error="omit")
+
+
 class _Digests(BaseModel):
     model_config = ConfigDict(frozen=True)
 
@@ -60,7 +69,7 @@ class _File(BaseModel):
 class _Document(BaseModel):
     model_config = ConfigDict(frozen=True)
 
-    releases: dict[str, list[Annotated[_File, OnError("omit")]]]
+    releases: dict[str, list[Annotated[_File, _OrLeftOut()]]]
 
 
 #: What is kept between runs: file name, sha256, instant.
@@ -184,4 +193,4 @@ def _name(file: IndexFile) -> tuple[str, str]:
 def _timed(file: IndexFile, times: Times) -> IndexFile:
     if file.upload_time is not None:
         return file
-    return replace(file, upload_time=times.get(_name(file)))
+    return replaced(file, upload_time=times.get(_name(file)))

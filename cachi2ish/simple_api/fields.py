@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import urljoin
@@ -11,7 +11,8 @@ from urllib.parse import urljoin
 from packaging.utils import NormalizedName
 
 from cachi2ish.core import urls
-from cachi2ish.core.digests import Digest, InvalidDigestError
+from cachi2ish.core.digests import Digest
+from cachi2ish.core.pages import Hashes, digests_of
 from cachi2ish.core.urls import redact
 from cachi2ish.errors import UnavailableError
 
@@ -23,8 +24,8 @@ _PLAIN = re.compile(r"https?://[a-z0-9.-]+/[!-~]*")
 _SEGMENT = r"[A-Za-z0-9_%+~-][A-Za-z0-9_.%+~!-]*"
 _RELATIVE = re.compile(rf"(/|(?:\.\./)*)({_SEGMENT}(?:/{_SEGMENT})*)")
 
-#: By far the most frequent digest, in its usual spelling: nothing to normalise.
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+#: Where an address begins: all files of a large index have one host.
+_SITE = re.compile(r"https?://[a-z0-9.-]+/")
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -82,6 +83,23 @@ class Links:
         url = self._join(address.strip())
         return None if url is None else Link(url, fragment)
 
+    @staticmethod
+    def are_plain(hrefs: Collection[str]) -> bool:
+        """Return whether `resolve` would return all of these as they are, with an empty fragment.
+
+        False, too, where they are of several hosts. Looks at thousands in a tenth of the time of `resolve`.
+        """
+        site = _SITE.match(next(iter(hrefs), ""))
+        text = "".join(hrefs)
+        return (
+            site is not None
+            and all(href.startswith(site[0]) for href in hrefs)
+            # Printable ASCII without the space, as in `_PLAIN`.
+            and not ("#" in text or " " in text)
+            and text.isascii()
+            and text.isprintable()
+        )
+
     def _start(self, path: str) -> str | None:
         if path not in self._starts:
             self._starts[path] = self._join(path)
@@ -101,21 +119,13 @@ class Links:
 
 def digests_in_fragment(fragment: str) -> frozenset[Digest]:
     """Return the digests in a URL's fragment (PEP 503: ``sha256=…``); other parts of it are passed over."""
-    return digests_of(part.partition("=")[::2] for part in fragment.split("&")) if fragment else frozenset()
+    return digests_of(hashes_in_fragment(fragment))
 
 
-def digests_of(stated: Iterable[tuple[str, str]]) -> frozenset[Digest]:
-    """Return the digests made of (algorithm, value); what cannot be checked is left out."""
-    found = []
-    for algorithm, value in stated:
-        if algorithm == "sha256" and _SHA256.fullmatch(value):
-            found.append(Digest(algorithm, value))
-            continue
-        try:
-            found.append(Digest.of(algorithm, value))
-        except InvalidDigestError:
-            continue
-    return frozenset(found)
+def hashes_in_fragment(fragment: str) -> Hashes:
+    """Return those parts of a URL's fragment that state a digest (PEP 503: ``sha256=…``), in their order."""
+    parts = (part.partition("=")[::2] for part in fragment.split("&")) if fragment else ()
+    return tuple(part for part in parts if digests_of([part]))
 
 
 def instant(text: str | None) -> datetime | None:

@@ -11,13 +11,12 @@ from collections.abc import Mapping
 from urllib.parse import unquote, urljoin
 
 from cachi2ish.core.distributions import is_wheel, plain_name, sdist_extension
-from cachi2ish.core.interest import Interest
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.simple_api.fields import (
     Links,
     PageSource,
     check_api_version,
-    digests_in_fragment,
+    hashes_in_fragment,
     instant,
     not_a_project_page,
 )
@@ -39,14 +38,12 @@ _ENDING = frozenset({"a", "/a", "title", "/title", ""})
 class _Reader:
     """Collects what matters of a page: links to distributions, ``<base>``, ``pypi:`` metadata and the title."""
 
-    def __init__(self, interest: Interest | None) -> None:
+    def __init__(self) -> None:
         self.links: list[tuple[str, dict[str, str]]] = []
         self.anchors = False
-        self.passed_over = False
         self.base: str | None = None
         self.meta: dict[str, str] = {}
         self.title = ""
-        self._interest = interest
         self._open: Tag | None = None
         self._text: list[str] = []
 
@@ -82,32 +79,22 @@ class _Reader:
             self.title = self.title or text
             return
         named = _is_file(text) and _is_name(text)
-        if named and self._is_unwanted(text):
-            return
         stated = attributes_of(opened)
         # PEP 503: the text is the last part of the URL. Where it is not (a shortened name, an icon, a sentence),
         # the URL is what pip goes by.
         filename = text if named else _last_part(stated.get("href", ""))
-        if _is_file(filename) and not self._is_unwanted(filename):
+        if _is_file(filename):
             self.links.append((filename, stated))
 
-    def _is_unwanted(self, filename: str) -> bool:
-        if self._interest is None or self._interest.means(filename):
-            return False
-        self.passed_over = True
-        return True
 
-
-def read_html(
-    body: bytes, source: PageSource, charset: str | None = None, interest: Interest | None = None
-) -> Page:
-    """Return what an HTML page states, of the files that ``interest`` means (None for all).
+def read_html(body: bytes, source: PageSource, charset: str | None = None) -> Page:
+    """Return what an HTML page states.
 
     charset: as the Content-Type header says, or None.
 
     Raises `UnavailableError` for a body that is no project page, or of an API version that is not known.
     """
-    reader = _Reader(interest)
+    reader = _Reader()
     try:
         reader.read(_decode(body, charset))
         links = Links(urljoin(source.base, (reader.base or "").strip()))
@@ -115,14 +102,13 @@ def read_html(
         raise not_a_project_page(source.project, source.index, "the answer is not valid HTML") from None
     check_api_version(reader.meta.get("repository-version", ""), source.project, source.index)
     files = tuple(file for filename, stated in reader.links if (file := _file(filename, stated, links)))
-    if not files and not reader.passed_over and not _is_empty_project(reader):
+    if not files and not _is_empty_project(reader):
         because = "the answer is an HTML page without links to distributions"
         raise not_a_project_page(source.project, source.index, because)
     return Page(
         project=source.project,
         index=source.index,
         files=files,
-        partial=interest is not None,
         status=reader.meta.get("project-status", "").strip().lower() or "active",
         status_reason=reader.meta.get("project-status-reason", ""),
     )
@@ -141,7 +127,7 @@ def _file(filename: str, stated: Mapping[str, str], links: Links) -> IndexFile |
     return IndexFile(
         filename=filename,
         url=link.url,
-        digests=digests_in_fragment(link.fragment),
+        hashes=hashes_in_fragment(link.fragment),
         requires_python=stated.get("data-requires-python", "").strip() or None,
         # PEP 592: the attribute's presence counts; its value is the reason, and may be missing.
         yanked="data-yanked" in stated,

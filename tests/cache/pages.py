@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from packaging.utils import canonicalize_name
 
 from cachi2ish.core.digests import Digest
-from cachi2ish.core.pages import IndexFile, Page
+from cachi2ish.core.pages import Hashes, IndexFile, Page
 
 INDEX = "https://index.example/simple/"
 
@@ -18,8 +18,12 @@ def sha256(text: str) -> Digest:
     return Digest("sha256", hashlib.sha256(text.encode()).hexdigest())
 
 
+def hashes(*digests: Digest) -> Hashes:
+    return tuple((one.algorithm, one.value) for one in sorted(digests))
+
+
 def index_file(name: str, url: str | None = None) -> IndexFile:
-    return IndexFile(filename=name, url=url or f"https://files.example/{name}", digests=frozenset({sha256(name)}))
+    return IndexFile(filename=name, url=url or f"https://files.example/{name}", hashes=hashes(sha256(name)))
 
 
 def page_of(*files: IndexFile, project: str = "thing") -> Page:
@@ -35,7 +39,7 @@ SDIST = index_file("thing-1.0.tar.gz")
 WHEEL = IndexFile(
     filename="thing-1.0-py3-none-any.whl",
     url="https://files.example/thing-1.0-py3-none-any.whl",
-    digests=frozenset({sha256("w"), Digest("md5", "0" * 32), Digest("blake2b", "1" * 128)}),
+    hashes=hashes(sha256("w"), Digest("md5", "0" * 32), Digest("blake2b", "1" * 128)),
     requires_python=">=3.9, <4",
     yanked=True,
     yanked_reason="it is broken: é \0 '\"",

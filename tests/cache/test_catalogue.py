@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace as replaced
 
 from cachi2ish.cache.catalogue import SqliteCatalogue
 from cachi2ish.cache.interface import Catalogue
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import IndexFile
 from cachi2ish.core.urls import SECRET_ENDINGS, SECRET_NAMES, redact
-from tests.cache.pages import INDEX, SDIST, WHEEL, index_file, page_of, recalled, sha256
+from tests.cache.pages import INDEX, SDIST, WHEEL, hashes, index_file, page_of, recalled, sha256
 
 
 def test_it_is_the_catalogue_of_the_interface(catalogue: SqliteCatalogue) -> None:
@@ -34,7 +35,7 @@ def test_a_page_comes_back_with_every_field_and_in_order(catalogue: SqliteCatalo
 
 def test_an_upload_time_comes_back_as_the_same_instant_in_utc(catalogue: SqliteCatalogue) -> None:
     local = datetime(2024, 10, 1, 1, 30, 0, 1, tzinfo=timezone(timedelta(hours=5, minutes=45)))
-    catalogue.remember("source", page_of(replace(SDIST, upload_time=local)))
+    catalogue.remember("source", page_of(replaced(SDIST, upload_time=local)))
     found = catalogue.recall("source", "thing", SDIST.digests)
     assert found
     assert found.files[0].upload_time == local
@@ -45,7 +46,7 @@ def test_what_a_page_says_of_some_versions_is_added_to_what_was_known(catalogue:
     newer = index_file("thing-2.0.tar.gz")
     catalogue.remember("source", page_of(SDIST, WHEEL))
     catalogue.remember("source", replace(page_of(newer), partial=True, status="archived"))
-    moved = replace(SDIST, url="https://elsewhere.example/thing-1.0.tar.gz")
+    moved = replaced(SDIST, url="https://elsewhere.example/thing-1.0.tar.gz")
     catalogue.remember("source", replace(page_of(moved), partial=True))
     found = catalogue.recall("source", "thing", {*SDIST.digests, *newer.digests})
     assert found
@@ -108,7 +109,7 @@ def test_an_address_with_a_harmless_query_is_kept(catalogue: SqliteCatalogue) ->
     assert catalogue.recall("source", "thing", page.files[0].digests) == recalled(page)
 
 
-@pytest.mark.parametrize("odd", [replace(WHEEL, filename="\ud800"), replace(WHEEL, size=10**30)])
+@pytest.mark.parametrize("odd", [replaced(WHEEL, filename="\ud800"), replaced(WHEEL, size=10**30)])
 def test_a_file_that_no_database_can_hold_is_left_out(catalogue: SqliteCatalogue, odd: IndexFile) -> None:
     catalogue.remember("source", page_of(odd, SDIST))
     assert catalogue.recall("source", "thing", SDIST.digests) == recalled(page_of(SDIST))
@@ -126,7 +127,9 @@ _FILES = st.builds(
     IndexFile,
     filename=_TEXT,
     url=_TEXT.map(lambda text: "https://files.example/" + text.replace("@", "").replace("?", "").replace("&", "")),
-    digests=st.frozensets(st.sampled_from([sha256("a"), sha256("b"), Digest("md5", "0" * 32)])),
+    hashes=st.sets(st.sampled_from([sha256("a"), sha256("b"), Digest("md5", "0" * 32)])).map(lambda s: hashes(*s)),
+    core_metadata=st.none(),
+    provenance=st.none(),
     requires_python=st.none() | _TEXT,
     yanked=st.booleans(),
     yanked_reason=_TEXT,

@@ -28,7 +28,7 @@ def file(filename: str, *, yanked: str | None = None, digests: frozenset[Digest]
     return IndexFile(
         filename=filename,
         url=f"https://files.example/{filename}",
-        digests=frozenset({sha256(filename)}) if digests is None else digests,
+        hashes=tuple((one.algorithm, one.value) for one in ({sha256(filename)} if digests is None else digests)),
         yanked=yanked is not None,
         yanked_reason=yanked or "",
     )

@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace as replaced
 from packaging.utils import NormalizedName
 
 from cachi2ish.core.choose.choice import Choice, Policy, choose
@@ -102,7 +103,7 @@ def test_versions_are_compared_as_versions() -> None:
 
 
 def test_a_name_that_is_there_twice_is_taken_once() -> None:
-    again = replace(file(SDIST), url="https://files.example/again")
+    again = replaced(file(SDIST), url="https://files.example/again")
     choice = choose(pin(), page(SDIST, again), SDISTS)
     assert [each.url for each in choice.files] == [f"https://files.example/{SDIST}"]
 

@@ -87,7 +87,7 @@ def test_a_page_is_trusted_from_a_day_after_the_date(
     runs: Runs, server: IndexServer, asked: datetime, requests: int
 ) -> None:
     first = runs.page(asked)
-    assert runs.page(LATER + SECOND) == first
+    assert runs.page(LATER + SECOND).files == first.files
     assert len(server.requests) == requests
 
 
@@ -122,9 +122,9 @@ def test_a_page_from_a_clock_that_was_ahead_is_not_trusted(runs: Runs, server: I
     assert len(server.requests) == 2
 
 
-def test_a_version_that_memory_was_not_asked_for_is_asked_for(runs: Runs, server: IndexServer) -> None:
+def test_a_page_that_is_known_serves_all_versions_that_it_has(runs: Runs, server: IndexServer) -> None:
     server.add("demo", NEW, upload_time=BEFORE)
-    for versions, requests in ((["1.0"], 1), (["2.0"], 2), (["1.0", "2.0"], 2), (["1.0", "3.0"], 3)):
+    for versions, requests in ((["1.0"], 1), (["2.0"], 1), (["1.0", "2.0"], 1), (["1.0", "3.0"], 2)):
         runs.page(LATER, versions)
         assert len(server.requests) == requests, versions
 
@@ -150,7 +150,7 @@ def test_what_came_later_or_is_gone_makes_no_difference(runs: Runs, server: Inde
     first = runs.page(LATER)
     server.add("demo", WHEEL, upload_time=LATER)
     server.add_project("demo").files.pop(OLD.filename)
-    assert runs.page(LATER + timedelta(days=1)) == first
+    assert runs.page(LATER + timedelta(days=1)).files == first.files
     assert len(server.requests) == 1
 
 
@@ -178,7 +178,7 @@ def test_upload_times_from_beside_the_page_count(
     body = f'{{"releases": {{"1.0": [{entry}"upload_time_iso_8601": "2024-10-01T00:00:00Z"}}]}}}}'
     server.serve_page("/pypi/demo/json", body.encode(), "application/json")
     runs = Runs(catalogue, http, server)
-    assert runs.page(LATER) == runs.page(LATER)
+    assert runs.page(LATER).files == runs.page(LATER).files
     assert server.paths == (PAGE, "/pypi/demo/json")
 
 
@@ -214,7 +214,7 @@ def test_that_the_first_index_did_not_have_the_project_is_remembered(
         both = Runs(catalogue, http, private, server)
         first = both.page(LATER)
         private.add("demo", NEW, upload_time=LATER)
-        assert both.page(LATER) == first
+        assert both.page(LATER).files == first.files
         assert (len(private.requests), len(server.requests)) == (1, 1)
         # Other lists of indexes know nothing of it.
         Runs(catalogue, http, server).page(LATER)

@@ -12,8 +12,6 @@ from cachi2ish.core.distributions import (
     WheelName,
     has_local_label,
     read_name,
-    same_version,
-    stated_version,
 )
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.requirements import Pinned
@@ -62,20 +60,12 @@ def candidates_of(requirement: Pinned, page: Page) -> Found:
     """Return the files of the pinned version, in the order of the page; of one name the first."""
     found: dict[str, Candidate] = {}
     odd: dict[str, Refusal] = {}
-    meant: dict[str, bool] = {}
-    for file in page.files:
-        # A page may list ten thousand files: tags are read of those only whose version is meant.
-        version = stated_version(file.filename, requirement.project)
-        if version is None:
-            continue
-        if version not in meant:
-            meant[version] = same_version(version, requirement.version, arbitrary=requirement.arbitrary)
-        if meant[version]:
-            name = read_name(file.filename, requirement.project)
-            if name is not None:
-                found.setdefault(file.filename, Candidate(file, name))
-            else:
-                odd.setdefault(file.filename, Refusal(file.filename, "its name is not that of a wheel (PEP 427)"))
+    for file in page.files_of(requirement.version, arbitrary=requirement.arbitrary):
+        name = read_name(file.filename, requirement.project)
+        if name is not None:
+            found.setdefault(file.filename, Candidate(file, name))
+        else:
+            odd.setdefault(file.filename, Refusal(file.filename, "its name is not that of a wheel (PEP 427)"))
     return Found(_exact_local(tuple(found.values()), requirement), tuple(odd.values()))
 
 
