@@ -62,9 +62,9 @@ def separate(url: str) -> tuple[str, Credential | None]:
 class Keyring:
     """All credentials of a run.
 
-    addresses: of the indexes that the user names, with user information or without. netrc_file: a file, or None for
-    none. As with pip, it has the password of a user whom an address names without one, and its ``default`` entry
-    serves where no other does: here for the origins of ``addresses`` alone, since a page may link to any host.
+    addresses: of the indexes that the user names, with user information or without. netrc_file: a file, or None.
+    As with pip, it has the password of a user whom an address names without one, and its ``default`` entry serves
+    where no other does: here for the origins of ``addresses`` alone, since a page may link to any host.
     Raises `InputError` for an address or a netrc file that cannot be read.
     """
 
