@@ -13,6 +13,7 @@ import requests
 from urllib3.exceptions import DecodeError
 
 from cachi2ish.errors import NetworkError
+from cachi2ish.http.connections import Answer
 from cachi2ish.http.http_errors import translated
 from cachi2ish.http.retries import TransientError
 
@@ -66,6 +67,8 @@ class Stream:
         """Throw the body away, so that its connection can be used again; a long one is not worth it."""
         # What cannot be read does no harm: the connection is closed then.
         with contextlib.suppress(Exception):
+            if isinstance(answer := self.response.raw._original_response, Answer):  # noqa: SLF001  (urllib3 has no other way)
+                answer.drain()
             self.response.raw.read(_WORTH_DRAINING, decode_content=False)
 
     def body(self) -> tuple[bytes, bytes | None]:

@@ -1,6 +1,6 @@
-"""Connections that tell what goes over them.
+"""Connections that are metered: what goes over them is counted, and what goes on too long is ended.
 
-They listen where the bytes come from the socket, so that headers, compressed pages, chunked answers, files and
+The meter is where the bytes come from the socket, so that headers, compressed pages, chunked answers, files and
 what is thrown away are all counted once and as they were sent.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import io
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,15 +19,42 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from cachi2ish.core.urls import host_of
 from cachi2ish.http.traffic import HttpTraffic
 
+#: Seconds for the rest of an answer that is read only so that its connection can be used again.
+_DRAIN_SECONDS = 1.0
 
-class _Heard(io.RawIOBase):
-    """The bytes of one answer as they arrive."""
 
-    def __init__(self, raw: io.RawIOBase, traffic: HttpTraffic, host: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long an answer may take, whose server sends some bytes now and then. Times in seconds.
+
+    silence: until the headers are complete, 1xx answers included. After that, for each so many seconds of waiting
+    there must have been ``least_speed`` bytes a second.
+    """
+
+    silence: float
+    least_speed: float
+
+
+class _Metered(io.RawIOBase):
+    """The bytes of one answer as they arrive. Raises `TimeoutError` where the server wears out our patience."""
+
+    def __init__(self, raw: io.RawIOBase, traffic: HttpTraffic, host: str, patience: Patience) -> None:
         self._raw = raw
         self._traffic = traffic
         self._host = host
+        self._patience = patience
+        self._deadline: float | None = traffic.clock() + patience.silence
+        self._waited = 0.0
+        self._received = 0
         traffic.opened(host)
+
+    def begin_body(self) -> None:
+        """Note that the headers are complete: from now on the speed counts."""
+        self._deadline = None
+
+    def drain(self) -> None:
+        """Note that nobody needs the rest."""
+        self._deadline = self._traffic.clock() + _DRAIN_SECONDS
 
     def readable(self) -> bool:
         return True
@@ -36,11 +64,24 @@ class _Heard(io.RawIOBase):
 
     def readinto(self, buffer: Any, /) -> int | None:  # noqa: ANN401  (any writable buffer)
         since, size = self._traffic.clock(), 0
+        if self._deadline is not None and since > self._deadline:
+            raise TimeoutError("the answer takes too long")
         try:
             size = self._raw.readinto(buffer) or 0
         finally:
             self._traffic.arrived(self._host, size, since)
+        if self._deadline is None:
+            self._judge_speed(self._traffic.clock() - since, size)
         return size
+
+    def _judge_speed(self, seconds: float, size: int) -> None:
+        self._waited += seconds
+        self._received += size
+        if self._waited < self._patience.silence:
+            return
+        if size and self._received < self._patience.least_speed * self._waited:
+            raise TimeoutError("the answer comes too slowly")
+        self._waited, self._received = 0.0, 0
 
     def close(self) -> None:
         if not self.closed:
@@ -49,20 +90,31 @@ class _Heard(io.RawIOBase):
         super().close()
 
 
-class _Answer(http.client.HTTPResponse):
-    """An answer that is listened to. heard: puts an ear between the socket and its buffer."""
+class Answer(http.client.HTTPResponse):
+    """An answer that is metered. metered: puts the meter between the socket and its buffer."""
 
-    def __init__(self, *args: Any, heard: Callable[[io.RawIOBase], io.RawIOBase], **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, *args: Any, metered: Callable[[io.RawIOBase], _Metered], **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(*args, **kwargs)
-        self.fp: Any = io.BufferedReader(heard(self.fp.detach()))
+        self._meter = metered(self.fp.detach())
+        self.fp: Any = io.BufferedReader(self._meter)
+
+    def begin(self) -> None:
+        """Read the headers; `http.client` calls it."""
+        super().begin()
+        self._meter.begin_body()
+
+    def drain(self) -> None:
+        """Allow no more than a moment for the rest, which nobody needs."""
+        self._meter.drain()
 
 
 class _Connection(HTTPConnection):
-    """A connection that is listened to. traffic: who hears it."""
+    """A connection that is metered. traffic: counts. patience: with each answer."""
 
-    def __init__(self, *args: Any, traffic: HttpTraffic, **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, *args: Any, traffic: HttpTraffic, patience: Patience, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(*args, **kwargs)
         self._traffic = traffic
+        self._patience = patience
         self._requested_host: str | None = None
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
@@ -81,9 +133,10 @@ class _Connection(HTTPConnection):
         finally:
             self._traffic.answered(self._peer, self._traffic.clock() - since)
 
-    def response_class(self, *args: Any, **kwargs: Any) -> _Answer:  # type: ignore[override]  # noqa: ANN401
+    def response_class(self, *args: Any, **kwargs: Any) -> Answer:  # type: ignore[override]  # noqa: ANN401
         """Make an answer; `http.client` looks for a class by this name."""
-        return _Answer(*args, heard=partial(_Heard, traffic=self._traffic, host=self._peer), **kwargs)
+        metered = partial(_Metered, traffic=self._traffic, host=self._peer, patience=self._patience)
+        return Answer(*args, metered=metered, **kwargs)
 
     def _new_conn(self) -> Any:  # noqa: ANN401  (a socket, in types of urllib3's own)
         socket = super()._new_conn()
@@ -98,7 +151,7 @@ class _Connection(HTTPConnection):
 
 
 class _TlsConnection(_Connection, HTTPSConnection):
-    """A connection with TLS that is listened to."""
+    """A connection with TLS that is metered."""
 
 
 class _VouchedForConnection(_TlsConnection):
@@ -123,7 +176,12 @@ class _VouchedForPool(HTTPSConnectionPool):
     ConnectionCls = _VouchedForConnection
 
 
-def pools(traffic: HttpTraffic, *, verify: bool) -> dict[str, Callable[..., HTTPConnectionPool]]:
+def pools(
+    traffic: HttpTraffic, patience: Patience, *, verify: bool
+) -> dict[str, Callable[..., HTTPConnectionPool]]:
     """Return what makes the pools of a manager, by scheme. verify: whether unproved certificates are refused."""
     tls = _TlsPool if verify else _VouchedForPool
-    return {"http": partial(_Pool, traffic=traffic), "https": partial(tls, traffic=traffic)}
+    return {
+        "http": partial(_Pool, traffic=traffic, patience=patience),
+        "https": partial(tls, traffic=traffic, patience=patience),
+    }

@@ -111,7 +111,9 @@ class HttpSettings:
     ca_bundle: a file or directory, or None for certifi's. client_cert: a PEM file with key, or None.
     proxy: for all schemes, or None for the environment's (``HTTP_PROXY``, ``NO_PROXY``, …).
     netrc: a file, which must exist, or None for none. It is by host: it serves https, this machine, and
-    trusted hosts. Its ``default`` entry is not used.
+    trusted hosts, and its ``default`` entry the named indexes.
+    read_timeout: for the headers of an answer altogether, and for each silence in its body. least_speed: bytes a
+    second; a body that comes more slowly, over ``read_timeout`` seconds of waiting, is given up; 0 for any.
     retries: attempts after the first. backoff: the first wait, doubled each time up to backoff_limit, which
     is also the longest ``Retry-After`` that is obeyed.
     connections: how many there may be to one host at once.
@@ -126,6 +128,7 @@ class HttpSettings:
     netrc: str | None = None
     connect_timeout: float = 15.0
     read_timeout: float = 60.0
+    least_speed: float = 1000.0
     retries: int = 5
     backoff: float = 0.5
     backoff_limit: float = 30.0

@@ -18,7 +18,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from cachi2ish.core.urls import host_and_port, split
 from cachi2ish.errors import InputError
-from cachi2ish.http.connections import pools
+from cachi2ish.http.connections import Patience, pools
 from cachi2ish.http.traffic import HttpTraffic
 
 #: How many hosts keep their connections at once.
@@ -115,13 +115,15 @@ def _reason(error: OSError) -> str:
 class Adapter(HTTPAdapter):
     """Keeps connections, all of one mind about certificates. Tries once; trying again is our own matter.
 
-    connections: at most so many to one host; who needs one more waits. traffic: hears what goes over them.
+    connections: at most so many to one host; who needs one more waits. traffic: counts what goes over them.
     """
 
-    def __init__(self, contexts: Contexts, *, verify: bool, connections: int, traffic: HttpTraffic) -> None:
+    def __init__(
+        self, contexts: Contexts, *, verify: bool, connections: int, traffic: HttpTraffic, patience: Patience
+    ) -> None:
         self._contexts = contexts
         self._verify = verify
-        self._pools = pools(traffic, verify=verify)
+        self._pools = pools(traffic, patience, verify=verify)
         self._proxy_lock = threading.Lock()
         super().__init__(_HOSTS, connections, max_retries=0, pool_block=True)
         self._use_pools(self.poolmanager)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import requests
 
+from cachi2ish.http.connections import Patience
 from cachi2ish.http.interface import HttpSettings
 from cachi2ish.http.proxies import Proxies
 from cachi2ish.http.tls import Adapter, Contexts, TrustedHosts
@@ -13,7 +15,7 @@ from cachi2ish.http.traffic import HttpTraffic
 
 
 class Sender:
-    """Holds all connections of a run, and lets ``traffic`` hear them. Safe to use from many threads.
+    """Holds all connections of a run; ``traffic`` counts what goes over them. Safe to use from many threads.
 
     There is no `requests.Session` about it: that would read the environment, follow redirects and keep cookies,
     which are credentials too; and to have it merge its settings into a request takes longer than to send one.
@@ -24,9 +26,15 @@ class Sender:
         self._headers = {"User-Agent": settings.user_agent, "Accept": "*/*", "Accept-Encoding": "gzip"}
         self._timeout = settings.connect_timeout, settings.read_timeout
         contexts = Contexts(settings.ca_bundle, settings.client_cert)
-        most = settings.connections
-        self._verifying = Adapter(contexts, verify=True, connections=most, traffic=traffic)
-        self._believing = Adapter(contexts, verify=False, connections=most, traffic=traffic)
+        adapter = partial(
+            Adapter,
+            contexts,
+            connections=settings.connections,
+            traffic=traffic,
+            patience=Patience(settings.read_timeout, settings.least_speed),
+        )
+        self._verifying = adapter(verify=True)
+        self._believing = adapter(verify=False)
         self._trusted = trusted
 
     def get(self, address: str, headers: Mapping[str, str]) -> requests.Response:

@@ -1,0 +1,106 @@
+"""Servers that never end: each costs some seconds and no more. The clock is real, and the waits are short."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+
+import pytest
+
+from cachi2ish.cache.blobs import DiskBlobs
+from cachi2ish.core.artifacts import Artifact
+from cachi2ish.errors import NetworkError
+from cachi2ish.http.download import FileDownloader
+from cachi2ish.http.session import HttpSession
+from tests.http.support import ORIGIN, SETTINGS, Progress
+
+Connect = Callable[..., HttpSession]
+
+#: Seconds: far above what the limits allow, and far below what these servers would take.
+ENOUGH = 20
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
+
+
+@pytest.fixture
+def connect() -> Iterator[Connect]:
+    """Makes sessions with a real clock, and without waits between attempts."""
+    with ExitStack() as stack:
+
+        def make(**changes: object) -> HttpSession:
+            settings = replace(SETTINGS, read_timeout=0.5, **changes)  # type: ignore[arg-type]
+            return stack.enter_context(HttpSession(settings, sleep=lambda _seconds: None))
+
+        yield make
+
+
+@contextmanager
+def endless(beginning: bytes, drop: bytes, pause: float = 0.05) -> Iterator[str]:
+    """A server that says ``beginning`` to everybody, and then ``drop`` again and again; yields its address."""
+    stop = threading.Event()
+
+    def say(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(beginning)
+            while not stop.wait(pause):
+                connection.sendall(drop)
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                threading.Thread(target=say, args=(connection,), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            stop.set()
+            listener.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize(
+    ("beginning", "drop"),
+    [
+        (b"HTTP/1.1 200 OK\r\nX: ", b"x"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (HEAD, b"x"),
+        (b"HTTP/1.1 503 Busy\r\nContent-Length: 60000\r\n\r\n", b"x"),
+    ],
+    ids=["a header without end", "endless 100 Continue", "a body by the byte", "an error page by the byte"],
+)
+def test_an_answer_without_end_is_an_error_in_time(connect: Connect, beginning: bytes, drop: bytes) -> None:
+    with endless(beginning, drop) as url:
+        began = time.monotonic()
+        with pytest.raises(NetworkError):
+            connect(retries=1).get(f"{url}/page")
+        assert time.monotonic() - began < ENOUGH
+
+
+def test_a_file_by_the_byte_is_an_error_in_time(connect: Connect, blobs: DiskBlobs) -> None:
+    with endless(HEAD, b"x") as url:
+        artifact = Artifact(filename="a.zip", url=f"{url}/a.zip", size=1_000_000, origin=ORIGIN)
+        began = time.monotonic()
+        with pytest.raises(NetworkError, match=r"a\.zip cannot be downloaded"):
+            FileDownloader(connect(retries=1), blobs).fetch(artifact, Progress())
+        assert time.monotonic() - began < ENOUGH
+
+
+def test_a_slow_line_is_fast_enough(connect: Connect) -> None:
+    body = b"x" * 5000
+    with endless(b"HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n", body, 0.4) as url:
+        assert len(connect(retries=0).get(f"{url}/page").body) == 20_000
+
+
+def test_the_least_speed_is_a_setting(connect: Connect) -> None:
+    long = endless(b"HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n", b"x" * 5000, 0.4)
+    with long as url, pytest.raises(NetworkError):
+        connect(retries=0, least_speed=100_000).get(f"{url}/page")
+    with endless(b"HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n", b"x" * 10, 0.3) as url:
+        assert connect(retries=0, least_speed=0).get(f"{url}/page").body == b"x" * 40
