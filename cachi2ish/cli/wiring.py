@@ -32,8 +32,8 @@ from cachi2ish.files.user_files import DiskFiles
 from cachi2ish.git.repositories import CachedArchives, GitRepositories
 from cachi2ish.index.default import default_index_url
 from cachi2ish.lockfiles.interface import Rewriter
-from cachi2ish.lockfiles.pip.requirements_reader import PipRequirementsReader
 from cachi2ish.lockfiles.pip.rewriting import RequirementsRewriter
+from cachi2ish.lockfiles.readers import NamedReaders
 from cachi2ish.output.directories import OutputDirectories
 from cachi2ish.output.interface import Outputs
 from cachi2ish.projects.interface import ProjectReader
@@ -103,7 +103,7 @@ def ports(flags: Flags, reporter: ConsoleReporter) -> Iterator[Ports]:
         if settings.offline:
             reporter.info(f"offline: nobody is asked, and everything comes from the cache in {settings.cache_dir}")
         yield Ports(
-            locks=PipRequirementsReader(),
+            locks=NamedReaders(),
             rewriter=rewriter(),
             projects=projects,
             repositories=CachedArchives(repositories) if settings.offline else repositories,

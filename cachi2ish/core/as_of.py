@@ -136,14 +136,24 @@ def not_there_then(what: str, page: Page, withheld: Sequence[Withheld], besides:
     elif untimed:
         facts.append(f"{untimed} of its {len(withheld)} files {'have' if untimed > 1 else 'has'} no upload time")
     before = "" if page.cutoff is None else f" before {rfc3339(page.cutoff)}"
+    where = "there" if page.lock else page.place
     return UnavailableError(
-        f"{what} was not on {page.index}{before}, the index date: {' and '.join(facts)}{besides}",
-        hint=_hint(page.index, untimed=bool(untimed), dated=bool(times)),
+        f"{what} was not {where}{before}, the index date: {' and '.join(facts)}{besides}",
+        hint=_hint(page, untimed=bool(untimed), dated=bool(times)),
     )
 
 
-def _hint(index: str, *, untimed: bool, dated: bool) -> str:
-    allow = f"let such files pass with --index-date-missing={index}=allow if you trust this index to stand still"
+def _hint(page: Page, *, untimed: bool, dated: bool) -> str:
+    if page.lock:
+        allow = (
+            f"lock with a tool that writes upload times into {page.lock} (uv does), or let such files pass with"
+            " --index-date-missing=allow"
+        )
+    else:
+        allow = (
+            f"let such files pass with --index-date-missing={page.index}=allow if you trust this index to stand"
+            " still"
+        )
     later = "pin a version that was there then, or take a later date, for all or for this project"
     if untimed and dated:
         return f"{later}; {allow}"

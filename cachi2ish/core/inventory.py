@@ -51,7 +51,11 @@ class InventoryFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FromIndex:
-    """index: redacted address; default: whether it is the one that a bare package URL speaks of."""
+    """A package of an index.
+
+    index: redacted address, "" where the lock file names the files and not their index. default: whether it is the
+    one that a bare package URL speaks of.
+    """
 
     index: str
     default: bool

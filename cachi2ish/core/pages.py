@@ -79,6 +79,8 @@ class Page:
     withheld: the others then, in the order of the page.
     asked: the page is not older than this instant (aware), at which the run began that asked the index for it;
     None where that is not known. Where the page was put together of several answers, that of the oldest.
+    lock: the lock file that names the files, where no index was asked; ``index`` is then where they were found
+    when it was written, "" where it does not say.
     """
 
     project: NormalizedName
@@ -92,6 +94,12 @@ class Page:
     cutoff: datetime | None = None
     withheld: tuple[Withheld, ...] = ()
     asked: datetime | None = field(default=None, compare=False)
+    lock: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where the files are listed, as the end of a sentence: ``on https://…``, ``in pylock.toml``."""
+        return f"in {self.lock}" if self.lock else f"on {self.index}"
 
     def files_of(self, version: str, *, arbitrary: bool = False) -> tuple[IndexFile, ...]:
         """Return the files whose names state this version, in the order of the page.

@@ -12,6 +12,7 @@ from enum import Enum
 from packaging.utils import NormalizedName, canonicalize_name
 
 from cachi2ish.core.digests import Digest
+from cachi2ish.core.pages import IndexFile
 from cachi2ish.errors import Origin
 
 
@@ -69,6 +70,8 @@ class Pinned(_Common):
     digests: what the lock file allows (any one of them suffices, as in pip); empty where it states none.
     arbitrary: ``===``, compared as text (PEP 440, arbitrary equality).
     formats: the kinds of distribution that the lock file permits.
+    files: what the lock file names itself, with address and digests (PEP 751); then no index is asked, and
+    ``indexes`` only says where they were found. Empty where an index tells.
     """
 
     version: str
@@ -76,6 +79,8 @@ class Pinned(_Common):
     digests: frozenset[Digest] = frozenset()
     indexes: Indexes = Indexes()
     formats: Formats = Formats.BOTH
+    # `digests` tells two apart already, and requirements are keys of many mappings.
+    files: tuple[IndexFile, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         return f"{self.name}{'===' if self.arbitrary else '=='}{self.version}"

@@ -34,6 +34,8 @@ class Lock:
     trusted_hosts: ``host`` or ``host:port``, for which TLS certificates are not checked.
     require_hashes: each requirement has a strong digest, or a commit, because the lock file demands it.
     texts: the files of the closure that ``inject-files`` rewrites.
+    scope: the environments that it is for, where it says so.
+    notes, warnings: what a person should know, as sentences.
     """
 
     file: str
@@ -42,10 +44,29 @@ class Lock:
     trusted_hosts: tuple[str, ...] = ()
     require_hashes: bool = False
     texts: tuple[LockText, ...] = ()
+    scope: Scope | None = None
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The environments that a lock file is for, in each of which it has one entry for a project (PEP 751).
+
+    requires_python: a specifier set as text, or None. environments: markers, one of which holds; empty for all.
+    """
+
+    requires_python: str | None = None
+    environments: tuple[str, ...] = ()
 
 
 class LockReader(Protocol):
-    """Reads one format."""
+    """Reads one format. A new one is a module with such a class, and its line in `READERS` (`readers.py`)."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """How its files are called: names and patterns (`fnmatch`), as messages show them."""
+        ...
 
     def read(self, source: Path, file: str, purpose: Purpose, environ: Mapping[str, str]) -> Lock:
         """Return the requirements of ``source / file`` and of all that it includes.
@@ -55,6 +76,21 @@ class LockReader(Protocol):
         Raises one `LockFileError` or an `ErrorGroup` of all that is wrong in the whole closure; `InputError`
         where the file itself is missing or a record of an injection is damaged.
         """
+        ...
+
+
+class LockFiles(Protocol):
+    """All formats: which reader a file is for is decided by its name and by the key of the input that names it."""
+
+    def read_requirements(self, source: Path, file: str, purpose: Purpose, environ: Mapping[str, str]) -> Lock:
+        """Read a file that the input names as a requirements file, whatever it is called.
+
+        Raises what `LockReader.read` raises, and `InputError` for a file that is called like another format's.
+        """
+        ...
+
+    def read_lock(self, source: Path, file: str, environ: Mapping[str, str]) -> Lock:
+        """Read a file that the input names as ``lockfile``; raises as `read_requirements` does."""
         ...
 
 

@@ -27,6 +27,11 @@ def of_main_package(package: MainPackage) -> PackageURL:
 def of_dependency(dependency: Dependency) -> PackageURL:
     """Return the package URL of a dependency."""
     match dependency.source:
+        case FromIndex(index=""):  # where its files came from is all that is known
+            file = dependency.files[0]
+            checksum = next(digest for digest in file.digests if digest.algorithm == "sha256")
+            qualifiers = {"checksum": str(checksum), "download_url": redact(file.url)}
+            return _pypi(dependency.name, dependency.version, qualifiers)
         case FromIndex(index=index, default=default):
             qualifiers = {} if default else {"repository_url": redact(index)}
             return _pypi(dependency.name, dependency.version, qualifiers)

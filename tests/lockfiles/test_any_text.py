@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cachi2ish.core.requirements import Git, Url
-from cachi2ish.errors import Cachi2ishError
+from cachi2ish.core.requirements import Git, Purpose, Url
+from cachi2ish.errors import Cachi2ishError, LockFileError, leaves
 from cachi2ish.lockfiles.interface import Lock
+from cachi2ish.lockfiles.pylock import PylockReader
 from tests.lockfiles.injecting import OUTPUT, REWRITER, inject
 from tests.lockfiles.reading import COMMIT, GIT, A, read
+from tests.support.distributions import make_sdist, make_wheel
+from tests.support.pylocks import HEAD, locked_file, package, pylock
 
 HEADS = st.sampled_from(
     ["# note https://x.example/a.zip", "", "  ", "--pre", "pinned==1.0", "-i https://i.example/", "\t# \\"]
@@ -161,3 +166,55 @@ def facts(lock: Lock) -> list[tuple[str, str | None, tuple[str, ...], str]]:
         (str(found), found.marker, found.extras, found.url if isinstance(found, (Url, Git)) else "")
         for found in lock.requirements
     ]
+
+
+PYLOCK = pylock(
+    package(
+        "foo",
+        "1.0",
+        index="https://index.example/simple",
+        marker="'dev' in dependency_groups or os_name == 'nt'",
+        requires_python=">=3.9",
+        sdist=locked_file(make_sdist("foo", "1.0"), "https://files.example/foo-1.0.tar.gz"),
+        wheels=[
+            locked_file(
+                make_wheel("foo", "1.0"),
+                "https://files.example/foo-1.0-py3-none-any.whl",
+                upload_time=datetime(2026, 3, 19, 14, 22, 25, tzinfo=UTC),
+            )
+        ],
+    ),
+    package("bar", vcs={"type": "git", "url": "https://git.example/r.git", "commit-id": COMMIT}),
+    package("baz", archive={"url": "https://f.example/v1.zip", "hashes": {"sha256": A}, "subdirectory": "py"}),
+    package("own", directory={"path": "."}),
+    head=f'{HEAD}requires-python = ">=3.9"\nenvironments = ["os_name == \'nt\'"]\ndefault-groups = ["dev"]\n',
+)
+#: What is between two of these is exchanged: keys, values, quotation marks, brackets.
+PIECES = re.split(r"([\s\[\]{}=,\"'.:/-]+)", PYLOCK)
+
+
+@given(st.data())
+def test_a_pylock_that_was_changed_anywhere_is_read_or_refused_with_a_place(data: st.DataObject) -> None:
+    pieces = list(PIECES)
+    for _ in range(data.draw(st.integers(1, 4))):
+        position = data.draw(st.integers(0, len(pieces) - 1))
+        other = st.one_of(
+            st.sampled_from(PIECES),
+            st.text(max_size=6),
+            st.sampled_from(
+                ["0001-01-01T00:00:00+10:00", "9" * 5000, "-1", "true", '"' * 3, "[[packages]]", ".."]
+            ),
+        )
+        pieces[position] = data.draw(other)
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "pylock.toml").write_bytes("".join(pieces).encode("utf-8", "surrogatepass"))
+        try:
+            lock = PylockReader().read(Path(folder), "pylock.toml", Purpose.RUNTIME, {})
+        except Cachi2ishError as error:
+            for one in leaves(error):
+                assert isinstance(one, LockFileError)
+                assert one.origin is not None
+                assert one.origin.file == "pylock.toml"
+                assert one.hint
+        else:
+            assert lock.require_hashes

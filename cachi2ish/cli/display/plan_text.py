@@ -46,7 +46,8 @@ def shares_text(shares: Shares) -> Iterator[str]:
 
 
 def _choice(choice: Choice) -> Iterator[str]:
-    yield shortened(f"{choice.requirement} ({choice.requirement.origin}) from {choice.index}")
+    source = f" from {choice.index}" if choice.index else ""  # a lock file need not say where it found its files
+    yield shortened(f"{choice.requirement} ({choice.requirement.origin}){source}")
     for file in choice.files:
         size = "size unknown" if file.size is None else readable_size(file.size)
         yield f"  fetch {file.filename}  {size}  {redact(file.url)}"

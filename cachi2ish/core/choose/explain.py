@@ -37,12 +37,12 @@ def nothing_to_take(
     wheels = sorted(c.file.filename for c in candidates if not c.is_sdist)
     if wheels and len(wheels) == len(candidates) and all("allow_binary" in refusal.reason for refusal in refused):
         return UnavailableError(
-            f"{requirement} has no sdist on {page.index}, only {_listed(wheels, 'wheel')}",
+            f"{requirement} has no sdist {page.place}, only {_listed(wheels, 'wheel')}",
             hint='allow wheels with "allow_binary": true in the input, or pin a version that has an sdist',
             origin=requirement.origin,
         )
     return UnavailableError(
-        f"{requirement} has no file on {page.index} that may be taken: {_reasons(refused)}",
+        f"{requirement} has no file {page.place} that may be taken: {_reasons(refused)}",
         hint=_way_out(refused, names_a_wheel=_names_a_wheel(requirement, candidates)),
         origin=requirement.origin,
     )
@@ -54,7 +54,7 @@ def nothing_for(
     """Return the error for a version of which some targets can take no file."""
     named = ", ".join(map(str, targets))
     return UnavailableError(
-        f"{requirement} has no file on {page.index} for {named}: {_reasons(refused)}",
+        f"{requirement} has no file {page.place} for {named}: {_reasons(refused)}",
         hint="pin a version that has a wheel for it or an sdist, write a marker that leaves the requirement"
         ' out there, or take the target out of "targets"',
         origin=requirement.origin,
@@ -103,7 +103,7 @@ def _no_such_version(requirement: Pinned, page: Page, withheld: Container[str]) 
         return error
     known = f"; it has {_listed(versions, 'version', newest_first=True)}" if versions else ""
     return UnavailableError(
-        f"{requirement} is not on {page.index}{known}",
+        f"{requirement} is not {page.place}{known}",
         hint="check the version, or name the index that has it with --extra-index-url",
         origin=requirement.origin,
     )

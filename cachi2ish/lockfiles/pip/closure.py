@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,14 +12,15 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from cachi2ish.core.digests import Digest, InvalidDigestError
 from cachi2ish.core.requirements import Git, Purpose, Url
-from cachi2ish.errors import Cachi2ishError, LockFileError, Origin
-from cachi2ish.lockfiles.interface import LockText
+from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin
+from cachi2ish.lockfiles.interface import Decoded, LockText
 from cachi2ish.lockfiles.pip.direct import DirectLine, read_direct
 from cachi2ish.lockfiles.pip.grammar import Option, PipLineParser, Stated, UnreadableLineError
-from cachi2ish.lockfiles.pip.lines import LogicalLine, logical_lines
+from cachi2ish.lockfiles.pip.injection import record_name, restore
+from cachi2ish.lockfiles.pip.lines import LogicalLine, decode, logical_lines
 from cachi2ish.lockfiles.pip.pip_options import OptionCollector
-from cachi2ish.lockfiles.pip.source_tree import SourceTree
 from cachi2ish.lockfiles.pip.tokens import address_span, conceal, expand, quote, split_arguments
+from cachi2ish.lockfiles.source_tree import SourceTree
 
 _INCLUDES = {"--requirement": False, "--constraint": True}
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|file:", re.IGNORECASE)
@@ -83,7 +85,7 @@ class Closure:
             return
         self._seen.add((file, constraint))
         try:
-            decoded = self.tree.read(file, included_at)
+            decoded = _read(self.tree, file, included_at)
         except Cachi2ishError as error:
             self.errors.append(self._told(error, included_by))
             return
@@ -175,6 +177,20 @@ class Closure:
                 hint="write name @ address, and use variables inside the address only",
                 origin=origin,
             )
+
+
+def _read(tree: SourceTree, file: str, included_at: Origin | None) -> Decoded:
+    """Return the text of a file, an earlier injection undone."""
+    decoded = decode(tree.read(file, included_at), file)
+    directory, name = posixpath.split(file)
+    record = posixpath.join(directory, record_name(name))
+    recorded = tree.find(record)
+    # Bytes that are no UTF-8 are no JSON either: `restore` says what a damaged record means.
+    as_text = None if recorded is None else recorded.decode(errors="replace")
+    try:
+        return Decoded(restore(decoded.text, as_text), decoded.encoding)
+    except InputError as error:
+        raise InputError(error.problem, hint=error.hint, origin=Origin(record)) from None
 
 
 def _digests(hashes: Iterable[str], shown: str, origin: Origin) -> Iterable[Digest]:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cachi2ish.core.placement import DEPS
 from cachi2ish.errors import InputError
-from cachi2ish.lockfiles.pip.rewriting import addresses_in, replace
+from cachi2ish.lockfiles.pip.tokens import addresses_in, replace
 
 _FOLDER = f"/{DEPS}/"
 

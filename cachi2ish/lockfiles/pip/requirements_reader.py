@@ -13,11 +13,13 @@ from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.lockfiles.pip.assembling import assemble, demand_hashes
 from cachi2ish.lockfiles.pip.closure import Closure
 from cachi2ish.lockfiles.pip.pip_options import OptionCollector
-from cachi2ish.lockfiles.pip.source_tree import SourceTree
+from cachi2ish.lockfiles.source_tree import SourceTree
 
 
 class PipRequirementsReader:
     """`LockReader` for the requirements file format of pip."""
+
+    names = ("requirements*.txt",)
 
     def read(self, source: Path, file: str, purpose: Purpose, environ: Mapping[str, str]) -> Lock:
         """Return the requirements of ``source / file`` and of all that it includes. See `LockReader.read`."""

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 from urllib.parse import unquote
 
 from cachi2ish.core import urls
+from cachi2ish.lockfiles.pip.lines import logical_lines
 
 #: pip expands these and nothing else, so that a ``$`` in an address keeps its meaning.
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
@@ -104,3 +107,37 @@ def _redact(address: str) -> str:
     if urls.split(address) is None:  # it cannot be said where its credentials end
         return f"{address.partition('://')[0]}://…"
     return urls.redact(address)
+
+
+@dataclass(frozen=True, slots=True)
+class AddressInText:
+    """An address of a direct requirement. text: continuations joined, variables not expanded.
+
+    start, end: where it stands in the file, continuations included.
+    """
+
+    text: str = field(repr=False)
+    start: int
+    end: int
+
+
+def addresses_in(text: str) -> Iterator[AddressInText]:
+    """Yield the addresses of all direct requirements, in order."""
+    for line in logical_lines(text):
+        span = address_span(line.text)
+        if span is not None:
+            yield AddressInText(line.text[slice(*span)], *line.source_span(*span))
+
+
+def replace(text: str, replacements: Sequence[str | None]) -> str:
+    """Return ``text`` with each address replaced, in order; None leaves one as it is.
+
+    Raises `ValueError` where there are not as many replacements as addresses.
+    """
+    position = 0
+    parts: list[str] = []
+    for address, replacement in zip(addresses_in(text), replacements, strict=True):
+        if replacement is not None:
+            parts += (text[position : address.start], replacement)
+            position = address.end
+    return "".join(chain(parts, [text[position:]]))

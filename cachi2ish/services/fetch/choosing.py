@@ -10,12 +10,13 @@ from functools import cache, partial
 
 from packaging.utils import NormalizedName
 
-from cachi2ish.core.as_of import Dating
+from cachi2ish.core.as_of import Dating, as_of
 from cachi2ish.core.choose.choice import Choice, Policy, choose
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
 from cachi2ish.core.requirements import Indexes, Pinned
 from cachi2ish.core.sought import Sought
+from cachi2ish.core.urls import redact
 from cachi2ish.errors import Cachi2ishError, NetworkError, NotCachedError, raise_all
 from cachi2ish.index.interface import Index
 from cachi2ish.services.fetch.ports import Ports
@@ -78,12 +79,16 @@ def choose_all(
     Pages are read in ``workers`` threads, each project's once, whatever dates it is asked for as of.
     ``on_choice`` is called from these threads.
     """
+    made: dict[int, Choice] = {}
+    failed: dict[int, Cachi2ishError] = {}
+    locked = [(position, one) for position, one in enumerate(requirements) if one.requirement.files]
+    for position, outcome in _outcomes(locked, _choose_locked, on_choice):
+        _note(position, outcome, made, failed)
     groups = _by_page(requirements)
     versions = _versions(requirements)
     # Made here and not in the threads: two objects for one index would each ask for its pages.
-    indexes = {(one.indexes, one.dating): index_of(one.indexes, one.dating) for one in requirements}
-    made: dict[int, Choice] = {}
-    failed: dict[int, Cachi2ishError] = {}
+    asked = [member for members in groups.values() for _, member in members]
+    indexes = {(one.indexes, one.dating): index_of(one.indexes, one.dating) for one in asked}
     pool = ThreadPoolExecutor(workers, thread_name_prefix="page")
     try:
         futures = {
@@ -99,10 +104,7 @@ def choose_all(
         }
         for future in as_completed(futures):
             for position, outcome in future.result():
-                if isinstance(outcome, Choice):
-                    made[position] = outcome
-                else:
-                    failed[position] = outcome
+                _note(position, outcome, made, failed)
     finally:
         # Without waiting: after an interruption nobody needs the page that a silent server owes us.
         pool.shutdown(wait=False, cancel_futures=True)
@@ -114,12 +116,22 @@ def choose_all(
 _Member = tuple[int, Wanted]
 
 
+def _note(
+    position: int, outcome: Choice | Cachi2ishError, made: dict[int, Choice], failed: dict[int, Cachi2ishError]
+) -> None:
+    if isinstance(outcome, Choice):
+        made[position] = outcome
+    else:
+        failed[position] = outcome
+
+
 def _by_page(
     requirements: Sequence[Wanted],
 ) -> dict[tuple[tuple[str, ...], NormalizedName], list[_Member]]:
     groups: dict[tuple[tuple[str, ...], NormalizedName], list[_Member]] = defaultdict(list)
     for position, member in enumerate(requirements):
-        groups[member.indexes, member.requirement.project].append((position, member))
+        if not member.requirement.files:
+            groups[member.indexes, member.requirement.project].append((position, member))
     return groups
 
 
@@ -162,6 +174,24 @@ def _choose(member: Wanted, page: Page, index: Index) -> Choice:
             raise
         # The whole page tells what there is instead, and today's may have what a remembered one lacks.
         choice = choose(member.requirement, _whole(page, index), member.policy)
+    return _with_undated(choice, member)
+
+
+def _choose_locked(member: Wanted) -> Choice:
+    """Choose among the files that the lock file names: they are a page, and pass all that a page's files pass."""
+    requirement, dating = member.requirement, member.dating
+    page = Page(
+        project=requirement.project,
+        index=redact(next(iter(requirement.indexes.addresses), "")),
+        files=requirement.files,
+        lock=requirement.origin.file,
+    )
+    if dating.cutoff is not None:
+        page = as_of(page, dating.cutoff, dating.missing.of(page.index))
+    return _with_undated(choose(requirement, page, member.policy), member)
+
+
+def _with_undated(choice: Choice, member: Wanted) -> Choice:
     if member.dating.cutoff is None:
         return choice
     undated = (

@@ -65,6 +65,7 @@ _WANTED: Mapping[str, str] = {
     **WANTED,
     "type": 'the text "pip"',
     "path": "a folder relative to the source directory, as text",
+    "lockfile": "the name of a lock file, as text",
     "requirements_files": "a list of file names (an empty list for none)",
     "requirements_build_files": "a list of file names (an empty list for none)",
     "allow_binary": "true or false",

@@ -88,6 +88,7 @@ class PackageInput(BaseModel):
     """One package of the input, as the user wrote it.
 
     path: the folder of the package, relative to the source directory.
+    lockfile: a lock file of another format than pip's, relative to ``path``.
     requirements_files, requirements_build_files: relative to ``path``; None where they are left out.
     allow_binary: take wheels beside sdists. binary: which of them; stronger than allow_binary, as in Hermeto.
     targets: the machines to choose for; wheels: the best for each of them, or all that it accepts.
@@ -100,6 +101,7 @@ class PackageInput(BaseModel):
 
     type: Literal["pip"]
     path: StrictStr = "."
+    lockfile: Annotated[StrictStr | None, BeforeValidator(_not_null)] = None
     requirements_files: _Files = None
     requirements_build_files: _Files = None
     allow_binary: Annotated[bool, BeforeValidator(_boolean)] = False

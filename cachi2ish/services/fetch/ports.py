@@ -15,7 +15,7 @@ from cachi2ish.errors import Cachi2ishError, leaves
 from cachi2ish.git.interface import Repositories
 from cachi2ish.http.interface import Downloader
 from cachi2ish.index.interface import Index
-from cachi2ish.lockfiles.interface import LockReader, Rewriter
+from cachi2ish.lockfiles.interface import LockFiles, Rewriter
 from cachi2ish.output.interface import Outputs
 from cachi2ish.projects.interface import ProjectReader
 from cachi2ish.sbom.interface import SbomWriter
@@ -54,7 +54,7 @@ class Ports:
     leniency: decides what becomes of problems that permissive mode lets pass.
     """
 
-    locks: LockReader
+    locks: LockFiles
     rewriter: Rewriter
     projects: ProjectReader
     repositories: Repositories

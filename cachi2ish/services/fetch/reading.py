@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from cachi2ish.core.as_of import PackageDates, RecordedDates
 from cachi2ish.core.choose.choice import Policy
 from cachi2ish.core.inventory import MainPackage, RelaxationKind, VcsOrigin
-from cachi2ish.core.requirements import Purpose
-from cachi2ish.errors import Cachi2ishError, GitError, InputError, StorageError, raise_all
+from cachi2ish.core.messages import shortened
+from cachi2ish.core.requirements import Purpose, Requirement
+from cachi2ish.core.targets.machine import Target
+from cachi2ish.errors import Cachi2ishError, GitError, InputError, LockFileError, Origin, StorageError, raise_all
 from cachi2ish.files.rooted import RootedPath
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.services.fetch.dating import dates_of, unused_overrides
@@ -96,23 +98,65 @@ def _read_package(
     except Cachi2ishError as error:
         errors.append(error)
     locks: list[Lock] = []
+    policy = policy_of(package)
     for file, purpose in dict.fromkeys(_lock_files(package, place, folder)):
         try:
-            locks.append(ports.locks.read(root.path, file, purpose, ports.environ))
+            locks.append(_read_lock(root, file, purpose, ports))
+            raise_all(_unfit(locks[-1], policy.targets))
         except Cachi2ishError as error:
             errors.append(error)
     raise_all(errors)
+    for lock in locks:
+        for note in lock.notes:
+            reporter.info(note)
+        for warning in lock.warnings:
+            reporter.warning(warning)
     if not locks:
         reporter.warning(f"nothing to fetch for the package at {package.path!r}: {_why_nothing(package)}")
     main = _name(PurePosixPath(folder.relative).as_posix(), root, vcs, ports)
     for warning in (*policy_warnings(package, place, locks), *unused_overrides(dates, place, locks)):
         reporter.warning(warning)
-    return SourcePackage(main, tuple(locks), policy_of(package), dates)
+    return SourcePackage(main, tuple(locks), policy, dates)
 
 
-def _lock_files(package: PackageInput, place: str, folder: RootedPath) -> Iterator[tuple[str, Purpose]]:
+def _read_lock(root: RootedPath, file: str, purpose: Purpose | None, ports: Ports) -> Lock:
+    if purpose is None:
+        return ports.locks.read_lock(root.path, file, ports.environ)
+    return ports.locks.read_requirements(root.path, file, purpose, ports.environ)
+
+
+def _unfit(lock: Lock, targets: Iterable[Target]) -> Iterator[LockFileError]:
+    """Yield an error for each target that a lock is not for (PEP 751)."""
+    if lock.scope is None:
+        return
+    origin = Origin(lock.file)
+    for target in targets:
+        if not target.admits_python(lock.scope.requires_python):
+            problem = f"it is for Python {lock.scope.requires_python}, and a target is {target}"
+            yield LockFileError(problem, hint="take that target out, or lock for its Python too", origin=origin)
+        elif lock.scope.environments and not any(map(target.wants, lock.scope.environments)):
+            listed = " or ".join(lock.scope.environments)
+            problem = f"it is for {shortened(listed)}, which does not hold for the target {target}"
+            yield LockFileError(problem, hint="take that target out, or lock for its platform too", origin=origin)
+        first: dict[str, Requirement] = {}
+        for one in lock.requirements:
+            other = first.setdefault(one.project, one) if target.wants(one.marker) else one
+            if other is not one:
+                yield LockFileError(
+                    f"{one} and {other} at {other.origin} both hold for the target {target}",
+                    hint="lock again: one environment can have one of them only",
+                    origin=one.origin,
+                )
+
+
+def _lock_files(package: PackageInput, place: str, folder: RootedPath) -> Iterator[tuple[str, Purpose | None]]:
+    """Yield the files to read: with a purpose those that are requirements files."""
+    runtime = package.requirements_files
+    if package.lockfile is not None:
+        yield _inside(folder, f"{place}.lockfile", package.lockfile).relative, None
+        runtime = runtime or ()  # a requirements.txt beside it is what it was made from, or another export of it
     named = {
-        Purpose.RUNTIME: package.requirements_files,
+        Purpose.RUNTIME: runtime,
         Purpose.BUILD: package.requirements_build_files,
     }
     for purpose, stated in named.items():

@@ -94,7 +94,7 @@ class Transfers:
                 self._each_needed.add(choice.requirement)
         for file in choice.files:
             artifact = _index_artifact(choice.requirement, file)
-            self._submit(choice.requirement, artifact, choice.index, file.upload_time)
+            self._submit(choice.requirement, artifact, choice.index or None, file.upload_time)
 
     def submit_url(self, requirement: Url) -> None:
         """Start fetching the file of a URL requirement; raises `LockFileError` for an impossible name."""

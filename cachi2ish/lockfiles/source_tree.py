@@ -1,4 +1,4 @@
-"""The user's source tree: requirements files are read from within it and from nowhere else."""
+"""The user's source tree: lock files are read from within it and from nowhere else."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin, StorageError
-from cachi2ish.lockfiles.interface import Decoded
-from cachi2ish.lockfiles.pip.injection import record_name, restore
-from cachi2ish.lockfiles.pip.lines import decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,29 +22,20 @@ class SourceTree:
             return posixpath.relpath(path, self.root.as_posix())
         return posixpath.normpath(posixpath.join(posixpath.dirname(including), path))
 
-    def read(self, file: str, included_at: Origin | None) -> Decoded:
-        """Return the text of a file, an earlier injection undone.
+    def read(self, file: str, included_at: Origin | None = None) -> bytes:
+        """Return the content of a file that must be there.
 
         included_at: the line to name when it cannot be read, None for the file that the input names.
         Raises `InputError`, `LockFileError` or `StorageError`.
         """
-        content = self._bytes(file, included_at)
+        content = self.find(file, included_at)
         if content is None:
             what = "it does not exist" if included_at is None else f"{file} does not exist"
             raise self._error(what, "check the path", file, included_at)
-        decoded = decode(content, file)
-        directory, name = posixpath.split(file)
-        record = posixpath.join(directory, record_name(name))
-        recorded = self._bytes(record, None)
-        # Bytes that are no UTF-8 are no JSON either: `restore` says what a damaged record means.
-        as_text = None if recorded is None else recorded.decode(errors="replace")
-        try:
-            return Decoded(restore(decoded.text, as_text), decoded.encoding)
-        except InputError as error:
-            raise InputError(error.problem, hint=error.hint, origin=Origin(record)) from None
+        return content
 
-    def _bytes(self, file: str, included_at: Origin | None) -> bytes | None:
-        """Return the content, or None where there is no such file."""
+    def find(self, file: str, included_at: Origin | None = None) -> bytes | None:
+        """Return the content, or None where there is no such file; raises as `read` does."""
         told = "it" if included_at is None else file  # the message begins with the file's name already
         try:
             path = Path(os.path.realpath(self.root / file))

@@ -1,0 +1,79 @@
+"""The formats of lock files. A new one is a module beside this one, with a reader, and its line in `READERS`."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from cachi2ish.core.requirements import Purpose
+from cachi2ish.errors import InputError, Origin
+from cachi2ish.lockfiles.interface import Lock, LockReader
+from cachi2ish.lockfiles.pip.requirements_reader import PipRequirementsReader
+from cachi2ish.lockfiles.pylock import PylockReader
+
+READERS: tuple[LockReader, ...] = (
+    PipRequirementsReader(),
+    PylockReader(),
+)
+
+#: What to run for a file that another tool wrote, and that has no reader here: it writes one that has.
+EXPORTS: Mapping[str, str] = {
+    "uv.lock": "uv export --format pylock.toml --output-file pylock.toml",
+    "poetry.lock": "poetry export --format requirements.txt --output requirements.txt",
+    "pdm.lock": "pdm export --format pylock --output pylock.toml",
+    "Pipfile.lock": "pipenv requirements --hash > requirements.txt",
+}
+
+
+_NO_REQUIREMENTS = "it is a lock file of a format of its own, and no requirements file"
+
+
+class NamedReaders:
+    """`LockFiles` that finds the reader of a file by its name."""
+
+    def __init__(self, readers: Sequence[LockReader] = READERS) -> None:
+        """Read with ``readers``; the first one reads whatever is named as a requirements file."""
+        self._readers = readers
+
+    def read_requirements(self, source: Path, file: str, purpose: Purpose, environ: Mapping[str, str]) -> Lock:
+        """See `LockFiles.read_requirements`."""
+        name = posixpath.basename(file)
+        reader = self._readers[0]
+        if name in EXPORTS:
+            raise _foreign(file, _NO_REQUIREMENTS)
+        if self._reader_of(name) not in {None, reader}:
+            raise InputError(
+                _NO_REQUIREMENTS,
+                hint=f'name it with another key: {{"type": "pip", "lockfile": "{name}"}}',
+                origin=Origin(file),
+            )
+        return reader.read(source, file, purpose, environ)
+
+    def read_lock(self, source: Path, file: str, environ: Mapping[str, str]) -> Lock:
+        """See `LockFiles.read_lock`."""
+        name = posixpath.basename(file)
+        reader = self._reader_of(name)
+        if reader is not None:
+            return reader.read(source, file, Purpose.RUNTIME, environ)
+        if name in EXPORTS:
+            raise _foreign(file, "lock files of this format are not read")
+        known = ", ".join(pattern for reader in self._readers for pattern in reader.names)
+        raise InputError(
+            f"a file of this name is no lock file that is known: they are called {known}",
+            hint='a requirements file of any name is named with "requirements_files"',
+            origin=Origin(file),
+        )
+
+    def _reader_of(self, name: str) -> LockReader | None:
+        matching = (one for one in self._readers if any(fnmatchcase(name, pattern) for pattern in one.names))
+        return next(matching, None)
+
+
+def _foreign(file: str, problem: str) -> InputError:
+    name = posixpath.basename(file)
+    command = EXPORTS[name]
+    written = command.rpartition(" ")[2]
+    key = '"lockfile": "pylock.toml"' if written == "pylock.toml" else f'"requirements_files": ["{written}"]'
+    return InputError(problem, hint=f"run `{command}`, and name what it writes: {key}", origin=Origin(file))
