@@ -60,7 +60,7 @@ imports: $(MADE) ## Check that imports go one way
 docs: $(MADE) ## Build the documentation into site/; a warning is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-reference: $(MADE) ## Write the generated part of docs/reference/options.md
+reference: $(MADE) ## Write the generated parts of docs/reference
 	$(BIN)/python -m tests.docs.options_page
 
 check: lint types imports unit integration docs ## Run all of the checks

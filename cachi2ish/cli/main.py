@@ -13,10 +13,11 @@ from cachi2ish.cli.commands.env import generate_env
 from cachi2ish.cli.commands.fetch import fetch_deps
 from cachi2ish.cli.commands.inject import inject_files
 from cachi2ish.cli.commands.merge import merge_sboms
-from cachi2ish.cli.commands.options import Common, ConfigFileBefore, LogLevelBefore, LogLevelName, ModeBefore
+from cachi2ish.cli.commands.options import with_program_settings
 from cachi2ish.cli.display.console import write_result
 from cachi2ish.cli.process import run_to_the_end
 from cachi2ish.cli.program import PROGRAM, CommandWithSettings, ProgramGroup, program_name, program_of
+from cachi2ish.settings.flags import Flags
 
 _HELP = "Prefetch everything a Python build needs, prove what was fetched, and build without a network."
 
@@ -48,16 +49,16 @@ def _version(context: typer.Context, wanted: bool) -> None:  # noqa: FBT001  (ty
 
 
 @app.callback()
-def _common(
+@with_program_settings
+def _program(
     context: typer.Context,
-    log_level: LogLevelBefore = LogLevelName.UNSET,
-    mode: ModeBefore = None,
-    config_file: ConfigFileBefore = None,
+    *,
+    flags: Flags,
     version: Annotated[  # noqa: ARG001  (the callback has done it)
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    context.obj = Common(level=log_level, mode=mode, config_file=config_file)
+    context.obj = flags
 
 
 def main() -> None:

@@ -1,89 +1,66 @@
-"""The date, and what becomes of files without upload time, as options and the configuration file say it."""
+"""The date, and the policy for files without upload time, as options and the configuration file write them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
-from pathlib import Path
 
 from cachi2ish.core.as_of import Missing, MissingPolicy, PackageDates
 from cachi2ish.core.cutoff import Cutoff, InvalidDateError
 from cachi2ish.core.messages import did_you_mean
 from cachi2ish.core.urls import bare, redact, split_web
-from cachi2ish.errors import InputError, Origin, UsageError
-from cachi2ish.settings.config_file import ConfigFile
+from cachi2ish.settings.flags import Source
 
-_OPTION = "--index-date-missing"
 _WORDS = tuple(one.value for one in Missing)
 
 
-def default_dates(
-    date: str | None, missing: Iterable[str], stated: ConfigFile, file: Path, now: datetime
-) -> PackageDates:
-    """Return what holds for packages that state no date of their own; raises `InputError`.
-
-    date, missing: the options, which are stronger; what they cannot be is a `UsageError`. stated: the
-    configuration file, read from ``file``.
-    """
-    origin = Origin(str(file))
-    cutoff = None
-    if date is not None:
-        cutoff = _cutoff(date, "--index-date", None, now)
-    elif stated.index_date is not None:
-        cutoff = _cutoff(stated.index_date, "index-date", origin, now)
-    said, by_index = _of_options(missing)
-    if said is None:
+def default_dates(options: Source, file: Source, now: datetime) -> PackageDates:
+    """Return what holds for packages that have no date of their own; raises `InputError`."""
+    everywhere, by_index = _policies(options)
+    if everywhere is None:
         # What the options say of all indexes is stronger than what the file says of one.
-        said, in_file = _of_file(stated, origin)
+        everywhere, in_file = _policies(file)
         by_index = {**in_file, **by_index}
-    return PackageDates(cutoff, MissingPolicy(said or Missing.REFUSE, tuple(sorted(by_index.items(), key=str))))
+    policy = MissingPolicy(everywhere or Missing.REFUSE, tuple(sorted(by_index.items(), key=str)))
+    return PackageDates(_cutoff(options, now) or _cutoff(file, now), policy)
 
 
-def _cutoff(text: str, place: str, origin: Origin | None, now: datetime) -> Cutoff:
+def _cutoff(source: Source, now: datetime) -> Cutoff | None:
+    text = source.flags.index_date
+    if text is None:
+        return None
     try:
         return Cutoff.parse(text, now)
     except InvalidDateError as error:
-        kind = UsageError if origin is None else InputError
-        raise kind(f"{place}: {error}", hint=error.hint, origin=origin) from None
+        raise source.error(f"{source.name('index_date')}: {error}", error.hint) from None
 
 
-def _of_options(texts: Iterable[str]) -> tuple[Missing | None, dict[str, Missing]]:
+def _policies(source: Source) -> tuple[Missing | None, dict[str, Missing]]:
     everywhere: Missing | None = None
     by_index: dict[str, Missing] = {}
-    for text in texts:
+    for text in source.flags.index_date_missing:
         address, separator, word = text.rpartition("=")
         if separator:
-            by_index[_address(address, None)] = _missing(word)
+            by_index[_address(address, source)] = _policy(word, source)
         else:
-            everywhere = _missing(word)
+            everywhere = _policy(word, source)
     return everywhere, by_index
 
 
-def _of_file(stated: ConfigFile, origin: Origin) -> tuple[Missing | None, dict[str, Missing]]:
-    said = stated.index_date_missing
-    if isinstance(said, dict):
-        return None, {_address(address, origin): Missing(word) for address, word in said.items()}
-    return (None if said is None else Missing(said)), {}
-
-
-def _missing(word: str) -> Missing:
+def _policy(word: str, source: Source) -> Missing:
     try:
         return Missing(word.strip().lower())
     except ValueError:
-        problem = f"{_OPTION}: {redact(word)!r} is neither refuse nor allow"
-        raise UsageError(
+        problem = f"{source.name('index_date_missing')}: {redact(word)!r} is neither refuse nor allow"
+        raise source.error(
             "; ".join(filter(None, (problem, did_you_mean(word, _WORDS)))),
-            hint="write refuse or allow for all indexes, or https://host/simple/=allow for one",
+            "write refuse or allow for all indexes, or https://host/simple/=allow for one",
         ) from None
 
 
-def _address(address: str, origin: Origin | None) -> str:
+def _address(address: str, source: Source) -> str:
     if split_web(address.strip()) is None:
-        place = _OPTION if origin is None else _OPTION.lstrip("-")
-        kind = UsageError if origin is None else InputError
-        raise kind(
-            f"{place}: {redact(address)!r} is not the address of an index",
-            hint="name the index as --index-url does: https://host/simple/=allow",
-            origin=origin,
+        raise source.error(
+            f"{source.name('index_date_missing')}: {redact(address)!r} is not the address of an index",
+            "name the index as --index-url does: https://host/simple/=allow",
         )
     return bare(address)

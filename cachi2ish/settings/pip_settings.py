@@ -1,4 +1,4 @@
-"""pip's own settings, as far as they decide what is fetched and how: a pip user has said them once already.
+"""pip's own settings, as far as they decide what is fetched and how: a pip user has them already.
 
 Configuration files are read where pip reads them, later ones overriding earlier ones: global, user, the
 environment's, ``PIP_CONFIG_FILE``; then the ``PIP_…`` variables. Keys may be spelled with ``-`` or ``_``; the
@@ -13,9 +13,23 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from cachi2ish.core.urls import redact, split_web
 from cachi2ish.errors import InputError, Origin
 
 _SECTIONS = ("global", "download")
+
+#: pip's settings that have no effect here, and what to do instead.
+_NOT_FOLLOWED = {
+    "find-links": "everything is fetched from indexes",
+    "no-index": "everything is fetched from indexes",
+    **dict.fromkeys(
+        ("constraint", "require-hashes", "no-binary", "only-binary"), "state it in the requirements file"
+    ),
+    "uploaded-prior-to": "state the date with --index-date",
+}
+
+#: More seconds (eleven days) or tries than this are a mistake.
+_MOST = 1e6
 
 
 def read_pip_configuration(environ: Mapping[str, str], home: Path) -> dict[str, str]:
@@ -68,3 +82,36 @@ def _read(file: Path) -> dict[str, str]:
         if parser.has_section(section)
         for key, value in parser.items(section)
     }
+
+
+def pip_number(pip: Mapping[str, str], option: str, default: float) -> float:
+    """Return a number of seconds or tries; raises `InputError`."""
+    text = pip.get(option)
+    if text is None:
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number < _MOST:  # infinity and NaN are not
+        raise InputError(f"pip's setting {option} is {text!r}, which is not a number of seconds or tries")
+    return number
+
+
+def pip_extra_indexes(pip: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the extra indexes that HTTP reaches, and a note for each other one."""
+    urls = pip.get("extra-index-url", "").split()
+    return tuple(url for url in urls if split_web(url) is not None), tuple(
+        f"pip's setting extra-index-url names {redact(url)}, which is not an http(s) index: not asked"
+        for url in urls
+        if split_web(url) is None
+    )
+
+
+def not_followed(pip: Mapping[str, str]) -> tuple[str, ...]:
+    """Return a note for each setting that has no effect here."""
+    return tuple(
+        f"pip's setting {option} is not followed: {because}"
+        for option, because in _NOT_FOLLOWED.items()
+        if pip.get(option)
+    )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cachi2ish.errors import Cachi2ishError, ExitCode, InputError, exit_code_of, leaves
-from cachi2ish.settings.config_file import ConfigFile, read_config_file
+from cachi2ish.settings.config_file import read_config_file
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.settings import Settings, load_settings
 from tests.cli.conftest import Person
@@ -52,7 +52,7 @@ def test_it_is_stronger_than_pips_settings_and_weaker_than_options(tmp_path: Pat
     flags = Flags(
         config_file=file,
         index_url="https://o.example/",
-        extra_index_urls=("https://p.example/",),
+        extra_index_url=("https://p.example/",),
         index_date="P7D",
         index_date_missing=("allow",),
         cache_dir=Path("/elsewhere"),
@@ -102,9 +102,9 @@ def test_an_option_for_the_cache_is_stronger_than_no_cache_in_the_file(tmp_path:
 
 
 def test_a_file_that_nobody_named_may_be_missing(tmp_path: Path) -> None:
-    assert read_config_file(tmp_path / "config.toml", required=False) == ConfigFile()
+    assert read_config_file(tmp_path / "config.toml", required=False).flags == Flags()
     (tmp_path / "file").write_text("")
-    assert read_config_file(tmp_path / "file" / "config.toml", required=False) == ConfigFile()
+    assert read_config_file(tmp_path / "file" / "config.toml", required=False).flags == Flags()
     with pytest.raises(InputError, match="does not exist"):
         read_config_file(tmp_path / "config.toml", required=True)
 
@@ -174,3 +174,12 @@ def test_the_users_file_is_read_without_being_named(person: Person) -> None:
     assert outcome.code == ExitCode.INPUT
     assert f"{folder / 'config.toml'}: unknown key 'index-dat'" in outcome.err
     assert person.fetches("pip", "--config-file", os.devnull).code == 0
+
+
+def test_an_option_is_stronger_than_its_variable_and_that_than_the_file(person: Person) -> None:
+    person.writes("config.toml", "cache-dir = 'file'\n")
+    named = ("cache", "path", "--config-file", str(person.source / "config.toml"))
+    assert person.runs(*named).out == f"{person.source / 'file'}\n"
+    person.environ["CACHI2ISH_CACHE_DIR"] = "/variable"
+    assert person.runs(*named).out == "/variable\n"
+    assert person.runs(*named, "--cache-dir", "/option").out == "/option\n"

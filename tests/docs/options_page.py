@@ -1,18 +1,26 @@
-"""The generated part of ``docs/reference/options.md``: what the command line says of itself.
+"""The generated parts of the reference: ``options.md`` is what the command line says of itself.
 
-``python -m tests.docs.options_page`` (``make reference``) writes it into the page.
+``environment.md`` has a table of the variables and one of the keys of the configuration file.
+``python -m tests.docs.options_page`` (``make reference``) writes them into the pages.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from typer.testing import CliRunner
 
 from cachi2ish.cli.main import app
+from cachi2ish.settings.flags import SETTINGS, key_of, variable_of
 
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "options.md"
+_REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+PAGE = _REFERENCE / "options.md"
 MARK = "<!-- Everything below is generated from the code: make reference -->\n"
+
+ENVIRONMENT_PAGE = _REFERENCE / "environment.md"
+_TABLE = re.compile(r"(<!-- Generated from the code: make reference -->\n\n).*?(<!-- To here. -->\n)", re.DOTALL)
+
 
 #: Plain text, and as wide as a page shows without scrolling, wherever this runs.
 _TERMINAL = {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "TERM": "dumb", "NO_COLOR": "1"}
@@ -40,8 +48,35 @@ def help_of(command: tuple[str, ...]) -> str:
     return "\n".join(lines).strip()
 
 
+def environment_page(text: str) -> str:
+    """Return the page with the tables that the code has."""
+    tables = iter((_variables(), _keys()))
+    return _TABLE.sub(lambda found: f"{found[1]}{next(tables)}{found[2]}", text)
+
+
+def _variables() -> str:
+    rows = ["| variable | option |", "| --- | --- |"]
+    for name, setting in SETTINGS.items():
+        if setting.variable:
+            option = f"`--{key_of(name)}`"
+            if setting.negatable:
+                option += f" (`1`, `true`) or `--no-{key_of(name)}` (`0`, `false`)"
+            if setting.repeatable:
+                option += "; several are separated by white space"
+            rows.append(f"| `{variable_of(name)}` | {option} |")
+    return "\n".join(rows) + "\n\n"
+
+
+def _keys() -> str:
+    rows = ["| key | value |", "| --- | --- |"]
+    rows += [f"| `{key_of(name)}` | {setting.wanted} |" for name, setting in SETTINGS.items() if setting.toml]
+    return "\n".join(rows) + "\n\n"
+
+
 def main() -> None:
-    """Write the page."""
+    """Write the pages."""
+    environment = environment_page(ENVIRONMENT_PAGE.read_text(encoding="utf-8"))
+    ENVIRONMENT_PAGE.write_text(environment, encoding="utf-8")
     above, mark, _ = PAGE.read_text(encoding="utf-8").partition(MARK)
     PAGE.write_text(above + mark + generated(), encoding="utf-8")
 

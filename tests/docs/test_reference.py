@@ -40,6 +40,11 @@ def test_the_options_page_is_what_the_command_line_says() -> None:
     assert below == options_page.generated(), "run: make reference"
 
 
+def test_the_environment_page_has_what_the_settings_declare() -> None:
+    text = page("environment.md")
+    assert text == options_page.environment_page(text), "run: make reference"
+
+
 def test_every_variable_of_an_option_is_in_the_environment_page() -> None:
     documented = {row[0].strip("`") for row in table(page("environment.md"), "## Of cachi2ish")}
     assert documented == set(re.findall(r"CACHI2ISH_\w+", options_page.generated()))

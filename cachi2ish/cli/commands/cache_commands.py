@@ -5,29 +5,19 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cachi2ish.cli.any_order import AnyOrder
-from cachi2ish.cli.commands.option_values import metavar, one_of
-from cachi2ish.cli.commands.options import (
-    CacheDirOption,
-    ConfigFileOption,
-    LogLevel,
-    LogLevelName,
-    console_for,
-    said_before,
-)
+from cachi2ish.cli.commands.options import console_for, reads, with_settings
 from cachi2ish.cli.display.console import Console, errors_told, write_result
-from cachi2ish.cli.program import is_drop_in
 from cachi2ish.settings.flags import Flags
+from cachi2ish.settings.values import InvalidValueError, metavar, one_of, parse_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cachi2ish.cache.interface import Housekeeping
     from cachi2ish.cli.display.reporting import ConsoleReporter
     from cachi2ish.services.cache_upkeep import Limits, Verified
 
@@ -51,67 +41,68 @@ class InfoFormat(StrEnum):
 
 
 @cache.command("path")
+@with_settings("cache_dir", "config_file")
 def _path(
-    context: typer.Context,
-    cache_dir: CacheDirOption = None,
-    config_file: ConfigFileOption = None,
-    log_level: LogLevel = LogLevelName.UNSET,
+    *,
+    flags: Flags,
 ) -> None:
     """Print where the cache is, or would be."""
-    with errors_told(console_for(context, log_level)):
-        write_result(f"{_housekeeping(context, cache_dir, config_file).directory}\n")
+    with errors_told(console_for(flags)):
+        from cachi2ish.cli import wiring
+
+        write_result(f"{wiring.housekeeping(flags).directory}\n")
 
 
 @cache.command("info", short_help="Tell how much is in the cache.")
+@with_settings("cache_dir", "config_file")
 def _info(
-    context: typer.Context,
     output_format: Annotated[
         InfoFormat,
         typer.Option(
             "--format",
             "-f",
-            parser=one_of(InfoFormat),
+            parser=reads(one_of(InfoFormat)),
             metavar=metavar(InfoFormat),
             help="json is for programs: sizes in bytes, times in UTC.",
         ),
     ] = InfoFormat.TEXT,
-    cache_dir: CacheDirOption = None,
-    config_file: ConfigFileOption = None,
-    log_level: LogLevel = LogLevelName.UNSET,
+    *,
+    flags: Flags,
 ) -> None:
     """Tell how much is in the cache, and when it was used; changes nothing."""
-    with errors_told(console_for(context, log_level)):
+    with errors_told(console_for(flags)):
+        from cachi2ish.cli import wiring
         from cachi2ish.cli.display.cache_text import info_json, info_text
 
-        contents = _housekeeping(context, cache_dir, config_file).contents()
+        contents = wiring.housekeeping(flags).contents()
         write_result(info_json(contents) if output_format is InfoFormat.JSON else info_text(contents))
 
 
 @cache.command("verify", short_help="Check everything that is in the cache.")
+@with_settings("cache_dir", "config_file")
 def _verify(
-    context: typer.Context,
     repair: Annotated[
         bool, typer.Option("--repair", help="Remove what is damaged; it is fetched anew when it is needed.")
     ] = False,
-    cache_dir: CacheDirOption = None,
-    config_file: ConfigFileOption = None,
-    log_level: LogLevel = LogLevelName.UNSET,
+    *,
+    flags: Flags,
 ) -> None:
     """Read everything in the cache, and tell all that is not what its name promises."""
-    console = console_for(context, log_level)
+    console = console_for(flags)
     with errors_told(console):
+        from cachi2ish.cli import wiring
         from cachi2ish.cli.display.cache_text import verified_text
         from cachi2ish.services.cache_upkeep import verify
 
-        housekeeping, reporter = _housekeeping(context, cache_dir, config_file), _reporter(console)
+        housekeeping, reporter = wiring.housekeeping(flags), _reporter(console)
         reporter.info(f"verifying the cache {housekeeping.directory}")
         verified = verify(housekeeping, reporter, now_and_then(reporter, time.monotonic), repair=repair)
         reporter.info(verified_text(verified))
 
 
 @cache.command("prune", short_help="Remove leftovers, and what was not used for long.")
+@with_settings("cache_dir", "config_file")
 def _prune(
-    context: typer.Context,
     older_than: Annotated[
         str | None,
         typer.Option(
@@ -129,19 +120,19 @@ def _prune(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be removed, and remove nothing.")
     ] = False,
-    cache_dir: CacheDirOption = None,
-    config_file: ConfigFileOption = None,
-    log_level: LogLevel = LogLevelName.UNSET,
+    *,
+    flags: Flags,
 ) -> None:
     """Remove leftovers from the cache, and what the options say; never what a running process uses."""
-    console = console_for(context, log_level)
+    console = console_for(flags)
     with errors_told(console):
+        from cachi2ish.cli import wiring
         from cachi2ish.cli.display.cache_text import pruned_lines, removals_text, too_large_text
         from cachi2ish.services.cache_upkeep import prune
 
         now = datetime.now(UTC)
         limits = _limits(older_than, max_size, now)
-        housekeeping, reporter = _housekeeping(context, cache_dir, config_file), _reporter(console)
+        housekeeping, reporter = wiring.housekeeping(flags), _reporter(console)
         pruned = prune(housekeeping, limits, now, reporter, dry_run=dry_run)
         if dry_run:
             write_result(removals_text(pruned))
@@ -149,19 +140,6 @@ def _prune(
             reporter.info(line)
         if limits.size is not None and pruned.kept > limits.size and not dry_run:
             reporter.warning(too_large_text(pruned, limits.size))
-
-
-def _housekeeping(context: typer.Context, cache_dir: Path | None, config_file: Path | None) -> Housekeeping:
-    from cachi2ish.cli import wiring
-
-    before = said_before(context)
-    return wiring.housekeeping(
-        Flags(
-            cache_dir=cache_dir,
-            config_file=config_file or before.config_file,
-            drop_in=is_drop_in(context),
-        )
-    )
 
 
 def _reporter(console: Console) -> ConsoleReporter:
@@ -174,7 +152,6 @@ def _limits(older_than: str | None, max_size: str | None, now: datetime) -> Limi
     from cachi2ish.core.cutoff import InvalidDateError, parse_duration
     from cachi2ish.errors import Cachi2ishError, UsageError, raise_all
     from cachi2ish.services.cache_upkeep import Limits
-    from cachi2ish.settings.sizes import InvalidSizeError, parse_size
 
     errors: list[Cachi2ishError] = []
     unused_since: datetime | None = None
@@ -185,7 +162,7 @@ def _limits(older_than: str | None, max_size: str | None, now: datetime) -> Limi
         errors.append(UsageError(f"--older-than: {error}", hint=error.hint))
     try:
         size = None if max_size is None else parse_size(max_size)
-    except InvalidSizeError as error:
+    except InvalidValueError as error:
         errors.append(UsageError(f"--max-size: {error}", hint=error.hint))
     raise_all(errors)
     return Limits(unused_since=unused_since, size=size)

@@ -2,49 +2,46 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cachi2ish.cli.commands.option_values import metavar, one_of, path_of
 from cachi2ish.cli.commands.options import (
     ForOutputDir,
     FromOutputDir,
-    LogLevel,
-    LogLevelName,
+    OutputFile,
     console_for,
     output_dir,
+    reads,
+    with_settings,
 )
 from cachi2ish.cli.display.console import errors_told, write_result
 from cachi2ish.core.outputs import EnvFormat
+from cachi2ish.settings.flags import Flags
+from cachi2ish.settings.values import metavar, one_of
 
 
+@with_settings()
 def generate_env(
-    context: typer.Context,
     from_output_dir: FromOutputDir,
     for_output_dir: ForOutputDir = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", parser=path_of, metavar="FILE", help="The file to write. [default: standard output]"
-        ),
-    ] = None,
+    output: OutputFile = None,
     env_format: Annotated[
         EnvFormat | None,
         typer.Option(
             "--format",
             "-f",
-            parser=one_of(EnvFormat),
+            parser=reads(one_of(EnvFormat)),
             metavar=metavar(EnvFormat),
             help="env and sh are for a shell to source, dockerfile has ENV lines, and github appends to FILE, "
             "which $GITHUB_ENV names. [default: by the suffix of FILE; json for standard output]",
         ),
     ] = None,
-    log_level: LogLevel = LogLevelName.UNSET,
+    *,
+    flags: Flags,
 ) -> None:
     """Write the environment variables that make pip and uv install from a prefetched output only."""
-    with errors_told(console_for(context, log_level)):
+    with errors_told(console_for(flags)):
         from cachi2ish.cli.wiring import files, outputs
         from cachi2ish.services.generate_env import format_of
         from cachi2ish.services.generate_env import generate_env as generate

@@ -7,20 +7,21 @@ from typing import Annotated
 
 import typer
 
-from cachi2ish.cli.commands.option_values import path_of
 from cachi2ish.cli.commands.options import (
     ForOutputDir,
     FromOutputDir,
-    LogLevel,
-    LogLevelName,
     console_for,
     output_dir,
+    reads,
+    with_settings,
 )
 from cachi2ish.cli.display.console import Level, errors_told
+from cachi2ish.settings.flags import Flags
+from cachi2ish.settings.values import path_of
 
 
+@with_settings()
 def inject_files(
-    context: typer.Context,
     from_output_dir: FromOutputDir,
     for_output_dir: ForOutputDir = None,
     source: Annotated[
@@ -28,16 +29,17 @@ def inject_files(
         typer.Option(
             "--source",
             "-s",
-            parser=path_of,
+            parser=reads(path_of),
             metavar="DIR",
             help="Where the project is now. [default: where it was]",
         ),
     ] = None,
     revert: Annotated[bool, typer.Option("--revert", help="Give the files their own addresses back.")] = False,
-    log_level: LogLevel = LogLevelName.UNSET,
+    *,
+    flags: Flags,
 ) -> None:
     """Rewrite URL and git requirements of the project to the files in a prefetched output."""
-    console = console_for(context, log_level)
+    console = console_for(flags)
     with errors_told(console):
         from cachi2ish.cli import wiring
         from cachi2ish.services import inject_files as service

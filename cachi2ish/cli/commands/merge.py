@@ -8,39 +8,37 @@ from typing import Annotated
 
 import typer
 
-from cachi2ish.cli.commands.option_values import path_of
-from cachi2ish.cli.commands.options import LogLevel, LogLevelName, SbomOutputType, console_for
+from cachi2ish.cli.commands.options import OutputFile, console_for, reads, with_settings
 from cachi2ish.cli.display.console import Level, errors_told, write_result
 from cachi2ish.core.inventory import SbomKind
 from cachi2ish.errors import InputError
+from cachi2ish.settings.flags import Flags
+from cachi2ish.settings.values import path_of
 
 
+@with_settings("sbom_output_type")
 def merge_sboms(
-    context: typer.Context,
     sboms: Annotated[
         list[Path],
-        typer.Argument(parser=path_of, metavar="FILE", help="Bills of materials, two or more, of either format."),
-    ],
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", parser=path_of, metavar="FILE", help="The file to write. [default: standard output]"
+        typer.Argument(
+            parser=reads(path_of), metavar="FILE", help="Bills of materials, two or more, of either format."
         ),
-    ] = None,
-    sbom_output_type: SbomOutputType = None,
+    ],
+    output: OutputFile = None,
+    *,
+    flags: Flags,
     sbom_name: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="The name of an SPDX document. [default: that of the first FILE]"),
     ] = None,
-    log_level: LogLevel = LogLevelName.UNSET,
 ) -> None:
     """Merge bills of materials into one: each package once, with all that is said of it."""
-    console = console_for(context, log_level)
+    console = console_for(flags)
     with errors_told(console):
         from cachi2ish.cli import wiring
         from cachi2ish.services import merge_sboms as service
 
-        kind = sbom_output_type or SbomKind.CYCLONEDX
+        kind = flags.sbom_output_type or SbomKind.CYCLONEDX
         if sbom_name is not None and kind is not SbomKind.SPDX:
             console.say(Level.WARNING, "--sbom-name is of no effect: a document of CycloneDX has no name")
         done = False

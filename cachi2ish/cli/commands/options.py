@@ -1,97 +1,63 @@
-"""Arguments and options that several commands share."""
+"""Options: one for each setting that a command follows, and those that several commands share."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from inspect import Parameter, Signature, signature
 from pathlib import Path, PurePosixPath
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 
-from cachi2ish.cli.commands.option_values import metavar, one_of, path_of, place
 from cachi2ish.cli.display.console import Console, Level, standard_error
-from cachi2ish.core.inventory import Mode, SbomKind
+from cachi2ish.cli.program import is_drop_in
+from cachi2ish.settings.flags import SETTINGS, Flags, LogLevel, key_of, variable_of
+from cachi2ish.settings.values import InvalidValueError, path_in_build, path_of
+
+_Value = TypeVar("_Value")
+
+#: The option that every command has.
+_LEVEL = "log_level"
 
 
-class LogLevelName(StrEnum):
-    """The choices of ``--log-level``."""
+def reads(parse: Callable[[Any], _Value]) -> Callable[[Any], _Value]:
+    """Return ``parse`` as the parser of an option: a bad value is a matter of usage (exit status 2)."""
 
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-    UNSET = ""
+    def read(text: str) -> _Value:
+        try:
+            return parse(text)
+        except InvalidValueError as error:
+            raise typer.BadParameter(str(error)) from None
 
-
-#: What other programs call these levels. An error is told at every level.
-_SYNONYMS = {
-    "trace": LogLevelName.DEBUG,
-    "warn": LogLevelName.WARNING,
-    **dict.fromkeys(("critical", "fatal", "panic"), LogLevelName.ERROR),
-}
-
-_level = one_of(LogLevelName, _SYNONYMS)
-_mode = one_of(Mode)
-
-
-_LEVEL_HELP = "How much to tell: debug, info, warning or error. [default: info]"
-_MODE_HELP = "strict, or permissive: some problems become warnings that the SBOM records. [default: strict]"
-_CONFIG_HELP = (
-    "Settings in TOML, or in YAML as Hermeto reads them (*.yaml, *.yml)."
-    " [default: cachi2ish/config.toml in the user's configuration directory]"
-)
-
-# Each of these stands before the command's name or behind it. Their variables are read where they stand before
-# it, so that a variable is weaker than either.
-LogLevel = Annotated[
-    LogLevelName,
-    typer.Option("--log-level", parser=_level, metavar="LEVEL", show_default=False, help=_LEVEL_HELP),
-]
-SbomOutputType = Annotated[
-    SbomKind | None,
-    typer.Option(
-        parser=one_of(SbomKind),
-        metavar=metavar(SbomKind),
-        envvar="CACHI2ISH_SBOM_OUTPUT_TYPE",
-        help="The format of the bill of materials: CycloneDX 1.6 or SPDX 2.3. [default: cyclonedx]",
-    ),
-]
-ModeOption = Annotated[Mode | None, typer.Option("--mode", parser=_mode, metavar="MODE", help=_MODE_HELP)]
+    return read
 
 
 FromOutputDir = Annotated[
-    Path, typer.Argument(parser=path_of, metavar="OUTPUT_DIR", help="The output directory of fetch-deps.")
+    Path, typer.Argument(parser=reads(path_of), metavar="OUTPUT_DIR", help="The output directory of fetch-deps.")
 ]
 
 ForOutputDir = Annotated[
     str | None,
     typer.Option(
-        parser=place,
+        parser=reads(path_in_build),
         metavar="DIR",
         help="Where the build will see it. [default: OUTPUT_DIR, as an absolute path]",
     ),
 ]
 
-
-def output_dir(from_output_dir: Path, for_output_dir: str | None) -> PurePosixPath:
-    """Return where the build will see the output directory, as an absolute path."""
-    return PurePosixPath(Path(for_output_dir or from_output_dir).absolute())
-
-
-CacheDirOption = Annotated[
+OutputFile = Annotated[
     Path | None,
     typer.Option(
-        "--cache-dir",
-        parser=path_of,
-        metavar="DIR",
-        envvar="CACHI2ISH_CACHE_DIR",
-        help="The shared cache. [default: the user's cache directory]",
+        "--output",
+        "-o",
+        parser=reads(path_of),
+        metavar="FILE",
+        help="The file to write. [default: standard output]",
     ),
 ]
-ConfigFileOption = Annotated[
-    Path | None, typer.Option("--config-file", parser=path_of, metavar="FILE", help=_CONFIG_HELP)
-]
+
 #: Options of Hermeto's fetch-deps that concern other package managers, or nothing any more.
 ForeignFlags = Annotated[
     bool,
@@ -105,44 +71,87 @@ ForeignFlags = Annotated[
     ),
 ]
 
-LogLevelBefore = Annotated[
-    LogLevelName,
-    typer.Option(
-        "--log-level",
-        parser=_level,
-        metavar="LEVEL",
-        envvar="CACHI2ISH_LOG_LEVEL",
-        show_default=False,
-        help=_LEVEL_HELP,
-    ),
-]
-ModeBefore = Annotated[
-    Mode | None, typer.Option("--mode", parser=_mode, metavar="MODE", envvar="CACHI2ISH_MODE", help=_MODE_HELP)
-]
-ConfigFileBefore = Annotated[
-    Path | None,
-    typer.Option(
-        "--config-file", parser=path_of, metavar="FILE", envvar="CACHI2ISH_CONFIG_FILE", help=_CONFIG_HELP
-    ),
-]
+
+def output_dir(from_output_dir: Path, for_output_dir: str | None) -> PurePosixPath:
+    """Return where the build will see the output directory, as an absolute path."""
+    return PurePosixPath(Path(for_output_dir or from_output_dir).absolute())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Common:
-    """What was said before the command's name, or in a variable."""
+def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command an option for each setting of ``names``, in the place of its ``flags``, and ``--log-level``.
 
-    level: LogLevelName = LogLevelName.UNSET
-    mode: Mode | None = None
-    config_file: Path | None = None
+    typer makes an option of each parameter of a function. What it gets here is a function with the parameters of
+    the command, but for ``flags``, which is filled with what those options say::
+
+        @with_settings("cache_dir")
+        def path(*, flags: Flags) -> None: ...
+    """
+    options = [_option(name, variable=not SETTINGS[name].any_command) for name in names if name != _LEVEL]
+    return lambda command: _with_options(command, options, [_option(_LEVEL, variable=False)])
 
 
-def said_before(context: typer.Context) -> Common:
-    """Return what stood before the name of the running command."""
-    return context.obj if isinstance(context.obj, Common) else Common()
+def with_program_settings(program: Callable[..., None]) -> Callable[..., None]:
+    """Give the program the options that stand before every command's name.
+
+    Their variables are read there: so they are weaker than an option, wherever it stands.
+    """
+    names = [name for name, setting in SETTINGS.items() if setting.any_command]
+    return _with_options(program, [_option(name, variable=True) for name in names], [])
 
 
-def console_for(context: typer.Context, level: LogLevelName) -> Console:
-    """Return the console for a command; a level behind its name is stronger than one before it."""
-    before = said_before(context).level
-    chosen = next((name for name in (level, before) if name is not LogLevelName.UNSET), LogLevelName.INFO)
-    return standard_error(Level[chosen.name])
+def _with_options(
+    command: Callable[..., None], options: Sequence[Parameter], last: Sequence[Parameter]
+) -> Callable[..., None]:
+    own = signature(command, eval_str=True).parameters
+
+    @functools.wraps(command)
+    def run(context: typer.Context, **values: object) -> None:
+        said = {option.name: values.pop(option.name) for option in (*options, *last)}
+        if "context" in own:
+            values["context"] = context
+        command(flags=_flags(context, said), **values)
+
+    parameters = [Parameter("context", Parameter.KEYWORD_ONLY, annotation=typer.Context)]
+    for name, parameter in own.items():
+        if name == "flags":
+            parameters += options
+        elif name != "context":
+            parameters.append(parameter.replace(kind=Parameter.KEYWORD_ONLY))
+    parameters += last
+    run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]  # inspect, which typer asks, looks here
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
+def _option(name: str, *, variable: bool) -> Parameter:
+    setting, key = SETTINGS[name], key_of(name)
+    option = typer.Option(
+        f"--{key}/--no-{key}" if setting.negatable else f"--{key}",
+        parser=reads(setting.parse) if setting.metavar else None,
+        metavar=setting.metavar or None,
+        envvar=variable_of(name) if setting.variable and variable else None,
+        help=setting.help,
+    )
+    kind: Any = (list[str] if setting.repeatable else str) if setting.metavar else bool
+    return Parameter(
+        name,
+        Parameter.KEYWORD_ONLY,
+        default=None if setting.metavar or setting.negatable else False,
+        annotation=Annotated[kind | None, option],
+    )
+
+
+def _flags(context: typer.Context, options: Mapping[str, object]) -> Flags:
+    """Return what the command line says: an option behind the command's name is stronger than one before it."""
+    before = context.obj if isinstance(context.obj, Flags) else Flags()
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in options.items()
+        if value is not None
+    }
+    return replace(before, drop_in=is_drop_in(context), **given)
+
+
+def console_for(flags: Flags) -> Console:
+    """Return the console for a command."""
+    return standard_error(Level[(flags.log_level or LogLevel.INFO).name])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True, kw_only=True)
-class Aftermath:
+class FailureNote:
     """A run as far as it has come.
 
     progress: None before there is any. keeps: whether what has arrived outlives the run.
@@ -25,7 +25,7 @@ class Aftermath:
     progress: Progress | None = None
     keeps: bool = False
 
-    def told(self, error: BaseException) -> str:
+    def text(self, error: BaseException) -> str:
         """Return what is true after ``error``, as the end of a sentence; empty where nothing sure can be said."""
         if self.dry_run:
             return ""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachi2ish.settings.sizes import InvalidSizeError, parse_size
+from cachi2ish.settings.values import InvalidValueError, parse_size
 
 
 @pytest.mark.parametrize(
@@ -36,14 +36,14 @@ def test_si_and_binary_suffixes(text: str, size: int) -> None:
     "text", ["", "GB", "-1", "+1", "5 gigabytes", "5PB", "1e9", "0x10", ".5G", "5,0G", "1iB", "٣GB", "9" * 16]
 )
 def test_anything_else_is_refused_with_what_to_write(text: str) -> None:
-    with pytest.raises(InvalidSizeError, match="is not a size") as caught:
+    with pytest.raises(InvalidValueError, match="is not a size") as caught:
         parse_size(text)
     assert "5GiB" in caught.value.hint
 
 
 @pytest.mark.parametrize("text", ["5", "1.5", " 1000 "])
 def test_a_number_without_a_unit_is_refused(text: str) -> None:
-    with pytest.raises(InvalidSizeError, match="has no unit"):
+    with pytest.raises(InvalidValueError, match="has no unit"):
         parse_size(text)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.cli.display.failure_note import Aftermath
+from cachi2ish.cli.display.failure_note import FailureNote
 from cachi2ish.errors import DigestMismatchError, ExitCode, NetworkError
 from cachi2ish.services.progress import Progress
 from tests.cli.conftest import Person
@@ -72,12 +72,12 @@ def test_a_dry_run_has_written_nothing_anyway(orchard: Person) -> None:
 
 def test_a_part_of_a_file_counts_and_an_output_that_may_be_replaced_is_not_spoken_of(tmp_path: Path) -> None:
     progress = Progress(0)
-    after = Aftermath(output=tmp_path, dry_run=False, progress=progress, keeps=True)
+    after = FailureNote(output=tmp_path, dry_run=False, progress=progress, keeps=True)
     progress.stage("transfer", 0)
-    assert after.told(KeyboardInterrupt()) == f"{tmp_path} is as it was"
+    assert after.text(KeyboardInterrupt()) == f"{tmp_path} is as it was"
     progress.advance(1)
-    assert after.told(KeyboardInterrupt()) == f"{tmp_path} is as it was{KEPT}"
-    assert after.told(NetworkError("gone")) == f"{tmp_path} is as it was{KEPT}"
-    assert after.told(DigestMismatchError("tampered with")) == f"{tmp_path} is as it was"
+    assert after.text(KeyboardInterrupt()) == f"{tmp_path} is as it was{KEPT}"
+    assert after.text(NetworkError("gone")) == f"{tmp_path} is as it was{KEPT}"
+    assert after.text(DigestMismatchError("tampered with")) == f"{tmp_path} is as it was"
     progress.stage("record", 0)
-    assert after.told(KeyboardInterrupt()) == ""
+    assert after.text(KeyboardInterrupt()) == ""
