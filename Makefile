@@ -20,8 +20,13 @@ unexport PIP_FIND_LINKS PIP_EXTRA_INDEX_URL PIP_NO_INDEX PIP_NO_BINARY PIP_ONLY_
 	UV_INDEX UV_DEFAULT_INDEX UV_INDEX_URL UV_EXTRA_INDEX_URL UV_FIND_LINKS UV_CONFIG_FILE UV_CONSTRAINT \
 	PYTHONPATH PYTHONHOME VIRTUAL_ENV MAKEFLAGS
 
+# What is pinned, and nothing else: no dependency is looked for (pip before 23.3 prefers the newest release to a pin
+# where another pin asks for an extra that the lock does not name), and no sdist is built, with the newest setuptools.
+PINNED := --quiet --no-deps --require-hashes --only-binary :all:
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit integration coverage bench lint format types imports docs reference check venv lock base image clean
+.PHONY: help demo test unit integration coverage bench lint format types imports docs reference check venv install \
+	lock base image clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,23 +80,39 @@ $(MADE): requirements/dev.txt pyproject.toml
 		echo "error: $(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	@echo "making $(VENV) from requirements/dev.txt"
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install $(PINNED) -r requirements/dev.txt
 	@$(BIN)/python -m pip install -qq --no-deps --no-build-isolation --no-index --editable .
 	@$(BIN)/python -m pip check --quiet || { \
 		echo "error: requirements/dev.txt does not fit pyproject.toml; run: make lock" >&2; exit 1; }
 	@touch $(MADE)
 
-# Not $(MADE): a lock that does not fit is what this mends.
-COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--custom-compile-command 'make lock' pyproject.toml
+# The commands go to PREFIX/bin; they have an environment of their own, which is made anew each time.
+PREFIX ?= $(HOME)/.local
+INSTALLED := $(PREFIX)/lib/cachi2ish
 
-lock: ## Resolve requirements/*.txt again (needs uv, some minutes); what is pinned stays unless ARGS=--upgrade
+install: $(MADE) ## Install cachi2ish with what requirements/image.txt pins: PREFIX=~/.local
+	@rm -rf build/lib build/wheel
+	@$(BIN)/python -m pip wheel -qq --no-deps --no-build-isolation --no-index --wheel-dir build/wheel .
+	@$(PYTHON) -m venv --clear "$(INSTALLED)"
+	@"$(INSTALLED)/bin/python" -m pip install $(PINNED) -r requirements/image.txt
+	@"$(INSTALLED)/bin/python" -m pip install --quiet --no-deps --no-index build/wheel/*.whl
+	@"$(INSTALLED)/bin/python" -m pip check --quiet
+	@mkdir -p "$(PREFIX)/bin"
+	@for name in cachi2ish fetch-deps generate-env inject-files; do \
+		ln -sf "$$(cd "$(INSTALLED)/bin" && pwd)/$$name" "$(PREFIX)/bin/$$name"; done
+	@echo "installed $(PREFIX)/bin/cachi2ish"
+
+# Not $(MADE): a lock that does not fit is what this mends. With the pinned uv, where there is an environment already.
+COMPILE := PATH="$(abspath $(BIN)):$$PATH" uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-strip-extras --custom-compile-command 'make lock' pyproject.toml
+
+lock: ## Resolve requirements/*.txt again (needs uv, some minutes): ARGS=--upgrade for newer versions
 	$(COMPILE) --group dev --output-file requirements/dev.txt $(ARGS)
 	$(COMPILE) --no-annotate --constraint requirements/dev.txt --output-file requirements/image.txt $(ARGS)
+	@$(MAKE) --no-print-directory PYTHON="$(PYTHON)" VENV="$(VENV)" venv
 	@mkdir -p build
-	PYTHONWARNINGS=ignore uv run --quiet --no-project --python 3.11 --with build,packaging,pypi-simple \
-		docs/examples/find_build_requirements.py --wheel pydantic-core --wheel pyyaml requirements/image.txt \
-		> build/image-build.txt
+	PATH="$(abspath $(BIN)):$$PATH" PYTHONWARNINGS=ignore python docs/examples/find_build_requirements.py \
+		--wheel pydantic-core --wheel pyyaml requirements/image.txt > build/image-build.txt
 	mv build/image-build.txt requirements/image-build.txt
 
 # ENGINE: podman, buildah or docker. BASE: an image with Python 3.11 or later, pip and git.
@@ -99,8 +120,8 @@ ENGINE ?= podman
 BASE ?= localhost/cachi2ish-base
 IMAGE ?= localhost/cachi2ish
 
-base: ## Build the base of the image: Python and git (asks a registry, and Debian)
-	$(ENGINE) build --tag $(BASE) --file containers/base.Containerfile containers
+base: ## Build the base of the image: Python and git (asks a registry, and Debian): FROM=python@sha256:…
+	$(ENGINE) build --tag $(BASE) $(if $(FROM),--build-arg "FROM=$(FROM)") --file containers/base.Containerfile containers
 
 image: $(MADE) ## Build the image of cachi2ish from what it prefetches, with the network cut off (needs a base)
 	@ENGINE="$(ENGINE)" BASE="$(BASE)" IMAGE="$(IMAGE)" containers/image.sh "$(abspath $(BIN))"

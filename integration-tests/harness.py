@@ -17,6 +17,9 @@ DATA = Path(__file__).parent / "data"
 EXAMPLE = ROOT / "docs" / "examples" / "notes"
 BIN = Path(sys.executable).parent
 
+#: How pip installs a lock, and nothing but what it pins: no test may depend on what others release.
+PINNED = ("--no-deps", "--require-hashes", "--only-binary", ":all:")
+
 #: What ``generate-env`` sets.
 VARIABLES = ("PIP_FIND_LINKS", "PIP_NO_INDEX", "UV_DEFAULT_INDEX", "UV_FIND_LINKS", "UV_OFFLINE")
 

