@@ -84,7 +84,7 @@ class UsageError(InputError):
 
 
 class LockFileError(Cachi2ishError):
-    """A requirements file is malformed, or asks for something that cannot be prefetched."""
+    """A lock file is malformed, or asks for something that cannot be prefetched."""
 
     exit_code = ExitCode.LOCKFILE
 
