@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from cachi2ish.core.choose.choice import Choice
@@ -12,13 +13,13 @@ from cachi2ish.core.urls import bare
 from cachi2ish.errors import Cachi2ishError, Origin, leaves, raise_all
 from cachi2ish.services.fetch.choosing import OnChoice, choose_all, wanted
 from cachi2ish.services.fetch.dating import announce, unused_policies
-from cachi2ish.services.fetch.identifying import Fetched
+from cachi2ish.services.fetch.identifying import Fetched, identify
 from cachi2ish.services.fetch.package_input import RequestInput
 from cachi2ish.services.fetch.ports import Network, Ports
 from cachi2ish.services.fetch.reading import Reading, read
 from cachi2ish.services.fetch.recording import Placing, collisions, record
 from cachi2ish.services.fetch.targeting import Shares, left_out, shares, unfit_wheels
-from cachi2ish.services.fetch.transferring import Transfers
+from cachi2ish.services.fetch.transferring import Means, Transfers
 from cachi2ish.services.reporter import Doing, Reporter
 
 #: One worker reads pages for so many that fetch files: pages are a small part of the bytes.
@@ -65,7 +66,7 @@ def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, 
     reporter.stage(Doing("choose", local=network.local))
     with ports.outputs.stage(output) as staging:
         placing = Placing(staging)
-        with Transfers(network, ports, reporter, placing.place) as transfers:
+        with Transfers(_means(network, ports, reporter, placing)) as transfers:
             choices = _choose_and_begin(reading, network, ports, transfers)
             _warn(reading, choices, reporter)
             reporter.stage(Doing("transfer", local=network.local))
@@ -116,6 +117,17 @@ def _connect(reading: Reading, ports: Ports) -> Network:
 def _choose(reading: Reading, network: Network, ports: Ports, on_choice: OnChoice) -> tuple[Choice, ...]:
     workers = max(2, ports.concurrency // _FILES_PER_PAGE_WORKER)
     return choose_all(wanted(reading, ports), network.index, workers, on_choice)
+
+
+def _means(network: Network, ports: Ports, reporter: Reporter, placing: Placing) -> Means:
+    return Means(
+        downloader=network.downloader,
+        repositories=ports.repositories,
+        identify=partial(identify, sdists=ports.sdists, recollection=ports.recollection, leniency=ports.leniency),
+        reporter=reporter,
+        on_file=placing.place,
+        concurrency=ports.concurrency,
+    )
 
 
 def _choose_and_begin(

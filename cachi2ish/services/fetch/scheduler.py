@@ -1,16 +1,57 @@
-"""A pool of threads that takes the largest task first, so that no large file is begun when all others are done."""
+"""Which work is done when: the largest is brought first, what is needed twice once, and all can be abandoned."""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
+from functools import partial
 from math import inf
-from threading import Lock
-from typing import Any, Generic, TypeVar
+from threading import Event, Lock
+from types import TracebackType
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 _T = TypeVar("_T")
+_Brought = TypeVar("_Brought")
+_Result_co = TypeVar("_Result_co", covariant=True)
+
+#: Seconds that work has to end by itself once nobody waits for its outcome: time to end a git process and to
+#: remove temporary files, and no time for a server that is silent.
+_GRACE = 2.0
+
+#: Threads that finish what was brought. That is work for the processor, and more threads at it would take turns
+#: away from those that read pages, so that it is known late which files there are to fetch.
+_FINISHERS = 2
+
+
+class Job(Protocol[_Brought, _Result_co]):
+    """Work in two steps: something is brought, which takes a network, and finished, which takes a processor.
+
+    >>> class Page:
+    ...     key, size = "https://example.org/", None
+    ...     def bring(self): return download(self.key)
+    ...     def finish(self, brought): return parse(brought)
+    """
+
+    @property
+    def key(self) -> Hashable:
+        """Equal for jobs that bring the same: the first of them does, and the others wait for it."""
+        ...
+
+    @property
+    def size(self) -> int | None:
+        """Bytes to bring, None where that is not known."""
+        ...
+
+    def bring(self) -> _Brought:
+        """Return what is at ``key``. Called once for all jobs of one key, in one of many threads."""
+        ...
+
+    def finish(self, brought: _Brought) -> _Result_co:
+        """Return the outcome of this job. Called in one of few threads."""
+        ...
 
 
 @dataclass(order=True, slots=True)
@@ -67,3 +108,71 @@ class LargestFirst:
                 return
             task = heapq.heappop(self._waiting)
         task.run()
+
+
+class Scheduler:
+    """Runs jobs. Use as a context manager: left by an error, it begins no further work and waits `_GRACE` seconds.
+
+    abandoned: is set then, for work that can look at it now and then and end early.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.abandoned = Event()
+        self._bringing = LargestFirst(workers)
+        self._finishing = ThreadPoolExecutor(_FINISHERS, thread_name_prefix="finish")
+        self._lock = Lock()
+        self._steps: list[Future[None]] = []
+        self._brought: dict[Hashable, Future[Any]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._bringing.shutdown()
+            self._finishing.shutdown()
+            return
+        self.abandoned.set()
+        self._bringing.abandon()
+        self._finishing.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            running = tuple(self._steps)
+        wait_for(running, timeout=_GRACE)
+
+    def submit(self, job: Job[Any, _T]) -> Future[_T]:
+        """Begin a job, and return its outcome. Safe to call from many threads."""
+        outcome: Future[_T] = Future()
+        self._note(self._bringing.submit(job.size, partial(self._bring, job, outcome)))
+        return outcome
+
+    def _bring(self, job: Job[Any, _T], outcome: Future[_T]) -> None:
+        try:
+            brought = self._bring_once(job)
+        except BaseException as error:  # noqa: BLE001  (it is raised where the outcome is waited for)
+            outcome.set_exception(error)
+        else:
+            self._note(self._finishing.submit(_finish, job, brought, outcome))
+
+    def _bring_once(self, job: Job[_Brought, Any]) -> _Brought:
+        with self._lock:
+            known = self._brought.get(job.key)
+            future: Future[_Brought] = self._brought.setdefault(job.key, Future())
+        if known is None:
+            try:
+                future.set_result(job.bring())
+            except BaseException as error:  # noqa: BLE001  (it is raised in every thread that waits)
+                future.set_exception(error)
+        return future.result()
+
+    def _note(self, step: Future[None]) -> None:
+        with self._lock:
+            self._steps.append(step)
+
+
+def _finish(job: Job[_Brought, _T], brought: _Brought, outcome: Future[_T]) -> None:
+    try:
+        outcome.set_result(job.finish(brought))
+    except BaseException as error:  # noqa: BLE001  (it is raised where the outcome is waited for)
+        outcome.set_exception(error)

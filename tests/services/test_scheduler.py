@@ -1,0 +1,122 @@
+"""Tasks are begun largest first, and none after they were abandoned."""
+
+from __future__ import annotations
+
+from concurrent.futures import CancelledError
+from dataclasses import dataclass, field
+from functools import partial
+from threading import Event, Timer
+
+import pytest
+
+from cachi2ish.services.fetch.scheduler import LargestFirst, Scheduler
+
+
+def test_of_those_that_wait_the_largest_is_begun_first() -> None:
+    pool, gate = LargestFirst(1), Event()
+    begun: list[object] = []
+    first = pool.submit(0, lambda: gate.wait(10))
+    tasks = [pool.submit(size, partial(begun.append, size)) for size in (5, 700, None, 1, 700)]
+    gate.set()
+    pool.shutdown()
+    assert first.result()
+    assert all(task.done() for task in tasks)
+    assert begun == [None, 700, 700, 5, 1]
+
+
+def test_tasks_of_one_size_are_begun_as_they_came() -> None:
+    pool, gate = LargestFirst(1), Event()
+    begun: list[object] = []
+    pool.submit(9, lambda: gate.wait(10))
+    for name in "abcde":
+        pool.submit(1, partial(begun.append, name))
+    gate.set()
+    pool.shutdown()
+    assert begun == list("abcde")
+
+
+def test_a_failure_is_the_result_of_its_task_alone() -> None:
+    pool = LargestFirst(2)
+    failing, working = pool.submit(1, lambda: 1 // 0), pool.submit(1, lambda: 2)
+    pool.shutdown()
+    assert isinstance(failing.exception(), ZeroDivisionError)
+    assert working.result() == 2
+
+
+def test_what_was_abandoned_before_it_began_never_begins() -> None:
+    pool, gate, started = LargestFirst(1), Event(), Event()
+    begun: list[object] = []
+
+    def long() -> str:
+        started.set()
+        gate.wait(10)
+        return "done"
+
+    running = pool.submit(1, long)
+    assert started.wait(10)
+    waiting = pool.submit(1, lambda: begun.append("late"))
+    pool.abandon()
+    with pytest.raises(CancelledError):
+        waiting.result(10)
+    gate.set()
+    assert running.result(10) == "done"
+    assert not begun
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A job that notes its steps; brings its key, and finishes it in capitals."""
+
+    key: str
+    steps: list[str] = field(compare=False)
+    size: int | None = None
+    fails: bool = False
+
+    def bring(self) -> str:
+        self.steps.append(f"bring {self.key}")
+        if self.fails:
+            raise ValueError(self.key)
+        return self.key
+
+    def finish(self, brought: str) -> str:
+        self.steps.append(f"finish {brought}")
+        return brought.upper()
+
+
+def test_what_two_jobs_need_is_brought_once_and_finished_for_each() -> None:
+    steps: list[str] = []
+    with Scheduler(4) as scheduler:
+        outcomes = [scheduler.submit(Parcel(key, steps)) for key in ("a", "a", "b", "a")]
+    assert [outcome.result() for outcome in outcomes] == ["A", "A", "B", "A"]
+    assert sorted(steps) == ["bring a", "bring b", "finish a", "finish a", "finish a", "finish b"]
+
+
+def test_what_cannot_be_brought_fails_for_all_who_need_it_and_is_not_tried_again() -> None:
+    steps: list[str] = []
+    with Scheduler(4) as scheduler:
+        outcomes = [scheduler.submit(Parcel("a", steps, fails=True)) for _ in range(3)]
+    assert [type(outcome.exception()) for outcome in outcomes] == [ValueError] * 3
+    assert steps == ["bring a"]
+
+
+def test_after_a_failure_elsewhere_nothing_more_is_begun() -> None:
+    gate, steps = Event(), list[str]()
+
+    @dataclass(frozen=True)
+    class Waiting(Parcel):
+        def bring(self) -> str:
+            assert gate.wait(10)
+            return super().bring()
+
+    def fail_elsewhere() -> None:
+        with scheduler:
+            scheduler.submit(Waiting("first", steps))
+            scheduler.submit(Parcel("second", steps))
+            Timer(0.2, gate.set).start()
+            raise KeyError
+
+    scheduler = Scheduler(1)
+    with pytest.raises(KeyError):
+        fail_elsewhere()
+    assert scheduler.abandoned.is_set()
+    assert steps == ["bring first"]

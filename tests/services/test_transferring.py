@@ -1,0 +1,167 @@
+"""Stage "transfer" on its own: what is fetched, how often, what is told, and which failures count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from cachi2ish.core.artifacts import Blob
+from cachi2ish.core.choose.choice import Choice
+from cachi2ish.core.digests import Digest
+from cachi2ish.core.pages import IndexFile
+from cachi2ish.core.requirements import Git, Requirement, Url
+from cachi2ish.errors import Cachi2ishError, DigestMismatchError, DistributionError, NotLockedError, Origin
+from cachi2ish.services.fetch.transferring import Means, Transfers
+from tests.core.one_project import pin
+from tests.services.fakes import FakeDownloader, FakeRepositories, Notes, blob_of
+
+SDIST, WHEEL = "https://files.test/demo-1.0.tar.gz", "https://files.test/demo-1.0-py3-none-any.whl"
+COMMIT = "1" * 40
+
+
+@dataclass
+class Bench:
+    """Transfers over fakes."""
+
+    files: Mapping[str, bytes | Cachi2ishError] = field(default_factory=dict)
+    repositories: FakeRepositories = field(default_factory=FakeRepositories)
+    notes: Notes = field(default_factory=Notes)
+    placed: dict[str, Blob] = field(default_factory=dict)
+    wrong: Mapping[str, Cachi2ishError] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.downloader = FakeDownloader(self.files)
+
+    def _identify(self, _requirement: Requirement, _blob: Blob, filename: str) -> None:
+        if filename in self.wrong:
+            raise self.wrong[filename]
+
+    def transfers(self) -> Transfers:
+        return Transfers(
+            Means(
+                downloader=self.downloader,
+                repositories=self.repositories,
+                identify=self._identify,
+                reporter=self.notes,
+                on_file=self.placed.__setitem__,
+                concurrency=4,
+            )
+        )
+
+
+def file(url: str, size: int | None = None) -> IndexFile:
+    return IndexFile(filename=url.rpartition("/")[2], url=url, size=size)
+
+
+def choice(*files: IndexFile, line: int = 1) -> Choice:
+    requirement = replace(pin(), origin=Origin("requirements.txt", line))
+    return Choice(requirement=requirement, index="https://i.test/", files=files)
+
+
+def test_each_file_of_a_choice_is_fetched_and_handed_on() -> None:
+    bench = Bench({SDIST: b"sdist", WHEEL: b"wheel"})
+    with bench.transfers() as transfers:
+        transfers.submit_choice(choice(file(SDIST, 5), file(WHEEL)))
+        fetched = transfers.wait()
+    assert [one.filename for one in fetched] == ["demo-1.0-py3-none-any.whl", "demo-1.0.tar.gz"]
+    assert bench.placed == {"demo-1.0.tar.gz": blob_of(b"sdist"), "demo-1.0-py3-none-any.whl": blob_of(b"wheel")}
+    assert bench.notes.expected == [5, None]
+    assert bench.notes.received == 10
+    assert {(one.filename, one.announced, one.cached) for one in bench.notes.arrivals} == {
+        ("demo-1.0.tar.gz", True, False),
+        ("demo-1.0-py3-none-any.whl", False, False),
+    }
+
+
+def test_a_file_that_two_lines_need_is_fetched_and_expected_once_and_is_there_for_both() -> None:
+    bench = Bench({SDIST: b"sdist"})
+    with bench.transfers() as transfers:
+        transfers.submit_choice(choice(file(SDIST), line=7))
+        transfers.submit_choice(choice(file(SDIST), line=2))
+        fetched = transfers.wait()
+    assert bench.downloader.fetched == [SDIST]
+    assert bench.notes.expected == [None]
+    assert [one.requirement.origin.line for one in fetched] == [2, 7]
+
+
+def test_what_the_cache_has_counts_as_cached_and_no_byte_as_received() -> None:
+    bench = Bench({SDIST: b"sdist"})
+    bench.downloader.cached = frozenset({SDIST})
+    with bench.transfers() as transfers:
+        transfers.submit_choice(choice(file(SDIST)))
+        transfers.wait()
+    (arrival,) = bench.notes.arrivals
+    assert (arrival.cached, arrival.received, bench.notes.received) == (True, 0, 0)
+
+
+def test_all_failures_are_raised_together_in_reading_order_when_the_rest_is_done() -> None:
+    bench = Bench({SDIST: b"sdist"})
+    with bench.transfers() as transfers:
+        transfers.submit_choice(choice(file("https://files.test/late-1.0.tar.gz"), line=9))
+        transfers.submit_choice(choice(file("https://files.test/early-1.0.tar.gz"), line=3))
+        transfers.submit_choice(choice(file(SDIST), line=5))
+        with pytest.raises(Cachi2ishError) as caught:
+            transfers.wait()
+    assert [line.partition(": ")[0] for line in str(caught.value).splitlines()] == [
+        "requirements.txt:3",
+        "requirements.txt:9",
+    ]
+    assert list(bench.placed) == ["demo-1.0.tar.gz"]
+
+
+def test_a_file_that_is_another_distribution_is_not_handed_on() -> None:
+    alarm = DistributionError("it says that it is evil", origin=Origin("requirements.txt", 1))
+    bench = Bench({SDIST: b"sdist"}, wrong={"demo-1.0.tar.gz": alarm})
+    with bench.transfers() as transfers:
+        transfers.submit_choice(choice(file(SDIST)))
+        with pytest.raises(DistributionError, match="evil"):
+            transfers.wait()
+    assert bench.placed == {}
+
+
+def test_a_file_that_the_lock_does_not_name_is_left_out_where_another_one_serves() -> None:
+    unnamed = NotLockedError("not the file that is locked", origin=Origin("requirements.txt", 1))
+    bench = Bench({SDIST: b"sdist", WHEEL: unnamed})
+    with bench.transfers() as transfers:
+        transfers.submit_choice(choice(file(SDIST), file(WHEEL)))
+        (fetched,) = transfers.wait()
+    assert fetched.filename == "demo-1.0.tar.gz"
+    assert [level for level, message in bench.notes.messages if "not taken" in message] == ["debug"]
+
+
+def test_mismatches_are_known_before_the_rest_is() -> None:
+    tampered = DigestMismatchError("not what was promised", origin=Origin("requirements.txt", 1))
+    bench = Bench({SDIST: tampered})
+    with bench.transfers() as transfers:
+        transfers.submit_choice(choice(file(SDIST)))
+        with pytest.raises(DigestMismatchError):
+            transfers.wait()
+        assert transfers.mismatches() == (tampered,)
+
+
+def test_a_commit_is_archived_once_and_taken_from_the_cache_where_it_is_there() -> None:
+    repositories = FakeRepositories({COMMIT: b"one", "2" * 40: b"two"}, kept=frozenset({"2" * 40}))
+    bench = Bench(repositories=repositories)
+    with bench.transfers() as transfers:
+        for commit, line in ((COMMIT, 1), (COMMIT, 2), ("2" * 40, 3)):
+            transfers.submit_git(
+                Git(name="demo", url="https://g.test/r", commit=commit, origin=Origin("requirements.txt", line))
+            )
+        fetched = transfers.wait()
+    assert repositories.made == [COMMIT]
+    assert len(fetched) == 3
+    assert all(one.verified and one.index is None for one in fetched)
+    assert sorted(arrival.cached for arrival in bench.notes.arrivals) == [False, True]
+
+
+def test_no_secret_of_an_address_is_in_what_is_handed_on() -> None:
+    address = "https://me:s3cret@files.test/demo-1.0.zip"
+    url = Url(name="demo", url=address, digest=Digest("sha256", "0" * 64), origin=Origin("requirements.txt", 1))
+    bench = Bench({address: b"x"})
+    with bench.transfers() as transfers:
+        transfers.submit_url(url)
+        (fetched,) = transfers.wait()
+    assert fetched.url == "https://files.test/demo-1.0.zip"
+    assert "s3cret" not in repr((fetched, bench.notes))
