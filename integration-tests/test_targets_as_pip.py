@@ -73,8 +73,8 @@ def pinned(pin: str) -> Pinned:
 def real_index(home: Path) -> Iterator[Index]:
     """The index that ``fetch-deps`` asks by default."""
     reporter = ConsoleReporter(Console(Level.ERROR, colours=False))
-    with wiring.ports(Flags(cache_dir=home / "cache"), reporter) as ports:
-        yield ports.connect([IndexOptions()]).index((ports.default_index_url(),), Dating())
+    with wiring.fetching(Flags(cache_dir=home / "cache"), reporter) as (ports, run):
+        yield ports.connect([IndexOptions()]).index((run.indexes.public(),), Dating())
 
 
 @pytest.fixture(scope="module")

@@ -41,7 +41,7 @@ from cachi2ish.projects.project_reader import SourceTreeReader
 from cachi2ish.sbom.interface import SbomMerger, SbomWriter
 from cachi2ish.sdists.archive_reader import OnDemandReader
 from cachi2ish.sdists.interface import SdistReader
-from cachi2ish.services.fetch.ports import Leniency, Ports
+from cachi2ish.services.fetch.ports import Archives, IndexAddresses, Leniency, Ports, Results, Run, Sources
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.settings import Settings, cache_directory, load_settings
 
@@ -81,8 +81,8 @@ def merger() -> SbomMerger:
 
 
 @contextmanager
-def ports(flags: Flags, reporter: ConsoleReporter) -> Iterator[Ports]:
-    """Yield the ports of ``fetch-deps``; connections, the catalogue and a temporary cache end with the block."""
+def fetching(flags: Flags, reporter: ConsoleReporter) -> Iterator[tuple[Ports, Run]]:
+    """Yield what ``fetch-deps`` needs; connections, the catalogue and a temporary cache end with the block."""
     share_heaps()
     # A run looks at the clock once: all its durations count back from one instant.
     settings = load_settings(flags, os.environ, _home(), datetime.now(UTC))
@@ -102,28 +102,32 @@ def ports(flags: Flags, reporter: ConsoleReporter) -> Iterator[Ports]:
         )
         if settings.offline:
             reporter.info(f"offline: nobody is asked, and everything comes from the cache in {settings.cache_dir}")
-        yield Ports(
-            locks=NamedReaders(),
-            rewriter=rewriter(),
-            projects=projects,
-            repositories=CachedArchives(repositories) if settings.offline else repositories,
-            sdists=OnDemandReader(partial(_archive_reader, projects)),
-            recollection=catalogue,
-            outputs=outputs(),
-            sbom=_sbom_writer(settings),
-            connect=cache_alone(blobs, catalogue, reporter.debug)
-            if settings.offline
-            else connector(settings, blobs, catalogue, stack, reporter),
-            default_indexes=settings.indexes,
-            default_index_url=cache(lambda: settings.index_proxy or default_index_url()),
-            actual_index=partial(_actual_index, settings.index_proxy),
-            default_dates=settings.dates,
-            now=settings.now,
-            environ=settings.environ,
-            concurrency=settings.concurrency,
-            keeps=settings.cache_dir is not None and not settings.dry_run,
-            leniency=Leniency(settings.mode, reporter),
-            tool_version=__version__,
+        yield (
+            Ports(
+                Sources(
+                    NamedReaders(), projects, CachedArchives(repositories) if settings.offline else repositories
+                ),
+                cache_alone(blobs, catalogue, reporter.debug)
+                if settings.offline
+                else connector(settings, blobs, catalogue, stack, reporter),
+                Archives(OnDemandReader(partial(_archive_reader, projects)), catalogue),
+                Results(outputs(), _sbom_writer(settings), rewriter()),
+            ),
+            Run(
+                indexes=IndexAddresses(
+                    default=settings.indexes,
+                    public=cache(lambda: settings.index_proxy or default_index_url()),
+                    actual=partial(_actual_index, settings.index_proxy),
+                ),
+                dates=settings.dates,
+                now=settings.now,
+                environ=settings.environ,
+                concurrency=settings.concurrency,
+                keeps=settings.cache_dir is not None and not settings.dry_run,
+                tool_version=__version__,
+                reporter=reporter,
+                leniency=Leniency(settings.mode, reporter),
+            ),
         )
 
 

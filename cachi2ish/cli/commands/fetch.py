@@ -72,12 +72,12 @@ def fetch_deps(
         ):
             note.progress = reporter.progress
             request = read_input(package_input)
-            with wiring.ports(flags, reporter) as ports:
-                note.keeps = ports.keeps
+            with wiring.fetching(flags, reporter) as (ports, run):
+                note.keeps = run.keeps
                 if flags.dry_run:
-                    text = plan_text(service.plan(request, source, ports, reporter))
+                    text = plan_text(service.plan(request, source, ports, run))
                 else:
-                    outcome = service.fetch_deps(request, source, output, ports, reporter)
+                    outcome = service.fetch_deps(request, source, output, ports, run)
                     text = ""
                     for line in shares_text(outcome.shares):
                         reporter.info(line)

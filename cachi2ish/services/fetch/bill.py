@@ -24,14 +24,14 @@ from cachi2ish.core.inventory import (
 from cachi2ish.core.requirements import Pinned, Purpose, Requirement, Url
 from cachi2ish.core.urls import bare
 from cachi2ish.services.fetch.identifying import Fetched
-from cachi2ish.services.fetch.ports import Ports
+from cachi2ish.services.fetch.ports import Run
 from cachi2ish.services.fetch.reading import Reading
 
 
-def take_inventory(reading: Reading, fetched: Iterable[Fetched], ports: Ports) -> Inventory:
+def take_inventory(reading: Reading, fetched: Iterable[Fetched], run: Run) -> Inventory:
     """Return what was fetched, merged over all requirements files, sorted."""
     groups: dict[tuple[str, str, Source], list[Fetched]] = defaultdict(list)
-    default_index = bare(ports.default_index_url())
+    default_index = bare(run.indexes.public())
     is_default = cache(lambda index: bare(index) == default_index)
     for one in fetched:
         version = _comparable(_version_of(one))
@@ -42,9 +42,9 @@ def take_inventory(reading: Reading, fetched: Iterable[Fetched], ports: Ports) -
         root=reading.root,
         packages=tuple(package.main for package in reading.packages),
         dependencies=tuple(sorted(dependencies, key=lambda one: (one.name, one.version or "", repr(one.source)))),
-        tool_version=ports.tool_version,
+        tool_version=run.tool_version,
         index_dates=reading.index_dates,
-        relaxations=ports.leniency.relaxations,
+        relaxations=run.leniency.relaxations,
     )
 
 

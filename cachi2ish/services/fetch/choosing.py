@@ -14,12 +14,12 @@ from cachi2ish.core.as_of import Dating, as_of
 from cachi2ish.core.choose.choice import Choice, Policy, choose
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
-from cachi2ish.core.requirements import Indexes, Pinned
+from cachi2ish.core.requirements import Pinned
 from cachi2ish.core.sought import Sought
 from cachi2ish.core.urls import redact
 from cachi2ish.errors import Cachi2ishError, NetworkError, NotCachedError, raise_all
 from cachi2ish.index.interface import Index
-from cachi2ish.services.fetch.ports import Ports
+from cachi2ish.services.fetch.ports import IndexAddresses
 from cachi2ish.services.fetch.reading import Reading
 from cachi2ish.services.fetch.same_cause import each_cause_once
 
@@ -41,12 +41,12 @@ class Wanted:
 OnChoice = Callable[[Choice], None]
 
 
-def wanted(reading: Reading, ports: Ports) -> tuple[Wanted, ...]:
+def wanted(reading: Reading, indexes: IndexAddresses) -> tuple[Wanted, ...]:
     """Return the pinned requirements of all packages, each with its policy and indexes, in reading order.
 
     Those whose marker holds on none of the machines that are prefetched for are not among them.
     """
-    addresses = cache(partial(effective_indexes, ports=ports))
+    addresses = cache(indexes.of)
     return tuple(
         Wanted(
             requirement,
@@ -59,13 +59,6 @@ def wanted(reading: Reading, ports: Ports) -> tuple[Wanted, ...]:
         for requirement in lock.requirements
         if isinstance(requirement, Pinned) and package.policy.wants(requirement.marker)
     )
-
-
-def effective_indexes(indexes: Indexes, ports: Ports) -> tuple[str, ...]:
-    """Return the addresses that are asked: those of the lock file, instead of the settings' or after them."""
-    settings = ports.default_indexes
-    first = () if indexes.alone else (settings.index_url or ports.default_index_url(), *settings.extra_index_urls)
-    return tuple(dict.fromkeys(map(ports.actual_index, (*first, *indexes.addresses))))
 
 
 def choose_all(

@@ -15,7 +15,7 @@ from cachi2ish.services.fetch.choosing import OnChoice, choose_all, wanted
 from cachi2ish.services.fetch.dating import announce, unused_policies
 from cachi2ish.services.fetch.identifying import Fetched, identify
 from cachi2ish.services.fetch.package_input import RequestInput
-from cachi2ish.services.fetch.ports import Network, Ports
+from cachi2ish.services.fetch.ports import Network, Ports, Run
 from cachi2ish.services.fetch.reading import Reading, read
 from cachi2ish.services.fetch.recording import Placing, collisions, record
 from cachi2ish.services.fetch.targeting import Shares, left_out, shares, unfit_wheels
@@ -52,42 +52,42 @@ class Outcome:
     shares: Shares
 
 
-def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, reporter: Reporter) -> Outcome:
+def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, run: Run) -> Outcome:
     """Fetch everything that ``request`` asks for into ``output``; return the files, and what is for which target.
 
     Raises the errors of the first stage that fails, all of them together. The output directory is then as it
     was before.
     """
     source = source.absolute()
-    ports.outputs.check(output)
-    reporter.stage(Doing("read"))
-    reading = _read(request, source, ports, reporter)
+    ports.results.outputs.check(output)
+    run.reporter.stage(Doing("read"))
+    reading = _read(request, source, ports, run)
     network = _connect(reading, ports)
-    reporter.stage(Doing("choose", local=network.local))
-    with ports.outputs.stage(output) as staging:
+    run.reporter.stage(Doing("choose", local=network.local))
+    with ports.results.outputs.stage(output) as staging:
         placing = Placing(staging)
-        with Transfers(_means(network, ports, reporter, placing)) as transfers:
-            choices = _choose_and_begin(reading, network, ports, transfers)
-            _warn(reading, choices, reporter)
-            reporter.stage(Doing("transfer", local=network.local))
+        with Transfers(_means(network, ports, run, placing)) as transfers:
+            choices = _choose_and_begin(reading, network, run, transfers)
+            _warn(reading, choices, run.reporter)
+            run.reporter.stage(Doing("transfer", local=network.local))
             fetched = transfers.wait()
         raise_all(collisions(fetched))
         placing.finish()
-        _warn_unverified(fetched, reporter)
-        reporter.stage(Doing("record"))
-        record(staging, source, reading, fetched, ports)
+        _warn_unverified(fetched, run.reporter)
+        run.reporter.stage(Doing("record"))
+        record(staging, source, reading, fetched, ports.results, run)
     return Outcome(fetched, shares(reading, choices, {one.filename: one.blob.size for one in fetched}))
 
 
-def plan(request: RequestInput, source: Path, ports: Ports, reporter: Reporter) -> Plan:
+def plan(request: RequestInput, source: Path, ports: Ports, run: Run) -> Plan:
     """Return what `fetch_deps` would fetch; raises what its first two stages raise, and writes nothing."""
-    reporter.stage(Doing("read"))
-    reading = _read(request, source.absolute(), ports, reporter)
+    run.reporter.stage(Doing("read"))
+    reading = _read(request, source.absolute(), ports, run)
     network = _connect(reading, ports)
-    reporter.stage(Doing("choose", local=network.local, files=False))
-    choices = _choose(reading, network, ports, lambda _choice: None)
+    run.reporter.stage(Doing("choose", local=network.local, files=False))
+    choices = _choose(reading, network, run, lambda _choice: None)
     direct = tuple(_direct(reading))
-    _warn(reading, choices, reporter)
+    _warn(reading, choices, run.reporter)
     planned = Plan(
         choices=tuple(dict.fromkeys(choices)),
         urls=tuple(one for one in direct if isinstance(one, Url)),
@@ -95,17 +95,17 @@ def plan(request: RequestInput, source: Path, ports: Ports, reporter: Reporter) 
         shares=shares(reading, choices, {}),
     )
     for size in planned.sizes:  # for the totals of the report
-        reporter.expect(size)
+        run.reporter.expect(size)
     return planned
 
 
-def _read(request: RequestInput, source: Path, ports: Ports, reporter: Reporter) -> Reading:
-    reading = read(request, source, ports, reporter)
-    announce([(package.main.path, package.dates) for package in reading.packages], ports.now, reporter)
-    if ports.default_dates.missing.by_index:
-        indexes = {bare(address) for one in wanted(reading, ports) for address in one.indexes}
-        for warning in unused_policies(ports.default_dates.missing, indexes):
-            reporter.warning(warning)
+def _read(request: RequestInput, source: Path, ports: Ports, run: Run) -> Reading:
+    reading = read(request, source, ports.sources, run)
+    announce([(package.main.path, package.dates) for package in reading.packages], run.now, run.reporter)
+    if run.dates.missing.by_index:
+        indexes = {bare(address) for one in wanted(reading, run.indexes) for address in one.indexes}
+        for warning in unused_policies(run.dates.missing, indexes):
+            run.reporter.warning(warning)
     return reading
 
 
@@ -114,32 +114,30 @@ def _connect(reading: Reading, ports: Ports) -> Network:
     return ports.connect([IndexOptions(None, lock.index_urls, lock.trusted_hosts) for lock in locks])
 
 
-def _choose(reading: Reading, network: Network, ports: Ports, on_choice: OnChoice) -> tuple[Choice, ...]:
-    workers = max(2, ports.concurrency // _FILES_PER_PAGE_WORKER)
-    return choose_all(wanted(reading, ports), network.index, workers, on_choice)
+def _choose(reading: Reading, network: Network, run: Run, on_choice: OnChoice) -> tuple[Choice, ...]:
+    workers = max(2, run.concurrency // _FILES_PER_PAGE_WORKER)
+    return choose_all(wanted(reading, run.indexes), network.index, workers, on_choice)
 
 
-def _means(network: Network, ports: Ports, reporter: Reporter, placing: Placing) -> Means:
+def _means(network: Network, ports: Ports, run: Run, placing: Placing) -> Means:
     return Means(
         downloader=network.downloader,
-        repositories=ports.repositories,
-        identify=partial(identify, sdists=ports.sdists, recollection=ports.recollection, leniency=ports.leniency),
-        reporter=reporter,
+        repositories=ports.sources.repositories,
+        identify=partial(identify, archives=ports.archives, leniency=run.leniency),
+        reporter=run.reporter,
         on_file=placing.place,
-        concurrency=ports.concurrency,
+        concurrency=run.concurrency,
     )
 
 
-def _choose_and_begin(
-    reading: Reading, network: Network, ports: Ports, transfers: Transfers
-) -> tuple[Choice, ...]:
+def _choose_and_begin(reading: Reading, network: Network, run: Run, transfers: Transfers) -> tuple[Choice, ...]:
     for requirement in _direct(reading):
         if isinstance(requirement, Url):
             transfers.submit_url(requirement)
         else:
             transfers.submit_git(requirement)
     try:
-        return _choose(reading, network, ports, transfers.submit_choice)
+        return _choose(reading, network, run, transfers.submit_choice)
     except Cachi2ishError as error:
         raise_all(_with_failures_of(transfers, error, network))
         raise

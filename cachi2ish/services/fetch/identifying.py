@@ -1,4 +1,4 @@
-"""A file that has come into the cache for a requirement."""
+"""Which distribution a file is that has come into the cache for a requirement."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from datetime import datetime
 
 from packaging.utils import canonicalize_name
 
-from cachi2ish.cache.interface import Recollection
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.distributions import is_wheel, same_version
 from cachi2ish.core.inventory import RelaxationKind
 from cachi2ish.core.requirements import Pinned, Requirement
 from cachi2ish.errors import DistributionError
-from cachi2ish.sdists.interface import Identity, SdistReader
-from cachi2ish.services.fetch.ports import Leniency
+from cachi2ish.sdists.interface import Identity
+from cachi2ish.services.fetch.ports import Archives, Leniency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +43,7 @@ _RULE = "1"
 
 
 def identify(
-    requirement: Requirement,
-    blob: Blob,
-    filename: str,
-    sdists: SdistReader,
-    recollection: Recollection,
-    leniency: Leniency,
+    requirement: Requirement, blob: Blob, filename: str, archives: Archives, leniency: Leniency
 ) -> Identity | None:
     """Return what a file says it is; raises `DistributionError` where that is not what was asked for.
 
@@ -58,7 +52,7 @@ def identify(
     pinned = isinstance(requirement, Pinned)
     if pinned and is_wheel(filename):
         return None  # its name was compared when it was chosen, and pip goes by the name
-    identity = _stated(requirement, blob, filename, sdists, recollection)
+    identity = _declared(requirement, blob, filename, archives)
     if identity is None:
         if pinned:
             silent = DistributionError(
@@ -83,23 +77,21 @@ def identify(
     return identity
 
 
-def _stated(
-    requirement: Requirement, blob: Blob, filename: str, sdists: SdistReader, recollection: Recollection
-) -> Identity | None:
+def _declared(requirement: Requirement, blob: Blob, filename: str, archives: Archives) -> Identity | None:
     # Looking into an archive may mean to decompress all of it; what is in it follows from its digest.
     subdirectory = None if isinstance(requirement, Pinned) else requirement.subdirectory
     key = "\n".join(("identity", _RULE, blob.sha256, filename, subdirectory or ""))
-    known = recollection.get(key)
+    known = archives.recollection.get(key)
     if known is not None:
         name, _, version = known.partition("\n")
         return Identity(name, version or None)
     try:
-        identity = sdists.identify(blob.path, filename, subdirectory)
+        identity = archives.sdists.identify(blob.path, filename, subdirectory)
     except DistributionError as error:
         error.origin = requirement.origin
         raise
     if identity is not None:
-        recollection.put(key, f"{identity.name}\n{identity.version or ''}")
+        archives.recollection.put(key, f"{identity.name}\n{identity.version or ''}")
     return identity
 
 

@@ -1,4 +1,4 @@
-"""What the services need of the world: every port is a protocol of a room, wired by the command line."""
+"""What ``fetch-deps`` needs: protocols of the rooms by stage, and the settings and state of one run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from threading import Lock
 from cachi2ish.cache.interface import Recollection
 from cachi2ish.core.as_of import Dating, PackageDates
 from cachi2ish.core.inventory import Mode, Relaxation, RelaxationKind
-from cachi2ish.core.requirements import IndexOptions
+from cachi2ish.core.requirements import Indexes, IndexOptions
 from cachi2ish.errors import Cachi2ishError, leaves
 from cachi2ish.git.interface import Repositories
 from cachi2ish.http.interface import Downloader
@@ -41,38 +41,80 @@ class Network:
 Connect = Callable[[Sequence[IndexOptions]], Network]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ports:
-    """The ports of ``fetch-deps``.
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the stage "read" looks into: lock files, project files, and where the checkout comes from."""
 
-    default_indexes: what a lock file that names no index uses; the settings' addresses or PyPI's.
-    default_index_url: of the index that is asked when nobody names one. actual_index: the address to ask instead
-    of one that is named: another one where a proxy stands in for the public index.
-    default_dates: of a package that states none. now: the one instant from which durations count back, aware.
+    locks: LockFiles
+    projects: ProjectReader
+    repositories: Repositories
+
+
+@dataclass(frozen=True, slots=True)
+class Archives:
+    """What tells which distribution a file is: it looks into it, and remembers what it has seen."""
+
+    sdists: SdistReader
+    recollection: Recollection
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What the stage "record" writes."""
+
+    outputs: Outputs
+    sbom: SbomWriter
+    rewriter: Rewriter
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What ``fetch-deps`` needs of the world, by stage: each stage is given its own."""
+
+    sources: Sources
+    connect: Connect
+    archives: Archives
+    results: Results
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexAddresses:
+    """Which indexes are asked. Addresses may hold credentials.
+
+    default: what a lock file that names no index uses. public: returns the address of the index that is asked when
+    nobody names one. actual: returns the address to ask instead of one that is named: another one where a proxy
+    stands in for the public index.
+    """
+
+    default: IndexOptions
+    public: Callable[[], str]
+    actual: Callable[[str], str]
+
+    def of(self, indexes: Indexes) -> tuple[str, ...]:
+        """Return the addresses that are asked: those of the lock file, instead of the settings' or after them."""
+        first = () if indexes.alone else (self.default.index_url or self.public(), *self.default.extra_index_urls)
+        return tuple(dict.fromkeys(map(self.actual, (*first, *indexes.addresses))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """The settings of one run, its instant, and who is told.
+
+    dates: of a package that declares none. now: the one instant from which durations count back, aware.
     environ: for ``${VAR}`` in requirements files. concurrency: files under way at once.
     keeps: whether what arrives outlives the run, in a cache.
     leniency: decides what becomes of problems that permissive mode lets pass.
     """
 
-    locks: LockFiles
-    rewriter: Rewriter
-    projects: ProjectReader
-    repositories: Repositories
-    sdists: SdistReader
-    recollection: Recollection
-    outputs: Outputs
-    sbom: SbomWriter
-    connect: Connect
-    default_indexes: IndexOptions
-    default_index_url: Callable[[], str]
-    actual_index: Callable[[str], str]
-    default_dates: PackageDates
+    indexes: IndexAddresses
+    dates: PackageDates
     now: datetime
     environ: Mapping[str, str] = field(repr=False)
     concurrency: int
     keeps: bool
-    leniency: Leniency
     tool_version: str
+    reporter: Reporter
+    leniency: Leniency
 
 
 class Leniency:

@@ -18,8 +18,7 @@ from cachi2ish.files.rooted import RootedPath
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.services.fetch.dating import dates_of, unused_overrides
 from cachi2ish.services.fetch.package_input import PackageInput, RequestInput, policy_of, policy_warnings
-from cachi2ish.services.fetch.ports import Ports
-from cachi2ish.services.reporter import Reporter
+from cachi2ish.services.fetch.ports import Run, Sources
 
 _DEFAULT_FILES = {Purpose.RUNTIME: "requirements.txt", Purpose.BUILD: "requirements-build.txt"}
 
@@ -47,11 +46,11 @@ class Reading:
     @property
     def index_dates(self) -> tuple[RecordedDates, ...]:
         """What the outputs say of the dates: sorted, of those packages only that have one."""
-        stated = {package.dates.recorded(package.main.path) for package in self.packages if package.dates.stated}
-        return tuple(sorted(stated, key=repr))
+        recorded = {package.dates.recorded(package.main.path) for package in self.packages if package.dates.stated}
+        return tuple(sorted(recorded, key=repr))
 
 
-def read(request: RequestInput, source: Path, ports: Ports, reporter: Reporter) -> Reading:
+def read(request: RequestInput, source: Path, sources: Sources, run: Run) -> Reading:
     """Read everything that the input names below ``source``; raises all that is wrong with it at once."""
     try:
         root = RootedPath.of(os.path.realpath(source, strict=True))
@@ -61,19 +60,19 @@ def read(request: RequestInput, source: Path, ports: Ports, reporter: Reporter) 
         ) from None
     if not root.path.is_dir():
         raise InputError(f"the source {source} is not a directory", hint="give it with --source")
-    vcs = _origin(root, ports)
+    vcs = _origin(root, sources, run)
     if vcs is None:
-        reporter.info("the source has no git origin: the bill of materials leaves vcs_url out")
+        run.reporter.info("the source has no git origin: the bill of materials leaves vcs_url out")
     errors: list[Cachi2ishError] = []
     packages: list[SourcePackage] = []
     for number, package in enumerate(request.packages):
         try:
-            packages.append(_read_package(package, f"the input, packages[{number}]", root, vcs, ports, reporter))
+            packages.append(_read_package(package, f"the input, packages[{number}]", root, vcs, sources, run))
         except Cachi2ishError as error:
             errors.append(error)
     raise_all(errors)
     at_root = next((package.main for package in packages if package.main.path == "."), None)
-    return Reading(at_root or _name(".", root, vcs, ports), tuple(packages))
+    return Reading(at_root or _name(".", root, vcs, sources, run), tuple(packages))
 
 
 def _read_package(
@@ -81,8 +80,8 @@ def _read_package(
     place: str,
     root: RootedPath,
     vcs: VcsOrigin | None,
-    ports: Ports,
-    reporter: Reporter,
+    sources: Sources,
+    run: Run,
 ) -> SourcePackage:
     folder = _inside(root, f"{place}.path", package.path)
     if not folder.path.is_dir():
@@ -94,35 +93,35 @@ def _read_package(
     errors: list[Cachi2ishError] = []
     dates = PackageDates()
     try:
-        dates = dates_of(package, place, ports.default_dates, ports.now)
+        dates = dates_of(package, place, run.dates, run.now)
     except Cachi2ishError as error:
         errors.append(error)
     locks: list[Lock] = []
     policy = policy_of(package)
     for file, purpose in dict.fromkeys(_lock_files(package, place, folder)):
         try:
-            locks.append(_read_lock(root, file, purpose, ports))
+            locks.append(_read_lock(root, file, purpose, sources, run))
             raise_all(_unfit(locks[-1], policy.targets))
         except Cachi2ishError as error:
             errors.append(error)
     raise_all(errors)
     for lock in locks:
         for note in lock.notes:
-            reporter.info(note)
+            run.reporter.info(note)
         for warning in lock.warnings:
-            reporter.warning(warning)
+            run.reporter.warning(warning)
     if not locks:
-        reporter.warning(f"nothing to fetch for the package at {package.path!r}: {_why_nothing(package)}")
-    main = _name(PurePosixPath(folder.relative).as_posix(), root, vcs, ports)
+        run.reporter.warning(f"nothing to fetch for the package at {package.path!r}: {_why_nothing(package)}")
+    main = _name(PurePosixPath(folder.relative).as_posix(), root, vcs, sources, run)
     for warning in (*policy_warnings(package, place, locks), *unused_overrides(dates, place, locks)):
-        reporter.warning(warning)
+        run.reporter.warning(warning)
     return SourcePackage(main, tuple(locks), policy, dates)
 
 
-def _read_lock(root: RootedPath, file: str, purpose: Purpose | None, ports: Ports) -> Lock:
+def _read_lock(root: RootedPath, file: str, purpose: Purpose | None, sources: Sources, run: Run) -> Lock:
     if purpose is None:
-        return ports.locks.read_lock(root.path, file, ports.environ)
-    return ports.locks.read_requirements(root.path, file, purpose, ports.environ)
+        return sources.locks.read_lock(root.path, file, run.environ)
+    return sources.locks.read_requirements(root.path, file, purpose, run.environ)
 
 
 def _unfit(lock: Lock, targets: Iterable[Target]) -> Iterator[LockFileError]:
@@ -195,23 +194,23 @@ def _inside(folder: RootedPath, place: str, path: str) -> RootedPath:
         raise InputError(f"{place}: {error.problem}", hint=error.hint) from None
 
 
-def _origin(root: RootedPath, ports: Ports) -> VcsOrigin | None:
+def _origin(root: RootedPath, sources: Sources, run: Run) -> VcsOrigin | None:
     try:
-        return ports.repositories.origin(root.path)
+        return sources.repositories.origin(root.path)
     except GitError as error:
-        ports.leniency.let_pass(error, RelaxationKind.GIT_ORIGIN, ".")
+        run.leniency.let_pass(error, RelaxationKind.GIT_ORIGIN, ".")
         return None
 
 
-def _name(path: str, root: RootedPath, vcs: VcsOrigin | None, ports: Ports) -> MainPackage:
+def _name(path: str, root: RootedPath, vcs: VcsOrigin | None, sources: Sources, run: Run) -> MainPackage:
     try:
-        stated = ports.projects.read(root.path, path, vcs)
+        declared = sources.projects.read(root.path, path, vcs)
     except InputError as error:
-        ports.leniency.let_pass(error, RelaxationKind.PROJECT_METADATA, path)
-        stated = ports.projects.read_origin(path, vcs)
+        run.leniency.let_pass(error, RelaxationKind.PROJECT_METADATA, path)
+        declared = sources.projects.read_origin(path, vcs)
     # Nothing in the tree tells: the folder's own name is the last thing a person would call it by.
-    name = stated.name or _text(Path(os.path.realpath(root.path / path)).name) or "source"
-    return MainPackage(name=name, version=stated.version, path=path, vcs=vcs)
+    name = declared.name or _text(Path(os.path.realpath(root.path / path)).name) or "source"
+    return MainPackage(name=name, version=declared.version, path=path, vcs=vcs)
 
 
 def _text(name: str) -> str:

@@ -15,23 +15,25 @@ from cachi2ish.lockfiles.interface import LockText, Placed, Rewriter
 from cachi2ish.output.interface import Staging
 from cachi2ish.services.fetch.bill import take_inventory
 from cachi2ish.services.fetch.identifying import Fetched
-from cachi2ish.services.fetch.ports import Ports
+from cachi2ish.services.fetch.ports import Results, Run
 from cachi2ish.services.fetch.reading import Reading
 
 BOM = "bom.json"
 
 
-def record(staging: Staging, source: Path, reading: Reading, fetched: tuple[Fetched, ...], ports: Ports) -> None:
+def record(
+    staging: Staging, source: Path, reading: Reading, fetched: tuple[Fetched, ...], results: Results, run: Run
+) -> None:
     """Complete the output, whose files are placed, and publish it; an earlier one stays if this fails."""
-    inventory = take_inventory(reading, fetched, ports)
+    inventory = take_inventory(reading, fetched, run)
     config = BuildConfig(
-        tool_version=ports.tool_version,
+        tool_version=run.tool_version,
         # Where nothing was asked for, the build is to go on as if nobody had been here.
         environment_variables=(*PIP_ENVIRONMENT, *UV_ENVIRONMENT) if reading.packages else (),
-        project_files=tuple(_project_files(source, reading, fetched, ports.rewriter)),
+        project_files=tuple(_project_files(source, reading, fetched, results.rewriter)),
         index_dates=reading.index_dates,
     )
-    staging.write(BOM, ports.sbom.render(inventory))
+    staging.write(BOM, results.sbom.render(inventory))
     staging.write_build_config(config)
     staging.publish()
 
