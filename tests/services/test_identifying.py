@@ -1,0 +1,162 @@
+"""Identifying on its own: what a file says it is, against what the requirement asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from cachi2ish.core.digests import Digest
+from cachi2ish.core.inventory import Mode, Relaxation, RelaxationKind
+from cachi2ish.core.requirements import Git, Requirement, Url
+from cachi2ish.errors import DistributionError, Origin
+from cachi2ish.sdists.interface import Identity
+from cachi2ish.services.fetch.identifying import identify
+from cachi2ish.services.fetch.ports import Archives, Leniency
+from tests.core.one_project import ORIGIN, pin
+from tests.services.fakes import Notes, blob_of
+
+SDIST = "foo-1.0.tar.gz"
+URL = Url(name="Foo", url="https://files.test/foo.zip", digest=Digest("sha256", "0" * 64), origin=ORIGIN)
+GIT = Git(name="Foo", url="https://git.test/foo", commit="1" * 40, origin=ORIGIN)
+
+
+@dataclass
+class FakeSdists:
+    """Archives by name: what they say, or an error to raise. opened: name and subdirectory, in order."""
+
+    identities: Mapping[str, Identity | DistributionError | None]
+    opened: list[tuple[str, str | None]] = field(default_factory=list)
+
+    def identify(self, path: Path, filename: str, subdirectory: str | None = None) -> Identity | None:
+        self.opened.append((filename, subdirectory))
+        found = self.identities[filename]
+        if isinstance(found, DistributionError):
+            raise found
+        return found
+
+
+@dataclass
+class FakeRecollection:
+    """Remembers in a mapping."""
+
+    facts: dict[str, str] = field(default_factory=dict)
+
+    def get(self, key: str) -> str | None:
+        return self.facts.get(key)
+
+    def put(self, key: str, value: str) -> None:
+        self.facts[key] = value
+
+
+@dataclass
+class Bench:
+    """Identifying over fakes."""
+
+    identities: Mapping[str, Identity | DistributionError | None]
+    mode: Mode = Mode.STRICT
+    notes: Notes = field(default_factory=Notes)
+
+    def __post_init__(self) -> None:
+        self.sdists = FakeSdists(self.identities)
+        self.archives = Archives(self.sdists, FakeRecollection())
+        self.leniency = Leniency(self.mode, self.notes)
+
+    def identify(self, requirement: Requirement, filename: str = SDIST, content: bytes = b"x") -> Identity | None:
+        return identify(requirement, blob_of(content), filename, self.archives, self.leniency)
+
+
+def test_the_wheel_of_a_pinned_version_is_not_opened() -> None:
+    bench = Bench({})
+    assert bench.identify(pin(), "foo-1.0-py3-none-any.whl") is None
+    assert bench.sdists.opened == []
+
+
+def test_the_wheel_at_an_address_is_opened() -> None:
+    bench = Bench({"foo-1.0-py3-none-any.whl": Identity("foo", "1.0")})
+    assert bench.identify(URL, "foo-1.0-py3-none-any.whl") == Identity("foo", "1.0")
+
+
+@pytest.mark.parametrize(
+    ("requirement", "identity"),
+    [
+        (pin(), Identity("foo", "1.0")),
+        (pin(), Identity("FOO", "1.0.0")),
+        (URL, Identity("foo", None)),
+        (URL, Identity("foo", "9")),
+        (GIT, Identity("Foo", "2")),
+        (URL, None),
+        (GIT, None),
+    ],
+)
+def test_a_file_that_is_what_is_asked_for_passes(requirement: Requirement, identity: Identity | None) -> None:
+    assert Bench({SDIST: identity}).identify(requirement) == identity
+
+
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize(
+    ("requirement", "identity", "problem"),
+    [
+        (pin(), Identity("evil", "1.0"), f"{SDIST} says that it is evil, not Foo"),
+        (URL, Identity("evil", "1.0"), f"{SDIST} says that it is evil, not Foo"),
+        (GIT, Identity("evil", None), f"{SDIST} says that it is evil, not Foo"),
+        (pin(), Identity("foo", "1.1"), f"{SDIST} says that it is version 1.1, not 1.0"),
+        (pin(), Identity("foo", None), f"{SDIST} says that it is version unknown, not 1.0"),
+        (pin(arbitrary=True), Identity("foo", "1.0.0"), f"{SDIST} says that it is version 1.0.0, not 1.0"),
+    ],
+)
+def test_a_file_that_is_something_else_is_refused_in_every_mode(
+    requirement: Requirement, identity: Identity, problem: str, mode: Mode
+) -> None:
+    with pytest.raises(DistributionError) as caught:
+        Bench({SDIST: identity}, mode).identify(requirement)
+    assert caught.value.problem == problem
+    assert caught.value.origin == ORIGIN
+
+
+def test_an_sdist_that_says_nothing_is_refused() -> None:
+    with pytest.raises(DistributionError, match=r"has no PKG-INFO, so nothing shows that it is Foo==1\.0"):
+        Bench({SDIST: None}).identify(pin())
+
+
+def test_an_sdist_that_says_nothing_passes_in_permissive_mode_and_is_noted_once() -> None:
+    bench = Bench({SDIST: None}, Mode.PERMISSIVE)
+    assert bench.identify(pin()) is None
+    assert bench.identify(pin()) is None
+    detail = f"{SDIST} has no PKG-INFO, so nothing shows that it is Foo==1.0"
+    assert bench.leniency.relaxations == (
+        Relaxation(kind=RelaxationKind.SDIST_METADATA, subject=SDIST, detail=detail),
+    )
+    assert bench.notes.messages == [
+        ("warning", f"permissive mode goes on (sdist-without-metadata): {ORIGIN}: {detail}")
+    ]
+
+
+@pytest.mark.parametrize("identity", [Identity("foo", "1.0"), Identity("foo", None)])
+def test_what_a_file_says_is_found_out_once_for_its_content(identity: Identity) -> None:
+    bench = Bench({SDIST: identity})
+    assert [bench.identify(URL), bench.identify(URL)] == [identity, identity]
+    bench.identify(URL, content=b"y")
+    assert len(bench.sdists.opened) == 2
+
+
+def test_each_folder_of_an_archive_is_a_project_of_its_own() -> None:
+    bench = Bench({SDIST: Identity("foo", "1.0")})
+    for subdirectory in ("a", "b", None, "a"):
+        bench.identify(replace(GIT, subdirectory=subdirectory))
+    assert bench.sdists.opened == [(SDIST, "a"), (SDIST, "b"), (SDIST, None)]
+
+
+def test_an_archive_that_says_nothing_is_opened_again() -> None:
+    bench = Bench({SDIST: None})
+    assert [bench.identify(URL), bench.identify(URL)] == [None, None]
+    assert len(bench.sdists.opened) == 2
+
+
+def test_a_broken_archive_is_an_error_of_the_line_that_asks_for_it() -> None:
+    line = Origin("requirements.txt", 12)
+    bench = Bench({SDIST: DistributionError("it is cut off")})
+    with pytest.raises(DistributionError, match=r"^requirements\.txt:12: it is cut off$"):
+        bench.identify(replace(pin(), origin=line))

@@ -1,0 +1,142 @@
+"""Targeting on its own: what each machine gets, what none of them needs, and which wheels fit nowhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cachi2ish.core.as_of import PackageDates
+from cachi2ish.core.choose.choice import Choice, Policy
+from cachi2ish.core.choose.fit import TargetFiles
+from cachi2ish.core.digests import Digest
+from cachi2ish.core.inventory import MainPackage
+from cachi2ish.core.pages import IndexFile
+from cachi2ish.core.requirements import Git, Pinned, Requirement, Url
+from cachi2ish.core.targets.machine import Target
+from cachi2ish.core.targets.wheel_filter import WheelFilter
+from cachi2ish.errors import Origin
+from cachi2ish.lockfiles.interface import Lock
+from cachi2ish.services.fetch.reading import Reading, SourcePackage
+from cachi2ish.services.fetch.targeting import Share, Shares, left_out, shares, unfit_wheels
+from tests.core.one_project import pin
+
+LINUX = Target.parse("3.12", "manylinux_2_28_x86_64")
+WINDOWS = Target.parse("3.12", "win_amd64")
+ON_LINUX, ON_WINDOWS, ON_MAC = (f"sys_platform == '{name}'" for name in ("linux", "win32", "darwin"))
+
+
+def reading(*packages: tuple[Policy, tuple[Requirement, ...]]) -> Reading:
+    mains = [MainPackage(name="app", version=None, path=str(number)) for number in range(len(packages))]
+    return Reading(
+        mains[0],
+        tuple(
+            SourcePackage(main, (Lock("requirements.txt", requirements),), policy, PackageDates())
+            for main, (policy, requirements) in zip(mains, packages, strict=True)
+        ),
+    )
+
+
+def targets(*machines: Target) -> Policy:
+    return Policy(wheels=True, targets=machines)
+
+
+def url(filename: str, marker: str | None = None) -> Url:
+    digest = Digest("sha256", "0" * 64)
+    origin = Origin("requirements.txt", 3)
+    return Url(name="Foo", url=f"https://files.test/{filename}", digest=digest, marker=marker, origin=origin)
+
+
+def git(marker: str | None = None) -> Git:
+    origin = Origin("requirements.txt", 4)
+    return Git(name="Foo", url="https://git.test/foo", commit="1" * 40, marker=marker, origin=origin)
+
+
+def pinned(line: int, marker: str | None = None) -> Pinned:
+    return replace(pin(), origin=Origin("requirements.txt", line), marker=marker)
+
+
+def a_file(name: str, size: int | None) -> IndexFile:
+    return IndexFile(filename=name, url=f"https://files.test/{name}", size=size)
+
+
+def test_without_targets_nobody_has_a_share() -> None:
+    assert shares(reading((Policy(), (pin(), git()))), [], {}) == Shares()
+
+
+def test_each_target_gets_the_files_that_were_chosen_for_it() -> None:
+    sdist, wheel, exe = a_file("a.tar.gz", 10), a_file("a-linux.whl", 5), a_file("a-win.whl", None)
+    choice = Choice(
+        requirement=pin(),
+        index="",
+        files=(sdist, wheel, exe),
+        by_target=(TargetFiles(LINUX, (sdist, wheel)), TargetFiles(WINDOWS, (sdist, exe))),
+    )
+    found = shares(reading((targets(LINUX, WINDOWS), (pin(),))), [choice], {})
+    assert found.by_target == ((LINUX, Share(2, 15, 0)), (WINDOWS, Share(2, 10, 1)))
+
+
+def test_the_size_of_what_has_arrived_is_stronger_than_what_the_index_states() -> None:
+    file = a_file("a.tar.gz", 10)
+    choice = Choice(requirement=pin(), index="", files=(file,), by_target=(TargetFiles(LINUX, (file,)),))
+    found = shares(reading((targets(LINUX), (pin(),))), [choice], {"a.tar.gz": 11})
+    assert found.by_target == ((LINUX, Share(1, 11, 0)),)
+
+
+def test_a_target_gets_direct_archives_and_the_wheels_that_it_accepts() -> None:
+    everything = (
+        url("foo-1.0-cp312-cp312-win_amd64.whl"),
+        url("foo-1.0-py3-none-any.whl", ON_MAC),
+        url("main.zip"),
+        git(ON_LINUX),
+        pin(),  # choices tell of those
+    )
+    found = shares(reading((targets(LINUX, WINDOWS), everything)), [], {})
+    assert found.by_target == ((LINUX, Share(2, 0, 2)), (WINDOWS, Share(2, 0, 2)))
+
+
+def test_a_file_that_two_packages_need_on_a_machine_counts_once() -> None:
+    both = reading((targets(LINUX), (url("main.zip"),)), (targets(LINUX), (url("main.zip"),)))
+    assert shares(both, [], {}).by_target == ((LINUX, Share(1, 0, 1)),)
+
+
+def test_what_was_left_counts_unless_another_requirement_takes_it() -> None:
+    kept, other, third = a_file("a.whl", 1), a_file("b.whl", 20), a_file("c.whl", 300)
+    choices = [
+        Choice(requirement=pinned(1), index="", files=(kept,), left=(other, third)),
+        Choice(requirement=pinned(2), index="", files=(other,), left=(third,)),
+    ]
+    everything = (pinned(1), pinned(2))
+    assert shares(reading((targets(LINUX), everything)), choices, {}).left == Share(1, 300, 0)
+    assert shares(reading((Policy(wheels=True, binary=WheelFilter()), everything)), choices, {}).left == Share(
+        1, 300, 0
+    )
+    assert shares(reading((Policy(wheels=True), everything)), choices, {}).left is None
+
+
+def test_left_out_is_what_no_package_needs_on_any_of_its_machines() -> None:
+    linux, windows, mac = pinned(1, ON_LINUX), pinned(2, ON_WINDOWS), pinned(3, ON_MAC)
+    one = (targets(LINUX), (mac, windows, linux))
+    assert left_out(reading(one)) == (mac, windows)
+    assert left_out(reading(one, (targets(WINDOWS), (windows,)))) == (mac,)
+    assert left_out(reading(one, (Policy(), (mac,)))) == (windows,)
+    assert shares(reading(one), [], {}).left_out == (mac, windows)
+
+
+def test_a_wheel_at_an_address_that_no_target_accepts_is_worth_a_warning() -> None:
+    wheel = url("foo-1.0-cp312-cp312-win_amd64.whl")
+    (warning,) = unfit_wheels(reading((targets(LINUX), (wheel,))))
+    assert warning == (
+        "requirements.txt:3: foo-1.0-cp312-cp312-win_amd64.whl is a wheel that no target accepts"
+        " (Python 3.12 on manylinux_2_28_x86_64)"
+    )
+
+
+def test_a_wheel_is_not_unfit_where_it_serves_or_is_not_needed_or_nothing_is_said_of_machines() -> None:
+    wheel = "foo-1.0-cp312-cp312-win_amd64.whl"
+    for policy, requirement in (
+        (targets(LINUX, WINDOWS), url(wheel)),
+        (targets(LINUX), url(wheel, ON_WINDOWS)),
+        (targets(LINUX), url("main.zip")),
+        (targets(LINUX), git()),
+        (Policy(wheels=True), url(wheel)),
+    ):
+        assert not list(unfit_wheels(reading((policy, (requirement,)))))
