@@ -45,13 +45,13 @@ def verify(
         reporter.warning(f"there is no cache at {housekeeping.directory}: nothing is verified")
     done = Verified(0, 0)
 
-    def told(size: int) -> None:
+    def on_sound(size: int) -> None:
         nonlocal done
         done = replace(done, files=done.files + 1, size=done.size + size)
         watch(done)
 
     errors: list[Cachi2ishError] = []
-    for finding in housekeeping.verify(told, repair=repair):
+    for finding in housekeeping.verify(on_sound, repair=repair):
         text = f"{finding.path} in the cache {housekeeping.directory} {finding.detail}"
         if finding.repaired:
             reporter.warning(f"{text}: removed")  # of a catalogue: out of the way

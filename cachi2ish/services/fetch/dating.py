@@ -30,12 +30,12 @@ def dates_of(package: PackageInput, place: str, default: PackageDates, now: date
         except InputError as error:
             errors.append(error)
     overrides: dict[NormalizedName, Cutoff | None] = {}
-    for name, stated in (package.index_date_overrides or {}).items():
+    for name, date in (package.index_date_overrides or {}).items():
         where = f"{place}.index_date_overrides.{name}"
         try:
             project = _project(name, where, overrides)
             overrides[project] = None  # named, whatever becomes of its date
-            overrides[project] = _cutoff(stated, where, now)
+            overrides[project] = _cutoff(date, where, now)
         except InputError as error:
             errors.append(error)
     raise_all(errors)
@@ -47,11 +47,11 @@ def dates_of(package: PackageInput, place: str, default: PackageDates, now: date
     )
 
 
-def _cutoff(stated: str | Literal[False], place: str, now: datetime) -> Cutoff | None:
-    if stated is False:
+def _cutoff(date: str | Literal[False], place: str, now: datetime) -> Cutoff | None:
+    if date is False:
         return None
     try:
-        return Cutoff.parse(stated, now)
+        return Cutoff.parse(date, now)
     except InvalidDateError as error:
         raise InputError(f"{place}: {error}", hint=error.hint) from None
 
@@ -68,9 +68,9 @@ def _project(name: str, place: str, known: Container[NormalizedName]) -> Normali
 
 def unused_overrides(dates: PackageDates, place: str, locks: Iterable[Lock]) -> Iterator[str]:
     """Yield a warning for each project with a date of its own that no pinned requirement asks for."""
-    asked = {one.project for lock in locks for one in lock.requirements if isinstance(one, Pinned)}
+    pinned = {one.project for lock in locks for one in lock.requirements if isinstance(one, Pinned)}
     for project, _ in dates.overrides:
-        if project not in asked:
+        if project not in pinned:
             yield f"{place}.index_date_overrides: no pinned requirement is called {project}"
 
 
@@ -87,18 +87,18 @@ def unused_policies(policy: MissingPolicy, indexes: Iterable[str]) -> Iterator[s
 
 def announce(dates: Sequence[tuple[str, PackageDates]], now: datetime, reporter: Reporter) -> None:
     """Tell which instants hold, and warn of those that are still to come. dates: by the package's path."""
-    told: dict[str, None] = {}
+    lines: dict[str, None] = {}
     future: dict[Cutoff, None] = {}
     several = len({one for _, one in dates}) > 1
     for path, one in dates:
         if not one.stated:
             continue
         place = f" for the package at {path!r}" if several else ""
-        told[f"index date{place}: {_effect(one.cutoff)}"] = None
-        told |= {f"index date for {project}{place}: {_effect(cutoff)}": None for project, cutoff in one.overrides}
+        lines[f"index date{place}: {_effect(one.cutoff)}"] = None
+        lines |= {f"index date for {project}{place}: {_effect(cutoff)}": None for project, cutoff in one.overrides}
         cutoffs = (one.cutoff, *(cutoff for _, cutoff in one.overrides))
         future |= {cutoff: None for cutoff in cutoffs if cutoff is not None and cutoff.instant > now}
-    for line in told:
+    for line in lines:
         reporter.info(line)
     for cutoff in future:
         reporter.warning(

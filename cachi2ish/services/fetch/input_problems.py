@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from cachi2ish.core.messages import did_you_mean, excerpt
 from cachi2ish.errors import InputError
-from cachi2ish.services.fetch.target_input import TOLD, WANTED
+from cachi2ish.services.fetch.target_input import OWN_WORDS, WANTED
 
 #: The model of each group of keys, by the key that it stands under; "" for the outermost.
 Models = Mapping[str, type[BaseModel]]
@@ -38,7 +38,7 @@ def problems(error: ValidationError, place: str, models: Models, *, skip_types: 
 def _sentence(detail: ErrorDetails, where: str, key: str, models: Models) -> InputError:
     kind, path, value = detail["type"], detail["loc"], detail["input"]
     group = next((part for part in ("binary", "targets") if part in path[:-1]), "")
-    if kind == TOLD:
+    if kind == OWN_WORDS:
         return InputError(f"{where}: {detail['msg']}", hint=detail.get("ctx", {}).get("hint") or None)
     if kind == "extra_forbidden":
         known = tuple(models[group if group or len(path) == 1 else "packages"].model_fields)

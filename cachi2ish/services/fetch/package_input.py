@@ -30,7 +30,7 @@ from cachi2ish.errors import Cachi2ishError, InputError, Origin, raise_all
 from cachi2ish.files.user_files import refuse_pipes
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.services.fetch.input_problems import Models, problems
-from cachi2ish.services.fetch.target_input import BinaryInput, TargetInput, told
+from cachi2ish.services.fetch.target_input import BinaryInput, TargetInput, worded
 
 #: Flags that Hermeto knows; all concern other package managers.
 _FOREIGN_FLAGS = ("cgo-disable", "dev-package-managers", "force-gomod-tidy", "gomod-vendor", "gomod-vendor-check")
@@ -116,15 +116,15 @@ class PackageInput(BaseModel):
     def _one_way_to_say_which_wheels(self) -> Self:
         if self.targets is None:
             if self.wheels is not None:
-                raise told(
+                raise worded(
                     '"wheels" says how to choose for "targets", of which there are none', "give targets too"
                 )
             return self
         if not self.targets:
-            raise told('"targets" is empty', "name a target, or leave the key out")
+            raise worded('"targets" is empty', "name a target, or leave the key out")
         if self.allow_binary or self.binary is not None:
             other = "binary" if self.binary is not None else "allow_binary"
-            raise told(f'"targets" and "{other}" both say which wheels to take', "leave one of them out")
+            raise worded(f'"targets" and "{other}" both say which wheels to take', "leave one of them out")
         return self
 
 
@@ -228,8 +228,8 @@ def _foreign_types(value: JsonValue, place: str) -> Iterable[InputError]:
     packages = value.get("packages") if isinstance(value, dict) else None
     if not isinstance(packages, list):
         return
-    stated = [package.get("type") if isinstance(package, dict) else None for package in packages]
-    foreign = {number: kind for number, kind in enumerate(stated) if isinstance(kind, str) and kind != _TYPE}
+    types = [package.get("type") if isinstance(package, dict) else None for package in packages]
+    foreign = {number: kind for number, kind in enumerate(types) if isinstance(kind, str) and kind != _TYPE}
     if not foreign:
         return
     kinds = sorted(set(foreign.values()))
@@ -272,6 +272,6 @@ def policy_warnings(package: PackageInput, place: str, locks: Iterable[Lock]) ->
     wheels = package.binary.wheel_filter()
     for sentence in wheels.unknown_words():
         yield f"{place}.{sentence}"
-    asked = {one.project for lock in locks for one in lock.requirements if isinstance(one, Pinned)}
-    for project in sorted((wheels.packages or frozenset()) - asked):
+    pinned = {one.project for lock in locks for one in lock.requirements if isinstance(one, Pinned)}
+    for project in sorted((wheels.packages or frozenset()) - pinned):
         yield f"{place}.binary.packages: no pinned requirement is called {project}"

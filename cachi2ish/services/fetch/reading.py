@@ -158,9 +158,9 @@ def _lock_files(package: PackageInput, place: str, folder: RootedPath) -> Iterat
         Purpose.RUNTIME: runtime,
         Purpose.BUILD: package.requirements_build_files,
     }
-    for purpose, stated in named.items():
+    for purpose, declared in named.items():
         default = _DEFAULT_FILES[purpose]
-        files = stated
+        files = declared
         if files is None:
             files = (default,) if _is_there(folder.path / default) else ()
         for file in files:
@@ -169,11 +169,11 @@ def _lock_files(package: PackageInput, place: str, folder: RootedPath) -> Iterat
 
 
 def _why_nothing(package: PackageInput) -> str:
-    stated = {
+    declared = {
         "requirements.txt": package.requirements_files,
         "requirements-build.txt": package.requirements_build_files,
     }
-    looked_for = [default for default, files in stated.items() if files is None]
+    looked_for = [default for default, files in declared.items() if files is None]
     return f"it has no {' and no '.join(looked_for)}" if looked_for else "the input names no requirements files"
 
 

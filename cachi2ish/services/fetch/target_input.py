@@ -17,7 +17,7 @@ from cachi2ish.core.targets.wheel_filter import WheelFilter, Words
 from cachi2ish.errors import InputError
 
 #: The type of errors whose message is for the user as it stands; the hint is in their context.
-TOLD = "told"
+OWN_WORDS = "own_words"
 
 #: What takes everything in a list of words, as in Hermeto.
 _ALL = ":all:"
@@ -25,9 +25,9 @@ _ALL = ":all:"
 _PY_VERSION = re.compile(r"[23]\d{0,2}")
 
 
-def told(problem: str, hint: str) -> PydanticCustomError:
+def worded(problem: str, hint: str) -> PydanticCustomError:
     """Return an error that a validator raises, with its hint."""
-    return PydanticCustomError(TOLD, "{problem}", {"problem": problem, "hint": hint})
+    return PydanticCustomError(OWN_WORDS, "{problem}", {"problem": problem, "hint": hint})
 
 
 def _words(value: object) -> object:
@@ -35,7 +35,7 @@ def _words(value: object) -> object:
         return value
     words = frozenset(word.strip() for word in value.split(",")) - {""}
     if not words:
-        raise told(f"{value!r} names nothing", f"name values with commas between them, or {_ALL}")
+        raise worded(f"{value!r} names nothing", f"name values with commas between them, or {_ALL}")
     return value
 
 
@@ -47,7 +47,7 @@ def _py_version(value: object) -> object:
         return int(text)
     digits = text.replace(".", "")
     meant = f"write {digits}" if _PY_VERSION.fullmatch(digits) else "write 312 for Python 3.12"
-    raise told(f"{text!r} is not a version of Python as a wheel's tag spells it", meant)
+    raise worded(f"{text!r} is not a version of Python as a wheel's tag spells it", meant)
 
 
 def _pattern(value: str | None) -> str | None:
@@ -56,7 +56,7 @@ def _pattern(value: str | None) -> str | None:
             simplefilter("ignore")  # of what may mean something else in a later Python
             re.compile(value or "")
     except (re.error, OverflowError, RecursionError) as error:
-        raise told(
+        raise worded(
             f"{excerpt(value or '')!r} is not a regular expression: {error}", "give one such as manylinux.*x86_64"
         ) from None
     return value
@@ -85,7 +85,7 @@ class BinaryInput(BaseModel):
     @model_validator(mode="after")
     def _platform_alone(self) -> Self:
         if self.platform is not None and (self.arch, self.os) != ("x86_64", "linux"):
-            raise told('"platform" stands beside "arch" or "os"', "say it with the expression, or with the two")
+            raise worded('"platform" stands beside "arch" or "os"', "say it with the expression, or with the two")
         return self
 
     def wheel_filter(self) -> WheelFilter:
@@ -120,7 +120,7 @@ def _checked(value: str, check: Callable[[], object]) -> str:
     try:
         check()
     except InputError as error:
-        raise told(error.problem, error.hint or "") from None
+        raise worded(error.problem, error.hint or "") from None
     return value
 
 

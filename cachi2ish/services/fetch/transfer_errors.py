@@ -12,13 +12,13 @@ from cachi2ish.services.fetch.same_cause import each_cause_once
 def those_that_count(
     errors: Iterable[tuple[Requirement, Cachi2ishError]],
     served: Collection[Requirement],
-    told: Callable[[str], None],
+    on_left_out: Callable[[str], None],
 ) -> Iterator[Cachi2ishError]:
     """Yield the errors that end the run, in reading order.
 
-    served: requirements that another file serves; what they can do without is no error, and ``told``.
+    served: requirements that another file serves; what they can do without goes to ``on_left_out`` instead.
     """
-    return each_cause_once(_once(_those_that_count(errors, served, told)))
+    return each_cause_once(_once(_those_that_count(errors, served, on_left_out)))
 
 
 def position(requirement: Requirement) -> tuple[str, int]:
@@ -29,13 +29,13 @@ def position(requirement: Requirement) -> tuple[str, int]:
 def _those_that_count(
     errors: Iterable[tuple[Requirement, Cachi2ishError]],
     served: Collection[Requirement],
-    told: Callable[[str], None],
+    on_left_out: Callable[[str], None],
 ) -> Iterator[Cachi2ishError]:
     placed: set[int] = set()
     for requirement, error in sorted(errors, key=lambda pair: position(pair[0])):
         if _may_be_left_out(error) and requirement in served:
             # As in pip: a file that the lock does not name is not taken, and another one serves.
-            told(f"not taken: {error}")
+            on_left_out(f"not taken: {error}")
         else:
             if error.origin is not None and id(error) not in placed:
                 error.origin = requirement.origin  # of those that share the file, the first one in reading order

@@ -1,0 +1,151 @@
+"""Stage "record" on its own: what is written, and what cannot lie beside each other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cachi2ish.core.artifacts import Blob
+from cachi2ish.core.as_of import PackageDates
+from cachi2ish.core.choose.choice import Policy
+from cachi2ish.core.inventory import Inventory, MainPackage, Mode
+from cachi2ish.core.outputs import BuildConfig
+from cachi2ish.core.requirements import IndexOptions, Pinned, Purpose, Requirement
+from cachi2ish.errors import Origin
+from cachi2ish.lockfiles.interface import Lock
+from cachi2ish.lockfiles.pip.rewriting import RequirementsRewriter
+from cachi2ish.output.directories import OutputDirectories
+from cachi2ish.services.fetch.identifying import Fetched
+from cachi2ish.services.fetch.ports import IndexAddresses, Leniency, Results, Run
+from cachi2ish.services.fetch.reading import Reading, SourcePackage
+from cachi2ish.services.fetch.recording import collisions, record
+from tests.core.one_project import pin
+from tests.services.fakes import Notes, blob_of
+
+ROOT = MainPackage(name="notes", version="1.0", path=".", vcs=None)
+
+
+@dataclass
+class FakeStaging:
+    """An output that is a dictionary."""
+
+    files: dict[str, str] = field(default_factory=dict)
+    config: BuildConfig | None = None
+    published: bool = False
+
+    def place(self, blob: Blob, filename: str) -> None:
+        raise NotImplementedError
+
+    def write(self, path: str, content: str) -> None:
+        assert not self.published
+        self.files[path] = content
+
+    def write_build_config(self, config: BuildConfig) -> None:
+        assert not self.published
+        self.config = config
+
+    def publish(self) -> None:
+        self.published = True
+
+
+class FakeSbom:
+    """Writes what each dependency is, as JSON."""
+
+    def render(self, inventory: Inventory) -> str:
+        return json.dumps(
+            [
+                [one.name, one.version, one.build, [each.filename for each in one.files]]
+                for one in inventory.dependencies
+            ]
+        )
+
+
+def fetched(requirement: Requirement, filename: str, content: bytes = b"x") -> Fetched:
+    blob = blob_of(content)
+    return Fetched(
+        requirement=requirement,
+        filename=filename,
+        url=f"https://files.test/{filename}",
+        index="https://i.test/simple/",
+        blob=blob,
+        digests=(blob.digest,),
+        verified=True,
+        identity=None,
+    )
+
+
+def reading_of(*requirements: Pinned) -> Reading:
+    locks = (Lock("requirements.txt", requirements),) if requirements else ()
+    packages = (SourcePackage(ROOT, locks, Policy(), PackageDates()),) if requirements else ()
+    return Reading(ROOT, packages)
+
+
+def recorded(reading: Reading, files: Sequence[Fetched]) -> FakeStaging:
+    staging, notes = FakeStaging(), Notes()
+    run = Run(
+        indexes=IndexAddresses(default=IndexOptions(), public=lambda: "https://i.test/simple/", actual=str),
+        dates=PackageDates(),
+        now=datetime(2024, 10, 1, tzinfo=UTC),
+        environ={},
+        concurrency=1,
+        keeps=True,
+        tool_version="7",
+        reporter=notes,
+        leniency=Leniency(Mode.STRICT, notes),
+    )
+    results = Results(OutputDirectories(), FakeSbom(), RequirementsRewriter())
+    record(staging, Path("/source"), reading, tuple(files), results, run)
+    return staging
+
+
+def test_the_bill_has_an_entry_for_each_version_with_all_of_its_files() -> None:
+    one, other = pin("1.0"), pin("2.0")
+    files = [
+        fetched(one, "foo-1.0.tar.gz"),
+        fetched(one, "foo-1.0-py3-none-any.whl"),
+        fetched(other, "foo-2.0.zip"),
+    ]
+    staging = recorded(reading_of(one, other), files)
+    assert json.loads(staging.files["bom.json"]) == [
+        ["foo", "1.0", False, ["foo-1.0-py3-none-any.whl", "foo-1.0.tar.gz"]],
+        ["foo", "2.0", False, ["foo-2.0.zip"]],
+    ]
+    assert staging.published
+
+
+def test_a_dependency_is_for_building_only_where_nothing_needs_it_to_run() -> None:
+    build = replace(pin(), purpose=Purpose.BUILD, origin=Origin("requirements-build.txt", 1))
+    for requirements, expected in (((build,), True), ((build, pin()), False)):
+        files = [fetched(one, "foo-1.0.tar.gz") for one in requirements]
+        ((_, _, for_building, _),) = json.loads(recorded(reading_of(*requirements), files).files["bom.json"])
+        assert for_building is expected
+
+
+def test_the_order_in_which_files_arrived_changes_no_byte() -> None:
+    requirements = [pin(version) for version in ("1.0", "1.1", "1.2")]
+    files = [fetched(one, f"foo-{one.version}.tar.gz") for one in requirements]
+    first, second = recorded(reading_of(*requirements), files), recorded(reading_of(*requirements), files[::-1])
+    assert first.files == second.files
+    assert first.config == second.config
+
+
+def test_where_nothing_was_asked_for_the_build_goes_on_as_if_nobody_had_been_here() -> None:
+    empty, full = recorded(reading_of(), ()), recorded(reading_of(pin()), [fetched(pin(), "foo-1.0.zip")])
+    assert empty.config is not None
+    assert empty.config.environment_variables == ()
+    assert full.config is not None
+    assert {one.name for one in full.config.environment_variables} >= {"PIP_NO_INDEX", "PIP_FIND_LINKS"}
+    assert full.config.tool_version == "7"
+
+
+def test_one_name_for_two_contents_is_an_error_at_the_second() -> None:
+    one, other = (replace(pin(), origin=Origin("requirements.txt", line)) for line in (1, 2))
+    same = [fetched(one, "foo-1.0.zip"), fetched(other, "foo-1.0.zip")]
+    assert list(collisions(same)) == []
+    (error,) = collisions([fetched(one, "foo-1.0.zip"), fetched(other, "foo-1.0.zip", b"y")])
+    assert str(error) == (
+        "requirements.txt:2: foo-1.0.zip would be two different files: another one is asked for at requirements.txt:1"
+    )
