@@ -55,12 +55,8 @@ class FakeSbom:
     """Writes what each dependency is, as JSON."""
 
     def render(self, inventory: Inventory) -> str:
-        return json.dumps(
-            [
-                [one.name, one.version, one.build, [each.filename for each in one.files]]
-                for one in inventory.dependencies
-            ]
-        )
+        lines = ((one, [each.filename for each in one.files]) for one in inventory.dependencies)
+        return json.dumps([[one.name, one.version, one.build, files] for one, files in lines])
 
 
 def fetched(requirement: Requirement, filename: str, content: bytes = b"x") -> Fetched:
@@ -103,11 +99,8 @@ def recorded(reading: Reading, files: Sequence[Fetched]) -> FakeStaging:
 
 def test_the_bill_has_an_entry_for_each_version_with_all_of_its_files() -> None:
     one, other = pin("1.0"), pin("2.0")
-    files = [
-        fetched(one, "foo-1.0.tar.gz"),
-        fetched(one, "foo-1.0-py3-none-any.whl"),
-        fetched(other, "foo-2.0.zip"),
-    ]
+    files = [fetched(one, "foo-1.0.tar.gz"), fetched(one, "foo-1.0-py3-none-any.whl")]
+    files.append(fetched(other, "foo-2.0.zip"))
     staging = recorded(reading_of(one, other), files)
     assert json.loads(staging.files["bom.json"]) == [
         ["foo", "1.0", False, ["foo-1.0-py3-none-any.whl", "foo-1.0.tar.gz"]],
@@ -147,5 +140,6 @@ def test_one_name_for_two_contents_is_an_error_at_the_second() -> None:
     assert list(collisions(same)) == []
     (error,) = collisions([fetched(one, "foo-1.0.zip"), fetched(other, "foo-1.0.zip", b"y")])
     assert str(error) == (
-        "requirements.txt:2: foo-1.0.zip would be two different files: another one is asked for at requirements.txt:1"
+        "requirements.txt:2: foo-1.0.zip would be two different files:"
+        " another one is asked for at requirements.txt:1"
     )
