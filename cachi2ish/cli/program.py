@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand
 
 from cachi2ish.cli.any_order import AnyOrder
-from cachi2ish.settings.hermeto_config import KEYS, variable
+from cachi2ish.settings.hermeto_sources import KEYS, variable
 
 #: Its own name.
 PROGRAM = "cachi2ish"

@@ -23,7 +23,7 @@ from cachi2ish.errors import InputError
 from cachi2ish.http.interface import HttpSettings
 from cachi2ish.settings.config_file import CONFIG_FILE, read_config_file
 from cachi2ish.settings.flags import DEFAULT_CONCURRENCY, MOST_CONCURRENT, Flags, Source
-from cachi2ish.settings.hermeto_settings import HermetoSettings, is_hermetos, read_hermeto_settings
+from cachi2ish.settings.hermeto import HermetoSettings, is_hermetos, read_hermeto_settings
 from cachi2ish.settings.index_dates import default_dates
 from cachi2ish.settings.pip_settings import not_followed, pip_extra_indexes, pip_number, read_pip_configuration
 from cachi2ish.settings.values import InvalidValueError, parse_epoch

@@ -1,4 +1,4 @@
-"""What was said to Hermeto: its variables and its configuration files, as keys and values not yet looked at.
+"""Hermeto's variables and configuration files, as keys and values that are not checked yet.
 
 Keys are written with a dot (``http.read_timeout``), whatever they came from: ``HERMETO_HTTP__READ_TIMEOUT``, a
 section of a YAML file, or the flat keys of earlier releases (``requests_timeout``).
@@ -7,28 +7,32 @@ section of a YAML file, or the flat keys of earlier releases (``requests_timeout
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cachi2ish.core.messages import did_you_mean
 from cachi2ish.errors import InputError, Origin
 from cachi2ish.files.user_files import refuse_pipes
 
-#: The keys that mean something to a prefetch of Python packages.
-KEYS = (
-    "pip.proxy_url",
-    "pip.proxy_login",
-    "pip.proxy_password",
-    "pip.ignore_dependencies_crates",
-    "http.connect_timeout",
-    "http.read_timeout",
-    "http.max_retries",
-    "runtime.concurrency_limit",
-    "runtime.subprocess_timeout",
-    "mode",
-)
+if TYPE_CHECKING:
+    import yaml
+
+#: The keys that mean something to a prefetch of Python packages, and what each of them takes.
+KEYS = {
+    "pip.proxy_url": "the address of an index, such as https://host/repository/pypi/simple/, as text",
+    "pip.proxy_login": "a text",
+    "pip.proxy_password": "a text",
+    "pip.ignore_dependencies_crates": "true or false",
+    "http.connect_timeout": "a number of seconds",
+    "http.read_timeout": "a number of seconds",
+    "http.max_retries": "a number of tries",
+    "runtime.concurrency_limit": "a whole number from 1",
+    "runtime.subprocess_timeout": "a number of seconds",
+    "mode": "strict or permissive",
+}
 
 #: What keys were called in earlier releases of Hermeto, and in cachi2.
 EARLIER = {
@@ -72,8 +76,11 @@ _ALIKE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """A setting. name: as it was written. origin: the file, None for a variable."""
+class Entry:
+    """A key and its value. name: as the source writes it. origin: the file, None for a variable.
+
+    earlier: whether the source has the key's name of an earlier release.
+    """
 
     key: str
     value: object = field(repr=False)
@@ -82,60 +89,59 @@ class Said:
     earlier: bool = False
 
 
-def _said(key: str, value: object, name: str, origin: Origin | None = None) -> Said:
-    return Said(EARLIER.get(key, key), value, name, origin, earlier=key in EARLIER)
+def _entry(key: str, value: object, name: str, origin: Origin | None = None) -> Entry:
+    return Entry(EARLIER.get(key, key), value, name, origin, earlier=key in EARLIER)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What one source says. foreign: the names of what is about other package managers."""
+class Entries:
+    """What one source has. foreign: the names of what is about other package managers."""
 
-    said: tuple[Said, ...] = ()
+    entries: tuple[Entry, ...] = ()
     foreign: tuple[str, ...] = ()
     errors: tuple[InputError, ...] = ()
 
 
-def from_variables(environ: Mapping[str, str]) -> Found:
-    """Return what the ``HERMETO_…`` variables say; empty ones say nothing. Case does not matter, as in Hermeto."""
-    stated = {name.upper(): value for name, value in sorted(environ.items())}
-    words = {
-        name: value for name, value in stated.items() if name.startswith(_PREFIX) and value and name != _PREFIX
-    }
-    said: list[Said] = []
+def from_variables(environ: Mapping[str, str]) -> Entries:
+    """Return the ``HERMETO_…`` variables that are not empty. Case does not matter, as in Hermeto."""
+    variables = {name.upper(): value for name, value in sorted(environ.items())}
+    entries: list[Entry] = []
     foreign: list[str] = []
     errors: list[InputError] = []
-    for name, value in words.items():
+    for name, value in variables.items():
+        if not name.startswith(_PREFIX) or name == _PREFIX or not value:
+            continue
         section, separator, rest = name.removeprefix(_PREFIX).lower().partition("__")
         key = f"{section}.{rest}" if separator else section
         if section in _FOREIGN:
             foreign.append(name)
         elif key in KEYS or key in EARLIER:
-            said.append(_said(key, value, name))
+            entries.append(_entry(key, value, name))
         elif section in _SECTIONS and not separator:
             try:
-                said += _of_json(section, value, name)
+                entries += _of_json(section, value, name)
             except InputError as error:
                 errors.append(error)
         elif section in _SECTIONS or get_close_matches(name, map(variable, KEYS), cutoff=_ALIKE):
             errors.append(_unknown(name, [variable(key) for key in KEYS], None, "variable"))
-    return Found(_newer_first(said), tuple(foreign), tuple(errors))
+    return Entries(_newer_first(entries), tuple(foreign), tuple(errors))
 
 
-def from_file(file: Path) -> Found:
-    """Return what a configuration file says, in YAML; raises `InputError` where it cannot be understood."""
+def from_file(file: Path) -> Entries:
+    """Return what a configuration file has, in YAML; raises `InputError` where it cannot be understood."""
     content, repeated = _read_yaml(file)
     origin = Origin(str(file))
-    said: list[Said] = []
+    entries: list[Entry] = []
     foreign: list[str] = []
     errors = [*repeated]
     for key, value in _flat(content, origin, errors):
         if key.partition(".")[0] in _FOREIGN:
             foreign.append(key)
         elif key in KEYS or key in EARLIER:
-            said.append(_said(key, value, key, origin))
+            entries.append(_entry(key, value, key, origin))
         else:
             errors.append(_unknown(key, [*KEYS, *EARLIER], origin, "key"))
-    return Found(_newer_first(said), tuple(foreign), tuple(errors))
+    return Entries(_newer_first(entries), tuple(foreign), tuple(errors))
 
 
 def variable(key: str) -> str:
@@ -143,12 +149,12 @@ def variable(key: str) -> str:
     return _PREFIX + key.replace(".", "__").upper()
 
 
-def _newer_first(said: list[Said]) -> tuple[Said, ...]:
+def _newer_first(entries: list[Entry]) -> tuple[Entry, ...]:
     # Where one source has the old name of a key and the new one, the new one holds, as in Hermeto.
-    return tuple({one.key: one for one in sorted(said, key=lambda one: not one.earlier)}.values())
+    return tuple({one.key: one for one in sorted(entries, key=lambda one: not one.earlier)}.values())
 
 
-def _of_json(section: str, value: str, name: str) -> Iterator[Said]:
+def _of_json(section: str, value: str, name: str) -> Iterator[Entry]:
     # A whole section in one variable is JSON.
     try:
         content = json.loads(value)
@@ -162,7 +168,7 @@ def _of_json(section: str, value: str, name: str) -> Iterator[Said]:
         key = f"{section}.{rest}"
         if key not in KEYS and key not in EARLIER:
             raise _unknown(key, KEYS, None, "key")
-        yield _said(key, each, f"{key} in {name}")
+        yield _entry(key, each, f"{key} in {name}")
 
 
 def _flat(
@@ -184,12 +190,10 @@ def _read_yaml(file: Path) -> tuple[Mapping[object, object], tuple[InputError, .
     # Imported here: nearly every run has no such file.
     import yaml
 
-    from cachi2ish.settings import yaml_text
-
     origin = Origin(str(file))
     refuse_pipes(file, f"the configuration file {file}")
     try:
-        content, repeated = yaml_text.load(file.read_text(encoding="utf-8"), str(file))
+        content, repeated = _load_yaml(file.read_text(encoding="utf-8"), str(file))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"the configuration file {file} does not exist", hint="check --config-file") from error
     except UnicodeDecodeError:
@@ -214,7 +218,56 @@ def _read_yaml(file: Path) -> tuple[Mapping[object, object], tuple[InputError, .
     return content, repeated
 
 
-def _unknown(name: str, known: list[str] | tuple[str, ...], origin: Origin | None, what: str) -> InputError:
+def _load_yaml(text: str, file: str) -> tuple[object, tuple[InputError, ...]]:
+    """Return what ``text`` holds, and an error for each key that stands twice in one mapping.
+
+    YAML forbids that (1.2, 3.2.1.3), and PyYAML overlooks it. file: as the user would type it.
+    Raises ``yaml.YAMLError``, ``ValueError`` and ``RecursionError``.
+    """
+    import yaml
+
+    loader = yaml.SafeLoader(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            return None, ()
+        # Looked at before merge keys (<<) are resolved: what they bring may stand there again.
+        errors = tuple(_repeated(root, file))
+        return loader.construct_document(root), errors
+    finally:
+        loader.dispose()
+
+
+def _repeated(root: yaml.Node, file: str) -> Iterator[InputError]:
+    import yaml
+
+    seen: set[int] = set()  # an alias may lead back to where it stands
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            yield from _twice([key for key, _ in node.value if isinstance(key, yaml.ScalarNode)], file)
+            waiting += [each for pair in reversed(node.value) for each in reversed(pair)]
+        elif isinstance(node, yaml.SequenceNode):
+            waiting += reversed(node.value)
+
+
+def _twice(keys: list[yaml.ScalarNode], file: str) -> Iterator[InputError]:
+    first: dict[tuple[str, str], yaml.ScalarNode] = {}
+    for key in keys:
+        before = first.setdefault((key.tag, key.value), key)
+        if before is not key:
+            yield InputError(
+                f"the key {key.value!r} stands twice, first in line {before.start_mark.line + 1}",
+                hint="keep the one that is to hold",
+                origin=Origin(file, key.start_mark.line + 1),
+            )
+
+
+def _unknown(name: str, known: Iterable[str], origin: Origin | None, what: str) -> InputError:
     hint = did_you_mean(name, known) or did_you_mean(
         name.rpartition(".")[2], known, f"the keys are {', '.join(KEYS)}"
     )

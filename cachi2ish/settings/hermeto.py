@@ -14,7 +14,7 @@ from cachi2ish.core.inventory import Mode
 from cachi2ish.core.messages import excerpt
 from cachi2ish.core.urls import split_web
 from cachi2ish.errors import InputError, raise_all
-from cachi2ish.settings.hermeto_config import Found, Said, from_file, from_variables
+from cachi2ish.settings.hermeto_sources import KEYS, Entries, Entry, from_file, from_variables
 
 _YAML = frozenset({".yaml", ".yml"})
 
@@ -40,7 +40,7 @@ _Count = Annotated[int, BeforeValidator(_no_boolean), Field(lt=1_000_000)]
 
 
 class HermetoSettings(BaseModel):
-    """What holds. None: nothing was said. Times in seconds.
+    """What holds. None: no source has it. Times in seconds.
 
     proxy_url: an index that stands in for the public one; proxy_login and proxy_password go to its origin only.
     subprocess_timeout: how long one run of git may take.
@@ -78,20 +78,6 @@ class FromHermeto:
     notes: tuple[str, ...] = ()
 
 
-_WANTED = {
-    "pip.proxy_url": "the address of an index, such as https://host/repository/pypi/simple/, as text",
-    "pip.proxy_login": "a text",
-    "pip.proxy_password": "a text",
-    "pip.ignore_dependencies_crates": "true or false",
-    "http.connect_timeout": "a number of seconds",
-    "http.read_timeout": "a number of seconds",
-    "http.max_retries": "a number of tries",
-    "runtime.concurrency_limit": "a whole number from 1",
-    "runtime.subprocess_timeout": "a number of seconds",
-    "mode": "strict or permissive",
-}
-
-
 def is_hermetos(file: Path | None, *, drop_in: bool) -> bool:
     """Return whether a configuration file has Hermeto's form; under its name, whatever is not called TOML has."""
     return file is not None and (file.suffix in _YAML or (drop_in and file.suffix != ".toml"))
@@ -100,37 +86,35 @@ def is_hermetos(file: Path | None, *, drop_in: bool) -> bool:
 def read_hermeto_settings(
     config_file: Path | None, environ: Mapping[str, str], home: Path, *, drop_in: bool
 ) -> FromHermeto:
-    """Return what variables and files say to Hermeto; variables are stronger, then the file that was named.
+    """Return what Hermeto's variables and files have; variables are stronger, then the file that was named.
 
     drop_in: whether the program stands in for Hermeto: then the user's own file is read too.
     Raises all that is wrong with them at once, as `InputError`.
     """
-    found: list[Found] = []
+    found: list[Entries] = []
     users = home / _USERS_FILE
     if drop_in and users.is_file():
         found.append(from_file(users))
     if config_file is not None and is_hermetos(config_file, drop_in=drop_in):
         found.append(from_file(config_file))
     found.append(from_variables(environ))
-    said = {one.key: one for each in found for one in each.said if one.value not in (None, "")}
+    entries = {one.key: one for each in found for one in each.entries if one.value not in (None, "")}
     errors = [error for each in found for error in each.errors]
     try:
-        settings = HermetoSettings.model_validate({key: one.value for key, one in said.items()})
+        settings = HermetoSettings.model_validate({key: one.value for key, one in entries.items()})
     except ValidationError as error:
-        raise_all([*errors, *_told(error, said)])
+        raise_all([*errors, *_invalid(error, entries)])
         raise
     raise_all([*errors, *_proxy_problems(settings)])
     return FromHermeto(settings, tuple(_remarks(found)), tuple(_notes(settings, drop_in=drop_in)))
 
 
-def _told(error: ValidationError, said: Mapping[str, Said]) -> Iterator[InputError]:
+def _invalid(error: ValidationError, entries: Mapping[str, Entry]) -> Iterator[InputError]:
     for key in dict.fromkeys(str(detail["loc"][0]) for detail in error.errors()):
-        one = said[key]
+        one = entries[key]
         # An address may hold a password.
         shown = "what it says" if key.startswith("pip.") else excerpt(repr(one.value))
-        yield InputError(
-            f"{one.name}: {shown} is not {_WANTED[key]}", hint=f"give {_WANTED[key]}", origin=one.origin
-        )
+        yield InputError(f"{one.name}: {shown} is not {KEYS[key]}", hint=f"give {KEYS[key]}", origin=one.origin)
 
 
 def _proxy_problems(settings: HermetoSettings) -> Iterator[InputError]:
@@ -146,7 +130,7 @@ def _proxy_problems(settings: HermetoSettings) -> Iterator[InputError]:
         return
     parts = split_web(settings.proxy_url)
     if parts is None:
-        yield InputError("pip.proxy_url is not the address of an index", hint=f"give {_WANTED['pip.proxy_url']}")
+        yield InputError("pip.proxy_url is not the address of an index", hint=f"give {KEYS['pip.proxy_url']}")
     elif "@" in parts.netloc:
         yield InputError(
             "pip.proxy_url has credentials in it",
@@ -154,7 +138,7 @@ def _proxy_problems(settings: HermetoSettings) -> Iterator[InputError]:
         )
 
 
-def _remarks(found: list[Found]) -> Iterator[str]:
+def _remarks(found: list[Entries]) -> Iterator[str]:
     foreign = sorted({name for each in found for name in each.foreign})
     if foreign:
         yield f"of no concern here, since they are about other package managers: {', '.join(foreign)}"
