@@ -25,8 +25,8 @@ unexport PIP_FIND_LINKS PIP_EXTRA_INDEX_URL PIP_NO_INDEX PIP_NO_BINARY PIP_ONLY_
 PINNED := --quiet --no-deps --require-hashes --only-binary :all:
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit integration coverage bench lint format types imports docs reference check venv install \
-	lock base image clean
+.PHONY: help demo test unit unit-python integration coverage bench lint format types imports docs reference check \
+	venv install lock base image clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,14 +36,21 @@ demo: $(MADE) ## Prefetch the example, install it with the network cut off, and 
 
 test: unit ## Run the unit tests (the same as make unit)
 
-unit: $(MADE) ## Run the unit tests: no network but loopback
-	env -u PIP_INDEX_URL $(BIN)/pytest -q tests
+# As many workers as there are cores; WORKERS=0 for a debugger.
+WORKERS ?= auto
+PYTEST := env -u PIP_INDEX_URL $(BIN)/pytest -q -n $(WORKERS)
+
+unit: $(MADE) ## Run the unit tests on all cores: no network but loopback
+	$(PYTEST) --dist worksteal tests
+
+unit-python: $(MADE) ## Run those of them that may end differently on another Python
+	$(PYTEST) --dist worksteal -m "not one_python" tests
 
 integration: $(MADE) ## Install for real from what was fetched, network cut off (asks PyPI, some minutes)
-	env -u PIP_INDEX_URL $(BIN)/pytest -q integration-tests
+	$(PYTEST) integration-tests
 
 coverage: $(MADE) ## Run the unit tests and measure what they cover, by branch
-	env -u PIP_INDEX_URL $(BIN)/pytest -q tests --cov --cov-report=term --cov-report=xml
+	$(PYTEST) --dist worksteal tests --cov --cov-report=term --cov-report=xml
 
 bench: $(MADE) ## Compare with curl, pip and uv over a mirror on loopback: ROUNDS=5 (asks PyPI once, some minutes)
 	$(BIN)/python -m benchmarks --rounds $(or $(ROUNDS),5) $(ARGS)

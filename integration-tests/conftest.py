@@ -9,12 +9,49 @@ from pathlib import Path
 from typing import Never
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from engines import Engine, make_base_image, make_tool_image, running_engine, why_no_engine
 from harness import DATA, EXAMPLE, Shell, clean_environment, cut_off_command
 from schemas import Published, read_schemas
+
+#: Groups of tests that one worker runs, the longest first, so that no worker ends long after the others. Any other
+#: file is a group. What tests of a group share is made once: the images above all.
+GROUPS = {
+    "containers": ("test_containers.py", "test_image.py", "test_tekton.py"),
+    "large, pip": ("test_large.py::test_pip_installs",),
+    "large": ("test_large.py",),
+    "example": ("test_example.py",),
+    "soak": ("test_soak.py",),
+}
+
+
+def group_of(nodeid: str) -> str:
+    _, _, name = nodeid.partition("integration-tests/")
+    found = (group for group, starts in GROUPS.items() if name.startswith(starts))
+    return next(found, name.partition("::")[0])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = list(GROUPS)
+    groups = {item: group_of(item.nodeid) for item in items}
+    items.sort(key=lambda item: order.index(groups[item]) if groups[item] in order else len(order))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    config.option.loadscopereorder = False  # it would begin with the group of most tests
+    return ByGroup(config, log)
+
+
+class ByGroup(LoadScopeScheduling):
+    """Gives whole groups to workers. (xdist's own loadgroup sees no marks with pytest 9.2, and shares out all.)"""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
 
 
 def cannot_run(reason: str) -> Never:
@@ -39,9 +76,11 @@ def shell() -> Shell:
 
 
 @pytest.fixture(scope="session")
-def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache for the whole run, empty at its beginning."""
-    return tmp_path_factory.mktemp("cache")
+def cache_dir(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A cache for the whole run, empty at its beginning. All workers share it, as cachi2ish says that one may."""
+    if worker_id == "master":  # the only one
+        return tmp_path_factory.mktemp("cache")
+    return tmp_path_factory.getbasetemp().parent / "cache"
 
 
 @pytest.fixture(scope="session")
