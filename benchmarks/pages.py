@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import gzip
-import html
-import json
-from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
+
+from msgspec.structs import replace as replaced
+from packaging.utils import canonicalize_name
 
 from benchmarks.mirror import Mirror
 from benchmarks.workload import ListedFile, ListedProject
-
-Json: TypeAlias = Mapping[str, "Json"] | list["Json"] | str | int | bool | None
+from cachi2ish.core.distributions import by_version
+from cachi2ish.core.pages import IndexFile, Page
+from cachi2ish.simple_api.html_pages import write_html
+from cachi2ish.simple_api.json_pages import write_json
 
 
 def write_pages(mirror: Mirror, files_url: str) -> None:
@@ -28,55 +30,41 @@ def write_pages(mirror: Mirror, files_url: str) -> None:
             for file in project.files
         ]
         folder = mirror.site / "simple" / project.project
-        _write(folder / "index.json", json_page(project, sized, files_url))
-        _write(folder / "index.html", html_page(project, sized, files_url))
+        page = page_of(project.model_copy(update={"files": tuple(sized)}), files_url)
+        _write(folder / "index.json", write_json(page))
+        _write(folder / "index.html", write_html(_without_times(page)))
 
 
-def json_page(project: ListedProject, files: Iterable[ListedFile], files_url: str) -> str:
-    """A project page as PyPI writes it, without what no case asks for: metadata beside wheels (PEP 658)."""
-    listed: list[Json] = [_json_file(file, files_url) for file in files]
-    page: Json = {"meta": {"api-version": "1.1"}, "name": project.project, "files": listed}
-    return json.dumps(page, separators=(",", ":"))
-
-
-def html_page(project: ListedProject, files: Iterable[ListedFile], files_url: str) -> str:
-    """The same for a client that does not ask for JSON: without sizes and times, as on PyPI."""
-    title = html.escape(f"Links for {project.project}")
-    links = "\n".join(_link(file, files_url) for file in files)
-    return (
-        "<!DOCTYPE html>\n<html>\n  <head>\n"
-        f'    <meta name="pypi:repository-version" content="1.1">\n    <title>{title}</title>\n'
-        f"  </head>\n  <body>\n    <h1>{title}</h1>\n{links}\n</body>\n</html>\n"
+def page_of(project: ListedProject, files_url: str) -> Page:
+    """A project page as PyPI has it, without what no case asks for: metadata beside wheels (PEP 658)."""
+    name = canonicalize_name(project.project)
+    return Page(
+        project=name,
+        index="",
+        files=tuple(_file(file, files_url) for file in project.files),
+        versions=tuple(sorted(by_version((file.filename for file in project.files), name))),
     )
 
 
-def _json_file(file: ListedFile, files_url: str) -> Json:
-    described: dict[str, Json] = {
-        "filename": file.filename,
-        "url": files_url + file.path,
-        "hashes": {"sha256": file.sha256},
-        "requires-python": file.requires_python,
-        "yanked": file.yanked,
-    }
-    if file.size is not None:
-        described["size"] = file.size
-    if file.upload_time is not None:
-        described["upload-time"] = file.upload_time.isoformat().replace("+00:00", "Z")
-    return described
+def _file(file: ListedFile, files_url: str) -> IndexFile:
+    return IndexFile(
+        filename=file.filename,
+        url=files_url + file.path,
+        hashes=(("sha256", file.sha256),),
+        requires_python=file.requires_python,
+        yanked=file.yanked is not False,
+        yanked_reason=file.yanked if isinstance(file.yanked, str) else "",
+        size=file.size,
+        upload_time=file.upload_time,
+    )
 
 
-def _link(file: ListedFile, files_url: str) -> str:
-    attributes = {"href": f"{files_url}{file.path}#sha256={file.sha256}"}
-    if file.requires_python:
-        attributes["data-requires-python"] = file.requires_python
-    if file.yanked is not False:
-        attributes["data-yanked"] = "" if file.yanked is True else file.yanked
-    written = " ".join(f'{name}="{html.escape(value)}"' for name, value in attributes.items())
-    return f"<a {written}>{html.escape(file.filename)}</a><br />"
+def _without_times(page: Page) -> Page:
+    """As PyPI's HTML, which has no place for them."""
+    return replace(page, files=tuple(replaced(file, upload_time=None) for file in page.files))
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = text.encode()
     path.write_bytes(content)
     path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(content, 6, mtime=0))

@@ -17,8 +17,8 @@ from typing import TextIO
 from urllib.parse import unquote, urlsplit
 
 from benchmarks.serving import Plan
+from cachi2ish.simple_api.negotiation import JSON, TEXT_HTML, choose_form
 
-_JSON = "application/vnd.pypi.simple.v1+json"
 _PIECE = 256 * 1024
 
 
@@ -121,9 +121,10 @@ class _Handler(BaseHTTPRequestHandler):
             return site / "nothing", "text/plain", ""
         if not target.endswith("/"):
             return path, "application/octet-stream", ""
-        wants_json = _JSON in self.headers.get("Accept", "") and not target.startswith("/html/")
+        asked = choose_form(self.headers.get("Accept"), (TEXT_HTML, JSON))
+        wants_json = asked == JSON and not target.startswith("/html/")
         folder = site / "simple" / target.strip("/").rpartition("/")[2]
-        page, kind = (folder / "index.json", _JSON) if wants_json else (folder / "index.html", "text/html")
+        page, kind = (folder / "index.json", JSON) if wants_json else (folder / "index.html", TEXT_HTML)
         if "gzip" in self.headers.get("Accept-Encoding", ""):
             return page.with_name(f"{page.name}.gz"), kind, "gzip"
         return page, kind, ""

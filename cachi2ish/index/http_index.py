@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from email.message import Message
 from threading import Lock
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -15,12 +14,7 @@ from cachi2ish.core.sought import EVERYTHING, Sought
 from cachi2ish.errors import InputError, ProjectNotFoundError, UnavailableError
 from cachi2ish.http.interface import Http, Response
 from cachi2ish.simple_api.fields import PageSource, not_a_project_page
-
-_JSON = "application/vnd.pypi.simple.v1+json"
-_HTML = ("application/vnd.pypi.simple.v1+html", "text/html")
-
-#: JSON where there is JSON: it alone has sizes and upload times. ``text/html`` is what PEP 503 servers know.
-ACCEPT = f"{_JSON}, {_HTML[0]};q=0.2, {_HTML[1]};q=0.01"
+from cachi2ish.simple_api.negotiation import ACCEPT, HTML, JSON, TEXT_HTML, media_type
 
 _OK, _NOT_MODIFIED = 200, 304
 _NOT_ALLOWED = frozenset({401, 403})
@@ -86,7 +80,7 @@ class SimpleIndex:
             raise not_a_project_page(project, self.key, f"the answer is HTTP {status}")
 
     def _read(self, project: NormalizedName, url: str, content_type: str, body: bytes) -> Page:
-        kind, charset = _media_type(content_type)
+        kind, charset = media_type(content_type)
         source = PageSource.of(project, self.key, url)
         # One at a time: threads cannot read faster than one of them, and a page in pieces takes twenty times the
         # memory of its bytes.
@@ -94,12 +88,12 @@ class SimpleIndex:
             return self._read_as(kind, body, source, charset)
 
     def _read_as(self, kind: str, body: bytes, source: PageSource, charset: str | None) -> Page:
-        if kind == _JSON:
+        if kind == JSON:
             # Imported here, since a run that finds all in the cache reads no page.
             from cachi2ish.simple_api.json_pages import read_json  # noqa: PLC0415
 
             return read_json(body, source)
-        if kind in _HTML:
+        if kind in {HTML, TEXT_HTML}:
             from cachi2ish.simple_api.html_pages import read_html  # noqa: PLC0415
 
             return read_html(body, source, charset)
@@ -121,11 +115,3 @@ def _page_url(index: str, project: NormalizedName) -> str:
     # The project goes into the path: a query, where some hosts carry a token, stays behind it.
     parts = urlsplit(index)
     return urlunsplit(parts._replace(path=f"{parts.path}{quote(project, safe='')}/"))
-
-
-def _media_type(content_type: str) -> tuple[str, str | None]:
-    message = Message()
-    message["content-type"] = content_type.replace("\r", " ").replace("\n", " ")
-    kind = content_type.partition(";")[0].strip().lower()
-    charset = message.get_param("charset")
-    return kind, charset if isinstance(charset, str) else None

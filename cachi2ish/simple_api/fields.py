@@ -16,6 +16,9 @@ from cachi2ish.core.pages import Hashes, digests_of
 from cachi2ish.core.urls import redact
 from cachi2ish.errors import UnavailableError
 
+#: The version of the API that is written (PEP 629, PEP 792).
+API_VERSION = "1.4"
+
 #: An address that needs no resolving and no second look. Nearly all links of a large index are of this form.
 _PLAIN = re.compile(r"https?://[a-z0-9.-]+/[!-~]*")
 

@@ -1,4 +1,4 @@
-"""Project pages in HTML: PEP 503, with PEP 592 (yanked), PEP 629 (version) and PEP 792 (status).
+"""Pages in HTML, read and written: PEP 503, with what PEP 592, PEP 629, PEP 714, PEP 740 and PEP 792 have added.
 
 ``data-upload-time`` is no standard; private indexes write it and uv reads it, and so does this.
 """
@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Mapping
-from urllib.parse import unquote, urljoin
+from collections.abc import Iterable, Mapping
+from html import escape
+from urllib.parse import quote, unquote, urljoin
 
+from cachi2ish.core.cutoff import rfc3339
 from cachi2ish.core.distributions import is_wheel, plain_name, sdist_extension
-from cachi2ish.core.pages import IndexFile, Page
+from cachi2ish.core.pages import Hashes, IndexFile, Page, digests_of
 from cachi2ish.simple_api.fields import (
+    API_VERSION,
     Links,
     PageSource,
     check_api_version,
@@ -133,7 +136,72 @@ def _file(filename: str, stated: Mapping[str, str], links: Links) -> IndexFile |
         yanked="data-yanked" in stated,
         yanked_reason=stated.get("data-yanked", ""),
         upload_time=instant(stated.get("data-upload-time")),
+        core_metadata=_metadata(stated.get("data-core-metadata", stated.get("data-dist-info-metadata"))),
+        provenance=stated.get("data-provenance") or None,
     )
+
+
+def _metadata(stated: str | None) -> Hashes | None:
+    if stated is None or stated == "false":
+        return None
+    algorithm, equals, value = stated.partition("=")  # PEP 714: a hash, or "true"
+    return ((algorithm, value),) if equals else ()
+
+
+def write_html(page: Page) -> bytes:
+    """Return the page as HTML; addresses stand there as they are, so that those of files may be relative.
+
+    HTML has no place for sizes, versions, serials, and more than one hash of a file. Equal pages give equal bytes.
+    Raises `UnicodeEncodeError` for half of a surrogate pair.
+    """
+    meta = {}
+    if page.status != "active" or page.status_reason:
+        meta = {"project-status": page.status, "project-status-reason": page.status_reason}
+    return _document(f"Links for {page.project}", meta, (_anchor(file) for file in page.files))
+
+
+def write_html_list(projects: Iterable[str]) -> bytes:
+    """Return the list of all projects as HTML, by name."""
+    anchors = (_element("a", {"href": f"{quote(name)}/"}, name) for name in sorted(projects))
+    return _document("Simple index", {}, anchors)
+
+
+def _anchor(file: IndexFile) -> str:
+    metadata = file.core_metadata
+    stated = {
+        "href": file.url + (f"#{fragment}" if (fragment := _fragment(file.hashes)) else ""),
+        "data-requires-python": file.requires_python,
+        "data-yanked": file.yanked_reason if file.yanked else None,
+        "data-upload-time": None if file.upload_time is None else rfc3339(file.upload_time),
+        "data-core-metadata": None if metadata is None else _fragment(metadata) or "true",
+        "data-provenance": file.provenance,
+    }
+    return _element("a", stated, file.filename)
+
+
+def _fragment(hashes: Hashes) -> str:
+    """Return the one hash that PEP 503 has a place for: a sha256 that can be checked, or another one that can."""
+    digests = sorted(digests_of(hashes), key=lambda one: (one.algorithm != "sha256", not one.strong, one))
+    return f"{digests[0].algorithm}={digests[0].value}" if digests else ""
+
+
+def _document(title: str, meta: Mapping[str, str], anchors: Iterable[str]) -> bytes:
+    stated = {"repository-version": API_VERSION, **meta}
+    tags = "".join(f'<meta name="pypi:{name}" content="{_escaped(value)}">\n' for name, value in stated.items())
+    body = "".join(f"{anchor}<br>\n" for anchor in anchors)
+    head = f'<head>\n<meta charset="utf-8">\n{tags}<title>{_escaped(title)}</title>\n</head>'
+    return (
+        f"<!DOCTYPE html>\n<html>\n{head}\n<body>\n<h1>{_escaped(title)}</h1>\n{body}</body>\n</html>\n"
+    ).encode()
+
+
+def _element(name: str, stated: Mapping[str, str | None], text: str) -> str:
+    attributes = "".join(f' {one}="{_escaped(value)}"' for one, value in stated.items() if value is not None)
+    return f"<{name}{attributes}>{_escaped(text)}</{name}>"
+
+
+def _escaped(text: str) -> str:
+    return escape(text).replace("\r", "&#13;")  # a carriage return is else read as a line feed
 
 
 def _last_part(href: str) -> str:

@@ -1,4 +1,4 @@
-"""Project pages in JSON: PEP 691, with what PEP 700, PEP 714, PEP 740 and PEP 792 have added.
+"""Pages in JSON, read and written: PEP 691, with what PEP 700, PEP 714, PEP 740 and PEP 792 have added.
 
 The structs say what stands on the wire, and msgspec reads a page of ten thousand files into them in milliseconds.
 One bad value must not cost the page. So a page that the structs do not fit is read once more, value by value: a
@@ -18,9 +18,11 @@ import msgspec
 from msgspec import Meta, Struct, ValidationError, convert
 from msgspec.structs import FieldInfo, fields
 
+from cachi2ish.core.cutoff import rfc3339
 from cachi2ish.core.pages import Hashes, IndexFile, Page
 from cachi2ish.errors import UnavailableError
 from cachi2ish.simple_api.fields import (
+    API_VERSION,
     Links,
     PageSource,
     check_api_version,
@@ -40,41 +42,55 @@ _SERIAL = re.compile("[0-9]{1,18}")
 _LONGEST_TIME = 27
 
 
-class _Wire(Struct, frozen=True, gc=False, rename="kebab"):
-    """What stands in the text. Whatever may be missing may be null too."""
+class _Wire(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, rename="kebab"):
+    """What stands in the text, in this order. Whatever may be missing may be null too."""
 
 
-class _File(_Wire, frozen=True, gc=False, rename="kebab"):
+class _Meta(
+    _Wire, frozen=True, kw_only=True, rename={"api_version": "api-version", "last_serial": "_last-serial"}
+):
+    api_version: str | int | float | None = None
+    last_serial: _Count | str | None = None  # a number, which some indexes write as a text
+
+
+class _File(_Wire, frozen=True, kw_only=True):
     filename: Annotated[str, Meta(min_length=1)]
     url: str
     hashes: dict[str, str] | None = None
     requires_python: str | None = None
-    yanked: bool | str | None = None
     size: _Count | None = None
     upload_time: str | None = None
+    yanked: bool | str | None = None
     core_metadata: _Metadata = None
     dist_info_metadata: _Metadata = None  # the name before PEP 714
     provenance: str | None = None
 
 
-class _Meta(_Wire, frozen=True, gc=False, rename={"api_version": "api-version", "last_serial": "_last-serial"}):
-    api_version: str | int | float | None = None
-    last_serial: _Count | str | None = None  # a number, which some indexes write as a text
-
-
-class _Status(_Wire, frozen=True, gc=False):
+class _Status(_Wire, frozen=True, kw_only=True):
     status: str | None = None
     reason: str | None = None
 
 
-class _Project(_Wire, frozen=True, gc=False, rename="kebab"):
-    files: list[_File]
+class _Project(_Wire, frozen=True, kw_only=True):
     meta: _Meta | None = None
-    project_status: _Status | None = None
+    name: Any = None
     versions: list[str] | None = None
+    files: list[_File]
+    project_status: _Status | None = None
+
+
+class _ListedProject(_Wire, frozen=True, kw_only=True, rename={"last_serial": "_last-serial"}):
+    name: str
+    last_serial: int | None = None
+
+
+class _ProjectList(_Wire, frozen=True, kw_only=True):
+    meta: _Meta
+    projects: list[_ListedProject]
 
 
 _DECODER = msgspec.json.Decoder(_Project)
+_ENCODER = msgspec.json.Encoder()
 _FIELDS: Mapping[type[_Wire], tuple[FieldInfo, ...]] = {kind: fields(kind) for kind in (_File, _Meta, _Status)}
 
 _Struct = TypeVar("_Struct", bound=_Wire)
@@ -98,6 +114,50 @@ def read_json(body: bytes, source: PageSource) -> Page:
         status_reason=status.reason or "",
         versions=None if project.versions is None else tuple(project.versions),
         last_serial=_serial(meta.last_serial),
+    )
+
+
+def write_json(page: Page) -> bytes:
+    """Return the page as JSON; addresses stand there as they are, so that those of files may be relative.
+
+    It is of version 1.4 of the API (PEP 792) where it has what PEP 700 demands of 1.1, versions and all sizes, and
+    else of 1.0. Equal pages give equal bytes. Raises `UnicodeEncodeError` for half of a surrogate pair.
+    """
+    complete = page.versions is not None and all(file.size is not None for file in page.files)
+    stated = page.status != "active" or page.status_reason
+    return _ENCODER.encode(
+        _Project(
+            meta=_Meta(api_version=API_VERSION if complete else "1.0", last_serial=page.last_serial),
+            name=page.project,
+            versions=None if page.versions is None else list(page.versions),
+            files=[_entry(file) for file in page.files],
+            project_status=_Status(status=page.status, reason=page.status_reason or None) if stated else None,
+        )
+    )
+
+
+def write_json_list(projects: Mapping[str, int | None], last_serial: int | None = None) -> bytes:
+    """Return the list of all projects as JSON, by name.
+
+    projects: names, each with the number of its last change or None. last_serial: that of the whole index.
+    """
+    meta = _Meta(api_version=API_VERSION, last_serial=last_serial)
+    listed = [_ListedProject(name=name, last_serial=serial) for name, serial in sorted(projects.items())]
+    return _ENCODER.encode(_ProjectList(meta=meta, projects=listed))
+
+
+def _entry(file: IndexFile) -> _File:
+    metadata = file.core_metadata
+    return _File(
+        filename=file.filename,
+        url=file.url,
+        hashes=dict(file.hashes),
+        requires_python=file.requires_python,
+        size=file.size,
+        upload_time=None if file.upload_time is None else rfc3339(file.upload_time),
+        yanked=(file.yanked_reason or True) if file.yanked else None,
+        core_metadata=None if metadata is None else (dict(metadata) or True),
+        provenance=file.provenance,
     )
 
 

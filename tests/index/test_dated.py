@@ -19,6 +19,7 @@ from cachi2ish.index.dated import DatedIndex
 from cachi2ish.index.first_match import FirstMatch
 from cachi2ish.index.http_index import SimpleIndex
 from cachi2ish.index.upload_times import MetadataDocuments, TimedIndex
+from cachi2ish.simple_api.negotiation import JSON
 from tests.index.plain_http import MemoryCatalogue, PlainHttp
 from tests.support.distributions import Dist, make_sdist, make_wheel
 from tests.support.index_server import Fault, IndexServer
@@ -101,7 +102,13 @@ def test_a_file_without_a_readable_upload_time_is_refused_unless_it_is_allowed(
     http: PlainHttp, time: str | None
 ) -> None:
     with IndexServer() as server:
-        server.add("demo", OLD, upload_time=time)
+        file: dict[str, object] = {
+            "filename": OLD.filename,
+            "url": server.serve_file(OLD),
+            "hashes": {},
+            "upload-time": time,
+        }
+        server.serve_page("/simple/demo/", json.dumps({"files": [file]}).encode(), JSON)
         simple = SimpleIndex(server.index_url, http)
         with pytest.raises(UnavailableError, match="none of its files has an upload time") as caught:
             DatedIndex(simple, CUTOFF, REFUSE).page(DEMO)

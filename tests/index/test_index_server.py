@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from cachi2ish.simple_api.negotiation import HTML, JSON
 from tests.support.distributions import make_sdist, make_wheel
 from tests.support.index_server import Fault, IndexServer, Mode
-from tests.support.simple_pages import HTML, JSON
 
 DIST = make_sdist("demo", "1.0", padding=10_000)
 FILE = f"/files/{DIST.filename}"

@@ -11,10 +11,10 @@ from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
 from cachi2ish.errors import InputError, NetworkError, ProjectNotFoundError, UnavailableError
 from cachi2ish.index.http_index import SimpleIndex
+from cachi2ish.simple_api.negotiation import JSON
 from tests.index.plain_http import MemoryCatalogue, PlainHttp
 from tests.support.distributions import make_sdist, make_wheel
 from tests.support.index_server import Fault, IndexServer, Mode
-from tests.support.simple_pages import JSON
 
 DEMO = canonicalize_name("demo")
 PAGE = "/simple/demo/"
@@ -24,7 +24,7 @@ DIST = make_sdist("demo", "1.0")
 def _fill(index: IndexServer) -> None:
     index.add("demo", DIST, upload_time="2023-05-06T07:08:09Z", requires_python=">=3.8,<4")
     index.add("demo", make_sdist("demo", "1.0+cpu"), digests=(), yanked="wrong & <bad>")
-    index.add("demo", make_wheel("demo", "1.0"), digests=("sha512",), yanked="", upload_time="soon")
+    index.add("demo", make_wheel("demo", "1.0"), digests=("sha512",), yanked="")
     index.add("demo", make_wheel("demo", "2.0"), upload_time="2024-10-01T01:30:00.25+02:00")
     index.add("demo", make_sdist("demo", "0.1", ".zip"), url="https://files.example/x%20y/demo-0.1.zip")
     index.add_project("demo", status="archived", reason='no one "cares" <now>')

@@ -16,36 +16,49 @@ import re
 import threading
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, Self
 from urllib.parse import quote, unquote, urlsplit
 
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
+from cachi2ish.core.distributions import by_version
+from cachi2ish.core.pages import IndexFile, Page
+from cachi2ish.simple_api.html_pages import write_html, write_html_list
+from cachi2ish.simple_api.json_pages import write_json, write_json_list
+from cachi2ish.simple_api.negotiation import HTML, JSON, TEXT_HTML, choose_form
 from tests.support.distributions import Dist
 from tests.support.faulty_http import Answer, Fault, FaultyServer, Request
-from tests.support.simple_pages import (
-    HTML,
-    JSON,
-    PLAIN_HTML,
-    Listed,
-    Project,
-    html_page,
-    json_page,
-    negotiate,
-    root_html,
-    root_json,
-)
 
 __all__ = ["Answer", "Fault", "IndexServer", "Request"]
 
 Mode = Literal["json", "html", "both"]
 _OFFERED: Mapping[Mode, tuple[str, ...]] = {
     "json": (JSON,),
-    "html": (PLAIN_HTML,),
-    "both": (PLAIN_HTML, HTML, JSON),
+    "html": (TEXT_HTML,),
+    "both": (TEXT_HTML, HTML, JSON),
 }
+
+
+@dataclass
+class Project:
+    """What the page of a project lists, by file name."""
+
+    name: NormalizedName
+    files: dict[str, IndexFile] = field(default_factory=dict)
+    status: str = "active"
+    reason: str = ""
+
+    def page(self) -> Page:
+        return Page(
+            project=self.name,
+            index="",
+            files=tuple(self.files.values()),
+            status=self.status,
+            status_reason=self.reason,
+            versions=tuple(sorted(by_version(self.files, self.name))),
+        )
 
 
 class IndexServer:
@@ -137,8 +150,16 @@ class IndexServer:
         url: str | None = None,
     ) -> str:
         """List a file, and serve it; returns its URL here. ``url``: what the page says instead."""
-        listed = Listed(dist, upload_time, yanked, requires_python, digests, size, url)
-        self.add_project(project).files[dist.filename] = listed
+        self.add_project(project).files[dist.filename] = IndexFile(
+            filename=dist.filename,
+            url=url or f"../../files/{quote(dist.filename)}",
+            hashes=tuple((name, hashlib.new(name, dist.content).hexdigest()) for name in digests),
+            requires_python=requires_python,
+            yanked=yanked not in {None, False},
+            yanked_reason=yanked if isinstance(yanked, str) else "",
+            size=len(dist.content) if size else None,
+            upload_time=datetime.fromisoformat(upload_time) if isinstance(upload_time, str) else upload_time,
+        )
         return self.serve_file(dist)
 
     def serve_file(self, dist: Dist) -> str:
@@ -192,17 +213,18 @@ class IndexServer:
         name, slash = found.groups()
         project = self._projects.get(canonicalize_name(name)) if name else None
         if name and not project:
-            return Answer(404, b"no such project", {"Content-Type": PLAIN_HTML})
+            return Answer(404, b"no such project", {"Content-Type": TEXT_HTML})
         if project and (name != project.name or not slash):
             return Answer(301, headers={"Location": f"/simple/{project.name}/"})
-        kind = negotiate(headers.get("accept", "*/*"), _OFFERED[self.mode])
+        kind = choose_form(headers.get("accept"), _OFFERED[self.mode])
         if kind is None:
             return Answer(406, b"not in that format")
         if project:
-            body = json_page(project) if kind == JSON else html_page(project)
+            page = project.page()
+            body = write_json(page) if kind == JSON else write_html(page)
         else:
             names = tuple(self._projects)
-            body = root_json(names) if kind == JSON else root_html(names)
+            body = write_json_list(dict.fromkeys(names)) if kind == JSON else write_html_list(names)
         return self._validated(Answer(200, body, {"Content-Type": kind, "Vary": "Accept"}), headers)
 
     def _validated(self, answer: Answer, headers: Mapping[str, str]) -> Answer:

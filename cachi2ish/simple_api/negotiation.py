@@ -1,0 +1,60 @@
+"""Which form of a page a client and a server agree on: PEP 691, RFC 9110 section 12.5.1."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from email.message import Message
+
+JSON = "application/vnd.pypi.simple.v1+json"
+HTML = "application/vnd.pypi.simple.v1+html"
+#: HTML under the name that clients and servers from before PEP 691 know.
+TEXT_HTML = "text/html"
+
+#: What a client sends: JSON where there is JSON, since it alone has sizes and upload times.
+ACCEPT = f"{JSON}, {HTML};q=0.2, {TEXT_HTML};q=0.01"
+
+#: PEP 691: the newest version that the server has. There is only one so far.
+_LATEST = {
+    "application/vnd.pypi.simple.latest+json": JSON,
+    "application/vnd.pypi.simple.latest+html": HTML,
+}
+
+#: What stands in quotes may hold separators; quotes that are never closed go on to the end.
+_QUOTED = r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)'
+_ELEMENT = re.compile(rf'(?:[^,"]|{_QUOTED})++', re.DOTALL)
+_PARAMETER = re.compile(rf'(?:[^;"]|{_QUOTED})++', re.DOTALL)
+_WEIGHT = re.compile(r"\s*[qQ]\s*=\s*(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\s*")
+
+
+def choose_form(accept: str | None, offered: Sequence[str]) -> str | None:
+    """Return the media type of ``offered`` that an ``Accept`` header prefers; None is answered with status 406.
+
+    accept: None or empty where there is no such header: then anything is acceptable.
+    offered: media types, the ones that the server prefers first: of equals the first is taken.
+    """
+    weights: dict[str, float] = {}
+    for element in _ELEMENT.findall(accept or "*/*"):
+        name, *parameters = _PARAMETER.findall(element) or [""]
+        kind = name.strip().lower()
+        # Of a weight that cannot be read nothing is taken: it counts as if it were not there.
+        weight = next((float(found[1]) for one in parameters if (found := _WEIGHT.fullmatch(one))), 1.0)
+        kind = _LATEST.get(kind, kind)
+        weights[kind] = max(weight, weights.get(kind, 0.0))
+    best = max(offered, key=lambda kind: _weight(kind, weights), default=None)
+    return best if best is not None and _weight(best, weights) > 0 else None
+
+
+def _weight(kind: str, weights: dict[str, float]) -> float:
+    """Return the weight of the most specific range that has ``kind``."""
+    ranges = (kind, f"{kind.partition('/')[0]}/*", "*/*")
+    return next((weights[one] for one in ranges if one in weights), 0.0)
+
+
+def media_type(content_type: str) -> tuple[str, str | None]:
+    """Return the media type of a ``Content-Type`` header in lower case, and its charset or None."""
+    message = Message()
+    message["content-type"] = content_type.replace("\r", " ").replace("\n", " ")
+    kind = content_type.partition(";")[0].strip().lower()
+    charset = message.get_param("charset")
+    return kind, charset if isinstance(charset, str) else None
