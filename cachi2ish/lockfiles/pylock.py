@@ -98,14 +98,14 @@ class _Reading:
 
     def check_version(self, document: Mapping[str, Any]) -> tuple[str, ...]:
         """Return a warning for a minor version that is not known; raises for a major one, as PEP 751 has it."""
-        stated = document.get("lock-version")
+        declared = document.get("lock-version")
         known = ", ".join(_KNOWN)
         try:
-            version = Version(stated) if isinstance(stated, str) else None
+            version = Version(declared) if isinstance(declared, str) else None
         except (InvalidVersion, ValueError):
             version = None
         if version is None:
-            problem = "has no lock-version" if stated is None else "has a lock-version that is no version"
+            problem = "has no lock-version" if declared is None else "has a lock-version that is no version"
             raise LockFileError(
                 f"it {problem}, so it is no lock file of PEP 751 (known: {known})",
                 hint=self.hint,

@@ -58,11 +58,11 @@ def requirement_of(entry: Entry) -> Requirement:
     )
 
 
-def _files(entry: Entry, stated: Iterable[PackageSdist | PackageWheel]) -> tuple[IndexFile, ...]:
+def _files(entry: Entry, files: Iterable[PackageSdist | PackageWheel]) -> tuple[IndexFile, ...]:
     found: dict[str, IndexFile] = {}
     errors: list[Cachi2ishError] = []
     requires_python = entry.package.requires_python
-    for one in stated:
+    for one in files:
         name = one.filename
         try:
             file = IndexFile(

@@ -36,20 +36,22 @@ class SourceTree:
 
     def find(self, file: str, included_at: Origin | None = None) -> bytes | None:
         """Return the content, or None where there is no such file; raises as `read` does."""
-        told = "it" if included_at is None else file  # the message begins with the file's name already
+        subject = "it" if included_at is None else file  # the message begins with the file's name already
         try:
             path = Path(os.path.realpath(self.root / file))
             if not path.is_relative_to(self.root):
                 raise self._error(
-                    f"{told} is outside the source directory",
+                    f"{subject} is outside the source directory",
                     "copy it into the source directory",
                     file,
                     included_at,
                 )
             if path.is_dir():
-                raise self._error(f"{told} is a directory", "name the file in it", file, included_at)
+                raise self._error(f"{subject} is a directory", "name the file in it", file, included_at)
             if path.exists() and not path.is_file():  # a named pipe would be waited for, and for ever
-                raise self._error(f"{told} is not a regular file", "write its lines to a file", file, included_at)
+                raise self._error(
+                    f"{subject} is not a regular file", "write its lines to a file", file, included_at
+                )
             return path.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None

@@ -14,7 +14,7 @@ from pip._internal.models.format_control import FormatControl as PipFormatContro
 from pip._internal.req import req_file
 
 from cachi2ish.errors import LockFileError, Origin
-from cachi2ish.lockfiles.pip.grammar import Option, PipLineParser, Stated, UnreadableLineError, _words
+from cachi2ish.lockfiles.pip.grammar import Option, PipLineParser, RequirementLine, UnreadableLineError, _words
 from cachi2ish.lockfiles.pip.lines import decode, encode, logical_lines
 from cachi2ish.lockfiles.pip.pip_options import OptionCollector
 from cachi2ish.lockfiles.pip.tokens import expand, split_arguments
@@ -159,7 +159,7 @@ LINES = [
 def test_what_is_accepted_says_the_same_to_pip(line: str) -> None:
     arguments, options = req_file.get_line_parser(None)(line)
     ours = PipLineParser().parse(line)
-    if isinstance(ours, Stated):
+    if isinstance(ours, RequirementLine):
         assert arguments == split_arguments(line)[0]
         theirs = [f"{name}:{value}" for name, values in (options.hashes or {}).items() for value in values]
         assert list(ours.hashes) == theirs

@@ -12,7 +12,7 @@ from cachi2ish.core.digests import Digest, strong
 from cachi2ish.core.requirements import Git, Pinned, Purpose, Requirement, Url
 from cachi2ish.core.urls import redact
 from cachi2ish.errors import Cachi2ishError, LockFileError
-from cachi2ish.lockfiles.pip.closure import Asked
+from cachi2ish.lockfiles.pip.closure import Line
 from cachi2ish.lockfiles.pip.pins import Pin, admits, pin_of, unpinned
 
 
@@ -20,16 +20,16 @@ from cachi2ish.lockfiles.pip.pins import Pin, admits, pin_of, unpinned
 class _Known:
     """Everything that the closure says about one project: requirements, then constraints."""
 
-    asked: tuple[Asked, ...]
-    constraints: tuple[Asked, ...]
+    entries: tuple[Line, ...]
+    constraints: tuple[Line, ...]
 
-    def everywhere(self) -> Iterable[Asked]:
+    def everywhere(self) -> Iterable[Line]:
         """What holds whatever the environment is."""
-        return (line for line in (*self.asked, *self.constraints) if line.marker is None)
+        return (line for line in (*self.entries, *self.constraints) if line.marker is None)
 
-    def beside(self, marker: str | None) -> Iterable[Asked]:
+    def beside(self, marker: str | None) -> Iterable[Line]:
         """What holds for a requirement with ``marker``: the unmarked lines and those with the same marker."""
-        return (line for line in (*self.asked, *self.constraints) if line.marker in {None, marker})
+        return (line for line in (*self.entries, *self.constraints) if line.marker in {None, marker})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class _Found:
     """A version, the line that pins it, and the marker under which it does."""
 
     pin: Pin
-    at: Asked
+    at: Line
     marker: str | None
 
 
@@ -53,7 +53,7 @@ def _slot(requirement: Requirement) -> _Slot:
 
 
 def assemble(
-    asked: Sequence[Asked], constraints: Sequence[Asked], purpose: Purpose
+    entries: Sequence[Line], constraints: Sequence[Line], purpose: Purpose
 ) -> tuple[tuple[Requirement, ...], tuple[Cachi2ishError, ...]]:
     """Return the requirements of a closure in their order, and what is wrong with them.
 
@@ -61,10 +61,10 @@ def assemble(
     fetches nothing by itself, and hashes that several lines state are intersected. A constraint with a marker
     counts for requirements with the same marker, and pins one that nothing else pins for its marker's case.
     """
-    known = _by_project(asked, constraints)
+    known = _by_project(entries, constraints)
     found: list[Requirement] = []
     errors: list[Cachi2ishError] = []
-    for line in asked:
+    for line in entries:
         try:
             found.extend(_requirements(line, known[line.project], purpose))
         except LockFileError as error:
@@ -93,16 +93,16 @@ def demand_hashes(requirements: Iterable[Requirement], because: str) -> Iterable
         )
 
 
-def _by_project(asked: Sequence[Asked], constraints: Sequence[Asked]) -> dict[NormalizedName, _Known]:
-    lines: dict[NormalizedName, tuple[list[Asked], list[Asked]]] = defaultdict(lambda: ([], []))
-    for line in asked:
+def _by_project(entries: Sequence[Line], constraints: Sequence[Line]) -> dict[NormalizedName, _Known]:
+    lines: dict[NormalizedName, tuple[list[Line], list[Line]]] = defaultdict(lambda: ([], []))
+    for line in entries:
         lines[line.project][0].append(line)
     for line in constraints:
         lines[line.project][1].append(line)
     return {project: _Known(tuple(ours), tuple(theirs)) for project, (ours, theirs) in lines.items()}
 
 
-def _requirements(line: Asked, known: _Known, purpose: Purpose) -> Iterable[Requirement]:
+def _requirements(line: Line, known: _Known, purpose: Purpose) -> Iterable[Requirement]:
     if line.direct is not None:
         yield line.direct
         return
@@ -119,7 +119,7 @@ def _requirements(line: Asked, known: _Known, purpose: Purpose) -> Iterable[Requ
         yield _pinned(line, pin, known, purpose)
 
 
-def _pins_from(line: Asked, known: _Known) -> list[_Found]:
+def _pins_from(line: Line, known: _Known) -> list[_Found]:
     """Return the versions that other lines pin for an unpinned one."""
     for other in known.beside(line.marker):
         pin = _pin(other)
@@ -129,7 +129,7 @@ def _pins_from(line: Asked, known: _Known) -> list[_Found]:
     return [_Found(pin, other, _both(line.marker, other.marker)) for pin, other in marked if pin is not None]
 
 
-def _pin(line: Asked) -> Pin | None:
+def _pin(line: Line) -> Pin | None:
     return None if line.direct else pin_of(line.name, line.specifier, line.origin)
 
 
@@ -137,7 +137,7 @@ def _both(first: str | None, second: str | None) -> str | None:
     return f"({first}) and ({second})" if first and second else first or second
 
 
-def _pinned(line: Asked, found: _Found, known: _Known, purpose: Purpose) -> Pinned:
+def _pinned(line: Line, found: _Found, known: _Known, purpose: Purpose) -> Pinned:
     digests = line.digests
     for other in (line, found.at, *known.constraints):
         if other.marker not in {None, line.marker, found.at.marker}:
@@ -164,7 +164,10 @@ def _pinned(line: Asked, found: _Found, known: _Known, purpose: Purpose) -> Pinn
 
 
 def _intersection(
-    ours: frozenset[Digest], theirs: frozenset[Digest], line: Asked | Requirement, other: Asked | Requirement
+    ours: frozenset[Digest],
+    theirs: frozenset[Digest],
+    line: Line | Requirement,
+    other: Line | Requirement,
 ) -> frozenset[Digest]:
     if not ours or not theirs:
         return ours or theirs

@@ -15,7 +15,7 @@ from cachi2ish.core.requirements import Git, Purpose, Url
 from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin
 from cachi2ish.lockfiles.interface import Decoded, LockText
 from cachi2ish.lockfiles.pip.direct import DirectLine, read_direct
-from cachi2ish.lockfiles.pip.grammar import Option, PipLineParser, Stated, UnreadableLineError
+from cachi2ish.lockfiles.pip.grammar import Option, PipLineParser, RequirementLine, UnreadableLineError
 from cachi2ish.lockfiles.pip.injection import record_name, restore
 from cachi2ish.lockfiles.pip.lines import LogicalLine, decode, logical_lines
 from cachi2ish.lockfiles.pip.pip_options import OptionCollector
@@ -30,7 +30,7 @@ _DEEPEST = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Line:
     """A requirement or a constraint, with its line judged as far as the line alone allows.
 
     direct: the URL or git requirement that it is, or None for a project of an index.
@@ -58,8 +58,8 @@ class Closure:
     purpose: Purpose
     environ: Mapping[str, str] = field(repr=False)
     parser: PipLineParser = field(default_factory=PipLineParser)
-    asked: list[Asked] = field(default_factory=list)
-    constraints: list[Asked] = field(default_factory=list)
+    entries: list[Line] = field(default_factory=list)
+    constraints: list[Line] = field(default_factory=list)
     options: OptionCollector = field(default_factory=OptionCollector)
     texts: list[LockText] = field(default_factory=list)
     errors: list[Cachi2ishError] = field(default_factory=list)
@@ -79,7 +79,7 @@ class Closure:
         included_by: the text of the line that includes it, at ``included_at``.
         """
         if file in chain or len(chain) > _DEEPEST:
-            self.errors.append(self._told(_cycle(file, chain, included_at), included_by))
+            self.errors.append(self._placed(_cycle(file, chain, included_at), included_by))
             return
         if (file, constraint) in self._seen:
             return
@@ -87,30 +87,30 @@ class Closure:
         try:
             decoded = _read(self.tree, file, included_at)
         except Cachi2ishError as error:
-            self.errors.append(self._told(error, included_by))
+            self.errors.append(self._placed(error, included_by))
             return
         direct: list[Url | Git] = []
         for line in logical_lines(decoded.text):
             try:
-                asked = self._line(line, file, constraint=constraint, chain=chain)
+                entry = self._line(line, file, constraint=constraint, chain=chain)
             except LockFileError as error:
-                self.errors.append(self._told(error, line.text))
+                self.errors.append(self._placed(error, line.text))
                 continue
-            if asked is not None:
-                (self.constraints if constraint else self.asked).append(asked)
-                direct.extend([asked.direct] if asked.direct else [])
+            if entry is not None:
+                (self.constraints if constraint else self.entries).append(entry)
+                direct.extend([entry.direct] if entry.direct else [])
         if direct:
             self.texts.append(LockText(file, decoded.text, tuple(direct), decoded.encoding))
 
-    def _told(self, error: Cachi2ishError, text: str) -> Cachi2ishError:
+    def _placed(self, error: Cachi2ishError, text: str) -> Cachi2ishError:
         """Return ``error`` without the values of the variables in the line that it is about."""
         problem = conceal(error.problem, text, self.environ)
         return error if problem == error.problem else type(error)(problem, hint=error.hint, origin=error.origin)
 
-    def _line(self, line: LogicalLine, file: str, *, constraint: bool, chain: tuple[str, ...]) -> Asked | None:
+    def _line(self, line: LogicalLine, file: str, *, constraint: bool, chain: tuple[str, ...]) -> Line | None:
         origin = Origin(file, line.number)
         statement = self._parse(line.text, origin)
-        if isinstance(statement, Stated):
+        if isinstance(statement, RequirementLine):
             return self._judge(statement, line.text, origin, constraint=constraint)
         includes = [option for option in statement if option.name in _INCLUDES]
         if not includes:
@@ -125,7 +125,7 @@ class Closure:
             self._include(includes[0], line.text, origin, (*chain, file))
         return None
 
-    def _parse(self, text: str, origin: Origin) -> Stated | tuple[Option, ...]:
+    def _parse(self, text: str, origin: Origin) -> RequirementLine | tuple[Option, ...]:
         expanded = expand(text, self.environ)
         try:
             return self.parser.parse(expanded)
@@ -150,20 +150,20 @@ class Closure:
         file = self.tree.name_of(option.value, origin.file)
         self.walk(file, constraint=_INCLUDES[option.name], chain=chain, included_at=origin, included_by=text)
 
-    def _judge(self, stated: Stated, text: str, origin: Origin, *, constraint: bool) -> Asked:
+    def _judge(self, content: RequirementLine, text: str, origin: Origin, *, constraint: bool) -> Line:
         shown = quote(split_arguments(text)[0].strip())
-        digests = frozenset(_digests(stated.hashes, shown, origin))
+        digests = frozenset(_digests(content.hashes, shown, origin))
         if constraint:
-            _check_constraint(stated, shown, origin)
+            _check_constraint(content, shown, origin)
         direct = None
-        if stated.url is not None:
-            direct = read_direct(DirectLine(stated, digests, self.purpose, origin, shown))
-            self._check_written_out(stated.url, text, origin)
-        return Asked(
-            name=direct.name if direct else stated.name or "",
-            extras=stated.extras,
-            specifier=stated.specifier,
-            marker=stated.marker,
+        if content.url is not None:
+            direct = read_direct(DirectLine(content, digests, self.purpose, origin, shown))
+            self._check_written_out(content.url, text, origin)
+        return Line(
+            name=direct.name if direct else content.name or "",
+            extras=content.extras,
+            specifier=content.specifier,
+            marker=content.marker,
             digests=digests,
             origin=origin,
             direct=direct,
@@ -205,14 +205,14 @@ def _digests(hashes: Iterable[str], shown: str, origin: Origin) -> Iterable[Dige
             ) from None
 
 
-def _check_constraint(stated: Stated, shown: str, origin: Origin) -> None:
-    if stated.url is not None:
+def _check_constraint(content: RequirementLine, shown: str, origin: Origin) -> None:
+    if content.url is not None:
         raise LockFileError(
             f"{shown}: an address cannot be a constraint here",
             hint="move it to the requirements file, where it is fetched and rewritten",
             origin=origin,
         )
-    if stated.extras:
+    if content.extras:
         raise LockFileError(
             f"{shown}: a constraint cannot have extras, as in pip",
             hint="remove the extras here; name them in the requirements file",

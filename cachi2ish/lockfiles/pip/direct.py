@@ -15,7 +15,7 @@ from cachi2ish.core.distributions import is_wheel, read_name, sdist_extension
 from cachi2ish.core.placement import name_of_url, url_basename
 from cachi2ish.core.requirements import Git, Purpose, Url
 from cachi2ish.errors import LockFileError, Origin
-from cachi2ish.lockfiles.pip.grammar import Address, Stated
+from cachi2ish.lockfiles.pip.grammar import Address, RequirementLine
 
 _COMMIT = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
 _HEXADECIMAL = re.compile(r"[0-9a-f]+", re.IGNORECASE)
@@ -31,7 +31,7 @@ _WRITE_NAME = "write it as name @ address (PEP 508)"
 class DirectLine:
     """A line with an address. digests: what ``--hash`` states. shown: the line as a message may quote it."""
 
-    stated: Stated
+    content: RequirementLine
     digests: frozenset[Digest]
     purpose: Purpose
     origin: Origin
@@ -40,7 +40,7 @@ class DirectLine:
 
 def read_direct(line: DirectLine) -> Url | Git:
     """Return the URL or git requirement that a line states; raises `LockFileError`."""
-    url, shown, origin = line.stated.url or "", line.shown, line.origin
+    url, shown, origin = line.content.url or "", line.shown, line.origin
     if _SCP_LIKE.search(url):
         raise LockFileError(
             f"{shown}: an scp-like git address is no URL",
@@ -63,17 +63,17 @@ def read_direct(line: DirectLine) -> Url | Git:
 
 
 def _url(line: DirectLine, parts: SplitResult) -> Url:
-    stated, digests, origin = line.stated, line.digests, line.origin
+    content, digests, origin = line.content, line.digests, line.origin
     address = _address(parts, origin, line.shown)
     basename = url_basename(address.url)
     egg = _egg_name(address, line)
-    name = stated.name or egg or _name_in(basename)
+    name = content.name or egg or _name_in(basename)
     if name is None:
         raise _nameless(line)
     requirement = Url(
         name=name,
-        extras=stated.extras,
-        marker=stated.marker,
+        extras=content.extras,
+        marker=content.marker,
         origin=origin,
         purpose=line.purpose,
         url=address.url,
@@ -107,10 +107,10 @@ def _the_one(digests: frozenset[Digest], weak_too: frozenset[Digest], name: str,
 
 
 def _git(line: DirectLine, parts: SplitResult) -> Git:
-    stated, digests, origin = line.stated, line.digests, line.origin
+    content, digests, origin = line.content, line.digests, line.origin
     address = _address(parts, origin, line.shown)
     egg = _egg_name(address, line)
-    name = stated.name or egg
+    name = content.name or egg
     if name is None:
         raise _nameless(line)
     transport = parts.scheme.lower().removeprefix("git+")
@@ -127,8 +127,8 @@ def _git(line: DirectLine, parts: SplitResult) -> Git:
     path, _, reference = parts.path.rpartition("@") if "@" in parts.path else (parts.path, "", "")
     return Git(
         name=name,
-        extras=stated.extras,
-        marker=stated.marker,
+        extras=content.extras,
+        marker=content.marker,
         origin=origin,
         purpose=line.purpose,
         url=urlunsplit(parts._replace(scheme=transport, path=path, fragment="")),

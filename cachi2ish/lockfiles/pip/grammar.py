@@ -18,7 +18,7 @@ from cachi2ish.lockfiles.pip.tokens import split_arguments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stated:
+class RequirementLine:
     """A requirement or constraint as written.
 
     name: None for an address or path that does not say it. url: with fragment; may hold credentials.
@@ -86,13 +86,13 @@ class PipLineParser:
     def __init__(self) -> None:
         self._options = _option_parser()
 
-    def parse(self, line: str) -> Stated | tuple[Option, ...]:
+    def parse(self, line: str) -> RequirementLine | tuple[Option, ...]:
         """Return the requirement of a line, or the options of a line that has none.
 
         Raises `UnreadableLineError`. Its message may quote the line.
         """
-        arguments, options = split_arguments(line)
-        stated, rest = self._read_options(options)
+        arguments, behind = split_arguments(line)
+        options, rest = self._read_options(behind)
         requirement = arguments.strip()
         if rest:
             raise UnreadableLineError(
@@ -100,14 +100,14 @@ class PipLineParser:
                 "put markers before the options, and each requirement on a line of its own",
             )
         if not requirement:
-            return stated
-        for option in stated:
+            return options
+        for option in options:
             if option.name not in _OF_REQUIREMENT:
                 raise UnreadableLineError(
                     f"{option.name} stands on the line of a requirement, where pip ignores it",
                     f"give {option.name} a line of its own",
                 )
-        return _requirement(requirement, tuple(o.value for o in stated if o.name == "--hash"))
+        return _requirement(requirement, tuple(o.value for o in options if o.name == "--hash"))
 
     def _read_options(self, text: str) -> tuple[tuple[Option, ...], list[str]]:
         try:
@@ -130,13 +130,13 @@ def _words(text: str) -> list[str]:
     return shlex.split(text)
 
 
-def _requirement(text: str, hashes: tuple[str, ...]) -> Stated:
+def _requirement(text: str, hashes: tuple[str, ...]) -> RequirementLine:
     try:
         parsed = library.build_install_req(text)
         specifier = SpecifierSet(str(parsed.req.specifier) if parsed.req else "")
     except Exception as error:  # noqa: BLE001  (the library lets its dependencies' exceptions through)
         raise UnreadableLineError(f"it is no valid requirement: {_reason(error)}", _hint(text)) from None
-    return Stated(
+    return RequirementLine(
         name=parsed.req.name if parsed.req else None,
         extras=tuple(sorted(parsed.req.extras if parsed.req else parsed.extras)),
         specifier=specifier,

@@ -81,9 +81,9 @@ def _encoding(content: bytes) -> tuple[str, int | None]:
         if content.startswith(mark):
             return encoding, None
     for number, line in enumerate(content.split(b"\n", _CODING_LINES)[:_CODING_LINES], start=1):
-        stated = _CODING_LINE.search(line) if line.startswith(b"#") else None
-        if stated:
-            return stated.group(1).decode("ascii"), number
+        declared = _CODING_LINE.search(line) if line.startswith(b"#") else None
+        if declared:
+            return declared.group(1).decode("ascii"), number
     return "utf-8", None
 
 

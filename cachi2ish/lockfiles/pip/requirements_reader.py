@@ -25,7 +25,7 @@ class PipRequirementsReader:
         """Return the requirements of ``source / file`` and of all that it includes. See `LockReader.read`."""
         closure = Closure(SourceTree(Path(os.path.realpath(source))), purpose, environ)
         closure.walk(closure.tree.name_of(file, ""))
-        requirements, errors = assemble(closure.asked, closure.constraints, purpose)
+        requirements, errors = assemble(closure.entries, closure.constraints, purpose)
         closure.errors.extend(errors)
         because = _hash_checking(closure)
         if because:
@@ -62,7 +62,7 @@ def _hash_checking(closure: Closure) -> str | None:
         closure.errors.append(_both_ways(options.require_hashes, options.no_require_hashes))
     if options.require_hashes:
         return f"--require-hashes stands at {options.require_hashes}"
-    lines = (*closure.asked, *closure.constraints)
+    lines = (*closure.entries, *closure.constraints)
     hashed = next((line for line in lines if line.digests), None)
     if hashed is None or options.no_require_hashes:
         return None

@@ -115,8 +115,8 @@ class RequirementsRewriter:
 
 
 def _fragment(address: str, sha256: str | None) -> str:
-    stated = address.partition("#")[2]
-    items = [item for item in (stated, f"sha256={sha256}" if sha256 else "") if item]
+    fragment = address.partition("#")[2]
+    items = [item for item in (fragment, f"sha256={sha256}" if sha256 else "") if item]
     return f"#{'&'.join(items)}" if items else ""
 
 
