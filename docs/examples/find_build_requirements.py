@@ -26,6 +26,7 @@ import tempfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pypi_simple
 from build import ProjectBuilder
@@ -36,6 +37,9 @@ from packaging.version import InvalidVersion, Version
 from pyproject_hooks import quiet_subprocess_runner
 
 Pin = tuple[str, str]
+
+#: Python 3.11 has filters from 3.11.4 on, and Debian 12 has 3.11.2.
+FILTER: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
 
 #: The oldest Python that the result is for; the universal resolution covers this one and all later.
 OLDEST_PYTHON = "3.11"
@@ -104,7 +108,7 @@ def fetch(index: pypi_simple.PyPISimple, name: str, version: str, folder: Path) 
             unzipped.extractall(target)
     else:
         with tarfile.open(archive) as tar:
-            tar.extractall(target, filter="data")
+            tar.extractall(target, **FILTER)
     return next(path for path in target.iterdir() if path.is_dir())
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,9 @@ from cachi2ish.git.repositories import GitRepositories
 from tests.support.git_server import GitServer, Repository, git_environment, git_server, make_repository
 
 ORIGIN = Origin("requirements.txt", 3)
+
+#: Python 3.11 has filters from 3.11.4 on, and Debian 12 has 3.11.2.
+_FILTER: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
 
 
 @dataclass
@@ -113,7 +117,7 @@ class Workbench:
         packed, folder = self.root / f"archive{self.count}.tar.gz", self.root / f"unpacked{self.count}"
         packed.write_bytes(content)
         with tarfile.open(packed) as archive:
-            archive.extractall(folder, filter="data")
+            archive.extractall(folder, **_FILTER)
         (top,) = folder.iterdir()
         return top
 
