@@ -5,13 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cachi2ish.core.artifacts import Artifact, Blob
-from cachi2ish.core.requirements import Git
+from cachi2ish.core.as_of import PackageDates
+from cachi2ish.core.inventory import Mode
+from cachi2ish.core.requirements import Git, IndexOptions
 from cachi2ish.errors import Cachi2ishError, NetworkError
 from cachi2ish.http.interface import Advance
+from cachi2ish.services.fetch.ports import IndexAddresses, Leniency, Run
 from cachi2ish.services.reporter import Arrival, Doing
+
+#: The index that is asked when nobody names one.
+PUBLIC = "https://i.test/simple"
 
 
 def blob_of(content: bytes) -> Blob:
@@ -87,3 +94,19 @@ class Notes:
 
     def arrived(self, arrival: Arrival) -> None:
         self.arrivals.append(arrival)
+
+
+def a_run(notes: Notes | None = None, dates: PackageDates | None = None, *, permissive: bool = False) -> Run:
+    """The settings of a run on a day in 2024 without a date of its own."""
+    notes = notes or Notes()
+    return Run(
+        indexes=IndexAddresses(default=IndexOptions(), public=lambda: PUBLIC, actual=str),
+        dates=dates or PackageDates(),
+        now=datetime(2024, 10, 1, tzinfo=UTC),
+        environ={},
+        concurrency=4,
+        keeps=True,
+        tool_version="7",
+        reporter=notes,
+        leniency=Leniency(Mode.PERMISSIVE if permissive else Mode.STRICT, notes),
+    )

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from cachi2ish.core.as_of import PackageDates
-from cachi2ish.core.inventory import MainPackage, Mode, VcsOrigin
-from cachi2ish.core.requirements import IndexOptions, Purpose
+from cachi2ish.core.inventory import MainPackage, VcsOrigin
+from cachi2ish.core.requirements import Purpose
 from cachi2ish.errors import Cachi2ishError, GitError, InputError, LockFileError, Origin
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.projects.interface import DeclaredMetadata
 from cachi2ish.services.fetch.package_input import read_input
-from cachi2ish.services.fetch.ports import IndexAddresses, Leniency, Run, Sources
+from cachi2ish.services.fetch.ports import Sources
 from cachi2ish.services.fetch.reading import Reading, read
 from tests.core.one_project import pin
-from tests.services.fakes import FakeRepositories, Notes
+from tests.services.fakes import FakeRepositories, Notes, a_run
 
 VCS = VcsOrigin(url="https://git.test/team/notes.git", commit="1" * 40)
 
@@ -78,19 +76,10 @@ class Desk:
     repositories: FakeRepositories = field(default_factory=Elsewhere)
     notes: Notes = field(default_factory=Notes)
 
-    def read(self, request: str, mode: Mode = Mode.STRICT) -> Reading:
-        run = Run(
-            indexes=IndexAddresses(default=IndexOptions(), public=str, actual=str),
-            dates=PackageDates(),
-            now=datetime(2024, 10, 1, tzinfo=UTC),
-            environ={},
-            concurrency=1,
-            keeps=True,
-            tool_version="1",
-            reporter=self.notes,
-            leniency=Leniency(mode, self.notes),
-        )
-        return read(read_input(request), self.source, Sources(self.locks, self.projects, self.repositories), run)
+    def read(self, request: str, *, permissive: bool = False) -> Reading:
+        run = a_run(self.notes, permissive=permissive)
+        sources = Sources(self.locks, self.projects, self.repositories)
+        return read(read_input(request), self.source, sources, run)
 
     def warnings(self) -> list[str]:
         return [message for level, message in self.notes.messages if level == "warning"]
@@ -175,7 +164,7 @@ def test_what_permissive_mode_lets_pass_is_an_error_in_strict_mode(desk: Desk) -
     with pytest.raises(GitError):
         desk.read('{"type": "pip"}')
     desk.projects.unreadable = frozenset({"."})
-    reading = desk.read('{"type": "pip"}', Mode.PERMISSIVE)
+    reading = desk.read('{"type": "pip"}', permissive=True)
     assert reading.root == MainPackage(name="of-the-origin", version=None, path=".", vcs=None)
     assert [word for word in desk.warnings() if word.startswith("permissive mode goes on")] == [
         "permissive mode goes on (git-origin-unreadable): the checkout cannot be read",

@@ -5,25 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.as_of import PackageDates
 from cachi2ish.core.choose.choice import Policy
-from cachi2ish.core.inventory import Inventory, MainPackage, Mode
+from cachi2ish.core.inventory import Inventory, MainPackage
 from cachi2ish.core.outputs import BuildConfig
-from cachi2ish.core.requirements import IndexOptions, Pinned, Purpose, Requirement
+from cachi2ish.core.requirements import Pinned, Purpose, Requirement
 from cachi2ish.errors import Origin
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.lockfiles.pip.rewriting import RequirementsRewriter
 from cachi2ish.output.directories import OutputDirectories
 from cachi2ish.services.fetch.identifying import Fetched
-from cachi2ish.services.fetch.ports import IndexAddresses, Leniency, Results, Run
+from cachi2ish.services.fetch.ports import Results
 from cachi2ish.services.fetch.reading import Reading, SourcePackage
 from cachi2ish.services.fetch.recording import collisions, record
 from tests.core.one_project import pin
-from tests.services.fakes import Notes, blob_of
+from tests.services.fakes import a_run, blob_of
 
 ROOT = MainPackage(name="notes", version="1.0", path=".", vcs=None)
 
@@ -80,20 +79,9 @@ def reading_of(*requirements: Pinned) -> Reading:
 
 
 def recorded(reading: Reading, files: Sequence[Fetched]) -> FakeStaging:
-    staging, notes = FakeStaging(), Notes()
-    run = Run(
-        indexes=IndexAddresses(default=IndexOptions(), public=lambda: "https://i.test/simple/", actual=str),
-        dates=PackageDates(),
-        now=datetime(2024, 10, 1, tzinfo=UTC),
-        environ={},
-        concurrency=1,
-        keeps=True,
-        tool_version="7",
-        reporter=notes,
-        leniency=Leniency(Mode.STRICT, notes),
-    )
+    staging = FakeStaging()
     results = Results(OutputDirectories(), FakeSbom(), RequirementsRewriter())
-    record(staging, Path("/source"), reading, tuple(files), results, run)
+    record(staging, Path("/source"), reading, tuple(files), results, a_run())
     return staging
 
 
