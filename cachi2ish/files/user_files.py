@@ -17,9 +17,16 @@ class DiskFiles:
     """Reads files, and replaces them without a reader ever seeing half of one."""
 
     def read(self, path: Path) -> bytes | None:
-        """Return the content, None where there is no such file; raises `StorageError`."""
+        """Return the content, None where there is no such file; raises `StorageError`.
+
+        Of a pipe or a device, which would be waited for or has no end, nothing is read.
+        """
         try:
-            return path.read_bytes()
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(descriptor, "rb") as file:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    raise StorageError(f"{path} is not a regular file", hint="put a regular file in its place")
+                return file.read()
         except FileNotFoundError:
             return None
         except OSError as error:

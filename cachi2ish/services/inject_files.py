@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -9,11 +10,18 @@ from string import Template
 from urllib.parse import quote
 
 from cachi2ish.core.outputs import OUTPUT_DIR, BuildConfig, ProjectFile, text_digest
+from cachi2ish.core.placement import DEPS
 from cachi2ish.errors import Cachi2ishError, InputError, raise_all
 from cachi2ish.files.interface import SourceFiles
 from cachi2ish.files.rooted import RootedPath
 from cachi2ish.files.user_files import is_system_text
 from cachi2ish.lockfiles.interface import Rewriter
+
+#: What requirements files are called: a record of another tool is believed of no other file.
+_SUFFIXES = frozenset({".txt", ".in"})
+
+#: A file of the output, as `Rewriter.replacement_urls` writes it.
+_PLACED = re.compile(rf"file://{re.escape(OUTPUT_DIR)}/{DEPS}/(?!\.|%2[eE])[A-Za-z0-9_.~!+%-]+(?:#\S*)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +80,13 @@ def _apply(
 
 
 def _locate(project_file: ProjectFile, source: Path | None) -> Path:
-    if source is None:
+    if source is None and not project_file.path:
         return _recorded_path(project_file.abspath)
+    if source is None:
+        before, path, behind = project_file.abspath.rpartition(f"/{project_file.path}")
+        if not path or behind or not is_system_text(before) or not before.startswith("/"):
+            raise _no_record_of_ours(project_file.abspath)
+        source = Path(before)
     if not project_file.path:
         raise InputError(
             f"{project_file.abspath} cannot be found relative to a source: another tool recorded it",
@@ -83,27 +96,38 @@ def _locate(project_file: ProjectFile, source: Path | None) -> Path:
 
 
 def _recorded_path(recorded: str) -> Path:
+    """Return the path of a file of which only another tool's record speaks: its whole text is written anew."""
     path = Path(recorded)
-    if not is_system_text(recorded) or not path.is_absolute() or not path.name:
-        raise InputError(
-            f"{recorded!r} is recorded as the path of a requirements file, and is none",
-            hint="run fetch-deps again to write the output anew",
-        )
+    if not is_system_text(recorded) or not path.is_absolute() or path.suffix not in _SUFFIXES:
+        raise _no_record_of_ours(recorded)
+    _refuse_link(path)
     return path
+
+
+def _no_record_of_ours(recorded: str) -> InputError:
+    return InputError(
+        f"{recorded!r} is recorded as the path of a requirements file, and is none",
+        hint="run fetch-deps again to write the output anew",
+    )
+
+
+def _refuse_link(path: Path) -> None:
+    if path.is_symlink():
+        raise InputError(f"{path} is a link", hint="replace it by the file that it leads to, or remove it")
 
 
 def _injected(
     project_file: ProjectFile, path: Path, output_dir: PurePosixPath, rewriter: Rewriter, files: SourceFiles
 ) -> _Change:
-    record_path = path.with_name(rewriter.record_name(path.name))
+    record_path = _record_path(path, rewriter)
     content = _read(path, files)
     decoded = rewriter.decode(content, str(path))
     if not project_file.urls:  # recorded by another tool: its template is all there is
         text = Template(project_file.template).safe_substitute(output_dir=quote(str(output_dir)))
         return _Change(path, rewriter.encode(text, decoded.encoding), record_path, None)
-    if any(character.isspace() for url in project_file.urls for character in url):
+    if not all(map(_PLACED.fullmatch, project_file.urls)):
         raise InputError(
-            f"an address with white space is recorded for {path}",
+            f"an address that is not in the output is recorded for {path}",
             hint="run fetch-deps again to write the output anew",
         )
     original = rewriter.restore(decoded.text, _record(record_path, files))
@@ -120,7 +144,7 @@ def _injected(
 
 
 def _reverted(project_file: ProjectFile, path: Path, rewriter: Rewriter, files: SourceFiles) -> _Change:
-    record_path = path.with_name(rewriter.record_name(path.name))
+    record_path = _record_path(path, rewriter)
     decoded = rewriter.decode(_read(path, files), str(path))
     text = rewriter.restore(decoded.text, _record(record_path, files))
     if not project_file.urls:
@@ -129,6 +153,12 @@ def _reverted(project_file: ProjectFile, path: Path, rewriter: Rewriter, files: 
             hint="take the file from version control",
         )
     return _Change(path, rewriter.encode(text, decoded.encoding), record_path, None)
+
+
+def _record_path(path: Path, rewriter: Rewriter) -> Path:
+    record_path = path.with_name(rewriter.record_name(path.name))
+    _refuse_link(record_path)  # whatever it leads to would be overwritten
+    return record_path
 
 
 def _read(path: Path, files: SourceFiles) -> bytes:
