@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from packaging.utils import NormalizedName
+
 from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.core.as_of import PackageDates
-from cachi2ish.core.inventory import Mode
-from cachi2ish.core.requirements import Git, IndexOptions
-from cachi2ish.errors import Cachi2ishError, NetworkError
+from cachi2ish.core.inventory import Inventory, Mode, VcsOrigin
+from cachi2ish.core.outputs import BuildConfig
+from cachi2ish.core.pages import Page
+from cachi2ish.core.requirements import Git, IndexOptions, Purpose
+from cachi2ish.errors import Cachi2ishError, GitError, InputError, NetworkError, ProjectNotFoundError, StorageError
 from cachi2ish.http.interface import Advance
+from cachi2ish.lockfiles.interface import Lock
+from cachi2ish.projects.interface import DeclaredMetadata
 from cachi2ish.services.fetch.ports import IndexAddresses, Leniency, Run
 from cachi2ish.services.reporter import Arrival, Doing
 
@@ -47,14 +54,17 @@ class FakeDownloader:
 
 @dataclass
 class FakeRepositories:
-    """Archives by commit. kept: commits whose archive needs no network."""
+    """Archives by commit. kept: commits whose archive needs no network. checkout: where the source comes from."""
 
     archives: Mapping[str, bytes] = field(default_factory=dict)
     kept: frozenset[str] = frozenset()
+    checkout: VcsOrigin | GitError | None = None
     made: list[str] = field(default_factory=list)
 
-    def origin(self, source: Path) -> None:
-        return None
+    def origin(self, source: Path) -> VcsOrigin | None:
+        if isinstance(self.checkout, GitError):
+            raise self.checkout
+        return self.checkout
 
     def find(self, requirement: Git) -> Blob | None:
         return blob_of(self.archives[requirement.commit]) if requirement.commit in self.kept else None
@@ -62,6 +72,118 @@ class FakeRepositories:
     def archive(self, requirement: Git) -> Blob:
         self.made.append(requirement.commit)
         return blob_of(self.archives[requirement.commit])
+
+
+@dataclass
+class FakeLocks:
+    """Locks by file, or an error to raise. read: files and what for, None for one of another format than pip's."""
+
+    locks: dict[str, Lock | Cachi2ishError] = field(default_factory=dict)
+    read: list[tuple[str, Purpose | None]] = field(default_factory=list)
+
+    def read_requirements(self, source: Path, file: str, purpose: Purpose, environ: Mapping[str, str]) -> Lock:
+        return self._answer(file, purpose)
+
+    def read_lock(self, source: Path, file: str, environ: Mapping[str, str]) -> Lock:
+        return self._answer(file, None)
+
+    def _answer(self, file: str, purpose: Purpose | None) -> Lock:
+        self.read.append((file, purpose))
+        found = self.locks.get(file, Lock(file, ()))
+        if isinstance(found, Cachi2ishError):
+            raise found
+        return found
+
+
+@dataclass
+class FakeProjects:
+    """Names by path, each of them in version 1.0. unreadable: paths whose files are broken."""
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    unreadable: frozenset[str] = frozenset()
+
+    def read(self, source: Path, path: str, vcs: VcsOrigin | None) -> DeclaredMetadata:
+        if path in self.unreadable:
+            raise InputError(f"{path}/pyproject.toml is broken")
+        return DeclaredMetadata(self.names.get(path), "1.0" if path in self.names else None)
+
+    def read_origin(self, path: str, vcs: VcsOrigin | None) -> DeclaredMetadata:
+        return DeclaredMetadata("of-the-origin", None)
+
+
+@dataclass
+class FakeIndex:
+    """Pages by project, or an error to raise. requests: the projects that were looked up."""
+
+    pages: Mapping[str, Page | Cachi2ishError] = field(default_factory=dict)
+    requests: list[str] = field(default_factory=list)
+    key: str = PUBLIC
+
+    def page(self, project: NormalizedName, *_query: object, **_named: object) -> Page:
+        self.requests.append(project)
+        found = self.pages.get(project) or ProjectNotFoundError(project, PUBLIC)
+        if isinstance(found, Cachi2ishError):
+            raise found
+        return found
+
+
+class FakeSbom:
+    """Writes the name and version of each dependency, for what, and its files."""
+
+    def render(self, inventory: Inventory) -> str:
+        return "".join(
+            f"{one.name} {one.version} {'build' if one.build else 'runtime'}"
+            f" {' '.join(file.filename for file in one.files)}\n"
+            for one in inventory.dependencies
+        )
+
+
+@dataclass
+class FakeStaging:
+    """An output that is a dictionary. broken: a path that cannot be written."""
+
+    files: dict[str, str | Blob] = field(default_factory=dict)
+    config: BuildConfig | None = None
+    published: bool = False
+    broken: str = ""
+
+    def place(self, blob: Blob, filename: str) -> None:
+        self._write(f"deps/pip/{filename}", blob)
+
+    def write(self, path: str, content: str) -> None:
+        self._write(path, content)
+
+    def write_build_config(self, config: BuildConfig) -> None:
+        assert not self.published
+        self.config = config
+
+    def publish(self) -> None:
+        self.published = True
+
+    def _write(self, path: str, content: str | Blob) -> None:
+        assert not self.published
+        if path == self.broken:
+            raise StorageError(f"{path} cannot be written")
+        self.files[path] = content
+
+
+@dataclass
+class FakeOutputs:
+    """One output. refused: raised when anybody asks for it."""
+
+    staging: FakeStaging = field(default_factory=FakeStaging)
+    refused: Cachi2ishError | None = None
+
+    def check(self, directory: Path) -> None:
+        if self.refused is not None:
+            raise self.refused
+
+    @contextmanager
+    def stage(self, directory: Path) -> Iterator[FakeStaging]:
+        yield self.staging
+
+    def read_build_config(self, directory: Path) -> BuildConfig:
+        raise NotImplementedError
 
 
 @dataclass

@@ -2,68 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
+from cachi2ish.core.as_of import RecordedDates
 from cachi2ish.core.inventory import MainPackage, VcsOrigin
 from cachi2ish.core.requirements import Purpose
 from cachi2ish.errors import Cachi2ishError, GitError, InputError, LockFileError, Origin
-from cachi2ish.lockfiles.interface import Lock
-from cachi2ish.projects.interface import DeclaredMetadata
+from cachi2ish.lockfiles.interface import Lock, Scope
 from cachi2ish.services.fetch.package_input import read_input
 from cachi2ish.services.fetch.ports import Sources
 from cachi2ish.services.fetch.reading import Reading, read
 from tests.core.one_project import pin
-from tests.services.fakes import FakeRepositories, Notes, a_run
+from tests.services.fakes import FakeLocks, FakeProjects, FakeRepositories, Notes, a_run
 
 VCS = VcsOrigin(url="https://git.test/team/notes.git", commit="1" * 40)
-
-
-@dataclass
-class FakeLocks:
-    """Answers with one pin for each file, or with the error that ``broken`` has for it."""
-
-    broken: Mapping[str, Cachi2ishError] = field(default_factory=dict)
-    read: list[tuple[str, Purpose | None]] = field(default_factory=list)
-
-    def read_requirements(self, source: Path, file: str, purpose: Purpose, environ: Mapping[str, str]) -> Lock:
-        return self._answer(file, purpose)
-
-    def read_lock(self, source: Path, file: str, environ: Mapping[str, str]) -> Lock:
-        return self._answer(file, None)
-
-    def _answer(self, file: str, purpose: Purpose | None) -> Lock:
-        self.read.append((file, purpose))
-        if file in self.broken:
-            raise self.broken[file]
-        return Lock(file, (replace(pin(), origin=Origin(file, 1)),), warnings=(f"{file}: a word of warning",))
-
-
-@dataclass
-class FakeProjects:
-    names: Mapping[str, str] = field(default_factory=dict)
-    unreadable: frozenset[str] = frozenset()
-
-    def read(self, source: Path, path: str, vcs: VcsOrigin | None) -> DeclaredMetadata:
-        if path in self.unreadable:
-            raise InputError(f"{path}/pyproject.toml is broken")
-        return DeclaredMetadata(self.names.get(path), "1.0" if path in self.names else None)
-
-    def read_origin(self, path: str, vcs: VcsOrigin | None) -> DeclaredMetadata:
-        return DeclaredMetadata("of-the-origin", None)
-
-
-class Elsewhere(FakeRepositories):
-    def origin(self, source: Path) -> VcsOrigin | None:  # type: ignore[override]
-        return VCS
-
-
-class Broken(FakeRepositories):
-    def origin(self, source: Path) -> None:
-        raise GitError("the checkout cannot be read")
 
 
 @dataclass
@@ -73,7 +29,7 @@ class Desk:
     source: Path
     locks: FakeLocks = field(default_factory=FakeLocks)
     projects: FakeProjects = field(default_factory=FakeProjects)
-    repositories: FakeRepositories = field(default_factory=Elsewhere)
+    repositories: FakeRepositories = field(default_factory=lambda: FakeRepositories(checkout=VCS))
     notes: Notes = field(default_factory=Notes)
 
     def read(self, request: str, *, permissive: bool = False) -> Reading:
@@ -125,7 +81,7 @@ def test_a_lock_file_takes_the_place_of_requirements_txt_and_leaves_build_requir
 
 
 def test_all_errors_of_all_packages_are_raised_together(desk: Desk) -> None:
-    desk.locks.broken = {"a.txt": LockFileError("a is wrong"), "b.txt": LockFileError("b is wrong")}
+    desk.locks.locks = {"a.txt": LockFileError("a is wrong"), "b.txt": LockFileError("b is wrong")}
     one, other = (f'{{"type": "pip", "requirements_files": ["{name}.txt"]}}' for name in "ab")
     missing = '{"type": "pip", "path": "nowhere"}'
     with pytest.raises(Cachi2ishError) as caught:
@@ -160,7 +116,7 @@ def test_the_bill_is_about_the_package_at_the_root_where_there_is_one(desk: Desk
 
 
 def test_what_permissive_mode_lets_pass_is_an_error_in_strict_mode(desk: Desk) -> None:
-    desk.repositories = Broken()
+    desk.repositories = FakeRepositories(checkout=GitError("the checkout cannot be read"))
     with pytest.raises(GitError):
         desk.read('{"type": "pip"}')
     desk.projects.unreadable = frozenset({"."})
@@ -173,8 +129,9 @@ def test_what_permissive_mode_lets_pass_is_an_error_in_strict_mode(desk: Desk) -
 
 
 def test_warnings_of_a_lock_are_passed_on(desk: Desk) -> None:
+    desk.locks.locks = {"a.txt": Lock("a.txt", (), notes=("by the way",), warnings=("look out",))}
     desk.read('{"type": "pip", "requirements_files": ["a.txt"]}')
-    assert "a.txt: a word of warning" in desk.warnings()
+    assert desk.notes.messages == [("info", "by the way"), ("warning", "look out")]
 
 
 def test_a_source_that_is_no_folder_is_an_error(desk: Desk, tmp_path: Path) -> None:
@@ -183,3 +140,94 @@ def test_a_source_that_is_no_folder_is_an_error(desk: Desk, tmp_path: Path) -> N
         desk.source = tmp_path / place
         with pytest.raises(InputError, match=says):
             desk.read('{"type": "pip"}')
+
+
+def test_requirements_files_that_are_named_are_read_beside_a_lock_file(desk: Desk) -> None:
+    desk.read('{"type": "pip", "lockfile": "pylock.toml", "requirements_files": ["extra.txt"]}')
+    assert desk.locks.read == [("pylock.toml", None), ("extra.txt", Purpose.RUNTIME)]
+
+
+@pytest.mark.parametrize(
+    ("keys", "why"),
+    [
+        ('"requirements_files": []', "it has no requirements-build.txt"),
+        ('"requirements_build_files": []', "it has no requirements.txt"),
+        ('"requirements_files": [], "requirements_build_files": []', "the input names no requirements files"),
+    ],
+)
+def test_nothing_to_read_is_a_warning_that_says_why(desk: Desk, keys: str, why: str) -> None:
+    desk.read(f'{{"type": "pip", {keys}}}')
+    assert desk.warnings() == [f"nothing to fetch for the package at '.': {why}"]
+
+
+def test_a_named_pipe_counts_as_there_so_that_its_reader_refuses_it(desk: Desk) -> None:
+    os.mkfifo(desk.source / "requirements.txt")
+    (desk.source / "requirements-build.txt").mkdir()
+    desk.read('{"type": "pip"}')
+    assert desk.locks.read == [("requirements.txt", Purpose.RUNTIME)]
+
+
+def test_wrong_dates_and_wrong_locks_of_a_package_are_raised_together(desk: Desk) -> None:
+    desk.locks.locks = {"a.txt": LockFileError("a is wrong"), "b.txt": Lock("b.txt", (), warnings=("unheard",))}
+    with pytest.raises(Cachi2ishError) as caught:
+        desk.read('{"type": "pip", "requirements_files": ["a.txt", "b.txt"], "index_date": "soon"}')
+    first, second = str(caught.value).splitlines()
+    assert first.startswith("the input, packages[0].index_date: ")
+    assert second == "a is wrong"
+    assert desk.notes.messages == []
+
+
+def test_a_source_without_an_origin_is_mentioned(desk: Desk) -> None:
+    desk.repositories = FakeRepositories()
+    assert desk.read('{"type": "pip", "requirements_files": ["a.txt"]}').root.vcs is None
+    assert desk.notes.messages[0] == (
+        "info",
+        "the source has no git origin: the bill of materials leaves vcs_url out",
+    )
+
+
+def test_only_dated_packages_have_dates_in_the_outputs(desk: Desk) -> None:
+    for name in "ab":
+        (desk.source / name).mkdir()
+    one, other = '{"type": "pip", "path": "b", "index_date": "2024-06-01"}', '{"type": "pip", "path": "a"}'
+    assert desk.read(f"[{one}, {other}]").index_dates == (RecordedDates("b", "2024-06-02T00:00:00Z"),)
+
+
+def targeted(lock: Lock, desk: Desk) -> None:
+    desk.locks.locks = {"pylock.toml": lock}
+    target = '{"python": "3.12", "platform": "manylinux_2_28_x86_64"}'
+    desk.read(f'{{"type": "pip", "lockfile": "pylock.toml", "targets": [{target}]}}')
+
+
+@pytest.mark.parametrize(
+    ("scope", "problem"),
+    [
+        (Scope(requires_python=">=3.13"), "it is for Python >=3.13, and a target is {}"),
+        (
+            Scope(environments=("sys_platform == 'win32'", "sys_platform == 'darwin'")),
+            "it is for sys_platform == 'win32' or sys_platform == 'darwin', which does not hold for the target {}",
+        ),
+    ],
+)
+def test_a_lock_for_other_machines_than_the_targets_is_refused(desk: Desk, scope: Scope, problem: str) -> None:
+    with pytest.raises(LockFileError) as caught:
+        targeted(Lock("pylock.toml", (), scope=scope), desk)
+    assert caught.value.problem == problem.format("Python 3.12 on manylinux_2_28_x86_64")
+    assert caught.value.origin == Origin("pylock.toml")
+
+
+def test_a_lock_that_is_for_a_target_among_others_is_read(desk: Desk) -> None:
+    scope = Scope(requires_python=">=3.11", environments=("sys_platform == 'win32'", "sys_platform == 'linux'"))
+    targeted(Lock("pylock.toml", (pin(),), scope=scope), desk)
+
+
+def test_two_versions_that_hold_for_one_target_are_refused_in_a_lock_of_environments(desk: Desk) -> None:
+    found = (pin(), replace(pin("3.0"), marker="sys_platform == 'win32'"), pin("2.0"))
+    entries = tuple(replace(one, origin=Origin("pylock.toml", line)) for line, one in enumerate(found, start=1))
+    with pytest.raises(LockFileError) as caught:
+        targeted(Lock("pylock.toml", entries, scope=Scope()), desk)
+    target = "Python 3.12 on manylinux_2_28_x86_64"
+    assert str(caught.value) == (
+        f"pylock.toml:3: Foo==2.0 and Foo==1.0 at pylock.toml:1 both hold for the target {target}"
+    )
+    targeted(Lock("pylock.toml", entries), desk)  # of requirements files pip decides

@@ -2,60 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
-from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.as_of import PackageDates
 from cachi2ish.core.choose.choice import Policy
-from cachi2ish.core.inventory import Inventory, MainPackage
-from cachi2ish.core.outputs import BuildConfig
+from cachi2ish.core.inventory import MainPackage
 from cachi2ish.core.requirements import Pinned, Purpose, Requirement
 from cachi2ish.errors import Origin
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.lockfiles.pip.rewriting import RequirementsRewriter
-from cachi2ish.output.directories import OutputDirectories
 from cachi2ish.services.fetch.identifying import Fetched
 from cachi2ish.services.fetch.ports import Results
 from cachi2ish.services.fetch.reading import Reading, SourcePackage
 from cachi2ish.services.fetch.recording import collisions, record
 from tests.core.one_project import pin
-from tests.services.fakes import a_run, blob_of
+from tests.services.fakes import FakeOutputs, FakeSbom, FakeStaging, a_run, blob_of
 
 ROOT = MainPackage(name="notes", version="1.0", path=".", vcs=None)
-
-
-@dataclass
-class FakeStaging:
-    """An output that is a dictionary."""
-
-    files: dict[str, str] = field(default_factory=dict)
-    config: BuildConfig | None = None
-    published: bool = False
-
-    def place(self, blob: Blob, filename: str) -> None:
-        raise NotImplementedError
-
-    def write(self, path: str, content: str) -> None:
-        assert not self.published
-        self.files[path] = content
-
-    def write_build_config(self, config: BuildConfig) -> None:
-        assert not self.published
-        self.config = config
-
-    def publish(self) -> None:
-        self.published = True
-
-
-class FakeSbom:
-    """Writes what each dependency is, as JSON."""
-
-    def render(self, inventory: Inventory) -> str:
-        lines = ((one, [each.filename for each in one.files]) for one in inventory.dependencies)
-        return json.dumps([[one.name, one.version, one.build, files] for one, files in lines])
 
 
 def fetched(requirement: Requirement, filename: str, content: bytes = b"x") -> Fetched:
@@ -80,7 +45,7 @@ def reading_of(*requirements: Pinned) -> Reading:
 
 def recorded(reading: Reading, files: Sequence[Fetched]) -> FakeStaging:
     staging = FakeStaging()
-    results = Results(OutputDirectories(), FakeSbom(), RequirementsRewriter())
+    results = Results(FakeOutputs(staging), FakeSbom(), RequirementsRewriter())
     record(staging, Path("/source"), reading, tuple(files), results, a_run())
     return staging
 
@@ -90,19 +55,18 @@ def test_the_bill_has_an_entry_for_each_version_with_all_of_its_files() -> None:
     files = [fetched(one, "foo-1.0.tar.gz"), fetched(one, "foo-1.0-py3-none-any.whl")]
     files.append(fetched(other, "foo-2.0.zip"))
     staging = recorded(reading_of(one, other), files)
-    assert json.loads(staging.files["bom.json"]) == [
-        ["foo", "1.0", False, ["foo-1.0-py3-none-any.whl", "foo-1.0.tar.gz"]],
-        ["foo", "2.0", False, ["foo-2.0.zip"]],
-    ]
+    assert staging.files["bom.json"] == (
+        "foo 1.0 runtime foo-1.0-py3-none-any.whl foo-1.0.tar.gz\nfoo 2.0 runtime foo-2.0.zip\n"
+    )
     assert staging.published
 
 
 def test_a_dependency_is_for_building_only_where_nothing_needs_it_to_run() -> None:
     build = replace(pin(), purpose=Purpose.BUILD, origin=Origin("requirements-build.txt", 1))
-    for requirements, expected in (((build,), True), ((build, pin()), False)):
+    for requirements, use in (((build,), "build"), ((build, pin()), "runtime")):
         files = [fetched(one, "foo-1.0.tar.gz") for one in requirements]
-        ((_, _, for_building, _),) = json.loads(recorded(reading_of(*requirements), files).files["bom.json"])
-        assert for_building is expected
+        staging = recorded(reading_of(*requirements), files)
+        assert staging.files["bom.json"] == f"foo 1.0 {use} foo-1.0.tar.gz\n"
 
 
 def test_the_order_in_which_files_arrived_changes_no_byte() -> None:
