@@ -2,11 +2,14 @@
 
 An address that a user wrote may hold a user name and a password, or a token in the place of either. Such an
 address is used to make a request and for nothing else; what is printed, logged or written is its redacted form.
+`Address` sees to that. The functions are for text that is not known to be an address, and for the links of a page,
+of which there are ten thousands.
 """
 
 from __future__ import annotations
 
 import re
+from typing import Never, Self, final
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 #: Scheme, host and port (RFC 6454).
@@ -124,3 +127,120 @@ def split(url: str) -> SplitResult | None:
     except ValueError:
         return None
     return parts
+
+
+@final
+class Address:
+    """An address that cannot be printed with its secret. Immutable; equal where the whole text is.
+
+    ``str``, ``repr`` and ``format`` give the redacted form (see `redact`). It is no dataclass, so that `asdict`
+    and encoders of JSON find nothing in it: they refuse it, or write the redacted form where they are given
+    ``str``. It cannot be pickled. The text need not be a valid URL.
+
+        >>> address = Address("https://user:secret@packages.example/simple/")
+        >>> f"asking {address}"
+        'asking https://packages.example/simple/'
+        >>> address.with_credentials
+        'https://user:secret@packages.example/simple/'
+    """
+
+    __slots__ = ("_parts", "_redacted", "_text")
+
+    _text: str
+    _redacted: str
+    _parts: SplitResult | None
+
+    def __init__(self, text: str) -> None:
+        put = object.__setattr__
+        put(self, "_text", text)
+        put(self, "_redacted", redact(text))
+        put(self, "_parts", split(text))
+
+    @property
+    def with_credentials(self) -> str:
+        """The whole text, for making a request and for nothing else."""
+        return self._text
+
+    @property
+    def redacted(self) -> str:
+        """What may be printed, logged and written; what ``str`` gives."""
+        return self._redacted
+
+    @property
+    def valid(self) -> bool:
+        """Whether it is a valid URL; not so with a bad port or an unclosed bracket."""
+        return self._parts is not None
+
+    @property
+    def scheme(self) -> str:
+        """The scheme in lower case; "" where there is none."""
+        return "" if self._parts is None else self._parts.scheme
+
+    @property
+    def hostname(self) -> str:
+        """The host in lower case, without port and brackets; "" where there is none."""
+        return "" if self._parts is None else self._parts.hostname or ""
+
+    @property
+    def path(self) -> str:
+        """The path, percent-encoded; "" where it is no valid URL."""
+        return "" if self._parts is None else self._parts.path
+
+    @property
+    def origin(self) -> WebOrigin:
+        """What decides whether a credential may go along; raises `ValueError` where it is no valid URL."""
+        return origin_of(self._text)
+
+    @property
+    def host(self) -> str:
+        """The host for people, see `host_of`."""
+        return host_of(self._text)
+
+    @property
+    def bare(self) -> str:
+        """The form in which the addresses of two indexes are compared, see `bare`."""
+        return bare(self._text)
+
+    @property
+    def is_web(self) -> bool:
+        """Whether it is an http or https URL that names a host."""
+        return self.scheme in {"http", "https"} and bool(self.hostname)
+
+    def without_fragment(self) -> Address:
+        """Return the address up to its ``#``."""
+        return Address(without_fragment(self._text)) if "#" in self._text else self
+
+    def split_userinfo(self) -> tuple[Address, str]:
+        """Return the address without user information, and that information, see `split_userinfo`."""
+        text, userinfo = split_userinfo(self._text)
+        return (self if text == self._text else Address(text)), userinfo
+
+    def __str__(self) -> str:
+        return self._redacted
+
+    def __repr__(self) -> str:
+        return f"Address({self._redacted!r})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self._redacted, spec)
+
+    def __eq__(self, other: object) -> bool:
+        return self._text == other._text if isinstance(other, Address) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __setattr__(self, name: str, value: object) -> Never:
+        raise AttributeError(f"an address is not to be changed: {name}")
+
+    def __delattr__(self, name: str) -> Never:
+        raise AttributeError(f"an address is not to be changed: {name}")
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> Never:
+        raise TypeError("an address is not pickled: it may hold a credential")
