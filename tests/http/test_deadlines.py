@@ -32,7 +32,7 @@ def connect() -> Iterator[Connect]:
     with ExitStack() as stack:
 
         def make(**changes: object) -> HttpSession:
-            settings = replace(SETTINGS, read_timeout=0.5, **changes)  # type: ignore[arg-type]
+            settings = replace(SETTINGS, **{"read_timeout": 0.5, **changes})  # type: ignore[arg-type]
             return stack.enter_context(HttpSession(settings, sleep=lambda _seconds: None))
 
         yield make
@@ -94,13 +94,13 @@ def test_a_file_by_the_byte_is_an_error_in_time(connect: Connect, blobs: DiskBlo
 
 def test_a_slow_line_is_fast_enough(connect: Connect) -> None:
     body = b"x" * 5000
-    with endless(b"HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n", body, 0.4) as url:
-        assert len(connect(retries=0).get(f"{url}/page").body) == 20_000
+    with endless(b"HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n", body, 0.8) as url:
+        assert len(connect(retries=0, read_timeout=2).get(f"{url}/page").body) == 20_000
 
 
 def test_the_least_speed_is_a_setting(connect: Connect) -> None:
     long = endless(b"HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n", b"x" * 5000, 0.4)
     with long as url, pytest.raises(NetworkError):
         connect(retries=0, least_speed=100_000).get(f"{url}/page")
-    with endless(b"HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n", b"x" * 10, 0.3) as url:
-        assert connect(retries=0, least_speed=0).get(f"{url}/page").body == b"x" * 40
+    with endless(b"HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n", b"x" * 10, 0.8) as url:
+        assert connect(retries=0, least_speed=0, read_timeout=2).get(f"{url}/page").body == b"x" * 40

@@ -74,7 +74,7 @@ def test_a_connection_that_stalls_is_resumed(index: IndexServer, connect: Connec
     artifact, progress = serve(index, DATA), Progress()
     index.script(artifact.url, [Fault.stall(CUT)])
 
-    FileDownloader(connect(read_timeout=0.3).session, blobs).fetch(artifact, progress)
+    FileDownloader(connect(read_timeout=1).session, blobs).fetch(artifact, progress)
 
     # What came after the last whole chunk is not there yet when the time is up.
     assert index.requests[1].headers["range"] == f"bytes={CHUNK_SIZE}-"
