@@ -11,19 +11,27 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn, TextIO
 
-from cachi2ish.cli.display.console import Level, Terminated, errors_told, standard_error, unwritable, write_result
+from cachi2ish.cli.display.console import (
+    Level,
+    Terminated,
+    report_errors,
+    standard_error,
+    unwritable,
+    write_result,
+)
 
 #: Objects that are made before the next search for cycles among the youngest. What a command makes lives until its
-#: end, for the most part, and looking through it again and again took a twentieth of the processor time.
+#: end, for the most part. Beside Python's default: 0.95 of the processor time where 40 pages of 3,000 files are
+#: read, 0.97 where all is in the cache (medians of 5 and 11 pairs), and the same peak memory.
 _COLLECT_EVERY = 20_000
 
-#: Seconds for which signals after the first are passed over. Tidying up takes two when a server is silent.
+#: Seconds during which signals after the first have no effect. Tidying up takes two when a server is silent.
 _TIDYING = 5.0
 
 
 def run_to_the_end(command: Callable[[], object]) -> NoReturn:
     """Run ``command`` and end the process with its exit status, whatever its surroundings do."""
-    _occupy_closed_streams()
+    _open_closed_streams()
     gc.set_threshold(_COLLECT_EVERY)
     ending = _Ending()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -35,8 +43,9 @@ def run_to_the_end(command: Callable[[], object]) -> NoReturn:
         # What matters has been flushed, and complained of, before.
         with suppress(OSError, ValueError):
             stream.flush()
-    # At once: to take all objects apart costs a tenth of a run that has fetched nothing, and a thread that still
-    # waits for a silent server would hold up the end.
+    # At once: a thread that still waits for a silent server would hold up the end, and to take all objects apart
+    # costs time: 0.94 of it remains where all is in the cache, 0.78 where 240 MB are fetched (medians of 11 and 6
+    # pairs, processor time).
     os._exit(status)
 
 
@@ -56,12 +65,12 @@ class _Ending:
             self._since = now
             raise KeyboardInterrupt if number == signal.SIGINT else Terminated
         if now - self._since > _TIDYING:
-            os._exit(128 + number)  # as a shell says it of a process that ended by a signal
+            os._exit(128 + number)  # as a shell writes the status of a process that ended by a signal
 
 
 def _status_of(command: Callable[[], object]) -> int:
     try:
-        with errors_told(standard_error(Level.INFO)):
+        with report_errors(standard_error(Level.INFO)):
             _run(command)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -82,7 +91,7 @@ def _run(command: Callable[[], object]) -> None:
         write_result("")  # what a library has printed must be out as well
 
 
-def _occupy_closed_streams() -> None:
+def _open_closed_streams() -> None:
     # Else the next file that is opened gets the number of a closed stream, and what is written to it.
     for descriptor in range(3):
         try:

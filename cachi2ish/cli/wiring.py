@@ -21,10 +21,9 @@ from cachi2ish.cache.housekeeping import DiskHousekeeping
 from cachi2ish.cache.interface import Housekeeping, Memory
 from cachi2ish.cache.write_behind import WriteBehind
 from cachi2ish.cli.display.reporting import ConsoleReporter
-from cachi2ish.cli.malloc import share_heaps
 from cachi2ish.cli.program import PROGRAM
 from cachi2ish.cli.wiring_network import cache_alone, connector
-from cachi2ish.core.inventory import SbomKind
+from cachi2ish.core.modes import SbomKind
 from cachi2ish.core.urls import bare, redact
 from cachi2ish.errors import StorageError
 from cachi2ish.files.interface import SourceFiles
@@ -83,7 +82,6 @@ def merger() -> SbomMerger:
 @contextmanager
 def fetching(flags: Flags, reporter: ConsoleReporter) -> Iterator[tuple[Ports, Run]]:
     """Yield what ``fetch-deps`` needs; connections, the catalogue and a temporary cache end with the block."""
-    share_heaps()
     # A run looks at the clock once: all its durations count back from one instant.
     settings = load_settings(flags, os.environ, _home(), datetime.now(UTC))
     for note in settings.notes:

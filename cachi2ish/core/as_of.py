@@ -8,21 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 
 from packaging.utils import NormalizedName
 
 from cachi2ish.core.cutoff import Cutoff, rfc3339
+from cachi2ish.core.modes import Missing
 from cachi2ish.core.pages import IndexFile, Page, Withheld
 from cachi2ish.core.urls import bare
 from cachi2ish.errors import UnavailableError
-
-
-class Missing(Enum):
-    """What becomes of a file whose upload time is not known while a date is set."""
-
-    REFUSE = "refuse"
-    ALLOW = "allow"
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,17 +130,3 @@ class Inventory:
     tool_version: str
     index_dates: tuple[RecordedDates, ...] = ()
     relaxations: tuple[Relaxation, ...] = ()
-
-
-class SbomKind(StrEnum):
-    """CycloneDX 1.6 or SPDX 2.3, both as JSON."""
-
-    CYCLONEDX = "cyclonedx"
-    SPDX = "spdx"
-
-
-class Mode(StrEnum):
-    """How problems are treated that make a record less certain, and no result wrong."""
-
-    STRICT = "strict"
-    PERMISSIVE = "permissive"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from enum import Enum
 
 from cachi2ish.core.as_of import RecordedDates
 
@@ -70,13 +69,3 @@ UV_ENVIRONMENT = (
     EnvironmentVariable("UV_FIND_LINKS", f"file://{OUTPUT_DIR}/deps/pip"),
     EnvironmentVariable("UV_OFFLINE", "true"),
 )
-
-
-class EnvFormat(Enum):
-    """How the variables are written."""
-
-    ENV = "env"
-    SH = "sh"
-    JSON = "json"
-    DOCKERFILE = "dockerfile"
-    GITHUB = "github"

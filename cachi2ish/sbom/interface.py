@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from cachi2ish.core.inventory import Inventory, SbomKind
+from cachi2ish.core.inventory import Inventory
+from cachi2ish.core.modes import SbomKind
 
 
 class SbomWriter(Protocol):

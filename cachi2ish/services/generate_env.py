@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
-from cachi2ish.core.outputs import OUTPUT_DIR, BuildConfig, EnvFormat, EnvironmentVariable
+from cachi2ish.core.modes import EnvFormat
+from cachi2ish.core.outputs import OUTPUT_DIR, BuildConfig, EnvironmentVariable
 from cachi2ish.errors import InputError, UsageError
 from cachi2ish.files.stream_names import names_a_stream
 from cachi2ish.files.user_files import is_system_text

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cachi2ish.core.inventory import SbomKind
+from cachi2ish.core.modes import SbomKind
 from cachi2ish.errors import Cachi2ishError, InputError, StorageError, UsageError, raise_all
 from cachi2ish.files.user_files import refuse_pipes
 from cachi2ish.sbom.interface import MergedSbom, SbomFile, SbomMerger

@@ -1,4 +1,4 @@
-"""cachi2ish's own configuration file: what a person or a site would otherwise say in each command line.
+"""cachi2ish's own configuration file: the options that a person or a site always gives.
 
 TOML, with the options' names as keys. What cannot be understood is refused: a misspelled key would otherwise
 be a setting that silently does not hold.
@@ -25,7 +25,7 @@ _NAMES = {key_of(name): name for name, setting in SETTINGS.items() if setting.to
 
 
 def read_config_file(file: Path, *, required: bool) -> Source:
-    """Return what ``file`` says: nothing where it is not there and not ``required``.
+    """Return the settings in ``file``: none where it is not there and not ``required``.
 
     Raises `InputError` with file, and line where the TOML is at fault; all unknown and bad keys at once.
     """

@@ -12,8 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, get_origin, get_type_hints
 
-from cachi2ish.core.as_of import Missing
-from cachi2ish.core.inventory import Mode, SbomKind
+from cachi2ish.core.modes import Missing, Mode, SbomKind
 from cachi2ish.errors import InputError, Origin, UsageError
 from cachi2ish.settings.values import (
     metavar,
@@ -62,7 +61,7 @@ class Setting:
     negatable: whether ``--no-…`` takes it back. repeatable: whether there may be several.
     variable: whether there is a variable. any_command: the option stands before every command, too; there the
     variable is read, so that it is weaker than either.
-    toml: makes of a value of the configuration file what an option would say; None where it has no such key.
+    toml: reads a value of the configuration file; None where the file has no such key.
     wanted: what the file takes, in words.
     """
 
@@ -79,8 +78,9 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flags:
-    """What one source says: the command line with its variables, or a configuration file. None and empty: nothing.
+    """The settings of one source: the command line with its variables, or a configuration file.
 
+    None and empty: unset.
     dry_run: nothing is to be written, neither into the cache. drop_in: the program stands in for Hermeto.
     """
 

@@ -10,8 +10,8 @@ from urllib.parse import quote, urlunsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, ValidationError
 
-from cachi2ish.core.inventory import Mode
 from cachi2ish.core.messages import excerpt
+from cachi2ish.core.modes import Mode
 from cachi2ish.core.urls import split_web
 from cachi2ish.errors import InputError, raise_all
 from cachi2ish.settings.hermeto_sources import KEYS, Entries, Entry, from_file, from_variables

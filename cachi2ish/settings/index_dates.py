@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from cachi2ish.core.as_of import Missing, MissingPolicy, PackageDates
+from cachi2ish.core.as_of import MissingPolicy, PackageDates
 from cachi2ish.core.cutoff import Cutoff, InvalidDateError
 from cachi2ish.core.messages import did_you_mean
+from cachi2ish.core.modes import Missing
 from cachi2ish.core.urls import bare, redact, split_web
 from cachi2ish.settings.flags import Source
 
@@ -17,7 +18,7 @@ def default_dates(options: Source, file: Source, now: datetime) -> PackageDates:
     """Return what holds for packages that have no date of their own; raises `InputError`."""
     everywhere, by_index = _policies(options)
     if everywhere is None:
-        # What the options say of all indexes is stronger than what the file says of one.
+        # An option for all indexes is stronger than a line of the file for one.
         everywhere, in_file = _policies(file)
         by_index = {**in_file, **by_index}
     policy = MissingPolicy(everywhere or Missing.REFUSE, tuple(sorted(by_index.items(), key=str)))

@@ -51,7 +51,7 @@ def read_pip_configuration(environ: Mapping[str, str], home: Path) -> dict[str, 
 def _files(environ: Mapping[str, str], home: Path) -> Iterator[Path]:
     explicit = environ.get("PIP_CONFIG_FILE")
     if explicit == os.devnull:
-        return  # pip's way to say: no configuration files at all
+        return  # for pip, this means no configuration files at all
     for folder in reversed(environ.get("XDG_CONFIG_DIRS", "/etc/xdg").split(":")):
         if folder:
             yield Path(folder) / "pip" / "pip.conf"

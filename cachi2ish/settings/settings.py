@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cachi2ish import __version__
 from cachi2ish.core.as_of import PackageDates
-from cachi2ish.core.inventory import Mode, SbomKind
+from cachi2ish.core.modes import Mode, SbomKind
 from cachi2ish.core.requirements import IndexOptions
 from cachi2ish.core.urls import redact, split_web
 from cachi2ish.errors import InputError

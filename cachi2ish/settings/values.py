@@ -1,6 +1,6 @@
 """How the values of settings are written: as text in an option or a variable, and in TOML.
 
-Anything else raises `InvalidValueError`: of a text, it says what was given, what is wanted, and what was meant.
+Anything else raises `InvalidValueError`: for a text, with the text, what is wanted, and what was probably meant.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def parse_epoch(text: str) -> datetime:
     )
 
 
-# Values of TOML: each becomes what an option would say. None says nothing.
+# Values of TOML: each becomes the text of an option. None: unset.
 
 
 def toml_text(value: object) -> str:
@@ -141,7 +141,7 @@ def toml_text(value: object) -> str:
 
 
 def toml_text_or_none(value: object) -> str | None:
-    """Return a text; an empty one says nothing."""
+    """Return a text; an empty one is unset."""
     return toml_text(value) or None
 
 

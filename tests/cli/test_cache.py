@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from cachi2ish.cli.commands.cache_commands import now_and_then
+from cachi2ish.cli.commands.cache_commands import periodic_report
 from cachi2ish.cli.display.console import Console, Level
+from cachi2ish.cli.display.figures import readable_size
 from cachi2ish.cli.display.reporting import ConsoleReporter
-from cachi2ish.cli.display.units import readable_size
 from cachi2ish.errors import ExitCode
 from cachi2ish.services.cache_upkeep import Verified
 from tests.cache.support import files_below, forbid_writing, small_disk
@@ -322,7 +322,7 @@ def test_a_catalogue_that_somebody_holds_is_a_warning_and_files_are_removed(
 def test_a_long_verification_tells_now_and_then_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     seconds = iter([0.0, 1.0, 11.0, 11.0, 12.0, 30.0, 30.0])
     reporter = ConsoleReporter(Console(Level.INFO, colours=False))
-    watch = now_and_then(reporter, lambda: next(seconds))
+    watch = periodic_report(reporter, lambda: next(seconds))
     for number in range(1, 5):
         watch(Verified(number, number * 1000))
     assert capsys.readouterr().err.splitlines() == [

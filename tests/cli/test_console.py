@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.cli.display.console import Console, Level, errors_told, printable, standard_error
-from cachi2ish.cli.display.units import readable_size
+from cachi2ish.cli.display.console import Console, Level, printable, report_errors, standard_error
+from cachi2ish.cli.display.figures import readable_size
 from cachi2ish.errors import ExitCode, LockFileError, NetworkError, Origin, raise_all
 from tests.cli.conftest import Person
 from tests.support.command_line import clean_environment
@@ -28,13 +28,13 @@ def test_what_could_move_the_cursor_is_escaped() -> None:
 def test_messages_below_the_level_are_not_told(capsys: pytest.CaptureFixture[str]) -> None:
     quiet = Console(Level.WARNING, colours=False)
     for level in Level:
-        quiet.say(level, "x")
+        quiet.report(level, "x")
     assert capsys.readouterr().err == "warning: x\nerror: x\n"
 
 
 def test_an_error_is_told_with_place_and_hint_and_several_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     errors = [LockFileError("no pin", hint="pin it", origin=Origin("r.txt", 3)), NetworkError("slow")]
-    with pytest.raises(SystemExit) as stop, errors_told(PLAIN):
+    with pytest.raises(SystemExit) as stop, report_errors(PLAIN):
         raise_all(errors)
     assert stop.value.code == ExitCode.LOCKFILE
     assert capsys.readouterr().err == (
@@ -43,7 +43,7 @@ def test_an_error_is_told_with_place_and_hint_and_several_are_counted(capsys: py
 
 
 def test_an_interruption_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stop, errors_told(PLAIN):
+    with pytest.raises(SystemExit) as stop, report_errors(PLAIN):
         raise KeyboardInterrupt
     assert stop.value.code == ExitCode.INTERRUPTED
     assert capsys.readouterr().err.startswith("interrupted")
@@ -58,7 +58,7 @@ def test_what_an_interruption_breaks_on_its_way_is_no_defect(capsys: pytest.Capt
             lock.release()
             raise KeyboardInterrupt
 
-    with pytest.raises(SystemExit) as stop, errors_told(PLAIN):
+    with pytest.raises(SystemExit) as stop, report_errors(PLAIN):
         interrupted()
     assert stop.value.code == ExitCode.INTERRUPTED
     assert capsys.readouterr().err == "interrupted\n"
@@ -67,7 +67,7 @@ def test_what_an_interruption_breaks_on_its_way_is_no_defect(capsys: pytest.Capt
 def test_a_defect_of_ours_is_told_with_its_place_and_without_a_traceback(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with pytest.raises(SystemExit) as stop, errors_told(PLAIN):
+    with pytest.raises(SystemExit) as stop, report_errors(PLAIN):
         raise ZeroDivisionError("oops")
     told = capsys.readouterr().err
     assert stop.value.code == ExitCode.INTERNAL
@@ -77,7 +77,7 @@ def test_a_defect_of_ours_is_told_with_its_place_and_without_a_traceback(
 
 def test_one_way_out_for_several_errors_in_a_row_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
     same = [LockFileError(problem, hint="pin them") for problem in "ab"]
-    with pytest.raises(SystemExit), errors_told(PLAIN):
+    with pytest.raises(SystemExit), report_errors(PLAIN):
         raise_all([*same, LockFileError("c", hint="other")])
     assert capsys.readouterr().err.splitlines()[:5] == [
         "error: a",
@@ -99,7 +99,7 @@ def test_colours_are_for_those_who_want_them(
     monkeypatch.delenv("FORCE_COLOR", raising=False)
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    standard_error(Level.INFO).say(Level.ERROR, "x")
+    standard_error(Level.INFO).report(Level.ERROR, "x")
     assert ("\x1b[" in capsys.readouterr().err) is coloured
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.cli.display.failure_note import FailureNote
+from cachi2ish.cli.display.console import FailureNote
 from cachi2ish.errors import DigestMismatchError, ExitCode, NetworkError
 from cachi2ish.services.progress import Progress
 from tests.cli.conftest import Person

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from cachi2ish.core.inventory import SbomKind
+from cachi2ish.core.modes import SbomKind
 from cachi2ish.errors import ExitCode, InputError
 from cachi2ish.sbom.merge.merger import Merger
 from cachi2ish.services import merge_sboms as service

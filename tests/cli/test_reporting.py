@@ -13,12 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachi2ish.cli.display import summary
 from cachi2ish.cli.display.console import Console, Level
-from cachi2ish.cli.display.progress_text import Moment, log_line, screen_line
-from cachi2ish.cli.display.rate import Speed, TimeLeft
+from cachi2ish.cli.display.figures import Speed, TimeLeft, readable_seconds, readable_wait
+from cachi2ish.cli.display.progress_line import Moment, log_line, screen_line
 from cachi2ish.cli.display.reporting import ConsoleReporter
-from cachi2ish.cli.display.units import readable_seconds, readable_wait
+from cachi2ish.cli.display.run_report import slow
 from cachi2ish.http.interface import HostTraffic
 from cachi2ish.http.traffic import HttpTraffic
 from cachi2ish.services.progress import Counts
@@ -295,7 +294,7 @@ def test_hosts_are_slow_when_their_answers_are_late_on_average() -> None:
         host("e", 1, 2),
         host("f", 1, 2),
     ]
-    assert [one.host for one in summary.slow(hosts)] == ["c", "e", "f"]
+    assert [one.host for one in slow(hosts)] == ["c", "e", "f"]
 
 
 @pytest.fixture

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 
-from cachi2ish.core.as_of import Dating, Missing, MissingPolicy, PackageDates, as_of
+from cachi2ish.core.as_of import Dating, MissingPolicy, PackageDates, as_of
 from cachi2ish.core.choose.choice import Policy, choose
 from cachi2ish.core.cutoff import Cutoff
+from cachi2ish.core.modes import Missing
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.requirements import Pinned
 from cachi2ish.core.urls import bare

@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from packaging.utils import canonicalize_name
 
-from cachi2ish.core.as_of import Missing, MissingPolicy
+from cachi2ish.core.as_of import MissingPolicy
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.digests import Digest
+from cachi2ish.core.modes import Missing
 from cachi2ish.core.pages import Page
 from cachi2ish.core.sought import Sought
 from cachi2ish.errors import NetworkError, UnavailableError

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packageurl import PackageURL
 
-from cachi2ish.core.inventory import Dependency, Inventory, MainPackage, SbomKind
+from cachi2ish.core.inventory import Dependency, Inventory, MainPackage
+from cachi2ish.core.modes import SbomKind
 from cachi2ish.errors import ErrorGroup, InputError
 from cachi2ish.sbom.cyclonedx.cyclonedx_writer import CycloneDxWriter
 from cachi2ish.sbom.interface import MergedSbom, SbomFile, SbomMerger

@@ -13,7 +13,8 @@ from packaging.utils import NormalizedName
 
 from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.core.as_of import PackageDates
-from cachi2ish.core.inventory import Inventory, Mode, VcsOrigin
+from cachi2ish.core.inventory import Inventory, VcsOrigin
+from cachi2ish.core.modes import Mode
 from cachi2ish.core.outputs import BuildConfig
 from cachi2ish.core.pages import Page
 from cachi2ish.core.requirements import Git, IndexOptions, Purpose

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.utils import NormalizedName
 
-from cachi2ish.core.as_of import Dating, Missing, MissingPolicy
+from cachi2ish.core.as_of import Dating, MissingPolicy
 from cachi2ish.core.choose.choice import Choice, Policy
 from cachi2ish.core.cutoff import Cutoff
+from cachi2ish.core.modes import Missing
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.requirements import Formats, Indexes, Pinned
 from cachi2ish.core.sought import EVERYTHING, Sought

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from packaging.utils import canonicalize_name
 
-from cachi2ish.core.as_of import Dating, Missing, MissingPolicy, PackageDates
+from cachi2ish.core.as_of import Dating, MissingPolicy, PackageDates
 from cachi2ish.core.cutoff import Cutoff
+from cachi2ish.core.modes import Missing
 from cachi2ish.errors import Cachi2ishError, InputError, leaves
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.services.fetch.dating import announce, dates_of, unused_overrides, unused_policies

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from cachi2ish.core.digests import Digest
-from cachi2ish.core.inventory import Mode, Relaxation, RelaxationKind
+from cachi2ish.core.inventory import Relaxation, RelaxationKind
+from cachi2ish.core.modes import Mode
 from cachi2ish.core.requirements import Git, Requirement, Url
 from cachi2ish.errors import DistributionError, Origin
 from cachi2ish.sdists.interface import Identity

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.core.inventory import Mode
+from cachi2ish.core.modes import Mode
 from cachi2ish.errors import Cachi2ishError, InputError, leaves
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.hermeto import HermetoSettings

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachi2ish.cli.any_order import AnyOrder
 from cachi2ish.cli.commands.options import console_for, reads, with_settings
-from cachi2ish.cli.display.console import Console, errors_told, write_result
+from cachi2ish.cli.display.console import Console, report_errors, write_result
+from cachi2ish.cli.program import AnyOrder
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.values import InvalidValueError, metavar, one_of, parse_size
 
@@ -47,7 +47,7 @@ def _path(
     flags: Flags,
 ) -> None:
     """Print where the cache is, or would be."""
-    with errors_told(console_for(flags)):
+    with report_errors(console_for(flags)):
         from cachi2ish.cli import wiring
 
         write_result(f"{wiring.housekeeping(flags).directory}\n")
@@ -70,9 +70,9 @@ def _info(
     flags: Flags,
 ) -> None:
     """Tell how much is in the cache, and when it was used; changes nothing."""
-    with errors_told(console_for(flags)):
+    with report_errors(console_for(flags)):
         from cachi2ish.cli import wiring
-        from cachi2ish.cli.display.cache_text import info_json, info_text
+        from cachi2ish.cli.display.result_text import info_json, info_text
 
         contents = wiring.housekeeping(flags).contents()
         write_result(info_json(contents) if output_format is InfoFormat.JSON else info_text(contents))
@@ -89,14 +89,14 @@ def _verify(
 ) -> None:
     """Read everything in the cache, and tell all that is not what its name promises."""
     console = console_for(flags)
-    with errors_told(console):
+    with report_errors(console):
         from cachi2ish.cli import wiring
-        from cachi2ish.cli.display.cache_text import verified_text
+        from cachi2ish.cli.display.result_text import verified_text
         from cachi2ish.services.cache_upkeep import verify
 
         housekeeping, reporter = wiring.housekeeping(flags), _reporter(console)
         reporter.info(f"verifying the cache {housekeeping.directory}")
-        verified = verify(housekeeping, reporter, now_and_then(reporter, time.monotonic), repair=repair)
+        verified = verify(housekeeping, reporter, periodic_report(reporter, time.monotonic), repair=repair)
         reporter.info(verified_text(verified))
 
 
@@ -125,9 +125,9 @@ def _prune(
 ) -> None:
     """Remove leftovers from the cache, and what the options say; never what a running process uses."""
     console = console_for(flags)
-    with errors_told(console):
+    with report_errors(console):
         from cachi2ish.cli import wiring
-        from cachi2ish.cli.display.cache_text import pruned_lines, removals_text, too_large_text
+        from cachi2ish.cli.display.result_text import pruned_lines, removals_text, too_large_text
         from cachi2ish.services.cache_upkeep import prune
 
         now = datetime.now(UTC)
@@ -168,16 +168,16 @@ def _limits(older_than: str | None, max_size: str | None, now: datetime) -> Limi
     return Limits(unused_since=unused_since, size=size)
 
 
-def now_and_then(reporter: ConsoleReporter, clock: Callable[[], float]) -> Callable[[Verified], None]:
-    """Return what tells a line every ten seconds; clock: seconds that only grow."""
-    from cachi2ish.cli.display.cache_text import verified_text
+def periodic_report(reporter: ConsoleReporter, clock: Callable[[], float]) -> Callable[[Verified], None]:
+    """Return a callback that reports a line every ten seconds. clock: seconds that only grow."""
+    from cachi2ish.cli.display.result_text import verified_text
 
-    told = clock()
+    reported_at = clock()
 
     def watch(verified: Verified) -> None:
-        nonlocal told
-        if clock() - told >= _PAUSE:
-            told = clock()
+        nonlocal reported_at
+        if clock() - reported_at >= _PAUSE:
+            reported_at = clock()
             reporter.info(f"{verified_text(verified)} so far")
 
     return watch

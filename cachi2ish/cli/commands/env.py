@@ -15,8 +15,8 @@ from cachi2ish.cli.commands.options import (
     reads,
     with_settings,
 )
-from cachi2ish.cli.display.console import errors_told, write_result
-from cachi2ish.core.outputs import EnvFormat
+from cachi2ish.cli.display.console import report_errors, write_result
+from cachi2ish.core.modes import EnvFormat
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.values import metavar, one_of
 
@@ -41,7 +41,7 @@ def generate_env(
     flags: Flags,
 ) -> None:
     """Write the environment variables that make pip and uv install from a prefetched output only."""
-    with errors_told(console_for(flags)):
+    with report_errors(console_for(flags)):
         from cachi2ish.cli.wiring import files, outputs
         from cachi2ish.services.generate_env import format_of
         from cachi2ish.services.generate_env import generate_env as generate

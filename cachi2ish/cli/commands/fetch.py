@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from cachi2ish.cli.commands.options import ForeignFlags, console_for, reads, with_settings
-from cachi2ish.cli.display.console import Level, errors_told, write_result
-from cachi2ish.cli.display.failure_note import FailureNote
+from cachi2ish.cli.display.console import FailureNote, Level, report_errors, write_result
 from cachi2ish.cli.program import program_of
 from cachi2ish.settings.flags import SETTINGS, Flags
 from cachi2ish.settings.values import path_of
@@ -48,19 +47,19 @@ def fetch_deps(
     console = console_for(flags)
     output = output or Path(f"{program_of(context)}-output")
     if foreign_flags:
-        console.say(Level.DEBUG, "flags of other package managers are accepted, and of no effect")
+        console.report(Level.DEBUG, "flags of other package managers are accepted, and of no effect")
     note = FailureNote(output=output, dry_run=flags.dry_run)
-    with errors_told(console, note.text):
+    with report_errors(console, note.text):
         from cachi2ish.cli import wiring
-        from cachi2ish.cli.commands.run_report import RunReport, told_at_the_end
-        from cachi2ish.cli.display.plan_text import plan_text, shares_text
         from cachi2ish.cli.display.reporting import reporter_for
+        from cachi2ish.cli.display.result_text import plan_text, shares_text
+        from cachi2ish.cli.display.run_report import RunReport, report_at_end
         from cachi2ish.services.fetch import fetch_deps as service
         from cachi2ish.services.fetch.package_input import read_input
 
         with (
             reporter_for(console) as reporter,
-            told_at_the_end(
+            report_at_end(
                 RunReport(
                     place=flags.report,
                     files=wiring.files(),

@@ -15,7 +15,7 @@ from cachi2ish.cli.commands.options import (
     reads,
     with_settings,
 )
-from cachi2ish.cli.display.console import Level, errors_told
+from cachi2ish.cli.display.console import Level, report_errors
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.values import path_of
 
@@ -40,7 +40,7 @@ def inject_files(
 ) -> None:
     """Rewrite URL and git requirements of the project to the files in a prefetched output."""
     console = console_for(flags)
-    with errors_told(console):
+    with report_errors(console):
         from cachi2ish.cli import wiring
         from cachi2ish.services import inject_files as service
 
@@ -48,13 +48,13 @@ def inject_files(
         rewriter, files = wiring.rewriter(), wiring.files()
         if revert:
             if for_output_dir is not None:
-                console.say(Level.WARNING, "--for-output-dir is of no effect with --revert")
+                console.report(Level.WARNING, "--for-output-dir is of no effect with --revert")
             written = service.revert_files(config, source, rewriter, files)
         else:
             place = output_dir(from_output_dir, for_output_dir)
             written = service.inject_files(config, source, place, rewriter, files)
         for path in written:
-            console.say(Level.INFO, f"{'restored' if revert else 'rewrote'} {path}")
+            console.report(Level.INFO, f"{'restored' if revert else 'rewrote'} {path}")
         if not written:
             why = "they are as they should be" if config.project_files else "none has URL or git requirements"
-            console.say(Level.INFO, f"no requirements file had to be written: {why}")
+            console.report(Level.INFO, f"no requirements file had to be written: {why}")

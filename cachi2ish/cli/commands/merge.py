@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from cachi2ish.cli.commands.options import OutputFile, console_for, reads, with_settings
-from cachi2ish.cli.display.console import Level, errors_told, write_result
-from cachi2ish.core.inventory import SbomKind
+from cachi2ish.cli.display.console import Level, report_errors, write_result
+from cachi2ish.core.modes import SbomKind
 from cachi2ish.errors import InputError
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.values import path_of
@@ -34,19 +34,19 @@ def merge_sboms(
 ) -> None:
     """Merge bills of materials into one: each package once, with all that is said of it."""
     console = console_for(flags)
-    with errors_told(console):
+    with report_errors(console):
         from cachi2ish.cli import wiring
         from cachi2ish.services import merge_sboms as service
 
         kind = flags.sbom_output_type or SbomKind.CYCLONEDX
         if sbom_name is not None and kind is not SbomKind.SPDX:
-            console.say(Level.WARNING, "--sbom-name is of no effect: a document of CycloneDX has no name")
+            console.report(Level.WARNING, "--sbom-name is of no effect: a document of CycloneDX has no name")
         done = False
         # Left behind, and not handled: an error that is being handled holds on to all that it has met.
         with suppress(MemoryError):
             merged = service.merge_sboms(sboms, kind, sbom_name, wiring.merger())
             for note in merged.notes:
-                console.say(Level.WARNING, note)
+                console.report(Level.WARNING, note)
             if output is None:
                 write_result(merged.text)
             else:

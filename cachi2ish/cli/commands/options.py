@@ -81,7 +81,7 @@ def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., 
     """Give a command an option for each setting of ``names``, in the place of its ``flags``, and ``--log-level``.
 
     typer makes an option of each parameter of a function. What it gets here is a function with the parameters of
-    the command, but for ``flags``, which is filled with what those options say::
+    the command, but for ``flags``, which is filled with the values of those options::
 
         @with_settings("cache_dir")
         def path(*, flags: Flags) -> None: ...
@@ -106,10 +106,10 @@ def _with_options(
 
     @functools.wraps(command)
     def run(context: typer.Context, **values: object) -> None:
-        said = {option.name: values.pop(option.name) for option in (*options, *last)}
+        chosen = {option.name: values.pop(option.name) for option in (*options, *last)}
         if "context" in own:
             values["context"] = context
-        command(flags=_flags(context, said), **values)
+        command(flags=_flags(context, chosen), **values)
 
     parameters = [Parameter("context", Parameter.KEYWORD_ONLY, annotation=typer.Context)]
     for name, parameter in own.items():
@@ -142,7 +142,7 @@ def _option(name: str, *, variable: bool) -> Parameter:
 
 
 def _flags(context: typer.Context, options: Mapping[str, object]) -> Flags:
-    """Return what the command line says: an option behind the command's name is stronger than one before it."""
+    """Return the values of all options: one behind the command's name is stronger than one before it."""
     before = context.obj if isinstance(context.obj, Flags) else Flags()
     given: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value

@@ -9,17 +9,29 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from threading import Lock
-from typing import NoReturn, TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from cachi2ish.core.messages import shortened
-from cachi2ish.errors import Cachi2ishError, ExitCode, InputError, StorageError, exit_code_of, leaves
+from cachi2ish.errors import (
+    Cachi2ishError,
+    DigestMismatchError,
+    ExitCode,
+    InputError,
+    StorageError,
+    exit_code_of,
+    leaves,
+)
+
+if TYPE_CHECKING:
+    from cachi2ish.services.progress import Progress
 
 
 class Level(IntEnum):
-    """How much is told; a message is shown when its level is at least the console's."""
+    """The weight of a message, which is shown when its level is at least the console's."""
 
     DEBUG = 10
     INFO = 20
@@ -28,7 +40,7 @@ class Level(IntEnum):
 
 
 class Terminated(KeyboardInterrupt):
-    """Somebody asked the process to end, with SIGTERM or SIGHUP: it tidies up as after Ctrl-C."""
+    """SIGTERM or SIGHUP ends the process: it tidies up as after Ctrl-C."""
 
 
 _STYLES = {"error": "\x1b[1;31m", "warning": "\x1b[1;33m", "hint": "\x1b[36m", "debug": "\x1b[2m"}
@@ -49,10 +61,10 @@ class Console:
 
     @property
     def level(self) -> Level:
-        """How much is told."""
+        """The least level that is shown."""
         return self._level
 
-    def say(self, level: Level, message: str) -> None:
+    def report(self, level: Level, message: str) -> None:
         """Write one message if its level is high enough."""
         if level >= self._level:
             label = "" if level == Level.INFO else f"{self._styled(level.name.lower())}: "
@@ -61,13 +73,13 @@ class Console:
     def error(self, error: Cachi2ishError, afterwards: str = "") -> None:
         """Write each error with its place and hint, and their number where there are several.
 
-        afterwards: how things are now, to be told of any number of errors.
+        afterwards: the state after the failure, once for any number of errors.
         """
         found = leaves(error)
         for number, one in enumerate(found, start=1):
             place = f"{one.origin}: " if one.origin else ""
             self.write_line(f"{self._styled('error')}: {printable(place + one.problem)}")
-            # One way out for several errors in a row is told once, after the last of them.
+            # The same hint for several errors in a row is written once, after the last of them.
             if one.hint and (number == len(found) or found[number].hint != one.hint):
                 self.write_line(f"  {self._styled('hint')}: {printable(one.hint)}")
         if len(found) > 1:
@@ -102,7 +114,7 @@ def _to_standard_error(line: str) -> None:
 
 
 def write_result(text: str) -> None:
-    """Write what a command was asked for to standard output; raises `StorageError` where it cannot take it."""
+    """Write the result of a command to standard output; raises `StorageError` where it cannot take it."""
     if sys.stdout is None:
         raise unwritable(os.strerror(errno.EBADF))
     try:
@@ -148,7 +160,7 @@ def is_live(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def _stands_somewhere() -> bool:
+def _working_directory_exists() -> bool:
     try:
         Path.cwd()
     except FileNotFoundError:
@@ -156,7 +168,7 @@ def _stands_somewhere() -> bool:
     return True
 
 
-_STANDS_NOWHERE = InputError(
+_NO_WORKING_DIRECTORY = InputError(
     "the current directory has been removed", hint="change to a directory that exists, and run again"
 )
 
@@ -182,10 +194,12 @@ def _interruption_before(error: BaseException) -> KeyboardInterrupt | None:
 
 
 @contextmanager
-def errors_told(console: Console, afterwards: Callable[[BaseException], str] = _nothing_to_add) -> Iterator[None]:
+def report_errors(
+    console: Console, afterwards: Callable[[BaseException], str] = _nothing_to_add
+) -> Iterator[None]:
     """Turn whatever goes wrong inside into lines and an exit status.
 
-    afterwards: says of a failure how things are now, where there is something to say.
+    afterwards: returns the state after a failure, empty where there is nothing to add.
     """
     try:
         yield
@@ -195,13 +209,13 @@ def errors_told(console: Console, afterwards: Callable[[BaseException], str] = _
     except KeyboardInterrupt as interrupt:
         _end_interrupted(console, interrupt, afterwards)
     except BrokenPipeError:
-        # Whoever read our output has gone: nothing is left to say.
+        # The reader of our output has gone.
         sys.exit(ExitCode.STORAGE)
     except Exception as error:  # noqa: BLE001  (the last line of defence: a defect of ours)
         if (interruption := _interruption_before(error)) is not None:
             _end_interrupted(console, interruption, afterwards)
-        if isinstance(error, FileNotFoundError) and not _stands_somewhere():
-            console.error(_STANDS_NOWHERE)
+        if isinstance(error, FileNotFoundError) and not _working_directory_exists():
+            console.error(_NO_WORKING_DIRECTORY)
             sys.exit(ExitCode.INPUT)
         frame = traceback.extract_tb(error.__traceback__)[-1]
         console.error(
@@ -211,3 +225,43 @@ def errors_told(console: Console, afterwards: Callable[[BaseException], str] = _
             )
         )
         sys.exit(ExitCode.INTERNAL)
+
+
+@dataclass(slots=True, kw_only=True)
+class FailureNote:
+    """A run as far as it has come.
+
+    progress: None before there is any. keeps: whether what has arrived outlives the run.
+    """
+
+    output: Path
+    dry_run: bool
+    progress: Progress | None = None
+    keeps: bool = False
+
+    def text(self, error: BaseException) -> str:
+        """Return what is true after ``error``, as the end of a sentence; empty where nothing is sure."""
+        if self.dry_run:
+            return ""
+        if self.progress is None:
+            return self._of_output()
+        if self.progress.counts().stage == "record":
+            return ""  # the new output may have taken the place of the old one already
+        return f"{self._of_output()}{self._of_cache(error, self.progress)}"
+
+    def _of_output(self) -> str:
+        there = os.path.lexists(self.output)  # False where nobody may look
+        return f"{self.output} is as it was" if there else f"nothing was written to {self.output}"
+
+    def _of_cache(self, error: BaseException, progress: Progress) -> str:
+        counts = progress.counts()
+        # More bytes are here than those of whole files out of the cache: a part of one has arrived.
+        begun = counts.present > counts.cached_size and not _has_digest_mismatch(error)
+        if not (self.keeps and (counts.fetched or begun)):
+            return ""
+        return "; what has arrived is in the cache, and the next run goes on from there"
+
+
+def _has_digest_mismatch(error: BaseException) -> bool:
+    # Of a file that is not the one that was promised nothing is kept.
+    return isinstance(error, Cachi2ishError) and any(isinstance(one, DigestMismatchError) for one in leaves(error))

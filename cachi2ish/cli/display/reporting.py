@@ -9,10 +9,8 @@ from contextlib import contextmanager
 from threading import Event, Lock, Thread
 
 from cachi2ish.cli.display.console import Console, Level, is_live
-from cachi2ish.cli.display.live_line import LiveLine
-from cachi2ish.cli.display.progress_text import Moment, log_line, screen_line, sentence
-from cachi2ish.cli.display.rate import Speed, TimeLeft
-from cachi2ish.cli.display.units import readable_size
+from cachi2ish.cli.display.figures import Speed, TimeLeft, readable_size
+from cachi2ish.cli.display.progress_line import LiveLine, Moment, log_line, screen_line, sentence
 from cachi2ish.http.interface import HostTraffic, Traffic
 from cachi2ish.services.progress import Counts, Progress
 from cachi2ish.services.reporter import Arrival, Doing
@@ -29,7 +27,7 @@ _SILENCE = 30.0
 
 
 class ConsoleReporter:
-    """Tells lines to a console: each stage, and in long transfers a line now and then.
+    """Writes lines to a console: each stage, and in long transfers a line now and then.
 
     clock: seconds that only grow. Something has to call `look` now and then.
     """
@@ -43,12 +41,12 @@ class ConsoleReporter:
         self.traffic: Traffic | None = None
         self._doing: Doing | None = None
         self._speed, self._time_left = Speed(), TimeLeft()
-        self._looked = self._told = self.progress.began
-        self._told_of = self.progress.counts()
+        self._looked = self._reported_at = self.progress.began
+        self._reported_counts = self.progress.counts()
         self._silent: set[tuple[str, float]] = set()
 
     def watch(self, traffic: Traffic) -> None:
-        """Let the network's own counts be part of what is told."""
+        """Let the network's own counts be part of the reports."""
         self.traffic = traffic
 
     @property
@@ -62,28 +60,28 @@ class ConsoleReporter:
         return () if self.traffic is None else self.traffic.hosts()
 
     def finish(self) -> None:
-        """Hear that the work is done, and that only lines for good will follow."""
+        """End the display: only lines for good follow."""
 
     def debug(self, message: str) -> None:
-        """Tell a detail."""
-        self._console.say(Level.DEBUG, message)
+        """Report a detail."""
+        self._console.report(Level.DEBUG, message)
 
     def info(self, message: str) -> None:
-        """Tell what is being done."""
-        self._console.say(Level.INFO, message)
+        """Report what is being done."""
+        self._console.report(Level.INFO, message)
 
     def warning(self, message: str) -> None:
-        """Tell what to look at."""
-        self._console.say(Level.WARNING, message)
+        """Report a problem that does not end the run."""
+        self._console.report(Level.WARNING, message)
 
     def retry(self, message: str) -> None:
-        """Tell of the first request that has to be repeated; the others are details."""
+        """Report the first request that has to be repeated; the others are details."""
         with self._lock:
             first, self._retried = not self._retried, True
         (self.info if first else self.debug)(message)
 
     def stage(self, doing: Doing) -> None:
-        """Tell that a stage begins."""
+        """Report that a stage begins."""
         self._begin(doing)
         self.info(sentence(doing))
 
@@ -106,24 +104,24 @@ class ConsoleReporter:
         self.debug(f"{arrival.filename}: {readable_size(arrival.size)} {whence}")
 
     def look(self) -> None:
-        """Look at what has happened, and tell it if it is time to."""
+        """Look at what has happened, and report it if it is time to."""
         now = self._clock()
         if self.traffic is not None:
             if now - self._looked >= _LOOK:
                 self._looked = now
                 self._speed.observe(now, self.traffic.received)
-            self._tell_silences(self.traffic)
+            self._report_silences(self.traffic)
         self._show(now)
 
     def _show(self, now: float) -> None:
         counts = self.progress.counts()
-        if now - self._told >= _PAUSE:
-            self._told = now
-            if counts != self._told_of:
-                self._told_of = counts
-                self._tell_counts(counts, now)
+        if now - self._reported_at >= _PAUSE:
+            self._reported_at = now
+            if counts != self._reported_counts:
+                self._reported_counts = counts
+                self._report_counts(counts, now)
 
-    def _tell_counts(self, counts: Counts, now: float) -> None:
+    def _report_counts(self, counts: Counts, now: float) -> None:
         # A dry run counts files that nobody fetches, and before the first one is known there is nothing to count.
         if counts.expected and (self._doing is None or self._doing.files):
             self.info(log_line(self._moment(counts, now)))
@@ -133,7 +131,7 @@ class ConsoleReporter:
         left = self._time_left.estimate(now, (counts.total or 0) - counts.present if known else 0, self._speed)
         return Moment(counts, self._speed.value, left, self._doing)
 
-    def _tell_silences(self, traffic: Traffic) -> None:
+    def _report_silences(self, traffic: Traffic) -> None:
         for silence in traffic.silences(_SILENCE):
             if (silence.host, silence.since) not in self._silent:
                 self._silent.add((silence.host, silence.since))
@@ -170,17 +168,17 @@ def reporter_for(console: Console) -> Iterator[ConsoleReporter]:
         with console.through(line.write_line):
             live = LiveReporter(console, line)
             try:
-                with _looking(live, _LIVE_LOOK):
+                with _looking_regularly(live, _LIVE_LOOK):
                     yield live
             finally:
                 line.close()
     else:
-        with _looking(reporter := ConsoleReporter(console), _LOOK):
+        with _looking_regularly(reporter := ConsoleReporter(console), _LOOK):
             yield reporter
 
 
 @contextmanager
-def _looking(reporter: ConsoleReporter, pause: float) -> Iterator[None]:
+def _looking_regularly(reporter: ConsoleReporter, pause: float) -> Iterator[None]:
     end = Event()
 
     def look() -> None:

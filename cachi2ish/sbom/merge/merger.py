@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cachi2ish.core.inventory import SbomKind
+from cachi2ish.core.modes import SbomKind
 from cachi2ish.errors import InputError, Origin, raise_all
 from cachi2ish.sbom.cyclonedx import cyclonedx_writer
 from cachi2ish.sbom.cyclonedx.cyclonedx_model import Bom

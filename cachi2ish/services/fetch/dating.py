@@ -8,8 +8,9 @@ from typing import Literal
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
-from cachi2ish.core.as_of import Missing, MissingPolicy, PackageDates
+from cachi2ish.core.as_of import MissingPolicy, PackageDates
 from cachi2ish.core.cutoff import Cutoff, InvalidDateError
+from cachi2ish.core.modes import Missing
 from cachi2ish.core.requirements import Pinned
 from cachi2ish.errors import Cachi2ishError, InputError, raise_all
 from cachi2ish.lockfiles.interface import Lock

@@ -9,7 +9,8 @@ from threading import Lock
 
 from cachi2ish.cache.interface import Recollection
 from cachi2ish.core.as_of import Dating, PackageDates
-from cachi2ish.core.inventory import Mode, Relaxation, RelaxationKind
+from cachi2ish.core.inventory import Relaxation, RelaxationKind
+from cachi2ish.core.modes import Mode
 from cachi2ish.core.requirements import Indexes, IndexOptions
 from cachi2ish.errors import Cachi2ishError, leaves
 from cachi2ish.git.interface import Repositories

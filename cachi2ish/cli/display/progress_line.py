@@ -1,11 +1,18 @@
-"""The state of a run as one line: whole where there is room, and its most telling parts where there is not."""
+"""The state of a run as one line, for a log or at the bottom of a terminal, where it is written over and over.
+
+No library writes it: one that could costs more processor time to import than a warm run takes for its work, and a
+carriage return and "erase to the end of the line" are all that is needed.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from threading import Lock
+from typing import TextIO
 
-from cachi2ish.cli.display.units import counted, readable_size, readable_wait
+from cachi2ish.cli.display.figures import counted, readable_size, readable_wait
 from cachi2ish.services.progress import Counts
 from cachi2ish.services.reporter import Doing, StageName
 
@@ -100,3 +107,57 @@ def _parts(moment: Moment) -> Iterator[_Part]:
         yield _Part(8, f"{readable_wait(moment.left)} left")
     if counts.cached:
         yield _Part(5, f"{counts.fetched} from the network, {counts.cached} from the cache")
+
+
+#: ECMA-48: to the first column, and EL (erase in line).
+_CLEAR = "\r\x1b[K"
+
+#: Where the width of a terminal is not known.
+_USUAL_WIDTH = 80
+
+
+class LiveLine:
+    """A line on ``stream``, a terminal. A terminal that has gone is no failure: nothing is shown any more."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = Lock()
+        self._shown = ""
+        self._closed = self._gone = False
+
+    @property
+    def width(self) -> int:
+        """How many characters fit: less than a whole line, since some terminals begin a new one after the last."""
+        try:
+            columns = os.get_terminal_size(self._stream.fileno()).columns
+        except (OSError, ValueError):
+            columns = 0
+        return (columns or _USUAL_WIDTH) - 1
+
+    def show(self, text: str) -> None:
+        """Let the line be ``text``, which fits."""
+        with self._lock:
+            if text != self._shown and not self._closed:
+                self._shown = text
+                self._write(_CLEAR + text)
+
+    def write_line(self, line: str) -> None:
+        """Write a line that stays, above."""
+        with self._lock:
+            self._write(f"{_CLEAR}{line}\n{self._shown}")
+
+    def close(self) -> None:
+        """Take the line away for good; lines that stay can still be written."""
+        with self._lock:
+            if self._shown:
+                self._write(_CLEAR)
+            self._shown, self._closed = "", True
+
+    def _write(self, text: str) -> None:
+        if self._gone:
+            return
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):
+            self._gone = True
