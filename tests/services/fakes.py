@@ -18,10 +18,19 @@ from cachi2ish.core.modes import Mode
 from cachi2ish.core.outputs import BuildConfig
 from cachi2ish.core.pages import Page
 from cachi2ish.core.requirements import Git, IndexOptions, Purpose
-from cachi2ish.errors import Cachi2ishError, GitError, InputError, NetworkError, ProjectNotFoundError, StorageError
+from cachi2ish.errors import (
+    Cachi2ishError,
+    DistributionError,
+    GitError,
+    InputError,
+    NetworkError,
+    ProjectNotFoundError,
+    StorageError,
+)
 from cachi2ish.http.interface import Advance
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.projects.interface import DeclaredMetadata
+from cachi2ish.sdists.interface import Identity
 from cachi2ish.services.fetch.ports import IndexAddresses, Leniency, Run
 from cachi2ish.services.reporter import Arrival, Doing
 
@@ -126,6 +135,34 @@ class FakeIndex:
         if isinstance(found, Cachi2ishError):
             raise found
         return found
+
+
+@dataclass
+class FakeSdists:
+    """Archives by name: what they say, or an error to raise. opened: name and subdirectory, in order."""
+
+    identities: Mapping[str, Identity | DistributionError | None]
+    opened: list[tuple[str, str | None]] = field(default_factory=list)
+
+    def identify(self, path: Path, filename: str, subdirectory: str | None = None) -> Identity | None:
+        self.opened.append((filename, subdirectory))
+        found = self.identities[filename]
+        if isinstance(found, DistributionError):
+            raise found
+        return found
+
+
+@dataclass
+class FakeRecollection:
+    """Remembers in a mapping."""
+
+    facts: dict[str, str] = field(default_factory=dict)
+
+    def get(self, key: str) -> str | None:
+        return self.facts.get(key)
+
+    def put(self, key: str, value: str) -> None:
+        self.facts[key] = value
 
 
 class FakeSbom:

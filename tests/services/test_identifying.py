@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import pytest
 
@@ -17,39 +16,11 @@ from cachi2ish.sdists.interface import Identity
 from cachi2ish.services.fetch.identifying import identify
 from cachi2ish.services.fetch.ports import Archives, Leniency
 from tests.core.one_project import ORIGIN, pin
-from tests.services.fakes import Notes, blob_of
+from tests.services.fakes import FakeRecollection, FakeSdists, Notes, blob_of
 
 SDIST = "foo-1.0.tar.gz"
 URL = Url(name="Foo", url="https://files.test/foo.zip", digest=Digest("sha256", "0" * 64), origin=ORIGIN)
 GIT = Git(name="Foo", url="https://git.test/foo", commit="1" * 40, origin=ORIGIN)
-
-
-@dataclass
-class FakeSdists:
-    """Archives by name: what they say, or an error to raise. opened: name and subdirectory, in order."""
-
-    identities: Mapping[str, Identity | DistributionError | None]
-    opened: list[tuple[str, str | None]] = field(default_factory=list)
-
-    def identify(self, path: Path, filename: str, subdirectory: str | None = None) -> Identity | None:
-        self.opened.append((filename, subdirectory))
-        found = self.identities[filename]
-        if isinstance(found, DistributionError):
-            raise found
-        return found
-
-
-@dataclass
-class FakeRecollection:
-    """Remembers in a mapping."""
-
-    facts: dict[str, str] = field(default_factory=dict)
-
-    def get(self, key: str) -> str | None:
-        return self.facts.get(key)
-
-    def put(self, key: str, value: str) -> None:
-        self.facts[key] = value
 
 
 @dataclass
