@@ -125,11 +125,12 @@ def _injected(
     if not project_file.urls:  # recorded by another tool: its template is all there is
         text = Template(project_file.template).safe_substitute(output_dir=quote(str(output_dir)))
         return _Change(path, rewriter.encode(text, decoded.encoding), record_path, None)
-    if not all(map(_PLACED.fullmatch, project_file.urls)):
-        raise InputError(
-            f"an address that is not in the output is recorded for {path}",
-            hint="run fetch-deps again to write the output anew",
-        )
+    for url in project_file.urls:
+        if _PLACED.fullmatch(url) is None:
+            what = "with white space" if any(map(str.isspace, url)) else "that is not in the output"
+            raise InputError(
+                f"an address {what} is recorded for {path}", hint="run fetch-deps again to write the output anew"
+            )
     original = rewriter.restore(decoded.text, _record(record_path, files))
     if text_digest(original) != project_file.sha256:
         raise InputError(
