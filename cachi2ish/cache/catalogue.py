@@ -6,22 +6,21 @@ to it is forgotten. So once it is open, it fails no run: it leaves a note in the
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import sqlite3
 import threading
-import zlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
-from packaging.utils import canonicalize_name
+from msgspec import MsgspecError
+from packaging.utils import NormalizedName, canonicalize_name
 
-from cachi2ish.cache.kept_pages import latest, recall, remember
-from cachi2ish.cache.rows import body_may_be_kept, from_microseconds, to_microseconds
+from cachi2ish.cache.interface import KeptPage
+from cachi2ish.cache.page_format import dump, from_microseconds, load, to_microseconds
 from cachi2ish.cache.schema import (
     STALE,
     UnusableError,
@@ -34,23 +33,36 @@ from cachi2ish.cache.schema import (
     open_existing,
     open_to_read,
 )
-from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
 from cachi2ish.core.urls import redact
 from cachi2ish.errors import StorageError
 from cachi2ish.files.locks import locked
 from cachi2ish.files.os_errors import CACHE_OPTION, FORBIDDEN, cache_errors, storage_errors
 
-_GZIP = 31  # zlib's name for a gzip header, with the largest window
-
 _log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
-_VALIDATED = f"SELECT etag, content_type, body, {STALE} FROM validated WHERE url = ?"  # noqa: S608
+#: The redacted address of an index, and a project.
+_PageKey = tuple[str, NormalizedName]
+
+_ETAG = "SELECT etag FROM page WHERE address = ? AND project = ?"
+_PAGE = (  # what is put in is a constant
+    f"SELECT id, fetched_at, complete, content, {STALE} FROM page LEFT JOIN body ON body.page = page.id"  # noqa: S608
+    " WHERE address = ? AND project = ?"
+)
+_KEEP_PAGE = (
+    "INSERT INTO page (address, project, fetched_at, etag, complete) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (address, project) DO UPDATE SET fetched_at = excluded.fetched_at, etag = excluded.etag,"
+    " complete = excluded.complete, used = excluded.used"
+)
+_OF_PAGE = "(SELECT id FROM page WHERE address = ? AND project = ?)"
+_KEEP_BODY = f"INSERT OR REPLACE INTO body (page, content) VALUES ({_OF_PAGE}, ?)"  # noqa: S608  (a constant)
+_FORGET_BODY = f"DELETE FROM body WHERE page = {_OF_PAGE}"  # noqa: S608  (a constant)
+_CONFIRM = "UPDATE page SET fetched_at = ? WHERE address = ? AND project = ?"
 _RECOLLECTION = f"SELECT value, {STALE} FROM recollection WHERE key = ?"  # noqa: S608
 
-_USED_VALIDATED = "UPDATE validated SET used = strftime('%s', 'now') WHERE url = ?"
+_USED_PAGE = "UPDATE page SET used = strftime('%s', 'now') WHERE id = ?"
 _USED_RECOLLECTION = "UPDATE recollection SET used = strftime('%s', 'now') WHERE key = ?"
 
 
@@ -72,43 +84,33 @@ class SqliteCatalogue:
         self._inode: int | None = None
         self._connection = self._open()
 
-    def recall(self, source: str, project: str, digests: Collection[Digest]) -> Page | None:
-        """Return what ``source`` stated about ``project`` if a file is known for each of ``digests``.
+    def kept_page(self, index: str, project: str, versions: Collection[str] = ()) -> KeptPage | None:
+        """Return what ``index`` said of ``project``, with the files of ``versions`` (empty for all), or None."""
+        key = redact(index), canonicalize_name(project)
+        return self._attempt(lambda connection: _kept_page(connection, key, versions), None)
 
-        None where no digest is named: then nothing tells whether the index has more by now.
-        """
-        if not digests:
-            return None
-        key = (_key(source), str(canonicalize_name(project)))
-        return self._attempt(lambda connection: recall(connection, key, digests), None)
+    def keep_page(self, page: Page, etag: str = "") -> bool:
+        """Keep a page in the place of what its index said; no credential is. Return whether all of it is kept."""
+        return self._attempt(lambda connection: _keep_page(connection, page, etag), otherwise=False)
 
-    def latest(
-        self, source: str, project: str, versions: Collection[str] = (), since: datetime | None = None
-    ) -> Page | None:
-        """Return what ``source`` last stated of ``versions`` (empty for all), with `Page.asked`.
+    def keep_absence(self, index: str, project: str, fetched_at: datetime) -> None:
+        """Keep that ``index`` has no such project."""
+        key = redact(index), canonicalize_name(project)
+        self._attempt(lambda connection: _keep(connection, key, fetched_at), None)
 
-        None where not all of it is kept, or the index was not asked at ``since`` (aware) or later.
-        """
-        key = (_key(source), str(canonicalize_name(project)))
-        oldest = None if since is None else to_microseconds(since)
-        found = self._attempt(lambda connection: latest(connection, key, versions, oldest), None)
-        return found and replace(found[0], asked=from_microseconds(found[1]))
+    def etag(self, index: str, project: str) -> str | None:
+        """Return the ETag of the page that is kept whole, or None."""
+        key = redact(index), canonicalize_name(project)
+        row = self._attempt(lambda connection: _one(connection, _ETAG, key), None)
+        return (row and row[0]) or None
 
-    def remember(self, source: str, page: Page, versions: Collection[str] = ()) -> None:
-        """Keep the files of a page in the place of what ``source`` said of them before; never a credential."""
-        self._attempt(lambda connection: remember(connection, _key(source), page, versions), None)
-
-    def get_validated(self, url: str) -> tuple[str, str, bytes] | None:
-        """Return (ETag, content type, body) of the page kept for ``url``, or None."""
-        return self._attempt(lambda connection: _get_validated(connection, redact(url)), None)
-
-    def put_validated(
-        self, url: str, etag: str, content_type: str, body: bytes, gzipped: bytes | None = None
-    ) -> None:
-        """Keep a page body with its validator, unless the body shows a credential."""
-        if body_may_be_kept(body):
-            row = (redact(url), etag, content_type, gzipped or zlib.compress(body, 1, _GZIP))
-            self._attempt(lambda connection: _put_validated(connection, row), None)
+    def confirmed_page(self, index: str, project: str, fetched_at: datetime) -> Page | None:
+        """Return the page that is kept, which is still the same at ``fetched_at``; None where it is damaged."""
+        key = redact(index), canonicalize_name(project)
+        instant = to_microseconds(fetched_at)
+        self._attempt(lambda connection: connection.execute(_CONFIRM, (instant, *key)).close(), None)
+        kept = self._attempt(lambda connection: _kept_page(connection, key, ()), None)
+        return None if kept is None or kept.page is None else replace(kept.page, fetched_at=fetched_at)
 
     def get(self, key: str) -> str | None:
         """Return what was put under ``key``, or None."""
@@ -135,7 +137,7 @@ class SqliteCatalogue:
                 return work(self._connection)
             except sqlite3.ProgrammingError:
                 raise  # closed: a mistake of the caller's
-            except (sqlite3.Error, ValueError, OverflowError, zlib.error) as error:
+            except (sqlite3.Error, MsgspecError, ValueError, OverflowError) as error:
                 if is_damage(error):
                     self._connection.close()
                     self._connection = self._open(because=error)
@@ -202,28 +204,53 @@ def _inode(path: Path) -> int | None:
         return None
 
 
-def _key(source: str) -> str:
-    # The key is made of addresses; hashed, nothing in them can be read by anybody.
-    return hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _get_validated(connection: sqlite3.Connection, url: str) -> tuple[str, str, bytes] | None:
-    with closing(connection.execute(_VALIDATED, (url,))) as found:
-        row = found.fetchone()
+def _kept_page(connection: sqlite3.Connection, key: _PageKey, versions: Collection[str]) -> KeptPage | None:
+    row = _one(connection, _PAGE, key)
     if row is None:
         return None
-    if row[3]:
-        note_used(connection, _USED_VALIDATED, url)
-    return row[0], row[1], zlib.decompress(row[2], _GZIP)
+    number, fetched_at, complete, content, stale = row
+    if stale:
+        note_used(connection, _USED_PAGE, number)
+    instant = from_microseconds(fetched_at)
+    page = None if content is None else load(content, *key, instant, versions)
+    return KeptPage(page=page, fetched_at=instant, complete=bool(complete))
 
 
-def _put_validated(connection: sqlite3.Connection, row: tuple[str, str, str, bytes]) -> None:
-    connection.execute("REPLACE INTO validated (url, etag, content_type, body) VALUES (?, ?, ?, ?)", row)
+def _keep_page(connection: sqlite3.Connection, page: Page, etag: str) -> bool:
+    if page.fetched_at is None:
+        msg = "a page is kept as of an instant"
+        raise TypeError(msg)
+    content, complete = dump(page)
+    _keep(connection, (redact(page.index), page.project), page.fetched_at, etag, content, complete=complete)
+    return complete
+
+
+def _keep(
+    connection: sqlite3.Connection,
+    key: _PageKey,
+    fetched_at: datetime,
+    etag: str = "",
+    content: bytes | None = None,
+    *,
+    complete: bool = True,
+) -> None:
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        instant = to_microseconds(fetched_at)
+        connection.execute(_KEEP_PAGE, (*key, instant, etag if complete else "", complete))
+        if content is None:
+            connection.execute(_FORGET_BODY, key)
+        else:
+            connection.execute(_KEEP_BODY, (*key, content))
+
+
+def _one(connection: sqlite3.Connection, query: str, values: Sequence[object]) -> Any:  # noqa: ANN401  (a row)
+    with closing(connection.execute(query, values)) as found:
+        return found.fetchone()
 
 
 def _get(connection: sqlite3.Connection, key: str) -> str | None:
-    with closing(connection.execute(_RECOLLECTION, (key,))) as found:
-        row = found.fetchone()
+    row = _one(connection, _RECOLLECTION, (key,))
     if row is None:
         return None
     if row[1]:

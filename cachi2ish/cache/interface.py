@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -68,37 +69,44 @@ class BlobStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptPage:
+    """What an index said of a project when it was last asked.
+
+    page: None where it said that it has no such project. fetched_at: as of when it said so, aware.
+    complete: whether all files of the versions that are asked for are kept.
+    """
+
+    page: Page | None
+    fetched_at: datetime
+    complete: bool = True
+
+
 class Catalogue(Protocol):
-    """What is remembered of index pages, so that a second run asks nothing."""
+    """What indexes said of projects, so that a second run asks nothing. Indexes are named by their addresses."""
 
-    def recall(self, source: str, project: str, digests: Collection[Digest]) -> Page | None:
-        """Return what ``source`` stated about ``project`` if it knows a file for each of ``digests``.
+    def kept_page(self, index: str, project: str, versions: Collection[str] = ()) -> KeptPage | None:
+        """Return what ``index`` said of ``project``, with the files of ``versions`` (empty for all), or None."""
+        ...
 
-        source: an opaque key for the indexes asked, in their order.
+    def keep_page(self, page: Page, etag: str = "") -> bool:
+        """Keep a page in the place of what its index said before, as of `Page.fetched_at`; never a credential.
+
+        Return whether all of it is kept.
+        etag: what tells whether it is still the same (RFC 9110, 8.8.3); empty where there is nothing.
         """
         ...
 
-    def latest(
-        self, source: str, project: str, versions: Collection[str] = (), since: datetime | None = None
-    ) -> Page | None:
-        """Return what ``source`` last stated about ``versions`` of ``project`` (empty for all), with `Page.asked`.
-
-        since: aware. None where not all of that is kept, or the index was not asked at ``since`` or later.
-        """
+    def keep_absence(self, index: str, project: str, fetched_at: datetime) -> None:
+        """Keep that ``index`` has no such project."""
         ...
 
-    def remember(self, source: str, page: Page, versions: Collection[str] = ()) -> None:
-        """Keep the files of a page, which was asked for ``versions``, as of `Page.asked`."""
+    def etag(self, index: str, project: str) -> str | None:
+        """Return the ETag of the page that is kept whole, or None."""
         ...
 
-    def get_validated(self, url: str) -> tuple[str, str, bytes] | None:
-        """Return (ETag, content type, body) of a page fetched before from ``url`` (redacted), or None."""
-        ...
-
-    def put_validated(
-        self, url: str, etag: str, content_type: str, body: bytes, gzipped: bytes | None = None
-    ) -> None:
-        """Keep a page body with its validator. gzipped: the same, compressed already (one member, RFC 1952)."""
+    def confirmed_page(self, index: str, project: str, fetched_at: datetime) -> Page | None:
+        """Return the page that is kept, which is still the same at ``fetched_at``; None where it is damaged."""
         ...
 
 

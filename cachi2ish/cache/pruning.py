@@ -73,9 +73,9 @@ class DiskPruning:
                 paths[str(link.digest)] = path
         found: dict[str, set[str]] = {}
         with self._catalogue_errors("read"):
-            for filename, digests in self._upkeep.files():
-                for path in {paths[digest] for digest in digests.split() if digest in paths}:
-                    found.setdefault(path, set()).add(filename)
+            for file in self._upkeep.files():
+                for path in {paths[digest] for digest in map(str, file.digests) if digest in paths}:
+                    found.setdefault(path, set()).add(file.filename)
         return {path: tuple(sorted(names)) for path, names in found.items()}
 
     def forget(self, unused_since: datetime) -> int:

@@ -11,7 +11,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 #: Kept in ``PRAGMA user_version``; raise it with every change of the tables.
-VERSION = 2
+VERSION = 3
 
 #: Seconds between two notes of when a row was used: reading is not to be writing each time.
 USED_EVERY = 86_400
@@ -26,43 +26,26 @@ _CHECKPOINT = 25_000
 #: How long to wait for another process that is writing, in milliseconds.
 _BUSY_TIMEOUT = 30_000
 
-# source: sha256 of the opaque key. digests: "md5:… sha256:…". upload_time: microseconds since 1970, UTC.
-# asked: when the index was, in the same unit. readings: see `cachi2ish.cache.readings`.
+# address: of the index, redacted. fetched_at: microseconds since 1970, UTC. etag: empty for none.
+# complete: whether all files are in the body. body: see `cachi2ish.cache.page_format`; there is none where the
+# index has no such project. It stands apart, since a change of a row writes all of it anew.
 # used: when last used, in seconds since 1970, by the database's own clock, to the precision of USED_EVERY.
 # Only housekeeping looks at it.
 _TABLES = """\
 BEGIN IMMEDIATE;
 CREATE TABLE page (
     id INTEGER PRIMARY KEY,
-    source TEXT NOT NULL,
-    project TEXT NOT NULL,
     address TEXT NOT NULL,
-    status TEXT NOT NULL,
-    status_reason TEXT NOT NULL,
-    readings TEXT NOT NULL DEFAULT '{{}}',
-    used INTEGER NOT NULL DEFAULT (strftime('%s', 'now')),
-    UNIQUE (source, project)
-);
-CREATE TABLE file (
-    page INTEGER NOT NULL,
-    position INTEGER NOT NULL,
-    filename TEXT NOT NULL,
-    url TEXT NOT NULL,
-    digests TEXT NOT NULL,
-    requires_python TEXT,
-    yanked INTEGER NOT NULL,
-    yanked_reason TEXT NOT NULL,
-    size INTEGER,
-    upload_time INTEGER,
-    asked INTEGER,
-    PRIMARY KEY (page, position)
-) WITHOUT ROWID;
-CREATE TABLE validated (
-    url TEXT PRIMARY KEY,
+    project TEXT NOT NULL,
+    fetched_at INTEGER NOT NULL,
     etag TEXT NOT NULL,
-    content_type TEXT NOT NULL,
-    body BLOB NOT NULL,
-    used INTEGER NOT NULL DEFAULT (strftime('%s', 'now'))
+    complete INTEGER NOT NULL,
+    used INTEGER NOT NULL DEFAULT (strftime('%s', 'now')),
+    UNIQUE (address, project)
+);
+CREATE TABLE body (
+    page INTEGER PRIMARY KEY,
+    content BLOB NOT NULL
 );
 CREATE TABLE recollection (
     key TEXT PRIMARY KEY,

@@ -9,6 +9,9 @@ from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from msgspec import MsgspecError
+
+from cachi2ish.cache.page_format import from_microseconds, load
 from cachi2ish.cache.schema import (
     USED_EVERY,
     UnusableError,
@@ -20,26 +23,26 @@ from cachi2ish.cache.schema import (
     open_to_read,
 )
 from cachi2ish.core.cache_contents import CatalogueContents, Finding, Flaw
+from cachi2ish.core.pages import IndexFile
 from cachi2ish.files.locks import locked
 
 _NO_FILE = "it is no regular file"
 
 _COUNT = """\
 SELECT
-    (SELECT count(*) FROM page), (SELECT count(*) FROM validated), (SELECT count(*) FROM recollection),
+    (SELECT count(*) FROM page), (SELECT count(*) FROM recollection),
     min(CAST(used AS INTEGER)), max(CAST(used AS INTEGER))
-FROM (SELECT used FROM page UNION ALL SELECT used FROM validated UNION ALL SELECT used FROM recollection)
+FROM (SELECT used FROM page UNION ALL SELECT used FROM recollection)
 """
 _COUNT_OLD = """\
-SELECT (SELECT count(*) FROM page WHERE used < :before) + (SELECT count(*) FROM validated WHERE used < :before)
-    + (SELECT count(*) FROM recollection WHERE used < :before)
+SELECT (SELECT count(*) FROM page WHERE used < :before) + (SELECT count(*) FROM recollection WHERE used < :before)
 """
 _FORGET = (
-    "DELETE FROM file WHERE page IN (SELECT id FROM page WHERE used < :before)",
+    "DELETE FROM body WHERE page IN (SELECT id FROM page WHERE used < :before)",
     "DELETE FROM page WHERE used < :before",
-    "DELETE FROM validated WHERE used < :before",
     "DELETE FROM recollection WHERE used < :before",
 )
+_BODIES = "SELECT address, project, fetched_at, content FROM page JOIN body ON body.page = page.id"
 
 
 class Upkeep:
@@ -65,13 +68,12 @@ class Upkeep:
             return CatalogueContents(size=size, problem=_NO_FILE)
         try:
             with closing(open_to_read(self._path)) as connection:
-                pages, bodies, recollections, oldest, newest = _row(connection, _COUNT)
+                pages, recollections, oldest, newest = _row(connection, _COUNT)
         except (sqlite3.Error, UnusableError) as error:
             return CatalogueContents(size=size, problem=str(error))
         return CatalogueContents(
             size=size,
             pages=pages,
-            bodies=bodies,
             recollections=recollections,
             oldest=_instant(oldest),
             newest=_instant(newest),
@@ -100,15 +102,17 @@ class Upkeep:
         with locked(lock_of(self._path)), suppress(FileNotFoundError):
             move_aside(self._path)
 
-    def files(self) -> Iterator[tuple[str, str]]:
-        """Yield the name of each file that a page has, and its digests ("md5:… sha256:…").
+    def files(self) -> Iterator[IndexFile]:
+        """Yield each file that a page lists.
 
         Nothing, of a database that is damaged or of another version. Raises `sqlite3.Error`.
         """
         with self._open(write=False) as connection:
             if connection is not None:
-                with closing(connection.execute("SELECT filename, digests FROM file")) as found:
-                    yield from found
+                with closing(connection.execute(_BODIES)) as found:
+                    for address, project, fetched_at, content in found:
+                        with suppress(MsgspecError):
+                            yield from load(content, address, project, from_microseconds(fetched_at)).files
 
     def forget(self, unused_since: datetime, *, pretend: bool) -> int:
         """Remove the rows not used since; return how many, or how many there are where this is ``pretend``.

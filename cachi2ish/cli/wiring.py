@@ -19,7 +19,6 @@ from cachi2ish.cache.blobs import DiskBlobs
 from cachi2ish.cache.catalogue import SqliteCatalogue
 from cachi2ish.cache.housekeeping import DiskHousekeeping
 from cachi2ish.cache.interface import Housekeeping, Memory
-from cachi2ish.cache.write_behind import WriteBehind
 from cachi2ish.cli.display.reporting import ConsoleReporter
 from cachi2ish.cli.program import PROGRAM
 from cachi2ish.cli.wiring_network import cache_alone, connector
@@ -105,7 +104,7 @@ def fetching(flags: Flags, reporter: ConsoleReporter) -> Iterator[tuple[Ports, R
                 Sources(
                     NamedReaders(), projects, CachedArchives(repositories) if settings.offline else repositories
                 ),
-                cache_alone(blobs, catalogue, reporter.debug)
+                cache_alone(settings, blobs, catalogue, reporter.debug)
                 if settings.offline
                 else connector(settings, blobs, catalogue, stack, reporter),
                 Archives(OnDemandReader(partial(_archive_reader, projects)), catalogue),
@@ -167,15 +166,11 @@ def _cache(settings: Settings, stack: ExitStack) -> tuple[DiskBlobs, Memory]:
     """Open the cache. A dry run needs no files, and reads the catalogue without a trace."""
     kept = settings.cache_dir
     if kept is not None and not settings.dry_run:
-        return DiskBlobs(kept), stack.enter_context(_catalogue(kept))
+        return DiskBlobs(kept), stack.enter_context(SqliteCatalogue(kept / _CATALOGUE))
     place = _temporary(stack)
     if kept is not None and os.path.isfile(kept / _CATALOGUE):  # noqa: PTH113  (False where it cannot be told)
         return DiskBlobs(place), stack.enter_context(SqliteCatalogue(kept / _CATALOGUE, read_only=True))
-    return DiskBlobs(place), stack.enter_context(_catalogue(place))
-
-
-def _catalogue(folder: Path) -> WriteBehind:
-    return WriteBehind(SqliteCatalogue(folder / _CATALOGUE), partial(SqliteCatalogue, folder / _CATALOGUE))
+    return DiskBlobs(place), stack.enter_context(SqliteCatalogue(place / _CATALOGUE))
 
 
 def _temporary(stack: ExitStack) -> Path:

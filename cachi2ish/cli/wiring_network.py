@@ -1,4 +1,4 @@
-"""How indexes and the network are put together: each behaviour is a wrapper around a smaller one."""
+"""Opens the network of a run: HTTP, the indexes, and the downloader."""
 
 from __future__ import annotations
 
@@ -6,27 +6,16 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING
 
-from cachi2ish.cache.interface import BlobStore, Memory, Recollection
+from cachi2ish.cache.interface import BlobStore, Memory
 from cachi2ish.cli.display.reporting import ConsoleReporter
-from cachi2ish.core.as_of import Dating
-from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.lazy import Once
 from cachi2ish.core.requirements import IndexOptions
 from cachi2ish.http.interface import Downloader, HttpSettings
 from cachi2ish.http.on_demand import CachedFiles, CachedFirst, NoHttp, OnDemandHttp
 from cachi2ish.http.traffic import HttpTraffic
-from cachi2ish.index.cached import Remembered
-from cachi2ish.index.dated import DatedIndex
-from cachi2ish.index.first_match import FirstMatch
-from cachi2ish.index.http_index import SimpleIndex
-from cachi2ish.index.interface import Index
-from cachi2ish.index.offline_index import CachedDocuments, CachedIndex
-from cachi2ish.index.once import OncePerRun
-from cachi2ish.index.settled import Settled
-from cachi2ish.index.upload_times import Documents, MetadataDocuments, TimedIndex
+from cachi2ish.index.stack import IndexStack, RunContext
 from cachi2ish.services.fetch.ports import Connect, Network
 from cachi2ish.settings.settings import Settings
 
@@ -37,7 +26,7 @@ if TYPE_CHECKING:
 def connector(
     settings: Settings,
     blobs: BlobStore,
-    catalogue: Memory,
+    memory: Memory,
     stack: ExitStack,
     reporter: ConsoleReporter,
 ) -> Connect:
@@ -45,8 +34,8 @@ def connector(
     traffic = HttpTraffic(time.monotonic)
     reporter.watch(traffic)
 
-    def connect(stated: Sequence[IndexOptions]) -> Network:
-        http_settings = _http_settings(settings.http, (settings.indexes, *stated))
+    def connect(declared: Sequence[IndexOptions]) -> Network:
+        http_settings = _http_settings(settings.http, (settings.indexes, *declared))
 
         @Once
         def session() -> HttpSession:
@@ -60,17 +49,8 @@ def connector(
 
             return FileDownloader(session(), blobs)
 
-        http = OnDemandHttp(session)
-        return Network(
-            index=_indexes(
-                catalogue,
-                ask=lambda address: OncePerRun(SimpleIndex(address, http, catalogue)),
-                recall=lambda index: Remembered(index, catalogue, settings.now),
-                documents=lambda address: MetadataDocuments(address, http),
-                settle=lambda index, cutoff: Settled(index, catalogue, catalogue, cutoff, settings.now),
-            ),
-            downloader=CachedFirst(blobs, downloader),
-        )
+        run = RunContext(http=OnDemandHttp(session), memory=memory, run_started=settings.now)
+        return Network(index=IndexStack(run).index, downloader=CachedFirst(blobs, downloader))
 
     return connect
 
@@ -87,45 +67,10 @@ def _http_settings(settings: HttpSettings, indexes: Sequence[IndexOptions]) -> H
     )
 
 
-def cache_alone(blobs: BlobStore, catalogue: Memory, told: Callable[[str], None]) -> Connect:
+def cache_alone(
+    settings: Settings, blobs: BlobStore, memory: Memory, on_message: Callable[[str], None]
+) -> Connect:
     """Return a network that is none: everything in it knows the cache only."""
-    network = Network(
-        index=_indexes(
-            catalogue,
-            ask=lambda address: SimpleIndex(address, NoHttp()),
-            recall=lambda index: CachedIndex(index, catalogue, told),
-            documents=lambda address: CachedDocuments(SimpleIndex(address, NoHttp()), catalogue),
-            settle=lambda index, _: index,
-        ),
-        downloader=CachedFiles(blobs),
-        local=True,
-    )
-    return lambda _stated: network
-
-
-def _indexes(
-    recollection: Recollection,
-    *,
-    ask: Callable[[str], Index],
-    recall: Callable[[Index], Index],
-    documents: Callable[[str], Documents],
-    settle: Callable[[Index, Cutoff], Index],
-) -> Callable[[tuple[str, ...], Dating], Index]:
-    # One object for each address: two lists of indexes that share one share its pages too.
-    single = cache(ask)
-
-    @cache
-    def several(addresses: tuple[str, ...]) -> Index:
-        return OncePerRun(recall(FirstMatch([single(address) for address in addresses])))
-
-    @cache
-    def timed(addresses: tuple[str, ...]) -> Index:
-        beside = {single(address).key: documents(address) for address in addresses}
-        return OncePerRun(TimedIndex(several(addresses), beside, recollection))
-
-    def index(addresses: tuple[str, ...], dating: Dating) -> Index:
-        if dating.cutoff is None:
-            return several(addresses)
-        return DatedIndex(settle(timed(addresses), dating.cutoff), dating.cutoff, dating.missing)
-
-    return index
+    run = RunContext(http=NoHttp(), memory=memory, run_started=settings.now, offline=True, on_message=on_message)
+    network = Network(index=IndexStack(run).index, downloader=CachedFiles(blobs), local=True)
+    return lambda _declared: network

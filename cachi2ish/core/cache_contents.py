@@ -39,14 +39,13 @@ class Amount:
 class CatalogueContents:
     """What the catalogue holds.
 
-    size: bytes of its files. pages: index pages, by file; bodies: index pages as they came, with validators.
-    recollections: small facts. oldest, newest: when used, aware, UTC; None where it holds nothing.
+    size: bytes of its files. pages: what indexes said of projects. recollections: small facts.
+    oldest, newest: when used, aware, UTC; None where it holds nothing.
     problem: why it cannot be read, None where it can or is not there.
     """
 
     size: int = 0
     pages: int = 0
-    bodies: int = 0
     recollections: int = 0
     oldest: datetime | None = None
     newest: datetime | None = None

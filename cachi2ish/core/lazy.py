@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
 from threading import Lock
 from typing import Generic, TypeVar
 
 from cachi2ish.errors import Cachi2ishError
 
 _T = TypeVar("_T")
+_Key = TypeVar("_Key", bound=Hashable)
 
 
 class Once(Generic[_T]):
@@ -32,3 +34,27 @@ class Once(Generic[_T]):
                     self._failure = error
                     raise
             return self._made[0]
+
+
+class OncePerKey(Generic[_Key, _T]):
+    """Calls ``make`` once for each key, for the first one who asks; the others wait. Safe for threads.
+
+    What it returns, or raises, is for all.
+    """
+
+    def __init__(self, make: Callable[[_Key], _T]) -> None:
+        self._make = make
+        self._lock = Lock()
+        self._made: dict[_Key, Future[_T]] = {}
+
+    def __call__(self, key: _Key) -> _T:
+        """Return what was made for ``key``; raises what making it ended with."""
+        with self._lock:
+            mine = key not in self._made
+            made = self._made.setdefault(key, Future())
+        if mine:
+            try:
+                made.set_result(self._make(key))
+            except BaseException as error:  # noqa: BLE001  (whatever it is, the threads that wait must hear of it)
+                made.set_exception(error)
+        return made.result()

@@ -22,7 +22,7 @@ from cachi2ish.core.distributions import by_version, which_are
 Hashes = tuple[tuple[str, str], ...]
 
 
-class IndexFile(Struct, frozen=True, kw_only=True, gc=False):
+class IndexFile(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """One file of a project page. A page may list ten thousand: what few of them need is made on demand.
 
     filename: as the index states it, unchecked (PEP 691 ``filename``; in HTML the anchor's text).
@@ -70,15 +70,14 @@ class Page:
     """A project page.
 
     index: the address of the index that served it, redacted.
-    files: in the order of the page; where it was asked for some versions only, not all of them: then it is
-    ``partial``.
+    files: in the order of the page.
     status, status_reason: PEP 792 (``active``, ``archived``, ``quarantined``, ``deprecated``).
     versions: all versions of the project (PEP 700), as the index spells them; None where it states none.
     last_serial: the number of the project's last change on its index (PEP 691 ``_last-serial``), or None.
     cutoff: where the page is one of the past: only files uploaded before this instant are in ``files``.
     withheld: the others then, in the order of the page.
-    asked: the page is not older than this instant (aware), at which the run began that asked the index for it;
-    None where that is not known. Where the page was put together of several answers, that of the oldest.
+    fetched_at: the page is not older than this instant (aware): the start of the run that asked the index for it.
+    None where that is not known. Where several indexes were asked, that of the oldest answer.
     lock: the lock file that names the files, where no index was asked; ``index`` is then where they were found
     when it was written, "" where it does not say.
     """
@@ -86,14 +85,13 @@ class Page:
     project: NormalizedName
     index: str
     files: tuple[IndexFile, ...]
-    partial: bool = False
     status: str = "active"
     status_reason: str = ""
     versions: tuple[str, ...] | None = None
     last_serial: int | None = None
     cutoff: datetime | None = None
     withheld: tuple[Withheld, ...] = ()
-    asked: datetime | None = field(default=None, compare=False)
+    fetched_at: datetime | None = field(default=None, compare=False)
     lock: str = ""
 
     @property
@@ -107,11 +105,12 @@ class Page:
         Versions are compared by `cachi2ish.core.distributions.same_version`. A file that only ends like a wheel
         is among them too if its name begins with the project and the version.
         """
-        meant = which_are(version, self._positions, arbitrary=arbitrary)
-        return tuple(self.files[position] for position in sorted(p for one in meant for p in self._positions[one]))
+        meant = which_are(version, self.positions, arbitrary=arbitrary)
+        return tuple(self.files[position] for position in sorted(p for one in meant for p in self.positions[one]))
 
     @cached_property
-    def _positions(self) -> Mapping[str, list[int]]:
+    def positions(self) -> Mapping[str, list[int]]:
+        """From versions, as the names of files state them, to where these stand in ``files``."""
         return by_version((file.filename for file in self.files), self.project)
 
 

@@ -1,43 +1,153 @@
-"""An index whose answers are kept between runs."""
+"""Whether a page from the cache will do, or the index has to be asked: one rule, in one place."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from packaging.utils import NormalizedName
 
-from cachi2ish.cache.interface import Catalogue
-from cachi2ish.core.pages import Page
-from cachi2ish.core.sought import EVERYTHING, Sought
-from cachi2ish.index.interface import Index
+from cachi2ish.cache.interface import Catalogue, KeptPage
+from cachi2ish.core.cutoff import Cutoff, rfc3339
+from cachi2ish.core.digests import Digest
+from cachi2ish.core.pages import IndexFile, Page
+from cachi2ish.errors import NotCachedError
+from cachi2ish.index.interface import FRESH, Index, PageQuery
+
+#: How long after an instant an index may still gain files that were uploaded before it, as far as it concerns us:
+#: mirrors that are synchronised once a day, caches on the way, and a clock of ours that is ahead.
+SETTLING = timedelta(days=1)
 
 
-class Remembered:
-    """Answers from ``catalogue`` where it knows a file for every digest that is named, else asks ``index``.
+@dataclass(frozen=True, slots=True)
+class CachePolicy:
+    """When a page from the cache is as good as one from the index.
 
-    Digests make that safe: a file is what its digest says, whenever the page was read. A question that
-    names none is always passed on, since only the index knows what it has today.
-
-    began: when the run did (aware). Pages are remembered as of then: never too late, whoever asked for them first.
+    run_started: aware; what claims to be from after it is not believed.
+    cutoff: only what was uploaded before it counts; None where there is no date.
+    offline: the index may not be asked.
     """
 
-    def __init__(self, index: Index, catalogue: Catalogue, began: datetime) -> None:
-        self._index = index
-        self._catalogue = catalogue
-        self._began = began
+    run_started: datetime
+    cutoff: Cutoff | None = None
+    offline: bool = False
 
     @property
-    def key(self) -> str:
-        """That of the index behind."""
-        return self._index.key
+    def settled_at(self) -> datetime | None:
+        """From when on an index has all that counts as of the cutoff; None where that is still to come."""
+        if self.cutoff is None or self.cutoff.instant + SETTLING > self.run_started:
+            return None
+        return self.cutoff.instant + SETTLING
 
-    def page(self, project: NormalizedName, sought: Sought = EVERYTHING) -> Page:
-        """Return the page from memory or from the index, and remember it; raises what the index raises."""
-        if sought.digests:
-            recalled = self._catalogue.recall(self.key, project, sought.digests)
-            if recalled is not None:
-                return recalled
-        page = replace(self._index.page(project, sought), asked=self._began)
-        self._catalogue.remember(self.key, page, sought.versions)
-        return page
+
+def may_answer(policy: CachePolicy, query: PageQuery, kept: KeptPage | None) -> bool:
+    """Return whether a page from the cache answers ``query``. With None: whether it is worth looking for one.
+
+    It does in three cases:
+
+    - The requirements name digests, and the page has a file for each: a file is what its digest says, whenever
+      the page was fetched.
+    - The page was fetched `SETTLING` after the cutoff, and has all that was there then: a file that appears later
+      was uploaded later. That holds where all files of the versions in question have upload times (else a later
+      one might have none either, and count where that is allowed). Where the page lacks one of the versions, or
+      all files that the requirements name, the index is asked all the same, since a lock is right more often.
+    - Nobody may be asked, and the page has the versions in question.
+    """
+    settled_at = policy.settled_at if query.versions else None
+    if kept is None:
+        return policy.offline or bool(query.digests) or settled_at is not None
+    page = kept.page
+    if page is None:
+        return False  # an error is no answer from before: the project may be there by now
+    if _has_all(page, query.digests):
+        return True
+    if not kept.complete:
+        return False
+    releases = [page.files_of(version) for version in query.versions]
+    if policy.offline:
+        return all(releases)
+    return (
+        settled_at is not None
+        and settled_at <= kept.fetched_at <= policy.run_started
+        and page.status != "quarantined"  # it may be lifted
+        and all(_is_settled(files, query.digests) for files in releases)
+    )
+
+
+def _has_all(page: Page, digests: Collection[Digest]) -> bool:
+    return bool(digests) and _digests(page.files).issuperset(digests)
+
+
+def _is_settled(files: Collection[IndexFile], digests: Collection[Digest]) -> bool:
+    named = not digests or not _digests(files).isdisjoint(digests)
+    return bool(files) and named and all(file.upload_time is not None for file in files)
+
+
+def _digests(files: Collection[IndexFile]) -> set[Digest]:
+    return {digest for file in files for digest in file.digests}
+
+
+class CachedIndex:
+    """Answers from the cache where `may_answer` says so, else asks ``index``.
+
+    addresses: of the indexes behind ``index``, redacted, in their order. The first one that has the project has
+    all of it (see `cachi2ish.index.first_match`), and that those before it have not is remembered as well.
+    times: adds the upload times that are known from beside a page; they are not part of it.
+    on_message: is called with a line where an answer is as old as it is.
+    """
+
+    def __init__(
+        self,
+        index: Index,
+        catalogue: Catalogue,
+        addresses: Sequence[str],
+        policy: CachePolicy,
+        *,
+        times: Callable[[Page], Page] = lambda page: page,
+        on_message: Callable[[str], None] = lambda _message: None,
+    ) -> None:
+        self._index = index
+        self._catalogue = catalogue
+        self._addresses = tuple(addresses)
+        self._policy = policy
+        self._times = times
+        self._on_message = on_message
+
+    def page(self, project: NormalizedName, query: PageQuery = FRESH) -> Page:
+        """Return the page from the cache or from the index; raises what the index raises, and `NotCachedError`."""
+        if may_answer(self._policy, query, None):
+            kept = self._kept(project, query.versions)
+            if kept is not None and kept.page is not None and may_answer(self._policy, query, kept):
+                if self._policy.offline and not _has_all(kept.page, query.digests):
+                    self._on_message(
+                        f"what {kept.page.index} says of {project} is as of {rfc3339(kept.fetched_at)}"
+                    )
+                return kept.page
+        if self._policy.offline:
+            raise NotCachedError(
+                f"what {' '.join(self._addresses)} says of {self._missing(project, query)} is not in the cache"
+            )
+        return self._index.page(project, query)
+
+    def _kept(self, project: NormalizedName, versions: Collection[str]) -> KeptPage | None:
+        """Return what all indexes together said, as of the oldest answer; None where one was never asked."""
+        oldest: datetime | None = None
+        for address in self._addresses:
+            kept = self._catalogue.kept_page(address, project, versions)
+            if kept is None:
+                return None
+            oldest = kept.fetched_at if oldest is None else min(oldest, kept.fetched_at)
+            if kept.page is not None:
+                page = kept.page if self._policy.cutoff is None else self._times(kept.page)
+                return replace(kept, page=replace(page, fetched_at=oldest), fetched_at=oldest)
+        return None
+
+    def _missing(self, project: NormalizedName, query: PageQuery) -> str:
+        single = (PageQuery(versions=frozenset({version})) for version in sorted(query.versions))
+        missing = [
+            next(iter(one.versions))
+            for one in single
+            if (kept := self._kept(project, one.versions)) is None or not may_answer(self._policy, one, kept)
+        ]
+        return f"{project} {' and '.join(missing)}" if missing else project

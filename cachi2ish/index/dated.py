@@ -7,14 +7,13 @@ from packaging.utils import NormalizedName
 from cachi2ish.core.as_of import MissingPolicy, as_of, not_there_then
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.pages import Page
-from cachi2ish.core.sought import EVERYTHING, Sought
-from cachi2ish.index.interface import Index
+from cachi2ish.index.interface import FRESH, Index, PageQuery
 
 
 class DatedIndex:
     """Filters the pages of ``index`` (`cachi2ish.core.as_of.as_of`).
 
-    To be put around all that remembers pages or picks one index of several: memory holds whole pages, which
+    To be put around all that remembers pages or picks one index of several: the cache holds whole pages, which
     serve any date, and a date must not take a name from the index that has it (dependency confusion).
     """
 
@@ -23,16 +22,14 @@ class DatedIndex:
         self._cutoff = cutoff
         self._missing = missing
 
-    @property
-    def key(self) -> str:
-        """That of the index behind."""
-        return self._index.key
+    def page(self, project: NormalizedName, query: PageQuery = FRESH) -> Page:
+        """Return the page as it was.
 
-    def page(self, project: NormalizedName, sought: Sought = EVERYTHING) -> Page:
-        """Return the page as it was; raises `UnavailableError` where none of the project's files was there."""
-        today = self._index.page(project, sought)
+        Raises `UnavailableError` where ``query`` means all versions, and none of the project's files was there.
+        """
+        today = self._index.page(project, query)
         page = as_of(today, self._cutoff, self._missing.of(today.index))
         # A quarantined project keeps its own, graver message.
-        if page.withheld and not (page.files or page.partial) and page.status != "quarantined":
+        if page.withheld and not (page.files or query.versions) and page.status != "quarantined":
             raise not_there_then(project, page, page.withheld)
         return page

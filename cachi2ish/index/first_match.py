@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from packaging.utils import NormalizedName
 
 from cachi2ish.core.pages import Page
-from cachi2ish.core.sought import EVERYTHING, Sought
 from cachi2ish.errors import ProjectNotFoundError
-from cachi2ish.index.interface import Index
+from cachi2ish.index.interface import FRESH, Index, PageQuery
 
 
 class FirstMatch:
@@ -27,22 +25,15 @@ class FirstMatch:
             raise ValueError(msg)
         self._indexes = tuple(indexes)
 
-    @property
-    def key(self) -> str:
-        """All keys in order: the same project may be answered by another index in another order."""
-        return " ".join(index.key for index in self._indexes)
-
-    def page(self, project: NormalizedName, sought: Sought = EVERYTHING) -> Page:
+    def page(self, project: NormalizedName, query: PageQuery = FRESH) -> Page:
         """Return the first page.
 
-        The digests are not passed on: only the list as a whole can be answered from memory, see `Remembered`.
         Raises `ProjectNotFoundError` that names every index, or the first failure of another kind.
         """
-        asked = []
-        of_one = replace(sought, digests=frozenset())
+        without = []
         for index in self._indexes:
             try:
-                return index.page(project, of_one)
+                return index.page(project, query)
             except ProjectNotFoundError as error:
-                asked.append(error.index)
-        raise ProjectNotFoundError(project, " or ".join(asked))
+                without.append(error.index)
+        raise ProjectNotFoundError(project, " or ".join(without))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from threading import Lock
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -10,9 +12,9 @@ from packaging.utils import NormalizedName
 from cachi2ish.cache.interface import Catalogue
 from cachi2ish.core import urls
 from cachi2ish.core.pages import Page
-from cachi2ish.core.sought import EVERYTHING, Sought
-from cachi2ish.errors import InputError, ProjectNotFoundError, UnavailableError
+from cachi2ish.errors import Cachi2ishError, InputError, ProjectNotFoundError, UnavailableError
 from cachi2ish.http.interface import Http, Response
+from cachi2ish.index.interface import FRESH, PageQuery
 from cachi2ish.simple_api.fields import PageSource, not_a_project_page
 from cachi2ish.simple_api.negotiation import ACCEPT, HTML, JSON, TEXT_HTML, media_type
 
@@ -21,84 +23,111 @@ _NOT_ALLOWED = frozenset({401, 403})
 _NOT_THERE = frozenset({404, 410})
 
 
-class SimpleIndex:
-    """One index. Safe for threads as far as ``http`` and ``catalogue`` are."""
+@dataclass(slots=True)
+class _Answer:
+    """What an index has said of a project in this run.
 
-    def __init__(self, url: str, http: Http, catalogue: Catalogue | None = None) -> None:
+    kept: whether the catalogue has the page. Else it is here: a run that holds the pages of thousands of projects
+    needs hundreds of megabytes.
+    """
+
+    lock: Lock = field(default_factory=Lock)
+    kept: bool = False
+    page: Page | None = None
+    error: Cachi2ishError | None = None
+
+
+class SimpleIndex:
+    """One index, asked for each project once, whoever asks. Safe for threads as far as ``http`` is."""
+
+    def __init__(self, url: str, http: Http, catalogue: Catalogue, run_started: datetime) -> None:
         """Speak to the index at ``url``, which may hold credentials, with or without a slash at its end.
 
-        catalogue: where page bodies are kept with their ETag, so that one that has not changed is not sent
-        again (RFC 9110, 13.1.2).
+        catalogue: keeps what the index says, as of ``run_started`` (aware): never too late, whoever asked first.
+        A page that has not changed is not sent again (RFC 9110, 13.1.2).
         Raises `InputError` where ``url`` is no address of a web server.
         """
         self._url = _checked(url)
         self._http = http
         self._catalogue = catalogue
+        self._run_started = run_started
         self._reading = Lock()
+        self._guard = Lock()
+        self._answers: dict[NormalizedName, _Answer] = {}
 
     @property
-    def key(self) -> str:
+    def address(self) -> str:
         """The address, redacted."""
         return urls.redact(self._url)
 
-    def page(self, project: NormalizedName, sought: Sought = EVERYTHING) -> Page:  # noqa: ARG002  (pages are read whole)
-        """Ask the index for the page of ``project``; raises what `Index.page` says."""
-        url = _page_url(self._url, project)
-        place = urls.redact(url)
-        kept = self._catalogue.get_validated(place) if self._catalogue else None
-        if kept is not None:
-            etag, content_type, body = kept
-            response = self._http.get(url, headers={"Accept": ACCEPT, "If-None-Match": etag})
-            if response.status != _NOT_MODIFIED:
-                return self._fresh(project, place, response)
+    def page(self, project: NormalizedName, query: PageQuery = FRESH) -> Page:  # noqa: ARG002  (pages are read whole)
+        """Return the page of ``project``, or raise what the first one heard who asked; see `Index.page`."""
+        with self._guard:
+            answer = self._answers.setdefault(project, _Answer())
+        with answer.lock:
+            if answer.error is not None:
+                raise answer.error
+            if (known := answer.page or self._kept(project, answer)) is not None:
+                return known
             try:
-                return self._read(project, response.url, content_type, body)
-            except UnavailableError:
-                pass  # what was kept is damaged: have it sent again
-        return self._fresh(project, place, self._http.get(url, headers={"Accept": ACCEPT}))
+                page, answer.kept = self._ask(project)
+            except Cachi2ishError as error:
+                answer.error = error
+                raise
+            answer.page = None if answer.kept else page
+            return page
 
-    def _fresh(self, project: NormalizedName, place: str, response: Response) -> Page:
+    def _kept(self, project: NormalizedName, answer: _Answer) -> Page | None:
+        kept = self._catalogue.kept_page(self.address, project) if answer.kept else None
+        return None if kept is None else kept.page
+
+    def _ask(self, project: NormalizedName) -> tuple[Page, bool]:
+        """Return the page, and whether the catalogue has all of it."""
+        url = _page_url(self._url, project)
+        headers = {"Accept": ACCEPT}
+        etag = self._catalogue.etag(self.address, project)
+        response = self._http.get(url, headers={**headers, "If-None-Match": etag} if etag else headers)
+        if etag and response.status == _NOT_MODIFIED:
+            kept = self._catalogue.confirmed_page(self.address, project, self._run_started)
+            if kept is not None:
+                return kept, True
+            response = self._http.get(url, headers=headers)  # what was kept is damaged: have it sent again
+        if response.status in _NOT_THERE:
+            self._catalogue.keep_absence(self.address, project, self._run_started)
+            raise ProjectNotFoundError(project, self.address)
         self._check_status(project, response.status)
-        content_type = response.headers.get("content-type", "")
-        page = self._read(project, response.url, content_type, response.body)
-        # Only now, so that a login page is never kept.
-        if self._catalogue and (etag := response.headers.get("etag")):
-            self._catalogue.put_validated(place, etag, content_type, response.body, response.gzipped)
-        return page
+        # One at a time: threads cannot read faster than one of them, and a page of ten thousand files takes many
+        # times the memory of its bytes until it is kept.
+        with self._reading:
+            page = replace(self._read(project, response), fetched_at=self._run_started)
+            # Only now, so that a login page is never kept.
+            return page, self._catalogue.keep_page(page, response.headers.get("etag", ""))
 
     def _check_status(self, project: NormalizedName, status: int) -> None:
-        if status in _NOT_THERE:
-            raise ProjectNotFoundError(project, self.key)
         if status in _NOT_ALLOWED:
             host = urlsplit(self._url).hostname
             raise UnavailableError(
-                f"{host} does not let the page of {project} be read (HTTP {status} from {self.key})",
+                f"{host} does not let the page of {project} be read (HTTP {status} from {self.address})",
                 hint=f"give a user name and password for {host} in a netrc file, or in the index URL"
                 " (https://user:password@host/simple/)",
             )
         if status != _OK:
-            raise not_a_project_page(project, self.key, f"the answer is HTTP {status}")
+            raise not_a_project_page(project, self.address, f"the answer is HTTP {status}")
 
-    def _read(self, project: NormalizedName, url: str, content_type: str, body: bytes) -> Page:
-        kind, charset = media_type(content_type)
-        source = PageSource.of(project, self.key, url)
-        # One at a time: threads cannot read faster than one of them, and a page in pieces takes twenty times the
-        # memory of its bytes.
-        with self._reading:
-            return self._read_as(kind, body, source, charset)
-
-    def _read_as(self, kind: str, body: bytes, source: PageSource, charset: str | None) -> Page:
+    def _read(self, project: NormalizedName, response: Response) -> Page:
+        kind, charset = media_type(response.headers.get("content-type", ""))
+        source = PageSource.of(project, self.address, response.url)
         if kind == JSON:
             # Imported here, since a run that finds all in the cache reads no page.
             from cachi2ish.simple_api.json_pages import read_json  # noqa: PLC0415
 
-            return read_json(body, source)
+            return read_json(response.body, source)
         if kind in {HTML, TEXT_HTML}:
             from cachi2ish.simple_api.html_pages import read_html  # noqa: PLC0415
 
-            return read_html(body, source, charset)
+            return read_html(response.body, source, charset)
         because = f"the answer is of type {kind}" if kind else "the answer does not say of what type it is"
-        raise not_a_project_page(source.project, self.key, because)
+        raise not_a_project_page(source.project, self.address, because)
 
 
 def _checked(url: str) -> str:

@@ -2,29 +2,53 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from packaging.utils import NormalizedName
 
+from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
-from cachi2ish.core.sought import EVERYTHING, Sought
+
+
+@dataclass(frozen=True, slots=True)
+class PageQuery:
+    """What a run needs to know of a project: it decides whether a page from the cache will do.
+
+    digests: every one that the run's requirements name for the project; empty where one of them names none, and
+    only the index can tell which files there are.
+    versions: those that the run's requirements pin, as they spell them; empty for all.
+    """
+
+    digests: frozenset[Digest] = frozenset()
+    versions: frozenset[str] = frozenset()
+
+
+#: The whole page, as the index has it now.
+FRESH = PageQuery()
 
 
 class Index(Protocol):
-    """A Simple repository (PEP 503, PEP 691), or something that behaves like one by wrapping others."""
+    """A Simple repository (PEP 503, PEP 691), or something that behaves like one by wrapping others.
 
-    @property
-    def key(self) -> str:
-        """What tells this index from another in the catalogue: its address or addresses, redacted."""
-        ...
+    A rule of indexes is a class that wraps another index, and a line in `cachi2ish.index.stack`::
 
-    def page(self, project: NormalizedName, sought: Sought = EVERYTHING) -> Page:
+        class WithoutYanked:
+            def __init__(self, index: Index) -> None:
+                self._index = index
+
+            def page(self, project: NormalizedName, query: PageQuery = FRESH) -> Page:
+                page = self._index.page(project, query)
+                return replace(page, files=tuple(file for file in page.files if not file.yanked))
+    """
+
+    def page(self, project: NormalizedName, query: PageQuery = FRESH) -> Page:
         """Return what the index states about ``project``.
 
-        An index that remembers may answer from memory if it knows a file for each digest that is sought. Files of
-        versions that are not sought may be left out of the page, which is ``partial`` then.
+        The page is whole if the index was asked. One from the cache has the files of ``query.versions`` and may
+        lack others; for `FRESH` it is whole.
 
-        Raises `ProjectNotFoundError`, `NetworkError`, or `UnavailableError` for a page that cannot be read.
-        Safe to call from many threads.
+        Raises `ProjectNotFoundError`, `NetworkError`, `NotCachedError` where nobody may be asked, or
+        `UnavailableError` for a page that cannot be read. Safe to call from many threads.
         """
         ...

@@ -6,24 +6,24 @@ all releases with ``upload_time_iso_8601``. No PEP describes it; indexes that mi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any, Protocol
+from itertools import chain
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from msgspec import DecodeError, Raw, Struct, json
 from msgspec.structs import replace as replaced
 from packaging.utils import NormalizedName
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, TypeAdapter, ValidationError
-from pydantic_core import CoreSchema, core_schema
 
 from cachi2ish.cache.interface import Recollection
 from cachi2ish.core.cutoff import rfc3339
 from cachi2ish.core.digests import Digest, comparable
+from cachi2ish.core.lazy import OncePerKey
 from cachi2ish.core.pages import IndexFile, Page
-from cachi2ish.core.sought import EVERYTHING, Sought
+from cachi2ish.errors import NotCachedError
 from cachi2ish.http.interface import Http
-from cachi2ish.index.interface import Index
+from cachi2ish.index.interface import FRESH, Index, PageQuery
 from cachi2ish.simple_api.fields import instant
 
 _OK = 200
@@ -33,56 +33,32 @@ _PAGES = "/simple/"
 Times = Mapping[tuple[str, str], datetime]
 
 
-class Documents(Protocol):
-    """The metadata documents of one index."""
-
-    def times(self, project: NormalizedName) -> Times:
-        """Return what the document of ``project`` states: nothing where there is none.
-
-        Raises `NetworkError`, or `NotCachedError` where nobody may be asked.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class _OrLeftOut:
-    """Let an entry of a list that is not of its type be left out."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401
-        return core_schema.with_default_schema(handler(source), on_error="omit")
-
-
-class _Digests(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
+class _Digests(Struct, gc=False):
     sha256: str
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
+class _File(Struct, gc=False):
     filename: str
     digests: _Digests
     upload_time_iso_8601: str
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-    releases: dict[str, list[Annotated[_File, _OrLeftOut()]]]
+class _Document(Struct, gc=False):
+    releases: dict[str, list[Raw]]  # each a `_File`, or something odd
 
 
 #: What is kept between runs: file name, sha256, instant.
-_KEPT = TypeAdapter(list[tuple[str, str, str]])
+_Kept = list[tuple[str, str, str]]
 
 
 class MetadataDocuments:
-    """The documents of one index. Safe for threads as far as ``http`` is."""
+    """The documents of one index, each asked for once. Safe for threads as far as ``http`` is."""
 
     def __init__(self, index_url: str, http: Http) -> None:
         """Look beside the pages of the index at ``index_url``, which may hold credentials."""
         self._index_url = index_url
         self._http = http
+        self._times = OncePerKey(self._ask)
 
     def times(self, project: NormalizedName) -> Times:
         """Return what the document of ``project`` states: nothing where there is none.
@@ -91,6 +67,9 @@ class MetadataDocuments:
         depend on which one was asked for first. Raises `NetworkError` where the server fails, since that it has
         no times would then be a guess.
         """
+        return self._times(project)
+
+    def _ask(self, project: NormalizedName) -> Times:
         url = _document_url(self._index_url, project)
         if url is None:
             return {}
@@ -98,15 +77,22 @@ class MetadataDocuments:
         if response.status != _OK:
             return {}
         try:
-            document = _Document.model_validate_json(response.body)
-        except ValidationError:  # a login page, an error page, or another kind of document
+            document = json.decode(response.body, type=_Document)
+        except (DecodeError, ValueError):  # a login page, an error page, or another kind of document
             return {}
+        files = (file for entries in document.releases.values() for file in map(_file, entries) if file)
         return {
             (file.filename, file.digests.sha256.lower()): time
-            for files in document.releases.values()
             for file in files
             if (time := instant(file.upload_time_iso_8601)) is not None
         }
+
+
+def _file(entry: Raw) -> _File | None:
+    try:
+        return json.decode(entry, type=_File)
+    except DecodeError:
+        return None
 
 
 def _document_url(index_url: str, project: NormalizedName) -> str | None:
@@ -122,33 +108,35 @@ def _document_url(index_url: str, project: NormalizedName) -> str | None:
 class TimedIndex:
     """Adds upload times to pages of ``index`` that lack them, from metadata documents.
 
-    documents: by the redacted address of an index, as in `Page.index`. recollection: keeps what they said. The
-    time of a file never changes, so that a second run need not ask. They are kept apart from the pages, since a
-    run without a date does not ask for them, and must say the same with a cache and without.
+    documents: by the redacted address of an index, as in `Page.index`; None where nobody may be asked.
+    recollection: keeps what they said. The time of a file never changes, so that a second run need not ask. They
+    are kept apart from the pages, since a run without a date does not ask for them, and must say the same with a
+    cache and without.
     """
 
-    def __init__(self, index: Index, documents: Mapping[str, Documents], recollection: Recollection) -> None:
+    def __init__(
+        self, index: Index, documents: Mapping[str, MetadataDocuments] | None, recollection: Recollection
+    ) -> None:
         self._index = index
         self._documents = documents
         self._recollection = recollection
 
-    @property
-    def key(self) -> str:
-        """That of the index behind."""
-        return self._index.key
-
-    def page(self, project: NormalizedName, sought: Sought = EVERYTHING) -> Page:
+    def page(self, project: NormalizedName, query: PageQuery = FRESH) -> Page:
         """Return the page with all upload times that can be known; raises what the indexes raise."""
-        page = self._index.page(project, sought)
+        page = self._index.page(project, query)
         wanted = {
-            _name(file) for file in page.files if file.upload_time is None and _concerns(file, sought.digests)
+            _name(file)
+            for file in _files(page, query.versions)
+            if file.upload_time is None and _concerns(file, query.digests)
         }
-        documents = self._documents.get(page.index)
-        if not wanted or documents is None:
+        if not wanted:
             return page
-        kept = kept_times(self._recollection, page.index, project)
+        kept = kept_times(self._recollection, page)
+        if kept is None and self._documents is None:
+            raise NotCachedError(f"the upload times that {page.index} states of {project} are not in the cache")
         times = kept or {}
-        if not wanted <= times.keys():
+        documents = (self._documents or {}).get(page.index)
+        if documents is not None and not wanted <= times.keys():
             stated = documents.times(project)
             times = {**times, **stated}
             if stated or kept is None:  # that there is no document is worth knowing without a network
@@ -157,21 +145,18 @@ class TimedIndex:
 
     def _keep(self, page: Page, times: Times) -> None:
         entries = [(filename, sha256, rfc3339(time)) for (filename, sha256), time in sorted(times.items())]
-        self._recollection.put(_key(page.index, page.project), _KEPT.dump_json(entries).decode())
+        self._recollection.put(_key(page), json.encode(entries).decode())
 
 
-def _key(index: str, project: NormalizedName) -> str:
-    return f"upload times\n{index}\n{project}"
+def _key(page: Page) -> str:
+    return f"upload times\n{page.index}\n{page.project}"
 
 
-def kept_times(recollection: Recollection, index: str, project: NormalizedName) -> Times | None:
-    """Return what is remembered of a document; None where it was never asked for.
-
-    index: the redacted address, as in `Page.index`.
-    """
+def kept_times(recollection: Recollection, page: Page) -> Times | None:
+    """Return what is remembered of the document beside ``page``; None where it was never asked for."""
     try:
-        entries = _KEPT.validate_json(recollection.get(_key(index, project)) or "")
-    except ValidationError:
+        entries = json.decode(recollection.get(_key(page)) or "", type=_Kept)
+    except DecodeError:
         return None
     return {(filename, sha256): time for filename, sha256, text in entries if (time := instant(text)) is not None}
 
@@ -179,6 +164,17 @@ def kept_times(recollection: Recollection, index: str, project: NormalizedName) 
 def with_times(page: Page, times: Times) -> Page:
     """Return ``page`` with these times for the files that have none of their own."""
     return replace(page, files=tuple(_timed(file, times) for file in page.files))
+
+
+def with_kept_times(page: Page, recollection: Recollection) -> Page:
+    """Return ``page`` with the times that are remembered, for the files that have none of their own."""
+    if all(file.upload_time is not None for file in page.files):
+        return page
+    return with_times(page, kept_times(recollection, page) or {})
+
+
+def _files(page: Page, versions: Collection[str]) -> Iterable[IndexFile]:
+    return chain.from_iterable(map(page.files_of, versions)) if versions else page.files
 
 
 def _concerns(file: IndexFile, known: Collection[Digest]) -> bool:

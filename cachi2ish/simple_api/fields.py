@@ -20,7 +20,9 @@ from cachi2ish.errors import UnavailableError
 API_VERSION = "1.4"
 
 #: An address that needs no resolving and no second look. Nearly all links of a large index are of this form.
-_PLAIN = re.compile(r"https?://[a-z0-9.-]+/[!-~]*")
+#: A port beyond 59999 is looked at again.
+_ORIGIN = r"https?://[a-z0-9.-]+(?::[1-5]?[0-9]{1,4})?"
+_PLAIN = re.compile(rf"{_ORIGIN}/[!-~]*")
 
 #: A path without dot segments behind what it starts from: the directory of the page, one above, the root.
 #: `urljoin` takes thirty times as long as putting the two parts together.
@@ -28,7 +30,7 @@ _SEGMENT = r"[A-Za-z0-9_%+~-][A-Za-z0-9_.%+~!-]*"
 _RELATIVE = re.compile(rf"(/|(?:\.\./)*)({_SEGMENT}(?:/{_SEGMENT})*)")
 
 #: Where an address begins: all files of a large index have one host.
-_SITE = re.compile(r"https?://[a-z0-9.-]+/")
+_SITE = re.compile(rf"{_ORIGIN}/")
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 

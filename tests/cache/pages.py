@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from packaging.utils import canonicalize_name
 
+from cachi2ish.cache.catalogue import SqliteCatalogue
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Hashes, IndexFile, Page
 
@@ -26,13 +26,18 @@ def index_file(name: str, url: str | None = None) -> IndexFile:
     return IndexFile(filename=name, url=url or f"https://files.example/{name}", hashes=hashes(sha256(name)))
 
 
-def page_of(*files: IndexFile, project: str = "thing") -> Page:
-    return Page(project=canonicalize_name(project), index=INDEX, files=files)
+#: When the run started that fetched a page.
+T = datetime(2026, 1, 1, 12, 0, 0, 5, tzinfo=UTC)
 
 
-def recalled(page: Page) -> Page:
-    """The page as it comes back: nobody knows any more whether there was more to it."""
-    return replace(page, partial=True)
+def page_of(*files: IndexFile, project: str = "thing", index: str = INDEX, fetched_at: datetime = T) -> Page:
+    return Page(project=canonicalize_name(project), index=index, files=files, fetched_at=fetched_at)
+
+
+def kept(catalogue: SqliteCatalogue, *versions: str, project: str = "thing", index: str = INDEX) -> Page | None:
+    """The page that the catalogue has, or None."""
+    found = catalogue.kept_page(index, project, versions)
+    return None if found is None else found.page
 
 
 SDIST = index_file("thing-1.0.tar.gz")

@@ -12,71 +12,94 @@ from hypothesis import strategies as st
 from msgspec.structs import replace as replaced
 
 from cachi2ish.cache.catalogue import SqliteCatalogue
-from cachi2ish.cache.interface import Catalogue
+from cachi2ish.cache.interface import Catalogue, KeptPage
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import IndexFile
 from cachi2ish.core.urls import SECRET_ENDINGS, SECRET_NAMES, redact
-from tests.cache.pages import INDEX, SDIST, WHEEL, hashes, index_file, page_of, recalled, sha256
+from tests.cache.pages import INDEX, SDIST, WHEEL, T, hashes, index_file, kept, page_of, sha256
 
 
 def test_it_is_the_catalogue_of_the_interface(catalogue: SqliteCatalogue) -> None:
     port: Catalogue = catalogue
-    assert port.recall("source", "thing", [sha256("x")]) is None
-    assert port.get_validated(INDEX) is None
+    assert port.kept_page(INDEX, "thing") is None
+    assert port.etag(INDEX, "thing") is None
+    assert port.confirmed_page(INDEX, "thing", T) is None
 
 
 def test_a_page_comes_back_with_every_field_and_in_order(catalogue: SqliteCatalogue, path: Path) -> None:
-    page = replace(page_of(WHEEL, SDIST, WHEEL), status="archived", status_reason="no longer kept")
-    catalogue.remember("source", page)
-    assert catalogue.recall("source", "thing", {*SDIST.digests, *WHEEL.digests}) == recalled(page)
-    with SqliteCatalogue(path) as another:
-        assert another.recall("source", "Thing", SDIST.digests) == recalled(page)
+    other = index_file("thing-2.0.tar.gz")
+    page = replace(
+        page_of(WHEEL, other, SDIST, WHEEL, index_file("odd")),
+        status="archived",
+        status_reason="no longer kept",
+        versions=("1.0", "2.0"),
+        last_serial=2**40,
+    )
+    assert catalogue.keep_page(page)
+    for opened in (catalogue, SqliteCatalogue(path)):
+        found = opened.kept_page(INDEX, "Thing")
+        assert found == KeptPage(page=page, fetched_at=T, complete=True)
+        assert found.page
+        assert found.page.fetched_at == T
+        opened.close()
+
+
+def test_of_a_page_the_files_of_some_versions_are_read(catalogue: SqliteCatalogue) -> None:
+    two, local = index_file("thing-2.0.tar.gz"), index_file("thing-1.0+cpu.tar.gz")
+    page = page_of(WHEEL, two, SDIST, local, index_file("odd"))
+    catalogue.keep_page(page)
+    assert kept(catalogue, "1") == replace(page, files=(WHEEL, SDIST, local))
+    assert kept(catalogue, "2", "1.0.0") == replace(page, files=(WHEEL, two, SDIST, local))
+    assert kept(catalogue, "3") == replace(page, files=())
 
 
 def test_an_upload_time_comes_back_as_the_same_instant_in_utc(catalogue: SqliteCatalogue) -> None:
     local = datetime(2024, 10, 1, 1, 30, 0, 1, tzinfo=timezone(timedelta(hours=5, minutes=45)))
-    catalogue.remember("source", page_of(replaced(SDIST, upload_time=local)))
-    found = catalogue.recall("source", "thing", SDIST.digests)
+    catalogue.keep_page(page_of(replaced(SDIST, upload_time=local)))
+    found = kept(catalogue)
     assert found
     assert found.files[0].upload_time == local
     assert found.files[0].upload_time.tzinfo is UTC
 
 
-def test_what_a_page_says_of_some_versions_is_added_to_what_was_known(catalogue: SqliteCatalogue) -> None:
-    newer = index_file("thing-2.0.tar.gz")
-    catalogue.remember("source", page_of(SDIST, WHEEL))
-    catalogue.remember("source", replace(page_of(newer), partial=True, status="archived"))
-    moved = replaced(SDIST, url="https://elsewhere.example/thing-1.0.tar.gz")
-    catalogue.remember("source", replace(page_of(moved), partial=True))
-    found = catalogue.recall("source", "thing", {*SDIST.digests, *newer.digests})
-    assert found
-    assert set(found.files) == {moved, WHEEL, newer}
-    assert found.status == "active"
-
-
-def test_one_unknown_digest_and_nothing_is_recalled(catalogue: SqliteCatalogue) -> None:
-    catalogue.remember("source", page_of(SDIST, WHEEL))
-    assert catalogue.recall("source", "thing", [*SDIST.digests, sha256("a newer file")]) is None
-
-
-def test_no_digest_and_nothing_is_recalled(catalogue: SqliteCatalogue) -> None:
-    catalogue.remember("source", page_of(SDIST))
-    assert catalogue.recall("source", "thing", []) is None
-
-
-def test_another_source_or_project_does_not_know_it(catalogue: SqliteCatalogue) -> None:
-    catalogue.remember("source", page_of(SDIST))
-    assert catalogue.recall("other", "thing", SDIST.digests) is None
-    assert catalogue.recall("source", "other", SDIST.digests) is None
+def test_another_index_or_project_does_not_know_it(catalogue: SqliteCatalogue) -> None:
+    catalogue.keep_page(page_of(SDIST))
+    assert kept(catalogue, index="https://other.example/simple/") is None
+    assert kept(catalogue, project="other") is None
 
 
 def test_a_newer_page_takes_the_place_of_the_older(catalogue: SqliteCatalogue) -> None:
-    catalogue.remember("source", page_of(SDIST, WHEEL))
-    catalogue.remember("other", page_of(SDIST, project="another"))
-    catalogue.remember("source", page_of(WHEEL))
-    assert catalogue.recall("source", "thing", SDIST.digests) is None
-    assert catalogue.recall("source", "thing", WHEEL.digests) == recalled(page_of(WHEEL))
-    assert catalogue.recall("other", "another", SDIST.digests)
+    catalogue.keep_page(page_of(SDIST, WHEEL), '"1"')
+    catalogue.keep_page(page_of(SDIST, project="another"))
+    newer = page_of(WHEEL, fetched_at=T + timedelta(days=1))
+    catalogue.keep_page(newer)
+    assert catalogue.kept_page(INDEX, "thing") == KeptPage(page=newer, fetched_at=T + timedelta(days=1))
+    assert catalogue.etag(INDEX, "thing") is None
+    assert kept(catalogue, project="another")
+
+
+def test_that_a_project_is_not_there_takes_the_place_of_its_page_and_the_other_way_round(
+    catalogue: SqliteCatalogue,
+) -> None:
+    catalogue.keep_page(page_of(SDIST), '"1"')
+    catalogue.keep_absence(INDEX, "Thing", T)
+    assert catalogue.kept_page(INDEX, "thing") == KeptPage(page=None, fetched_at=T)
+    assert catalogue.etag(INDEX, "thing") is None
+    assert catalogue.confirmed_page(INDEX, "thing", T) is None
+    catalogue.keep_page(page_of(SDIST))
+    assert kept(catalogue) == page_of(SDIST)
+
+
+def test_a_page_that_is_still_the_same_is_as_new_as_the_answer(catalogue: SqliteCatalogue) -> None:
+    later = T + timedelta(days=1)
+    catalogue.keep_page(page_of(SDIST), 'W/"2"')
+    assert catalogue.etag(INDEX, "thing") == 'W/"2"'
+    assert catalogue.etag(INDEX.replace("//", "//user:hunter2@"), "thing"), "credentials do not tell pages apart"
+    found = catalogue.confirmed_page(INDEX, "thing", later)
+    assert found == page_of(SDIST)
+    assert found.fetched_at == later
+    assert catalogue.kept_page(INDEX, "thing") == KeptPage(page=page_of(SDIST), fetched_at=later)
+    assert catalogue.etag(INDEX, "thing") == 'W/"2"'
 
 
 @pytest.mark.parametrize(
@@ -92,34 +115,50 @@ def test_a_file_whose_address_holds_a_credential_is_not_written(
     catalogue: SqliteCatalogue, path: Path, url: str
 ) -> None:
     secret = index_file("thing-1.0.zip", url)
-    catalogue.remember(f"{INDEX} {url}", replace(page_of(SDIST, secret, WHEEL), index=url))
-    catalogue.put_validated(url, '"1"', "text/html", b"body")
-    assert catalogue.recall(f"{INDEX} {url}", "thing", secret.digests) is None
-    found = catalogue.recall(f"{INDEX} {url}", "thing", SDIST.digests)
-    assert found
-    assert found.files == (SDIST, WHEEL)
+    catalogue.keep_page(page_of(SDIST, secret, WHEEL, index=url))
+    catalogue.keep_absence(url, "other", T)
+    found = catalogue.kept_page(url, "thing")
+    assert found == KeptPage(page=page_of(SDIST, WHEEL, index=redact(url)), fetched_at=T, complete=False)
     catalogue.close()
-    for kept in path.parent.iterdir():
-        assert b"hunter2" not in kept.read_bytes()
+    for written in path.parent.iterdir():
+        assert b"hunter2" not in written.read_bytes()
+
+
+@pytest.mark.parametrize("parameter", [*SECRET_ENDINGS, *SECRET_NAMES])
+@pytest.mark.parametrize("start", ["x=1&", ""])
+def test_what_is_not_shown_of_an_address_is_not_kept_of_a_page(
+    catalogue: SqliteCatalogue, path: Path, parameter: str, start: str
+) -> None:
+    address = f"https://files.example/x.zip?{start}{parameter}=hunter2"
+    assert "hunter2" not in redact(address)
+    files = (
+        index_file("thing-1.0.zip", address),
+        replaced(SDIST, provenance=address),
+        WHEEL,
+    )
+    assert not catalogue.keep_page(page_of(*files), '"1"')
+    assert catalogue.kept_page(INDEX, "thing") == KeptPage(page=page_of(WHEEL), fetched_at=T, complete=False)
+    assert catalogue.etag(INDEX, "thing") is None, "the page is to be sent again"
+    catalogue.close()
+    assert b"hunter2" not in path.read_bytes()
 
 
 def test_an_address_with_a_harmless_query_is_kept(catalogue: SqliteCatalogue) -> None:
     page = page_of(index_file("thing-1.0.zip", "https://files.example/get?name=thing-1.0.zip&v=1"))
-    catalogue.remember("source", page)
-    assert catalogue.recall("source", "thing", page.files[0].digests) == recalled(page)
+    assert catalogue.keep_page(page)
+    assert kept(catalogue) == page
 
 
 @pytest.mark.parametrize("odd", [replaced(WHEEL, filename="\ud800"), replaced(WHEEL, size=10**30)])
 def test_a_file_that_no_database_can_hold_is_left_out(catalogue: SqliteCatalogue, odd: IndexFile) -> None:
-    catalogue.remember("source", page_of(odd, SDIST))
-    assert catalogue.recall("source", "thing", SDIST.digests) == recalled(page_of(SDIST))
-    assert catalogue.recall("source", "thing", odd.digests) is None
+    assert not catalogue.keep_page(page_of(odd, SDIST))
+    assert catalogue.kept_page(INDEX, "thing") == KeptPage(page=page_of(SDIST), fetched_at=T, complete=False)
 
 
 def test_a_page_that_no_database_can_hold_changes_nothing(catalogue: SqliteCatalogue) -> None:
-    catalogue.remember("source", page_of(SDIST))
-    catalogue.remember("source", replace(page_of(WHEEL), status_reason="\ud800"))
-    assert catalogue.recall("source", "thing", SDIST.digests) == recalled(page_of(SDIST))
+    catalogue.keep_page(page_of(SDIST))
+    assert not catalogue.keep_page(replace(page_of(WHEEL), status_reason="\ud800"))
+    assert kept(catalogue) == page_of(SDIST)
 
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -145,47 +184,40 @@ def test_whatever_an_index_states_survives(
 ) -> None:
     page = page_of(*files, SDIST)
     with SqliteCatalogue(tmp_path_factory.getbasetemp() / "property.sqlite3") as catalogue:
-        catalogue.remember("source", page)
-        assert catalogue.recall("source", "thing", SDIST.digests) == recalled(page)
+        assert catalogue.keep_page(page)
+        assert kept(catalogue) == page
+        for version in ("1", *page.positions):
+            assert kept(catalogue, version) == replace(page, files=page.files_of(version))
 
 
 def test_a_page_of_ten_thousand_files(catalogue: SqliteCatalogue) -> None:
     page = page_of(*(index_file(f"thing-1.{number}.tar.gz") for number in range(10_000)))
-    catalogue.remember("source", page)
-    assert catalogue.recall("source", "thing", page.files[9_999].digests) == recalled(page)
+    catalogue.keep_page(page)
+    assert kept(catalogue) == page
+    assert kept(catalogue, "1.9999") == replace(page, files=page.files[9_999:])
 
 
-def test_a_page_body_comes_back_with_its_validator(catalogue: SqliteCatalogue) -> None:
-    body = bytes(range(256)) * 100
-    catalogue.put_validated(INDEX, '"1"', "text/html", b"old")
-    catalogue.put_validated(INDEX, 'W/"2"', "application/json; charset=utf-8", body)
-    assert catalogue.get_validated(INDEX) == ('W/"2"', "application/json; charset=utf-8", body)
-    assert catalogue.get_validated(INDEX.replace("//", "//user:hunter2@")), "credentials do not tell pages apart"
+def test_a_catalogue_to_read_only_is_read_and_left_without_a_trace(catalogue: SqliteCatalogue, path: Path) -> None:
+    catalogue.keep_page(page_of(SDIST))
+    catalogue.put("key", "value")
+    catalogue.close()
+    before = {file.name: file.read_bytes() for file in path.parent.iterdir()}
+    with SqliteCatalogue(path, read_only=True) as reading:
+        assert not reading.keep_page(page_of(WHEEL))
+        reading.keep_absence(INDEX, "thing", T)
+        reading.put("key", "other")
+        assert kept(reading) == page_of(SDIST)
+        assert reading.confirmed_page(INDEX, "thing", T) == page_of(SDIST)
+        assert reading.get("key") == "value"
+    assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b'<a href="https://user:hunter2@files.example/x.zip">',
-        b'<a href="x.zip?a=1&amp;X-Amz-Signature=abc">',
-        b'{"url": "x.zip?a=1\\u0026sig=abc"}',
-        b'{"url": "x.zip?Api_Key=abc"}',
-    ],
-)
-def test_a_page_body_that_shows_a_credential_is_not_kept(catalogue: SqliteCatalogue, body: bytes) -> None:
-    catalogue.put_validated(INDEX, '"1"', "text/html", body)
-    assert catalogue.get_validated(INDEX) is None
-
-
-@pytest.mark.parametrize("parameter", [*SECRET_ENDINGS, *SECRET_NAMES])
-def test_what_is_not_shown_of_an_address_is_not_kept_of_a_page(catalogue: SqliteCatalogue, parameter: str) -> None:
-    address = f"https://files.example/x.zip?{parameter}=hunter2"
-    assert "hunter2" not in redact(address)
-    catalogue.put_validated(INDEX, '"1"', "text/html", f'<a href="{address}">'.encode())
-    assert catalogue.get_validated(INDEX) is None
-
-
-def test_a_page_body_with_ordinary_attributes_is_kept(catalogue: SqliteCatalogue) -> None:
-    body = b'<a href="../x.zip#sha256=ab" data-gpg-sig="true" data-requires-python="&gt;=3.9">x</a> a@b.example'
-    catalogue.put_validated(INDEX, '"1"', "text/html", body)
-    assert catalogue.get_validated(INDEX)
+@pytest.mark.parametrize("content", [None, b"", b"no database"])
+def test_where_there_is_none_to_read_only_nothing_is_known(path: Path, content: bytes | None) -> None:
+    if content is not None:
+        path.parent.mkdir()
+        path.write_bytes(content)
+    with SqliteCatalogue(path, read_only=True) as reading:
+        assert reading.get("key") is None
+        reading.put("key", "value")
+    assert (path.read_bytes() if path.exists() else None) == content

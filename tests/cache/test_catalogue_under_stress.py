@@ -12,7 +12,7 @@ import pytest
 
 from cachi2ish.cache.catalogue import SqliteCatalogue
 from cachi2ish.errors import StorageError
-from tests.cache.pages import INDEX, SDIST, WHEEL, index_file, page_of, recalled
+from tests.cache.pages import INDEX, SDIST, WHEEL, T, index_file, kept, page_of
 from tests.cache.support import start
 
 
@@ -25,8 +25,8 @@ def test_a_damaged_database_is_moved_aside_with_a_note(
     path.parent.mkdir()
     path.write_bytes(content)
     with SqliteCatalogue(path) as catalogue:
-        catalogue.remember("source", page_of(SDIST))
-        assert catalogue.recall("source", "thing", SDIST.digests) == recalled(page_of(SDIST))
+        catalogue.keep_page(page_of(SDIST))
+        assert kept(catalogue) == page_of(SDIST)
     assert path.with_name("catalogue.sqlite3.aside").read_bytes() == content
     assert "moved aside" in caplog.text
 
@@ -36,45 +36,44 @@ def test_a_newer_database_is_moved_aside_with_a_note(path: Path, caplog: pytest.
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 99")
     with SqliteCatalogue(path) as catalogue:
-        catalogue.remember("source", page_of(SDIST))
-        assert catalogue.recall("source", "thing", SDIST.digests)
+        catalogue.keep_page(page_of(SDIST))
+        assert kept(catalogue)
     assert "version 99" in caplog.text
 
 
-@pytest.mark.parametrize("damage", ["DROP TABLE page", "ALTER TABLE file RENAME COLUMN url TO uri"])
+@pytest.mark.parametrize("damage", ["DROP TABLE page", "ALTER TABLE body RENAME COLUMN content TO text"])
 def test_damage_that_shows_later_is_healed(path: Path, damage: str) -> None:
     with SqliteCatalogue(path) as catalogue:
-        catalogue.remember("source", page_of(SDIST))
+        catalogue.keep_page(page_of(SDIST))
         with closing(sqlite3.connect(path)) as connection:
             connection.execute(damage)
-        assert catalogue.recall("source", "thing", SDIST.digests) is None
-        catalogue.remember("source", page_of(SDIST))
-        assert catalogue.recall("source", "thing", SDIST.digests)
+        assert kept(catalogue) is None
+        catalogue.keep_page(page_of(SDIST))
+        assert kept(catalogue)
 
 
 def test_damage_is_healed_once_for_all_who_have_it_open(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with SqliteCatalogue(path) as one, SqliteCatalogue(path) as other:
-        one.remember("source", page_of(SDIST))
+        one.keep_page(page_of(SDIST))
         with closing(sqlite3.connect(path)) as connection:
-            connection.execute("DROP TABLE file")
-        assert one.recall("source", "thing", SDIST.digests) is None
-        one.remember("source", page_of(SDIST))
-        other.remember("other source", page_of(WHEEL))  # still has the damaged file open
-        other.remember("other source", page_of(WHEEL))
-        assert one.recall("source", "thing", SDIST.digests), "it was not moved aside a second time"
-        assert one.recall("other source", "thing", WHEEL.digests)
+            connection.execute("DROP TABLE body")
+        assert kept(one) is None
+        one.keep_page(page_of(SDIST))
+        other.keep_page(page_of(WHEEL, project="other"))  # still has the damaged file open
+        other.keep_page(page_of(WHEEL, project="other"))
+        assert kept(one), "it was not moved aside a second time"
+        assert kept(one, project="other")
     assert caplog.text.count("moved aside") == 1
 
 
-def test_torn_content_is_not_recalled(path: Path) -> None:
+@pytest.mark.parametrize("torn", ["x'00'", "x''", "substr(content, 1, length(content) - 1)"])
+def test_torn_content_is_not_known(path: Path, torn: str) -> None:
     with SqliteCatalogue(path) as catalogue:
-        catalogue.remember("source", page_of(SDIST))
-        catalogue.put_validated(INDEX, '"1"', "text/html", b"x")
+        catalogue.keep_page(page_of(SDIST), '"1"')
         with closing(sqlite3.connect(path)) as connection, connection:
-            connection.execute("UPDATE file SET digests = digests || ' torn'")
-            connection.execute("UPDATE validated SET body = x'00'")
-        assert catalogue.recall("source", "thing", SDIST.digests) is None
-        assert catalogue.get_validated(INDEX) is None
+            connection.execute(f"UPDATE body SET content = {torn}")
+        assert catalogue.kept_page(INDEX, "thing") is None
+        assert catalogue.confirmed_page(INDEX, "thing", T) is None
 
 
 def test_a_locked_database_fails_no_run(path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -82,11 +81,11 @@ def test_a_locked_database_fails_no_run(path: Path, caplog: pytest.LogCaptureFix
     with SqliteCatalogue(path) as catalogue, closing(sqlite3.connect(path, isolation_level=None)) as other:
         catalogue._connection.execute("PRAGMA busy_timeout = 0")
         other.execute("BEGIN IMMEDIATE")
-        catalogue.remember("source", page_of(SDIST))
+        catalogue.keep_page(page_of(SDIST))
         other.execute("ROLLBACK")
         assert "locked" in caplog.text
-        catalogue.remember("source", page_of(SDIST))
-        assert catalogue.recall("source", "thing", SDIST.digests)
+        catalogue.keep_page(page_of(SDIST))
+        assert kept(catalogue)
 
 
 def test_a_place_where_no_file_can_be_is_one_clear_error(tmp_path: Path) -> None:
@@ -103,14 +102,15 @@ REMEMBER = """
 import sys
 from pathlib import Path
 from cachi2ish.cache.catalogue import SqliteCatalogue
-from tests.cache.pages import page_of, index_file, recalled
+from tests.cache.pages import index_file, kept, page_of
 with SqliteCatalogue(Path(sys.argv[1])) as catalogue:
     for number in range(8):
-        page = page_of(index_file(f"thing-{number}.zip"), index_file("thing-x.zip"))
-        catalogue.remember(f"own {sys.argv[2]} {number}", page)
-        catalogue.remember("shared", page)
-        assert catalogue.recall("shared", "thing", page.files[1].digests)
-        assert catalogue.recall(f"own {sys.argv[2]} {number}", "thing", page.files[0].digests) == recalled(page)
+        files = index_file(f"thing-{number}.zip"), index_file("thing-x.zip")
+        own = page_of(*files, index=f"own {sys.argv[2]} {number}")
+        catalogue.keep_page(own)
+        catalogue.keep_page(page_of(*files))
+        assert kept(catalogue).files[1] == files[1]
+        assert kept(catalogue, index=own.index) == own
 print("done")
 """
 
@@ -118,11 +118,11 @@ print("done")
 def test_many_processes_and_threads_share_it(path: Path) -> None:
     processes = [start(REMEMBER, path, str(number)) for number in range(4)]
     with SqliteCatalogue(path) as catalogue, ThreadPoolExecutor(4) as pool:
-        pages = [page_of(index_file(f"thing-{number}.zip")) for number in range(40)]
-        list(pool.map(lambda page: catalogue.remember(page.files[0].filename, page), pages))
+        pages = [page_of(index_file(f"thing-{number}.zip"), index=f"{number}") for number in range(40)]
+        list(pool.map(catalogue.keep_page, pages))
         assert [process.communicate()[0] for process in processes] == ["done\n"] * 4
         for page in pages:
-            assert catalogue.recall(page.files[0].filename, "thing", page.files[0].digests) == recalled(page)
+            assert kept(catalogue, index=page.index) == page
         for number in range(4):
-            assert catalogue.recall(f"own {number} 7", "thing", index_file("thing-7.zip").digests)
+            assert kept(catalogue, index=f"own {number} 7")
     assert not path.with_name("catalogue.sqlite3.aside").exists()

@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from cachi2ish.cache.interface import Housekeeping
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.cache_contents import Amount, Entry, EntryKind, Finding, Flaw
 from cachi2ish.errors import StorageError
-from tests.cache.pages import INDEX, SDIST, page_of
+from tests.cache.pages import SDIST, page_of
+from tests.cache.pages import kept as kept_page
 from tests.cache.support import digest_of, files_below, keep
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -59,20 +61,18 @@ def verified(housekeeping: Housekeeping, *, repair: bool = False) -> dict[Flaw, 
 
 def age_rows(cache: Path, seconds: int = 10 * 86_400) -> None:
     with closing(sqlite3.connect(cache / "catalogue.sqlite")) as connection, connection:
-        for table in ("page", "validated", "recollection"):
+        for table in ("page", "recollection"):
             connection.execute(f"UPDATE {table} SET used = used - {seconds}")
 
 
 def fill(catalogue: SqliteCatalogue) -> None:
-    catalogue.remember("source", page_of(SDIST))
-    catalogue.put_validated(INDEX, '"1"', "text/html", os.urandom(300_000))
+    catalogue.keep_page(replace(page_of(SDIST), status_reason=os.urandom(150_000).hex()))
     catalogue.put("key", "value")
 
 
 def remembers(catalogue: SqliteCatalogue) -> list[bool]:
     return [
-        catalogue.recall("source", "thing", SDIST.digests) is not None,
-        catalogue.get_validated(INDEX) is not None,
+        kept_page(catalogue) is not None,
         catalogue.get("key") is not None,
     ]
 
@@ -114,7 +114,7 @@ def test_everything_in_it_is_counted(
     assert contents.unfinished == Amount(1, 4)
     assert contents.leftovers == Amount(1, 7)
     held = contents.catalogue
-    assert (held.pages, held.bodies, held.recollections, held.problem) == (1, 1, 1, None)
+    assert (held.pages, held.recollections, held.problem) == (1, 1, None)
     assert held.size > 300_000
     assert contents.size == 1010 + 4 + 7 + held.size
     assert contents.oldest_use == LONG_AGO
@@ -280,7 +280,7 @@ def test_pretending_removes_nothing(housekeeping: DiskHousekeeping, cache: Path)
     before = {path: path.stat().st_mtime_ns for path in cache.rglob("*")}
     pruning = housekeeping.pruning(pretend=True)
     assert all(pruning.remove(entry) for entry in pruning.entries)
-    assert pruning.forget(NOW) == 3
+    assert pruning.forget(NOW) == 2
     pruning.shrink_catalogue()
     assert {path: path.stat().st_mtime_ns for path in cache.rglob("*")} == before
 
@@ -305,12 +305,12 @@ def test_what_the_catalogue_knows_is_forgotten_when_it_is_old_and_the_file_shrin
     age_rows(cache)
     before = pruning.catalogue_size()
     assert pruning.forget(NOW - timedelta(days=20)) == 0, "used within twenty days"
-    assert pruning.forget(NOW - timedelta(days=5)) == 3
+    assert pruning.forget(NOW - timedelta(days=5)) == 2
     pruning.shrink_catalogue()
     assert pruning.catalogue_size() < before - 300_000
-    assert remembers(catalogue) == [False] * 3, "whoever has it open goes on"
+    assert remembers(catalogue) == [False] * 2, "whoever has it open goes on"
     fill(catalogue)
-    assert remembers(catalogue) == [True] * 3
+    assert remembers(catalogue) == [True] * 2
 
 
 def test_use_is_noted_for_everything_that_is_read(
@@ -318,7 +318,7 @@ def test_use_is_noted_for_everything_that_is_read(
 ) -> None:
     fill(catalogue)
     age_rows(cache)
-    assert remembers(catalogue) == [True] * 3
+    assert remembers(catalogue) == [True] * 2
     assert housekeeping.pruning(pretend=False).forget(NOW) == 0
 
 

@@ -14,7 +14,7 @@ from cachi2ish.cache.blobs import DiskBlobs
 from cachi2ish.cache.catalogue import SqliteCatalogue
 from cachi2ish.cache.housekeeping import DiskHousekeeping
 from cachi2ish.errors import StorageError
-from tests.cache.pages import INDEX, SDIST, WHEEL, page_of
+from tests.cache.pages import INDEX, SDIST, WHEEL, kept, page_of
 from tests.cache.support import digest_of, files_below, forbid_writing, keep, read_only_view, small_disk
 
 CONTENT = b"a distribution" * 1000
@@ -28,14 +28,13 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(catalogue: SqliteCatalogue) -> None:
-    catalogue.remember("source", page_of(SDIST))
-    catalogue.put_validated(INDEX, '"1"', "text/html", b"body")
+    catalogue.keep_page(page_of(SDIST), '"1"')
     catalogue.put("key", "value")
 
 
 def assert_remembered(catalogue: SqliteCatalogue) -> None:
-    assert catalogue.recall("source", "thing", SDIST.digests)
-    assert catalogue.get_validated(INDEX) == ('"1"', "text/html", b"body")
+    assert kept(catalogue) == page_of(SDIST)
+    assert catalogue.etag(INDEX, "thing") == '"1"'
     assert catalogue.get("key") == "value"
 
 
@@ -77,13 +76,13 @@ def test_the_catalogue_is_read_and_remembers_nothing_new(disk: Path) -> None:
     with SqliteCatalogue(disk / "catalogue.sqlite") as catalogue:
         fill(catalogue)
     with closing(sqlite3.connect(disk / "catalogue.sqlite")) as connection, connection:
-        for table in ("page", "validated", "recollection"):
+        for table in ("page", "recollection"):
             connection.execute(f"UPDATE {table} SET used = used - {ROWS}")
     forbid_writing(disk)
     before = files_below(disk)
     with SqliteCatalogue(disk / "catalogue.sqlite") as catalogue:
         assert_remembered(catalogue)
-        catalogue.remember("source", page_of(WHEEL))
+        assert not catalogue.keep_page(page_of(WHEEL))
         catalogue.put("key", "another")
         assert_remembered(catalogue)
     assert files_below(disk) == before

@@ -228,7 +228,7 @@ def test_the_catalogue_forgets_what_was_not_used_for_long(orchard: Person, cache
 
 def age_rows(cache: Path, *, days: int) -> None:
     with closing(sqlite3.connect(cache / "catalogue.sqlite")) as connection, connection:
-        for table in ("page", "validated", "recollection"):
+        for table in ("page", "recollection"):
             connection.execute(f"UPDATE {table} SET used = used - {days * 86_400}")
 
 

@@ -161,8 +161,7 @@ def test_a_version_that_the_page_in_the_cache_does_not_have_is_missing(orchard: 
     outcome = orchard.fetches("pip", "--offline")
     assert outcome.code == ExitCode.UNAVAILABLE
     assert (
-        f"requirements.txt:1: apple==2.0 is not on {orchard.index.index_url}; it has 1 version (1.0)"
-        in outcome.err
+        f"requirements.txt:1: what {orchard.index.index_url} says of apple 2.0 is not in the cache" in outcome.err
     )
     assert outcome.err.count("error: ") == 1
 

@@ -16,11 +16,10 @@ from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.modes import Missing
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.requirements import Formats, Indexes, Pinned
-from cachi2ish.core.sought import EVERYTHING, Sought
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import ErrorGroup, UnavailableError
 from cachi2ish.index.dated import DatedIndex
-from cachi2ish.index.interface import Index
+from cachi2ish.index.interface import FRESH, Index, PageQuery
 from cachi2ish.services.fetch.choosing import Wanted, choose_all
 from tests.core.one_project import ORIGIN, names, pin
 
@@ -42,12 +41,10 @@ NAMES = [
 class OnePage:
     """An index with one page."""
 
-    key = ADDRESS
-
     def __init__(self, page: Page) -> None:
         self._page = page
 
-    def page(self, project: NormalizedName, sought: Sought = EVERYTHING) -> Page:
+    def page(self, project: NormalizedName, query: PageQuery = FRESH) -> Page:
         return self._page
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+from datetime import UTC, datetime
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 
+from cachi2ish.cache.catalogue import SqliteCatalogue
 from cachi2ish.errors import Cachi2ishError
 from cachi2ish.http.interface import Response
 from cachi2ish.index.http_index import SimpleIndex
@@ -17,6 +20,8 @@ from cachi2ish.simple_api.html_pages import read_html
 from cachi2ish.simple_api.json_pages import read_json
 
 DEMO = canonicalize_name("demo")
+NOWHERE = Path("/nowhere/catalogue.sqlite")
+RUN_STARTED = datetime(2026, 1, 1, tzinfo=UTC)
 SOURCE = PageSource(DEMO, "https://index.example/simple/", "https://index.example/simple/demo/")
 
 _VALUES = st.recursive(
@@ -100,12 +105,12 @@ class _Says:
 def test_any_status_and_type_is_a_page_or_an_error_of_ours(status: int, content_type: str, url: str) -> None:
     headers = {"content-type": content_type, "etag": "x"}
     server = _Says(Response(status=status, url=url, headers=headers, body=b"<a href=demo-1.0.zip>"))
-    with contextlib.suppress(Cachi2ishError):
-        SimpleIndex("https://index.example/simple/", server).page(DEMO)
+    with contextlib.suppress(Cachi2ishError), SqliteCatalogue(NOWHERE, read_only=True) as catalogue:
+        SimpleIndex("https://index.example/simple/", server, catalogue, RUN_STARTED).page(DEMO)
 
 
 @given(st.text(max_size=30) | _SHREDS)
 def test_any_index_address_is_an_index_or_an_error_of_ours(url: str) -> None:
     server = _Says(Response(status=404, url=url, headers={}, body=b""))
-    with contextlib.suppress(Cachi2ishError):
-        SimpleIndex(url, server).page(DEMO)
+    with contextlib.suppress(Cachi2ishError), SqliteCatalogue(NOWHERE, read_only=True) as catalogue:
+        SimpleIndex(url, server, catalogue, RUN_STARTED).page(DEMO)

@@ -173,10 +173,9 @@ _PAGES = st.builds(
     status_reason=_TEXT,
     versions=st.none() | st.lists(_TEXT, max_size=3).map(tuple),
     last_serial=st.none() | st.integers(0, 2**63 - 1),
-    partial=st.just(value=False),
     cutoff=st.none(),
     withheld=st.just(()),
-    asked=st.none(),
+    fetched_at=st.none(),
 )
 
 

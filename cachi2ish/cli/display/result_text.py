@@ -101,10 +101,7 @@ def _rows(contents: CacheContents) -> Iterator[tuple[str, str]]:
         yield "leftovers", _amount(contents.leftovers)
     catalogue = contents.catalogue
     if catalogue.problem is None:
-        held = (
-            f"{counted(catalogue.pages, 'page')}, {counted(catalogue.bodies, 'page body', 'page bodies')},"
-            f" {counted(catalogue.recollections, 'recollection')}"
-        )
+        held = f"{counted(catalogue.pages, 'page')}, {counted(catalogue.recollections, 'recollection')}"
     else:
         held = f"cannot be read: {catalogue.problem}"
     yield "catalogue", f"{readable_size(catalogue.size)}: {held}"
@@ -127,7 +124,6 @@ def info_json(contents: CacheContents) -> str:
                 "catalogue": {
                     "bytes": catalogue.size,
                     "pages": catalogue.pages,
-                    "page_bodies": catalogue.bodies,
                     "recollections": catalogue.recollections,
                     "problem": catalogue.problem,
                 },

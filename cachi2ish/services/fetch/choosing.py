@@ -15,10 +15,9 @@ from cachi2ish.core.choose.choice import Choice, Policy, choose
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
 from cachi2ish.core.requirements import Pinned
-from cachi2ish.core.sought import Sought
 from cachi2ish.core.urls import redact
 from cachi2ish.errors import Cachi2ishError, NetworkError, NotCachedError, raise_all
-from cachi2ish.index.interface import Index
+from cachi2ish.index.interface import FRESH, Index, PageQuery
 from cachi2ish.services.fetch.ports import IndexAddresses
 from cachi2ish.services.fetch.reading import Reading
 from cachi2ish.services.fetch.same_cause import each_cause_once
@@ -143,17 +142,19 @@ def _choose_group(
     members: Sequence[_Member],
     on_choice: OnChoice,
 ) -> list[tuple[int, Choice | Cachi2ishError]]:
-    sought = Sought(_known(members), versions)  # the same for each date, so that one answer serves all
+    query = PageQuery(_known(members), versions)  # the same for each date, so that one answer serves all
     outcomes: list[tuple[int, Choice | Cachi2ishError]] = []
+    failures: dict[tuple[type, str], Cachi2ishError] = {}  # the same for two dates is one
     for dating, index in indexes.items():
         dated = [pair for pair in members if pair[1].dating == dating]
         try:
-            page = index.page(project, sought)
+            page = index.page(project, query)
         except Cachi2ishError as error:
             position, member = dated[0]
-            if error.origin is None:
-                error.origin = member.requirement.origin
-            outcomes.append((position, error))
+            failure = failures.setdefault((type(error), error.problem), error)
+            if failure.origin is None:
+                failure.origin = member.requirement.origin
+            outcomes.append((position, failure))
         else:
             outcomes += _outcomes(dated, partial(_choose, page=page, index=index), on_choice)
     return outcomes
@@ -163,8 +164,6 @@ def _choose(member: Wanted, page: Page, index: Index) -> Choice:
     try:
         choice = choose(member.requirement, page, member.policy)
     except Cachi2ishError:
-        if not page.partial:
-            raise
         # The whole page tells what there is instead, and today's may have what a remembered one lacks.
         choice = choose(member.requirement, _whole(page, index), member.policy)
     return _with_undated(choice, member)
@@ -197,7 +196,7 @@ def _with_undated(choice: Choice, member: Wanted) -> Choice:
 
 def _whole(page: Page, index: Index) -> Page:
     try:
-        return index.page(page.project)
+        return index.page(page.project, FRESH)
     except (NetworkError, NotCachedError):
         return page
 

@@ -1,0 +1,109 @@
+"""How an index is put together: each rule is a wrapper around a smaller index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from cachi2ish.cache.interface import Memory
+from cachi2ish.core.as_of import Dating
+from cachi2ish.core.lazy import OncePerKey
+from cachi2ish.http.interface import Http
+from cachi2ish.index.cached import CachedIndex, CachePolicy
+from cachi2ish.index.dated import DatedIndex
+from cachi2ish.index.first_match import FirstMatch
+from cachi2ish.index.http_index import SimpleIndex
+from cachi2ish.index.interface import Index
+from cachi2ish.index.upload_times import MetadataDocuments, TimedIndex, with_kept_times
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunContext:
+    """What all indexes of a run share.
+
+    memory: what is kept between runs. run_started: aware. offline: no index may be asked.
+    on_message: is called with a line where an answer is as old as it is.
+    """
+
+    http: Http
+    memory: Memory
+    run_started: datetime
+    offline: bool = False
+    on_message: Callable[[str], None] = lambda _message: None
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The indexes that are asked, in their order, as of a date; and the metadata documents beside their pages."""
+
+    indexes: tuple[SimpleIndex, ...]
+    documents: tuple[MetadataDocuments, ...]
+    dating: Dating
+    run: RunContext
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Of the indexes, redacted."""
+        return tuple(index.address for index in self.indexes)
+
+
+#: Puts one rule around an index, or leaves it as it is.
+Wrapper = Callable[[Index, Sources], Index]
+
+
+def cached(index: Index, sources: Sources) -> Index:
+    """Answer from the cache where it will do."""
+    run = sources.run
+    policy = CachePolicy(run.run_started, sources.dating.cutoff, run.offline)
+    times = partial(with_kept_times, recollection=run.memory)
+    return CachedIndex(index, run.memory, sources.addresses, policy, times=times, on_message=run.on_message)
+
+
+def timed(index: Index, sources: Sources) -> Index:
+    """Add upload times from beside the pages, where a date needs them."""
+    if sources.dating.cutoff is None:
+        return index
+    beside = dict(zip(sources.addresses, sources.documents, strict=True))
+    return TimedIndex(index, None if sources.run.offline else beside, sources.run.memory)
+
+
+def dated(index: Index, sources: Sources) -> Index:
+    """Leave out what was not there on the date."""
+    dating = sources.dating
+    return index if dating.cutoff is None else DatedIndex(index, dating.cutoff, dating.missing)
+
+
+#: What a page passes on its way from `FirstMatch`, in this order. The cache holds pages as the indexes state them;
+#: the date comes last, for reasons that `DatedIndex` gives. A new rule of indexes is a wrapper and a line here.
+WRAPPERS: tuple[Wrapper, ...] = (
+    cached,
+    timed,
+    dated,
+)
+
+
+class IndexStack:
+    """Makes the indexes of a run. Those of the same addresses ask for a page once, whatever the date."""
+
+    def __init__(self, run: RunContext, wrappers: Sequence[Wrapper] = WRAPPERS) -> None:
+        self._run = run
+        self._wrappers = tuple(wrappers)
+        self._indexes = OncePerKey(self._simple)
+        self._documents = OncePerKey(self._beside)
+
+    def index(self, addresses: tuple[str, ...], dating: Dating) -> Index:
+        """Return the index for ``addresses``, the first of which that has a project wins, as of a date."""
+        indexes = tuple(map(self._indexes, addresses))
+        sources = Sources(indexes, tuple(map(self._documents, addresses)), dating, self._run)
+        index: Index = FirstMatch(indexes)
+        for wrap in self._wrappers:
+            index = wrap(index, sources)
+        return index
+
+    def _simple(self, address: str) -> SimpleIndex:
+        return SimpleIndex(address, self._run.http, self._run.memory, self._run.run_started)
+
+    def _beside(self, address: str) -> MetadataDocuments:
+        return MetadataDocuments(address, self._run.http)

@@ -1,0 +1,130 @@
+"""How indexes are put together, and where a rule of indexes is added."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from packaging.utils import NormalizedName, canonicalize_name
+
+from cachi2ish.cache.catalogue import SqliteCatalogue
+from cachi2ish.core.as_of import Dating
+from cachi2ish.core.cutoff import Cutoff
+from cachi2ish.core.digests import Digest
+from cachi2ish.core.pages import Page
+from cachi2ish.errors import ProjectNotFoundError
+from cachi2ish.index.cached import CachedIndex
+from cachi2ish.index.dated import DatedIndex
+from cachi2ish.index.first_match import FirstMatch
+from cachi2ish.index.http_index import SimpleIndex
+from cachi2ish.index.interface import FRESH, Index, PageQuery
+from cachi2ish.index.stack import WRAPPERS, IndexStack, RunContext, cached, dated, timed
+from cachi2ish.index.upload_times import TimedIndex
+from tests.index.conftest import RUN_STARTED
+from tests.index.plain_http import PlainHttp
+from tests.support.distributions import make_sdist, make_wheel
+from tests.support.index_server import IndexServer
+
+DEMO = canonicalize_name("demo")
+PAGE = "/simple/demo/"
+DATING = Dating(Cutoff(datetime(2024, 10, 2, tzinfo=UTC)))
+SDIST, WHEEL = make_sdist("demo", "1.0"), make_wheel("demo", "1.0")
+BEFORE = "2024-09-01T00:00:00Z"
+
+
+@pytest.fixture
+def run(http: PlainHttp, catalogue: SqliteCatalogue) -> RunContext:
+    return RunContext(http=http, memory=catalogue, run_started=RUN_STARTED)
+
+
+def layers(index: object) -> list[type]:
+    """The classes that a page passes, the last one first."""
+    found = []
+    while index is not None:
+        found.append(type(index))
+        behind = getattr(index, "_indexes", None)
+        index = behind[0] if behind else getattr(index, "_index", None)
+    return found
+
+
+def test_the_order_of_wrappers_is_what_is_built(run: RunContext) -> None:
+    assert list(WRAPPERS) == [cached, timed, dated]
+    stack = IndexStack(run)
+    addresses = ("https://one.example/simple/", "https://two.example/simple/")
+    assert layers(stack.index(addresses, DATING)) == [DatedIndex, TimedIndex, CachedIndex, FirstMatch, SimpleIndex]
+    assert layers(stack.index(addresses, Dating())) == [CachedIndex, FirstMatch, SimpleIndex]
+
+
+class WithoutYanked:
+    """A rule of indexes, as somebody might add one: yanked files are not there."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+
+    def page(self, project: NormalizedName, query: PageQuery = FRESH) -> Page:
+        page = self._index.page(project, query)
+        return replace(page, files=tuple(file for file in page.files if not file.yanked))
+
+
+def test_a_rule_of_indexes_is_one_wrapper_and_one_line(run: RunContext) -> None:
+    wrappers = (
+        *WRAPPERS,
+        lambda index, _sources: WithoutYanked(index),
+    )
+    with IndexServer() as server:
+        server.add("demo", SDIST, upload_time=BEFORE, yanked="it is broken")
+        server.add("demo", WHEEL, upload_time=BEFORE)
+        with_rule = IndexStack(run, wrappers).index((server.index_url,), DATING)
+        without = IndexStack(run).index((server.index_url,), DATING)
+        assert [file.filename for file in with_rule.page(DEMO).files] == [WHEEL.filename]
+        assert len(without.page(DEMO).files) == 2
+
+
+def test_lists_of_indexes_and_dates_share_the_pages_of_an_address(run: RunContext) -> None:
+    with IndexServer() as one, IndexServer() as two:
+        two.add("demo", SDIST, upload_time=BEFORE)
+        stack = IndexStack(run)
+        both = (one.index_url, two.index_url)
+        for addresses in (both, (two.index_url,), both):
+            for dating in (Dating(), DATING, Dating(Cutoff(RUN_STARTED))):
+                assert len(stack.index(addresses, dating).page(DEMO).files) == 1
+        assert (one.paths, two.paths) == ((PAGE,), (PAGE,))
+        with pytest.raises(ProjectNotFoundError):
+            stack.index((one.index_url,), DATING).page(DEMO)
+        assert one.paths == (PAGE,)
+
+
+def test_a_second_run_with_several_indexes_asks_none(run: RunContext) -> None:
+    query = PageQuery(frozenset({Digest("sha256", SDIST.sha256)}), frozenset({"1.0"}))
+    with IndexServer() as private, IndexServer() as public:
+        public.add("demo", SDIST, upload_time=BEFORE)
+        addresses = (private.index_url, public.index_url)
+        for _ in range(2):
+            page = IndexStack(run).index(addresses, Dating()).page(DEMO, query)
+            assert (page.index, len(private.requests), len(public.requests)) == (public.index_url, 1, 1)
+        # In another order another index may have it.
+        IndexStack(run).index(addresses[::-1], Dating()).page(DEMO, query)
+        assert (len(private.requests), len(public.requests)) == (1, 1)
+
+
+def test_a_document_with_upload_times_is_asked_for_once_in_a_run(run: RunContext) -> None:
+    with IndexServer() as server:
+        server.add("demo", SDIST)
+        server.serve_page("/pypi/demo/json", b'{"releases": {}}', "application/json")
+        stack = IndexStack(run, [timed])
+        for day in (1, 2, 3):
+            cutoff = Cutoff(datetime(2024, 10, day, tzinfo=UTC))
+            assert stack.index((server.index_url,), Dating(cutoff)).page(DEMO).files[0].upload_time is None
+        assert server.paths == (PAGE, "/pypi/demo/json")
+
+
+def test_what_only_some_runs_need_is_imported_late() -> None:
+    program = (
+        "import sys, cachi2ish.index.default, cachi2ish.index.stack;"
+        "print({'pypi_simple', 'pydantic', 'bs4', 'requests'} & set(sys.modules))"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert answer.stdout.strip() == "set()"
