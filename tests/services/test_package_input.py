@@ -1,0 +1,198 @@
+"""The argument of ``fetch-deps`` on its own: its forms, what its keys become, and all that is wrong at once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cachi2ish.core.choose.choice import Policy
+from cachi2ish.core.targets.machine import Target
+from cachi2ish.errors import Cachi2ishError, InputError, leaves
+from cachi2ish.lockfiles.interface import Lock
+from cachi2ish.services.fetch.package_input import (
+    PackageInput,
+    RequestInput,
+    policy_of,
+    policy_warnings,
+    read_input,
+)
+from tests.core.one_project import pin
+
+PIP = RequestInput(packages=(PackageInput(type="pip"),))
+LINUX = {"python": "3.12", "platform": "manylinux_2_28_x86_64"}
+
+
+def package(**keys: object) -> PackageInput:
+    (found,) = read_input(json.dumps({"type": "pip", **keys})).packages
+    return found
+
+
+def problems(argument: object) -> list[str]:
+    with pytest.raises(Cachi2ishError) as caught:
+        read_input(argument if isinstance(argument, str) else json.dumps(argument))
+    errors = leaves(caught.value)
+    assert all(isinstance(error, InputError) for error in errors)
+    return [error.problem for error in errors]
+
+
+def package_problems(**keys: object) -> list[str]:
+    place = "the input, packages[0]"
+    found = problems({"type": "pip", **keys})
+    assert all(problem.startswith(place) for problem in found)
+    return [problem.removeprefix(place) for problem in found]
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "pip",
+        " pip\n",
+        '"pip"',
+        '{"type": "pip"}',
+        '[{"type": "pip"}]',
+        '{"packages": [{"type": "pip"}]}',
+        '{"packages": [{"type": "pip"}], "flags": []}',
+        '\ufeff{"type": "pip"}',
+    ],
+)
+def test_the_input_has_many_forms_on_the_command_line_and_in_a_file(argument: str, tmp_path: Path) -> None:
+    file = tmp_path / "input.json"
+    file.write_text(argument, encoding="utf-8")
+    assert read_input(argument) == read_input(str(file)) == PIP
+
+
+def test_a_file_cannot_take_the_place_of_the_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pip").write_text("npm")
+    (tmp_path / "other").write_text("pip")
+    assert read_input("pip") == read_input("other") == PIP
+
+
+def test_flags_of_hermeto_are_accepted_and_mean_nothing_here() -> None:
+    found = read_input('{"packages": [{"type": "pip"}], "flags": ["cgo-disable", "gomod-vendor"]}')
+    assert found.packages == PIP.packages
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"\xff\xfe", "the file is not UTF-8 text"),
+        (b" \n", "the input is empty"),
+        (b"{", "{} is not valid JSON: Expecting property name enclosed in double quotes at line 1, column 2"),
+        (b'{"type": "pip", "type": "pip"}', "{}: the key 'type' stands twice in one JSON object"),
+        (b'{"type": "pip", "pth": "."}', "{}, packages[0].pth: unknown key 'pth'"),
+    ],
+)
+def test_a_file_that_is_wrong_is_named(tmp_path: Path, content: bytes, problem: str) -> None:
+    file = tmp_path / "input.json"
+    file.write_bytes(content)
+    assert problems(str(file)) == [problem.format(file)]
+
+
+def test_a_folder_is_no_input_and_what_is_nothing_at_all_is_told_so(tmp_path: Path) -> None:
+    assert problems(str(tmp_path)) == [f"the input file {str(tmp_path)!r} cannot be read: Is a directory"]
+    assert problems("nowhere.json") == [
+        "the input 'nowhere.json' is neither a package type, nor JSON, nor a file that exists"
+    ]
+    assert problems("") == ["the input is empty"]
+
+
+def test_everything_that_is_wrong_is_told_at_once() -> None:
+    value = {"packages": [{"type": "npm"}, {"type": "pip", "path": 1}, {"path": "."}], "flags": ["odd", 2]}
+    assert problems(value) == [
+        "cachi2ish prefetches packages of type pip, not npm (the input, packages[0])",
+        "the input, flags[0]: 'odd' is not a flag",
+        "the input, packages[1].path: 1 is not a folder relative to the source directory, as text",
+        "the input, packages[2].type is missing",
+        "the input, flags[1]: 2 is not a text",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ({"requirements_files": None}, ".requirements_files is null"),
+        (
+            {"requirements_files": "a.txt"},
+            '.requirements_files: "a.txt" is not a list of file names (an empty list',
+        ),
+        ({"requirements_build_files": [1]}, ".requirements_build_files[0]: 1 is not a file name, as text"),
+        ({"lockfile": None}, ".lockfile is null"),
+        ({"allow_binary": "yes"}, '.allow_binary: "yes" is not true or false'),
+        ({"index_date": True}, ".index_date: true is not a date such as"),
+        ({"index_date_missing": "guess"}, '.index_date_missing: "guess" is not "refuse" or "allow"'),
+        ({"index_date_overrides": {"foo": 1}}, ".index_date_overrides.foo: 1 is not a date such as"),
+        ({"targets": []}, ': "targets" is empty'),
+        ({"wheels": "best"}, ': "wheels" says how to choose for "targets", of which there are none'),
+        ({"targets": [LINUX], "allow_binary": True}, ': "targets" and "allow_binary" both say which wheels'),
+        ({"targets": [LINUX], "binary": {}}, ': "targets" and "binary" both say which wheels to take'),
+        ({"targets": [{"python": "3.12"}]}, ".targets[0].platform is missing"),
+        ({"targets": [LINUX | {"python": "312"}]}, ".targets[0].python: '312' is not a version of Python 3"),
+        ({"targets": [LINUX | {"platform": "amiga"}]}, ".targets[0].platform: 'amiga' is not the platform tag"),
+        ({"targets": [LINUX | {"abi": "cp39"}]}, ".targets[0]: 'cp39' is not an ABI of this Python"),
+        ({"targets": [LINUX | {"arch": "x"}]}, ".targets[0].arch: unknown key 'arch'"),
+        ({"binary": {"arch": ","}}, ".binary.arch: ',' names nothing"),
+        ({"binary": {"py_version": "3.12"}}, ".binary.py_version: '3.12' is not a version of Python as a wheel's"),
+        ({"binary": {"py_version": True}}, ".binary.py_version: true is not a number such as 312"),
+        ({"binary": {"platform": "("}}, ".binary.platform: '(' is not a regular expression"),
+        ({"binary": {"platform": "x", "os": "macos"}}, '.binary: "platform" stands beside "arch" or "os"'),
+        ({"binary": {"archs": "x"}}, ".binary.archs: unknown key 'archs'"),
+        ({"binary": 1}, ".binary: 1 is not an object such as {}"),
+    ],
+)
+def test_a_key_that_is_wrong_is_told_with_its_place(keys: dict[str, object], problem: str) -> None:
+    (found,) = package_problems(**keys)
+    assert found.startswith(problem)
+
+
+def test_without_any_key_sdists_are_taken_alone() -> None:
+    assert policy_of(package()) == Policy()
+    assert policy_of(package(allow_binary=False)) == Policy()
+    assert policy_of(package(allow_binary=True)) == policy_of(package(allow_binary="true")) == Policy(wheels=True)
+
+
+def test_targets_are_the_machines_to_choose_for_each_of_them_once() -> None:
+    target = Target.parse("3.12", "manylinux_2_28_x86_64")
+    assert policy_of(package(targets=[LINUX, LINUX | {"implementation": "cp"}])) == Policy(
+        wheels=True, targets=(target,)
+    )
+    free = LINUX | {"python": "3.13", "abi": "cp313t"}
+    assert policy_of(package(targets=[free], wheels="all-compatible")) == Policy(
+        wheels=True, targets=(Target.parse("3.13", "manylinux_2_28_x86_64", abi="cp313t"),), every_wheel=True
+    )
+
+
+def test_binary_is_stronger_than_allow_binary_and_takes_the_defaults_of_hermeto() -> None:
+    policy = policy_of(package(binary={}, allow_binary=False))
+    assert policy.wheels
+    assert policy.binary is not None
+    assert (policy.binary.packages, policy.binary.arch, policy.binary.os) == (
+        None,
+        frozenset({"x86_64"}),
+        frozenset({"linux"}),
+    )
+    assert (policy.binary.py_version, policy.binary.py_impl, policy.binary.abi) == (None, frozenset({"cp"}), None)
+
+
+@pytest.mark.parametrize(("value", "version"), [(3, (3,)), (312, (3, 12)), ("312", (3, 12)), (None, None)])
+def test_a_version_of_python_is_read_as_wheels_spell_it(value: object, version: tuple[int, ...] | None) -> None:
+    policy = policy_of(package(binary={"py_version": value, "packages": "Foo_Bar, baz", "arch": ":all:,x86_64"}))
+    assert policy.binary is not None
+    assert policy.binary.py_version == version
+    assert policy.binary.packages == frozenset({"foo-bar", "baz"})
+    assert policy.binary.arch is None
+
+
+def test_keys_that_a_careful_person_would_look_at_are_warned_of() -> None:
+    locks = [Lock("requirements.txt", (pin(), replace(pin(), name="Bar")))]
+    odd = package(binary={"packages": "foo,missing", "os": "lunix"}, allow_binary=True)
+    both, word, unused = policy_warnings(odd, "here", locks)
+    assert both == 'here: "binary" and "allow_binary" are both there: "binary" says which wheels, as in Hermeto'
+    assert word.startswith("here.binary.os: ")
+    assert "lunix" in word
+    assert unused == "here.binary.packages: no pinned requirement is called missing"
+    assert not list(policy_warnings(package(allow_binary=True), "here", locks))
+    assert not list(policy_warnings(package(binary={"packages": "foo"}), "here", locks))
