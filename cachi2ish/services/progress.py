@@ -1,4 +1,4 @@
-"""What has happened in a run so far: what the display shows, and the summary and the report tell at the end."""
+"""What has happened in a run so far: the display, the summary and the report are made of it."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class Stage:
 class Progress:
     """Counts a run. Safe to use from any thread. Instants are seconds of one clock that only grows.
 
-    began: when the run did.
+    run_started: when the run began.
     """
 
-    def __init__(self, began: float) -> None:
-        self.began = began
+    def __init__(self, run_started: float) -> None:
+        self.run_started = run_started
         self._lock = Lock()
         self._stages: list[tuple[StageName, float]] = []
         self._arrivals: list[Arrival] = []
@@ -63,7 +63,7 @@ class Progress:
         self._git_fetches = 0
 
     def stage(self, name: StageName, now: float) -> None:
-        """Hear that a stage begins."""
+        """Note that a stage begins."""
         with self._lock:
             self._stages.append((name, now))
 
@@ -127,5 +127,5 @@ class Progress:
     def stages(self, now: float) -> tuple[Stage, ...]:
         """Return the stages so far; the last one ends ``now``."""
         with self._lock:
-            ends = [*(began for _, began in self._stages[1:]), now]
-            return tuple(Stage(name, end - began) for (name, began), end in zip(self._stages, ends, strict=False))
+            ends = [*(start for _, start in self._stages[1:]), now]
+            return tuple(Stage(name, end - start) for (name, start), end in zip(self._stages, ends, strict=False))

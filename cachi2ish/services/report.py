@@ -31,7 +31,7 @@ class _Frozen(BaseModel):
 
 
 class StageReport(_Frozen):
-    """A stage, in the order in which they began."""
+    """A stage; they are in the order in which they begin."""
 
     name: StageName
     seconds: float
@@ -80,7 +80,7 @@ class FileReport(_Frozen):
 
 
 class ErrorReport(_Frozen):
-    """An error as it was told; file and line: where it can be mended."""
+    """An error. file, line: where it can be mended."""
 
     exit_code: int
     kind: str
@@ -130,7 +130,7 @@ def make_report(
         dry_run=dry_run,
         outcome=outcome,
         exit_code=None if exit_code is None else int(exit_code),
-        seconds=round(now - progress.began, _DIGITS),
+        seconds=round(now - progress.run_started, _DIGITS),
         stages=tuple(
             StageReport(name=stage.name, seconds=round(stage.seconds, _DIGITS)) for stage in progress.stages(now)
         ),

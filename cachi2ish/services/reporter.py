@@ -1,4 +1,4 @@
-"""What a command tells while it works, without knowing who listens."""
+"""What a command reports while it works, whatever front end shows it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ StageName = Literal["read", "choose", "transfer", "record"]
 
 @dataclass(frozen=True, slots=True)
 class Doing:
-    """What a run is at.
+    """What a run is doing.
 
     local: only the cache is asked. files: whether files are fetched as well as index pages (not in a dry run).
     """
@@ -42,32 +42,32 @@ class Arrival:
 
 
 class Reporter(Protocol):
-    """Listens to a run. Every method may be called from any thread and returns at once."""
+    """Shows or counts what happens in a run. Every method may be called from any thread and returns at once."""
 
     def debug(self, message: str) -> None:
-        """Hear a detail for whoever looks for a fault."""
+        """Report a detail, for debugging."""
         ...
 
     def info(self, message: str) -> None:
-        """Hear what is being done."""
+        """Report what is being done."""
         ...
 
     def warning(self, message: str) -> None:
-        """Hear what a careful person should look at; the run goes on."""
+        """Report a problem that does not end the run."""
         ...
 
     def stage(self, doing: Doing) -> None:
-        """Hear that a stage begins."""
+        """Report that a stage begins."""
         ...
 
     def expect(self, size: int | None) -> None:
-        """Hear that one more file is to come. size: bytes, None where the index does not say."""
+        """Count a file to come. size: bytes, None where the index does not state it."""
         ...
 
     def advance(self, size: int) -> None:
-        """Hear that so many bytes came from the network (negative when a transfer starts again)."""
+        """Count bytes from the network; negative when a transfer starts again."""
         ...
 
     def arrived(self, arrival: Arrival) -> None:
-        """Hear that a file is here, whole and verified."""
+        """Count a file that is here, whole and verified."""
         ...

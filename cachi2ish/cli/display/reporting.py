@@ -41,7 +41,7 @@ class ConsoleReporter:
         self.traffic: Traffic | None = None
         self._doing: Doing | None = None
         self._speed, self._time_left = Speed(), TimeLeft()
-        self._looked = self._reported_at = self.progress.began
+        self._looked = self._reported_at = self.progress.run_started
         self._reported_counts = self.progress.counts()
         self._silent: set[tuple[str, float]] = set()
 

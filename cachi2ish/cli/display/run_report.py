@@ -185,7 +185,10 @@ def _sources(counts: Counts) -> str:
 def _effort(reporter: ConsoleReporter) -> Iterator[str]:
     hosts = reporter.hosts
     yield ", ".join(
-        (*_traffic(hosts, reporter.progress.git_fetches), readable_seconds(reporter.now - reporter.progress.began))
+        (
+            *_traffic(hosts, reporter.progress.git_fetches),
+            readable_seconds(reporter.now - reporter.progress.run_started),
+        )
     )
     for host in slow(hosts):
         yield f"slow: {host.host} took {readable_seconds(_mean(host))} to begin an answer, on average"
