@@ -86,6 +86,8 @@ class AnyOrder(TyperGroup):
                     command = command.commands.get(word)
                     known = _understood(command, ctx)
                 words.take(words.behind)
+            elif command is None:  # no such command, and so neither its help nor that of the group
+                words.take(words.behind)
             elif name in known:
                 words.take(words.behind, value=known[name] and not has_value)
             elif name in own:

@@ -113,3 +113,20 @@ def test_what_stands_behind_a_command_is_stronger(person: Person) -> None:
     assert done.code == ExitCode.INPUT
     assert person.runs("cache", "prune", "--log-level", "info", "--mode", "strict").err
     assert person.runs("--log-level", "info", "cache", "prune", "--log-level", "error").err == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("nosuch", "--help"), "No such command 'nosuch'."),
+        (("fetchdeps", "--help"), "No such command 'fetchdeps'. Did you mean 'fetch-deps'?"),
+        (("--help", "fetchdeps"), ""),  # the help that was wanted
+        (("--mode", "strict", "nosuch", "-h"), "No such command 'nosuch'."),
+        (("cache", "verfy", "--help"), "No such command 'verfy'. Did you mean 'verify'?"),
+    ],
+)
+def test_a_command_that_does_not_exist_has_no_help(person: Person, words: tuple[str, ...], says: str) -> None:
+    done = person.runs(*words)
+    assert done.code == (ExitCode.USAGE if says else 0)
+    assert says in done.err
+    assert bool(done.out) == (not says)

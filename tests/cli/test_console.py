@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from cachi2ish.cli.display.figures import readable_size
 from cachi2ish.errors import ExitCode, LockFileError, NetworkError, Origin, raise_all
 from tests.cli.conftest import Person
 from tests.support.command_line import clean_environment
-from tests.support.distributions import make_sdist
+from tests.support.distributions import make_sdist, make_wheel
 
 PLAIN = Console(Level.INFO, colours=False)
 
@@ -166,3 +168,31 @@ def test_a_reader_who_goes_away_is_no_traceback(person: Person) -> None:
     )
     assert "Traceback" not in done.stderr
     assert "BrokenPipe" not in done.stderr
+
+
+#: What moves a cursor, ends a line, or turns the order of characters around: C0, C1, and marks of direction.
+FORGED = "\x1b[2K", "\r", "\n", "\u009b2K", "\u202e", "\u2066", "\u2028", "\x07"
+
+
+def test_no_name_of_an_index_page_reaches_a_terminal_as_it_is(person: Person) -> None:
+    person.index.add("apple", make_sdist("apple", "1.0"))
+    wheel = make_wheel("apple", "1.0")
+    for number, text in enumerate(FORGED):
+        person.index.add("apple", replace(wheel, filename=f"apple-1.0-{number}x{text}y-py3-none-any.whl"))
+        person.index.add("apple", replace(wheel, filename=f"apple-1.0-py3{text}-none-any.whl"))
+    person.writes("requirements.txt", "apple==1.0\n")
+    for options in ((), ("--dry-run",), ("--log-level", "debug"), ("--log-level", "debug", "--dry-run")):
+        done = person.fetches('{"type": "pip", "allow_binary": true}', *options)
+        assert done.code == 0, done.told
+        for line in done.told.splitlines(keepends=True):
+            assert line.removesuffix("\n").isprintable(), ascii(line)
+        if "--dry-run" in options:
+            assert "x\\x1b[2Ky" in done.out
+
+
+def test_a_report_on_standard_output_is_json_that_a_terminal_can_show(person: Person) -> None:
+    person.writes("requirements.txt", "app\u202ele\u009b==1.0\n")
+    done = person.fetches("pip", "--report", "-")
+    assert done.code == ExitCode.LOCKFILE, done.told
+    assert all(line.isprintable() for line in done.out.splitlines())
+    assert "app\u202ele\u009b" in json.dumps(json.loads(done.out), ensure_ascii=False)

@@ -143,6 +143,13 @@ def printable(text: str) -> str:
     text = shortened(text)
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
+    return escaped(text)
+
+
+def escaped(text: str) -> str:
+    """Return ``text`` with each unprintable character escaped: controls, line ends, marks of direction."""
+    if text.isprintable():
+        return text
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
         for character in text

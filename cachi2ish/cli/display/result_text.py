@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 
-from cachi2ish.cli.display.console import printable
+from cachi2ish.cli.display.console import escaped, printable
 from cachi2ish.cli.display.figures import counted, readable_size
 from cachi2ish.core.cache_contents import Amount, CacheContents, Entry, Pruned
 from cachi2ish.core.choose.choice import Choice
@@ -24,7 +24,7 @@ _LISTED = 3
 
 def plan_text(plan: Plan) -> str:
     """Return the plan: a paragraph for each requirement, a line for each target, and one with the sum."""
-    return "\n".join(_lines(plan)) + "\n"
+    return "".join(f"{escaped(line)}\n" for line in _lines(plan))
 
 
 def _lines(plan: Plan) -> Iterator[str]:

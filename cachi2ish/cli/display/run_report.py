@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -85,9 +86,14 @@ class RunReport:
             error=error,
         )
         if self.place == STANDARD_OUTPUT:
-            write_result(report.render())
+            write_result(_escaped_json(report.render()))
         elif self.place is not None:
             self.files.replace(self.place, report.render().encode())
+
+
+def _escaped_json(text: str) -> str:
+    # The same JSON, for a terminal.
+    return "".join(one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text)
 
 
 def _may_be_replaced(path: Path) -> bool:
