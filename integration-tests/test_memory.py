@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 from harness import BIN, clean_environment
 
 from tests.support.distributions import make_sdist
 from tests.support.index_server import IndexServer
+from tests.support.program import weigh
 
 FILES = 40
-
-#: Prints the peak of its only child, in kilobytes. A process of its own: a peak begins at that of the process that
-#: it was forked from.
-LAUNCHER = """
-import os, resource, subprocess, sys
-code = subprocess.run(sys.argv[1:], check=False).returncode
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-sys.exit(code)
-"""
 
 
 def peak_of_a_run(tmp_path: Path, size: int) -> int:
@@ -36,16 +26,13 @@ def peak_of_a_run(tmp_path: Path, size: int) -> int:
         for number, dist in enumerate(dists):
             index.add(f"plum{number}", dist)
         where = ("--source", source, "--output", tmp_path / "out", "--index-url", index.index_url)
-        done = subprocess.run(
-            [sys.executable, "-c", LAUNCHER, BIN / "cachi2ish", "fetch-deps", "pip", *where],
-            env={**clean_environment(), "CACHI2ISH_CACHE_DIR": str(tmp_path / "cache"), "HOME": os.devnull},
-            capture_output=True,
-            text=True,
-            check=False,
+        done, peak = weigh(
+            (BIN / "cachi2ish", "fetch-deps", "pip", *where),
+            {**clean_environment(), "CACHI2ISH_CACHE_DIR": str(tmp_path / "cache"), "HOME": os.devnull},
         )
     assert done.returncode == 0, done.stderr
     assert sum(path.stat().st_size for path in (tmp_path / "out" / "deps" / "pip").iterdir()) > FILES * size
-    return int(done.stdout) * 1024
+    return peak
 
 
 def test_six_times_the_bytes_need_hardly_more_memory(tmp_path: Path) -> None:

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-import resource
 import shutil
 import ssl
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,7 +20,7 @@ from tests.cli.conftest import Person
 from tests.support.distributions import Dist
 from tests.support.index_server import Fault, IndexServer
 from tests.support.orchard import APPLE, BIG, BIG_PATH, errors
-from tests.support.program import PROGRAM, environment
+from tests.support.program import PROGRAM, environment, weigh
 from tests.support.raw_server import RawServer
 
 
@@ -154,21 +151,12 @@ def html_page(person: Person) -> bytes:
 
 @pytest.mark.parametrize(("make", "kind"), [(json_page, JSON), (html_page, "text/html")], ids=["JSON", "HTML"])
 def test_a_page_of_50_mb_is_read_in_bounded_memory(
-    orchard: Person, make: Callable[[Person], bytes], kind: str, tmp_path: Path
+    orchard: Person, make: Callable[[Person], bytes], kind: str
 ) -> None:
     orchard.index.serve_page("/simple/apple/", make(orchard), kind)
     orchard.writes("requirements.txt", f"apple==1.0 {APPLE.hash_option()}\n")
-    log = tmp_path / "log"
-    command = (*PROGRAM, "fetch-deps", "--source", str(orchard.source), "--output", str(orchard.output), "pip")
-    environ = environment(orchard.home, orchard.environ)
-    with log.open("wb") as stream, subprocess.Popen(command, env=environ, stderr=stream) as process:
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, log.read_text()
+    command = (*PROGRAM, "fetch-deps", "--source", orchard.source, "--output", orchard.output, "pip")
+    done, peak = weigh(command, environment(orchard.home, orchard.environ))
+    assert done.returncode == 0, done.stderr
     assert orchard.deps() == [APPLE.filename]
-    assert memory(used) < LARGEST_MEMORY
-
-
-def memory(used: resource.struct_rusage) -> int:
-    """The most bytes that a process had."""
-    return used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    assert peak < LARGEST_MEMORY

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.support.command_line import clean_environment
@@ -46,3 +46,31 @@ def shell(
         check=False,
         timeout=60,
     )
+
+
+#: Prints the peak memory of its only child to standard output.
+_SCALES = """
+import os, resource, subprocess, sys
+code = subprocess.run(sys.argv[1:], check=False, stdout=sys.stderr).returncode
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print(peak * (1 if sys.platform == "darwin" else 1024))
+sys.exit(code)
+"""
+
+
+def weigh(
+    command: Sequence[str | Path], environ: Mapping[str, str]
+) -> tuple[subprocess.CompletedProcess[str], int]:
+    """Run a program to its end; return how that was, and the most bytes of memory that it had.
+
+    A small process starts it: the kernel lets a peak begin at that of the process that makes the new one, and what
+    runs the tests may be larger than what is weighed. What the program writes is all in ``stderr``.
+    """
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", _SCALES, *map(str, command)],
+        env=dict(environ),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done, int(done.stdout)
