@@ -7,6 +7,7 @@ PEP 740 (provenance) and PEP 792 (project status).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +18,9 @@ from packaging.utils import NormalizedName
 
 from cachi2ish.core.digests import Digest, InvalidDigestError
 from cachi2ish.core.distributions import by_version, which_are
+
+#: By far the most frequent digest, in its usual spelling: nothing to normalise.
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 #: Pairs of an algorithm and a value, as an index states them: neither needs to be one that can be checked.
 Hashes = tuple[tuple[str, str], ...]
@@ -118,6 +122,9 @@ def digests_of(hashes: Iterable[tuple[str, str]]) -> frozenset[Digest]:
     """Return the digests made of (algorithm, value); what cannot be checked is left out."""
     found = []
     for algorithm, value in hashes:
+        if algorithm == "sha256" and _SHA256.fullmatch(value):
+            found.append(Digest(algorithm, value))
+            continue
         try:
             found.append(Digest.of(algorithm, value))
         except InvalidDigestError:

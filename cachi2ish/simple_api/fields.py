@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import AnyStr
 from urllib.parse import urljoin
 
+from msgspec import ValidationError, convert
 from packaging.utils import NormalizedName
 
 from cachi2ish.core import urls
@@ -15,6 +18,12 @@ from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Hashes, digests_of
 from cachi2ish.core.urls import redact
 from cachi2ish.errors import UnavailableError
+
+#: How often what separates values (in HTML, what begins a tag) may stand on one page.
+MOST_MARKS = 1_200_000
+
+#: Characters of one value or tag that are read.
+LONGEST_VALUE = 100_000
 
 #: The version of the API that is written (PEP 629, PEP 792).
 API_VERSION = "1.4"
@@ -31,6 +40,12 @@ _RELATIVE = re.compile(rf"(/|(?:\.\./)*)({_SEGMENT}(?:/{_SEGMENT})*)")
 
 #: Where an address begins: all files of a large index have one host.
 _SITE = re.compile(rf"{_ORIGIN}/")
+
+#: The fragment of nearly all links.
+_SHA256 = re.compile(r"sha256=[0-9a-f]{64}")
+
+#: The length of a time in the form of PEP 700: ``2024-10-01T12:34:56.789012Z``.
+_LONGEST_TIME = 27
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -79,14 +94,18 @@ class Links:
     def resolve(self, href: str) -> Link | None:
         """Return where ``href`` leads, or None where that is no address of a web server."""
         address, _, fragment = href.partition("#")
+        url = self.resolve_address(address)
+        return None if url is None else Link(url, fragment)
+
+    def resolve_address(self, address: str) -> str | None:
+        """Do the same for what stands before the fragment."""
         if _PLAIN.fullmatch(address):
-            return Link(address, fragment)
+            return address
         relative = _RELATIVE.fullmatch(address)
         if relative:
             start = self._start(relative[1] or "./")
-            return None if start is None else Link(start + relative[2], fragment)
-        url = self._join(address.strip())
-        return None if url is None else Link(url, fragment)
+            return None if start is None else start + relative[2]
+        return self._join(address.strip())
 
     @staticmethod
     def are_plain(hrefs: Collection[str]) -> bool:
@@ -129,6 +148,8 @@ def digests_in_fragment(fragment: str) -> frozenset[Digest]:
 
 def hashes_in_fragment(fragment: str) -> Hashes:
     """Return those parts of a URL's fragment that state a digest (PEP 503: ``sha256=…``), in their order."""
+    if _SHA256.fullmatch(fragment):
+        return (("sha256", fragment[7:]),)
     parts = (part.partition("=")[::2] for part in fragment.split("&")) if fragment else ()
     return tuple(part for part in parts if digests_of([part]))
 
@@ -147,6 +168,15 @@ def instant(text: str | None) -> datetime | None:
         return None
 
 
+def instants(texts: Sequence[str | None]) -> Sequence[datetime | None]:
+    """Return what `instant` returns for each text; quick for the texts of a whole page."""
+    # PEP 700: UTC, and at most six digits of a second, beyond which msgspec rounds.
+    if all(text is None or (text[-1:] == "Z" and len(text) <= _LONGEST_TIME) for text in texts):
+        with suppress(ValidationError):
+            return convert(texts, list[datetime | None])
+    return [instant(text) for text in texts]
+
+
 def not_a_project_page(project: str, index: str, because: str) -> UnavailableError:
     """Return the error for an answer that has another form than the Simple repository API knows.
 
@@ -157,6 +187,15 @@ def not_a_project_page(project: str, index: str, because: str) -> UnavailableErr
         f"{shown} has no readable page for {project}: {because}",
         hint=f"check that {shown} is the root of a Simple index; its address usually ends in /simple/",
     )
+
+
+def check_amount(text: AnyStr, mark: AnyStr, project: str, index: str) -> None:
+    """Refuse a text in which ``mark`` stands too often: in small pieces it takes many times its memory.
+
+    The largest pages of PyPI have a fifth of what is allowed. Raises `UnavailableError`.
+    """
+    if len(text) > MOST_MARKS and text.count(mark) > MOST_MARKS:
+        raise not_a_project_page(project, index, "the answer lists more than any project has")
 
 
 def check_api_version(stated: str, project: str, index: str) -> None:

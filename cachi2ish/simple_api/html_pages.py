@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from html import escape
 from urllib.parse import quote, unquote, urljoin
 
@@ -18,12 +19,15 @@ from cachi2ish.simple_api.fields import (
     API_VERSION,
     Links,
     PageSource,
+    check_amount,
     check_api_version,
     hashes_in_fragment,
-    instant,
+    instants,
     not_a_project_page,
 )
 from cachi2ish.simple_api.html_tags import Tag, attributes_of, tags, text_of
+
+_USUAL_ENDINGS = (".whl", ".tar.gz", ".zip")
 
 #: Formats of old uploads: no one fetches them any more, but their links make a page a project page.
 _LEGACY_ENDINGS = (".egg", ".exe", ".msi", ".rpm", ".deb", ".dmg")
@@ -61,7 +65,9 @@ class _Reader:
                     self._open = None
             if name == "a":
                 self.anchors = True
-                if "href" in tag.inside.lower():
+                if tag.text is not None:
+                    self._take(tag.text.strip(), attributes_of(tag))
+                elif "href" in tag.inside.lower():
                     self._open, self._text = tag, []
             elif name == "title":
                 self._open, self._text = tag, []
@@ -81,12 +87,17 @@ class _Reader:
         if opened.name == "title":
             self.title = self.title or text
             return
+        self._take(text, attributes_of(opened))
+
+    def _take(self, text: str, stated: dict[str, str]) -> None:
+        """Take in the link of an anchor with this text, if it is one to a distribution."""
+        if "href" not in stated:
+            return
         named = _is_file(text) and _is_name(text)
-        stated = attributes_of(opened)
         # PEP 503: the text is the last part of the URL. Where it is not (a shortened name, an icon, a sentence),
         # the URL is what pip goes by.
-        filename = text if named else _last_part(stated.get("href", ""))
-        if _is_file(filename):
+        filename = text if named else _last_part(stated["href"])
+        if named or _is_file(filename):
             self.links.append((filename, stated))
 
 
@@ -97,14 +108,16 @@ def read_html(body: bytes, source: PageSource, charset: str | None = None) -> Pa
 
     Raises `UnavailableError` for a body that is no project page, or of an API version that is not known.
     """
+    text = _decode(body, charset)
+    check_amount(text, "<", source.project, source.index)
     reader = _Reader()
     try:
-        reader.read(_decode(body, charset))
+        reader.read(text)
         links = Links(urljoin(source.base, (reader.base or "").strip()))
     except ValueError:  # what html and urllib.parse say to the worst of input
         raise not_a_project_page(source.project, source.index, "the answer is not valid HTML") from None
     check_api_version(reader.meta.get("repository-version", ""), source.project, source.index)
-    files = tuple(file for filename, stated in reader.links if (file := _file(filename, stated, links)))
+    files = tuple(_files(reader.links, links))
     if not files and not _is_empty_project(reader):
         because = "the answer is an HTML page without links to distributions"
         raise not_a_project_page(source.project, source.index, because)
@@ -123,19 +136,26 @@ def _is_empty_project(reader: _Reader) -> bool:
     return reader.title.lower().startswith(_TITLE) or (bool(reader.meta) and not reader.anchors)
 
 
-def _file(filename: str, stated: Mapping[str, str], links: Links) -> IndexFile | None:
-    link = links.resolve(stated.get("href", ""))
-    if link is None:
-        return None
+def _files(found: Sequence[tuple[str, dict[str, str]]], links: Links) -> Iterator[IndexFile]:
+    parts = [stated["href"].partition("#")[::2] for _, stated in found]
+    plain = links.are_plain([address for address, _ in parts])
+    times = instants([stated.get("data-upload-time") for _, stated in found])
+    for (filename, stated), (address, fragment), time in zip(found, parts, times, strict=True):
+        url = address if plain else links.resolve_address(address)
+        if url is not None:
+            yield _file(filename, url, fragment, time, stated)
+
+
+def _file(filename: str, url: str, fragment: str, time: datetime | None, stated: Mapping[str, str]) -> IndexFile:
     return IndexFile(
         filename=filename,
-        url=link.url,
-        hashes=hashes_in_fragment(link.fragment),
+        url=url,
+        hashes=hashes_in_fragment(fragment),
         requires_python=stated.get("data-requires-python", "").strip() or None,
         # PEP 592: the attribute's presence counts; its value is the reason, and may be missing.
         yanked="data-yanked" in stated,
         yanked_reason=stated.get("data-yanked", ""),
-        upload_time=instant(stated.get("data-upload-time")),
+        upload_time=time,
         core_metadata=_metadata(stated.get("data-core-metadata", stated.get("data-dist-info-metadata"))),
         provenance=stated.get("data-provenance") or None,
     )
@@ -214,6 +234,8 @@ def _is_name(text: str) -> bool:
 
 
 def _is_file(name: str) -> bool:
+    if name.endswith(_USUAL_ENDINGS):
+        return True
     if "." not in name:
         return False
     return is_wheel(name) or sdist_extension(name) is not None or name.lower().endswith(_LEGACY_ENDINGS)

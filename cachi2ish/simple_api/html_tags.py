@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from cachi2ish.simple_api.fields import LONGEST_VALUE
+
 _SPACE = r"[ \t\n\r\f]"
 _NAME = r"[^ \t\n\r\f/>][^ \t\n\r\f/>=]*+"
 _PLAIN = r"[^ \t\n\r\f>\"'][^ \t\n\r\f>]*+"
@@ -26,6 +28,12 @@ _TAG = re.compile(
 _ATTRIBUTE = re.compile(
     rf"({_NAME})(?:{_SPACE}*+={_SPACE}*+(?:\"([^\"]*+)\"|'([^']*+)'|({_PLAIN}))?)?",
 )
+
+#: An anchor as nearly all indexes write it, with its text and its end, and the line break behind it.
+_WHOLE_ANCHOR = re.compile(
+    r"<a((?:[ \n][a-z-]++(?:=\"[^\"]*+\")?+)*+)>([^<&]*+)</a>(?:[ \t\r\n]*+<br ?/?>)?+[ \t\r\n]*+"
+)
+_PLAIN_ATTRIBUTE = re.compile(r"[ \n]([a-z-]+)(?:=\"([^\"]*)\")?")
 
 #: Any other ``<`` is text.
 _OPENING = re.compile(r"<(?=[A-Za-z/!?])")
@@ -45,21 +53,31 @@ class Tag(NamedTuple):
     """A start or end tag. name: in lower case, ``/`` before it for an end tag, empty for the end of the document.
 
     before: the text between the tag before and this one, as written. inside: what follows the name, as written.
+    text: of an anchor the text, where it has no tags and no references in it and its end tag is no tag of its own;
+    else None.
     """
 
     name: str
     before: str
     inside: str = ""
+    text: str | None = None
 
 
 def attributes_of(tag: Tag) -> dict[str, str]:
     """Return the attributes, names in lower case; of two of one name the first counts (HTML, 13.2.5.33).
 
-    One without value has an empty one. Raises `ValueError` for a reference to a character that none is.
+    One without value has an empty one. Raises `ValueError` for a reference to a character that none is, and for a
+    tag of more than `LONGEST_VALUE` characters.
     """
+    if len(tag.inside) > LONGEST_VALUE:
+        msg = f"a tag has {len(tag.inside)} characters"
+        raise ValueError(msg)
+    if tag.text is not None:
+        pairs = _PLAIN_ATTRIBUTE.findall(tag.inside)
+        return {name: _value(written) if "&" in written else written for name, written in reversed(pairs)}
     found: dict[str, str] = {}
     for name, double, single, plain in _ATTRIBUTE.findall(tag.inside):
-        found.setdefault(name.lower(), _REFERENCE.sub(_referenced, double or single or plain))
+        found.setdefault(name.lower(), _value(double or single or plain))
     return found
 
 
@@ -73,6 +91,11 @@ def tags(text: str) -> Iterator[Tag]:
     position = since = 0
     while found := _OPENING.search(text, position):
         start = found.start()
+        anchor = _WHOLE_ANCHOR.match(text, start)
+        if anchor is not None:
+            yield Tag("a", text[since:start], anchor[1], anchor[2])
+            position = since = anchor.end()
+            continue
         tag = _TAG.match(text, start)
         if tag is None:
             if not _COMMENT.match(text, start):
@@ -95,6 +118,10 @@ def _after_comment(text: str, start: int) -> int:
         return end + 3 if end >= 0 else len(text)
     end = text.find(">", start)
     return end + 1 if end >= 0 else len(text)
+
+
+def _value(written: str) -> str:
+    return _REFERENCE.sub(_referenced, written)
 
 
 def _referenced(reference: re.Match[str]) -> str:

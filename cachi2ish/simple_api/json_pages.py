@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-from msgspec import Meta, Struct, ValidationError, convert
+from msgspec import Meta, Raw, Struct, ValidationError, convert
 from msgspec.structs import FieldInfo, fields
 
 from cachi2ish.core.cutoff import rfc3339
@@ -23,11 +23,13 @@ from cachi2ish.core.pages import Hashes, IndexFile, Page
 from cachi2ish.errors import UnavailableError
 from cachi2ish.simple_api.fields import (
     API_VERSION,
+    LONGEST_VALUE,
     Links,
     PageSource,
+    check_amount,
     check_api_version,
     hashes_in_fragment,
-    instant,
+    instants,
     not_a_project_page,
 )
 
@@ -37,9 +39,6 @@ _Count = Annotated[int, Meta(ge=0, le=_LARGEST_INTEGER)]
 _Metadata = bool | dict[str, str] | None
 
 _SERIAL = re.compile("[0-9]{1,18}")
-
-#: The length of a time in the form of PEP 700, ``2024-10-01T12:34:56.789012Z``: at most six digits of a second.
-_LONGEST_TIME = 27
 
 
 class _Wire(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, rename="kebab"):
@@ -57,7 +56,7 @@ class _File(_Wire, frozen=True, kw_only=True):
     filename: Annotated[str, Meta(min_length=1)]
     url: str
     hashes: dict[str, str] | None = None
-    requires_python: str | None = None
+    requires_python: Annotated[str, Meta(max_length=LONGEST_VALUE)] | None = None
     size: _Count | None = None
     upload_time: str | None = None
     yanked: bool | str | None = None
@@ -73,7 +72,7 @@ class _Status(_Wire, frozen=True, kw_only=True):
 
 class _Project(_Wire, frozen=True, kw_only=True):
     meta: _Meta | None = None
-    name: Any = None
+    name: Raw = Raw(b"null")  # of no interest to who asked for the page
     versions: list[str] | None = None
     files: list[_File]
     project_status: _Status | None = None
@@ -128,7 +127,7 @@ def write_json(page: Page) -> bytes:
     return _ENCODER.encode(
         _Project(
             meta=_Meta(api_version=API_VERSION if complete else "1.0", last_serial=page.last_serial),
-            name=page.project,
+            name=Raw(_ENCODER.encode(page.project)),
             versions=None if page.versions is None else list(page.versions),
             files=[_entry(file) for file in page.files],
             project_status=_Status(status=page.status, reason=page.status_reason or None) if stated else None,
@@ -168,7 +167,7 @@ def _serial(stated: int | str | None) -> int | None:
 
 
 def _files(entries: Collection[_File], links: Links) -> tuple[IndexFile, ...]:
-    times = _times([entry.upload_time for entry in entries])
+    times = instants([entry.upload_time for entry in entries])
     if links.are_plain([entry.url for entry in entries]):
         return tuple([_file(entry, entry.url, (), time) for entry, time in zip(entries, times, strict=True)])
     linked = ((entry, time, links.resolve(entry.url)) for entry, time in zip(entries, times, strict=True))
@@ -201,17 +200,8 @@ def _metadata(stated: bool | Mapping[str, str]) -> Hashes | None:  # noqa: FBT00
     return tuple(stated.items())
 
 
-def _times(texts: list[str | None]) -> Iterable[datetime | None]:
-    """Return the instants of all files of a page, as `instant` does for each."""
-    if all(text is None or (text[-1:] == "Z" and len(text) <= _LONGEST_TIME) for text in texts):
-        try:
-            return convert(texts, list[datetime | None])
-        except ValidationError:
-            pass
-    return [instant(text) for text in texts]
-
-
 def _decoded(body: bytes, source: PageSource) -> _Project:
+    check_amount(body, b",", source.project, source.index)
     try:
         if not body.isascii():
             body.decode()  # msgspec does not look at what it passes over

@@ -3,12 +3,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import asdict
 from packaging.utils import canonicalize_name
 
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.errors import UnavailableError
-from cachi2ish.simple_api.fields import PageSource
+from cachi2ish.simple_api.fields import LONGEST_VALUE, MOST_MARKS, PageSource
 from cachi2ish.simple_api.html_pages import read_html
 
 BASE = "https://index.example/simple/demo/"
@@ -158,3 +161,66 @@ def test_what_is_no_project_page_is_refused_with_a_hint(text: str) -> None:
 )
 def test_pages_are_decoded_as_their_server_says(body: bytes, charset: str | None) -> None:
     assert read_html(body, SOURCE, charset).files[0].yanked_reason == "gr\u00fcn"
+
+
+_PIECES = st.sampled_from(
+    [
+        *(
+            "<a",
+            ">",
+            "</a>",
+            "</a",
+            "<br>",
+            "<br />",
+            "\n",
+            " ",
+            "<b>",
+            "<!--",
+            "-->",
+            "<title>",
+            "</title>",
+            "<script>",
+        ),
+        *(
+            " href=",
+            "demo-1.0.zip",
+            '"',
+            "'",
+            "#sha256=",
+            SHA256,
+            "&amp;",
+            "&",
+            " data-yanked",
+            "https://f.example/",
+        ),
+        *(
+            ' href="demo-1.0.zip"',
+            ' href="x/demo-2.0.zip#sha256=ab"',
+            ' data-requires-python="&gt;=3"',
+            ' data-yanked=""',
+        ),
+        *(
+            '<a href="demo-1.0.zip">demo-1.0.zip</a>',
+            '<a href="../demo-3.0.zip" href="no.zip"> demo-3.0.zip\n</a><br>',
+        ),
+    ]
+)
+
+
+@given(st.lists(_PIECES, max_size=14).map("".join))
+def test_an_anchor_in_the_usual_form_is_read_as_any_other(text: str) -> None:
+    """The reader looks for small letters only: an anchor in capitals is always read tag by tag."""
+    page = f"<title>Links for demo</title>{text}"
+    usual, other = ([asdict(file) for file in read(one).files] for one in (page, page.replace("<a", "<A")))
+    assert str(usual) == str(other).replace("<A", "<a")
+
+
+def test_a_page_of_too_many_tags_is_refused_before_it_is_read() -> None:
+    for tag in ("<a>", "<"):
+        with pytest.raises(UnavailableError, match="lists more than any project has"):
+            read(tag * (MOST_MARKS + 1))
+
+
+def test_a_tag_that_is_far_too_long_is_refused() -> None:
+    with pytest.raises(UnavailableError, match="not valid HTML"):
+        read(f"<a {'b ' * LONGEST_VALUE}href=demo-1.0.zip>demo-1.0.zip</a>")

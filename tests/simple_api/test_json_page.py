@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
 from cachi2ish.errors import UnavailableError
-from cachi2ish.simple_api.fields import PageSource
+from cachi2ish.simple_api.fields import MOST_MARKS, PageSource
 from cachi2ish.simple_api.json_pages import read_json
 
 SOURCE = PageSource(
@@ -234,3 +234,19 @@ def test_a_bad_entry_makes_no_difference_to_the_others(entries: list[dict[str, o
     assert list(read({"files": [*entries, 7]}).files) == as_one_by_one
     bad_times = [{**entry, "size": "much", "upload-time": 7} for entry in entries]
     assert list(read({"files": [*entries, *bad_times]}).files)[: len(as_one_by_one)] == as_one_by_one
+
+
+@pytest.mark.parametrize(
+    "piece", [b"[]", b"7", b'{"filename":"demo-1.0.zip","url":"x"}', b'""', b'{"a":[1,2,3]}'], ids=repr
+)
+@pytest.mark.parametrize("name", ["files", "versions", "name"])
+def test_a_page_of_too_many_small_pieces_is_refused_before_it_is_read(piece: bytes, name: str) -> None:
+    others = {"files": b'"name":"demo"'}.get(name, b'"files":[]')
+    body = b'{%b,"%b":[%b]}' % (others, name.encode(), b",".join([piece] * (MOST_MARKS + 1)))
+    with pytest.raises(UnavailableError, match="lists more than any project has"):
+        read_json(body, SOURCE)
+
+
+def test_a_specifier_that_is_far_too_long_is_none() -> None:
+    (file,) = read({"files": [{**GOOD, "requires-python": "!=3.1," * 100_000}]}).files
+    assert file.requires_python is None
