@@ -28,9 +28,9 @@ from cachi2ish.core.requirements import Git, Requirement, Url
 from cachi2ish.errors import InputError, Origin
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.sdists.interface import Identity
-from cachi2ish.services.fetch.bill import take_inventory
 from cachi2ish.services.fetch.identifying import Fetched
 from cachi2ish.services.fetch.reading import Reading, SourcePackage
+from cachi2ish.services.fetch.recording import take_inventory
 from tests.core.one_project import pin, sha256
 from tests.services.fakes import PUBLIC, a_run, blob_of
 
