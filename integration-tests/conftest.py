@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Never
@@ -99,6 +101,20 @@ def published(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Publ
         DATA / "schemas", output, cache_dir, '{"type": "pip", "allow_binary": true}'
     )
     return read_schemas(output / "deps" / "pip")
+
+
+@pytest.fixture(scope="session")
+def old_pips(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a folder for each version. Needs no namespace."""
+    folder = tmp_path_factory.mktemp("pips")
+    # Build requirements, for of these there may be several versions.
+    files = {"requirements_files": [], "requirements_build_files": ["requirements.txt"]}
+    wanted = json.dumps({"type": "pip", "allow_binary": True, **files})
+    Shell(clean_environment(), ()).fetch(DATA / "pips", folder / "out", cache_dir, wanted)
+    for wheel in (folder / "out" / "deps" / "pip").iterdir():
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(folder / wheel.name.split("-")[1])
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -5,12 +5,9 @@ The index is on loopback; only the old pips come from PyPI. With the newest pip:
 
 from __future__ import annotations
 
-import json
-import zipfile
 from pathlib import Path
 
 import pytest
-from harness import DATA, Shell, clean_environment
 
 from tests.support.clones import check_make_venv, make_clone
 from tests.support.index_server import IndexServer
@@ -19,33 +16,21 @@ from tests.support.index_server import IndexServer
 MENDED = "24.0"
 
 
-@pytest.fixture(scope="module")
-def pips(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a folder for each version. Needs no namespace."""
-    folder = tmp_path_factory.mktemp("pips")
-    # Build requirements, for of these there may be several versions.
-    files = {"requirements_files": [], "requirements_build_files": ["requirements.txt"]}
-    wanted = json.dumps({"type": "pip", "allow_binary": True, **files})
-    Shell(clean_environment(), ()).fetch(DATA / "pips", folder / "out", cache_dir, wanted)
-    for wheel in (folder / "out" / "deps" / "pip").iterdir():
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(folder / wheel.name.split("-")[1])
-    return folder
-
-
 @pytest.mark.parametrize("version", ["23.0.1", "23.2.1", "24.0"])
 def test_an_old_pip_installs_what_is_pinned_and_asks_for_nothing_else(
-    pips: Path, tmp_path: Path, version: str
+    old_pips: Path, tmp_path: Path, version: str
 ) -> None:
     with IndexServer() as index:
-        check_make_venv(make_clone(tmp_path / "clone", index, pips / version))
+        check_make_venv(make_clone(tmp_path / "clone", index, old_pips / version))
 
 
 @pytest.mark.parametrize("version", ["23.0.1", "23.2.1", MENDED])
-def test_the_trap_is_one_as_long_as_pip_looks_for_dependencies(pips: Path, tmp_path: Path, version: str) -> None:
+def test_the_trap_is_one_as_long_as_pip_looks_for_dependencies(
+    old_pips: Path, tmp_path: Path, version: str
+) -> None:
     """The control: the same Makefile without the option."""
     with IndexServer() as index:
-        clone = make_clone(tmp_path / "clone", index, pips / version)
+        clone = make_clone(tmp_path / "clone", index, old_pips / version)
         text = clone.makefile.read_text()
         clone.makefile.write_text(text.replace("PINNED := --quiet --no-deps", "PINNED := --quiet"))
         assert clone.makefile.read_text() != text

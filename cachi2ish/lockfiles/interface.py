@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from cachi2ish.core.requirements import Git, Purpose, Requirement, Url
+from cachi2ish.core.requirements import Git, Pinned, Purpose, Requirement, Url
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class Lock:
     index_urls: all that it names; their credentials count for their hosts.
     trusted_hosts: ``host`` or ``host:port``, for which TLS certificates are not checked.
     require_hashes: each requirement has a strong digest, or a commit, because the lock file demands it.
+    unconstrained: in hash-checking mode of pip, the pins that no constraint repeats. pip before 23.3 may give one
+    up where a distribution asks for an extra of it.
     texts: the files of the closure that ``inject-files`` rewrites.
     scope: the environments that it is for, where it says so.
     notes, warnings: what a person should know, as sentences.
@@ -43,6 +45,7 @@ class Lock:
     index_urls: tuple[str, ...] = field(default=(), repr=False)
     trusted_hosts: tuple[str, ...] = ()
     require_hashes: bool = False
+    unconstrained: tuple[Pinned, ...] = ()
     texts: tuple[LockText, ...] = ()
     scope: Scope | None = None
     notes: tuple[str, ...] = ()

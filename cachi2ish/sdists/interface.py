@@ -9,10 +9,15 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Name and version in an archive's own metadata. version: None where it states none."""
+    """What an archive's own metadata says.
+
+    version: None where it states none. extra_dependencies: those of its dependencies that ask for extras of a
+    project, as ``Requires-Dist`` states them.
+    """
 
     name: str
     version: str | None
+    extra_dependencies: tuple[str, ...] = ()
 
 
 class SdistReader(Protocol):

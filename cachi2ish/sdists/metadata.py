@@ -1,10 +1,12 @@
-"""Core metadata: name and version in a PKG-INFO or METADATA file (core metadata specifications)."""
+"""Core metadata: what a PKG-INFO or METADATA file says (core metadata specifications)."""
 
 from __future__ import annotations
 
 import re
 from email.errors import MessageError
+from email.message import Message
 from email.parser import HeaderParser
+from itertools import islice
 
 from cachi2ish.sdists.interface import Identity
 
@@ -13,6 +15,10 @@ _BODY = re.compile(r"\r?\n\r?\n|\r\r")
 
 #: What setuptools wrote for a project that did not say its name.
 _UNNAMED = "UNKNOWN"
+
+#: Dependencies with extras that are read of one file, and the characters of each: many more than projects have.
+_MOST_DEPENDENCIES = 200
+_LONGEST_DEPENDENCY = 300
 
 
 def parse_core_metadata(content: bytes) -> Identity | None:
@@ -32,7 +38,13 @@ def parse_core_metadata(content: bytes) -> Identity | None:
     name = _single_line(headers.get("Name"))
     if name is None or name == _UNNAMED:
         return None
-    return Identity(name, _single_line(headers.get("Version")))
+    return Identity(name, _single_line(headers.get("Version")), tuple(_extra_dependencies(headers)))
+
+
+def _extra_dependencies(headers: Message) -> list[str]:
+    stated = (" ".join(str(value).split()) for value in headers.get_all("Requires-Dist", ()))
+    found = (one for one in stated if "[" in one.partition(";")[0] and len(one) <= _LONGEST_DEPENDENCY)
+    return list(islice(found, _MOST_DEPENDENCIES))
 
 
 def _single_line(value: object) -> str | None:

@@ -241,6 +241,29 @@ def test_hash_checking_mode_is_on_for_the_whole_closure(
     assert read(tmp_path, files).require_hashes is expected
 
 
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (f"foo==1 {HASH_A}\nbar[x]==1 {HASH_B}", ["foo==1", "bar==1"]),
+        ("foo==1", []),
+        (f"foo==1 {HASH_A}\nbar @ {ZIP} {HASH_B}", ["foo==1"]),
+        ({"requirements.txt": f"foo==1 {HASH_A}\n-c c.txt", "c.txt": "foo==1"}, []),
+        ({"requirements.txt": f"foo==1 {HASH_A}\n-c c.txt", "c.txt": "foo<2"}, ["foo==1"]),
+        ({"requirements.txt": f"foo==1 {HASH_A}\n-c c.txt", "c.txt": "foo==1 ; os_name == 'nt'"}, ["foo==1"]),
+        ({"requirements.txt": f"foo==1 {HASH_A}\n-c c.txt", "c.txt": "bar==1,==2"}, ["foo==1"]),
+    ],
+)
+def test_pins_that_no_constraint_repeats_are_told_apart_in_hash_checking_mode(
+    files: dict[str, str | bytes] | str, expected: list[str], tmp_path: Path
+) -> None:
+    assert list(map(str, read(tmp_path, files).unconstrained)) == expected
+
+
+def test_of_build_requirements_none_is_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "build.txt").write_text(f"foo==1 {HASH_A}")
+    assert PipRequirementsReader().read(tmp_path, "build.txt", Purpose.BUILD, {}).unconstrained == ()
+
+
 def test_encodings_reach_the_lock_for_writing_back(tmp_path: Path) -> None:
     content = f"# -*- coding: latin-1 -*-\nfoo @ {ZIP} {HASH_A} # é"
     (text,) = read(tmp_path, content.encode("latin-1")).texts

@@ -282,3 +282,24 @@ def test_a_zip_that_understates_its_sizes_is_refused(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(DistributionError):
         ArchiveReader(SourceTreeReader(), limits=SMALL).identify(path, "demo-1.0.zip")
+
+
+def test_dependencies_with_extras_are_read_and_no_others(identify: Identify) -> None:
+    stated = ("core[toml]>=1", "plain", 'other[a,b] ; extra == "x"', "odd ; extra == '[x]'", "core [spaced] (>=2)")
+    found = identify(make_wheel("demo", "1.0", requires=stated).content, "demo-1.0-py3-none-any.whl")
+    expected = ("core[toml]>=1", 'other[a,b] ; extra == "x"', "core [spaced] (>=2)")
+    assert found == Identity("demo", "1.0", expected)
+
+
+def test_a_folded_dependency_is_one(identify: Identify) -> None:
+    dist = make_wheel("demo", "1.0", requires=("core[a,\n b]>=1",))
+    assert identify(dist.content, dist.filename) == Identity("demo", "1.0", ("core[a, b]>=1",))
+
+
+def test_no_metadata_makes_many_or_long_dependencies(identify: Identify) -> None:
+    many = (*(f"core[x{number}]" for number in range(5000)), "core[" + "y" * 1000 + "]")
+    found = identify(make_wheel("demo", "1.0", requires=many).content, "demo-1.0-py3-none-any.whl")
+    assert found is not None
+    assert len(found.extra_dependencies) == 200
+    long = make_wheel("demo", "1.0", requires=many[-1:])
+    assert identify(long.content, long.filename) == NAMED

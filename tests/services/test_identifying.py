@@ -13,7 +13,7 @@ from cachi2ish.core.modes import Mode
 from cachi2ish.core.requirements import Git, Requirement, Url
 from cachi2ish.errors import DistributionError, Origin
 from cachi2ish.sdists.interface import Identity
-from cachi2ish.services.fetch.identifying import identify
+from cachi2ish.services.fetch.identifying import Fetched, extra_dependencies, identify
 from cachi2ish.services.fetch.ports import Archives, Leniency
 from tests.core.one_project import ORIGIN, pin
 from tests.services.fakes import FakeRecollection, FakeSdists, Notes, blob_of
@@ -106,7 +106,9 @@ def test_an_sdist_that_says_nothing_passes_in_permissive_mode_and_is_noted_once(
     ]
 
 
-@pytest.mark.parametrize("identity", [Identity("foo", "1.0"), Identity("foo", None)])
+@pytest.mark.parametrize(
+    "identity", [Identity("foo", "1.0"), Identity("foo", None), Identity("foo", None, ("a[b]", "c[d] ; x"))]
+)
 def test_what_a_file_says_is_found_out_once_for_its_content(identity: Identity) -> None:
     bench = Bench({SDIST: identity})
     assert [bench.identify(URL), bench.identify(URL)] == [identity, identity]
@@ -132,3 +134,43 @@ def test_a_broken_archive_is_an_error_of_the_line_that_asks_for_it() -> None:
     bench = Bench({SDIST: DistributionError("it is cut off")})
     with pytest.raises(DistributionError, match=r"^requirements\.txt:12: it is cut off$"):
         bench.identify(replace(pin(), origin=line))
+
+
+WHEEL = "foo-1.0-py3-none-any.whl"
+ASKING = Identity("foo", "1.0", ("core[toml]>=1", "core[b]"))
+
+
+def fetched(requirement: Requirement, filename: str, identity: Identity | None = None) -> Fetched:
+    blob = blob_of(b"x")
+    return Fetched(
+        requirement=requirement,
+        filename=filename,
+        url="https://files.test/x",
+        blob=blob,
+        digests=(blob.digest,),
+        verified=True,
+        identity=identity,
+    )
+
+
+def test_what_a_file_was_seen_to_depend_on_is_known_without_another_look() -> None:
+    bench = Bench({})
+    assert extra_dependencies(fetched(pin(), SDIST, ASKING), bench.archives) == ASKING.extra_dependencies
+
+
+def test_for_its_dependencies_a_wheel_is_opened_once() -> None:
+    bench = Bench({WHEEL: ASKING})
+    for _ in range(2):
+        assert extra_dependencies(fetched(pin(), WHEEL), bench.archives) == ASKING.extra_dependencies
+    assert bench.sdists.opened == [(WHEEL, None)]
+
+
+def test_the_dependencies_of_a_wheel_that_cannot_be_read_are_none() -> None:
+    bench = Bench({WHEEL: DistributionError("it is cut off")})
+    assert extra_dependencies(fetched(pin(), WHEEL), bench.archives) == ()
+
+
+def test_an_sdist_that_says_nothing_is_not_opened_for_its_dependencies() -> None:
+    bench = Bench({SDIST: None}, Mode.PERMISSIVE)
+    assert extra_dependencies(fetched(pin(), SDIST), bench.archives) == ()
+    assert bench.sdists.opened == []

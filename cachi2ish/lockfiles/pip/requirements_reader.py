@@ -12,6 +12,7 @@ from cachi2ish.errors import Cachi2ishError, LockFileError, Origin, raise_all
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.lockfiles.pip.assembling import assemble, demand_hashes
 from cachi2ish.lockfiles.pip.closure import Closure
+from cachi2ish.lockfiles.pip.pins import pin_of
 from cachi2ish.lockfiles.pip.pip_options import OptionCollector
 from cachi2ish.lockfiles.source_tree import SourceTree
 
@@ -32,12 +33,14 @@ class PipRequirementsReader:
             closure.errors.extend(demand_hashes(requirements, because))
         # A line that several requirements meet is told once.
         raise_all({(str(error), error.hint): error for error in closure.errors}.values())
+        requirements = tuple(_with_options(requirements, closure.options))
         return Lock(
             file=file,
-            requirements=tuple(_with_options(requirements, closure.options)),
+            requirements=requirements,
             index_urls=closure.options.indexes.addresses,
             trusted_hosts=tuple(dict.fromkeys(closure.options.trusted_hosts)),
             require_hashes=bool(because),
+            unconstrained=_unconstrained(requirements, closure) if because else (),
             texts=tuple(closure.texts),
         )
 
@@ -49,6 +52,19 @@ def _with_options(requirements: Iterable[Requirement], options: OptionCollector)
         yield (
             replace(one, indexes=indexes, formats=formats.permits(one.project)) if isinstance(one, Pinned) else one
         )
+
+
+def _unconstrained(requirements: Iterable[Requirement], closure: Closure) -> tuple[Pinned, ...]:
+    """Return the pins that no constraint repeats. Of build requirements none: each is installed by itself."""
+    if closure.purpose is Purpose.BUILD:
+        return ()
+    pins = {one.project for one in requirements if isinstance(one, Pinned)}
+    repeated = {
+        line.project
+        for line in closure.constraints
+        if line.project in pins and line.marker is None and pin_of(line.name, line.specifier, line.origin)
+    }
+    return tuple(one for one in requirements if isinstance(one, Pinned) and one.project not in repeated)
 
 
 def _hash_checking(closure: Closure) -> str | None:

@@ -13,12 +13,12 @@ from cachi2ish.core.urls import bare
 from cachi2ish.errors import Cachi2ishError, Origin, leaves, raise_all
 from cachi2ish.services.fetch.choosing import OnChoice, choose_all, wanted
 from cachi2ish.services.fetch.dating import announce, unused_policies
-from cachi2ish.services.fetch.identifying import Fetched, identify
+from cachi2ish.services.fetch.identifying import Fetched, extra_dependencies, identify
 from cachi2ish.services.fetch.package_input import RequestInput
 from cachi2ish.services.fetch.ports import Network, Ports, Run
 from cachi2ish.services.fetch.reading import Reading, read
 from cachi2ish.services.fetch.recording import Placing, collisions, record
-from cachi2ish.services.fetch.targeting import Shares, left_out, shares, unfit_wheels
+from cachi2ish.services.fetch.targeting import Shares, given_up_by_old_pips, left_out, shares, unfit_wheels
 from cachi2ish.services.fetch.transferring import Means, Transfers
 from cachi2ish.services.reporter import Doing, Reporter
 
@@ -74,6 +74,9 @@ def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, 
         raise_all(collisions(fetched))
         placing.finish()
         _warn_unverified(fetched, run.reporter)
+        dependencies_of = partial(extra_dependencies, archives=ports.archives)
+        for warning in given_up_by_old_pips(reading, fetched, dependencies_of):
+            run.reporter.warning(warning)
         run.reporter.stage(Doing("record"))
         record(staging, source, reading, fetched, ports.results, run)
     return Outcome(fetched, shares(reading, choices, {one.filename: one.blob.size for one in fetched}))

@@ -39,7 +39,7 @@ class Fetched:
 
 
 #: Part of what a remembered identity is found by: raise it when archives are read by another rule.
-_RULE = "1"
+_RULE = "2"
 
 
 def identify(
@@ -77,21 +77,36 @@ def identify(
     return identity
 
 
+def extra_dependencies(one: Fetched, archives: Archives) -> tuple[str, ...]:
+    """Return the dependencies of a file that ask for extras of a project, as its metadata states them.
+
+    Nothing where a wheel cannot be read: that is for pip to say, which goes by the name until it installs.
+    """
+    identity = one.identity
+    if identity is None and is_wheel(one.filename):
+        try:
+            identity = _declared(one.requirement, one.blob, one.filename, archives)
+        except DistributionError:
+            return ()
+    return identity.extra_dependencies if identity else ()
+
+
 def _declared(requirement: Requirement, blob: Blob, filename: str, archives: Archives) -> Identity | None:
     # Looking into an archive may mean to decompress all of it; what is in it follows from its digest.
     subdirectory = None if isinstance(requirement, Pinned) else requirement.subdirectory
     key = "\n".join(("identity", _RULE, blob.sha256, filename, subdirectory or ""))
     known = archives.recollection.get(key)
     if known is not None:
-        name, _, version = known.partition("\n")
-        return Identity(name, version or None)
+        name, version, *dependencies = known.split("\n")
+        return Identity(name, version or None, tuple(dependencies))
     try:
         identity = archives.sdists.identify(blob.path, filename, subdirectory)
     except DistributionError as error:
         error.origin = requirement.origin
         raise
     if identity is not None:
-        archives.recollection.put(key, f"{identity.name}\n{identity.version or ''}")
+        facts = (identity.name, identity.version or "", *identity.extra_dependencies)
+        archives.recollection.put(key, "\n".join(facts))
     return identity
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from cachi2ish.core.choose.choice import Choice
 from cachi2ish.core.distributions import is_wheel, wheel_tags
 from cachi2ish.core.placement import name_of_git, name_of_url
 from cachi2ish.core.requirements import Git, Pinned, Requirement, Url
+from cachi2ish.core.targets.extras import GivenUp, given_up, machines_of_old_pips
 from cachi2ish.core.targets.machine import Target
+from cachi2ish.services.fetch.identifying import Fetched
 from cachi2ish.services.fetch.reading import Reading, SourcePackage
 
 
@@ -46,6 +48,44 @@ def unfit_wheels(reading: Reading) -> Iterator[str]:
                 f"{requirement.origin}: {name_of_url(requirement)} is a wheel that no target accepts"
                 f" ({', '.join(map(str, concerned))})"
             )
+
+
+def given_up_by_old_pips(
+    reading: Reading, fetched: Iterable[Fetched], dependencies_of: Callable[[Fetched], Iterable[str]]
+) -> Iterator[str]:
+    """Yield a warning for each pin that pip before 23.3 gives up for a newer release, and then refuses.
+
+    dependencies_of: returns what a file requires, as far as it asks for extras. One file of each requirement is
+    asked, a wheel if there is one.
+    """
+    files: dict[Requirement, Fetched] = {}
+    for one in fetched:
+        if one.requirement not in files or not is_wheel(files[one.requirement].filename):
+            files[one.requirement] = one
+    warnings: dict[str, None] = {}
+    for package in reading.packages:
+        machines = [target.marker_environment for target in package.policy.targets] or machines_of_old_pips()
+        for lock in package.locks:
+            if lock.unconstrained:
+                there = (one for one in lock.requirements if one in files)
+                dependencies = {one: tuple(dependencies_of(files[one])) for one in there}
+                found = given_up(lock.requirements, lock.unconstrained, dependencies, machines)
+                warnings.update((_of_old_pips(one), None) for one in found)
+    yield from warnings
+
+
+def _of_old_pips(one: GivenUp) -> str:
+    pin, extras = one.pin, ",".join(one.extras)
+    if pin.extras:
+        problem, cure = "names other extras, and stands behind it", ""
+    else:
+        problem = "names no extra"
+        cure = f"write {pin.name}[{extras}]{str(pin).removeprefix(pin.name)}, as --no-strip-extras of uv does, or "
+    return (
+        f"{pin.origin}: {pin} {problem}, and {one.asker} at {one.asker.origin} requires {one.dependency}: with"
+        " hashes, pip before 23.3 prefers the newest release to the pin, and refuses it;"
+        f" {cure}install with --no-deps"
+    )
 
 
 def shares(reading: Reading, choices: Iterable[Choice], sizes: Mapping[str, int]) -> Shares:
