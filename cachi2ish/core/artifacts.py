@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from cachi2ish.core.digests import Digest, strong
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import Origin
 
 
@@ -13,7 +14,7 @@ from cachi2ish.errors import Origin
 class Artifact:
     """A file to fetch.
 
-    filename: checked to be a plain file name. url: may hold credentials.
+    filename: checked to be a plain file name.
     digests: what the index states; every one of them must hold.
     allowed: what the lock file states; where it is not empty, at least one of them must hold.
     size: bytes as stated by the index, or None; a different length is a mismatch.
@@ -21,7 +22,7 @@ class Artifact:
     """
 
     filename: str
-    url: str = field(repr=False)
+    url: Address
     digests: frozenset[Digest] = frozenset()
     allowed: frozenset[Digest] = frozenset()
     size: int | None = None

@@ -10,17 +10,16 @@ from urllib.parse import unquote
 
 from cachi2ish.core.distributions import is_wheel, plain_name, sdist_extension
 from cachi2ish.core.requirements import Git, Url
-from cachi2ish.core.urls import split
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import LockFileError
 
 #: Below the output directory; flat, since pip's ``--find-links`` does not look into folders.
 DEPS = "deps/pip"
 
 
-def url_basename(url: str) -> str:
+def url_basename(url: Address) -> str:
     """Return the last segment of the path of ``url``, with percent-encoding undone; "" where it is no URL."""
-    parts = split(url)
-    return "" if parts is None else unquote(parts.path.rsplit("/", 1)[-1])
+    return unquote(url.path.rsplit("/", 1)[-1])
 
 
 def name_of_url(requirement: Url) -> str:

@@ -13,6 +13,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import IndexFile
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import Origin
 
 
@@ -90,11 +91,10 @@ class Pinned(_Common):
 class Url(_Common):
     """An archive or wheel at an address, with the one digest that it must have.
 
-    url: as it is to be requested: variables expanded, fragment removed. It may hold credentials, so it is
-    left out of ``repr``; ``cachi2ish.core.urls.redact`` makes it fit to be shown.
+    url: as it is to be requested: variables expanded, fragment removed.
     """
 
-    url: str = field(repr=False)
+    url: Address
     digest: Digest
     subdirectory: str | None = None
 
@@ -106,11 +106,11 @@ class Url(_Common):
 class Git(_Common):
     """A commit of a git repository.
 
-    url: of the repository, without the ``git+`` prefix, commit and fragment; it may hold credentials.
+    url: of the repository, without the ``git+`` prefix, commit and fragment.
     commit: the full hexadecimal object name, 40 digits (SHA-1 repositories).
     """
 
-    url: str = field(repr=False)
+    url: Address
     commit: str
     subdirectory: str | None = None
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from cachi2ish.cache.interface import BlobStore, Recollection
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.inventory import VcsOrigin
 from cachi2ish.core.requirements import Git
-from cachi2ish.core.urls import redact
 from cachi2ish.errors import NotCachedError, StorageError
 from cachi2ish.git.checkout import origin_of_checkout
 from cachi2ish.git.command import GitCommand
@@ -81,7 +79,7 @@ class GitRepositories:
         from cachi2ish.git.archive import archived  # noqa: PLC0415
         from cachi2ish.git.clone import cloned, fetch_commit  # noqa: PLC0415
 
-        source = remote(requirement.url, local=urlsplit(requirement.url).scheme == "file")
+        source = remote(requirement.url.with_credentials, local=requirement.url.scheme == "file")
         about = subject(str(requirement), source, requirement.commit, requirement.origin)
         with cloned(self._command, about, self._scratch) as clone:
             whole = fetch_commit(clone)
@@ -101,7 +99,14 @@ def archive_key(requirement: Git) -> str:
     """Return what an archive is remembered by: all that its bytes depend on, and no credential."""
     where = requirement.subdirectory or ""
     return "\n".join(
-        ("git-archive", FORMAT, requirement.project, requirement.commit, where, normalised(requirement.url)),
+        (
+            "git-archive",
+            FORMAT,
+            requirement.project,
+            requirement.commit,
+            where,
+            normalised(requirement.url.with_credentials),
+        ),
     )
 
 
@@ -124,7 +129,7 @@ class CachedArchives:
         blob = self.find(requirement)
         if blob is None:
             raise NotCachedError(
-                f"commit {requirement.commit} of {redact(requirement.url)} is not in the cache",
+                f"commit {requirement.commit} of {requirement.url} is not in the cache",
                 origin=requirement.origin,
             )
         return blob

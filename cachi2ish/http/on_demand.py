@@ -39,7 +39,7 @@ class CachedFiles:
                 origin=artifact.origin,
             )
         raise NotCachedError(
-            f"{artifact.filename} ({redact(artifact.url)}) is not in the cache",
+            f"{artifact.filename} ({artifact.url}) is not in the cache",
             origin=artifact.origin,
             dispensable=bool(artifact.allowed),
         )

@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable, Iterator
 from cachi2ish.cache.interface import BlobStore, BlobWriter
 from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.core.digests import Digest, strong
-from cachi2ish.core.urls import redact, without_fragment
 from cachi2ish.errors import DigestMismatchError, NotLockedError
 
 #: How many digests an error message lists.
@@ -18,7 +17,7 @@ _LISTED = 3
 def key_of(artifact: Artifact) -> str:
     """Return the name of an unfinished transfer: the same address with the same promises, and nothing secret."""
     lines = (
-        redact(without_fragment(artifact.url)),
+        artifact.url.without_fragment().redacted,
         *sorted(f"all {digest}" for digest in artifact.digests),
         *sorted(f"any {digest}" for digest in artifact.allowed),
     )
@@ -97,7 +96,7 @@ def _one_of(digests: list[Digest]) -> str:
 
 def _error(artifact: Artifact, what: str) -> DigestMismatchError:
     return DigestMismatchError(
-        f"{artifact.filename} from {redact(artifact.url)} is not the file that was promised: {what}",
+        f"{artifact.filename} from {artifact.url} is not the file that was promised: {what}",
         hint="do not use it: find out from the publisher whether the file was replaced, or whether the index or a"
         " proxy on the way alters it; change the lock file only when that is explained",
         origin=artifact.origin,

@@ -95,7 +95,7 @@ def _archive(entry: Entry, archive: PackageArchive) -> Url:
         marker=entry.marker,
         origin=entry.origin,
         purpose=entry.purpose,
-        url=_url(entry, archive, "archive"),
+        url=urls.Address(_url(entry, archive, "archive")),
         digest=min(
             strong(digests_of(_hashes(entry, archive.hashes, "archive"))),
             key=lambda one: (one.algorithm != "sha256", one),
@@ -136,7 +136,7 @@ def _git(entry: Entry, vcs: PackageVcs) -> Git:
         marker=entry.marker,
         origin=entry.origin,
         purpose=entry.purpose,
-        url=urls.without_fragment(url),
+        url=urls.Address(urls.without_fragment(url)),
         commit=vcs.commit_id.lower(),
         subdirectory=_subdirectory(entry, vcs.subdirectory),
     )

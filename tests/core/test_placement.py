@@ -10,6 +10,7 @@ from cachi2ish.core.digests import Digest
 from cachi2ish.core.distributions import SDIST_EXTENSIONS, plain_name
 from cachi2ish.core.placement import DEPS, name_of_git, name_of_url, url_basename
 from cachi2ish.core.requirements import Git, Url
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import LockFileError, Origin
 
 SHA256 = Digest("sha256", "ab" * 32)
@@ -17,7 +18,7 @@ ORIGIN = Origin("requirements.txt", 3)
 
 
 def url(address: str, *, name: str = "Foo.Bar", digest: Digest = SHA256) -> Url:
-    return Url(name=name, url=address, digest=digest, origin=ORIGIN)
+    return Url(name=name, url=Address(address), digest=digest, origin=ORIGIN)
 
 
 @pytest.mark.parametrize("extension", SDIST_EXTENSIONS)
@@ -74,7 +75,7 @@ def test_the_credentials_of_an_address_are_not_in_its_message() -> None:
 
 
 def test_a_commit_is_named_by_project_and_commit() -> None:
-    requirement = Git(name="Foo.Bar", url="https://git.example/x.git", commit="c" * 40, origin=ORIGIN)
+    requirement = Git(name="Foo.Bar", url=Address("https://git.example/x.git"), commit="c" * 40, origin=ORIGIN)
     assert name_of_git(requirement) == f"foo-bar-git-{'c' * 40}.tar.gz"
 
 
@@ -89,7 +90,7 @@ def test_a_commit_is_named_by_project_and_commit() -> None:
     ],
 )
 def test_the_last_segment_of_an_address(address: str, expected: str) -> None:
-    assert url_basename(address) == expected
+    assert url_basename(Address(address)) == expected
 
 
 @given(st.text())

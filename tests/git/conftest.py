@@ -15,6 +15,7 @@ from cachi2ish.cache.interface import BlobWriter
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.requirements import Git
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import Origin
 from cachi2ish.git.repositories import GitRepositories
 from tests.support.git_server import GitServer, Repository, git_environment, git_server, make_repository
@@ -131,7 +132,7 @@ class Workbench:
 
 
 def wanted(url: str, commit: str, *, name: str = "project", subdirectory: str | None = None) -> Git:
-    return Git(name=name, url=url, commit=commit, subdirectory=subdirectory, origin=ORIGIN)
+    return Git(name=name, url=Address(url), commit=commit, subdirectory=subdirectory, origin=ORIGIN)
 
 
 def run_git(folder: Path, *arguments: str, check: bool = True, **environ: str) -> str:

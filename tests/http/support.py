@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from cachi2ish.core.artifacts import Artifact
 from cachi2ish.core.digests import Digest
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import Origin
 from cachi2ish.http.interface import HttpSettings
 from cachi2ish.http.session import HttpSession
@@ -46,7 +47,9 @@ def digest(data: bytes, algorithm: str = "sha256") -> Digest:
 def serve(index: IndexServer, data: bytes, filename: str = "demo-1.0.tar.gz") -> Artifact:
     """Serve a file, and return how an index would promise it."""
     url = index.serve_file(Dist(filename, data))
-    return Artifact(filename=filename, url=url, digests=frozenset({digest(data)}), size=len(data), origin=ORIGIN)
+    return Artifact(
+        filename=filename, url=Address(url), digests=frozenset({digest(data)}), size=len(data), origin=ORIGIN
+    )
 
 
 @dataclass

@@ -13,6 +13,7 @@ import pytest
 
 from cachi2ish.cache.blobs import DiskBlobs
 from cachi2ish.core.artifacts import Artifact
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import NetworkError
 from cachi2ish.http.download import FileDownloader
 from cachi2ish.http.session import HttpSession
@@ -85,7 +86,7 @@ def test_an_answer_without_end_is_an_error_in_time(connect: Connect, beginning: 
 
 def test_a_file_by_the_byte_is_an_error_in_time(connect: Connect, blobs: DiskBlobs) -> None:
     with endless(HEAD, b"x") as url:
-        artifact = Artifact(filename="a.zip", url=f"{url}/a.zip", size=1_000_000, origin=ORIGIN)
+        artifact = Artifact(filename="a.zip", url=Address(f"{url}/a.zip"), size=1_000_000, origin=ORIGIN)
         began = time.monotonic()
         with pytest.raises(NetworkError, match=r"a\.zip cannot be downloaded"):
             FileDownloader(connect(retries=1), blobs).fetch(artifact, Progress())

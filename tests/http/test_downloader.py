@@ -11,6 +11,7 @@ import pytest
 from cachi2ish.cache.blobs import DiskBlobs
 from cachi2ish.core.artifacts import Artifact
 from cachi2ish.core.digests import Digest
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, DigestMismatchError, NetworkError, StorageError
 from cachi2ish.http.download import FileDownloader
 from cachi2ish.http.verification import key_of
@@ -73,7 +74,7 @@ def test_a_transfer_that_nobody_waits_for_is_not_tried_again(
     index: IndexServer, connect: Connect, blobs: DiskBlobs
 ) -> None:
     artifact, client = serve(index, DATA), connect()
-    index.script(artifact.url, [Fault.status(503, retry_after="20")] * 2)
+    index.script(str(artifact.url), [Fault.status(503, retry_after="20")] * 2)
 
     def advance(_size: int) -> None:
         raise NobodyWaitsError("the run has failed elsewhere")
@@ -139,8 +140,8 @@ def test_a_digest_mismatch_says_what_was_expected_what_came_and_from_where(
     index: IndexServer, downloader: FileDownloader
 ) -> None:
     artifact = serve(index, DATA)
-    index.script(artifact.url, [Fault.wrong_bytes()])
-    secret = replace(artifact, url=artifact.url.replace("://", "://me:S3cret@") + "?token=S3cret")
+    index.script(str(artifact.url), [Fault.wrong_bytes()])
+    secret = replace(artifact, url=Address(str(artifact.url).replace("://", "://me:S3cret@") + "?token=S3cret"))
 
     with pytest.raises(DigestMismatchError) as caught:
         downloader.fetch(secret, Progress())
@@ -196,7 +197,7 @@ def test_a_status_that_brings_no_file_is_an_error_that_names_it(
 ) -> None:
     client = connect()
     artifact = serve(index, DATA)
-    index.script(artifact.url, [Fault.status(status)])
+    index.script(str(artifact.url), [Fault.status(status)])
 
     with pytest.raises(
         NetworkError, match=rf"demo-1\.0\.tar\.gz cannot be downloaded: .*answers HTTP {status}"
@@ -213,7 +214,7 @@ def test_a_server_that_stays_broken_is_an_error_that_names_the_file(
 ) -> None:
     client = connect()
     artifact = serve(index, DATA)
-    index.script(artifact.url, [Fault.status(503)] * 10)
+    index.script(str(artifact.url), [Fault.status(503)] * 10)
 
     with pytest.raises(
         NetworkError, match=r"^requirements.txt:7: demo-1.0.tar.gz cannot be downloaded: .*HTTP 503"
@@ -247,7 +248,7 @@ def test_bytes_are_hashed_as_they_come_even_if_the_server_says_that_it_compresse
     index: IndexServer, downloader: FileDownloader
 ) -> None:
     artifact = serve(index, DATA)
-    index.script(artifact.url, [Fault(instead=Answer(200, DATA, {"Content-Encoding": "gzip"}))])
+    index.script(str(artifact.url), [Fault(instead=Answer(200, DATA, {"Content-Encoding": "gzip"}))])
 
     assert downloader.fetch(artifact, Progress()).size == len(DATA)
 
@@ -263,7 +264,7 @@ def test_32_threads_fetch_at_once_over_few_connections(
     client = connect(connections=16)
     downloader = FileDownloader(client.session, blobs)
     for artifact in artifacts[::10]:
-        index.script(artifact.url, [Fault.status(503), Fault.truncated(500)])
+        index.script(str(artifact.url), [Fault.status(503), Fault.truncated(500)])
 
     with ThreadPoolExecutor(32) as pool:
         found = list(pool.map(lambda artifact: downloader.fetch(artifact, Progress()), artifacts))
@@ -274,12 +275,12 @@ def test_32_threads_fetch_at_once_over_few_connections(
 
 
 def test_the_key_of_a_transfer_depends_on_address_and_promises_but_on_no_secret() -> None:
-    base = Artifact(filename="x", url="https://host.test/x", digests=frozenset({WRONG}), origin=ORIGIN)
+    base = Artifact(filename="x", url=Address("https://host.test/x"), digests=frozenset({WRONG}), origin=ORIGIN)
     others = (
-        replace(base, url="https://host.test/y"),
+        replace(base, url=Address("https://host.test/y")),
         replace(base, digests=frozenset({WRONG, WEAK})),
         replace(base, digests=frozenset(), allowed=frozenset({WRONG})),
     )
 
     assert len({key_of(artifact) for artifact in (base, *others)}) == 4
-    assert key_of(base) == key_of(replace(base, url="https://me:secret@host.test/x#sha256=1"))
+    assert key_of(base) == key_of(replace(base, url=Address("https://me:secret@host.test/x#sha256=1")))

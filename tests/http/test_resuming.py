@@ -10,6 +10,7 @@ import pytest
 from cachi2ish.cache.blobs import DiskBlobs
 from cachi2ish.core.artifacts import Artifact
 from cachi2ish.core.digests import Digest
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import DigestMismatchError, NetworkError
 from cachi2ish.http.bodies import CHUNK_SIZE
 from cachi2ish.http.download import FileDownloader
@@ -43,7 +44,7 @@ def partial(data: bytes, start: int, *, stated: str | None = None) -> Fault:
 
 def test_a_truncated_file_is_resumed_where_it_was_cut(index: IndexServer, downloader: FileDownloader) -> None:
     artifact, progress = serve(index, DATA), Progress()
-    index.script(artifact.url, [Fault.truncated(CUT), Fault.truncated(1000)])
+    index.script(str(artifact.url), [Fault.truncated(CUT), Fault.truncated(1000)])
 
     assert downloader.fetch(artifact, progress).sha256 == digest(DATA).value
 
@@ -64,7 +65,7 @@ def test_a_connection_that_is_reset_is_resumed_with_what_arrived(
     index: IndexServer, downloader: FileDownloader
 ) -> None:
     artifact, progress = serve(index, DATA), Progress()
-    index.script(artifact.url, [Fault.reset(CUT)])
+    index.script(str(artifact.url), [Fault.reset(CUT)])
 
     assert downloader.fetch(artifact, progress).size == SIZE
     assert progress.total == SIZE
@@ -72,7 +73,7 @@ def test_a_connection_that_is_reset_is_resumed_with_what_arrived(
 
 def test_a_connection_that_stalls_is_resumed(index: IndexServer, connect: Connect, blobs: DiskBlobs) -> None:
     artifact, progress = serve(index, DATA), Progress()
-    index.script(artifact.url, [Fault.stall(CUT)])
+    index.script(str(artifact.url), [Fault.stall(CUT)])
 
     FileDownloader(connect(read_timeout=1).session, blobs).fetch(artifact, progress)
 
@@ -86,7 +87,7 @@ def test_a_server_without_ranges_sends_all_again_and_nothing_is_counted_twice(
 ) -> None:
     with IndexServer(ranges=False) as index:
         artifact, progress = serve(index, DATA), Progress()
-        index.script(artifact.url, [Fault.truncated(CUT)])
+        index.script(str(artifact.url), [Fault.truncated(CUT)])
 
         FileDownloader(connect().session, blobs).fetch(artifact, progress)
 
@@ -98,7 +99,7 @@ def test_a_server_without_ranges_sends_all_again_and_nothing_is_counted_twice(
 def test_a_server_that_is_always_cut_at_the_same_place_is_given_up(connect: Connect, blobs: DiskBlobs) -> None:
     with IndexServer(ranges=False) as index:
         artifact = serve(index, content(2 * 1024 * 1024))
-        index.script(artifact.url, [Fault.truncated(1024 * 1024 + 1)] * 20)
+        index.script(str(artifact.url), [Fault.truncated(1024 * 1024 + 1)] * 20)
 
         with pytest.raises(NetworkError, match=r"ended too early \(after \d attempts\)"):
             FileDownloader(connect().session, blobs).fetch(artifact, Progress())
@@ -108,7 +109,7 @@ def test_a_server_that_is_always_cut_at_the_same_place_is_given_up(connect: Conn
 
 def test_progress_earns_new_attempts(index: IndexServer, connect: Connect, blobs: DiskBlobs) -> None:
     artifact = serve(index, content(4 * 1024 * 1024))
-    index.script(artifact.url, [Fault.truncated(1024 * 1024)] * 3)
+    index.script(str(artifact.url), [Fault.truncated(1024 * 1024)] * 3)
 
     FileDownloader(connect(retries=1).session, blobs).fetch(artifact, Progress())
 
@@ -120,7 +121,7 @@ def test_a_file_that_changes_between_two_pieces_is_fetched_from_its_start(
 ) -> None:
     old, new = content(SIZE), content(SIZE)[::-1]
     artifact = replace(serve(index, old), digests=frozenset({digest(new)}))
-    index.script(artifact.url, [Fault.truncated(CUT)])
+    index.script(str(artifact.url), [Fault.truncated(CUT)])
     progress = Progress()
 
     def advance(count: int) -> None:
@@ -136,8 +137,8 @@ def test_a_wrong_splice_is_fetched_once_more_in_one_piece(connect: Connect, blob
     with IndexServer(etags=False) as index:
         old, new = content(SIZE), content(SIZE)[::-1]
         artifact, progress = replace(serve(index, old), digests=frozenset({digest(new)})), Progress()
-        index.script(artifact.url, [Fault.truncated(CUT), partial(new, CUT)])
-        index.script(artifact.url, [Fault(content=new)])
+        index.script(str(artifact.url), [Fault.truncated(CUT), partial(new, CUT)])
+        index.script(str(artifact.url), [Fault(content=new)])
 
         assert FileDownloader(connect().session, blobs).fetch(artifact, progress).path.read_bytes() == new
         assert [request.headers.get("range") for request in index.requests] == [None, f"bytes={CUT}-", None]
@@ -146,7 +147,7 @@ def test_a_wrong_splice_is_fetched_once_more_in_one_piece(connect: Connect, blob
 
 def test_a_wrong_splice_that_stays_wrong_is_a_mismatch(index: IndexServer, downloader: FileDownloader) -> None:
     artifact = replace(serve(index, DATA), digests=frozenset({digest(b"other")}))
-    index.script(artifact.url, [Fault.truncated(CUT)])
+    index.script(str(artifact.url), [Fault.truncated(CUT)])
 
     with pytest.raises(DigestMismatchError):
         downloader.fetch(artifact, Progress())
@@ -169,7 +170,7 @@ def test_a_range_that_is_not_the_one_asked_for_makes_it_begin_again(
 ) -> None:
     client = connect()
     artifact, progress = serve(index, DATA), Progress()
-    index.script(artifact.url, [Fault.truncated(CUT), fault])
+    index.script(str(artifact.url), [Fault.truncated(CUT), fault])
 
     assert FileDownloader(client.session, blobs).fetch(artifact, progress).size == SIZE
 
@@ -183,7 +184,7 @@ def test_a_part_of_what_was_asked_for_is_followed_by_the_rest(
 ) -> None:
     artifact = replace(serve(index, DATA), size=None)
     some = Answer(206, DATA[CUT : CUT + 10], {"Content-Range": f"bytes {CUT}-{CUT + 9}/{SIZE}"})
-    index.script(artifact.url, [Fault.truncated(CUT), Fault(instead=some)])
+    index.script(str(artifact.url), [Fault.truncated(CUT), Fault(instead=some)])
 
     assert downloader.fetch(artifact, Progress()).size == SIZE
 
@@ -203,7 +204,7 @@ def test_what_an_earlier_run_left_is_not_fetched_again(
 
 def test_a_failed_run_leaves_its_bytes_to_the_next(index: IndexServer, connect: Connect, blobs: DiskBlobs) -> None:
     artifact = serve(index, DATA)
-    index.script(artifact.url, [Fault.truncated(CUT), Fault.status(404)])
+    index.script(str(artifact.url), [Fault.truncated(CUT), Fault.status(404)])
     downloader = FileDownloader(connect().session, blobs)
     with pytest.raises(NetworkError):
         downloader.fetch(artifact, Progress())
@@ -254,7 +255,7 @@ def test_without_a_strong_digest_only_an_entity_tag_allows_to_resume(
 ) -> None:
     with IndexServer(etags=etags) as index:
         artifact = replace(serve(index, DATA), digests=frozenset())
-        index.script(artifact.url, [Fault.truncated(CUT)])
+        index.script(str(artifact.url), [Fault.truncated(CUT)])
 
         assert FileDownloader(connect().session, blobs).fetch(artifact, Progress()).size == SIZE
         assert ("range" in index.requests[1].headers) is etags
@@ -269,7 +270,7 @@ def test_without_a_strong_digest_a_part_of_another_version_is_not_put_behind_the
         artifact = replace(serve(index, new), digests=frozenset())
         begun = Fault(instead=Answer(200, DATA, {"ETag": '"1"'}, cut=CUT, then="close"))
         where = {"Content-Range": f"bytes {CUT}-{SIZE - 1}/{SIZE}", **({"ETag": tag} if tag else {})}
-        index.script(artifact.url, [begun, Fault(instead=Answer(206, new[CUT:], where))])
+        index.script(str(artifact.url), [begun, Fault(instead=Answer(206, new[CUT:], where))])
 
         assert FileDownloader(connect().session, blobs).fetch(artifact, Progress()).path.read_bytes() == new
         assert ["range" in request.headers for request in index.requests] == [False, True, False]
@@ -289,7 +290,7 @@ def test_the_condition_is_a_strong_entity_tag_or_else_the_date(
 ) -> None:
     with IndexServer(etags=False) as index:
         artifact = serve(index, DATA)
-        index.script(artifact.url, [Fault(instead=Answer(200, DATA, headers, cut=CUT, then="close"))])
+        index.script(str(artifact.url), [Fault(instead=Answer(200, DATA, headers, cut=CUT, then="close"))])
 
         FileDownloader(connect().session, blobs).fetch(artifact, Progress())
 
@@ -301,7 +302,7 @@ def test_an_answer_without_length_that_is_too_short_is_resumed(connect: Connect,
     with RawServer([head.format("200 OK").encode() + b"01234", head.format("206 Rest").encode() + b"56789"]) as s:
         artifact = Artifact(
             filename="x",
-            url=s.url,
+            url=Address(s.url),
             digests=frozenset({digest(b"0123456789")}),
             size=10,
             origin=ORIGIN,
@@ -311,6 +312,6 @@ def test_an_answer_without_length_that_is_too_short_is_resumed(connect: Connect,
 
 def test_an_answer_without_length_that_goes_on_and_on_is_stopped(connect: Connect, blobs: DiskBlobs) -> None:
     with RawServer([b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + content(3 * CHUNK_SIZE)]) as server:
-        artifact = Artifact(filename="x", url=server.url, size=10, origin=ORIGIN)
+        artifact = Artifact(filename="x", url=Address(server.url), size=10, origin=ORIGIN)
         with pytest.raises(DigestMismatchError, match="expected 10 bytes, got more"):
             FileDownloader(connect().session, blobs).fetch(artifact, Progress())

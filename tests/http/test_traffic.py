@@ -73,7 +73,7 @@ def test_a_file_is_counted_with_the_attempts_that_failed(
     index: IndexServer, traffic: HttpTraffic, blobs: DiskBlobs
 ) -> None:
     artifact = serve(index, content(3_000_000))
-    index.script(artifact.url, [Fault.status(503), Fault.truncated(after=1_000_000)])
+    index.script(str(artifact.url), [Fault.status(503), Fault.truncated(after=1_000_000)])
     progress = Progress()
 
     with session(traffic) as http:

@@ -123,7 +123,11 @@ def test_a_url_requirement_is_read(
     lock = read(tmp_path, line, environ={"PASSWORD": "s3cret", "BASE": "https://h.example"})
     (requirement,) = lock.requirements
     assert isinstance(requirement, Url)
-    assert (requirement.name, requirement.url, requirement.subdirectory) == (name, url, subdirectory)
+    assert (requirement.name, requirement.url.with_credentials, requirement.subdirectory) == (
+        name,
+        url,
+        subdirectory,
+    )
     assert requirement.digest == Digest("sha256", A)
     assert "s3cret" not in repr(lock)
     (text,) = lock.texts
@@ -145,7 +149,11 @@ GITS = [
 def test_a_git_requirement_is_read(line: str, url: str, subdirectory: str | None, tmp_path: Path) -> None:
     (requirement,) = read(tmp_path, f"--require-hashes\n{line}").requirements
     assert isinstance(requirement, Git)
-    assert (requirement.name, requirement.url, requirement.subdirectory) == ("foo", url, subdirectory)
+    assert (requirement.name, requirement.url.with_credentials, requirement.subdirectory) == (
+        "foo",
+        url,
+        subdirectory,
+    )
     assert requirement.commit == COMMIT
 
 

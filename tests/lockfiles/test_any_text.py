@@ -163,7 +163,12 @@ def test_any_text_can_be_redacted_and_restored(text: str) -> None:
 
 def facts(lock: Lock) -> list[tuple[str, str | None, tuple[str, ...], str]]:
     return [
-        (str(found), found.marker, found.extras, found.url if isinstance(found, (Url, Git)) else "")
+        (
+            str(found),
+            found.marker,
+            found.extras,
+            found.url.with_credentials if isinstance(found, (Url, Git)) else "",
+        )
         for found in lock.requirements
     ]
 

@@ -104,7 +104,7 @@ class TestOtherSources:
         )
         (one,) = read(tmp_path, pylock(package("foo", archive=archive))).requirements
         assert isinstance(one, Url)
-        assert (one.url, one.digest, one.subdirectory) == (
+        assert (one.url.with_credentials, one.digest, one.subdirectory) == (
             "https://files.example/v1.zip",
             Digest("sha256", A),
             "py",
@@ -124,7 +124,7 @@ class TestOtherSources:
         }
         (one,) = read(tmp_path, pylock(package("foo", vcs=vcs))).requirements
         assert isinstance(one, Git)
-        assert (one.url, one.commit, one.subdirectory) == (url.removeprefix("git+"), COMMIT, "py")
+        assert (one.url.with_credentials, one.commit, one.subdirectory) == (url.removeprefix("git+"), COMMIT, "py")
 
     @pytest.mark.parametrize("path", [".", "lib", "../other"])
     def test_a_directory_of_the_source_is_the_projects_own_and_not_fetched(

@@ -53,11 +53,13 @@ class FakeDownloader:
     fetched: list[str] = field(default_factory=list)
 
     def fetch(self, artifact: Artifact, advance: Advance) -> Blob:
-        self.fetched.append(artifact.url)
-        found = self.files.get(artifact.url, NetworkError(f"{artifact.url} is gone", origin=artifact.origin))
+        self.fetched.append(artifact.url.with_credentials)
+        found = self.files.get(
+            artifact.url.with_credentials, NetworkError(f"{artifact.url} is gone", origin=artifact.origin)
+        )
         if isinstance(found, Cachi2ishError):
             raise found
-        if artifact.url not in self.cached:
+        if artifact.url.with_credentials not in self.cached:
             advance(len(found))
         return blob_of(found)
 

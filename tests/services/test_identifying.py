@@ -11,6 +11,7 @@ from cachi2ish.core.digests import Digest
 from cachi2ish.core.inventory import Relaxation, RelaxationKind
 from cachi2ish.core.modes import Mode
 from cachi2ish.core.requirements import Git, Requirement, Url
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import DistributionError, Origin
 from cachi2ish.sdists.interface import Identity
 from cachi2ish.services.fetch.identifying import Fetched, extra_dependencies, identify
@@ -19,8 +20,8 @@ from tests.core.one_project import ORIGIN, pin
 from tests.services.fakes import FakeRecollection, FakeSdists, Notes, blob_of
 
 SDIST = "foo-1.0.tar.gz"
-URL = Url(name="Foo", url="https://files.test/foo.zip", digest=Digest("sha256", "0" * 64), origin=ORIGIN)
-GIT = Git(name="Foo", url="https://git.test/foo", commit="1" * 40, origin=ORIGIN)
+URL = Url(name="Foo", url=Address("https://files.test/foo.zip"), digest=Digest("sha256", "0" * 64), origin=ORIGIN)
+GIT = Git(name="Foo", url=Address("https://git.test/foo"), commit="1" * 40, origin=ORIGIN)
 
 
 @dataclass

@@ -25,6 +25,7 @@ from cachi2ish.core.inventory import (
     VcsOrigin,
 )
 from cachi2ish.core.requirements import Git, Requirement, Url
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError, Origin
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.sdists.interface import Identity
@@ -38,8 +39,13 @@ SDIST, WHEEL = "foo-1.0.tar.gz", "foo-1.0-py3-none-any.whl"
 OWN = "https://own.test/simple"
 ROOT = MainPackage(name="root", version=None)
 MAY = datetime(2024, 5, 1, tzinfo=UTC)
-URL = Url(name="Foo", url="https://files.test/foo.zip", digest=sha256("zip"), origin=Origin("requirements.txt", 2))
-GIT = Git(name="Foo", url="https://g.test/foo", commit="1" * 40, origin=Origin("requirements.txt", 3))
+URL = Url(
+    name="Foo",
+    url=Address("https://files.test/foo.zip"),
+    digest=sha256("zip"),
+    origin=Origin("requirements.txt", 2),
+)
+GIT = Git(name="Foo", url=Address("https://g.test/foo"), commit="1" * 40, origin=Origin("requirements.txt", 3))
 
 
 def fetched(

@@ -13,6 +13,7 @@ from cachi2ish.core.pages import IndexFile
 from cachi2ish.core.requirements import Git, Pinned, Requirement, Url
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.core.targets.wheel_filter import WheelFilter
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import Origin
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.services.fetch.reading import Reading, SourcePackage
@@ -42,12 +43,14 @@ def targets(*machines: Target) -> Policy:
 def url(filename: str, marker: str | None = None) -> Url:
     digest = Digest("sha256", "0" * 64)
     origin = Origin("requirements.txt", 3)
-    return Url(name="Foo", url=f"https://files.test/{filename}", digest=digest, marker=marker, origin=origin)
+    return Url(
+        name="Foo", url=Address(f"https://files.test/{filename}"), digest=digest, marker=marker, origin=origin
+    )
 
 
 def git(marker: str | None = None) -> Git:
     origin = Origin("requirements.txt", 4)
-    return Git(name="Foo", url="https://git.test/foo", commit="1" * 40, marker=marker, origin=origin)
+    return Git(name="Foo", url=Address("https://git.test/foo"), commit="1" * 40, marker=marker, origin=origin)
 
 
 def pinned(line: int, marker: str | None = None) -> Pinned:

@@ -12,6 +12,7 @@ from cachi2ish.core.choose.choice import Choice
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import IndexFile
 from cachi2ish.core.requirements import Git, Requirement, Url
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, DigestMismatchError, DistributionError, NotLockedError, Origin
 from cachi2ish.services.fetch.transferring import Means, Transfers
 from tests.core.one_project import pin
@@ -147,7 +148,12 @@ def test_a_commit_is_archived_once_and_taken_from_the_cache_where_it_is_there() 
     with bench.transfers() as transfers:
         for commit, line in ((COMMIT, 1), (COMMIT, 2), ("2" * 40, 3)):
             transfers.submit_git(
-                Git(name="demo", url="https://g.test/r", commit=commit, origin=Origin("requirements.txt", line))
+                Git(
+                    name="demo",
+                    url=Address("https://g.test/r"),
+                    commit=commit,
+                    origin=Origin("requirements.txt", line),
+                )
             )
         fetched = transfers.wait()
     assert repositories.made == [COMMIT]
@@ -158,7 +164,9 @@ def test_a_commit_is_archived_once_and_taken_from_the_cache_where_it_is_there() 
 
 def test_no_secret_of_an_address_is_in_what_is_handed_on() -> None:
     address = "https://me:s3cret@files.test/demo-1.0.zip"
-    url = Url(name="demo", url=address, digest=Digest("sha256", "0" * 64), origin=Origin("requirements.txt", 1))
+    url = Url(
+        name="demo", url=Address(address), digest=Digest("sha256", "0" * 64), origin=Origin("requirements.txt", 1)
+    )
     bench = Bench({address: b"x"})
     with bench.transfers() as transfers:
         transfers.submit_url(url)

@@ -32,10 +32,10 @@ def _lines(plan: Plan) -> Iterator[str]:
         yield from _choice(choice)
     for url in plan.urls:
         yield f"{url.name} ({url.origin})"
-        yield f"  fetch {name_of_url(url)}  size unknown  {redact(url.url)}"
+        yield f"  fetch {name_of_url(url)}  size unknown  {url.url}"
     for git in plan.gits:
         yield f"{git.name} ({git.origin})"
-        yield f"  clone {name_of_git(git)}  size unknown  {redact(git.url)} at {git.commit}"
+        yield f"  clone {name_of_git(git)}  size unknown  {git.url} at {git.commit}"
     yield from shares_text(plan.shares)
     yield _sum(plan)
 

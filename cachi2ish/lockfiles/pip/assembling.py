@@ -10,7 +10,6 @@ from packaging.utils import NormalizedName, canonicalize_version
 
 from cachi2ish.core.digests import Digest, strong
 from cachi2ish.core.requirements import Git, Pinned, Purpose, Requirement, Url
-from cachi2ish.core.urls import redact
 from cachi2ish.errors import Cachi2ishError, LockFileError
 from cachi2ish.lockfiles.pip.closure import Line
 from cachi2ish.lockfiles.pip.pins import Pin, admits, pin_of, unpinned
@@ -201,14 +200,14 @@ def _same(first: Requirement, second: Requirement) -> bool:
         case Pinned(), Pinned():
             return Pin(first.version).same(Pin(second.version))
         case Url(), Url():
-            return (redact(first.url), first.digest, first.subdirectory) == (
-                redact(second.url),
+            return (first.url.redacted, first.digest, first.subdirectory) == (
+                second.url.redacted,
                 second.digest,
                 second.subdirectory,
             )
         case Git(), Git():
-            return (redact(first.url), first.commit, first.subdirectory) == (
-                redact(second.url),
+            return (first.url.redacted, first.commit, first.subdirectory) == (
+                second.url.redacted,
                 second.commit,
                 second.subdirectory,
             )

@@ -15,7 +15,7 @@ from cachi2ish.core.distributions import is_wheel, read_name, sdist_extension
 from cachi2ish.core.placement import name_of_url, url_basename
 from cachi2ish.core.requirements import Git, Purpose, Url
 from cachi2ish.errors import LockFileError, Origin
-from cachi2ish.lockfiles.pip.grammar import Address, RequirementLine
+from cachi2ish.lockfiles.pip.grammar import DirectAddress, RequirementLine
 
 _COMMIT = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
 _HEXADECIMAL = re.compile(r"[0-9a-f]+", re.IGNORECASE)
@@ -131,7 +131,7 @@ def _git(line: DirectLine, parts: SplitResult) -> Git:
         marker=content.marker,
         origin=origin,
         purpose=line.purpose,
-        url=urlunsplit(parts._replace(scheme=transport, path=path, fragment="")),
+        url=urls.Address(urlunsplit(parts._replace(scheme=transport, path=path, fragment=""))),
         commit=_commit(unquote(reference), name, origin),
         subdirectory=address.subdirectory,
     )
@@ -153,7 +153,7 @@ def _commit(reference: str, name: str, origin: Origin) -> str:
     )
 
 
-def _address(parts: SplitResult, origin: Origin, shown: str) -> Address:
+def _address(parts: SplitResult, origin: Origin, shown: str) -> DirectAddress:
     egg = subdirectory = None
     digests = []
     for item in filter(None, parts.fragment.split("&")):
@@ -172,7 +172,7 @@ def _address(parts: SplitResult, origin: Origin, shown: str) -> Address:
             hint="name a folder inside it, relative to its root",
             origin=origin,
         )
-    return Address(urlunsplit(parts._replace(fragment="")), egg, subdirectory, tuple(digests))
+    return DirectAddress(urls.Address(urlunsplit(parts._replace(fragment=""))), egg, subdirectory, tuple(digests))
 
 
 def _digest(algorithm: str, value: str, origin: Origin) -> Digest:
@@ -191,7 +191,7 @@ def _nameless(line: DirectLine) -> LockFileError:
     return LockFileError(problem, hint=_WRITE_NAME, origin=line.origin)
 
 
-def _egg_name(address: Address, line: DirectLine) -> str | None:
+def _egg_name(address: DirectAddress, line: DirectLine) -> str | None:
     if not address.egg:
         return None
     match = _EGG.fullmatch(unquote(address.egg))

@@ -14,6 +14,7 @@ import pip_requirements_parser as library
 from packaging.specifiers import SpecifierSet
 
 from cachi2ish.core.digests import Digest
+from cachi2ish.core.urls import Address
 from cachi2ish.lockfiles.pip.tokens import split_arguments
 
 
@@ -42,13 +43,13 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """The fragment of an address, taken apart. url: without fragment; may hold credentials.
+class DirectAddress:
+    """The fragment of an address, taken apart. url: without fragment.
 
     egg: as written (``name`` or ``name[extra]``). digests: of the fragment, in its order.
     """
 
-    url: str = field(repr=False)
+    url: Address
     egg: str | None = None
     subdirectory: str | None = None
     digests: tuple[Digest, ...] = ()

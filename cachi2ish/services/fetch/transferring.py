@@ -21,7 +21,7 @@ from cachi2ish.core.digests import comparable, strong
 from cachi2ish.core.pages import IndexFile
 from cachi2ish.core.placement import name_of_git, name_of_url
 from cachi2ish.core.requirements import Git, Pinned, Requirement, Url
-from cachi2ish.core.urls import host_of, redact
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, DigestMismatchError, Origin, raise_all
 from cachi2ish.git.interface import Repositories
 from cachi2ish.http.interface import Downloader
@@ -97,7 +97,7 @@ class _FileJob:
                 cached=not received,
                 received=received,
                 announced=self.artifact.size is not None,
-                host=host_of(self.artifact.url),
+                host=self.artifact.url.host,
                 index=self.index,
             )
         )
@@ -110,7 +110,7 @@ class _FileJob:
         return Fetched(
             requirement=self.requirement,
             filename=self.artifact.filename,
-            url=redact(self.artifact.url),
+            url=self.artifact.url.redacted,
             index=self.index,
             blob=brought,
             digests=tuple(sorted({brought.digest, *strong(self.artifact.digests)})),
@@ -128,7 +128,7 @@ class _GitJob:
     means: Means = field(repr=False)
 
     @property
-    def key(self) -> tuple[str, str, str, str | None]:
+    def key(self) -> tuple[Address, str, str, str | None]:
         """What the archive depends on."""
         one = self.requirement
         return one.url, one.commit, one.project, one.subdirectory
@@ -150,7 +150,7 @@ class _GitJob:
                 cached=found is not None,
                 received=0,
                 announced=False,
-                host=host_of(self.requirement.url),
+                host=self.requirement.url.host,
             )
         )
         return blob
@@ -163,7 +163,7 @@ class _GitJob:
         return Fetched(
             requirement=self.requirement,
             filename=filename,
-            url=redact(self.requirement.url),
+            url=self.requirement.url.redacted,
             blob=brought,
             digests=(brought.digest,),
             verified=True,
@@ -267,7 +267,7 @@ def _index_artifact(requirement: Pinned, file: IndexFile) -> Artifact:
     compared = comparable(requirement.digests, file.digests)
     return Artifact(
         filename=file.filename,
-        url=file.url,
+        url=Address(file.url),
         digests=file.digests,
         allowed=frozenset() if compared else requirement.digests,
         size=file.size,
