@@ -182,6 +182,11 @@ class Address:
         return "" if self._parts is None else self._parts.hostname or ""
 
     @property
+    def port(self) -> int | None:
+        """The port where the address names one."""
+        return None if self._parts is None else self._parts.port
+
+    @property
     def path(self) -> str:
         """The path, percent-encoded; "" where it is no valid URL."""
         return "" if self._parts is None else self._parts.path

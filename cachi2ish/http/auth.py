@@ -11,9 +11,9 @@ import ipaddress
 import netrc
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
-from cachi2ish.core.urls import WebOrigin, origin_of, split, split_userinfo
+from cachi2ish.core.urls import Address, WebOrigin
 from cachi2ish.errors import InputError
 from cachi2ish.http.http_errors import shown
 
@@ -46,17 +46,17 @@ class Credential:
         return equal
 
 
-def separate(url: str) -> tuple[str, Credential | None]:
+def separate(url: Address) -> tuple[Address, Credential | None]:
     """Return ``url`` without user information, and the user information.
 
     Percent-encoding is undone; a user without password is a token, sent with an empty one, as pip does.
     ``url`` must be valid.
     """
-    bare, userinfo = split_userinfo(url)
+    bare, userinfo = url.split_userinfo()
     user, _, password = userinfo.partition(":")
     if not user and not password:
         return bare, None
-    return bare, Credential(origin_of(bare), _segments(bare), unquote(user), unquote(password))
+    return bare, Credential(bare.origin, _segments(bare), unquote(user), unquote(password))
 
 
 class Keyring:
@@ -68,14 +68,14 @@ class Keyring:
     Raises `InputError` for an address or a netrc file that cannot be read.
     """
 
-    def __init__(self, addresses: Iterable[str], netrc_file: str | None) -> None:
+    def __init__(self, addresses: Iterable[Address], netrc_file: str | None) -> None:
         addresses = tuple(addresses)
         self._hosts = {} if netrc_file is None else _read_netrc(netrc_file)
         found = (self._read(address) for address in addresses)
         self._given = tuple(self.complete(credential) for credential in found if credential)
-        self._named = frozenset(origin_of(split_userinfo(address)[0]) for address in addresses)
+        self._named = frozenset(address.split_userinfo()[0].origin for address in addresses)
 
-    def find(self, url: str, *, trusted: bool = False) -> Credential | None:
+    def find(self, url: Address, *, trusted: bool = False) -> Credential | None:
         """Return what to send to ``url``.
 
         Of several for the origin, the one whose address has the longest path in common with it. Then netrc,
@@ -83,7 +83,7 @@ class Keyring:
         """
         if not self._given and not self._hosts:
             return None
-        origin, path = origin_of(url), _segments(url)
+        origin, path = url.origin, _segments(url)
         own = [credential for credential in self._given if credential.origin == origin]
         if own:
             return max(own, key=lambda credential: credential.shared(path))
@@ -103,8 +103,8 @@ class Keyring:
         )
 
     @staticmethod
-    def _read(address: str) -> Credential | None:
-        if split(address) is None:
+    def _read(address: Address) -> Credential | None:
+        if not address.valid:
             raise InputError(
                 f"{shown(address)!r} is not a valid URL",
                 hint="percent-encode the characters / ? # @ : and % in user name and password",
@@ -120,8 +120,8 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _segments(url: str) -> tuple[str, ...]:
-    return tuple(segment for segment in urlsplit(url).path.split("/") if segment)
+def _segments(url: Address) -> tuple[str, ...]:
+    return tuple(segment for segment in url.path.split("/") if segment)
 
 
 def _read_netrc(file: str) -> dict[str, tuple[str, str]]:

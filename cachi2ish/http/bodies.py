@@ -12,6 +12,7 @@ from http import HTTPStatus
 import requests
 from urllib3.exceptions import DecodeError
 
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import NetworkError
 from cachi2ish.http.connections import Answer
 from cachi2ish.http.http_errors import translated
@@ -36,10 +37,10 @@ _WORTH_DRAINING = 64 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """An answer whose body is still to come. url: after redirects, redacted; headers: names in lower case."""
+    """An answer whose body is still to come. url: after redirects; headers: names in lower case."""
 
     status: int
-    url: str
+    url: Address
     headers: Mapping[str, str] = field(repr=False)
     response: requests.Response = field(repr=False)
 

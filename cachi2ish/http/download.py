@@ -55,7 +55,7 @@ class Transfer:
             raise wrong
 
     def _receive_all(self, *, resume: bool = True) -> None:
-        attempts = self._http.attempts(self._artifact.url.with_credentials)
+        attempts = self._http.attempts(self._artifact.url)
         milestone = self._writer.offset + _PROGRESS
         while True:
             try:
@@ -79,7 +79,7 @@ class Transfer:
             self._spliced = True
             return True
         headers = {"Accept-Encoding": "identity", **self._range(offset)}
-        with self._http.stream(self._artifact.url.with_credentials, headers=headers) as stream:
+        with self._http.stream(self._artifact.url, headers=headers) as stream:
             if offset and not self._continues(stream, offset):
                 stream.drain()
                 self._restart()

@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException, IncompleteRead
-from urllib.parse import urlsplit
 
 import requests
 from urllib3 import exceptions as urllib3
 
-from cachi2ish.core.urls import host_of, origin_of, redact, split
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, HostError, NetworkError
 from cachi2ish.http.retries import RETRIED_STATUSES, TransientError
 
@@ -26,15 +25,14 @@ _CHECK_CONNECTION = (
 _CHECK_PROXY = "check HTTP_PROXY, HTTPS_PROXY, NO_PROXY and PIP_PROXY, and the user name and password in them"
 
 
-def shown(url: str) -> str:
+def shown(url: Address) -> str:
     """Return ``url`` as it may be printed, even if it is so broken that nothing in it can be told apart."""
-    parts = split(url)
-    if parts is None or not parts.hostname:
-        return re.sub(r"//.*@", "//****@", url, flags=re.DOTALL)
-    return redact(url)
+    if url.hostname:
+        return url.redacted
+    return re.sub(r"//.*@", "//****@", url.with_credentials, flags=re.DOTALL)
 
 
-def invalid_address(url: str, reason: str) -> NetworkError:
+def invalid_address(url: Address, reason: str) -> NetworkError:
     """Return the error for an address that no request can be made to."""
     return NetworkError(
         f"{shown(url)!r} is not an address that can be fetched: {reason}",
@@ -43,7 +41,7 @@ def invalid_address(url: str, reason: str) -> NetworkError:
 
 
 @contextmanager
-def translated(url: str) -> Iterator[None]:
+def translated(url: Address) -> Iterator[None]:
     """Turn what the libraries raise into `NetworkError` or `TransientError`; ``url``: what is being fetched.
 
     The original is not kept as the cause: its text may hold what ours must not.
@@ -56,7 +54,7 @@ def translated(url: str) -> Iterator[None]:
         raise _explain(error, url) from None
 
 
-def _explain(error: BaseException, url: str) -> Failure:
+def _explain(error: BaseException, url: Address) -> Failure:
     chain = tuple(_chain(error))
     for kind, rule in _RULES:
         for link in chain:
@@ -83,11 +81,11 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 class _Case:
     link: BaseException
     chain: tuple[BaseException, ...]
-    url: str
+    url: Address
 
     @property
     def host(self) -> str:
-        return urlsplit(self.url).hostname or ""
+        return self.url.hostname
 
     def for_good(self, problem: str, hint: str) -> HostError:
         """Return the error of a host that will not do better next time."""
@@ -95,15 +93,15 @@ class _Case:
 
     def for_now(self, problem: str, hint: str) -> TransientError:
         """Return the failure of a host that may do better next time."""
-        return TransientError(problem, hint=hint, cause=_cause(self.url, problem), unreached=origin_of(self.url))
+        return TransientError(problem, hint=hint, cause=_cause(self.url, problem), unreached=self.url.origin)
 
 
-def _of_host(url: str, problem: str, hint: str) -> HostError:
+def _of_host(url: Address, problem: str, hint: str) -> HostError:
     return HostError(problem, cause=_cause(url, problem), hint=hint)
 
 
-def _cause(url: str, problem: str) -> str:
-    return f"{host_of(url)}: {problem}"
+def _cause(url: Address, problem: str) -> str:
+    return f"{url.host}: {problem}"
 
 
 def _proxy(case: _Case) -> Failure:
@@ -118,10 +116,9 @@ def _proxy(case: _Case) -> Failure:
     return case.for_now(f"the proxy does not connect to {case.host}{said}", _CHECK_PROXY)
 
 
-def proxy_authentication(url: str) -> HostError:
+def proxy_authentication(url: Address) -> HostError:
     """Return the error for a proxy that wants to know who we are (HTTP 407)."""
-    host = urlsplit(url).hostname or ""
-    problem = f"the proxy asks for a user name and password to connect to {host}"
+    problem = f"the proxy asks for a user name and password to connect to {url.hostname}"
     return _of_host(url, problem, _CHECK_PROXY)
 
 
@@ -162,11 +159,11 @@ def _tls(case: _Case) -> Failure:
 
 def _no_connection(case: _Case) -> Failure:
     reason = next((e.strerror for e in case.chain if isinstance(e, OSError) and e.strerror), "no connection")
-    return case.for_now(f"{host_of(case.url)} cannot be reached: {reason.lower()}", _CHECK_CONNECTION)
+    return case.for_now(f"{case.url.host} cannot be reached: {reason.lower()}", _CHECK_CONNECTION)
 
 
 def _no_connection_in_time(case: _Case) -> Failure:
-    return case.for_now(f"{host_of(case.url)} cannot be reached: no answer in time", _CHECK_CONNECTION)
+    return case.for_now(f"{case.url.host} cannot be reached: no answer in time", _CHECK_CONNECTION)
 
 
 def _timeout(case: _Case) -> Failure:
@@ -175,7 +172,7 @@ def _timeout(case: _Case) -> Failure:
 
 def _refused(case: _Case) -> Failure:
     hint = "check host and port, and whether the server runs"
-    return case.for_now(f"{host_of(case.url)} cannot be reached: connection refused", hint)
+    return case.for_now(f"{case.url.host} cannot be reached: connection refused", hint)
 
 
 def _truncated(case: _Case) -> Failure:

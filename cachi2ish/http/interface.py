@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from cachi2ish.core.artifacts import Artifact, Blob
+from cachi2ish.core.urls import Address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,11 +121,11 @@ class HttpSettings:
     """
 
     user_agent: str
-    credentials: tuple[str, ...] = field(default=(), repr=False)
+    credentials: tuple[Address, ...] = ()
     trusted_hosts: tuple[str, ...] = ()
     ca_bundle: str | None = None
     client_cert: str | None = None
-    proxy: str | None = field(default=None, repr=False)
+    proxy: Address | None = None
     netrc: str | None = None
     connect_timeout: float = 15.0
     read_timeout: float = 60.0

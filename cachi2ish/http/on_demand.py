@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from cachi2ish.cache.interface import BlobStore
 from cachi2ish.core.artifacts import Artifact, Blob
-from cachi2ish.core.urls import redact
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, NotCachedError
 from cachi2ish.http.interface import Advance, Downloader, Http, Response
 from cachi2ish.http.verification import cached
@@ -17,7 +17,7 @@ class NoHttp:
 
     def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Response:  # noqa: ARG002
         """Raise `NotCachedError`."""
-        raise NotCachedError(f"{redact(url)} is not in the cache")
+        raise NotCachedError(f"{Address(url)} is not in the cache")
 
 
 class CachedFiles:

@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 
 import requests
 
-from cachi2ish.core.urls import WebOrigin, host_of, origin_of, redact, split, without_fragment
+from cachi2ish.core.urls import Address, WebOrigin
 from cachi2ish.errors import HostError, NetworkError
 from cachi2ish.http.auth import Credential, Keyring, separate
 from cachi2ish.http.bodies import Stream
@@ -76,11 +76,11 @@ class HttpSession:
         """Close all connections."""
         self._sender.close()
 
-    def attempts(self, url: str) -> Attempts:
+    def attempts(self, url: Address) -> Attempts:
         """Begin to count attempts at something that is made of several requests for ``url``."""
 
         def on_retry(message: str) -> None:
-            self._traffic.retried(host_of(url))
+            self._traffic.retried(url.host)
             self._policy.on_retry(message)
 
         return Attempts(replace(self._policy, on_retry=on_retry), lost=self._give_up)
@@ -90,20 +90,25 @@ class HttpSession:
 
     def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Response:
         """Return the answer to a GET request, as `Http.get` says; redirects are followed."""
-        attempts = self.attempts(url)
+        address = Address(url)
+        attempts = self.attempts(address)
         while True:
             try:
-                with self.stream(url, headers=headers) as stream:
+                with self.stream(address, headers=headers) as stream:
                     body, gzipped = stream.body()
                     return Response(
-                        status=stream.status, url=stream.url, headers=stream.headers, body=body, gzipped=gzipped
+                        status=stream.status,
+                        url=stream.url.redacted,
+                        headers=stream.headers,
+                        body=body,
+                        gzipped=gzipped,
                     )
             except TransientError as failure:
                 attempt = failure
             attempts.failed(attempt)
 
     @contextmanager
-    def stream(self, url: str, *, headers: Mapping[str, str] | None = None) -> Iterator[Stream]:
+    def stream(self, url: Address, *, headers: Mapping[str, str] | None = None) -> Iterator[Stream]:
         """Make one attempt at a GET request and give its answer, whose body can be read within the context.
 
         Statuses below 500 other than 407 and 429 are the caller's. Raises `TransientError` for what may go
@@ -113,7 +118,7 @@ class HttpSession:
             yield stream
 
     @contextmanager
-    def _follow(self, url: str, headers: Mapping[str, str]) -> Iterator[Stream]:
+    def _follow(self, url: Address, headers: Mapping[str, str]) -> Iterator[Stream]:
         address, given = _checked(url, "")
         for _ in range(_MOST_REDIRECTS + 1):
             with self._send(address, headers, given) as stream:
@@ -123,44 +128,44 @@ class HttpSession:
                     return
                 stream.drain()
             target, own = _checked(_target(address, location), f" ({stream.url} redirects to it)")
-            if address.startswith("https:") and not target.startswith("https:") and not self._trusted.has(target):
+            if address.scheme == "https" and target.scheme != "https" and not self._trusted.has(target):
                 raise NetworkError(
-                    f"{stream.url} redirects to {redact(target)}, which is not encrypted",
-                    hint=f"ask who runs the server for an https address, or vouch for {host_of(target)} with"
+                    f"{stream.url} redirects to {target}, which is not encrypted",
+                    hint=f"ask who runs the server for an https address, or vouch for {target.host} with"
                     " --trusted-host in the requirements file",
                 )
             address, given = target, own or given
         raise NetworkError(
-            f"{shown(url)} redirects more than {_MOST_REDIRECTS} times, now to {redact(address)}",
+            f"{shown(url)} redirects more than {_MOST_REDIRECTS} times, now to {address}",
             hint="the server sends its visitors in a circle; it may need credentials, or another address",
         )
 
     @contextmanager
-    def _send(self, address: str, headers: Mapping[str, str], given: Credential | None) -> Iterator[Stream]:
+    def _send(self, address: Address, headers: Mapping[str, str], given: Credential | None) -> Iterator[Stream]:
         credential = self._credential(address, given)
         if credential is not None:
             headers = {**headers, "Authorization": credential.authorization}
-        host, public = self._hosts.of(origin_of(address)), redact(address)
-        with host.admission(public) as started_at:
+        host = self._hosts.of(address.origin)
+        with host.admission(address) as started_at:
             response = self._answer(address, headers, host)
             try:
                 names = {name.lower(): value for name, value in response.headers.items()}
-                stream = Stream(status=response.status_code, url=public, headers=names, response=response)
+                stream = Stream(status=response.status_code, url=address, headers=names, response=response)
                 self._judge(stream, host, started_at)
                 yield stream
             finally:
                 response.close()
 
-    def _answer(self, address: str, headers: Mapping[str, str], host: Host) -> requests.Response:
+    def _answer(self, address: Address, headers: Mapping[str, str], host: Host) -> requests.Response:
         try:
             with translated(address):
                 response = self._sender.get(address, headers)
         except HostError as error:
-            self._traffic.unanswered(host_of(address))
+            self._traffic.unanswered(address.host)
             host.give_up(error)
             raise
         except TransientError:
-            self._traffic.unanswered(host_of(address))
+            self._traffic.unanswered(address.host)
             raise
         host.answered()
         return response
@@ -181,8 +186,8 @@ class HttpSession:
             stream.drain()
             raise failure
 
-    def _credential(self, address: str, given: Credential | None) -> Credential | None:
-        if given is not None and given.origin == origin_of(address):
+    def _credential(self, address: Address, given: Credential | None) -> Credential | None:
+        if given is not None and given.origin == address.origin:
             return self._keyring.complete(given)
         return self._keyring.find(address, trusted=self._trusted.has(address))
 
@@ -204,20 +209,19 @@ def _failure(stream: Stream, served: int) -> NetworkError | TransientError | Non
     return None
 
 
-def _target(address: str, location: str) -> str:
+def _target(address: Address, location: str) -> Address:
     # The headers come as latin-1; what servers write beyond ASCII is UTF-8.
     text = location.encode("latin-1", "replace").decode("utf-8", "replace")
     try:
-        return urljoin(address, text)
+        return Address(urljoin(address.with_credentials, text))
     except ValueError:  # an unclosed bracket
-        return text
+        return Address(text)
 
 
-def _checked(url: str, whence: str) -> tuple[str, Credential | None]:
+def _checked(url: Address, whence: str) -> tuple[Address, Credential | None]:
     """Return the address without user information and fragment, and the user information."""
-    parts = split(url)
-    if parts is None or not parts.hostname:
+    if not url.hostname:
         raise invalid_address(url, f"it has no valid host or port{whence}")
-    if parts.scheme not in {"http", "https"}:
-        raise invalid_address(url, f"its scheme is {parts.scheme!r}{whence}, and only http and https are fetched")
-    return separate(without_fragment(url))
+    if url.scheme not in {"http", "https"}:
+        raise invalid_address(url, f"its scheme is {url.scheme!r}{whence}, and only http and https are fetched")
+    return separate(url.without_fragment())

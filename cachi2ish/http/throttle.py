@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Condition, Lock
 
-from cachi2ish.core.urls import WebOrigin, host_of
+from cachi2ish.core.urls import Address, WebOrigin
 from cachi2ish.errors import HostError
 from cachi2ish.http.retries import readable_retry_after
 
@@ -53,14 +53,13 @@ class Host:
         return self._served
 
     @contextmanager
-    def admission(self, shown: str) -> Iterator[float]:
+    def admission(self, address: Address) -> Iterator[float]:
         """Wait until one more request may be made, and count it while the context lasts; yields its beginning.
 
-        shown: the address, redacted. Raises `HostError` where the host was given up, or wants to be left alone for
-        longer than anybody waits. Nobody may ask for admission to a host while having it: all could wait for each
-        other.
+        Raises `HostError` where the host was given up, or wants to be left alone for longer than anybody waits.
+        Nobody may ask for admission to a host while having it: all could wait for each other.
         """
-        started_at = self._enter(shown)
+        started_at = self._enter(address)
         try:
             yield started_at
         finally:
@@ -101,7 +100,7 @@ class Host:
                 self._slowed = now
                 self._allowed = max(1.0, self._allowed / 2)
 
-    def _enter(self, shown: str) -> float:
+    def _enter(self, address: Address) -> float:
         while True:
             with self._changed:
                 while self._active + 1 > self._allowed:
@@ -118,16 +117,16 @@ class Host:
             if wait > self._limits.longest:
                 readable = readable_retry_after(wait)
                 raise HostError(
-                    f"{shown} is not asked: its host wants no requests for {readable} (Retry-After)",
-                    cause=too_much(shown),
+                    f"{address} is not asked: its host wants no requests for {readable} (Retry-After)",
+                    cause=too_much(address),
                     hint="run again later, or with fewer connections at once",
                 )
             self._limits.sleep(wait)
 
 
-def too_much(address: str) -> str:
+def too_much(address: Address) -> str:
     """Return the cause of all failures of a host that has had enough of us."""
-    return f"{host_of(address)}: too many requests"
+    return f"{address.host}: too many requests"
 
 
 class Hosts:

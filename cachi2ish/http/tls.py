@@ -16,7 +16,7 @@ import certifi
 from requests.adapters import HTTPAdapter
 from urllib3.util.ssl_ import create_urllib3_context
 
-from cachi2ish.core.urls import host_and_port, split
+from cachi2ish.core.urls import Address, host_and_port
 from cachi2ish.errors import InputError
 from cachi2ish.http.connections import Patience, pools
 from cachi2ish.http.traffic import HttpTraffic
@@ -31,13 +31,12 @@ class TrustedHosts:
     def __init__(self, hosts: Iterable[str]) -> None:
         self._hosts = frozenset(_host_and_port(host) for host in hosts)
 
-    def has(self, url: str) -> bool:
+    def has(self, url: Address) -> bool:
         """Return whether the host of ``url`` is named, with its port or with none."""
-        parts = split(url) if self._hosts else None
-        if parts is None or parts.hostname is None:
+        if not self._hosts or not url.hostname:
             return False
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        return not self._hosts.isdisjoint({(parts.hostname, None), (parts.hostname, port)})
+        port = url.port or (443 if url.scheme == "https" else 80)
+        return not self._hosts.isdisjoint({(url.hostname, None), (url.hostname, port)})
 
 
 def _host_and_port(text: str) -> tuple[str, int | None]:

@@ -7,6 +7,7 @@ from functools import partial
 
 import requests
 
+from cachi2ish.core.urls import Address
 from cachi2ish.http.connections import Patience
 from cachi2ish.http.interface import HttpSettings
 from cachi2ish.http.proxies import Proxies
@@ -37,14 +38,14 @@ class Sender:
         self._believing = adapter(verify=False)
         self._trusted = trusted
 
-    def get(self, address: str, headers: Mapping[str, str]) -> requests.Response:
+    def get(self, address: Address, headers: Mapping[str, str]) -> requests.Response:
         """Make a GET request; return its answer, whose body is still to come. To be closed.
 
         Raises `NetworkError` for an unusable proxy, and whatever the libraries raise.
         """
         request = requests.PreparedRequest()
         request.prepare_method("GET")
-        request.prepare_url(address, None)
+        request.prepare_url(address.with_credentials, None)
         request.prepare_headers({**self._headers, **headers})
         # Certificates are taken on trust for exactly the hosts that the user vouches for.
         adapter = self._believing if self._trusted.has(address) else self._verifying

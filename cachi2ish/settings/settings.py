@@ -18,7 +18,7 @@ from cachi2ish import __version__
 from cachi2ish.core.as_of import PackageDates
 from cachi2ish.core.modes import Mode, SbomKind
 from cachi2ish.core.requirements import IndexOptions
-from cachi2ish.core.urls import redact, split_web
+from cachi2ish.core.urls import Address, redact, split_web
 from cachi2ish.errors import InputError
 from cachi2ish.http.interface import HttpSettings
 from cachi2ish.settings.config_file import CONFIG_FILE, read_config_file
@@ -119,9 +119,9 @@ def _http(
         user_agent=f"cachi2ish/{__version__} python/{platform.python_version()}",
         ca_bundle=ca_bundle,
         client_cert=pip.get("client-cert"),
-        proxy=pip.get("proxy"),
+        proxy=Address(pip["proxy"]) if "proxy" in pip else None,
         netrc=netrc,
-        credentials=tuple(filter(None, (hermeto.proxy_credentials,))),
+        credentials=tuple(Address(one) for one in (hermeto.proxy_credentials,) if one),
         connect_timeout=hermeto.connect_timeout or _DEFAULTS.connect_timeout,
         read_timeout=hermeto.read_timeout or pip_number(pip, "timeout", _DEFAULTS.read_timeout),
         retries=int(pip_number(pip, "retries", _DEFAULTS.retries)) if retries is None else retries,

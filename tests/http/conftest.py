@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ def connect() -> Iterator[Callable[..., Client]]:
     """Make sessions that are closed after the test."""
     with ExitStack() as stack:
 
-        def make(**changes: object) -> Client:
+        def make(**changes: Any) -> Client:
             made = client(**changes)
             stack.callback(made.session.close)
             return made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from cachi2ish.core.artifacts import Artifact
@@ -28,9 +29,14 @@ class Client:
     waits: list[float] = field(default_factory=list)
 
 
-def client(**changes: object) -> Client:
+def client(*, credentials: Sequence[str] = (), proxy: str | None = None, **changes: object) -> Client:
     waits: list[float] = []
-    settings = replace(SETTINGS, **changes)  # type: ignore[arg-type]
+    settings = replace(
+        SETTINGS,
+        credentials=tuple(map(Address, credentials)),
+        proxy=None if proxy is None else Address(proxy),
+        **changes,  # type: ignore[arg-type]
+    )
     session = HttpSession(settings, sleep=waits.append, clock=lambda: sum(waits), random=lambda: 1.0)
     return Client(session, waits)
 

@@ -5,12 +5,14 @@ import re
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, InputError, NetworkError
 from cachi2ish.http.auth import Keyring, is_loopback, separate
 from tests.http.support import Client, client
@@ -186,7 +188,7 @@ def test_netrc_is_not_sent_in_the_clear(tmp_path: Path, url: str, trusted: bool,
     file = tmp_path / "netrc"
     file.write_text("machine Host.test login me password secret\nmachine localhost login me password secret\n")
 
-    assert (Keyring((), str(file)).find(url, trusted=trusted) is not None) is expected
+    assert (Keyring((), str(file)).find(Address(url), trusted=trusted) is not None) is expected
 
 
 @pytest.mark.parametrize(
@@ -212,7 +214,7 @@ def test_a_netrc_file_that_cannot_be_read_is_an_error_without_its_content(
 
 def test_an_index_address_that_is_no_url_is_refused_without_showing_its_password() -> None:
     with pytest.raises(InputError, match=r"'https://\*\*\*\*@host\.test/simple/' is not a valid URL"):
-        Keyring(("https://user:pa/ss@host.test/simple/",), None)
+        Keyring((Address("https://user:pa/ss@host.test/simple/"),), None)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost", "a.localhost"])
@@ -222,7 +224,8 @@ def test_this_machine_is_known(host: str) -> None:
 
 
 def test_an_address_without_user_information_stays_as_it_is() -> None:
-    assert separate("https://host.test/@scope/x?a=b@c") == ("https://host.test/@scope/x?a=b@c", None)
+    address = Address("https://host.test/@scope/x?a=b@c")
+    assert separate(address) == (address, None)
 
 
 SECRETS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
@@ -232,9 +235,9 @@ SECRETS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
 def test_every_user_and_password_survives_the_url(user: str, password: str) -> None:
     url = f"https://{quote(user, safe='')}:{quote(password, safe='')}@host.test/simple/"
 
-    bare, credential = separate(url)
+    bare, credential = separate(Address(url))
 
-    assert bare == "https://host.test/simple/"
+    assert bare == Address("https://host.test/simple/")
     assert credential is not None
     assert (credential.user, credential.password) == (user, password)
     assert base64.b64decode(credential.authorization.removeprefix("Basic ")) == f"{user}:{password}".encode()
@@ -243,7 +246,7 @@ def test_every_user_and_password_survives_the_url(user: str, password: str) -> N
 ODD = st.text(st.sampled_from("%/?#@:[]\\&=+ \t\r\nüé€\x00'\"<>"), min_size=1, max_size=6)
 
 
-def _failing(url_of: Callable[[str], str], userinfo: str, **changes: object) -> str:
+def _failing(url_of: Callable[[str], str], userinfo: str, **changes: Any) -> str:
     made = client(retries=0, **changes)
     with made.session as session, pytest.raises(Cachi2ishError) as caught:
         session.get(with_userinfo(url_of("/p"), userinfo))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import HostError, NetworkError
 from cachi2ish.http.retries import TransientError
 from cachi2ish.http.session import HttpSession
@@ -69,7 +70,7 @@ def quiet(page: str) -> str:
 
 
 def fail_once(client: Client, url: str) -> None:
-    with pytest.raises(TransientError), client.session.stream(url):
+    with pytest.raises(TransientError), client.session.stream(Address(url)):
         pass
 
 
@@ -163,10 +164,10 @@ def test_a_page_that_is_always_too_much_is_given_up_while_others_are_served(
 ) -> None:
     client = connect(retries=3)
     index.script("/busy", [Fault.status(429)] * 50)
-    attempts = client.session.attempts(page)
+    attempts = client.session.attempts(Address(page))
     for _ in range(10):  # others get on, which gives hope
         client.session.get(quiet(page))
-        with pytest.raises(TransientError) as caught, client.session.stream(page):
+        with pytest.raises(TransientError) as caught, client.session.stream(Address(page)):
             pass
         attempts.failed(caught.value)
     index.forget_requests()
@@ -222,10 +223,10 @@ def test_a_host_without_connections_is_given_up_unless_it_has_answered(passing: 
     there.answered()
     for one in (there, gone):
         one.give_up(lost)
-    with there.admission("x"):
+    with there.admission(Address("x")):
         pass
     with ThreadPoolExecutor(8) as pool:
-        asked = [pool.submit(lambda: gone.admission("x").__enter__()) for _ in range(8)]
+        asked = [pool.submit(lambda: gone.admission(Address("x")).__enter__()) for _ in range(8)]
     assert {str(one.exception()) for one in asked} == {"nobody is there"}
 
 
@@ -263,10 +264,10 @@ def test_who_waits_for_a_place_gets_it(passing: Time) -> None:
     one, entered = host(passing, most=1), threading.Event()
 
     def enter() -> None:
-        with one.admission("x"):
+        with one.admission(Address("x")):
             entered.set()
 
-    with one.admission("x"):
+    with one.admission(Address("x")):
         waiting = threading.Thread(target=enter)
         waiting.start()
         assert not entered.is_set()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError, NetworkError
 from cachi2ish.http.tls import TrustedHosts
 from tests.http.support import Client
@@ -143,7 +144,7 @@ def test_another_host_or_port_than_the_trusted_is_checked(secure: IndexServer, c
     ],
 )
 def test_exactly_the_named_hosts_are_trusted(hosts: tuple[str, ...], url: str, expected: bool) -> None:
-    assert TrustedHosts(hosts).has(url) is expected
+    assert TrustedHosts(hosts).has(Address(url)) is expected
 
 
 @pytest.mark.parametrize("text", ["", "https://host.test", "host.test/simple", "me:secret@host.test", "host:port"])

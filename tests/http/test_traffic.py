@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from cachi2ish.cache.blobs import DiskBlobs
-from cachi2ish.core.urls import host_of
+from cachi2ish.core.urls import Address, host_of
 from cachi2ish.errors import NetworkError
 from cachi2ish.http.download import FileDownloader
 from cachi2ish.http.interface import HostTraffic, Silence
@@ -32,8 +32,8 @@ class Clock:
         return self.now
 
 
-def session(traffic: HttpTraffic, **changes: object) -> closing[HttpSession]:
-    settings = replace(SETTINGS, **changes)  # type: ignore[arg-type]
+def session(traffic: HttpTraffic, *, proxy: str | None = None, **changes: object) -> closing[HttpSession]:
+    settings = replace(SETTINGS, proxy=Address(proxy) if proxy else None, **changes)  # type: ignore[arg-type]
     return closing(HttpSession(settings, sleep=lambda _seconds: None, random=lambda: 1.0, traffic=traffic))
 
 

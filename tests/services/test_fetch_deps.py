@@ -15,6 +15,7 @@ from cachi2ish.core.digests import Digest
 from cachi2ish.core.inventory import VcsOrigin
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.requirements import Git, IndexOptions, Requirement, Url
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import (
     Cachi2ishError,
     DigestMismatchError,
@@ -52,11 +53,11 @@ from tests.services.fakes import (
 SDIST = "https://files.test/foo-1.0.tar.gz"
 ZIP = Url(
     name="Bar",
-    url="https://u.test/bar.zip",
+    url=Address("https://u.test/bar.zip"),
     digest=Digest("sha256", "0" * 64),
     origin=Origin("requirements.txt", 2),
 )
-COMMIT = Git(name="Baz", url="https://g.test/baz", commit="1" * 40, origin=Origin("requirements.txt", 3))
+COMMIT = Git(name="Baz", url=Address("https://g.test/baz"), commit="1" * 40, origin=Origin("requirements.txt", 3))
 FOO = replace(pin(), origin=Origin("requirements.txt", 1))
 MISSPELT = replace(pin(), name="fooo", origin=Origin("requirements.txt", 9))
 
@@ -129,7 +130,7 @@ def test_the_stages_come_in_their_order_and_the_output_is_whole_before_it_is_pub
 
 
 def test_files_of_indexes_addresses_and_commits_end_in_one_output(tmp_path: Path) -> None:
-    world = World(tmp_path, (FOO, ZIP, COMMIT), {SDIST: b"sdist", ZIP.url: b"zip"})
+    world = World(tmp_path, (FOO, ZIP, COMMIT), {SDIST: b"sdist", str(ZIP.url): b"zip"})
     zipped, archived = f"bar-url-sha256-{'0' * 64}.zip", f"baz-git-{'1' * 40}.tar.gz"
     world.identities |= {zipped: Identity("bar", "2"), archived: Identity("baz", "3")}
     world.fetch()
@@ -168,9 +169,11 @@ def test_what_cannot_be_written_publishes_nothing(tmp_path: Path, broken: str) -
 
 
 def test_a_file_that_was_tampered_with_is_told_beside_a_name_that_no_index_has(tmp_path: Path) -> None:
-    later = replace(ZIP, url="https://u.test/later.zip", origin=Origin("requirements.txt", 3))
+    later = replace(ZIP, url=Address("https://u.test/later.zip"), origin=Origin("requirements.txt", 3))
     tampered = DigestMismatchError("it is not what was promised", origin=ZIP.origin)
-    world = World(tmp_path, (ZIP, later, MISSPELT), {ZIP.url: tampered, later.url: b"later"}, concurrency=1)
+    world = World(
+        tmp_path, (ZIP, later, MISSPELT), {str(ZIP.url): tampered, str(later.url): b"later"}, concurrency=1
+    )
     begun = Event()
 
     class Downloader(FakeDownloader):
@@ -193,7 +196,7 @@ def test_a_file_that_was_tampered_with_is_told_beside_a_name_that_no_index_has(t
 
 def test_offline_all_that_is_missing_is_told_at_once_in_reading_order(tmp_path: Path) -> None:
     gone = NetworkError("it is not in the cache", origin=ZIP.origin)
-    world = World(tmp_path, (ZIP, MISSPELT), {ZIP.url: gone}, local=True)
+    world = World(tmp_path, (ZIP, MISSPELT), {str(ZIP.url): gone}, local=True)
     assert world.failure() == [
         "requirements.txt:2: it is not in the cache",
         "requirements.txt:9: fooo is not on https://i.test/simple",
@@ -203,7 +206,7 @@ def test_offline_all_that_is_missing_is_told_at_once_in_reading_order(tmp_path: 
 
 def test_with_a_network_a_name_that_no_index_has_does_not_wait_for_files(tmp_path: Path) -> None:
     gone = NetworkError("the host is slow", origin=ZIP.origin)
-    world = World(tmp_path, (ZIP, MISSPELT), {ZIP.url: gone})
+    world = World(tmp_path, (ZIP, MISSPELT), {str(ZIP.url): gone})
     assert world.failure() == ["requirements.txt:9: fooo is not on https://i.test/simple"]
 
 

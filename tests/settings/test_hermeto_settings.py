@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cachi2ish.core.modes import Mode
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, InputError, leaves
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.hermeto import HermetoSettings
@@ -71,7 +72,7 @@ mode: permissive
 def test_each_setting_holds_wherever_it_is_said(tmp_path: Path, text: str | None, environ: dict[str, str]) -> None:
     said = loaded(tmp_path, text, **environ)
     assert said.index_proxy == PROXY
-    assert said.http.credentials == ("https://bot:p%40ss@nexus.example/repository/pypi/simple/",)
+    assert said.http.credentials == (Address("https://bot:p%40ss@nexus.example/repository/pypi/simple/"),)
     assert (said.http.connect_timeout, said.http.read_timeout, said.http.retries) == (3, 300, 0)
     assert said.concurrency == said.http.connections == 5
     assert said.git_timeout == 60
