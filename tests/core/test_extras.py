@@ -81,6 +81,12 @@ def test_a_dependency_that_nobody_can_read_counts_for_nothing() -> None:
     assert list(given_up(lock, lock, dependencies, [LINUX])) == []
 
 
+def test_extras_in_markers_are_compared_in_their_normal_form() -> None:
+    lock = pins("core", "tool[A.B]")
+    for marker in ("extra == 'a_b'", '"a--b" == extra', 'os_name == "posix" and extra == "A-B"'):
+        assert len(list(given_up(lock, lock, {lock[1]: (f"core[x] ; {marker}",)}, [LINUX]))) == 1
+
+
 def test_extras_that_ask_for_each_other_come_to_an_end() -> None:
     lock = pins("core", "tool[a]")
     around = ('tool[b] ; extra == "a"', 'tool[a] ; extra == "b"', 'core[x] ; extra == "b"')

@@ -30,6 +30,9 @@ _PLATFORMS = ("manylinux_2_28_x86_64", "macosx_14_0_arm64", "win_amd64")
 #: What old pips write as an underscore in the name of an extra.
 _ODD = re.compile(r"[^A-Za-z0-9.-]+")
 
+#: What stands between quotes in a marker, as packaging writes one.
+_TEXT = re.compile(r'"([^"]*)"')
+
 #: Extras may ask for extras; no project nests them deeper.
 _DEEPEST = 10
 
@@ -60,10 +63,14 @@ class _Edge:
     def extras(self) -> frozenset[NormalizedName]:
         return frozenset(map(canonicalize_name, self.dependency.extras))
 
-    def holds(self, machine: Mapping[str, str], active: Iterable[str]) -> bool:
+    def holds(self, machine: Mapping[str, str], active: Collection[NormalizedName]) -> bool:
         """Return whether it is asked for on a machine, with these extras of its own distribution."""
-        marker = self.dependency.marker
-        return marker is None or holds(str(marker), [{**machine, "extra": extra} for extra in ("", *active)])
+        if self.dependency.marker is None:
+            return True
+        marker = str(self.dependency.marker)
+        # What a marker does not name makes no difference to it, and there may be hundreds.
+        named = {canonicalize_name(text) for text in _TEXT.findall(marker)}.intersection(active)
+        return holds(marker, [{**machine, "extra": extra} for extra in ("", *named)])
 
 
 def machines_of_old_pips() -> tuple[Mapping[str, str], ...]:
