@@ -3,14 +3,17 @@
 There is one tree. Each class stands for one kind of failure and has one exit code, so that a pipeline can
 tell a tampered file from a slow network without reading text. The codes are part of the interface
 (``docs/reference/exit-codes.md``) and never change meaning.
+
+An error does not change once it is made: threads may share it. What another place or other words need is a copy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import IntEnum
-from typing import ClassVar
+from enum import Enum, IntEnum, StrEnum, auto
+from typing import ClassVar, Final, Self
 
 
 class ExitCode(IntEnum):
@@ -46,26 +49,90 @@ class Origin:
         return self.file if self.line is None else f"{self.file}:{self.line}"
 
 
+class Place(Enum):
+    """A place that the user can move elsewhere."""
+
+    CACHE = auto()
+    OUTPUT = auto()
+
+
+class Hint(StrEnum):
+    """What to do about an error, where a front end may name its own option or key for it.
+
+    The value is what holds for each of them; `cachi2ish.cli.display.hints` has the words of the command line.
+    """
+
+    NAME_INDEX_OF_PROJECT = "check the spelling, or name the index that has it"
+    NAME_INDEX_OF_VERSION = "check the version, or name the index that has it"
+    FILL_CACHE = "run once with a network, or bring along a cache that has it"
+    PIN_EARLIER = "pin a version that was there then, or take a later date, for all or for this project"
+    ALLOW_UNTIMED = "let files without an upload time pass if you trust this index to stand still"
+    LOCK_UPLOAD_TIMES = "lock with a tool that writes upload times (uv does), or let files without one pass"
+    PIN_EARLIER_OR_ALLOW_UNTIMED = f"{PIN_EARLIER}; {ALLOW_UNTIMED}"
+    PIN_EARLIER_OR_LOCK_UPLOAD_TIMES = f"{PIN_EARLIER}; {LOCK_UPLOAD_TIMES}"
+    LEAVE_QUARANTINED = "the index suspects the project of being malicious (PEP 792); remove it or replace it"
+    ALLOW_WHEELS = "allow wheels, or pin a version that has an sdist"
+    LOCK_SDIST = (
+        "the hashes name only wheels: lock the sdist too (pip-compile --generate-hashes and"
+        " uv pip compile --generate-hashes name every file), or allow wheels"
+    )
+    LOCK_AGAIN = "lock the requirement again; if it was right, the index serves another file than it did then"
+    WIDEN_FILTER = "let more wheels pass, or pin a version that has a file that passes"
+    ALLOW_LOCKED_WHEELS = "allow wheels, or take the project out of --only-binary"
+    PIN_EARLIER_FILES = (
+        "pin a version whose files were there then, take a later index date, or allow other files of it"
+    )
+    PIN_OTHER_FORMAT = "pin a version that has a file of the permitted kind"
+    NAME_DIRECTORY = "name a directory, new or empty"
+    NAME_EMPTY_DIRECTORY = "name a new or empty directory, or move these out of the way"
+    DROP_TARGET = (
+        "pin a version that has a wheel for it or an sdist, write a marker that leaves the requirement out there,"
+        " or leave the target out"
+    )
+
+
 class Cachi2ishError(Exception):
     """What all errors of this program have in common.
 
     problem: one sentence, no final full stop: what is wrong, with the values that make it so.
-    hint: what to do about it, one sentence, or None where nothing helpful can be said.
+    hint: what to do about it, one sentence or a `Hint`, or None where nothing helpful can be said.
     origin: the place that the user can go to and edit, or None.
+    cause: equal for errors of one class that are one and the same failure, whatever met it; it is compared and
+    not shown. None where there is only this one.
 
     Neither text may hold a credential: addresses are redacted before they come here.
     """
 
     exit_code: ClassVar[ExitCode] = ExitCode.INTERNAL
 
-    def __init__(self, problem: str, *, hint: str | None = None, origin: Origin | None = None) -> None:
+    def __init__(
+        self, problem: str, *, hint: str | None = None, origin: Origin | None = None, cause: Hashable = None
+    ) -> None:
         super().__init__(problem)
-        self.problem = problem
-        self.hint = hint
-        self.origin = origin
+        self.problem: Final = problem
+        self.hint: Final = hint
+        self.origin: Final = origin
+        self.cause: Final = cause
 
     def __str__(self) -> str:
         return self.problem if self.origin is None else f"{self.origin}: {self.problem}"
+
+    def at(self, origin: Origin | None) -> Self:
+        """Return the same error at another place."""
+        copy = self._copy(origin=origin)
+        copy.__cause__, copy.__context__ = self.__cause__, self.__context__
+        copy.__suppress_context__ = self.__suppress_context__
+        return copy.with_traceback(self.__traceback__)
+
+    def reworded(self, problem: str) -> Self:
+        """Return the same error in other words, without what it came of: that may hold what the words must not."""
+        return self._copy(problem=problem)
+
+    def _copy(self, **changed: object) -> Self:
+        fields = {**vars(self), **changed}
+        copy = type(self).__new__(type(self), fields["problem"])
+        vars(copy).update(fields)
+        return copy
 
 
 class InputError(Cachi2ishError):
@@ -99,12 +166,21 @@ class ProjectNotFoundError(UnavailableError):
     """An index has no page for a project (HTTP 404 or 410)."""
 
     def __init__(self, project: str, index: str) -> None:
-        super().__init__(
-            f"{project} is not on {index}",
-            hint="check the spelling, or name the index that has it with --index-url or --extra-index-url",
-        )
-        self.project = project
-        self.index = index
+        super().__init__(f"{project} is not on {index}", hint=Hint.NAME_INDEX_OF_PROJECT, cause=(project, index))
+        self.project: Final = project
+        self.index: Final = index
+
+
+class AfterIndexDateError(UnavailableError):
+    """A project or a version is there today, and was not at the index date.
+
+    index: the address of the index that has it. lock: the lock file that names its files, "" for none.
+    """
+
+    def __init__(self, problem: str, *, hint: Hint, origin: Origin | None, index: str, lock: str) -> None:
+        super().__init__(problem, hint=hint, origin=origin)
+        self.index: Final = index
+        self.lock: Final = lock
 
 
 class NotCachedError(UnavailableError):
@@ -115,11 +191,16 @@ class NotCachedError(UnavailableError):
     """
 
     def __init__(
-        self, problem: str, *, hint: str | None = None, origin: Origin | None = None, dispensable: bool = False
+        self,
+        problem: str,
+        *,
+        hint: str | None = None,
+        origin: Origin | None = None,
+        cause: Hashable = None,
+        dispensable: bool = False,
     ) -> None:
-        hint = hint or "run once without --offline, or bring along a cache that has it (--cache-dir)"
-        super().__init__(problem, hint=hint, origin=origin)
-        self.dispensable = dispensable
+        super().__init__(problem, hint=hint or Hint.FILL_CACHE, origin=origin, cause=cause)
+        self.dispensable: Final = dispensable
 
 
 class NetworkError(Cachi2ishError):
@@ -129,18 +210,7 @@ class NetworkError(Cachi2ishError):
 
 
 class HostError(NetworkError):
-    """A failure of a host as a whole: it would be the same for whatever else is asked of it.
-
-    cause: equal for all failures that are one and the same; it is compared, and not told.
-    """
-
-    def __init__(self, problem: str, *, cause: str, hint: str | None = None, origin: Origin | None = None) -> None:
-        super().__init__(problem, hint=hint, origin=origin)
-        self.cause = cause
-
-    def again(self, *, problem: str | None = None, origin: Origin | None = None) -> HostError:
-        """Return the same failure, for something else that is asked of the host. problem: other words."""
-        return HostError(problem or self.problem, cause=self.cause, hint=self.hint, origin=origin)
+    """A failure of a host as a whole, which has a cause: it would be the same for whatever else is asked of it."""
 
 
 class DigestMismatchError(Cachi2ishError):
@@ -169,9 +239,25 @@ class GitError(Cachi2ishError):
 
 
 class StorageError(Cachi2ishError):
-    """A file or directory cannot be read or written: missing, no rights, no space."""
+    """A file or directory cannot be read or written: missing, no rights, no space.
+
+    place: where another place would help, the one that it would be instead of: the hint then ends with "choose
+    another place" or the like, and a front end says how.
+    """
 
     exit_code = ExitCode.STORAGE
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        hint: str | None = None,
+        origin: Origin | None = None,
+        cause: Hashable = None,
+        place: Place | None = None,
+    ) -> None:
+        super().__init__(problem, hint=hint, origin=origin, cause=cause)
+        self.place: Final = place
 
 
 #: Which failure decides the exit status when several kinds arrive together: the one that matters most
@@ -194,13 +280,24 @@ class ErrorGroup(Cachi2ishError):
     """All the errors of one stage, in the order in which a reader of the files meets them."""
 
     def __init__(self, errors: Iterable[Cachi2ishError]) -> None:
-        self.errors: tuple[Cachi2ishError, ...] = tuple(leaf for error in errors for leaf in leaves(error))
+        self.errors: Final[tuple[Cachi2ishError, ...]] = tuple(leaf for error in errors for leaf in leaves(error))
         super().__init__("\n".join(str(error) for error in self.errors))
 
     @property
     def gravest(self) -> ExitCode:
         """The exit code of the whole: that of its gravest member."""
         return min((error.exit_code for error in self.errors), key=_GRAVITY.index)
+
+
+@contextmanager
+def located(origin: Origin | None) -> Iterator[None]:
+    """Give the errors of the block, where they have no place, this one."""
+    try:
+        yield
+    except Cachi2ishError as error:
+        if error.origin is not None or origin is None:
+            raise
+        raise error.at(origin) from error.__cause__
 
 
 def leaves(error: Cachi2ishError) -> tuple[Cachi2ishError, ...]:

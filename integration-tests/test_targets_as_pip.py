@@ -26,7 +26,8 @@ from cachi2ish.cli import wiring
 from cachi2ish.cli.display.console import Console, Level
 from cachi2ish.cli.display.reporting import ConsoleReporter
 from cachi2ish.core.as_of import Dating
-from cachi2ish.core.choose.choice import Policy, choose
+from cachi2ish.core.choose.checks import Policy
+from cachi2ish.core.choose.choice import choose
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.requirements import Formats, IndexOptions, Pinned
 from cachi2ish.core.targets.machine import Target

@@ -13,8 +13,9 @@ from cachi2ish.cache.hashing import SHAKE_BYTES, Hashes
 from cachi2ish.cache.layout import Layout
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.digests import Digest
+from cachi2ish.errors import Place
 from cachi2ish.files.locks import is_at, locked, try_lock, wait_for_lock
-from cachi2ish.files.os_errors import CACHE_OPTION, cache_errors, storage_errors
+from cachi2ish.files.os_errors import cache_errors, storage_errors
 
 _READ_ONLY = 0o444
 
@@ -101,7 +102,7 @@ class DiskBlobWriter:
             _point(link, target)
 
     def _failures(self) -> AbstractContextManager[None]:
-        return storage_errors(cache_errors(self._layout.root), CACHE_OPTION)
+        return storage_errors(cache_errors(self._layout.root), Place.CACHE)
 
 
 def _point(link: Path, target: str) -> None:

@@ -17,8 +17,9 @@ from cachi2ish.cache.layout import Layout
 from cachi2ish.cache.running import Usage
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.digests import Digest, strong
+from cachi2ish.errors import Place
 from cachi2ish.files.locks import is_at, locked
-from cachi2ish.files.os_errors import CACHE_OPTION, FORBIDDEN, cache_errors, storage_errors
+from cachi2ish.files.os_errors import FORBIDDEN, cache_errors, storage_errors
 
 #: Tells backup programs to leave the directory out (Cache Directory Tagging Specification).
 _CACHE_TAG = (
@@ -42,7 +43,7 @@ class DiskBlobs:
         self._usage = Usage(self._layout)
         self._writing: dict[DiskBlobWriter, Path] = {}
         self._guard = threading.Lock()
-        with storage_errors(cache_errors(self._layout.root), CACHE_OPTION, making=True):
+        with storage_errors(cache_errors(self._layout.root), Place.CACHE, making=True):
             try:
                 self._prepare()
             except OSError as error:
@@ -96,7 +97,7 @@ class DiskBlobs:
     def _checked(self, sha256: str, digests: Collection[Digest]) -> Blob | None:
         path = self._layout.blob(sha256)
         hashes = Hashes({"sha256", *(digest.algorithm for digest in digests)})
-        with storage_errors(f"the cache {self._layout.root} cannot be read", CACHE_OPTION):
+        with storage_errors(f"the cache {self._layout.root} cannot be read", Place.CACHE):
             file = _opened(path)
             if file is None:
                 return None
@@ -132,7 +133,7 @@ class DiskBlobs:
             tag.write_text(_CACHE_TAG, encoding="ascii")
 
     def _failures(self) -> AbstractContextManager[None]:
-        return storage_errors(cache_errors(self._layout.root), CACHE_OPTION)
+        return storage_errors(cache_errors(self._layout.root), Place.CACHE)
 
 
 def _opened(path: Path) -> FileIO | None:

@@ -35,9 +35,9 @@ from cachi2ish.cache.schema import (
 )
 from cachi2ish.core.pages import Page
 from cachi2ish.core.urls import redact
-from cachi2ish.errors import StorageError
+from cachi2ish.errors import Place, StorageError
 from cachi2ish.files.locks import locked
-from cachi2ish.files.os_errors import CACHE_OPTION, FORBIDDEN, cache_errors, storage_errors
+from cachi2ish.files.os_errors import FORBIDDEN, cache_errors, storage_errors
 
 _log = logging.getLogger(__name__)
 
@@ -148,7 +148,7 @@ class SqliteCatalogue:
     def _open(self, because: Exception | None = None) -> sqlite3.Connection:
         if self._read_only:
             return self._open_to_read(because)
-        with storage_errors(cache_errors(self._path.parent), CACHE_OPTION):
+        with storage_errors(cache_errors(self._path.parent), Place.CACHE):
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 # Two processes that begin at once would both switch to WAL, or both move the file aside.
@@ -193,7 +193,9 @@ class SqliteCatalogue:
     def _unusable(self, error: Exception) -> StorageError:
         return StorageError(
             f"the catalogue {self._path} cannot be opened: {error}",
-            hint=f"check rights and free space there, or choose another place with {CACHE_OPTION}",
+            hint="check rights and free space there, or choose another place",
+            place=Place.CACHE,
+            cause=(Place.CACHE, self._path),
         )
 
 

@@ -15,8 +15,9 @@ from cachi2ish.cache.running import oldest_start
 from cachi2ish.cache.scan import Census, moment, take_census
 from cachi2ish.cache.upkeep import Upkeep
 from cachi2ish.core.cache_contents import Amount, CacheContents, Entry, Finding
+from cachi2ish.errors import Place
 from cachi2ish.files.locks import locked
-from cachi2ish.files.os_errors import CACHE_OPTION, cache_errors, storage_errors
+from cachi2ish.files.os_errors import cache_errors, storage_errors
 
 
 class DiskHousekeeping:
@@ -97,10 +98,10 @@ class DiskHousekeeping:
             return self._layout.lock.stat().st_mtime_ns
 
     def _reading(self) -> AbstractContextManager[None]:
-        return storage_errors(f"the cache {self.directory} cannot be read", CACHE_OPTION)
+        return storage_errors(f"the cache {self.directory} cannot be read", Place.CACHE)
 
     def _writing(self) -> AbstractContextManager[None]:
-        return storage_errors(cache_errors(self.directory), CACHE_OPTION)
+        return storage_errors(cache_errors(self.directory), Place.CACHE)
 
 
 def _amount(entries: Iterable[Entry]) -> Amount:

@@ -14,9 +14,9 @@ from cachi2ish.cache.running import is_read_unnoted
 from cachi2ish.cache.scan import Census, moment
 from cachi2ish.cache.upkeep import Upkeep
 from cachi2ish.core.cache_contents import Entry, EntryKind
-from cachi2ish.errors import StorageError
+from cachi2ish.errors import Place, StorageError
 from cachi2ish.files.locks import locked
-from cachi2ish.files.os_errors import CACHE_OPTION, storage_errors
+from cachi2ish.files.os_errors import storage_errors
 
 
 class DiskPruning:
@@ -48,7 +48,7 @@ class DiskPruning:
         if self._pretend:
             return True
         path = self._layout.root / entry.path
-        with storage_errors(f"{entry.path} cannot be removed from the cache {self._layout.root}", CACHE_OPTION):
+        with storage_errors(f"{entry.path} cannot be removed from the cache {self._layout.root}", Place.CACHE):
             if path.parent == self._layout.partial:
                 return remove_partial(path)
             if entry.kind is EntryKind.FILE:
@@ -61,7 +61,7 @@ class DiskPruning:
         links = [link for link in self._census.links if is_dangling(self._layout, link)]
         if self._pretend:
             return len(links)
-        with storage_errors(f"links cannot be removed from the cache {self._layout.root}", CACHE_OPTION):
+        with storage_errors(f"links cannot be removed from the cache {self._layout.root}", Place.CACHE):
             return sum(remove_link(self._layout, link) for link in links if is_dangling(self._layout, link))
 
     def names(self) -> dict[str, tuple[str, ...]]:
@@ -108,7 +108,7 @@ class DiskPruning:
     def _catalogue_errors(self, done: str = "made smaller") -> Iterator[None]:
         problem = f"the catalogue of the cache {self._layout.root} cannot be {done}"
         try:
-            with storage_errors(problem, CACHE_OPTION):
+            with storage_errors(problem, Place.CACHE):
                 yield
         except sqlite3.Error as error:
             raise StorageError(

@@ -13,9 +13,10 @@ from packaging.utils import NormalizedName
 
 from cachi2ish.core.cutoff import Cutoff, rfc3339
 from cachi2ish.core.modes import Missing
-from cachi2ish.core.pages import IndexFile, Page, Withheld
+from cachi2ish.core.pages import Excluded, IndexFile, Page
+from cachi2ish.core.reasons import Reason
 from cachi2ish.core.urls import bare
-from cachi2ish.errors import UnavailableError
+from cachi2ish.errors import AfterIndexDateError, Hint, Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,69 +86,63 @@ def _text(cutoff: Cutoff | None) -> str | None:
 
 
 def as_of(page: Page, cutoff: Cutoff, missing: Missing) -> Page:
-    """Return ``page`` with what was there before ``cutoff``; the rest is in ``withheld``, with reasons.
+    """Return ``page`` with what was there before ``cutoff``; the rest is in ``excluded``, with reasons.
 
-    A file whose upload time is not known is withheld, unless ``missing`` allows it.
+    A file whose upload time is not known is excluded, unless ``missing`` allows it.
     """
     kept: list[IndexFile] = []
-    withheld: list[Withheld] = []
+    excluded: list[Excluded] = []
     for file in page.files:
         reason = _reason(file, cutoff, missing)
         if reason is None:
             kept.append(file)
         else:
-            withheld.append(Withheld(file, reason))
+            excluded.append(Excluded(file, reason))
     return replace(
         page,
         files=tuple(kept),
-        withheld=tuple(withheld),
+        excluded=tuple(excluded),
         cutoff=cutoff.instant,
     )
 
 
-def _reason(file: IndexFile, cutoff: Cutoff, missing: Missing) -> str | None:
+def _reason(file: IndexFile, cutoff: Cutoff, missing: Missing) -> Reason | None:
     if file.upload_time is None:
-        return None if missing is Missing.ALLOW else "it has no upload time, which an index date needs"
-    if cutoff.admits(file.upload_time):
-        return None
-    return f"uploaded {rfc3339(file.upload_time)}, after the index date"
+        return None if missing is Missing.ALLOW else Reason.NO_UPLOAD_TIME
+    return None if cutoff.admits(file.upload_time) else Reason.UPLOADED_LATER
 
 
-def not_there_then(what: str, page: Page, withheld: Sequence[Withheld], besides: str = "") -> UnavailableError:
+def not_there_then(
+    what: str, page: Page, excluded: Sequence[Excluded], besides: str = "", origin: Origin | None = None
+) -> AfterIndexDateError:
     """Return the error for a project or version that an index has, and did not have at the page's cutoff.
 
-    what: the project or requirement, for the message. withheld: all files of it, not empty.
+    what: the project or requirement, for the message. excluded: all files of it, not empty.
     besides: a sentence fragment on what was there instead.
     """
-    times = [one.file.upload_time for one in withheld if one.file.upload_time is not None]
-    untimed = len(withheld) - len(times)
+    times = [one.file.upload_time for one in excluded if one.file.upload_time is not None]
+    untimed = len(excluded) - len(times)
     facts = []
     if times:
         facts.append(f"its first file was uploaded {rfc3339(min(times))}")
     if untimed and not times:
         facts.append("none of its files has an upload time")
     elif untimed:
-        facts.append(f"{untimed} of its {len(withheld)} files {'have' if untimed > 1 else 'has'} no upload time")
+        facts.append(f"{untimed} of its {len(excluded)} files {'have' if untimed > 1 else 'has'} no upload time")
     before = "" if page.cutoff is None else f" before {rfc3339(page.cutoff)}"
     where = "there" if page.lock else page.place
-    return UnavailableError(
+    return AfterIndexDateError(
         f"{what} was not {where}{before}, the index date: {' and '.join(facts)}{besides}",
-        hint=_hint(page, untimed=bool(untimed), dated=bool(times)),
+        hint=_hint(locked=bool(page.lock), untimed=bool(untimed), dated=bool(times)),
+        origin=origin,
+        index=page.index,
+        lock=page.lock,
     )
 
 
-def _hint(page: Page, *, untimed: bool, dated: bool) -> str:
-    if page.lock:
-        allow = (
-            f"lock with a tool that writes upload times into {page.lock} (uv does), or let such files pass with"
-            " --index-date-missing=allow"
-        )
-    else:
-        allow = (
-            f"let such files pass with --index-date-missing={page.index}=allow if you trust this index to stand"
-            " still"
-        )
-    later = "pin a version that was there then, or take a later date, for all or for this project"
-    if untimed and dated:
-        return f"{later}; {allow}"
-    return allow if untimed else later
+def _hint(*, locked: bool, untimed: bool, dated: bool) -> Hint:
+    if not untimed:
+        return Hint.PIN_EARLIER
+    if dated:
+        return Hint.PIN_EARLIER_OR_LOCK_UPLOAD_TIMES if locked else Hint.PIN_EARLIER_OR_ALLOW_UNTIMED
+    return Hint.LOCK_UPLOAD_TIMES if locked else Hint.ALLOW_UNTIMED

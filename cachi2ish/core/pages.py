@@ -18,6 +18,7 @@ from packaging.utils import NormalizedName
 
 from cachi2ish.core.digests import Digest, InvalidDigestError
 from cachi2ish.core.distributions import by_version, which_are
+from cachi2ish.core.reasons import Reason
 
 #: By far the most frequent digest, in its usual spelling: nothing to normalise.
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -62,11 +63,11 @@ class IndexFile(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Withheld:
-    """A file that a page lists today and that does not count. reason: why, as the end of "not taken: …"."""
+class Excluded:
+    """A file that a page lists today and that does not count."""
 
     file: IndexFile
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,7 @@ class Page:
     versions: all versions of the project (PEP 700), as the index spells them; None where it states none.
     last_serial: the number of the project's last change on its index (PEP 691 ``_last-serial``), or None.
     cutoff: where the page is one of the past: only files uploaded before this instant are in ``files``.
-    withheld: the others then, in the order of the page.
+    excluded: the others then, in the order of the page.
     fetched_at: the page is not older than this instant (aware): the start of the run that asked the index for it.
     None where that is not known. Where several indexes were asked, that of the oldest answer.
     lock: the lock file that names the files, where no index was asked; ``index`` is then where they were found
@@ -94,7 +95,7 @@ class Page:
     versions: tuple[str, ...] | None = None
     last_serial: int | None = None
     cutoff: datetime | None = None
-    withheld: tuple[Withheld, ...] = ()
+    excluded: tuple[Excluded, ...] = ()
     fetched_at: datetime | None = field(default=None, compare=False)
     lock: str = ""
 

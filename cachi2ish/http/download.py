@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from cachi2ish.cache.interface import BlobStore, BlobWriter
 from cachi2ish.core.artifacts import Artifact, Blob
-from cachi2ish.errors import Cachi2ishError, DigestMismatchError, NetworkError
+from cachi2ish.errors import DigestMismatchError, NetworkError, located
 from cachi2ish.http.bodies import Stream
 from cachi2ish.http.interface import Advance
 from cachi2ish.http.retries import TransientError
@@ -182,11 +182,8 @@ class FileDownloader:
 
     def fetch(self, artifact: Artifact, advance: Advance) -> Blob:
         """Return the file, as `Downloader.fetch` says; every error names the artifact's origin."""
-        try:
+        with located(artifact.origin):
             return cached(artifact, self._blobs) or self._download(artifact, advance)
-        except Cachi2ishError as error:
-            error.origin = error.origin or artifact.origin
-            raise
 
     def _download(self, artifact: Artifact, advance: Advance) -> Blob:
         key = key_of(artifact)

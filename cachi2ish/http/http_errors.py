@@ -87,39 +87,31 @@ class _Case:
     def host(self) -> str:
         return self.url.hostname
 
-    def for_good(self, problem: str, hint: str) -> HostError:
-        """Return the error of a host that will not do better next time."""
-        return _of_host(self.url, problem, hint)
+    def for_good(self, problem: str, hint: str, *cause: str) -> HostError:
+        """Return the error of a host that will not do better next time. cause: what tells it from others."""
+        return HostError(problem, cause=(self.url.host, *cause), hint=hint)
 
-    def for_now(self, problem: str, hint: str) -> TransientError:
-        """Return the failure of a host that may do better next time."""
-        return TransientError(problem, hint=hint, cause=_cause(self.url, problem), unreached=self.url.origin)
-
-
-def _of_host(url: Address, problem: str, hint: str) -> HostError:
-    return HostError(problem, cause=_cause(url, problem), hint=hint)
-
-
-def _cause(url: Address, problem: str) -> str:
-    return f"{url.host}: {problem}"
+    def for_now(self, problem: str, hint: str, *cause: str) -> TransientError:
+        """Return the failure of a host that may do better next time. cause: as above."""
+        return TransientError(problem, hint=hint, cause=(self.url.host, *cause), unreached=self.url.origin)
 
 
 def _proxy(case: _Case) -> Failure:
     refusal = next(filter(None, (re.match(r"Tunnel connection failed: (\d+)", str(e)) for e in case.chain)), None)
-    if refusal and refusal[1] == "407":
+    status = refusal[1] if refusal else ""
+    if status == "407":
         return proxy_authentication(case.url)
-    if refusal and int(refusal[1]) not in RETRIED_STATUSES:
-        return case.for_good(
-            f"the proxy refuses the connection to {case.host} with HTTP {refusal[1]}", _CHECK_PROXY
-        )
-    said = f" (HTTP {refusal[1]})" if refusal else ""
-    return case.for_now(f"the proxy does not connect to {case.host}{said}", _CHECK_PROXY)
+    if status and int(status) not in RETRIED_STATUSES:
+        problem = f"the proxy refuses the connection to {case.host} with HTTP {status}"
+        return case.for_good(problem, _CHECK_PROXY, "proxy", status)
+    said = f" (HTTP {status})" if status else ""
+    return case.for_now(f"the proxy does not connect to {case.host}{said}", _CHECK_PROXY, "proxy", status)
 
 
 def proxy_authentication(url: Address) -> HostError:
     """Return the error for a proxy that wants to know who we are (HTTP 407)."""
     problem = f"the proxy asks for a user name and password to connect to {url.hostname}"
-    return _of_host(url, problem, _CHECK_PROXY)
+    return HostError(problem, cause=(url.host, "proxy", "407"), hint=_CHECK_PROXY)
 
 
 def _bad_proxy(_case: _Case) -> Failure:
@@ -129,7 +121,7 @@ def _bad_proxy(_case: _Case) -> Failure:
 def unusable_proxy() -> HostError:
     """Return the error for a proxy whose address makes no sense."""
     problem = "the address of the proxy cannot be used"
-    return HostError(problem, cause=problem, hint="write it as http://host:port")
+    return HostError(problem, cause=("proxy address",), hint="write it as http://host:port")
 
 
 def _name(case: _Case) -> Failure:
@@ -137,7 +129,7 @@ def _name(case: _Case) -> Failure:
     hint = "check the spelling of the host, the DNS settings, or the proxy (HTTP_PROXY, HTTPS_PROXY, PIP_PROXY)"
     # Only "try again" is worth trying again; that a name does not exist is an answer.
     again = isinstance(case.link, socket.gaierror) and case.link.errno == socket.EAI_AGAIN
-    return case.for_now(problem, hint) if again else case.for_good(problem, hint)
+    return (case.for_now if again else case.for_good)(problem, hint, "name")
 
 
 def _certificate(case: _Case) -> Failure:
@@ -146,6 +138,8 @@ def _certificate(case: _Case) -> Failure:
         f"the TLS certificate of {case.host} is not trusted: {reason}",
         "name the right certificate authorities with REQUESTS_CA_BUNDLE, SSL_CERT_FILE or PIP_CERT,"
         f" or do without proof: --trusted-host {case.host} in the requirements file, or PIP_TRUSTED_HOST",
+        "certificate",
+        reason,
     )
 
 
@@ -154,16 +148,18 @@ def _tls(case: _Case) -> Failure:
     return case.for_now(
         f"no secure connection to {case.host}: {reason.lower().replace('_', ' ')}",
         "check that the server speaks TLS on this port (https or http?) and which versions it accepts",
+        "tls",
+        reason,
     )
 
 
 def _no_connection(case: _Case) -> Failure:
     reason = next((e.strerror for e in case.chain if isinstance(e, OSError) and e.strerror), "no connection")
-    return case.for_now(f"{case.url.host} cannot be reached: {reason.lower()}", _CHECK_CONNECTION)
+    return _unreached(case, reason.lower())
 
 
 def _no_connection_in_time(case: _Case) -> Failure:
-    return case.for_now(f"{case.url.host} cannot be reached: no answer in time", _CHECK_CONNECTION)
+    return _unreached(case, "no answer in time")
 
 
 def _timeout(case: _Case) -> Failure:
@@ -171,8 +167,11 @@ def _timeout(case: _Case) -> Failure:
 
 
 def _refused(case: _Case) -> Failure:
-    hint = "check host and port, and whether the server runs"
-    return case.for_now(f"{case.url.host} cannot be reached: connection refused", hint)
+    return _unreached(case, "connection refused", "check host and port, and whether the server runs")
+
+
+def _unreached(case: _Case, reason: str, hint: str = _CHECK_CONNECTION) -> Failure:
+    return case.for_now(f"{case.url.host} cannot be reached: {reason}", hint, "unreached", reason)
 
 
 def _truncated(case: _Case) -> Failure:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from cachi2ish.cache.interface import BlobStore
 from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.core.urls import Address
-from cachi2ish.errors import Cachi2ishError, NotCachedError
+from cachi2ish.errors import NotCachedError, located
 from cachi2ish.http.interface import Advance, Downloader, Http, Response
 from cachi2ish.http.verification import cached
 
@@ -65,8 +65,5 @@ class CachedFirst:
 
     def fetch(self, artifact: Artifact, advance: Advance) -> Blob:
         """Return the file, as `Downloader.fetch` says."""
-        try:
+        with located(artifact.origin):
             return cached(artifact, self._blobs) or self._downloader().fetch(artifact, advance)
-        except Cachi2ishError as error:
-            error.origin = error.origin or artifact.origin
-            raise

@@ -36,7 +36,7 @@ class TransientError(Exception):
         hint: str | None = None,
         retry_after: float | None = None,
         served: int | None = None,
-        cause: str | None = None,
+        cause: tuple[str, ...] | None = None,
         unreached: WebOrigin | None = None,
     ) -> None:
         super().__init__(problem)

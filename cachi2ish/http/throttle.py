@@ -107,7 +107,7 @@ class Host:
                     self._changed.wait()
                 if self._lost is not None:
                     self._changed.notify()
-                    raise self._lost.again()
+                    raise self._lost.at(None)  # a copy, since many threads raise it
                 now = self._limits.clock()
                 wait = self._not_before - now
                 if wait <= 0:
@@ -124,9 +124,9 @@ class Host:
             self._limits.sleep(wait)
 
 
-def too_much(address: Address) -> str:
+def too_much(address: Address) -> tuple[str, ...]:
     """Return the cause of all failures of a host that has had enough of us."""
-    return f"{address.host}: too many requests"
+    return address.host, "too many requests"
 
 
 class Hosts:

@@ -58,13 +58,9 @@ def mismatch(artifact: Artifact, writer: BlobWriter) -> DigestMismatchError | No
             return _wrong(artifact, str(digest), [writer.digest(digest.algorithm)])
     if artifact.allowed and not any(_holds(digest, writer) for digest in artifact.allowed):
         got = [writer.digest(name) for name in sorted({digest.algorithm for digest in artifact.allowed})]
-        error = _wrong(artifact, _one_of(sorted(artifact.allowed)), got)
-        # What the index promised has held: it may be another file of the release than the lock file names.
-        return (
-            NotLockedError(error.problem, hint=error.hint, origin=error.origin)
-            if strong(artifact.digests)
-            else error
-        )
+        # Where what the index promised has held, it may be another file of the release than the lock file names.
+        kind = NotLockedError if strong(artifact.digests) else DigestMismatchError
+        return _wrong(artifact, _one_of(sorted(artifact.allowed)), got, kind)
     return None
 
 
@@ -83,8 +79,13 @@ def _holds(digest: Digest, writer: BlobWriter) -> bool:
     return got == digest.value
 
 
-def _wrong(artifact: Artifact, expected: str, got: Iterable[Digest]) -> DigestMismatchError:
-    return _error(artifact, f"expected {expected}, got {', '.join(map(str, got))}")
+def _wrong(
+    artifact: Artifact,
+    expected: str,
+    got: Iterable[Digest],
+    kind: type[DigestMismatchError] = DigestMismatchError,
+) -> DigestMismatchError:
+    return _error(artifact, f"expected {expected}, got {', '.join(map(str, got))}", kind)
 
 
 def _one_of(digests: list[Digest]) -> str:
@@ -94,8 +95,10 @@ def _one_of(digests: list[Digest]) -> str:
     return f"{listed} or one of {more} more" if more else listed
 
 
-def _error(artifact: Artifact, what: str) -> DigestMismatchError:
-    return DigestMismatchError(
+def _error(
+    artifact: Artifact, what: str, kind: type[DigestMismatchError] = DigestMismatchError
+) -> DigestMismatchError:
+    return kind(
         f"{artifact.filename} from {artifact.url} is not the file that was promised: {what}",
         hint="do not use it: find out from the publisher whether the file was replaced, or whether the index or a"
         " proxy on the way alters it; change the lock file only when that is explained",

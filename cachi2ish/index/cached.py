@@ -126,7 +126,8 @@ class CachedIndex:
                 return kept.page
         if self._policy.offline:
             raise NotCachedError(
-                f"what {' '.join(self._addresses)} says of {self._missing(project, query)} is not in the cache"
+                f"what {' '.join(self._addresses)} says of {self._missing(project, query)} is not in the cache",
+                cause=(self._addresses, project),
             )
         return self._index.page(project, query)
 

@@ -30,6 +30,6 @@ class DatedIndex:
         today = self._index.page(project, query)
         page = as_of(today, self._cutoff, self._missing.of(today.index))
         # A quarantined project keeps its own, graver message.
-        if page.withheld and not (page.files or query.versions) and page.status != "quarantined":
-            raise not_there_then(project, page, page.withheld)
+        if page.excluded and not (page.files or query.versions) and page.status != "quarantined":
+            raise not_there_then(project, page, page.excluded)
         return page

@@ -133,7 +133,10 @@ class TimedIndex:
             return page
         kept = kept_times(self._recollection, page)
         if kept is None and self._documents is None:
-            raise NotCachedError(f"the upload times that {page.index} states of {project} are not in the cache")
+            raise NotCachedError(
+                f"the upload times that {page.index} states of {project} are not in the cache",
+                cause=("upload times", page.index, project),
+            )
         times = kept or {}
         documents = (self._documents or {}).get(page.index)
         if documents is not None and not wanted <= times.keys():

@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cachi2ish.core.outputs import BuildConfig
-from cachi2ish.errors import StorageError
-from cachi2ish.files.os_errors import OUTPUT_OPTION, storage_errors
+from cachi2ish.errors import Place, StorageError
+from cachi2ish.files.os_errors import storage_errors
 from cachi2ish.files.rooted import RootedPath
 from cachi2ish.output.build_config import read_build_config
 from cachi2ish.output.staging import StagedOutput, stamp
@@ -37,7 +37,7 @@ class OutputDirectories:
         Raises `InputError` where something else is there, `StorageError` where it cannot be written.
         """
         target = self._target(directory)
-        with storage_errors(_PROBLEM.format(directory), OUTPUT_OPTION, making=True):
+        with storage_errors(_PROBLEM.format(directory), Place.OUTPUT, making=True):
             workplace = open_workplace(target)
         staging = StagedOutput(workplace)
         try:
@@ -50,7 +50,7 @@ class OutputDirectories:
 
     def _target(self, directory: Path) -> Path:
         target = RootedPath.of(directory, error=StorageError).root
-        with storage_errors(_PROBLEM.format(directory), OUTPUT_OPTION):
+        with storage_errors(_PROBLEM.format(directory), Place.OUTPUT):
             refuse_strangers(target)
         return target
 

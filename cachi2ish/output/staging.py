@@ -15,8 +15,8 @@ from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.distributions import plain_name
 from cachi2ish.core.outputs import BuildConfig
 from cachi2ish.core.placement import DEPS
-from cachi2ish.errors import DistributionError, StorageError
-from cachi2ish.files.os_errors import OUTPUT_OPTION, storage_errors
+from cachi2ish.errors import DistributionError, Place, StorageError
+from cachi2ish.files.os_errors import storage_errors
 from cachi2ish.files.rooted import RootedPath
 from cachi2ish.output.build_config import BUILD_CONFIG, render_build_config
 from cachi2ish.output.swap import replace_contents, take_place
@@ -116,7 +116,7 @@ class StagedOutput:
                 raise _taken(filename, f"sha256:{other} and sha256:{blob.sha256}")
             self._make_parents(path)
             self._placed[filename] = blob.sha256
-        with self._failures(f"{filename} cannot be placed in {self._workplace.target}"):
+        with self._failures(f"{filename} cannot be placed in {self._workplace.target}", about=filename):
             try:
                 size = copy_file(blob.path, path, _FILE_MODE)
             except FileExistsError:  # on a file system that does not tell upper from lower case
@@ -133,7 +133,7 @@ class StagedOutput:
         Half of a surrogate pair, which no UTF-8 can hold, is written as ``\udcff``: the escape of JSON.
         """
         place = self._root.join(path).path
-        with self._failures(f"{path} cannot be written in {self._workplace.target}"):
+        with self._failures(f"{path} cannot be written in {self._workplace.target}", about=path):
             with self._guard:
                 self._make_parents(place)
             temporary = place.with_name(f".{place.name}.part")
@@ -169,8 +169,8 @@ class StagedOutput:
                     directory.mkdir()
                     directory.chmod(_DIRECTORY_MODE)
 
-    def _failures(self, problem: str) -> AbstractContextManager[None]:
-        return storage_errors(problem, OUTPUT_OPTION)
+    def _failures(self, problem: str, *, about: str = "") -> AbstractContextManager[None]:
+        return storage_errors(problem, Place.OUTPUT, about=about)
 
 
 def _taken(filename: str, contents: str) -> DistributionError:

@@ -10,9 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from cachi2ish.errors import InputError
+from cachi2ish.errors import Hint, InputError
 from cachi2ish.files.locks import is_at, try_lock, wait_for_lock
-from cachi2ish.files.os_errors import FORBIDDEN, OUTPUT_OPTION
+from cachi2ish.files.os_errors import FORBIDDEN
 from cachi2ish.output.build_config import BUILD_CONFIG
 from cachi2ish.output.swap import is_mount_point, restore
 
@@ -140,16 +140,14 @@ def refuse_strangers(target: Path) -> None:
     except NotADirectoryError as error:
         if not target.exists():  # a part of the path above it is a file
             raise
-        raise InputError(
-            f"the output {target} is a file", hint=f"name a directory with {OUTPUT_OPTION}, new or empty"
-        ) from error
+        raise InputError(f"the output {target} is a file", hint=Hint.NAME_DIRECTORY) from error
     earlier = any(entry.name == BUILD_CONFIG for entry in found)
     strangers = sorted(entry.name for entry in found if not (earlier and _ours(entry)))
     if strangers:
         kind = "an earlier output and other things" if earlier else "no output of fetch-deps"
         raise InputError(
             f"the output {target} holds {kind}: {_listed(strangers)}",
-            hint=f"name a new or empty directory with {OUTPUT_OPTION}, or move these out of the way",
+            hint=Hint.NAME_EMPTY_DIRECTORY,
         )
 
 

@@ -116,6 +116,7 @@ class ArchiveReader:
             raise StorageError(
                 f"{filename} cannot be unpacked to be looked at ({error.strerror or error})",
                 hint="check the space and the rights in the temporary directory",
+                cause=(path, error.errno),
             ) from error
         return Identity(declared.name, declared.version) if declared.name else None
 

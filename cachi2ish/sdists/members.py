@@ -76,7 +76,8 @@ def reading(path: Path, filename: str, budget: Budget) -> Iterator[Iterator[Memb
     try:
         file = path.open("rb")
     except OSError as error:
-        raise StorageError(f"{filename} cannot be read ({error.strerror})") from error
+        problem = f"{filename} cannot be read ({error.strerror})"
+        raise StorageError(problem, cause=(path, error.errno)) from error
     with file:
         try:
             yield from _opened(file, filename, budget)
@@ -283,4 +284,5 @@ def _write(path: Path, content: bytes) -> None:
         raise StorageError(
             f"an archive cannot be unpacked to be looked at ({error.strerror})",
             hint="check the space and the rights in the temporary directory",
+            cause=("temporary directory", error.errno),
         ) from error

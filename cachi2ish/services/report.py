@@ -5,7 +5,8 @@ It is no part of the output: it has durations, and is another one at each run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -121,8 +122,12 @@ def make_report(
     outcome: Ending,
     exit_code: ExitCode | None,
     error: Cachi2ishError | None = None,
+    hint_of: Callable[[Cachi2ishError], str | None] = attrgetter("hint"),
 ) -> Report:
-    """Return the report of a ``fetch-deps`` whose state is ``progress`` at the instant ``now``."""
+    """Return the report of a ``fetch-deps`` whose state is ``progress`` at the instant ``now``.
+
+    hint_of: the hint of an error in the words of the front end.
+    """
     traffic = tuple(hosts)
     return Report(
         tool_version=tool_version,
@@ -137,7 +142,7 @@ def make_report(
         totals=_totals(progress, traffic),
         hosts=tuple(_host(host) for host in traffic),
         files=tuple(_file(arrival) for arrival in progress.arrivals()),
-        errors=tuple(_error(leaf) for leaf in leaves(error)) if error else (),
+        errors=tuple(_error(leaf, hint_of(leaf)) for leaf in leaves(error)) if error else (),
     )
 
 
@@ -184,12 +189,12 @@ def _file(arrival: Arrival) -> FileReport:
     )
 
 
-def _error(error: Cachi2ishError) -> ErrorReport:
+def _error(error: Cachi2ishError, hint: str | None) -> ErrorReport:
     return ErrorReport(
         exit_code=int(error.exit_code),
         kind=error.exit_code.name,
         problem=shortened(error.problem),
-        hint=error.hint,
+        hint=hint,
         file=error.origin.file if error.origin else None,
         line=error.origin.line if error.origin else None,
     )

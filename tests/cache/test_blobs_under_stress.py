@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from cachi2ish.cache.blobs import DiskBlobs
-from cachi2ish.errors import StorageError
+from cachi2ish.cli.display.hints import hint_of
+from cachi2ish.errors import Place, StorageError
 from cachi2ish.files.os_errors import storage_error
 from tests.cache.support import digest_of, files_below, keep, small_disk, start
 from tests.support.distributions import noise
@@ -105,7 +106,7 @@ def test_a_cache_below_a_file_is_one_clear_error(tmp_path: Path) -> None:
         StorageError, match=r"the cache .*/file/cache cannot be written: Not a directory"
     ) as caught:
         DiskBlobs(tmp_path / "file" / "cache")
-    assert caught.value.hint == (
+    assert hint_of(caught.value) == (
         "a part of the path is a file, or a link that leads nowhere: choose another place with --cache-dir"
     )
 
@@ -141,7 +142,7 @@ def test_a_full_disk_is_told_and_the_attempt_goes_on_when_there_is_space(tmp_pat
         with pytest.raises(StorageError, match="No space left on device") as caught:
             download()
         assert caught.value.problem.startswith(f"the cache {disk / 'cache'} cannot be written")
-        assert "--cache-dir" in (caught.value.hint or "")
+        assert "--cache-dir" in (hint_of(caught.value) or "")
         assert not files_below(disk / "cache/blobs/sha256")
         ballast.unlink()
         with store.writer("url", []) as writer:
@@ -163,7 +164,7 @@ def test_a_full_disk_is_told_and_the_attempt_goes_on_when_there_is_space(tmp_pat
     ],
 )
 def test_each_refusal_of_the_system_has_its_hint(number: int, advice: str) -> None:
-    error = storage_error("the cache cannot be written", OSError(number, os.strerror(number)), "--cache-dir")
+    error = storage_error("the cache cannot be written", OSError(number, os.strerror(number)), Place.CACHE)
     assert error.problem == f"the cache cannot be written: {os.strerror(number)}"
-    assert advice in (error.hint or "")
-    assert "--cache-dir" in (error.hint or "")
+    assert advice in (hint_of(error) or "")
+    assert "--cache-dir" in (hint_of(error) or "")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cachi2ish.cache.catalogue import SqliteCatalogue
+from cachi2ish.cli.display.hints import hint_of
 from cachi2ish.errors import StorageError
 from tests.cache.pages import INDEX, SDIST, WHEEL, T, index_file, kept, page_of
 from tests.cache.support import start
@@ -92,7 +93,7 @@ def test_a_place_where_no_file_can_be_is_one_clear_error(tmp_path: Path) -> None
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="Not a directory") as caught:
         SqliteCatalogue(tmp_path / "file" / "catalogue.sqlite3")
-    assert "--cache-dir" in (caught.value.hint or "")
+    assert "--cache-dir" in (hint_of(caught.value) or "")
     (tmp_path / "directory").mkdir()
     with pytest.raises(StorageError, match="cannot be opened"):
         SqliteCatalogue(tmp_path / "directory")

@@ -13,6 +13,7 @@ import pytest
 from cachi2ish.cache.blobs import DiskBlobs
 from cachi2ish.cache.catalogue import SqliteCatalogue
 from cachi2ish.cache.housekeeping import DiskHousekeeping
+from cachi2ish.cli.display.hints import hint_of
 from cachi2ish.errors import StorageError
 from tests.cache.pages import INDEX, SDIST, WHEEL, kept, page_of
 from tests.cache.support import digest_of, files_below, forbid_writing, keep, read_only_view, small_disk
@@ -53,7 +54,7 @@ def test_files_are_found_and_a_writer_says_what_to_do(disk: Path) -> None:
     with pytest.raises(StorageError) as caught:
         write()
     assert caught.value.problem == f"the cache {disk / 'cache'} cannot be written: Read-only file system"
-    assert caught.value.hint == "the file system is mounted read-only: choose another place with --cache-dir"
+    assert hint_of(caught.value) == "the file system is mounted read-only: choose another place with --cache-dir"
 
 
 def test_a_damaged_file_is_not_found(disk: Path) -> None:

@@ -7,6 +7,7 @@ import hashlib
 from packaging.utils import canonicalize_name
 
 from cachi2ish.core.choose.choice import Choice
+from cachi2ish.core.choose.explain import words_of
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.requirements import Pinned
@@ -53,4 +54,4 @@ def names(choice: Choice) -> list[str]:
 
 
 def reasons(choice: Choice) -> dict[str, str]:
-    return {refusal.filename: refusal.reason for refusal in choice.refused}
+    return {refusal.filename: words_of(refusal.reason, refusal.facts) for refusal in choice.refused}

@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace as replaced
 from packaging.utils import NormalizedName
 
-from cachi2ish.core.choose.choice import Choice, Policy, choose
+from cachi2ish.cli.display.hints import hint_of
+from cachi2ish.core.choose.checks import Policy
+from cachi2ish.core.choose.choice import Choice, choose
+from cachi2ish.core.choose.explain import warning_of
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.distributions import SDIST_EXTENSIONS, is_wheel, sdist_extension
 from cachi2ish.core.pages import IndexFile, Page
@@ -79,7 +82,7 @@ def test_a_file_that_is_not_yanked_is_preferred() -> None:
 def test_a_yanked_file_is_taken_with_a_warning_since_it_is_pinned(because: str, shown: str) -> None:
     choice = choose(pin(), page(file(SDIST, yanked=because)), SDISTS)
     assert names(choice) == [SDIST]
-    (warning,) = choice.warnings
+    (warning,) = map(warning_of, choice.warnings)
     assert warning.startswith(SDIST)
     assert shown in warning
 
@@ -87,7 +90,7 @@ def test_a_yanked_file_is_taken_with_a_warning_since_it_is_pinned(because: str, 
 def test_each_yanked_wheel_is_warned_of() -> None:
     choice = choose(pin(), page(SDIST, file(PURE, yanked="a"), file(LINUX, yanked="b")), WHEELS)
     assert names(choice) == [SDIST, LINUX, PURE]
-    assert [warning.split()[0] for warning in choice.warnings] == [LINUX, PURE]
+    assert [warning_of(one).split()[0] for one in choice.warnings] == [LINUX, PURE]
 
 
 def test_files_of_other_versions_and_projects_are_not_spoken_of() -> None:
@@ -152,17 +155,17 @@ class TestHashes:
     def test_a_file_that_was_replaced_on_the_index_is_not_taken(self) -> None:
         error = refusal(pin("1.0", sha256("as it was")), page(SDIST))
         assert SDIST in error.problem
-        assert "lock the requirement again" in str(error.hint)
+        assert "lock the requirement again" in str(hint_of(error))
 
     def test_a_lock_of_wheels_only_is_told_what_to_do(self) -> None:
         error = refusal(pin("1.0", sha256(PURE)), page(SDIST, PURE))
-        assert "the hashes name only wheels" in str(error.hint)
-        assert "allow_binary" in str(error.hint)
+        assert "the hashes name only wheels" in str(hint_of(error))
+        assert "allow_binary" in str(hint_of(error))
 
     def test_a_replaced_sdist_is_not_taken_for_a_lock_of_wheels(self) -> None:
         error = refusal(pin("1.0", sha256("as it was")), page(SDIST, PURE))
-        assert "only wheels" not in str(error.hint)
-        assert "another file" in str(error.hint)
+        assert "only wheels" not in str(hint_of(error))
+        assert "another file" in str(hint_of(error))
 
 
 class TestFormats:
@@ -182,8 +185,8 @@ class TestFormats:
 
     def test_only_binary_without_wheels_allowed_is_told_what_to_do(self) -> None:
         error = refusal(replace(pin(), formats=Formats.WHEELS), page(SDIST, PURE), Policy())
-        assert "--only-binary" in str(error.hint)
-        assert "allow_binary" in str(error.hint)
+        assert "--only-binary" in str(hint_of(error))
+        assert "allow_binary" in str(hint_of(error))
 
     def test_no_binary_without_an_sdist_finds_nothing(self) -> None:
         error = refusal(replace(pin(), formats=Formats.SDISTS), page(PURE), WHEELS)
@@ -196,7 +199,7 @@ class TestNothingToTake:
         assert error.problem == (
             f"Foo==1.0 has no sdist on https://index.example/simple, only 2 wheels ({LINUX}, {PURE})"
         )
-        assert '"allow_binary": true' in str(error.hint)
+        assert '"allow_binary": true' in str(hint_of(error))
 
     def test_a_long_list_of_wheels_is_cut(self) -> None:
         error = refusal(pin(), page(*(f"foo-1.0-cp{minor}-none-any.whl" for minor in range(310, 318))))
@@ -220,7 +223,7 @@ class TestNothingToTake:
     def test_a_quarantined_project_is_refused(self, reason: str, shown: str) -> None:
         error = refusal(pin(), page(SDIST, status="quarantined", reason=reason))
         assert error.problem.endswith(shown)
-        assert "PEP 792" in str(error.hint)
+        assert "PEP 792" in str(hint_of(error))
 
     @pytest.mark.parametrize("status", ["active", "archived", "deprecated", "something new"])
     def test_another_status_does_not_stand_in_the_way(self, status: str) -> None:

@@ -11,7 +11,9 @@ from msgspec.structs import replace as replaced
 from packaging.tags import Tag
 from packaging.utils import parse_wheel_filename
 
-from cachi2ish.core.choose.choice import Choice, Policy, choose
+from cachi2ish.cli.display.hints import hint_of
+from cachi2ish.core.choose.checks import Policy
+from cachi2ish.core.choose.choice import Choice, choose
 from cachi2ish.core.requirements import Formats
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import UnavailableError
@@ -81,7 +83,7 @@ def test_a_target_without_a_file_is_an_error_that_names_it() -> None:
         choose(pin(), page(WIN), for_targets(LINUX, MAC, WINDOWS))
     assert "for Python 3.12 on manylinux_2_28_x86_64, Python 3.12 on macosx_14_0_arm64" in caught.value.problem
     assert f"{WIN}: its tags are not accepted there" in caught.value.problem
-    assert "marker" in (caught.value.hint or "")
+    assert "marker" in (hint_of(caught.value) or "")
 
 
 def test_a_file_that_serves_only_the_newer_python_has_its_reason_in_the_error() -> None:

@@ -10,11 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 
+from cachi2ish.cli.display.hints import hint_of
 from cachi2ish.core.as_of import Dating, MissingPolicy, PackageDates, as_of
-from cachi2ish.core.choose.choice import Policy, choose
+from cachi2ish.core.choose.checks import Policy
+from cachi2ish.core.choose.choice import choose
+from cachi2ish.core.choose.explain import warning_of, words_of
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.modes import Missing
 from cachi2ish.core.pages import IndexFile, Page
+from cachi2ish.core.reasons import Reason
 from cachi2ish.core.requirements import Pinned
 from cachi2ish.core.urls import bare
 from cachi2ish.errors import Origin, UnavailableError
@@ -43,7 +47,7 @@ TIMES = st.one_of(st.none(), st.integers(min_value=-3, max_value=3))
 
 
 @given(st.lists(TIMES, max_size=8), st.sampled_from(Missing))
-def test_each_file_is_kept_or_withheld_by_its_own_upload_time(times: list[int | None], missing: Missing) -> None:
+def test_each_file_is_kept_or_excluded_by_its_own_upload_time(times: list[int | None], missing: Missing) -> None:
     files = [
         file(f"apple-{number}.0.tar.gz", None if time is None else T + timedelta(microseconds=time))
         for number, time in enumerate(times)
@@ -55,8 +59,11 @@ def test_each_file_is_kept_or_withheld_by_its_own_upload_time(times: list[int | 
         if (missing is Missing.ALLOW if time is None else time < 0)
     ]
     assert list(then.files) == expected
-    assert [one.file for one in then.withheld] == [one for one in files if one not in expected]
-    assert all(one.reason for one in then.withheld)
+    assert [one.file for one in then.excluded] == [one for one in files if one not in expected]
+    assert all(
+        one.reason is (Reason.NO_UPLOAD_TIME if one.file.upload_time is None else Reason.UPLOADED_LATER)
+        for one in then.excluded
+    )
     assert then.cutoff == T
 
 
@@ -64,7 +71,7 @@ def test_a_wheel_that_came_later_is_not_there_though_its_release_is_older() -> N
     then = as_of(page(file("apple-1.0.tar.gz"), file("apple-1.0-py3-none-any.whl", AFTER)), CUTOFF, Missing.REFUSE)
     choice = choose(pinned(), then, Policy(wheels=True))
     assert [one.filename for one in choice.files] == ["apple-1.0.tar.gz"]
-    assert [(one.filename, one.reason) for one in choice.refused] == [
+    assert [(one.filename, words_of(one.reason, one.facts)) for one in choice.refused] == [
         ("apple-1.0-py3-none-any.whl", "uploaded 2024-10-02T00:00:00Z, after the index date")
     ]
 
@@ -86,7 +93,7 @@ def test_a_version_that_came_later_is_told_with_its_first_upload_and_what_there_
         f"requirements.txt:3: Apple==2.0 was not on {INDEX} before 2024-10-02T00:00:00Z, the index date:"
         " its first file was uploaded 2024-10-02T01:00:00Z; then it had 1 version (1.0)"
     )
-    assert "later date" in (caught.value.hint or "")
+    assert "later date" in (hint_of(caught.value) or "")
 
 
 def test_a_version_without_upload_times_is_told_with_the_way_to_allow_it() -> None:
@@ -94,7 +101,7 @@ def test_a_version_without_upload_times_is_told_with_the_way_to_allow_it() -> No
     with pytest.raises(UnavailableError) as caught:
         choose(pinned("2.0"), then, Policy())
     assert "none of its files has an upload time" in caught.value.problem
-    assert f"--index-date-missing={INDEX}=allow" in (caught.value.hint or "")
+    assert f"--index-date-missing={INDEX}=allow" in (hint_of(caught.value) or "")
 
 
 def test_a_version_that_the_index_never_had_is_not_blamed_on_the_date() -> None:
@@ -110,7 +117,7 @@ def test_where_only_the_wheels_were_there_the_reason_of_each_file_is_told() -> N
         choose(pinned(), then, Policy())
     assert "apple-1.0.tar.gz: uploaded 2024-10-02T00:00:00Z, after the index date" in caught.value.problem
     assert "wheels are not allowed" in caught.value.problem
-    assert "later index date" in (caught.value.hint or "")
+    assert "later index date" in (hint_of(caught.value) or "")
 
 
 def test_a_choice_as_of_a_date_does_not_depend_on_what_was_yanked_since() -> None:
@@ -118,7 +125,7 @@ def test_a_choice_as_of_a_date_does_not_depend_on_what_was_yanked_since() -> Non
     assert choose(pinned(), today, Policy()).files[0].filename == "apple-1.0.zip"
     choice = choose(pinned(), as_of(today, CUTOFF, Missing.REFUSE), Policy())
     assert choice.files[0].filename == "apple-1.0.tar.gz"
-    assert "is yanked today" in choice.warnings[0]
+    assert "is yanked today" in warning_of(choice.warnings[0])
 
 
 def test_a_policy_speaks_of_all_indexes_or_of_one() -> None:

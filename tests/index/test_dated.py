@@ -9,6 +9,7 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from cachi2ish.cache.catalogue import SqliteCatalogue
+from cachi2ish.cli.display.hints import hint_of
 from cachi2ish.core.as_of import MissingPolicy
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.digests import Digest
@@ -67,7 +68,7 @@ def test_a_page_is_read_as_it_was(opened: Open, mode: str) -> None:
         server.add("demo", NEW, upload_time=AFTER)
         page = DatedIndex(opened(server.index_url), CUTOFF, REFUSE).page(DEMO)
     assert names(page) == [OLD.filename]
-    assert [one.file.filename for one in page.withheld] == [WHEEL.filename, NEW.filename]
+    assert [one.file.filename for one in page.excluded] == [WHEEL.filename, NEW.filename]
 
 
 def test_a_project_that_came_later_was_not_there_and_its_first_upload_is_told(opened: Open) -> None:
@@ -112,7 +113,7 @@ def test_a_file_without_a_readable_upload_time_is_refused_unless_it_is_allowed(
         simple = opened(server.index_url)
         with pytest.raises(UnavailableError, match="none of its files has an upload time") as caught:
             DatedIndex(simple, CUTOFF, REFUSE).page(DEMO)
-        assert f"--index-date-missing={server.index_url}=allow" in (caught.value.hint or "")
+        assert f"--index-date-missing={server.index_url}=allow" in (hint_of(caught.value) or "")
         for policy in (
             MissingPolicy(Missing.ALLOW),
             MissingPolicy(Missing.REFUSE, ((server.index_url.rstrip("/"), Missing.ALLOW),)),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cachi2ish.cache.blobs import DiskBlobs
+from cachi2ish.cli.display.hints import hint_of
 from cachi2ish.errors import InputError, StorageError
 from cachi2ish.output.interface import Outputs
 from tests.cache.support import files_below, here, keep, names, publish, small_disk, tree
@@ -25,7 +26,7 @@ def test_a_directory_with_other_things_is_refused_with_their_names(outputs: Outp
         (work / name).touch()
     with pytest.raises(InputError, match="'a', 'b', 'c', 'd' and 2 more") as caught, outputs.stage(work):
         pytest.fail("staged")
-    assert "--output" in (caught.value.hint or "")
+    assert "--output" in (hint_of(caught.value) or "")
     assert names(work) == list("abcdef")
 
 
@@ -96,7 +97,7 @@ def test_a_full_disk_leaves_the_earlier_output(outputs: Outputs, store: DiskBlob
         with outputs.stage(disk / "out") as staging:
             with pytest.raises(StorageError, match="No space left on device") as caught:
                 staging.place(big, "big.zip")
-            assert "--output" in (caught.value.hint or "")
+            assert "--output" in (hint_of(caught.value) or "")
             with pytest.raises(StorageError, match="No space left on device"):
                 staging.write("bom.json", "x" * 400_000)
         assert tree(disk) == before

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from threading import Event
 
 import pytest
 from hypothesis import given
@@ -11,13 +12,14 @@ from hypothesis import strategies as st
 from packaging.utils import NormalizedName
 
 from cachi2ish.core.as_of import Dating, MissingPolicy
-from cachi2ish.core.choose.choice import Choice, Policy
+from cachi2ish.core.choose.checks import Policy
+from cachi2ish.core.choose.choice import Choice
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.modes import Missing
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.requirements import Formats, Indexes, Pinned
 from cachi2ish.core.targets.machine import Target
-from cachi2ish.errors import ErrorGroup, UnavailableError
+from cachi2ish.errors import Cachi2ishError, ErrorGroup, HostError, NetworkError, Origin, UnavailableError
 from cachi2ish.index.dated import DatedIndex
 from cachi2ish.index.interface import FRESH, Index, PageQuery
 from cachi2ish.services.fetch.choosing import Wanted, choose_all
@@ -46,6 +48,23 @@ class OnePage:
 
     def page(self, project: NormalizedName, query: PageQuery = FRESH) -> Page:
         return self._page
+
+
+@dataclass
+class FailsInTurn:
+    """An index that fails with an error that others fail with too, when it is its turn."""
+
+    error: Cachi2ishError
+    turn: Event
+    done: Event
+    key = ADDRESS
+
+    def page(self, project: NormalizedName, query: PageQuery = FRESH) -> Page:
+        assert self.turn.wait(10)
+        try:
+            raise self.error
+        finally:
+            self.done.set()
 
 
 def no_index(_addresses: tuple[str, ...], _dating: Dating) -> Index:
@@ -153,3 +172,26 @@ def test_failures_of_locked_files_and_of_pages_are_told_together() -> None:
         f"Foo==1.0 has no sdist on {ADDRESS}, only 1 wheel (foo-1.0-py3-none-any.whl)",
     ]
     assert all(one.origin == ORIGIN for one in caught.value.errors)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+@pytest.mark.parametrize("error", [NetworkError("no page"), HostError("no host", cause="x")])
+def test_a_page_that_fails_for_two_files_is_told_once_at_the_first_whichever_thread_is_first(
+    order: tuple[int, int], error: NetworkError
+) -> None:
+    places = Origin("requirements.txt", 3), Origin("requirements-build.txt", 1)
+    lists = ("one",), ("one", "two")
+    events = Event(), Event(), Event()
+    events[0].set()
+    turns: dict[tuple[str, ...], FailsInTurn] = {
+        lists[which]: FailsInTurn(error, *events[turn : turn + 2]) for turn, which in enumerate(order)
+    }
+    both = [
+        Wanted(replace(pin(), origin=place), Policy(), addresses, Dating())
+        for place, addresses in zip(places, lists, strict=True)
+    ]
+    with pytest.raises(NetworkError) as caught:
+        choose_all(both, lambda addresses, _dating: turns[addresses], 2, lambda _choice: None)
+    assert str(caught.value) == f"requirements.txt:3: {error.problem}"
+    assert type(caught.value) is type(error)
+    assert error.origin is None

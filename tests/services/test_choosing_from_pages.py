@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 import pytest
 
 from cachi2ish.core.as_of import Dating, PackageDates
-from cachi2ish.core.choose.choice import Choice, Policy
+from cachi2ish.core.choose.checks import Policy
+from cachi2ish.core.choose.choice import Choice
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.inventory import MainPackage
 from cachi2ish.core.pages import IndexFile, Page

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from cachi2ish.core.as_of import PackageDates, RecordedDates
-from cachi2ish.core.choose.choice import Policy
+from cachi2ish.core.choose.checks import Policy
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.inventory import (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.core.choose.choice import Policy
+from cachi2ish.core.choose.checks import Policy
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import Cachi2ishError, InputError, leaves
 from cachi2ish.lockfiles.interface import Lock

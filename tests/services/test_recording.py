@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cachi2ish.core.as_of import PackageDates
-from cachi2ish.core.choose.choice import Policy
+from cachi2ish.core.choose.checks import Policy
 from cachi2ish.core.inventory import MainPackage
 from cachi2ish.core.requirements import Pinned, Purpose, Requirement
 from cachi2ish.errors import Origin

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cachi2ish.core.as_of import PackageDates
-from cachi2ish.core.choose.choice import Choice, Policy
+from cachi2ish.core.choose.checks import Policy
+from cachi2ish.core.choose.choice import Choice
 from cachi2ish.core.choose.fit import TargetFiles
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.inventory import MainPackage

@@ -28,8 +28,19 @@ def test_a_failure_that_lines_share_is_told_once_at_the_first_of_them() -> None:
 
 
 def test_a_full_disk_is_no_line_of_a_file() -> None:
-    errors = [(one, StorageError("the disk is full", origin=one.origin)) for one in (BUILD, LATE)]
+    errors = [(one, StorageError(f"no space for {one}", origin=one.origin, cause="disk")) for one in (BUILD, LATE)]
     assert told(*errors) == ["None"]
+
+
+def test_failures_that_only_read_alike_are_each_told() -> None:
+    errors = [(one, StorageError("it cannot be read", origin=one.origin)) for one in (BUILD, LATE)]
+    assert told(*errors) == ["None", "None"]
+
+
+def test_an_error_that_threads_share_is_not_changed() -> None:
+    shared = NetworkError("gone", origin=Origin("elsewhere", 1))
+    assert told((LATE, shared)) == ["requirements.txt:55"]
+    assert shared.origin == Origin("elsewhere", 1)
 
 
 def test_what_another_file_serves_is_no_failure() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
+from cachi2ish.cli.display.hints import hint_of
 from cachi2ish.core.messages import shortened
 from cachi2ish.errors import (
     Cachi2ishError,
@@ -80,8 +81,9 @@ class Console:
             place = f"{one.origin}: " if one.origin else ""
             self.write_line(f"{self._styled('error')}: {printable(place + one.problem)}")
             # The same hint for several errors in a row is written once, after the last of them.
-            if one.hint and (number == len(found) or found[number].hint != one.hint):
-                self.write_line(f"  {self._styled('hint')}: {printable(one.hint)}")
+            hint = hint_of(one)
+            if hint and (number == len(found) or hint_of(found[number]) != hint):
+                self.write_line(f"  {self._styled('hint')}: {printable(hint)}")
         if len(found) > 1:
             self.write_line(f"{len(found)} errors; {printable(afterwards or 'nothing was written')}")
         elif afterwards:

@@ -10,9 +10,11 @@ from cachi2ish.cli.display.console import escaped, printable
 from cachi2ish.cli.display.figures import counted, readable_size
 from cachi2ish.core.cache_contents import Amount, CacheContents, Entry, Pruned
 from cachi2ish.core.choose.choice import Choice
+from cachi2ish.core.choose.explain import words_of
 from cachi2ish.core.cutoff import rfc3339
 from cachi2ish.core.messages import shortened
 from cachi2ish.core.placement import name_of_git, name_of_url
+from cachi2ish.core.reasons import Facts, Reason
 from cachi2ish.core.urls import redact
 from cachi2ish.services.cache_upkeep import Verified
 from cachi2ish.services.fetch.fetch_deps import Plan
@@ -61,10 +63,11 @@ def _choice(choice: Choice) -> Iterator[str]:
 
 
 def _refused(choice: Choice) -> Iterator[str]:
-    by_reason: dict[str, list[str]] = {}
+    by_reason: dict[tuple[Reason, Facts], list[str]] = {}
     for refusal in choice.refused:
-        by_reason.setdefault(refusal.reason, []).append(refusal.filename)
-    for reason, names in by_reason.items():
+        by_reason.setdefault((refusal.reason, refusal.facts), []).append(refusal.filename)
+    for why, names in by_reason.items():
+        reason = words_of(*why)
         if len(names) == 1:
             yield shortened(f"  leave {names[0]}: {reason}")
         else:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from cachi2ish import __version__
 from cachi2ish.cli.display.console import Terminated, write_result
 from cachi2ish.cli.display.figures import counted, readable_seconds, readable_size
+from cachi2ish.cli.display.hints import hint_of
 from cachi2ish.cli.display.reporting import ConsoleReporter
 from cachi2ish.errors import Cachi2ishError, ExitCode, InputError, StorageError, exit_code_of
 from cachi2ish.files.interface import SourceFiles
@@ -84,6 +85,7 @@ class RunReport:
             outcome=outcome,
             exit_code=exit_code,
             error=error,
+            hint_of=hint_of,
         )
         if self.place == STANDARD_OUTPUT:
             write_result(_escaped_json(report.render()))

@@ -14,6 +14,7 @@ from cachi2ish.core.distributions import (
     read_name,
 )
 from cachi2ish.core.pages import IndexFile, Page
+from cachi2ish.core.reasons import Facts, Reason, Refusal
 from cachi2ish.core.requirements import Pinned
 
 
@@ -41,32 +42,24 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """A file of the pinned version that is not taken, and why, as the end of "not taken: …"."""
-
-    filename: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Found:
-    """The files of one version. odd: those that end like wheels, and whose tags nobody can read."""
+    """The files of one version. unreadable: those that end like wheels, and whose tags nobody can read."""
 
     candidates: tuple[Candidate, ...]
-    odd: tuple[Refusal, ...]
+    unreadable: tuple[Refusal, ...]
 
 
 def candidates_of(requirement: Pinned, page: Page) -> Found:
     """Return the files of the pinned version, in the order of the page; of one name the first."""
     found: dict[str, Candidate] = {}
-    odd: dict[str, Refusal] = {}
+    unreadable: dict[str, Refusal] = {}
     for file in page.files_of(requirement.version, arbitrary=requirement.arbitrary):
         name = read_name(file.filename, requirement.project)
         if name is not None:
             found.setdefault(file.filename, Candidate(file, name))
         else:
-            odd.setdefault(file.filename, Refusal(file.filename, "its name is not that of a wheel (PEP 427)"))
-    return Found(_exact_local(tuple(found.values()), requirement), tuple(odd.values()))
+            unreadable.setdefault(file.filename, Refusal(file.filename, Reason.UNREADABLE_NAME))
+    return Found(_exact_local(tuple(found.values()), requirement), tuple(unreadable.values()))
 
 
 def _exact_local(candidates: tuple[Candidate, ...], requirement: Pinned) -> tuple[Candidate, ...]:
@@ -76,10 +69,13 @@ def _exact_local(candidates: tuple[Candidate, ...], requirement: Pinned) -> tupl
     return plain if plain and "+" not in requirement.version else candidates
 
 
-def withheld_from(requirement: Pinned, page: Page) -> tuple[Refusal, ...]:
-    """Return the files of the version that the index has, and that do not count (see `Page.withheld`)."""
-    reasons = {one.file.filename: one.reason for one in page.withheld}
+def excluded_from(requirement: Pinned, page: Page) -> tuple[Refusal, ...]:
+    """Return the files of the version that the index has, and that do not count (see `Page.excluded`)."""
+    reasons = {one.file.filename: one.reason for one in page.excluded}
     if not reasons:
         return ()
-    there = candidates_of(requirement, replace(page, files=tuple(one.file for one in page.withheld)))
-    return tuple(Refusal(one.file.filename, reasons[one.file.filename]) for one in there.candidates)
+    there = candidates_of(requirement, replace(page, files=tuple(one.file for one in page.excluded)))
+    return tuple(
+        Refusal(one.filename, reasons[one.filename], Facts(upload_time=one.upload_time))
+        for one in (candidate.file for candidate in there.candidates)
+    )

@@ -10,6 +10,7 @@ from packaging.version import Version
 from cachi2ish.core.choose.candidates import Candidate
 from cachi2ish.core.distributions import SdistName, version_order
 from cachi2ish.core.pages import IndexFile
+from cachi2ish.core.reasons import Facts, Reason, Refusal
 from cachi2ish.core.requirements import Pinned
 from cachi2ish.core.targets.machine import Target
 
@@ -65,19 +66,24 @@ def fits(one: Candidate, target: Target) -> bool:
     return isinstance(one.name, SdistName) or target.rank(one.name.tags) is not None
 
 
-def why_left(one: Candidate, fitted: Sequence[tuple[Target, Sequence[Candidate]]]) -> str:
+def why_left(one: Candidate, fitted: Sequence[tuple[Target, Sequence[Candidate]]]) -> Refusal:
     """Return why a permitted file is taken for none of the targets."""
     accepting = [(target, best) for target, best in fitted if fits(one, target)]
     if not accepting:
-        return "no target accepts its tags"
+        return Refusal(one.file.filename, Reason.NO_TARGET)
     for target, best in accepting:
         if best and target.admits_python(one.file.requires_python):
-            return f"{best[0].file.filename} is preferred"
-    return f"it needs Python {one.file.requires_python}"
+            return Refusal(one.file.filename, Reason.NOT_PREFERRED, Facts(preferred=best[0].file.filename))
+    return _needs_python(one)
 
 
-def why_not_there(one: Candidate, targets: Iterable[Target]) -> str:
+def why_not_there(one: Candidate, targets: Iterable[Target]) -> Refusal:
     """Return why a file that another target takes is nothing for ``targets``."""
     if any(fits(one, target) for target in targets):
-        return f"it needs Python {one.file.requires_python}"
-    return "its tags are not accepted there"
+        return _needs_python(one)
+    return Refusal(one.file.filename, Reason.NOT_THIS_TARGET)
+
+
+def _needs_python(one: Candidate) -> Refusal:
+    facts = Facts(requires_python=one.file.requires_python or "")
+    return Refusal(one.file.filename, Reason.NEEDS_PYTHON, facts)

@@ -14,6 +14,7 @@ from itertools import product
 from packaging.tags import Tag
 
 from cachi2ish.core.messages import did_you_mean
+from cachi2ish.core.reasons import Facts, Reason
 from cachi2ish.core.targets.markers import holds
 from cachi2ish.core.targets.platforms import (
     ARCHES,
@@ -80,29 +81,28 @@ class WheelFilter:
         """Return whether wheels of a project may be taken at all."""
         return self.packages is None or project in self.packages
 
-    def why_not(self, tags: Iterable[Tag]) -> str | None:
-        """Return why a wheel with these tags is left, or None if it is taken."""
+    def why_not(self, tags: Iterable[Tag]) -> tuple[Reason, Facts] | None:
+        """Return why a wheel with these tags is not taken, and what would be; None if it is taken."""
         left = tuple(tags)
-        for passes, reason in self._steps():
+        for passes, reason, accepted in self._steps():
             left = tuple(tag for tag in left if passes(tag))
             if not left:
-                return reason
+                return reason, Facts(accepted=accepted)
         return None
 
     def wants(self, marker: str | None) -> bool:
         """Return whether a marker holds on a machine that the filter describes, or may hold on one."""
         return holds(marker, self._machines())
 
-    def _steps(self) -> Iterator[tuple[Callable[[Tag], bool], str]]:
-        yield self._implementation_passes, f"it is not for {_shown(self.py_impl)} (binary.py_impl)"
-        version = ".".join(map(str, self.py_version or ()))
-        yield self._version_passes, f"it is not for Python {version} (binary.py_version)"
-        yield self._abi_passes, f"its ABI is not {_shown(self.abi)} (binary.abi)"
+    def _steps(self) -> Iterator[tuple[Callable[[Tag], bool], Reason, tuple[Words, ...]]]:
+        yield self._implementation_passes, Reason.OTHER_IMPLEMENTATION, (self.py_impl,)
+        version = frozenset({".".join(map(str, self.py_version or ()))})
+        yield self._version_passes, Reason.OTHER_PYTHON, (version,)
+        yield self._abi_passes, Reason.OTHER_ABI, (self.abi,)
         if self.platform is None:
-            described = f"{_shown(self.os)} on {_shown(self.arch)} (binary.os, binary.arch)"
-            yield self._platform_passes, f"its platform is not {described}"
+            yield self._platform_passes, Reason.OTHER_PLATFORM, (self.os, self.arch)
         else:
-            yield self._platform_passes, f"its platform does not match {self.platform} (binary.platform)"
+            yield self._platform_passes, Reason.OTHER_PLATFORM_TAG, (frozenset({self.platform}),)
 
     def _implementation_passes(self, tag: Tag) -> bool:
         name, version = _interpreter(tag.interpreter)
@@ -155,13 +155,13 @@ class WheelFilter:
         """Yield a sentence for each word that no tag can have, and that therefore matches nothing."""
         for key, words, known in (("arch", self.arch, _KNOWN_ARCHES), ("os", self.os, _KNOWN_SYSTEMS)):
             for word in sorted(words or ()):
-                if word not in known and (key == "arch" or _odd(word)):
+                if word not in known and (key == "arch" or _begins_no_tag(word)):
                     meant = did_you_mean(word, sorted(known), most=2)
                     problem = f"binary.{key}: no tag of a wheel says {word}, so it matches none"
                     yield "; ".join(filter(None, (problem, meant)))
 
 
-def _odd(word: str) -> bool:
+def _begins_no_tag(word: str) -> bool:
     """Return whether a word is not the beginning of a tag either (``manylinux2014``, ``macosx_11_0``)."""
     read = (read_platform(text) for text in (word, f"{word}_x86_64"))
     return not any(platform is not None and platform.family in ARCHES for platform in read)
@@ -187,7 +187,3 @@ def _interpreter(text: str) -> tuple[str, tuple[int, ...]]:
         return text, ()
     minor = (int(found[3]),) if found[3] else ()
     return found[1], (int(found[2]), *minor)
-
-
-def _shown(words: Words) -> str:
-    return "anything" if words is None else " or ".join(sorted(words))

@@ -105,7 +105,7 @@ class Closure:
     def _placed(self, error: Cachi2ishError, text: str) -> Cachi2ishError:
         """Return ``error`` without the values of the variables in the line that it is about."""
         problem = conceal(error.problem, text, self.environ)
-        return error if problem == error.problem else type(error)(problem, hint=error.hint, origin=error.origin)
+        return error if problem == error.problem else error.reworded(problem)
 
     def _line(self, line: LogicalLine, file: str, *, constraint: bool, chain: tuple[str, ...]) -> Line | None:
         origin = Origin(file, line.number)
@@ -190,7 +190,7 @@ def _read(tree: SourceTree, file: str, included_at: Origin | None) -> Decoded:
     try:
         return Decoded(restore(decoded.text, as_text), decoded.encoding)
     except InputError as error:
-        raise InputError(error.problem, hint=error.hint, origin=Origin(record)) from None
+        raise error.at(Origin(record)) from None
 
 
 def _digests(hashes: Iterable[str], shown: str, origin: Origin) -> Iterable[Digest]:

@@ -11,9 +11,11 @@ from functools import cache, partial
 from packaging.utils import NormalizedName
 
 from cachi2ish.core.as_of import Dating, as_of
-from cachi2ish.core.choose.choice import Choice, Policy, choose
+from cachi2ish.core.choose.checks import Policy
+from cachi2ish.core.choose.choice import Choice, choose
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
+from cachi2ish.core.reasons import FileWarning, WarningKind
 from cachi2ish.core.requirements import Pinned
 from cachi2ish.core.urls import redact
 from cachi2ish.errors import Cachi2ishError, NetworkError, NotCachedError, raise_all
@@ -100,9 +102,18 @@ def choose_all(
     finally:
         # Without waiting: after an interruption nobody needs the page that a silent server owes us.
         pool.shutdown(wait=False, cancel_futures=True)
-    # One page may fail for two dates, and one host for all pages.
-    raise_all(each_cause_once(dict.fromkeys(failed[position] for position in sorted(failed))))
+    raise_all(each_cause_once(_located(failed, requirements)))
     return tuple(made[position] for position in sorted(made))
+
+
+def _located(failed: Mapping[int, Cachi2ishError], requirements: Sequence[Wanted]) -> Iterator[Cachi2ishError]:
+    """Yield each failure once, with its place: of the requirements that meet that of one page, the first one's."""
+    seen: set[Cachi2ishError] = set()
+    for position in sorted(failed):
+        error = failed[position]
+        if error not in seen:
+            seen.add(error)
+            yield error if error.origin else error.at(requirements[position].requirement.origin)
 
 
 _Member = tuple[int, Wanted]
@@ -144,17 +155,12 @@ def _choose_group(
 ) -> list[tuple[int, Choice | Cachi2ishError]]:
     query = PageQuery(_known(members), versions)  # the same for each date, so that one answer serves all
     outcomes: list[tuple[int, Choice | Cachi2ishError]] = []
-    failures: dict[tuple[type, str], Cachi2ishError] = {}  # the same for two dates is one
     for dating, index in indexes.items():
         dated = [pair for pair in members if pair[1].dating == dating]
         try:
             page = index.page(project, query)
         except Cachi2ishError as error:
-            position, member = dated[0]
-            failure = failures.setdefault((type(error), error.problem), error)
-            if failure.origin is None:
-                failure.origin = member.requirement.origin
-            outcomes.append((position, failure))
+            outcomes.append((dated[0][0], error))
         else:
             outcomes += _outcomes(dated, partial(_choose, page=page, index=index), on_choice)
     return outcomes
@@ -187,7 +193,7 @@ def _with_undated(choice: Choice, member: Wanted) -> Choice:
     if member.dating.cutoff is None:
         return choice
     undated = (
-        f"{file.filename} has no upload time: taken as if it had been there before {member.dating.cutoff}"
+        FileWarning(kind=WarningKind.NO_UPLOAD_TIME, filename=file.filename, cutoff=member.dating.cutoff.instant)
         for file in choice.files
         if file.upload_time is None
     )
@@ -208,7 +214,6 @@ def _outcomes(
         try:
             choice = make(member)
         except Cachi2ishError as error:
-            error.origin = error.origin or member.requirement.origin
             yield position, error
         else:
             on_choice(choice)

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from cachi2ish.core.choose.choice import Choice
+from cachi2ish.core.choose.explain import warning_of, words_of
 from cachi2ish.core.requirements import Git, IndexOptions, Url
 from cachi2ish.core.urls import bare
 from cachi2ish.errors import Cachi2ishError, Origin, leaves, raise_all
@@ -169,13 +170,14 @@ def _place(origin: Origin | None) -> tuple[str, int]:
 
 
 def _warn(reading: Reading, choices: tuple[Choice, ...], reporter: Reporter) -> None:
-    for warning in unfit_wheels(reading):
-        reporter.warning(warning)
+    for message in unfit_wheels(reading):
+        reporter.warning(message)
     for choice in choices:
         for warning in choice.warnings:
-            reporter.warning(f"{choice.requirement.origin}: {warning}")
+            reporter.warning(f"{choice.requirement.origin}: {warning_of(warning)}")
         for refusal in choice.refused:
-            reporter.debug(f"{choice.requirement.origin}: {refusal.filename} not taken: {refusal.reason}")
+            why = words_of(refusal.reason, refusal.facts)
+            reporter.debug(f"{choice.requirement.origin}: {refusal.filename} not taken: {why}")
 
 
 def _warn_unverified(fetched: tuple[Fetched, ...], reporter: Reporter) -> None:

@@ -102,8 +102,7 @@ def _declared(requirement: Requirement, blob: Blob, filename: str, archives: Arc
     try:
         identity = archives.sdists.identify(blob.path, filename, subdirectory)
     except DistributionError as error:
-        error.origin = requirement.origin
-        raise
+        raise error.at(requirement.origin) from error.__cause__
     if identity is not None:
         facts = (identity.name, identity.version or "", *identity.extra_dependencies)
         archives.recollection.put(key, "\n".join(facts))

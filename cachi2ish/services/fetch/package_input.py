@@ -23,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from cachi2ish.core.choose.choice import Policy
+from cachi2ish.core.choose.checks import Policy
 from cachi2ish.core.messages import did_you_mean, excerpt, shortened
 from cachi2ish.core.requirements import Pinned
 from cachi2ish.errors import Cachi2ishError, InputError, Origin, raise_all

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from cachi2ish.core.as_of import PackageDates, RecordedDates
-from cachi2ish.core.choose.choice import Policy
+from cachi2ish.core.choose.checks import Policy
 from cachi2ish.core.inventory import MainPackage, RelaxationKind, VcsOrigin
 from cachi2ish.core.messages import shortened
 from cachi2ish.core.requirements import Purpose, Requirement

@@ -11,10 +11,10 @@ _NAMED = 2
 
 
 def each_cause_once(errors: Iterable[Cachi2ishError]) -> Iterator[Cachi2ishError]:
-    """Yield ``errors`` in order, those that have a `HostError.cause` in common as one, at the first of them."""
+    """Yield ``errors`` in order, those that have a cause in common as one, at the first of them."""
     groups: dict[object, list[Cachi2ishError]] = {}
     for error in errors:
-        key: object = error.cause if isinstance(error, HostError) else id(error)
+        key = error if error.cause is None else (type(error), error.cause)
         groups.setdefault(key, []).append(error)
     for group in groups.values():
         first, *others = group
@@ -27,7 +27,7 @@ def _joined(first: HostError, others: Sequence[Cachi2ishError]) -> HostError:
     if not places:
         return first
     problem = f"{first.problem}; the same for {_listed(places)}"
-    return first.again(problem=problem, origin=first.origin)
+    return first.reworded(problem)
 
 
 def _listed(places: Sequence[str]) -> str:

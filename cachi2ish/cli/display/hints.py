@@ -1,0 +1,55 @@
+"""The hints of errors in the words of the command line: with its options, and the keys of its input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cachi2ish.errors import AfterIndexDateError, Cachi2ishError, Hint, Place, StorageError
+
+_ALLOW_UNTIMED = (
+    "let such files pass with --index-date-missing={index}=allow if you trust this index to stand still"
+)
+_LOCK_UPLOAD_TIMES = (
+    "lock with a tool that writes upload times into {lock} (uv does), or let such files pass with"
+    " --index-date-missing=allow"
+)
+
+#: A hint that is not here says all that there is to say. {index} and {lock}: see `AfterIndexDateError`.
+WORDS: Mapping[str, str] = {
+    Hint.NAME_INDEX_OF_PROJECT: f"{Hint.NAME_INDEX_OF_PROJECT} with --index-url or --extra-index-url",
+    Hint.NAME_INDEX_OF_VERSION: f"{Hint.NAME_INDEX_OF_VERSION} with --extra-index-url",
+    Hint.FILL_CACHE: "run once without --offline, or bring along a cache that has it (--cache-dir)",
+    Hint.ALLOW_UNTIMED: _ALLOW_UNTIMED,
+    Hint.PIN_EARLIER_OR_ALLOW_UNTIMED: f"{Hint.PIN_EARLIER}; {_ALLOW_UNTIMED}",
+    Hint.LOCK_UPLOAD_TIMES: _LOCK_UPLOAD_TIMES,
+    Hint.PIN_EARLIER_OR_LOCK_UPLOAD_TIMES: f"{Hint.PIN_EARLIER}; {_LOCK_UPLOAD_TIMES}",
+    Hint.ALLOW_WHEELS: 'allow wheels with "allow_binary": true in the input, or pin a version that has an sdist',
+    Hint.LOCK_SDIST: (
+        "the hashes name only wheels: lock the sdist too (pip-compile --generate-hashes and"
+        ' uv pip compile --generate-hashes name every file), or set "allow_binary": true'
+    ),
+    Hint.WIDEN_FILTER: 'change "binary" in the input, or pin a version that has a file that passes it',
+    Hint.ALLOW_LOCKED_WHEELS: 'set "allow_binary": true, or take the project out of --only-binary',
+    Hint.NAME_DIRECTORY: "name a directory with --output, new or empty",
+    Hint.NAME_EMPTY_DIRECTORY: "name a new or empty directory with --output, or move these out of the way",
+    Hint.DROP_TARGET: (
+        "pin a version that has a wheel for it or an sdist, write a marker that leaves the requirement out there,"
+        ' or take the target out of "targets"'
+    ),
+}
+
+
+#: The options that move a place elsewhere.
+_OPTIONS = {Place.CACHE: "--cache-dir", Place.OUTPUT: "--output"}
+
+
+def hint_of(error: Cachi2ishError) -> str | None:
+    """Return what to do about ``error``, or None."""
+    if isinstance(error.hint, Hint):
+        words = WORDS.get(error.hint, error.hint.value)
+        if isinstance(error, AfterIndexDateError):
+            words = words.format(index=error.index, lock=error.lock)
+        return words
+    if isinstance(error, StorageError) and error.place is not None:
+        return f"{error.hint} with {_OPTIONS[error.place]}"
+    return error.hint
