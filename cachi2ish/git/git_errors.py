@@ -74,7 +74,7 @@ class Subject:
 
     def explain(self, failure: CommandError) -> GitError:
         """Return what a user needs to know of ``failure``."""
-        url = self.remote.shown
+        url = self.remote.url.redacted
         said = self.quotable(failure.said)
         if isinstance(failure, MissingGitError):
             return self.error("the git command is missing", "install git and see that it is on PATH")
@@ -91,7 +91,7 @@ class Subject:
     def no_such_commit(self) -> GitError:
         """Return the error for a repository that does not have the commit."""
         return self.error(
-            f"{self.remote.shown} has no commit {self.commit}",
+            f"{self.remote.url} has no commit {self.commit}",
             "check that it is the right repository, and that the commit was not lost by a force-push",
         )
 

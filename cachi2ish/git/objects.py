@@ -136,7 +136,7 @@ def target_of(clone: Clone, link: Entry, found: Objects) -> bytes:
 
 
 def _harmful(clone: Clone, what: str) -> GitError:
-    return clone.subject.error(f"{clone.subject.remote.shown} holds {what}", MADE_TO_DO_HARM)
+    return clone.subject.error(f"{clone.subject.remote.url} holds {what}", MADE_TO_DO_HARM)
 
 
 def _shown(path: bytes) -> str:
@@ -213,7 +213,7 @@ def _append(clone: Clone, found: Objects, oids: list[str]) -> None:
         words = header.decode().split()
         if not newline or len(words) != 3:  # noqa: PLR2004  ("<oid> missing")
             raise clone.subject.error(
-                f"{clone.subject.remote.shown} did not send object {oid}",
+                f"{clone.subject.remote.url} did not send object {oid}",
                 "the repository is damaged, or it is itself a partial clone",
             )
         offset += len(header) + 1

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from cachi2ish.core.urls import redact
+from cachi2ish.core.urls import Address
 from cachi2ish.git.command import Access
 
 #: ``user@host:path``, which is ssh (git-clone(1), "Git URLs"): no slash before the first colon.
@@ -36,30 +36,27 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A repository to fetch from. url: without credentials; local: whether files of this machine may be read.
+    """A repository to fetch from. url: without user name and password.
 
+    local: whether files of this machine may be read.
     credential: what the user's address holds, to be sent to its own host only.
     """
 
-    url: str
+    url: Address
     local: bool
     credential: Credential | None = None
 
     @property
-    def shown(self) -> str:
-        """The address as messages show it."""
-        return redact(self.url)
-
-    @property
     def by_ssh(self) -> bool:
         """Whether git runs ssh for it."""
-        return self.url.startswith("ssh://") or ("://" not in self.url and _SCP.fullmatch(self.url) is not None)
+        text = self.url.with_credentials
+        return text.startswith("ssh://") or ("://" not in text and _SCP.fullmatch(text) is not None)
 
     @property
     def access(self) -> Access:
         """What git may reach and is told for this remote."""
         protocols = _NETWORK | {"file"} if self.local else _NETWORK
-        config = [("remote.origin.url", self.url)]
+        config = [("remote.origin.url", self.url.with_credentials)]
         environ: dict[str, str] = {}
         if self.credential is not None:
             # Git asks a helper for this scheme, host and port only. An address that states a password is
@@ -80,27 +77,31 @@ class Remote:
 
         ``./`` and ``../`` are relative to this repository. The credential goes along to its own host only.
         """
-        whole = _relative(self.url, url) if url.startswith(("./", "../")) else url
-        other = remote(whole, local=self.local)
-        if other.credential is None and self.credential is not None and _base(other.url) == self.credential.base:
+        whole = _relative(self.url.with_credentials, url) if url.startswith(("./", "../")) else url
+        other = remote(Address(whole), local=self.local)
+        if (
+            other.credential is None
+            and self.credential is not None
+            and _base(other.url.with_credentials) == self.credential.base
+        ):
             other = Remote(other.url, other.local, self.credential)
         return other
 
 
-def remote(url: str, *, local: bool = False) -> Remote:
+def remote(url: Address, *, local: bool = False) -> Remote:
     """Return what git is to be given for ``url``, with its credentials taken out."""
-    parts = urlsplit(url)
+    parts = urlsplit(url.with_credentials)
     userinfo, at, host = parts.netloc.rpartition("@")
     if not at:
         return Remote(url, local)
     username, _, password = userinfo.partition(":")
     if parts.scheme == "ssh":  # the user name is part of the address; ssh takes no password from it
-        return Remote(urlunsplit(parts._replace(netloc=f"{username}@{host}")), local)
+        return Remote(Address(urlunsplit(parts._replace(netloc=f"{username}@{host}"))), local)
     bare = urlunsplit(parts._replace(netloc=host))
     secret = (unquote(username), unquote(password))
     if parts.scheme not in _HTTP or any(character in "\r\n\0" for text in secret for character in text):
-        return Remote(bare, local)
-    return Remote(bare, local, Credential(_base(bare), *secret))
+        return Remote(Address(bare), local)
+    return Remote(Address(bare), local, Credential(_base(bare), *secret))
 
 
 def normalised(url: str) -> str:
@@ -112,7 +113,7 @@ def normalised(url: str) -> str:
     if parts.scheme.endswith("ssh") and parts.password is not None:
         userinfo, _, host = parts.netloc.rpartition("@")
         url = urlunsplit(parts._replace(netloc=f"{userinfo.partition(':')[0]}@{host}"))
-    return redact(url)
+    return Address(url).redacted
 
 
 def secrets(remotes: Iterable[Remote]) -> frozenset[str]:

@@ -79,7 +79,7 @@ class GitRepositories:
         from cachi2ish.git.archive import archived  # noqa: PLC0415
         from cachi2ish.git.clone import cloned, fetch_commit  # noqa: PLC0415
 
-        source = remote(requirement.url.with_credentials, local=requirement.url.scheme == "file")
+        source = remote(requirement.url, local=requirement.url.scheme == "file")
         about = subject(str(requirement), source, requirement.commit, requirement.origin)
         with cloned(self._command, about, self._scratch) as clone:
             whole = fetch_commit(clone)

@@ -38,7 +38,7 @@ def submodules(clone: Clone, entries: tuple[Entry, ...], resources: ExitStack) -
             continue
         if not statement.url:
             raise clone.subject.error(
-                f".gitmodules of {clone.subject.remote.shown} has no address for the submodule {shown}",
+                f".gitmodules of {clone.subject.remote.url} has no address for the submodule {shown}",
                 "the repository cannot be checked out by pip either; report it to its authors",
             )
         inner = subject(

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cachi2ish.core.urls import Address
 from cachi2ish.git.dotgit import abbreviation
 from cachi2ish.git.objects import safe_link
 from cachi2ish.git.remotes import remote
@@ -68,7 +69,7 @@ def test_a_link_is_kept_only_where_it_cannot_lead_out(path: bytes, target: bytes
     ],
 )
 def test_a_submodule_address_is_resolved_as_git_does(base: str, stated: str, expected: str) -> None:
-    assert remote(base).submodule(stated).url == expected
+    assert remote(Address(base)).submodule(stated).url.with_credentials == expected
 
 
 @pytest.mark.parametrize(
@@ -84,10 +85,10 @@ def test_a_submodule_address_is_resolved_as_git_does(base: str, stated: str, exp
     ],
 )
 def test_a_credential_goes_only_where_it_belongs(stated: str, *, passed_on: bool) -> None:
-    credential = remote("https://user:secret@h.test/a/b.git").submodule(stated).credential
+    credential = remote(Address("https://user:secret@h.test/a/b.git")).submodule(stated).credential
     assert (credential is not None and credential.password == "secret") is passed_on
 
 
 def test_a_credential_shows_nowhere() -> None:
-    shown = remote("https://user:secret@h.test/a.git")
-    assert "secret" not in f"{shown!r} {shown.access!r} {shown.shown}"
+    shown = remote(Address("https://user:secret@h.test/a.git"))
+    assert "secret" not in f"{shown!r} {shown.access!r} {shown.url}"
