@@ -12,7 +12,7 @@ from cachi2ish.cache.inspection import Inspector
 from cachi2ish.cache.layout import Layout
 from cachi2ish.cache.pruning import DiskPruning
 from cachi2ish.cache.running import oldest_start
-from cachi2ish.cache.scan import Census, moment, take_census
+from cachi2ish.cache.scan import Scan, moment, scan_directory
 from cachi2ish.cache.upkeep import Upkeep
 from cachi2ish.core.cache_contents import Amount, CacheContents, Entry, Finding
 from cachi2ish.errors import Place
@@ -44,32 +44,32 @@ class DiskHousekeeping:
         if not self.exists:
             return CacheContents(directory=self.directory, exists=False)
         with self._reading():
-            census = self._census()
+            scan = self._scan()
             catalogue = self._upkeep.contents()
-        files = [blob.entry for blob in census.blobs]
-        used = [entry.used for entry in (*files, *census.unfinished)]
+        files = [blob.entry for blob in scan.blobs]
+        used = [entry.used for entry in (*files, *scan.unfinished)]
         used += [instant for instant in (catalogue.oldest, catalogue.newest) if instant is not None]
         return CacheContents(
             directory=self.directory,
             exists=True,
             files=_amount(files),
-            unfinished=_amount(census.unfinished),
-            leftovers=_amount(census.leftovers),
+            unfinished=_amount(scan.unfinished),
+            leftovers=_amount(scan.leftovers),
             catalogue=catalogue,
             oldest_use=min(used, default=None),
             newest_use=max(used, default=None),
         )
 
-    def verify(self, told: Callable[[int], None], *, repair: bool) -> tuple[Finding, ...]:
+    def verify(self, on_verified: Callable[[int], None], *, repair: bool) -> tuple[Finding, ...]:
         """Read everything, and return what is wrong; with ``repair`` it is removed. Raises `StorageError`."""
         if not self.exists:
             return ()
         with self._reading():
-            census = self._census()
+            scan = self._scan()
         with self._writing() if repair else self._reading():
             if repair and self._layout.blobs.exists():
                 self._touch()
-            findings = list(Inspector(self._layout, repair=repair).inspect(census, told))
+            findings = list(Inspector(self._layout, repair=repair).inspect(scan, on_verified))
             wrong = self._upkeep.inspect()
             if wrong is not None:
                 if repair:
@@ -86,10 +86,10 @@ class DiskHousekeeping:
             started = oldest_start(running) if running.exists() else None
             spared = min((time for time in (now, started) if time is not None), default=None)
             since = None if spared is None else moment(spared)
-            return DiskPruning(self._layout, self._upkeep, self._census(), since, pretend=pretend)
+            return DiskPruning(self._layout, self._upkeep, self._scan(), since, pretend=pretend)
 
-    def _census(self) -> Census:
-        return take_census(self._layout, self._catalogue)
+    def _scan(self) -> Scan:
+        return scan_directory(self._layout, self._catalogue)
 
     def _touch(self) -> int:
         """Return the time by the clock of the file system, in nanoseconds; fails where nothing can be written."""

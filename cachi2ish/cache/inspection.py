@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cachi2ish.cache.hashing import Hashes
 from cachi2ish.cache.layout import Layout
-from cachi2ish.cache.scan import Census, Link, StoredBlob
+from cachi2ish.cache.scan import Link, Scan, StoredBlob
 from cachi2ish.core.cache_contents import Finding, Flaw
 from cachi2ish.files.locks import is_at, locked
 from cachi2ish.files.os_errors import FORBIDDEN
@@ -30,25 +30,25 @@ class Inspector:
         self._layout = layout
         self._repair = repair
 
-    def inspect(self, census: Census, told: Callable[[int], None]) -> Iterator[Finding]:
+    def inspect(self, scan: Scan, on_verified: Callable[[int], None]) -> Iterator[Finding]:
         """Yield what is wrong with blobs and links; reads all of them. Raises `OSError` where repairing fails.
 
         told: is called for each blob that is what its name promises, in the calling thread, with its bytes.
         """
-        yield from self._blobs(census, told)
-        for link in census.links:
+        yield from self._blobs(scan, on_verified)
+        for link in scan.links:
             if link.sha256 is None:
                 yield from self._link(link, Flaw.MISLEADING, "leads to no place of a file")
             elif is_dangling(self._layout, link):
                 yield from self._link(link, Flaw.DANGLING, "leads to a file that is not there")
-        for path in census.obstacles:
+        for path in scan.obstacles:
             yield self._obstacle(path)
-        for path in census.strays:
+        for path in scan.strays:
             yield Finding(Flaw.STRAY, path, "does not belong to the cache")
 
-    def _blobs(self, census: Census, told: Callable[[int], None]) -> Iterator[Finding]:
+    def _blobs(self, scan: Scan, on_verified: Callable[[int], None]) -> Iterator[Finding]:
         links: dict[str | None, list[Link]] = {}
-        for link in census.links:
+        for link in scan.links:
             links.setdefault(link.sha256, []).append(link)
 
         def inspect(blob: StoredBlob) -> tuple[bool, tuple[Finding, ...]]:
@@ -60,9 +60,9 @@ class Inspector:
 
         pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="verify")
         try:
-            for blob, (sound, findings) in zip(census.blobs, pool.map(inspect, census.blobs), strict=True):
+            for blob, (sound, findings) in zip(scan.blobs, pool.map(inspect, scan.blobs), strict=True):
                 if sound:
-                    told(blob.entry.size)
+                    on_verified(blob.entry.size)
                 yield from findings
         finally:
             pool.shutdown(cancel_futures=True)

@@ -183,7 +183,7 @@ class Housekeeping(Protocol):
         """Return what the cache holds. Raises `StorageError` where it cannot be read."""
         ...
 
-    def verify(self, told: Callable[[int], None], *, repair: bool) -> tuple[Finding, ...]:
+    def verify(self, on_verified: Callable[[int], None], *, repair: bool) -> tuple[Finding, ...]:
         """Read everything, and return what is wrong; with ``repair`` it is removed. Raises `StorageError`.
 
         told: is called for each file that is what its name promises, with its bytes.

@@ -67,8 +67,8 @@ def load(
 ) -> Page:
     """Return the page with the files of ``versions`` (empty for all). Raises `msgspec.DecodeError`."""
     kept = _CONTENT.decode(content)
-    stated = {run.version for run in kept.runs}
-    wanted = set(chain.from_iterable(which_are(version, stated) for version in versions)) if versions else stated
+    known = {run.version for run in kept.runs}
+    wanted = set(chain.from_iterable(which_are(one, known) for one in versions)) if versions else known
     return Page(
         project=project,
         index=address,

@@ -11,7 +11,7 @@ from cachi2ish.cache.blob_writer import remove_partial
 from cachi2ish.cache.inspection import is_dangling, remove_link
 from cachi2ish.cache.layout import Layout
 from cachi2ish.cache.running import is_read_unnoted
-from cachi2ish.cache.scan import Census, moment
+from cachi2ish.cache.scan import Scan, moment
 from cachi2ish.cache.upkeep import Upkeep
 from cachi2ish.core.cache_contents import Entry, EntryKind
 from cachi2ish.errors import Place, StorageError
@@ -23,19 +23,19 @@ class DiskPruning:
     """Implements `cachi2ish.cache.interface.Pruning`."""
 
     def __init__(
-        self, layout: Layout, upkeep: Upkeep, census: Census, spared_since: datetime | None, *, pretend: bool
+        self, layout: Layout, upkeep: Upkeep, scan: Scan, spared_since: datetime | None, *, pretend: bool
     ) -> None:
         self._layout = layout
         self._upkeep = upkeep
-        self._census = census
+        self._scan = scan
         self._spared_since = spared_since
         self._pretend = pretend
 
     @property
     def entries(self) -> tuple[Entry, ...]:
         """All files, as they were when pruning began."""
-        census = self._census
-        return (*(blob.entry for blob in census.blobs), *census.unfinished, *census.leftovers)
+        scan = self._scan
+        return (*(blob.entry for blob in scan.blobs), *scan.unfinished, *scan.leftovers)
 
     def spares(self, entry: Entry) -> bool:
         """Return whether a running process may be using the file."""
@@ -58,7 +58,7 @@ class DiskPruning:
 
     def remove_dangling_links(self) -> int:
         """Remove links to files that are not there (any more); return how many. Raises `StorageError`."""
-        links = [link for link in self._census.links if is_dangling(self._layout, link)]
+        links = [link for link in self._scan.links if is_dangling(self._layout, link)]
         if self._pretend:
             return len(links)
         with storage_errors(f"links cannot be removed from the cache {self._layout.root}", Place.CACHE):
@@ -66,8 +66,8 @@ class DiskPruning:
 
     def names(self) -> dict[str, tuple[str, ...]]:
         """Return what indexes have called the files, by `Entry.path`. Raises `StorageError`."""
-        paths = {f"sha256:{blob.sha256}": blob.entry.path for blob in self._census.blobs}
-        for link in self._census.links:
+        paths = {f"sha256:{blob.sha256}": blob.entry.path for blob in self._scan.blobs}
+        for link in self._scan.links:
             path = paths.get(f"sha256:{link.sha256}")
             if path is not None:
                 paths[str(link.digest)] = path

@@ -80,9 +80,9 @@ def oldest_start(directory: Path) -> int | None:
         paths = [Path(entry.path) for entry in entries]
     for path in paths:
         with suppress(FileNotFoundError):  # it has just ended
-            began = path.lstat().st_mtime_ns
+            started = path.lstat().st_mtime_ns
             if not _is_left(path):
-                starts.append(began)
+                starts.append(started)
     return min(starts, default=None)
 
 

@@ -45,7 +45,7 @@ class Link:
 
 
 @dataclass(slots=True)
-class Census:
+class Scan:
     """What was found. obstacles: other things in the place of a blob; strays: what no cache has. Both: paths."""
 
     blobs: list[StoredBlob] = field(default_factory=list)
@@ -56,26 +56,26 @@ class Census:
     strays: list[str] = field(default_factory=list)
 
 
-def take_census(layout: Layout, catalogue: Path) -> Census:
+def scan_directory(layout: Layout, catalogue: Path) -> Scan:
     """Walk through the cache. What comes and goes meanwhile may be in it or not. Raises `OSError`."""
-    census = Census()
+    scan = Scan()
     for algorithm in _inside(layout.blobs):
         known = algorithm.name == _SHA256 or algorithm.name in _LINKED
         if known and algorithm.is_dir(follow_symlinks=False):
-            _take_all(census, layout, algorithm)
+            _take_all(scan, layout, algorithm)
         elif Path(algorithm) not in {layout.lock, layout.readers}:
-            census.strays.append(_path(layout, algorithm))
+            scan.strays.append(_path(layout, algorithm))
     for partial in _inside(layout.partial):
         kind = EntryKind.LEFTOVER if partial.name.endswith(PRIVATE_SUFFIX) else EntryKind.UNFINISHED
         with suppress(FileNotFoundError):
             entry = _entry(layout, partial, kind)
-            (census.leftovers if kind is EntryKind.LEFTOVER else census.unfinished).append(entry)
+            (scan.leftovers if kind is EntryKind.LEFTOVER else scan.unfinished).append(entry)
     aside = aside_of(catalogue)
     with suppress(FileNotFoundError):
-        census.leftovers.extend(
+        scan.leftovers.extend(
             _entry(layout, found, EntryKind.LEFTOVER) for found in _inside(layout.root) if found.name == aside.name
         )
-    return census
+    return scan
 
 
 def moment(nanoseconds: int) -> datetime:
@@ -83,28 +83,28 @@ def moment(nanoseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=min(max(nanoseconds, _FIRST), _LAST) // 1000)
 
 
-def _take_all(census: Census, layout: Layout, algorithm: os.DirEntry[str]) -> None:
+def _take_all(scan: Scan, layout: Layout, algorithm: os.DirEntry[str]) -> None:
     for prefix in _inside(algorithm):
         if _PREFIX.fullmatch(prefix.name) and prefix.is_dir(follow_symlinks=False):
             for leaf in _inside(prefix):
-                _take(census, layout, leaf, Digest(algorithm.name, prefix.name + leaf.name))
+                _take(scan, layout, leaf, Digest(algorithm.name, prefix.name + leaf.name))
         else:
-            census.strays.append(_path(layout, prefix))
+            scan.strays.append(_path(layout, prefix))
 
 
-def _take(census: Census, layout: Layout, leaf: os.DirEntry[str], digest: Digest) -> None:
+def _take(scan: Scan, layout: Layout, leaf: os.DirEntry[str], digest: Digest) -> None:
     if digest.algorithm == _SHA256:
         if len(digest.value) != _SHA256_DIGITS or not _DIGITS.fullmatch(digest.value):
-            census.strays.append(_path(layout, leaf))
+            scan.strays.append(_path(layout, leaf))
         elif not leaf.is_file(follow_symlinks=False):
-            census.obstacles.append(_path(layout, leaf))
+            scan.obstacles.append(_path(layout, leaf))
         else:
             with suppress(FileNotFoundError):
-                census.blobs.append(StoredBlob(digest.value, _entry(layout, leaf, EntryKind.FILE)))
+                scan.blobs.append(StoredBlob(digest.value, _entry(layout, leaf, EntryKind.FILE)))
     elif leaf.is_symlink() and layout.link(digest) is not None:
-        census.links.append(Link(digest, layout.address(digest)))
+        scan.links.append(Link(digest, layout.address(digest)))
     else:
-        census.strays.append(_path(layout, leaf))
+        scan.strays.append(_path(layout, leaf))
 
 
 def _inside(directory: str | Path | os.DirEntry[str]) -> Iterator[os.DirEntry[str]]:
