@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pytest
+from packaging.utils import NormalizedName
 
 from cachi2ish.core.as_of import Dating, PackageDates
 from cachi2ish.core.choose.checks import Policy
@@ -17,9 +18,17 @@ from cachi2ish.core.inventory import MainPackage
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.requirements import Indexes, IndexOptions, Pinned
 from cachi2ish.core.targets.machine import Target
-from cachi2ish.errors import Cachi2ishError, HostError, NetworkError, Origin, leaves
+from cachi2ish.errors import (
+    Cachi2ishError,
+    HostError,
+    NetworkError,
+    NotCachedError,
+    Origin,
+    UnavailableError,
+    leaves,
+)
 from cachi2ish.index.dated import DatedIndex
-from cachi2ish.index.interface import Index
+from cachi2ish.index.interface import FRESH, Index, PageQuery
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.services.fetch.choosing import Wanted, choose_all, wanted
 from cachi2ish.services.fetch.ports import IndexAddresses
@@ -125,6 +134,39 @@ def test_a_host_that_is_away_is_one_failure_however_many_projects_it_has() -> No
 def test_a_failure_that_knows_its_place_keeps_it() -> None:
     bench = Bench({"foo": NetworkError("it is broken", origin=Origin("elsewhere.txt", 1))})
     assert bench.failures(want(line(1))) == ["elsewhere.txt:1: it is broken"]
+
+
+@dataclass
+class FromMemory:
+    """An index that answers with what it remembers, unless it is to look anew. fresh: what it finds then."""
+
+    remembered: Page
+    fresh: Page | Cachi2ishError
+
+    def page(self, project: NormalizedName, query: PageQuery = FRESH) -> Page:
+        if query != FRESH:
+            return self.remembered
+        if isinstance(self.fresh, Cachi2ishError):
+            raise self.fresh
+        return self.fresh
+
+
+def test_what_a_page_from_the_cache_lacks_is_looked_for_on_the_index() -> None:
+    index = FromMemory(page("foo-1.0.tar.gz"), FOO)
+    (choice,) = choose_all([want(line(1, "2.0"))], lambda _addresses, _dating: index, 1, lambda _choice: None)
+    assert names(choice) == ["foo-2.0.tar.gz"]
+
+
+@pytest.mark.parametrize("failure", [NetworkError("it is away"), NotCachedError("nobody is asked")])
+def test_where_the_index_cannot_be_asked_the_page_from_the_cache_has_the_word(failure: Cachi2ishError) -> None:
+    index = FromMemory(page("foo-1.0.tar.gz"), failure)
+    with pytest.raises(UnavailableError, match=r"Foo==2\.0 .*1\.0"):
+        choose_all(
+            [want(replace(line(1, "2.0"), name="Foo"))],
+            lambda _addresses, _dating: index,
+            1,
+            lambda _choice: None,
+        )
 
 
 def wanted_of(

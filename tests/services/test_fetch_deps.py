@@ -11,8 +11,10 @@ import pytest
 from packaging.utils import NormalizedName
 
 from cachi2ish.core.artifacts import Artifact, Blob
+from cachi2ish.core.as_of import MissingPolicy, PackageDates
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.inventory import VcsOrigin
+from cachi2ish.core.modes import Missing
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.requirements import Git, IndexOptions, Requirement, Url
 from cachi2ish.core.urls import Address
@@ -75,6 +77,7 @@ class World:
     identities: dict[str, Identity | DistributionError | None] = field(default_factory=dict)
     connected: list[Sequence[IndexOptions]] = field(default_factory=list)
     concurrency: int = 4
+    dates: PackageDates = field(default_factory=PackageDates)
 
     def __post_init__(self) -> None:
         self.downloader = FakeDownloader(self.files)
@@ -97,14 +100,14 @@ class World:
         )
 
     def _run(self) -> Run:
-        return replace(a_run(self.notes), concurrency=self.concurrency)
+        return replace(a_run(self.notes, self.dates), concurrency=self.concurrency)
 
     def fetch(self, keys: str = "") -> Outcome:
         request = read_input(f'{{"type": "pip"{keys}, "requirements_files": ["requirements.txt"]}}')
         return fetch_deps(request, self.source, self.source / "out", self._ports(), self._run())
 
-    def plan(self) -> Plan:
-        request = read_input('{"type": "pip", "requirements_files": ["requirements.txt"]}')
+    def plan(self, keys: str = "") -> Plan:
+        request = read_input(f'{{"type": "pip"{keys}, "requirements_files": ["requirements.txt"]}}')
         return plan(request, self.source, self._ports(), self._run())
 
     def failure(self) -> list[str]:
@@ -234,3 +237,30 @@ def test_a_plan_has_sizes_and_fetches_and_writes_nothing(tmp_path: Path) -> None
     assert world.downloader.fetched == []
     assert world.outputs.staging.files == {}
     assert world.notes.stages == [Doing("read"), Doing("choose", files=False)]
+
+
+def test_what_a_careful_person_should_look_at_is_warned_of_with_its_line(tmp_path: Path) -> None:
+    tags = "cp312-cp312-win_amd64"
+    world = World(tmp_path, (FOO, replace(ZIP, url=Address(f"https://u.test/bar-1-{tags}.whl"))))
+    sdist = IndexFile(filename="foo-1.0.tar.gz", url=SDIST, yanked=True, yanked_reason="it leaks")
+    unfit = IndexFile(filename=f"foo-1.0-{tags}.whl", url="https://files.test/unfit")
+    world.index = FakeIndex({"foo": Page(project=FOO.project, index=PUBLIC, files=(sdist, unfit))})
+    world.plan(', "targets": [{"python": "3.12", "platform": "manylinux_2_28_x86_64"}]')
+    at_address, yanked = world.warnings()
+    assert at_address.startswith(f"requirements.txt:2: bar-1-{tags}.whl is a wheel that no target accepts")
+    assert yanked == "requirements.txt:1: foo-1.0.tar.gz is yanked today: it leaks (taken, because it is pinned)"
+    (detail,) = (message for level, message in world.notes.messages if level == "debug")
+    assert detail.startswith(f"requirements.txt:1: foo-1.0-{tags}.whl not taken: ")
+
+
+def test_a_policy_for_an_index_that_is_not_asked_is_warned_of(tmp_path: Path) -> None:
+    policy = MissingPolicy(by_index=(("https://typo.test/simple", Missing.ALLOW),))
+    world = World(tmp_path, dates=PackageDates(missing=policy))
+    world.plan()
+    (warning,) = world.warnings()
+    assert "https://typo.test/simple" in warning
+
+
+def test_offline_a_name_that_is_not_known_is_told_where_every_file_is_there(tmp_path: Path) -> None:
+    world = World(tmp_path, (FOO, MISSPELT), local=True)
+    assert world.failure() == ["requirements.txt:9: fooo is not on https://i.test/simple"]

@@ -8,10 +8,13 @@ from pathlib import Path
 
 from cachi2ish.core.as_of import PackageDates
 from cachi2ish.core.choose.checks import Policy
+from cachi2ish.core.digests import Digest
 from cachi2ish.core.inventory import MainPackage
-from cachi2ish.core.requirements import Pinned, Purpose, Requirement
+from cachi2ish.core.outputs import text_digest
+from cachi2ish.core.requirements import Git, Pinned, Purpose, Requirement, Url
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import Origin
-from cachi2ish.lockfiles.interface import Lock
+from cachi2ish.lockfiles.interface import Lock, LockText
 from cachi2ish.lockfiles.pip.rewriting import RequirementsRewriter
 from cachi2ish.services.fetch.identifying import Fetched
 from cachi2ish.services.fetch.ports import Results
@@ -95,3 +98,35 @@ def test_one_name_for_two_contents_is_an_error_at_the_second() -> None:
         "requirements.txt:2: foo-1.0.zip would be two different files:"
         " another one is asked for at requirements.txt:1"
     )
+
+
+def test_files_with_addresses_are_recorded_as_templates_without_secrets() -> None:
+    digest = Digest("sha256", "0" * 64)
+    origin = Origin("requirements.txt", 1)
+    url = Url(name="Bar", url=Address("https://me:s3cret@u.test/bar.zip"), digest=digest, origin=origin)
+    git = Git(name="Baz", url=Address("https://g.test/baz"), commit="1" * 40, origin=origin)
+    nowhere = replace(git, commit="2" * 40)  # its marker holds on no target, so nothing was fetched for it
+    text = (
+        f"bar @ https://me:s3cret@u.test/bar.zip --hash={digest}\n"
+        f"baz @ git+https://g.test/baz@{git.commit}\n"
+        f"baz @ git+https://g.test/baz@{nowhere.commit}\n"
+    )
+    lock = Lock(
+        "requirements.txt",
+        (url, git, nowhere),
+        texts=(LockText("requirements.txt", text, (url, git, nowhere)),),
+    )
+    reading = Reading(ROOT, (SourcePackage(ROOT, (lock,), Policy(), PackageDates()),))
+    archive = fetched(git, "baz.tar.gz")
+    staging = recorded(reading, [fetched(url, "bar.zip"), archive])
+    assert staging.config is not None
+    (file,) = staging.config.project_files
+    deps = "file://${output_dir}/deps/pip"
+    assert file.urls == (
+        f"{deps}/bar-url-sha256-{digest.value}.zip",
+        f"{deps}/baz-git-{git.commit}.tar.gz#sha256={archive.blob.sha256}",
+        f"{deps}/baz-git-{nowhere.commit}.tar.gz",
+    )
+    assert (file.path, file.abspath) == ("requirements.txt", "/source/requirements.txt")
+    assert file.sha256 == text_digest(text)
+    assert "s3cret" not in file.template

@@ -1,0 +1,143 @@
+"""Counting a run, and its report for machines, without a run."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cachi2ish.errors import DigestMismatchError, ErrorGroup, ExitCode, NetworkError, Origin
+from cachi2ish.http.interface import HostTraffic
+from cachi2ish.services.progress import Progress, Stage
+from cachi2ish.services.report import make_report
+from cachi2ish.services.reporter import Arrival
+
+
+def arrival(
+    filename: str, size: int, *, cached: bool = False, received: int | None = None, announced: bool = True
+) -> Arrival:
+    return Arrival(
+        filename=filename,
+        size=size,
+        sha256="0" * 64,
+        cached=cached,
+        received=0 if cached else size if received is None else received,
+        announced=announced,
+        host="files.test",
+    )
+
+
+def test_nothing_has_happened_at_the_beginning() -> None:
+    counts = Progress(0.0).counts()
+    assert (counts.stage, counts.expected, counts.final, counts.total) == (None, 0, False, 0)
+
+
+def test_files_are_counted_by_where_they_come_from() -> None:
+    progress = Progress(0.0)
+    for size in (10, 20):
+        progress.expect(size)
+    progress.arrived(arrival("a.zip", 10, cached=True))
+    progress.advance(20)
+    progress.arrived(arrival("b.zip", 20))
+    counts = progress.counts()
+    assert (counts.arrived, counts.cached, counts.fetched) == (2, 1, 1)
+    assert (counts.size, counts.cached_size, counts.fetched_size) == (30, 10, 20)
+    assert (counts.present, counts.total) == (30, 30)
+
+
+def test_the_total_is_not_known_before_every_size_is() -> None:
+    progress = Progress(0.0)
+    progress.expect(10)
+    progress.expect(None)
+    assert progress.counts().total is None
+    progress.advance(7)
+    progress.arrived(arrival("a.zip", 7, announced=False))
+    assert progress.counts().total == 17
+
+
+def test_bytes_of_an_earlier_run_are_present_once_the_file_is_here() -> None:
+    progress = Progress(0.0)
+    progress.expect(100)
+    progress.advance(30)
+    assert progress.counts().present == 30
+    progress.arrived(arrival("a.zip", 100, received=30))
+    assert progress.counts().present == 100
+
+
+def test_a_transfer_that_starts_again_loses_its_bytes() -> None:
+    progress = Progress(0.0)
+    progress.advance(30)
+    progress.advance(-30)
+    assert progress.counts().present == 0
+
+
+@pytest.mark.parametrize(("stage", "final"), [("choose", False), ("transfer", True), ("record", True)])
+def test_no_further_files_turn_up_once_all_are_chosen(stage: str, final: bool) -> None:
+    progress = Progress(0.0)
+    progress.stage(stage, 1.0)  # type: ignore[arg-type]  # parametrised text
+    assert progress.counts().final is final
+
+
+def test_a_stage_lasts_until_the_next_one_and_the_last_until_now() -> None:
+    progress = Progress(1.0)
+    progress.stage("read", 2.0)
+    progress.stage("choose", 5.0)
+    assert progress.stages(now=9.0) == (Stage("read", 3.0), Stage("choose", 4.0))
+
+
+def test_the_report_sums_files_and_hosts() -> None:
+    progress = Progress(1.0)
+    progress.stage("read", 1.0)
+    progress.expect(10)
+    progress.expect(None)
+    progress.arrived(arrival("b.zip", 10, cached=True))
+    progress.arrived(arrival("a.zip", 7, announced=False))
+    progress.git_fetch()
+    hosts = [
+        HostTraffic(
+            host=name,
+            requests=2,
+            connections=1,
+            received=50,
+            retries=1,
+            unanswered=0,
+            seconds=0.12345,
+            answer_seconds=0.5,
+        )
+        for name in ("a.test", "b.test")
+    ]
+    report = make_report(
+        progress, hosts, 2.23456, tool_version="7", dry_run=False, outcome="succeeded", exit_code=ExitCode.OK
+    )
+    totals = report.totals
+    assert (totals.files, totals.files_from_cache, totals.files_from_network) == (2, 1, 1)
+    assert (totals.bytes_from_cache, totals.bytes_from_network, totals.bytes_expected) == (10, 7, 17)
+    assert (totals.requests, totals.connections, totals.bytes_received, totals.retries) == (4, 2, 100, 2)
+    assert (totals.git_fetches, report.seconds, report.exit_code) == (1, 1.235, 0)
+    assert [(file.filename, file.source) for file in report.files] == [("a.zip", "network"), ("b.zip", "cache")]
+    assert [host.seconds_waited for host in report.hosts] == [0.123, 0.123]
+    assert json.loads(report.render())["stages"] == [{"name": "read", "seconds": 1.235}]
+
+
+def test_the_report_names_each_error_with_its_place() -> None:
+    error = ErrorGroup(
+        [
+            DigestMismatchError("it is another file", origin=Origin("requirements.txt", 3)),
+            NetworkError("it is away"),
+        ]
+    )
+    report = make_report(
+        Progress(0.0),
+        [],
+        1.0,
+        tool_version="7",
+        dry_run=True,
+        outcome="failed",
+        exit_code=ExitCode.DIGEST,
+        error=error,
+    )
+    assert [(one.kind, one.problem, one.file, one.line) for one in report.errors] == [
+        ("DIGEST", "it is another file", "requirements.txt", 3),
+        ("NETWORK", "it is away", None, None),
+    ]
+    assert (report.outcome, report.exit_code) == ("failed", 7)
