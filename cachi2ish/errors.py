@@ -12,8 +12,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import Enum, IntEnum, StrEnum, auto
+from enum import IntEnum
 from typing import ClassVar, Final, Self
+
+from cachi2ish.advice import Hint, Place
 
 
 class ExitCode(IntEnum):
@@ -47,48 +49,6 @@ class Origin:
 
     def __str__(self) -> str:
         return self.file if self.line is None else f"{self.file}:{self.line}"
-
-
-class Place(Enum):
-    """A place that the user can move elsewhere."""
-
-    CACHE = auto()
-    OUTPUT = auto()
-
-
-class Hint(StrEnum):
-    """What to do about an error, where a front end may name its own option or key for it.
-
-    The value is what holds for each of them; `cachi2ish.cli.display.hints` has the words of the command line.
-    """
-
-    NAME_INDEX_OF_PROJECT = "check the spelling, or name the index that has it"
-    NAME_INDEX_OF_VERSION = "check the version, or name the index that has it"
-    FILL_CACHE = "run once with a network, or bring along a cache that has it"
-    PIN_EARLIER = "pin a version that was there then, or take a later date, for all or for this project"
-    ALLOW_UNTIMED = "let files without an upload time pass if you trust this index to stand still"
-    LOCK_UPLOAD_TIMES = "lock with a tool that writes upload times (uv does), or let files without one pass"
-    PIN_EARLIER_OR_ALLOW_UNTIMED = f"{PIN_EARLIER}; {ALLOW_UNTIMED}"
-    PIN_EARLIER_OR_LOCK_UPLOAD_TIMES = f"{PIN_EARLIER}; {LOCK_UPLOAD_TIMES}"
-    LEAVE_QUARANTINED = "the index suspects the project of being malicious (PEP 792); remove it or replace it"
-    ALLOW_WHEELS = "allow wheels, or pin a version that has an sdist"
-    LOCK_SDIST = (
-        "the hashes name only wheels: lock the sdist too (pip-compile --generate-hashes and"
-        " uv pip compile --generate-hashes name every file), or allow wheels"
-    )
-    LOCK_AGAIN = "lock the requirement again; if it was right, the index serves another file than it did then"
-    WIDEN_FILTER = "let more wheels pass, or pin a version that has a file that passes"
-    ALLOW_LOCKED_WHEELS = "allow wheels, or take the project out of --only-binary"
-    PIN_EARLIER_FILES = (
-        "pin a version whose files were there then, take a later index date, or allow other files of it"
-    )
-    PIN_OTHER_FORMAT = "pin a version that has a file of the permitted kind"
-    NAME_DIRECTORY = "name a directory, new or empty"
-    NAME_EMPTY_DIRECTORY = "name a new or empty directory, or move these out of the way"
-    DROP_TARGET = (
-        "pin a version that has a wheel for it or an sdist, write a marker that leaves the requirement out there,"
-        " or leave the target out"
-    )
 
 
 class Cachi2ishError(Exception):

@@ -9,11 +9,11 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from cachi2ish.advice import Place
 from cachi2ish.cache.hashing import SHAKE_BYTES, Hashes
 from cachi2ish.cache.layout import Layout
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.digests import Digest
-from cachi2ish.errors import Place
 from cachi2ish.files.locks import is_at, locked, try_lock, wait_for_lock
 from cachi2ish.files.os_errors import cache_errors, storage_errors
 

@@ -11,13 +11,13 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 
+from cachi2ish.advice import Place
 from cachi2ish.cache.blob_writer import DiskBlobWriter, open_partial, remove_partial, sweep
 from cachi2ish.cache.hashing import Hashes
 from cachi2ish.cache.layout import Layout
 from cachi2ish.cache.running import Usage
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.digests import Digest, strong
-from cachi2ish.errors import Place
 from cachi2ish.files.locks import is_at, locked
 from cachi2ish.files.os_errors import FORBIDDEN, cache_errors, storage_errors
 

@@ -19,6 +19,7 @@ from typing import Any, Self, TypeVar
 from msgspec import MsgspecError
 from packaging.utils import NormalizedName, canonicalize_name
 
+from cachi2ish.advice import Place
 from cachi2ish.cache.interface import KeptPage
 from cachi2ish.cache.page_format import dump, from_microseconds, load, to_microseconds
 from cachi2ish.cache.schema import (
@@ -35,7 +36,7 @@ from cachi2ish.cache.schema import (
 )
 from cachi2ish.core.pages import Page
 from cachi2ish.core.urls import redact
-from cachi2ish.errors import Place, StorageError
+from cachi2ish.errors import StorageError
 from cachi2ish.files.locks import locked
 from cachi2ish.files.os_errors import FORBIDDEN, cache_errors, storage_errors
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
+from cachi2ish.advice import Place
 from cachi2ish.cache.blob_writer import remove_partial
 from cachi2ish.cache.inspection import is_dangling, remove_link
 from cachi2ish.cache.layout import Layout
@@ -14,7 +15,7 @@ from cachi2ish.cache.running import is_read_unnoted
 from cachi2ish.cache.scan import Scan, moment
 from cachi2ish.cache.upkeep import Upkeep
 from cachi2ish.core.cache_contents import Entry, EntryKind
-from cachi2ish.errors import Place, StorageError
+from cachi2ish.errors import StorageError
 from cachi2ish.files.locks import locked
 from cachi2ish.files.os_errors import storage_errors
 

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 
 from packaging.utils import NormalizedName
 
+from cachi2ish.advice import Hint
 from cachi2ish.core.cutoff import Cutoff, rfc3339
 from cachi2ish.core.modes import Missing
 from cachi2ish.core.pages import Excluded, IndexFile, Page
 from cachi2ish.core.reasons import Reason
 from cachi2ish.core.urls import bare
-from cachi2ish.errors import AfterIndexDateError, Hint, Origin
+from cachi2ish.errors import AfterIndexDateError, Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class PackageDates:
     overrides: tuple[tuple[NormalizedName, Cutoff | None], ...] = ()
 
     @property
-    def stated(self) -> bool:
+    def declared(self) -> bool:
         """Whether there is a date for any project."""
         return self.cutoff is not None or any(cutoff for _, cutoff in self.overrides)
 

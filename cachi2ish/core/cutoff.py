@@ -63,11 +63,11 @@ class InvalidDateError(ValueError):
 class Cutoff:
     """An instant before which a file must have been uploaded.
 
-    instant: aware, UTC, whole microseconds. stated: as the user wrote it; not compared.
+    instant: aware, UTC, whole microseconds. declared: as the user wrote it; not compared.
     """
 
     instant: datetime
-    stated: str = field(default="", compare=False)
+    declared: str = field(default="", compare=False)
 
     @classmethod
     def parse(cls, text: str, now: datetime) -> Cutoff:
@@ -82,11 +82,11 @@ class Cutoff:
 
         Raises `InvalidDateError`.
         """
-        stated = text.strip()
-        instant = _end_of_day(stated) or _instant(stated) or _before(stated, now)
+        declared = text.strip()
+        instant = _end_of_day(declared) or _instant(declared) or _before(declared, now)
         if instant is None:
-            raise InvalidDateError(f"{_shown(stated)} is not a date, an instant or a duration")
-        return cls(instant, stated)
+            raise InvalidDateError(f"{_shown(declared)} is not a date, an instant or a duration")
+        return cls(instant, declared)
 
     def admits(self, upload_time: datetime) -> bool:
         """Return whether a file uploaded then (aware) was there."""
@@ -146,11 +146,11 @@ def _offset(text: str) -> timedelta:
 
 def parse_duration(text: str) -> timedelta:
     """Read a duration as in `Cutoff.parse`, at most a hundred years. Raises `InvalidDateError`."""
-    stated = text.strip()
-    duration = _duration(stated)
+    declared = text.strip()
+    duration = _duration(declared)
     if duration is None:
-        raise InvalidDateError(f"{_shown(stated)} is not a duration", _DURATIONS)
-    _check_length(duration, stated)
+        raise InvalidDateError(f"{_shown(declared)} is not a duration", _DURATIONS)
+    _check_length(duration, declared)
     return duration
 
 

@@ -110,7 +110,7 @@ def wheel_tags(filename: str) -> frozenset[Tag]:
     return frozenset() if named is None else named[1].tags
 
 
-def stated_version(filename: str, project: NormalizedName) -> str | None:
+def declared_version(filename: str, project: NormalizedName) -> str | None:
     """Return the version in the name of a file of ``project`` without reading the rest of it, or None.
 
     A file that ends like a wheel has one even where `read_name` finds that it is no wheel's name.
@@ -141,17 +141,17 @@ def by_version(filenames: Iterable[str], project: NormalizedName) -> dict[str, l
     return found
 
 
-def same_version(stated: str, wanted: str, *, arbitrary: bool = False) -> bool:
+def same_version(declared: str, wanted: str, *, arbitrary: bool = False) -> bool:
     """Return whether a file's version is the one that is pinned.
 
     Compared by PEP 440 (``1.0`` is ``1.0.0``; a local version label matters only where the pin has one), as
     text where ``arbitrary`` (``===``) or where either is no PEP 440 version.
     """
     # File names replace "+" and "-" by "_" (PEP 427, PEP 625).
-    if stated.casefold() == wanted.casefold() or stated.casefold() == wanted.casefold().replace("-", "_"):
+    if declared.casefold() == wanted.casefold() or declared.casefold() == wanted.casefold().replace("-", "_"):
         return True
     try:
-        left, right = _version(stated), Version(wanted)
+        left, right = _version(declared), Version(wanted)
     except ValueError:
         return False
     if arbitrary:
@@ -161,12 +161,12 @@ def same_version(stated: str, wanted: str, *, arbitrary: bool = False) -> bool:
     return left == right
 
 
-def which_are(wanted: str, stated: Iterable[str], *, arbitrary: bool = False) -> list[str]:
+def which_are(wanted: str, declared: Iterable[str], *, arbitrary: bool = False) -> list[str]:
     """Return those of ``stated`` that are the version ``wanted`` by `same_version`, without parsing each."""
     release = _release(wanted)
     return [
         one
-        for one in stated
+        for one in declared
         # Nearly all versions differ in their first numbers, which costs a tenth of comparing them.
         if (release is None or _release(one) in {release, None}) and same_version(one, wanted, arbitrary=arbitrary)
     ]
@@ -190,21 +190,21 @@ def has_local_label(version: str) -> bool:
         return "+" in version
 
 
-def version_order(stated: str) -> tuple[bool, Version]:
+def version_order(declared: str) -> tuple[bool, Version]:
     """Return what versions in file names are ordered by; what is no PEP 440 version comes before all that are."""
     try:
-        return True, _version(stated)
+        return True, _version(declared)
     except ValueError:
         return False, Version("0")
 
 
-def _version(stated: str) -> Version:
+def _version(declared: str) -> Version:
     # "_" may stand for a separator of the public version ("1.0_rc1"), or for the "+" before a local label
     # ("1.0_cpu"): what is a version as it stands is that version.
     try:
-        return Version(stated)
+        return Version(declared)
     except InvalidVersion:
-        return Version(stated.replace("_", "+", 1))
+        return Version(declared.replace("_", "+", 1))
 
 
 def plain_name(filename: str) -> bool:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cachi2ish.errors import Place, StorageError
+from cachi2ish.advice import Place
+from cachi2ish.errors import StorageError
 
 #: Answers of a place that may not be written.
 FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})

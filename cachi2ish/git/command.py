@@ -146,10 +146,10 @@ class GitCommand:
             selector.register(process.stderr, selectors.EVENT_READ)
             while True:
                 left = end - time.monotonic()
-                heard = left > 0 and selector.select(min(self.stall_seconds, left))
-                if not heard and left <= self.stall_seconds:
+                ready = left > 0 and selector.select(min(self.stall_seconds, left))
+                if not ready and left <= self.stall_seconds:
                     raise OverdueError(f"git was not done after {self.timeout:g} seconds")
-                if not heard:
+                if not ready:
                     raise StalledError(f"nothing arrived for {self.stall_seconds:g} seconds")
                 chunk = os.read(process.stderr.fileno(), _CHUNK)
                 if not chunk:

@@ -16,10 +16,10 @@ _CONSTANT = re.compile(
 
 def default_index_url() -> str:
     """Return the address of the public index, with a slash at its end: the constant of pypi-simple."""
-    return _stated() or _imported()
+    return _in_source() or _imported()
 
 
-def _stated() -> str | None:
+def _in_source() -> str | None:
     # Importing the package takes longer than the rest of a run that finds all in the cache, for one line of it.
     spec = find_spec(_PACKAGE)
     if spec is None or spec.origin is None:

@@ -140,9 +140,9 @@ class TimedIndex:
         times = kept or {}
         documents = (self._documents or {}).get(page.index)
         if documents is not None and not wanted <= times.keys():
-            stated = documents.times(project)
-            times = {**times, **stated}
-            if stated or kept is None:  # that there is no document is worth knowing without a network
+            declared = documents.times(project)
+            times = {**times, **declared}
+            if declared or kept is None:  # that there is no document is worth knowing without a network
                 self._keep(page, times)
         return with_times(page, times)
 

@@ -11,7 +11,7 @@ from packaging.pylock import Package, PackageArchive, PackageSdist, PackageVcs, 
 
 from cachi2ish.core import urls
 from cachi2ish.core.digests import ALGORITHMS, Digest, InvalidDigestError, strong
-from cachi2ish.core.distributions import is_wheel, read_name, same_version, stated_version
+from cachi2ish.core.distributions import declared_version, is_wheel, read_name, same_version
 from cachi2ish.core.messages import excerpt, shortened
 from cachi2ish.core.pages import Hashes, IndexFile, digests_of
 from cachi2ish.core.placement import name_of_url, url_basename
@@ -83,7 +83,7 @@ def _files(entry: Entry, files: Iterable[PackageSdist | PackageWheel]) -> tuple[
 
 
 def _version_of(entry: Entry, files: Iterable[IndexFile]) -> str:
-    versions = [stated_version(one.filename, entry.package.name) or "" for one in files]
+    versions = [declared_version(one.filename, entry.package.name) or "" for one in files]
     if all(same_version(one, versions[0]) for one in versions):
         return versions[0]
     raise entry.error(f"it states no version, and its files are of several: {', '.join(dict.fromkeys(versions))}")

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from cachi2ish.advice import Place
 from cachi2ish.core.outputs import BuildConfig
-from cachi2ish.errors import Place, StorageError
+from cachi2ish.errors import StorageError
 from cachi2ish.files.os_errors import storage_errors
 from cachi2ish.files.rooted import RootedPath
 from cachi2ish.output.build_config import read_build_config

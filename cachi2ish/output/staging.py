@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
+from cachi2ish.advice import Place
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.distributions import plain_name
 from cachi2ish.core.outputs import BuildConfig
 from cachi2ish.core.placement import DEPS
-from cachi2ish.errors import DistributionError, Place, StorageError
+from cachi2ish.errors import DistributionError, StorageError
 from cachi2ish.files.os_errors import storage_errors
 from cachi2ish.files.rooted import RootedPath
 from cachi2ish.output.build_config import BUILD_CONFIG, render_build_config

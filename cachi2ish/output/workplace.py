@@ -10,7 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from cachi2ish.errors import Hint, InputError
+from cachi2ish.advice import Hint
+from cachi2ish.errors import InputError
 from cachi2ish.files.locks import is_at, try_lock, wait_for_lock
 from cachi2ish.files.os_errors import FORBIDDEN
 from cachi2ish.output.build_config import BUILD_CONFIG

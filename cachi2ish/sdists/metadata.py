@@ -42,8 +42,8 @@ def parse_core_metadata(content: bytes) -> Identity | None:
 
 
 def _extra_dependencies(headers: Message) -> list[str]:
-    stated = (" ".join(str(value).split()) for value in headers.get_all("Requires-Dist", ()))
-    found = (one for one in stated if "[" in one.partition(";")[0] and len(one) <= _LONGEST_DEPENDENCY)
+    declared = (" ".join(str(value).split()) for value in headers.get_all("Requires-Dist", ()))
+    found = (one for one in declared if "[" in one.partition(";")[0] and len(one) <= _LONGEST_DEPENDENCY)
     return list(islice(found, _MOST_DEPENDENCIES))
 
 

@@ -198,17 +198,17 @@ def check_amount(text: AnyStr, mark: AnyStr, project: str, index: str) -> None:
         raise not_a_project_page(project, index, "the answer lists more than any project has")
 
 
-def check_api_version(stated: str, project: str, index: str) -> None:
+def check_api_version(declared: str, project: str, index: str) -> None:
     """Refuse a major version of the repository API that is not known here (PEP 629).
 
     A version that is no number is taken for 1.0, as if the page had stated none.
     Raises `UnavailableError`.
     """
-    major = stated.strip().partition(".")[0]
+    major = declared.strip().partition(".")[0]
     # Compared as text: a number of any length is an answer that must not end in a traceback.
     if major.isascii() and major.isdigit() and major.lstrip("0") not in {"", "1"}:
         raise UnavailableError(
-            f"{redact(index)} serves {project} by version {stated.strip()[:20]} of the Simple repository API;"
+            f"{redact(index)} serves {project} by version {declared.strip()[:20]} of the Simple repository API;"
             " only version 1 is known",
             hint="look for a newer cachi2ish, or use an index that serves version 1",
         )

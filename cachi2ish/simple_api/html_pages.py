@@ -76,10 +76,10 @@ class _Reader:
             elif name == "meta":
                 self._metadata(attributes_of(tag))
 
-    def _metadata(self, stated: dict[str, str]) -> None:
-        name = stated.get("name", "").strip().lower()
+    def _metadata(self, declared: dict[str, str]) -> None:
+        name = declared.get("name", "").strip().lower()
         if name.startswith("pypi:"):
-            self.meta.setdefault(name.removeprefix("pypi:"), stated.get("content", ""))
+            self.meta.setdefault(name.removeprefix("pypi:"), declared.get("content", ""))
 
     def _end(self, opened: Tag) -> None:
         """Take in an anchor or the title, whose text is complete."""
@@ -89,16 +89,16 @@ class _Reader:
             return
         self._take(text, attributes_of(opened))
 
-    def _take(self, text: str, stated: dict[str, str]) -> None:
+    def _take(self, text: str, declared: dict[str, str]) -> None:
         """Take in the link of an anchor with this text, if it is one to a distribution."""
-        if "href" not in stated:
+        if "href" not in declared:
             return
         named = _is_file(text) and _is_name(text)
         # PEP 503: the text is the last part of the URL. Where it is not (a shortened name, an icon, a sentence),
         # the URL is what pip goes by.
-        filename = text if named else _last_part(stated["href"])
+        filename = text if named else _last_part(declared["href"])
         if named or _is_file(filename):
-            self.links.append((filename, stated))
+            self.links.append((filename, declared))
 
 
 def read_html(body: bytes, source: PageSource, charset: str | None = None) -> Page:
@@ -137,34 +137,34 @@ def _is_empty_project(reader: _Reader) -> bool:
 
 
 def _files(found: Sequence[tuple[str, dict[str, str]]], links: Links) -> Iterator[IndexFile]:
-    parts = [stated["href"].partition("#")[::2] for _, stated in found]
+    parts = [declared["href"].partition("#")[::2] for _, declared in found]
     plain = links.are_plain([address for address, _ in parts])
-    times = instants([stated.get("data-upload-time") for _, stated in found])
-    for (filename, stated), (address, fragment), time in zip(found, parts, times, strict=True):
+    times = instants([declared.get("data-upload-time") for _, declared in found])
+    for (filename, declared), (address, fragment), time in zip(found, parts, times, strict=True):
         url = address if plain else links.resolve_address(address)
         if url is not None:
-            yield _file(filename, url, fragment, time, stated)
+            yield _file(filename, url, fragment, time, declared)
 
 
-def _file(filename: str, url: str, fragment: str, time: datetime | None, stated: Mapping[str, str]) -> IndexFile:
+def _file(filename: str, url: str, fragment: str, time: datetime | None, declared: Mapping[str, str]) -> IndexFile:
     return IndexFile(
         filename=filename,
         url=url,
         hashes=hashes_in_fragment(fragment),
-        requires_python=stated.get("data-requires-python", "").strip() or None,
+        requires_python=declared.get("data-requires-python", "").strip() or None,
         # PEP 592: the attribute's presence counts; its value is the reason, and may be missing.
-        yanked="data-yanked" in stated,
-        yanked_reason=stated.get("data-yanked", ""),
+        yanked="data-yanked" in declared,
+        yanked_reason=declared.get("data-yanked", ""),
         upload_time=time,
-        core_metadata=_metadata(stated.get("data-core-metadata", stated.get("data-dist-info-metadata"))),
-        provenance=stated.get("data-provenance") or None,
+        core_metadata=_metadata(declared.get("data-core-metadata", declared.get("data-dist-info-metadata"))),
+        provenance=declared.get("data-provenance") or None,
     )
 
 
-def _metadata(stated: str | None) -> Hashes | None:
-    if stated is None or stated == "false":
+def _metadata(declared: str | None) -> Hashes | None:
+    if declared is None or declared == "false":
         return None
-    algorithm, equals, value = stated.partition("=")  # PEP 714: a hash, or "true"
+    algorithm, equals, value = declared.partition("=")  # PEP 714: a hash, or "true"
     return ((algorithm, value),) if equals else ()
 
 
@@ -188,7 +188,7 @@ def write_html_list(projects: Iterable[str]) -> bytes:
 
 def _anchor(file: IndexFile) -> str:
     metadata = file.core_metadata
-    stated = {
+    declared = {
         "href": file.url + (f"#{fragment}" if (fragment := _fragment(file.hashes)) else ""),
         "data-requires-python": file.requires_python,
         "data-yanked": file.yanked_reason if file.yanked else None,
@@ -196,7 +196,7 @@ def _anchor(file: IndexFile) -> str:
         "data-core-metadata": None if metadata is None else _fragment(metadata) or "true",
         "data-provenance": file.provenance,
     }
-    return _element("a", stated, file.filename)
+    return _element("a", declared, file.filename)
 
 
 def _fragment(hashes: Hashes) -> str:
@@ -206,8 +206,8 @@ def _fragment(hashes: Hashes) -> str:
 
 
 def _document(title: str, meta: Mapping[str, str], anchors: Iterable[str]) -> bytes:
-    stated = {"repository-version": API_VERSION, **meta}
-    tags = "".join(f'<meta name="pypi:{name}" content="{_escaped(value)}">\n' for name, value in stated.items())
+    declared = {"repository-version": API_VERSION, **meta}
+    tags = "".join(f'<meta name="pypi:{name}" content="{_escaped(value)}">\n' for name, value in declared.items())
     body = "".join(f"{anchor}<br>\n" for anchor in anchors)
     head = f'<head>\n<meta charset="utf-8">\n{tags}<title>{_escaped(title)}</title>\n</head>'
     return (
@@ -215,8 +215,8 @@ def _document(title: str, meta: Mapping[str, str], anchors: Iterable[str]) -> by
     ).encode()
 
 
-def _element(name: str, stated: Mapping[str, str | None], text: str) -> str:
-    attributes = "".join(f' {one}="{_escaped(value)}"' for one, value in stated.items() if value is not None)
+def _element(name: str, declared: Mapping[str, str | None], text: str) -> str:
+    attributes = "".join(f' {one}="{_escaped(value)}"' for one, value in declared.items() if value is not None)
     return f"<{name}{attributes}>{_escaped(text)}</{name}>"
 
 

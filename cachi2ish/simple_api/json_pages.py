@@ -123,14 +123,14 @@ def write_json(page: Page) -> bytes:
     else of 1.0. Equal pages give equal bytes. Raises `UnicodeEncodeError` for half of a surrogate pair.
     """
     complete = page.versions is not None and all(file.size is not None for file in page.files)
-    stated = page.status != "active" or page.status_reason
+    declared = page.status != "active" or page.status_reason
     return _ENCODER.encode(
         _Project(
             meta=_Meta(api_version=API_VERSION if complete else "1.0", last_serial=page.last_serial),
             name=Raw(_ENCODER.encode(page.project)),
             versions=None if page.versions is None else list(page.versions),
             files=[_entry(file) for file in page.files],
-            project_status=_Status(status=page.status, reason=page.status_reason or None) if stated else None,
+            project_status=_Status(status=page.status, reason=page.status_reason or None) if declared else None,
         )
     )
 
@@ -160,10 +160,10 @@ def _entry(file: IndexFile) -> _File:
     )
 
 
-def _serial(stated: int | str | None) -> int | None:
-    if isinstance(stated, str):
-        return int(stated) if _SERIAL.fullmatch(stated) else None
-    return stated
+def _serial(declared: int | str | None) -> int | None:
+    if isinstance(declared, str):
+        return int(declared) if _SERIAL.fullmatch(declared) else None
+    return declared
 
 
 def _files(entries: Collection[_File], links: Links) -> tuple[IndexFile, ...]:
@@ -194,10 +194,10 @@ def _file(entry: _File, url: str, in_fragment: Hashes, time: datetime | None) ->
     )
 
 
-def _metadata(stated: bool | Mapping[str, str]) -> Hashes | None:  # noqa: FBT001  (as it stands in the text)
-    if isinstance(stated, bool):
-        return () if stated else None
-    return tuple(stated.items())
+def _metadata(declared: bool | Mapping[str, str]) -> Hashes | None:  # noqa: FBT001  (as it stands in the text)
+    if isinstance(declared, bool):
+        return () if declared else None
+    return tuple(declared.items())
 
 
 def _decoded(body: bytes, source: PageSource) -> _Project:
@@ -237,16 +237,16 @@ def _no_json(source: PageSource) -> UnavailableError:
     return not_a_project_page(source.project, source.index, "the answer is not valid JSON")
 
 
-def _leniently(kind: type[_Struct], stated: object) -> _Struct | None:
+def _leniently(kind: type[_Struct], declared: object) -> _Struct | None:
     """Return the values of ``stated`` that are of their types; None where one that must be there is not."""
     with suppress(ValidationError):
-        return convert(stated, kind)
-    if not isinstance(stated, dict):
+        return convert(declared, kind)
+    if not isinstance(declared, dict):
         return None
     values: dict[str, Any] = {}
     for one in _FIELDS[kind]:
         try:
-            values[one.name] = convert(_texts(stated[one.encode_name]), one.type)
+            values[one.name] = convert(_texts(declared[one.encode_name]), one.type)
         except (KeyError, ValidationError):
             if one.required:
                 return None

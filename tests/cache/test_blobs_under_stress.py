@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from cachi2ish.advice import Place
 from cachi2ish.cache.blobs import DiskBlobs
 from cachi2ish.cli.display.hints import hint_of
-from cachi2ish.errors import Place, StorageError
+from cachi2ish.errors import StorageError
 from cachi2ish.files.os_errors import storage_error
 from tests.cache.support import digest_of, files_below, keep, small_disk, start
 from tests.support.distributions import noise

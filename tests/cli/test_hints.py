@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from cachi2ish.advice import Hint, Place
 from cachi2ish.cli.display.hints import WORDS, hint_of
-from cachi2ish.errors import AfterIndexDateError, Cachi2ishError, Hint, NetworkError, Place, StorageError
+from cachi2ish.errors import AfterIndexDateError, Cachi2ishError, NetworkError, StorageError
 
 #: Options of pip and of those that write its files: they are for every front end the same.
 PIPS = ("--generate-hashes", "--only-binary")

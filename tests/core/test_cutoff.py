@@ -90,10 +90,10 @@ def test_a_file_is_there_if_it_was_uploaded_strictly_before(
         timezone(timedelta(minutes=uploaded_offset))
     )
     # As an index writes it: no fraction at all where that is zero.
-    stated = written(upload, uploaded_offset, f"{upload.microsecond:06}" if upload.microsecond else "")
-    read = instant(stated)
+    declared = written(upload, uploaded_offset, f"{upload.microsecond:06}" if upload.microsecond else "")
+    read = instant(declared)
     assert read is not None
-    assert cutoff.admits(read) == (seconds(stated) < seconds(text)) == (later < 0)
+    assert cutoff.admits(read) == (seconds(declared) < seconds(text)) == (later < 0)
 
 
 @given(MOMENTS, st.text("0123456789", min_size=7, max_size=30), st.integers(min_value=0, max_value=999_999))
@@ -101,18 +101,18 @@ def test_a_file_is_there_if_it_was_uploaded_strictly_before(
 @example(datetime(2024, 10, 1), "1234560000", 123456)  # noqa: DTZ001
 @example(datetime(2024, 10, 1), "9999999", 999999)  # noqa: DTZ001
 def test_a_fraction_may_be_finer_than_any_upload_time(moment: datetime, fraction: str, micro: int) -> None:
-    text, stated = written(moment, 0, fraction), written(moment, 0, f"{micro:06}")
-    read = instant(stated)
+    text, declared = written(moment, 0, fraction), written(moment, 0, f"{micro:06}")
+    read = instant(declared)
     assert read is not None
-    assert Cutoff.parse(text, NOW).admits(read) == (seconds(stated) < seconds(text))
+    assert Cutoff.parse(text, NOW).admits(read) == (seconds(declared) < seconds(text))
 
 
 @given(MOMENTS, st.text("0123456789", min_size=7, max_size=30), FRACTIONS)
 def test_an_upload_time_may_be_finer_than_the_cutoff(moment: datetime, upload: str, cutoff: str) -> None:
-    text, stated = written(moment, 0, cutoff), written(moment, 0, upload)
-    read = instant(stated)
+    text, declared = written(moment, 0, cutoff), written(moment, 0, upload)
+    read = instant(declared)
     assert read is not None
-    assert Cutoff.parse(text, NOW).admits(read) == (seconds(stated) < seconds(text))
+    assert Cutoff.parse(text, NOW).admits(read) == (seconds(declared) < seconds(text))
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_a_leap_second_is_the_beginning_of_the_next_day() -> None:
 def test_cutoffs_of_the_same_instant_are_equal_however_they_are_written() -> None:
     texts = ("2024-10-01", "2024-10-02T00:00:00Z", "2024-10-02T02:00:00.000+02:00", "2024-10-02 00:00:00z")
     assert {Cutoff.parse(text, NOW) for text in texts} == {Cutoff(datetime(2024, 10, 2, tzinfo=UTC))}
-    assert Cutoff.parse(" 2024-10-01 ", NOW).stated == "2024-10-01"
+    assert Cutoff.parse(" 2024-10-01 ", NOW).declared == "2024-10-01"
 
 
 @pytest.mark.parametrize(

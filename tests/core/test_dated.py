@@ -144,7 +144,7 @@ def test_a_project_may_have_a_date_of_its_own_or_none() -> None:
     assert dates.of(apple) == Dating(later, MissingPolicy(Missing.ALLOW))
     assert dates.of(pear) == Dating()
     assert dates.of(fig).cutoff == CUTOFF
-    assert dates.stated
-    assert not PackageDates().stated
-    assert not PackageDates(overrides=((pear, None),)).stated
+    assert dates.declared
+    assert not PackageDates().declared
+    assert not PackageDates(overrides=((pear, None),)).declared
     assert dates.recorded(".").overrides == (("apple", "2024-10-03T00:00:00Z"), ("pear", None))

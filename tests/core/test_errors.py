@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from cachi2ish.advice import Hint, Place
 from cachi2ish.errors import (
     AfterIndexDateError,
     Cachi2ishError,
     DigestMismatchError,
     ErrorGroup,
     ExitCode,
-    Hint,
     HostError,
     LockFileError,
     NetworkError,
     NotCachedError,
     Origin,
-    Place,
     ProjectNotFoundError,
     StorageError,
     exit_code_of,

@@ -19,7 +19,7 @@ def page_of(*filenames: str) -> Page:
     return Page(project=DEMO, index="https://index.example/simple/", files=files)
 
 
-def stated_version(filename: str) -> str | None:
+def declared_version(filename: str) -> str | None:
     """The version that a name states, by looking at this one name alone."""
     if filename.lower().endswith(".whl"):
         stem, _, rest = filename[:-4].partition("-")
@@ -86,7 +86,7 @@ def test_the_files_of_a_version_are_those_whose_names_state_it(
     expected = [
         name
         for name in names
-        if (version := stated_version(name)) is not None and same_version(version, wanted, arbitrary=arbitrary)
+        if (version := declared_version(name)) is not None and same_version(version, wanted, arbitrary=arbitrary)
     ]
     for _ in range(2):
         assert [file.filename for file in page.files_of(wanted, arbitrary=arbitrary)] == expected
@@ -99,8 +99,8 @@ def test_files_can_be_compared_and_put_into_sets() -> None:
 
 
 def test_only_hashes_that_can_be_checked_are_digests() -> None:
-    stated = (("SHA-256", "AB" * 32), ("md5", "xyz"), ("blake99", "ab"), ("sha512", ""))
-    file = IndexFile(filename="demo_app-1.0.zip", url="https://files.example/x", hashes=stated)
+    declared = (("SHA-256", "AB" * 32), ("md5", "xyz"), ("blake99", "ab"), ("sha512", ""))
+    file = IndexFile(filename="demo_app-1.0.zip", url="https://files.example/x", hashes=declared)
     assert file.digests == {Digest("sha256", "ab" * 32)}
 
 

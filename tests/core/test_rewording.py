@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace as replaced
 
+from cachi2ish.advice import Hint
 from cachi2ish.core.as_of import as_of
 from cachi2ish.core.choose import explain
 from cachi2ish.core.choose.candidates import candidates_of
@@ -22,7 +23,7 @@ from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.reasons import Facts, Reason, Refusal, WarningKind
 from cachi2ish.core.requirements import Formats, Pinned
 from cachi2ish.core.targets.wheel_filter import WheelFilter
-from cachi2ish.errors import Hint, UnavailableError
+from cachi2ish.errors import UnavailableError
 from tests.core.machines import LINUX, WINDOWS
 from tests.core.one_project import file, page, pin, sha256
 from tests.support.rewording import other, reworded

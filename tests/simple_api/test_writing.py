@@ -174,7 +174,7 @@ _PAGES = st.builds(
     versions=st.none() | st.lists(_TEXT, max_size=3).map(tuple),
     last_serial=st.none() | st.integers(0, 2**63 - 1),
     cutoff=st.none(),
-    withheld=st.just(()),
+    excluded=st.just(()),
     fetched_at=st.none(),
 )
 

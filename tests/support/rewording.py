@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
+from cachi2ish.advice import Hint
 from cachi2ish.cli.display import hints
 from cachi2ish.core.choose import explain
-from cachi2ish.errors import Cachi2ishError, Hint
+from cachi2ish.errors import Cachi2ishError
 
 
 def other(text: str) -> str:

@@ -58,7 +58,7 @@ def _long(seconds: float) -> str:
 _MEMORY = 5.0
 
 #: Seconds of observation before a time left is more than a guess.
-_SETTLED = 4.0
+_CALM = 4.0
 
 #: A new estimate of the end that is off by less than this share, or these seconds, does not change the old one.
 _TOLERATED = 0.2
@@ -95,9 +95,9 @@ class Speed:
         return self._sum / self._weight if self._weight else None
 
     @property
-    def settled(self) -> bool:
+    def calm(self) -> bool:
         """Whether it was observed for long enough to count on it."""
-        return self._observed >= _SETTLED
+        return self._observed >= _CALM
 
 
 class TimeLeft:
@@ -109,7 +109,7 @@ class TimeLeft:
     def estimate(self, now: float, remaining: int, speed: Speed) -> float | None:
         """Return the seconds until ``remaining`` bytes have arrived; None while they cannot be known."""
         rate = speed.value
-        if not speed.settled or not rate or rate < 1 or remaining <= 0:
+        if not speed.calm or not rate or rate < 1 or remaining <= 0:
             self._end = None
             return None
         seconds = remaining / rate

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cachi2ish.errors import AfterIndexDateError, Cachi2ishError, Hint, Place, StorageError
+from cachi2ish.advice import Hint, Place
+from cachi2ish.errors import AfterIndexDateError, Cachi2ishError, StorageError
 
 _ALLOW_UNTIMED = (
     "let such files pass with --index-date-missing={index}=allow if you trust this index to stand still"

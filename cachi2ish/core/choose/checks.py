@@ -79,8 +79,8 @@ def _is_allowed(candidate: Candidate, _requirement: Pinned, policy: Policy) -> t
 
 
 def _is_locked(candidate: Candidate, requirement: Pinned, _policy: Policy) -> tuple[Reason, Facts] | None:
-    named, stated = strong(requirement.digests), strong(candidate.file.digests)
-    if named and stated and comparable(named, stated) and not candidate.is_named_by(named):
+    named, declared = strong(requirement.digests), strong(candidate.file.digests)
+    if named and declared and comparable(named, declared) and not candidate.is_named_by(named):
         return Reason.NOT_LOCKED, _NO_FACTS
     return None
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from cachi2ish.advice import Hint
 from cachi2ish.core.as_of import not_there_then
 from cachi2ish.core.choose.candidates import Candidate
 from cachi2ish.core.cutoff import rfc3339
@@ -15,7 +16,7 @@ from cachi2ish.core.pages import Page
 from cachi2ish.core.reasons import Facts, FileWarning, Reason, Refusal, WarningKind
 from cachi2ish.core.requirements import Pinned
 from cachi2ish.core.targets.machine import Target
-from cachi2ish.errors import Hint, UnavailableError
+from cachi2ish.errors import UnavailableError
 
 #: How many wheels or versions an error message lists before it says how many more there are.
 _LISTED = 6

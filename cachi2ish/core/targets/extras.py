@@ -28,7 +28,7 @@ _PYTHONS = ("3.8", "3.9", "3.10", "3.11", "3.12")
 _PLATFORMS = ("manylinux_2_28_x86_64", "macosx_14_0_arm64", "win_amd64")
 
 #: What old pips write as an underscore in the name of an extra.
-_ODD = re.compile(r"[^A-Za-z0-9.-]+")
+_APART = re.compile(r"[^A-Za-z0-9.-]+")
 
 #: What stands between quotes in a marker, as packaging writes one.
 _TEXT = re.compile(r'"([^"]*)"')
@@ -105,17 +105,17 @@ def given_up(
     if not doubtful:
         return
     active = [_active_extras(requirements, edges, machine) for machine in machines]
-    told: set[Pinned] = set()
+    known: set[Pinned] = set()
     for pin, edge in doubtful:
-        if pin not in told and any(
+        if pin not in known and any(
             holds(pin.marker, [machine])
             and holds(edge.asker.marker, [machine])
             and edge.holds(machine, extras[edge.asker.project])
             for machine, extras in zip(machines, active, strict=True)
         ):
-            told.add(pin)
-            asked = str(edge.dependency).partition(";")[0].rstrip()
-            yield GivenUp(pin, edge.asker, asked, tuple(sorted(edge.dependency.extras)))
+            known.add(pin)
+            dependency = str(edge.dependency).partition(";")[0].rstrip()
+            yield GivenUp(pin, edge.asker, dependency, tuple(sorted(edge.dependency.extras)))
 
 
 def admits_newer(specifier: SpecifierSet, version: str) -> bool:
@@ -148,7 +148,7 @@ def _gives_up(pin: Pinned, place: int, edge: _Edge) -> bool:
 
 def _as_compared(extras: Iterable[str]) -> frozenset[str]:
     # As old pips do, which know nothing of normalised extras (PEP 685).
-    return frozenset(_ODD.sub("_", one).lower() for one in extras)
+    return frozenset(_APART.sub("_", one).lower() for one in extras)
 
 
 def _active_extras(

@@ -134,8 +134,8 @@ class WheelFilter:
 
     def _machines(self) -> Iterator[dict[str, str]]:
         """Yield what is known of each machine described, as marker variables."""
-        stated = self.py_version or ()
-        version = {"python_version": ".".join(map(str, stated))} if len(stated) > 1 else {}
+        declared = self.py_version or ()
+        version = {"python_version": ".".join(map(str, declared))} if len(declared) > 1 else {}
         implementations = [
             _MARKER_IMPLEMENTATIONS.get(_IMPLEMENTATIONS.get(word, word), {}) for word in self.py_impl or ("",)
         ]

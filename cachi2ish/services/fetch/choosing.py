@@ -81,8 +81,8 @@ def choose_all(
     groups = _by_page(requirements)
     versions = _versions(requirements)
     # Made here and not in the threads: two objects for one index would each ask for its pages.
-    asked = [member for members in groups.values() for _, member in members]
-    indexes = {(one.indexes, one.dating): index_of(one.indexes, one.dating) for one in asked}
+    without_files = (one for one in requirements if not one.requirement.files)
+    indexes = {(one.indexes, one.dating): index_of(one.indexes, one.dating) for one in without_files}
     pool = ThreadPoolExecutor(workers, thread_name_prefix="page")
     try:
         futures = {

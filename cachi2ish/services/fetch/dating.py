@@ -92,7 +92,7 @@ def announce(dates: Sequence[tuple[str, PackageDates]], now: datetime, reporter:
     future: dict[Cutoff, None] = {}
     several = len({one for _, one in dates}) > 1
     for path, one in dates:
-        if not one.stated:
+        if not one.declared:
             continue
         place = f" for the package at {path!r}" if several else ""
         lines[f"index date{place}: {_effect(one.cutoff)}"] = None
@@ -103,12 +103,12 @@ def announce(dates: Sequence[tuple[str, PackageDates]], now: datetime, reporter:
         reporter.info(line)
     for cutoff in future:
         reporter.warning(
-            f"the index date {cutoff.stated} ends at {cutoff}, which is still to come: what is uploaded until then"
-            " counts too, so that a later run may fetch other files"
+            f"the index date {cutoff.declared} ends at {cutoff}, which is still to come: what is uploaded until"
+            " then counts too, so that a later run may fetch other files"
         )
 
 
 def _effect(cutoff: Cutoff | None) -> str:
     if cutoff is None:
         return "none, files of any time count"
-    return f"{cutoff.stated}, that is, files uploaded before {cutoff} count"
+    return f"{cutoff.declared}, that is, files uploaded before {cutoff} count"

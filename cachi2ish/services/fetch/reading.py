@@ -46,7 +46,8 @@ class Reading:
     @property
     def index_dates(self) -> tuple[RecordedDates, ...]:
         """What the outputs say of the dates: sorted, of those packages only that have one."""
-        recorded = {package.dates.recorded(package.main.path) for package in self.packages if package.dates.stated}
+        dated = (package for package in self.packages if package.dates.declared)
+        recorded = {package.dates.recorded(package.main.path) for package in dated}
         return tuple(sorted(recorded, key=repr))
 
 
