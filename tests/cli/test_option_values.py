@@ -107,3 +107,10 @@ def test_the_default_level_has_no_parentheses(person: Person) -> None:
         told = " ".join(person.runs(*words, "--help").out.split())
         assert "[default: info]" in told
         assert "(info)" not in told
+
+
+def test_pips_option_for_a_requirements_file_is_answered_with_the_line_to_type(person: Person) -> None:
+    done = person.runs("fetch-deps", "-r", "a.txt", "--requirement", "b c.txt")
+    assert done.code == ExitCode.USAGE
+    line = """fetch-deps '{"type": "pip", "requirements_files": ["a.txt", "b c.txt"]}'"""
+    assert f"-r is an option of pip. Write: cachi2ish {line}" in done.err

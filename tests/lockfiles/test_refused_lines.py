@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from uv import find_uv_bin
 
 from cachi2ish.errors import ExitCode, LockFileError
+from cachi2ish.lockfiles.pip.foreign_options import hint_for
+from cachi2ish.lockfiles.pip.grammar import _option_parser
 from tests.lockfiles.reading import COMMIT, GIT, HASH_A, HASH_B, ZIP, A, errors_of
 
 # line, a part of the problem, a part of the hint
@@ -101,6 +108,12 @@ REFUSED = [
     ("--hsah=sha256:abc", "--hsah is no option", "--hash"),
     ("--index_url=https://h.example/", "--index_url is no option", "--index-url"),
     ("--requirements other.txt", "--requirements is no option", "--requirement"),
+    ("--no-deps", "--no-deps is no option", "remove it: exactly what is pinned is fetched"),
+    ("--build-constraint c.txt", "--build-constraint is no option", "requirements-build.txt"),
+    ("--default-index https://h.example/", "--default-index is no option", "write --index-url"),
+    ("--use-wheel", "--use-wheel is no option", "allow_binary"),
+    ("--exclude-newer 2024-01-01", "--exclude-newer is no option", "give the date with --index-date"),
+    ("--platform win_amd64", "--platform is no option", '"targets"'),
     ("-Z", "-Z is no option", "remove it"),
     ("--index-url", "requires 1 argument", ""),
     ("--pre=yes", "does not take a value", ""),
@@ -225,3 +238,15 @@ def test_no_message_shows_a_credential(line: str, tmp_path: Path) -> None:
     environ = {"PASSWORD": SECRET, "SPLIT": f"a {SECRET} b"}
     for error in errors_of(tmp_path, line, environ=environ):
         assert SECRET not in f"{error} {error.hint} {error!r} {error.__cause__}"
+
+
+def test_no_option_of_pip_or_uv_is_taken_for_a_typing_error() -> None:
+    pip, uv = (sys.executable, "-m", "pip"), (find_uv_bin(), "pip")
+    commands: list[tuple[str, ...]] = [(*pip, name) for name in ("install", "download", "lock")]
+    commands += [(*uv, name) for name in ("compile", "install", "sync")]
+    wide = {**os.environ, "COLUMNS": "500"}
+    texts = [subprocess.check_output((*command, "--help"), env=wide, text=True) for command in commands]
+    options = {name for text in texts for name in re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+[a-z0-9]", text)}
+    known = set(_option_parser()._long_opt)
+    assert len(options - known) > 100
+    assert [name for name in options - known if hint_for(name, known).startswith("did you mean")] == []

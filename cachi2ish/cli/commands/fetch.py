@@ -14,6 +14,16 @@ from cachi2ish.settings.flags import SETTINGS, Flags
 from cachi2ish.settings.values import path_of
 
 
+def _not_an_option(context: typer.Context, files: list[str] | None) -> None:
+    if files:
+        from cachi2ish.services.fetch.package_input import input_for
+
+        context.fail(
+            f"-r is an option of pip. Write: {context.command_path} {input_for(files)}"
+            " (paths are relative to --source)"
+        )
+
+
 @with_settings(*SETTINGS)
 def fetch_deps(
     context: typer.Context,
@@ -42,6 +52,9 @@ def fetch_deps(
     *,
     flags: Flags,
     foreign_flags: ForeignFlags = False,
+    requirement: Annotated[  # noqa: ARG001  (the callback refuses it)
+        list[str] | None, typer.Option("--requirement", "-r", hidden=True, callback=_not_an_option)
+    ] = None,
 ) -> None:
     """Fetch everything that the pinned requirements of a project need, verified, into one directory."""
     console = console_for(flags)

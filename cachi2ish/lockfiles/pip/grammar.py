@@ -7,7 +7,6 @@ import re
 import shlex
 from copy import deepcopy
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, NoReturn
 
 import pip_requirements_parser as library
@@ -15,6 +14,7 @@ from packaging.specifiers import SpecifierSet
 
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.urls import Address
+from cachi2ish.lockfiles.pip.foreign_options import hint_for
 from cachi2ish.lockfiles.pip.tokens import split_arguments
 
 
@@ -171,10 +171,8 @@ class _Parser(optparse.OptionParser):
         unknown = msg.removeprefix("no such option: ")
         if unknown == msg:
             raise UnreadableLineError(msg, "see `pip install --help` for the form of the option")
-        near = get_close_matches(unknown, self._long_opt, n=1) if unknown.startswith("--") else []
         raise UnreadableLineError(
-            f"{unknown} is no option of a requirements file",
-            f"did you mean {near[0]}?" if near else "remove it, or give it to pip on its command line",
+            f"{unknown} is no option of a requirements file", hint_for(unknown, self._long_opt)
         )
 
 

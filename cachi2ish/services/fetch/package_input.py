@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -56,6 +57,9 @@ _TYPES_OF_HERMETO = frozenset(
 _BARE_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*\Z")
 
 _TYPE = "pip"
+
+#: A file of such a name is a lock, and no input.
+_LOCK = re.compile(r"(?:.*\.(?:txt|in)|pylock(?:\.[^.]+)?\.toml)\Z")
 
 
 def _boolean(value: object) -> object:
@@ -184,15 +188,27 @@ def _parse(text: str, place: str) -> JsonValue:
     except json.JSONDecodeError as error:
         raise InputError(
             f"{place} is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}",
-            hint='write names and texts in it between quotation marks ("…")'
-            if place != _ARGUMENT
-            else "quote the whole argument for the shell with '…', and names and texts in it with \"…\"",
+            hint=_json_hint(text, place),
         ) from None
     except RecursionError:
         raise InputError(f"{place} is not valid JSON: it is nested too deeply") from None
     except ValueError as error:
         raise InputError(f"{place}: {error}") from None
     return value
+
+
+def _json_hint(text: str, place: str) -> str:
+    if place == _ARGUMENT:
+        return "quote the whole argument for the shell with '…', and names and texts in it with \"…\""
+    if _LOCK.match(Path(place).name) and not text.startswith(("{", "[")):
+        return f"name a lock file in the input, by its path below --source: {input_for([place])}"
+    return 'write names and texts in it between quotation marks ("…")'
+
+
+def input_for(lock_files: Sequence[str]) -> str:
+    """Return the input for lock files, quoted for a shell. Their paths are relative to the source."""
+    value = {"type": _TYPE, "requirements_files": list(lock_files)}
+    return shlex.quote(json.dumps(value, ensure_ascii=False))
 
 
 def _object(pairs: Sequence[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
