@@ -26,9 +26,9 @@ from cachi2ish.errors import Cachi2ishError, DigestMismatchError, Origin, raise_
 from cachi2ish.git.interface import Repositories
 from cachi2ish.http.interface import Downloader
 from cachi2ish.sdists.interface import Identity
+from cachi2ish.services.fetch.failures import failures_of_transfers, position
 from cachi2ish.services.fetch.identifying import Fetched
 from cachi2ish.services.fetch.scheduler import Scheduler
-from cachi2ish.services.fetch.transfer_errors import position, those_that_count
 from cachi2ish.services.reporter import Arrival, Reporter
 
 #: Artifacts of several requirements are the same file whatever line asks for it.
@@ -224,7 +224,7 @@ class Transfers:
             except Cachi2ishError as error:
                 errors.append((requirement, error))
         served = {one.requirement for one in fetched} - self._each_needed
-        raise_all(those_that_count(errors, served, self._means.reporter.debug))
+        raise_all(failures_of_transfers(errors, served, self._means.reporter.debug))
         return tuple(sorted(fetched, key=lambda one: (one.filename, position(one.requirement))))
 
     def mismatches(self) -> tuple[DigestMismatchError, ...]:

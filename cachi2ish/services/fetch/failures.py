@@ -1,15 +1,17 @@
-"""Which failures of transfers are told, in which order, and each of them once."""
+"""Which failures end a run, in which order, and each of them once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from cachi2ish.core.requirements import Requirement
-from cachi2ish.errors import Cachi2ishError, NotCachedError, NotLockedError, StorageError
-from cachi2ish.services.fetch.same_cause import each_cause_once
+from cachi2ish.errors import Cachi2ishError, HostError, NotCachedError, NotLockedError, StorageError
+
+#: How many of the other places are named where one failure concerns several.
+_NAMED = 2
 
 
-def those_that_count(
+def failures_of_transfers(
     errors: Iterable[tuple[Requirement, Cachi2ishError]],
     served: Collection[Requirement],
     on_left_out: Callable[[str], None],
@@ -18,7 +20,18 @@ def those_that_count(
 
     served: requirements that another file serves; what they can do without goes to ``on_left_out`` instead.
     """
-    return each_cause_once(_those_that_count(errors, served, on_left_out))
+    return each_cause_once(_that_count(errors, served, on_left_out))
+
+
+def each_cause_once(errors: Iterable[Cachi2ishError]) -> Iterator[Cachi2ishError]:
+    """Yield ``errors`` in order, those that have a cause in common as one, at the first of them."""
+    groups: dict[object, list[Cachi2ishError]] = {}
+    for error in errors:
+        key = error if error.cause is None else (type(error), error.cause)
+        groups.setdefault(key, []).append(error)
+    for group in groups.values():
+        first, *others = group
+        yield _joined(first, others) if isinstance(first, HostError) and others else first
 
 
 def position(requirement: Requirement) -> tuple[str, int]:
@@ -26,7 +39,7 @@ def position(requirement: Requirement) -> tuple[str, int]:
     return requirement.origin.file, requirement.origin.line or 0
 
 
-def _those_that_count(
+def _that_count(
     errors: Iterable[tuple[Requirement, Cachi2ishError]],
     served: Collection[Requirement],
     on_left_out: Callable[[str], None],
@@ -46,3 +59,19 @@ def _those_that_count(
 
 def _may_be_left_out(error: Cachi2ishError) -> bool:
     return isinstance(error, NotLockedError) or (isinstance(error, NotCachedError) and error.dispensable)
+
+
+def _joined(first: HostError, others: Sequence[Cachi2ishError]) -> HostError:
+    origins = dict.fromkeys(one.origin for one in others)
+    places = [str(origin) for origin in origins if origin not in (None, first.origin)]
+    if not places:
+        return first
+    problem = f"{first.problem}; the same for {_listed(places)}"
+    return first.reworded(problem)
+
+
+def _listed(places: Sequence[str]) -> str:
+    rest = len(places) - _NAMED
+    if rest <= 0:
+        return " and ".join(places)
+    return f"{', '.join(places[:_NAMED])} and {rest} more place{'' if rest == 1 else 's'}"
