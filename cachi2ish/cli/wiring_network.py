@@ -14,7 +14,7 @@ from cachi2ish.core.lazy import Once
 from cachi2ish.core.requirements import IndexOptions
 from cachi2ish.core.urls import Address
 from cachi2ish.http.interface import Downloader, HttpSettings
-from cachi2ish.http.on_demand import CachedFiles, CachedFirst, NoHttp, OnDemandHttp
+from cachi2ish.http.on_demand import CachedFiles, CachedFirst, NoHttp
 from cachi2ish.http.traffic import HttpTraffic
 from cachi2ish.index.stack import IndexStack, RunContext
 from cachi2ish.services.fetch.ports import Connect, Network
@@ -50,7 +50,7 @@ def connector(
 
             return FileDownloader(session(), blobs)
 
-        run = RunContext(http=OnDemandHttp(session), memory=memory, run_started=settings.now)
+        run = RunContext(http=session, memory=memory, run_started=settings.now)
         return Network(index=IndexStack(run).index, downloader=CachedFirst(blobs, downloader))
 
     return connect
@@ -77,6 +77,6 @@ def cache_alone(
     settings: Settings, blobs: BlobStore, memory: Memory, on_message: Callable[[str], None]
 ) -> Connect:
     """Return a network that is none: everything in it knows the cache only."""
-    run = RunContext(http=NoHttp(), memory=memory, run_started=settings.now, offline=True, on_message=on_message)
+    run = RunContext(http=NoHttp, memory=memory, run_started=settings.now, offline=True, on_message=on_message)
     network = Network(index=IndexStack(run).index, downloader=CachedFiles(blobs), local=True)
     return lambda _declared: network

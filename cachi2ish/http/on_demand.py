@@ -8,7 +8,7 @@ from cachi2ish.cache.interface import BlobStore
 from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import NotCachedError, located
-from cachi2ish.http.interface import Advance, Downloader, Http, Response
+from cachi2ish.http.interface import Advance, Downloader, Response
 from cachi2ish.http.verification import cached
 
 
@@ -43,17 +43,6 @@ class CachedFiles:
             origin=artifact.origin,
             dispensable=bool(artifact.allowed),
         )
-
-
-class OnDemandHttp:
-    """Implements `Http` with a client that is made for the first request."""
-
-    def __init__(self, client: Callable[[], Http]) -> None:
-        self._client = client
-
-    def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Response:
-        """Return the answer to a GET request, as `Http.get` says."""
-        return self._client().get(url, headers=headers)
 
 
 class CachedFirst:

@@ -11,8 +11,6 @@ from http import HTTPStatus
 from typing import Self
 from urllib.parse import urljoin
 
-import requests
-
 from cachi2ish.core.urls import Address, WebOrigin
 from cachi2ish.errors import HostError, NetworkError
 from cachi2ish.http.auth import Credential, Keyring, separate
@@ -114,11 +112,7 @@ class HttpSession:
         Statuses below 500 other than 407 and 429 are the caller's. Raises `TransientError` for what may go
         better next time, and `NetworkError` for what will not.
         """
-        with self._follow(url, headers or {}) as stream:
-            yield stream
-
-    @contextmanager
-    def _follow(self, url: Address, headers: Mapping[str, str]) -> Iterator[Stream]:
+        headers = headers or {}
         address, given = _checked(url, "")
         for _ in range(_MOST_REDIRECTS + 1):
             with self._send(address, headers, given) as stream:
@@ -147,7 +141,15 @@ class HttpSession:
             headers = {**headers, "Authorization": credential.authorization}
         host = self._hosts.of(address.origin)
         with host.admission(address) as started_at:
-            response = self._answer(address, headers, host)
+            try:
+                with translated(address):
+                    response = self._sender.get(address, headers)
+            except (HostError, TransientError) as error:
+                self._traffic.unanswered(address.host)
+                if isinstance(error, HostError):
+                    host.give_up(error)
+                raise
+            host.answered()
             try:
                 names = {name.lower(): value for name, value in response.headers.items()}
                 stream = Stream(status=response.status_code, url=address, headers=names, response=response)
@@ -155,20 +157,6 @@ class HttpSession:
                 yield stream
             finally:
                 response.close()
-
-    def _answer(self, address: Address, headers: Mapping[str, str], host: Host) -> requests.Response:
-        try:
-            with translated(address):
-                response = self._sender.get(address, headers)
-        except HostError as error:
-            self._traffic.unanswered(address.host)
-            host.give_up(error)
-            raise
-        except TransientError:
-            self._traffic.unanswered(address.host)
-            raise
-        host.answered()
-        return response
 
     def _judge(self, stream: Stream, host: Host, started_at: float) -> None:
         """Raise what an answer means for this attempt, and let its host be treated accordingly."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Lock
@@ -40,7 +41,7 @@ class _Answer:
 class SimpleIndex:
     """One index, asked for each project once, whoever asks. Safe for threads as far as ``http`` is."""
 
-    def __init__(self, url: str, http: Http, catalogue: Catalogue, run_started: datetime) -> None:
+    def __init__(self, url: str, http: Callable[[], Http], catalogue: Catalogue, run_started: datetime) -> None:
         """Speak to the index at ``url``, which may hold credentials, with or without a slash at its end.
 
         catalogue: keeps what the index says, as of ``run_started`` (aware): never too late, whoever asked first.
@@ -70,7 +71,8 @@ class SimpleIndex:
             if (known := answer.page or self._kept(project, answer)) is not None:
                 return known
             try:
-                page, answer.kept = self._ask(project)
+                url, headers = _page_url(self._url, project), self._headers(project)
+                page, answer.kept = self._taken(project, self._http().get(url, headers=headers))
             except Cachi2ishError as error:
                 answer.error = error
                 raise
@@ -81,17 +83,18 @@ class SimpleIndex:
         kept = self._catalogue.kept_page(self.address, project) if answer.kept else None
         return None if kept is None else kept.page
 
-    def _ask(self, project: NormalizedName) -> tuple[Page, bool]:
-        """Return the page, and whether the catalogue has all of it."""
-        url = _page_url(self._url, project)
-        headers = {"Accept": ACCEPT}
+    def _headers(self, project: NormalizedName) -> dict[str, str]:
         etag = self._catalogue.etag(self.address, project)
-        response = self._http.get(url, headers={**headers, "If-None-Match": etag} if etag else headers)
-        if etag and response.status == _NOT_MODIFIED:
+        return {"Accept": ACCEPT, "If-None-Match": etag} if etag else {"Accept": ACCEPT}
+
+    def _taken(self, project: NormalizedName, response: Response) -> tuple[Page, bool]:
+        """Return the page that the index has answered with, and whether the catalogue has all of it."""
+        if response.status == _NOT_MODIFIED and self._catalogue.etag(self.address, project):
             kept = self._catalogue.confirmed_page(self.address, project, self._run_started)
             if kept is not None:
                 return kept, True
-            response = self._http.get(url, headers=headers)  # what was kept is damaged: have it sent again
+            # What was kept is damaged: have it sent again.
+            response = self._http().get(_page_url(self._url, project), headers={"Accept": ACCEPT})
         if response.status in _NOT_THERE:
             self._catalogue.keep_absence(self.address, project, self._run_started)
             raise ProjectNotFoundError(project, self.address)

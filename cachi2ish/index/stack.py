@@ -23,11 +23,12 @@ from cachi2ish.index.upload_times import MetadataDocuments, TimedIndex, with_kep
 class RunContext:
     """What all indexes of a run share.
 
-    memory: what is kept between runs. run_started: aware. offline: no index may be asked.
+    http: returns the client, which is made when it is first needed. memory: what is kept between runs.
+    run_started: aware. offline: no index may be asked.
     on_message: is called with a line where an answer is as old as it is.
     """
 
-    http: Http
+    http: Callable[[], Http]
     memory: Memory
     run_started: datetime
     offline: bool = False

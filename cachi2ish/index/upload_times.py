@@ -6,7 +6,7 @@ all releases with ``upload_time_iso_8601``. No PEP describes it; indexes that mi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain
@@ -54,7 +54,7 @@ _Kept = list[tuple[str, str, str]]
 class MetadataDocuments:
     """The documents of one index, each asked for once. Safe for threads as far as ``http`` is."""
 
-    def __init__(self, index_url: str, http: Http) -> None:
+    def __init__(self, index_url: str, http: Callable[[], Http]) -> None:
         """Look beside the pages of the index at ``index_url``, which may hold credentials."""
         self._index_url = index_url
         self._http = http
@@ -73,7 +73,7 @@ class MetadataDocuments:
         url = _document_url(self._index_url, project)
         if url is None:
             return {}
-        response = self._http.get(url, headers={"Accept": "application/json"})
+        response = self._http().get(url, headers={"Accept": "application/json"})
         if response.status != _OK:
             return {}
         try:

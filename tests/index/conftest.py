@@ -31,4 +31,4 @@ def catalogue(tmp_path: Path) -> Iterator[SqliteCatalogue]:
 
 @pytest.fixture
 def opened(http: PlainHttp, catalogue: SqliteCatalogue) -> Open:
-    return lambda url: SimpleIndex(url, http, catalogue, RUN_STARTED)
+    return lambda url: SimpleIndex(url, lambda: http, catalogue, RUN_STARTED)

@@ -156,7 +156,7 @@ class Timed:
 
     def __call__(self, url: str) -> TimedIndex:
         simple = self._opened(url)
-        return TimedIndex(simple, {simple.address: MetadataDocuments(url, self._http)}, self.memory)
+        return TimedIndex(simple, {simple.address: MetadataDocuments(url, lambda: self._http)}, self.memory)
 
 
 @pytest.fixture
@@ -262,7 +262,7 @@ def test_an_index_below_another_path_has_no_document(http: PlainHttp) -> None:
         "https://host.example/",
         "https://host.example/mysimple/",
     ):
-        assert MetadataDocuments(url, http).times(DEMO) == {}
+        assert MetadataDocuments(url, lambda: http).times(DEMO) == {}
 
 
 def test_the_document_stands_beside_the_pages_with_the_credentials_of_the_index(timed: Timed) -> None:

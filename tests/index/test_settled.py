@@ -44,7 +44,7 @@ class Runs:
         known: Collection[Digest] = (),
         cutoff: Cutoff = CUTOFF,
     ) -> Page:
-        run = RunContext(http=self.http, memory=self.catalogue, run_started=started)
+        run = RunContext(http=lambda: self.http, memory=self.catalogue, run_started=started)
         undated = IndexStack(run, [wrap for wrap in WRAPPERS if wrap is not dated])
         index = undated.index(tuple(server.index_url for server in self.servers), Dating(cutoff))
         return index.page(DEMO, PageQuery(frozenset(known), frozenset(versions)))

@@ -37,7 +37,7 @@ BEFORE = "2024-09-01T00:00:00Z"
 
 @pytest.fixture
 def run(http: PlainHttp, catalogue: SqliteCatalogue) -> RunContext:
-    return RunContext(http=http, memory=catalogue, run_started=RUN_STARTED)
+    return RunContext(http=lambda: http, memory=catalogue, run_started=RUN_STARTED)
 
 
 def layers(index: object) -> list[type]:

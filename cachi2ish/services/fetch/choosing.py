@@ -85,17 +85,10 @@ def choose_all(
     indexes = {(one.indexes, one.dating): index_of(one.indexes, one.dating) for one in without_files}
     pool = ThreadPoolExecutor(workers, thread_name_prefix="page")
     try:
-        futures = {
-            pool.submit(
-                _choose_group,
-                {member.dating: indexes[addresses, member.dating] for _, member in members},
-                project,
-                versions[project],
-                members,
-                on_choice,
-            ): members
-            for (addresses, project), members in groups.items()
-        }
+        futures = []
+        for (addresses, project), members in groups.items():
+            dated = {member.dating: indexes[addresses, member.dating] for _, member in members}
+            futures.append(pool.submit(_choose_group, dated, project, versions[project], members, on_choice))
         for future in as_completed(futures):
             for position, outcome in future.result():
                 _note(position, outcome, made, failed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from cachi2ish.core.choose.explain import warning_of, words_of
 from cachi2ish.core.requirements import Git, IndexOptions, Url
 from cachi2ish.core.urls import bare
 from cachi2ish.errors import Cachi2ishError, Origin, leaves, raise_all
-from cachi2ish.services.fetch.choosing import OnChoice, choose_all, wanted
+from cachi2ish.services.fetch.choosing import choose_all, wanted
 from cachi2ish.services.fetch.dating import announce, unused_policies
 from cachi2ish.services.fetch.identifying import Fetched, extra_dependencies, identify
 from cachi2ish.services.fetch.package_input import RequestInput
@@ -68,7 +69,11 @@ def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, 
     with ports.results.outputs.stage(output) as staging:
         placing = Placing(staging)
         with Transfers(_means(network, ports, run, placing)) as transfers:
-            choices = _choose_and_begin(reading, network, run, transfers)
+            _begin_direct(reading, transfers)
+            with _with_failures_of(transfers, network):
+                choices = choose_all(
+                    wanted(reading, run.indexes), network.index, _page_workers(run), transfers.submit_choice
+                )
             _warn(reading, choices, run.reporter)
             run.reporter.stage(Doing("transfer", local=network.local))
             fetched = transfers.wait()
@@ -89,7 +94,9 @@ def plan(request: RequestInput, source: Path, ports: Ports, run: Run) -> Plan:
     reading = _read(request, source.absolute(), ports, run)
     network = _connect(reading, ports)
     run.reporter.stage(Doing("choose", local=network.local, files=False))
-    choices = _choose(reading, network, run, lambda _choice: None)
+    choices = choose_all(
+        wanted(reading, run.indexes), network.index, _page_workers(run), on_choice=lambda _choice: None
+    )
     direct = tuple(_direct(reading))
     _warn(reading, choices, run.reporter)
     planned = Plan(
@@ -118,9 +125,8 @@ def _connect(reading: Reading, ports: Ports) -> Network:
     return ports.connect([IndexOptions(None, lock.index_urls, lock.trusted_hosts) for lock in locks])
 
 
-def _choose(reading: Reading, network: Network, run: Run, on_choice: OnChoice) -> tuple[Choice, ...]:
-    workers = max(2, run.concurrency // _FILES_PER_PAGE_WORKER)
-    return choose_all(wanted(reading, run.indexes), network.index, workers, on_choice)
+def _page_workers(run: Run) -> int:
+    return max(2, run.concurrency // _FILES_PER_PAGE_WORKER)
 
 
 def _means(network: Network, ports: Ports, run: Run, placing: Placing) -> Means:
@@ -134,16 +140,21 @@ def _means(network: Network, ports: Ports, run: Run, placing: Placing) -> Means:
     )
 
 
-def _choose_and_begin(reading: Reading, network: Network, run: Run, transfers: Transfers) -> tuple[Choice, ...]:
+def _begin_direct(reading: Reading, transfers: Transfers) -> None:
     for requirement in _direct(reading):
         if isinstance(requirement, Url):
             transfers.submit_url(requirement)
         else:
             transfers.submit_git(requirement)
+
+
+@contextmanager
+def _with_failures_of(transfers: Transfers, network: Network) -> Iterator[None]:
+    """Raise what transfers have failed with beside what the block raises."""
     try:
-        return _choose(reading, network, run, transfers.submit_choice)
+        yield
     except Cachi2ishError as error:
-        raise_all(_with_failures_of(transfers, error, network))
+        raise_all(_and_failures_of(transfers, error, network))
         raise
 
 
@@ -154,7 +165,7 @@ def _direct(reading: Reading) -> Iterator[Url | Git]:
     yield from (one for one in found if one not in nowhere)
 
 
-def _with_failures_of(transfers: Transfers, error: Cachi2ishError, network: Network) -> Iterable[Cachi2ishError]:
+def _and_failures_of(transfers: Transfers, error: Cachi2ishError, network: Network) -> Iterable[Cachi2ishError]:
     if not network.local:
         # A file that was tampered with is not to go unmentioned because a name is misspelled elsewhere.
         return (error, *transfers.mismatches())
