@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -63,7 +64,13 @@ def _program(
 
 def main() -> None:
     """Run ``cachi2ish``, or what it was called as."""
-    run_to_the_end(lambda: app(prog_name=program_name(sys.argv[0])))
+    name = program_name(sys.argv[0])
+    if f"_{name.upper()}_COMPLETE" in os.environ:  # a shell wants its script, or the words that may follow
+        # Its own switch for this adds two options to the help.
+        from typer.completion import completion_init  # type: ignore[attr-defined]  # not listed, as most of typer
+
+        completion_init()
+    run_to_the_end(lambda: app(prog_name=name))
 
 
 def fetch_deps_main() -> None:

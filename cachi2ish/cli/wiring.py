@@ -43,7 +43,7 @@ from cachi2ish.services.fetch.ports import Archives, IndexAddresses, Leniency, P
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.settings import Settings, cache_directory, load_settings
 
-#: Whom those who look for the finder of a component know, whatever the program is called.
+#: Value of found_by; SBOM consumers match on it.
 _HERMETO = "hermeto"
 
 #: The database in the cache directory.
@@ -168,7 +168,7 @@ def _cache(settings: Settings, stack: ExitStack) -> tuple[DiskBlobs, Memory]:
     if kept is not None and not settings.dry_run:
         return DiskBlobs(kept), stack.enter_context(SqliteCatalogue(kept / _CATALOGUE))
     place = _temporary(stack)
-    if kept is not None and os.path.isfile(kept / _CATALOGUE):  # noqa: PTH113  (False where it cannot be told)
+    if kept is not None and os.path.isfile(kept / _CATALOGUE):  # noqa: PTH113  (False where nobody may look)
         return DiskBlobs(place), stack.enter_context(SqliteCatalogue(kept / _CATALOGUE, read_only=True))
     return DiskBlobs(place), stack.enter_context(SqliteCatalogue(place / _CATALOGUE))
 
