@@ -5,6 +5,7 @@ from __future__ import annotations
 import optparse
 import re
 import shlex
+import sys
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -168,9 +169,10 @@ class _Parser(optparse.OptionParser):
     """Reports errors as `UnreadableLineError` instead of ending the process."""
 
     def error(self, msg: str) -> NoReturn:
-        unknown = msg.removeprefix("no such option: ")
-        if unknown == msg:
+        failure = sys.exception()  # optparse calls this with its text while it handles it
+        if type(failure) is not optparse.BadOptionError:
             raise UnreadableLineError(msg, "see `pip install --help` for the form of the option")
+        unknown = failure.opt_str
         raise UnreadableLineError(
             f"{unknown} is no option of a requirements file", hint_for(unknown, self._long_opt)
         )
