@@ -34,12 +34,12 @@ class Verified:
 
 
 def verify(
-    housekeeping: Housekeeping, reporter: Reporter, watch: Callable[[Verified], None], *, repair: bool
+    housekeeping: Housekeeping, reporter: Reporter, on_verified: Callable[[Verified], None], *, repair: bool
 ) -> Verified:
-    """Verify the cache; raise all damage at once, except what was repaired, which is told as warnings.
+    """Verify the cache; raise all damage at once, except what was repaired: that is a warning.
 
     A file that is not what its name promises is a `DigestMismatchError`; whatever else would keep a fetch from
-    using the cache is a `StorageError`. watch: hears after each file what has been verified so far.
+    using the cache is a `StorageError`. on_verified: called after each file with what has been verified so far.
     """
     if not housekeeping.exists:
         reporter.warning(f"there is no cache at {housekeeping.directory}: nothing is verified")
@@ -48,7 +48,7 @@ def verify(
     def on_sound(size: int) -> None:
         nonlocal done
         done = replace(done, files=done.files + 1, size=done.size + size)
-        watch(done)
+        on_verified(done)
 
     errors: list[Cachi2ishError] = []
     for finding in housekeeping.verify(on_sound, repair=repair):

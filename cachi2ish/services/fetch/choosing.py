@@ -70,7 +70,7 @@ def choose_all(
 ) -> tuple[Choice, ...]:
     """Return a choice for each of ``requirements``, in their order; raises all failures at once.
 
-    Pages are read in ``workers`` threads, each project's once, whatever dates it is asked for as of.
+    Pages are read in ``workers`` threads, that of a project once for all dates.
     ``on_choice`` is called from these threads.
     """
     made: dict[int, Choice] = {}
@@ -80,9 +80,9 @@ def choose_all(
         _note(position, outcome, made, failed)
     groups = _by_page(requirements)
     versions = _versions(requirements)
-    # Made here and not in the threads: two objects for one index would each ask for its pages.
-    without_files = (one for one in requirements if not one.requirement.files)
-    indexes = {(one.indexes, one.dating): index_of(one.indexes, one.dating) for one in without_files}
+    # Made here and not in the threads: two objects for one index would each request its pages.
+    needed = dict.fromkeys((one.indexes, one.dating) for one in requirements if not one.requirement.files)
+    indexes = {(addresses, dating): index_of(addresses, dating) for addresses, dating in needed}
     pool = ThreadPoolExecutor(workers, thread_name_prefix="page")
     try:
         futures = []
@@ -163,7 +163,7 @@ def _choose(member: Wanted, page: Page, index: Index) -> Choice:
     try:
         choice = choose(member.requirement, page, member.policy)
     except Cachi2ishError:
-        # The whole page tells what there is instead, and today's may have what a remembered one lacks.
+        # The whole page shows what there is instead, and that of now may have what one from the cache lacks.
         choice = choose(member.requirement, _whole(page, index), member.policy)
     return _with_undated(choice, member)
 

@@ -19,8 +19,8 @@ Models = Mapping[str, type[BaseModel]]
 def problems(error: ValidationError, place: str, models: Models, *, skip_types: bool) -> Iterator[InputError]:
     """Yield what pydantic found, as sentences for the user.
 
-    place: what the input is called. models: whose keys are known where. skip_types: say nothing about the type
-    of a package, which was told already.
+    place: what the input is called. models: whose keys are known where. skip_types: leave out what is wrong
+    with the type of a package, which another error says already.
     """
     for detail in error.errors(include_url=False, include_context=True):
         path = detail["loc"]

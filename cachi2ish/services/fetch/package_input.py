@@ -1,7 +1,7 @@
 """The argument of ``fetch-deps``: from text to the packages that it asks for.
 
 It is a bare type (``pip``), a JSON object, a JSON list, ``{"packages": […], "flags": […]}``, or the path of a
-file that holds any of these. Everything that is wrong with it is told at once.
+file that holds any of these. All that is wrong with it is raised at once.
 """
 
 from __future__ import annotations
