@@ -177,12 +177,13 @@ def _files(entries: Collection[_File], links: Links) -> tuple[IndexFile, ...]:
 
 
 def _file(entry: _File, url: str, in_fragment: Hashes, time: datetime | None) -> IndexFile:
+    hashes = tuple(entry.hashes.items()) if entry.hashes else ()
     yanked = entry.yanked
     metadata = entry.dist_info_metadata if entry.core_metadata is None else entry.core_metadata
     return IndexFile(
         filename=entry.filename,
         url=url,
-        hashes=(*entry.hashes.items(), *in_fragment) if entry.hashes else in_fragment,
+        hashes=hashes + in_fragment if in_fragment else hashes,
         requires_python=entry.requires_python or None,
         # PEP 691: yanked where the value is true or a text that is not empty.
         yanked=bool(yanked),

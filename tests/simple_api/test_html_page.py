@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.errors import UnavailableError
-from cachi2ish.simple_api.fields import LONGEST_VALUE, MOST_MARKS, PageSource
+from cachi2ish.simple_api.fields import LONGEST_VALUE, MOST_MARKS, SMALL, PageSource
 from cachi2ish.simple_api.html_pages import read_html
 
 BASE = "https://index.example/simple/demo/"
@@ -218,7 +218,7 @@ def test_an_anchor_in_the_usual_form_is_read_as_any_other(text: str) -> None:
 def test_a_page_of_too_many_tags_is_refused_before_it_is_read() -> None:
     for tag in ("<a>", "<"):
         with pytest.raises(UnavailableError, match="lists more than any project has"):
-            read(tag * (MOST_MARKS + 1))
+            read(tag * (MOST_MARKS + 1) + " " * SMALL)
 
 
 def test_a_tag_that_is_far_too_long_is_refused() -> None:

@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
 from cachi2ish.errors import UnavailableError
-from cachi2ish.simple_api.fields import MOST_MARKS, PageSource
+from cachi2ish.simple_api.fields import MOST_MARKS, SMALL, PageSource
 from cachi2ish.simple_api.json_pages import read_json
 
 SOURCE = PageSource(
@@ -243,6 +243,7 @@ def test_a_bad_entry_makes_no_difference_to_the_others(entries: list[dict[str, o
 def test_a_page_of_too_many_small_pieces_is_refused_before_it_is_read(piece: bytes, name: str) -> None:
     others = {"files": b'"name":"demo"'}.get(name, b'"files":[]')
     body = b'{%b,"%b":[%b]}' % (others, name.encode(), b",".join([piece] * (MOST_MARKS + 1)))
+    body += b" " * SMALL
     with pytest.raises(UnavailableError, match="lists more than any project has"):
         read_json(body, SOURCE)
 

@@ -173,9 +173,6 @@ _PAGES = st.builds(
     status_reason=_TEXT,
     versions=st.none() | st.lists(_TEXT, max_size=3).map(tuple),
     last_serial=st.none() | st.integers(0, 2**63 - 1),
-    cutoff=st.none(),
-    excluded=st.just(()),
-    fetched_at=st.none(),
 )
 
 
