@@ -13,7 +13,14 @@ from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import IndexFile
 from cachi2ish.core.requirements import Git, Requirement, Url
 from cachi2ish.core.urls import Address
-from cachi2ish.errors import Cachi2ishError, DigestMismatchError, DistributionError, NotLockedError, Origin
+from cachi2ish.errors import (
+    Cachi2ishError,
+    DigestMismatchError,
+    DistributionError,
+    ErrorGroup,
+    NotLockedError,
+    Origin,
+)
 from cachi2ish.services.fetch.transferring import Means, Transfers
 from tests.core.one_project import pin
 from tests.services.fakes import FakeDownloader, FakeRepositories, Notes, blob_of
@@ -140,6 +147,19 @@ def test_mismatches_are_known_before_the_rest_is() -> None:
         with pytest.raises(DigestMismatchError):
             transfers.wait()
         assert transfers.mismatches() == (tampered,)
+
+
+@pytest.mark.parametrize("lines", [(1, 9, 5), (9, 5, 1)])
+def test_mismatches_are_in_reading_order_whatever_the_order_of_the_threads(lines: tuple[int, ...]) -> None:
+    tampered = {url: DigestMismatchError("not what was promised", origin=Origin("x", 1)) for url in (SDIST, WHEEL)}
+    bench = Bench(tampered)
+    with bench.transfers() as transfers:
+        for line in lines:
+            transfers.submit_choice(choice(file(WHEEL if line == 5 else SDIST), line=line))
+        with pytest.raises(ErrorGroup):
+            transfers.wait()
+        assert [str(one.origin) for one in transfers.mismatches()] == ["requirements.txt:1", "requirements.txt:5"]
+    assert {one.origin for one in tampered.values()} == {Origin("x", 1)}
 
 
 def test_a_commit_is_archived_once_and_taken_from_the_cache_where_it_is_there() -> None:

@@ -178,7 +178,7 @@ class Transfers:
         self._means = means
         self._scheduler = Scheduler(means.concurrency)
         self._lock = Lock()
-        self._outcomes: list[tuple[Requirement, Future[Fetched]]] = []
+        self._outcomes: list[tuple[Requirement, Hashable, Future[Fetched]]] = []  # with the key of the job
         self._expected: set[Hashable] = set()
         self._each_needed: set[Requirement] = set()
 
@@ -218,7 +218,7 @@ class Transfers:
         """Return all files once they are there, sorted; raises all failures at once when the rest is done."""
         fetched: list[Fetched] = []
         errors: list[tuple[Requirement, Cachi2ishError]] = []
-        for requirement, future in self._outcomes:
+        for requirement, _, future in self._outcomes:
             try:
                 fetched.append(future.result())
             except Cachi2ishError as error:
@@ -227,12 +227,15 @@ class Transfers:
         raise_all(failures_of_transfers(errors, served, self._means.reporter.debug))
         return tuple(sorted(fetched, key=lambda one: (one.filename, position(one.requirement))))
 
-    def mismatches(self) -> tuple[DigestMismatchError, ...]:
-        """Return the files among those that have arrived by now that are not what was promised."""
+    def mismatches(self) -> tuple[Cachi2ishError, ...]:
+        """Return the files that have arrived by now and are not what was promised, in reading order."""
         with self._lock:
-            ended = [future for _, future in self._outcomes if future.done() and not future.cancelled()]
-        failures = (future.exception() for future in ended)
-        return tuple(dict.fromkeys(one for one in failures if isinstance(one, DigestMismatchError)))
+            outcomes = tuple(self._outcomes)
+        ended = ((key, future) for _, key, future in outcomes if future.done() and not future.cancelled())
+        wrong = {key: one for key, future in ended if isinstance(one := future.exception(), DigestMismatchError)}
+        # The first of all that need a file is its place, whether its future has ended by now or not.
+        errors = ((requirement, wrong[key]) for requirement, key, _ in outcomes if key in wrong)
+        return tuple(failures_of_transfers(errors, (), self._means.reporter.debug))
 
     def _submit_file(
         self,
@@ -256,7 +259,7 @@ class Transfers:
         with self._lock:
             new = job.key not in self._expected
             self._expected.add(job.key)
-            self._outcomes.append((job.requirement, self._scheduler.submit(job)))
+            self._outcomes.append((job.requirement, job.key, self._scheduler.submit(job)))
         if new:
             self._means.reporter.expect(job.size)
 
