@@ -297,10 +297,18 @@ def test_a_source_that_is_a_circle_of_links_is_told(person: Person) -> None:
     assert "Too many levels of symbolic links" in outcome.err
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "dev.in", "pylock.toml", "pylock.dev.toml"])
-def test_a_lock_as_the_input_is_answered_with_the_input_that_names_it(person: Person, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("requirements.txt", '"requirements_files": ["FILE"]'),
+        ("dev.in", '"requirements_files": ["FILE"]'),
+        ("pylock.toml", '"lockfile": "FILE"'),
+        ("pylock.dev.toml", '"lockfile": "FILE"'),
+    ],
+)
+def test_a_lock_as_the_input_is_answered_with_the_input_that_names_it(person: Person, name: str, key: str) -> None:
     file = person.writes(name, "apple==1.0\n")
     done = person.fetches(str(file))
     assert done.code == ExitCode.INPUT
-    assert f"""'{{"type": "pip", "requirements_files": ["{file}"]}}'""" in done.err
+    assert f"""'{{"type": "pip", {key.replace("FILE", str(file))}}}'""" in done.err
     assert "below --source" in done.err

@@ -58,8 +58,9 @@ _BARE_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*\Z")
 
 _TYPE = "pip"
 
-#: A file of such a name is a lock, and no input.
-_LOCK = re.compile(r"(?:.*\.(?:txt|in)|pylock(?:\.[^.]+)?\.toml)\Z")
+#: Files of such names are locks, and no input.
+_PYLOCK = re.compile(r"pylock(?:\.[^.]+)?\.toml\Z")
+_REQUIREMENTS = re.compile(r".*\.(?:txt|in)\Z")
 
 
 def _boolean(value: object) -> object:
@@ -200,15 +201,21 @@ def _parse(text: str, place: str) -> JsonValue:
 def _json_hint(text: str, place: str) -> str:
     if place == _ARGUMENT:
         return "quote the whole argument for the shell with '…', and names and texts in it with \"…\""
-    if _LOCK.match(Path(place).name) and not text.startswith(("{", "[")):
-        return f"name a lock file in the input, by its path below --source: {input_for([place])}"
+    name, below = Path(place).name, "name a lock file in the input, by its path below --source"
+    if _PYLOCK.match(name):
+        return f"{below}: {_quoted({'lockfile': place})}"
+    if _REQUIREMENTS.match(name) and not text.startswith(("{", "[")):
+        return f"{below}: {input_for([place])}"
     return 'write names and texts in it between quotation marks ("…")'
 
 
-def input_for(lock_files: Sequence[str]) -> str:
-    """Return the input for lock files, quoted for a shell. Their paths are relative to the source."""
-    value = {"type": _TYPE, "requirements_files": list(lock_files)}
-    return shlex.quote(json.dumps(value, ensure_ascii=False))
+def input_for(requirements_files: Sequence[str]) -> str:
+    """Return the input for requirements files, quoted for a shell. Their paths are relative to the source."""
+    return _quoted({"requirements_files": list(requirements_files)})
+
+
+def _quoted(keys: dict[str, JsonValue]) -> str:
+    return shlex.quote(json.dumps({"type": _TYPE, **keys}, ensure_ascii=False))
 
 
 def _object(pairs: Sequence[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
