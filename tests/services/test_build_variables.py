@@ -1,0 +1,114 @@
+"""The variables of an output in every format, without an output and without a command line."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from cachi2ish.core.modes import EnvFormat
+from cachi2ish.core.outputs import PIP_ENVIRONMENT, UV_ENVIRONMENT, BuildConfig, EnvironmentVariable
+from cachi2ish.errors import InputError, UsageError
+from cachi2ish.services.generate_env import format_of, generate_env
+
+
+def rendered(env_format: EnvFormat, *variables: tuple[str, str], place: str = "/tmp/out") -> str:
+    config = BuildConfig("7", tuple(EnvironmentVariable(name, value) for name, value in variables))
+    return generate_env(config, PurePosixPath(place), env_format)
+
+
+@pytest.mark.parametrize(
+    ("name", "env_format"),
+    [
+        (None, EnvFormat.JSON),
+        ("x.env", EnvFormat.ENV),
+        (".env", EnvFormat.ENV),
+        ("a.b.sh", EnvFormat.SH),
+        ("x.json", EnvFormat.JSON),
+        ("x.dockerfile", EnvFormat.DOCKERFILE),
+        ("x.github", EnvFormat.GITHUB),
+        ("/dev/stdout", EnvFormat.JSON),
+    ],
+)
+def test_the_suffix_of_the_file_chooses_the_format(name: str | None, env_format: EnvFormat) -> None:
+    assert format_of(None if name is None else Path(name)) is env_format
+
+
+@pytest.mark.parametrize(("name", "why"), [("x.txt", "ends in .txt"), ("environment", "has no suffix")])
+def test_a_suffix_of_no_format_is_refused(name: str, why: str) -> None:
+    with pytest.raises(UsageError, match=rf"^{name} {why}, which does not say in which format to write$"):
+        format_of(Path(name))
+
+
+@pytest.mark.parametrize(
+    ("env_format", "text"),
+    [
+        (EnvFormat.ENV, "export A=/tmp/out\nexport B='x y'\n"),
+        (EnvFormat.SH, "#!/bin/sh\nexport A=/tmp/out\nexport B='x y'\n"),
+        (EnvFormat.JSON, '[{"name": "A", "value": "/tmp/out"}, {"name": "B", "value": "x y"}]\n'),
+        (EnvFormat.DOCKERFILE, 'ENV A=/tmp/out\nENV B="x y"\n'),
+        (EnvFormat.GITHUB, "A=/tmp/out\nB=x y\n"),
+    ],
+)
+def test_each_format_has_the_same_variables(env_format: EnvFormat, text: str) -> None:
+    assert rendered(env_format, ("A", "${output_dir}"), ("B", "x y")) == text
+
+
+def test_nothing_to_set_is_an_empty_list() -> None:
+    assert [rendered(one) for one in EnvFormat] == ["", "#!/bin/sh\n", "[]\n", "", ""]
+
+
+def test_a_place_with_white_space_is_a_url_where_pip_would_split_it() -> None:
+    config = BuildConfig("7", (*PIP_ENVIRONMENT, *UV_ENVIRONMENT))
+    values = json.loads(generate_env(config, PurePosixPath("/tmp/my out"), EnvFormat.JSON))
+    assert {one["name"]: one["value"] for one in values} == {
+        "PIP_FIND_LINKS": "file:///tmp/my%20out/deps/pip",
+        "PIP_NO_INDEX": "true",
+        "UV_DEFAULT_INDEX": "file:///tmp/my%20out/deps/pip",
+        "UV_FIND_LINKS": "file:///tmp/my%20out/deps/pip",
+        "UV_OFFLINE": "true",
+    }
+
+
+@pytest.mark.parametrize("value", ["$(rm -rf /)", "`x`", "a'b", 'a"b', "a\\b", "a\nb", "$HOME", ""])
+def test_a_shell_reads_each_value_back(value: str) -> None:
+    script = f'{rendered(EnvFormat.ENV, ("A", value))}printf %s {shlex.quote("x")}"$A"'
+    shown = subprocess.run(["sh", "-c", script], capture_output=True, check=True, text=True)
+    assert shown.stdout == f"x{value}"
+
+
+@pytest.mark.parametrize(
+    ("value", "word"),
+    [
+        ("plain-1.0", "plain-1.0"),
+        ("", ""),
+        ("a b", '"a b"'),
+        ('a"b', r'"a\"b"'),
+        ("$A", r'"\$A"'),
+        ("a\\b", r'"a\\b"'),
+    ],
+)
+def test_a_word_of_a_containerfile_is_quoted_where_it_has_to_be(value: str, word: str) -> None:
+    assert rendered(EnvFormat.DOCKERFILE, ("A", value)) == f"ENV A={word}\n"
+
+
+@pytest.mark.parametrize("name", ["", "1A", "A B", "A=B", "A\nB", "Ä"])
+def test_a_name_that_no_shell_can_set_is_refused(name: str) -> None:
+    for env_format in EnvFormat:
+        with pytest.raises(InputError, match="which no shell can set"):
+            rendered(env_format, (name, "x"))
+
+
+def test_a_value_that_no_variable_can_hold_is_refused() -> None:
+    with pytest.raises(InputError, match=r"^the value recorded for A holds what no variable can hold$"):
+        rendered(EnvFormat.JSON, ("A", "a\0b"))
+
+
+@pytest.mark.parametrize("env_format", [EnvFormat.DOCKERFILE, EnvFormat.GITHUB])
+@pytest.mark.parametrize("value", ["a\nB=c", "a\rb"])
+def test_a_line_break_brings_no_further_line_into_a_format_of_lines(env_format: EnvFormat, value: str) -> None:
+    with pytest.raises(InputError, match="has a line break in it, which this format cannot hold"):
+        rendered(env_format, ("A", value))
