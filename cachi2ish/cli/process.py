@@ -25,8 +25,24 @@ from cachi2ish.cli.display.console import (
 #: read, 0.97 where all is in the cache (medians of 5 and 11 pairs), and the same peak memory.
 _COLLECT_EVERY = 20_000
 
+#: <malloc.h> of the GNU C library: the most heaps that there may be. The main thread's, and one for all others.
+_M_ARENA_MAX, _ARENAS = -8, 2
+
 #: Seconds during which signals after the first have no effect. Tidying up takes two when a server is silent.
 _TIDYING = 5.0
+
+
+def limit_malloc_arenas() -> None:
+    """Let threads share heaps of the GNU C library, before any is started; others have no such setting.
+
+    It gives each of forty threads a heap of its own, and keeps in it what the thread has freed: a page of ten
+    thousand files, say. Where 42 pages of 62,000 files are read, 0.80 of the peak memory remains, and all of the
+    processor time (medians of 4 rounds).
+    """
+    import ctypes  # only a run with threads has to spend the milliseconds
+
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS)
 
 
 def run_to_the_end(command: Callable[[], object]) -> NoReturn:

@@ -20,6 +20,7 @@ from cachi2ish.cache.catalogue import SqliteCatalogue
 from cachi2ish.cache.housekeeping import DiskHousekeeping
 from cachi2ish.cache.interface import Housekeeping, Memory
 from cachi2ish.cli.display.reporting import ConsoleReporter
+from cachi2ish.cli.process import limit_malloc_arenas
 from cachi2ish.cli.program import PROGRAM
 from cachi2ish.cli.wiring_network import cache_alone, connector
 from cachi2ish.core.modes import SbomKind
@@ -81,6 +82,7 @@ def merger() -> SbomMerger:
 @contextmanager
 def fetching(flags: Flags, reporter: ConsoleReporter) -> Iterator[tuple[Ports, Run]]:
     """Yield what ``fetch-deps`` needs; connections, the catalogue and a temporary cache end with the block."""
+    limit_malloc_arenas()
     # A run looks at the clock once: all its durations count back from one instant.
     settings = load_settings(flags, os.environ, _home(), datetime.now(UTC))
     for note in settings.notes:
