@@ -33,7 +33,7 @@ class Inspector:
     def inspect(self, scan: Scan, on_verified: Callable[[int], None]) -> Iterator[Finding]:
         """Yield what is wrong with blobs and links; reads all of them. Raises `OSError` where repairing fails.
 
-        told: is called for each blob that is what its name promises, in the calling thread, with its bytes.
+        on_verified: is called for each blob that is what its name promises, in the calling thread, with its bytes.
         """
         yield from self._blobs(scan, on_verified)
         for link in scan.links:

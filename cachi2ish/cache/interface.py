@@ -186,7 +186,7 @@ class Housekeeping(Protocol):
     def verify(self, on_verified: Callable[[int], None], *, repair: bool) -> tuple[Finding, ...]:
         """Read everything, and return what is wrong; with ``repair`` it is removed. Raises `StorageError`.
 
-        told: is called for each file that is what its name promises, with its bytes.
+        on_verified: is called for each file that is what its name promises, with its bytes.
         """
         ...
 
