@@ -31,6 +31,9 @@ _M_ARENA_MAX, _ARENAS = -8, 2
 #: Seconds during which signals after the first have no effect. Tidying up takes two when a server is silent.
 _TIDYING = 5.0
 
+#: Seconds until a signal is raised again whose exception Python has discarded.
+_AGAIN = 0.01
+
 
 def limit_malloc_arenas() -> None:
     """Let threads share heaps of the GNU C library, before any is started; others have no such setting.
@@ -54,6 +57,8 @@ def run_to_the_end(command: Callable[[], object]) -> NoReturn:
         # Ignored: who started us wants us to go on (nohup, the background of a script).
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, ending)
+    signal.signal(signal.SIGALRM, ending.repeat)
+    sys.unraisablehook = ending.discarded
     status = _status_of(command)
     for stream in (stream for stream in (sys.stdout, sys.stderr) if stream is not None):
         # What matters has been flushed, and complained of, before.
@@ -74,14 +79,30 @@ class _Ending:
 
     def __init__(self) -> None:
         self._since: float | None = None
+        self._exception: type[KeyboardInterrupt] = KeyboardInterrupt
 
     def __call__(self, number: int, _frame: object) -> None:
         now = time.monotonic()
         if self._since is None:
             self._since = now
-            raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+            self._exception = KeyboardInterrupt if number == signal.SIGINT else Terminated
+            raise self._exception
         if now - self._since > _TIDYING:
             os._exit(128 + number)  # as a shell writes the status of a process that ended by a signal
+
+    def discarded(self, what: sys.UnraisableHookArgs) -> None:
+        """Raise the exception again, soon, where Python prints it and goes on.
+
+        It does so where the signal meets a ``__del__``, the end of a generator that nobody holds any more, or a
+        callback of a weak reference; a thread pool has one of each.
+        """
+        if issubclass(what.exc_type, KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN)
+        else:
+            sys.__unraisablehook__(what)
+
+    def repeat(self, _number: int, _frame: object) -> None:
+        raise self._exception
 
 
 def _status_of(command: Callable[[], object]) -> int:

@@ -9,6 +9,7 @@ import os
 import pty
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -403,3 +404,39 @@ def test_a_source_whose_name_is_no_text_works(orchard: Person) -> None:
     (odd / "requirements.txt").write_text("apple==1.0\n")
     outcome = orchard.runs("fetch-deps", "--source", odd, "--output", orchard.output, "pip")
     assert outcome.code == 0, outcome.err
+
+
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGINT, ExitCode.INTERRUPTED), (signal.SIGTERM, ExitCode.TERMINATED)],
+    ids=["Ctrl-C", "SIGTERM"],
+)
+def test_a_signal_ends_a_run_though_it_meets_code_whose_exceptions_python_discards(
+    number: signal.Signals, status: ExitCode, tmp_path: Path
+) -> None:
+    """Python prints an exception out of __del__, of a callback of a weak reference, and goes on."""
+    script = f"""
+import os, time
+from cachi2ish.cli.process import run_to_the_end
+
+class Dying:
+    def __del__(self):
+        os.kill(os.getpid(), {int(number)})
+        for _ in range(1000): pass
+
+def command():
+    Dying()
+    time.sleep({GRACE * 2})
+
+run_to_the_end(command)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=GRACE,
+        check=False,
+    )
+    assert done.returncode == status, done.stderr
+    assert "Exception ignored" not in done.stderr
