@@ -24,7 +24,7 @@ from cachi2ish.cli.process import limit_malloc_arenas
 from cachi2ish.cli.program import PROGRAM
 from cachi2ish.cli.wiring_network import cache_alone, connector
 from cachi2ish.core.modes import SbomKind
-from cachi2ish.core.urls import bare, redact
+from cachi2ish.core.urls import Address, bare
 from cachi2ish.errors import StorageError
 from cachi2ish.files.interface import SourceFiles
 from cachi2ish.files.user_files import DiskFiles
@@ -115,7 +115,7 @@ def fetching(flags: Flags, reporter: ConsoleReporter) -> Iterator[tuple[Ports, R
             Run(
                 indexes=IndexAddresses(
                     default=settings.indexes,
-                    public=cache(lambda: settings.index_proxy or default_index_url()),
+                    public=cache(lambda: settings.index_proxy or Address(default_index_url())),
                     actual=partial(_actual_index, settings.index_proxy),
                 ),
                 dates=settings.dates,
@@ -136,16 +136,16 @@ def _archive_reader(projects: ProjectReader) -> SdistReader:
     return ArchiveReader(projects)
 
 
-def _actual_index(proxy: str | None, address: str) -> str:
+def _actual_index(proxy: Address | None, address: Address) -> Address:
     # As in Hermeto: the proxy stands in for the public index alone, since it need not have what others have.
     if proxy is None or address == proxy:
         return address
-    return proxy if bare(address) == bare(default_index_url()) else address
+    return proxy if address.bare == bare(default_index_url()) else address
 
 
 def _sbom_writer(settings: Settings) -> SbomWriter:
     found_by = _HERMETO if settings.drop_in else PROGRAM
-    proxy = None if settings.index_proxy is None else redact(settings.index_proxy)
+    proxy = None if settings.index_proxy is None else settings.index_proxy.redacted
     # Their models take some time to import, and each command needs one of them or none.
     if settings.sbom_kind is SbomKind.SPDX:
         from cachi2ish.sbom.spdx.spdx_writer import SpdxWriter

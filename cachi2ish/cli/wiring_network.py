@@ -12,7 +12,6 @@ from cachi2ish.cache.interface import BlobStore, Memory
 from cachi2ish.cli.display.reporting import ConsoleReporter
 from cachi2ish.core.lazy import Once
 from cachi2ish.core.requirements import IndexOptions
-from cachi2ish.core.urls import Address
 from cachi2ish.http.interface import Downloader, HttpSettings
 from cachi2ish.http.on_demand import CachedFiles, CachedFirst, NoHttp
 from cachi2ish.http.traffic import HttpTraffic
@@ -63,12 +62,7 @@ def _http_settings(settings: HttpSettings, indexes: Sequence[IndexOptions]) -> H
         trusted_hosts=tuple(host for options in indexes for host in options.trusted_hosts),
         credentials=(
             *settings.credentials,
-            *(
-                Address(url)
-                for options in indexes
-                for url in (options.index_url, *options.extra_index_urls)
-                if url
-            ),
+            *(url for options in indexes for url in (options.index_url, *options.extra_index_urls) if url),
         ),
     )
 

@@ -36,11 +36,11 @@ class Formats(Enum):
 class Indexes:
     """The indexes that a lock file names for a requirement; the first that has the project answers.
 
-    addresses: in their order; they may hold credentials. alone: they are asked instead of those that the settings
+    addresses: in their order. alone: they are asked instead of those that the settings
     name, and not after them.
     """
 
-    addresses: tuple[str, ...] = field(default=(), repr=False)
+    addresses: tuple[Address, ...] = ()
     alone: bool = False
 
 
@@ -123,12 +123,12 @@ Requirement = Pinned | Url | Git
 
 @dataclass(frozen=True, slots=True)
 class IndexOptions:
-    """Which indexes the user's settings name, and what connections need to know. Addresses may hold credentials.
+    """Which indexes the user's settings name, and what connections need to know.
 
     index_url: None where nothing is said. extra_index_urls: in order.
     trusted_hosts: ``host`` or ``host:port``, for which TLS certificates are not checked (pip's word).
     """
 
-    index_url: str | None = field(default=None, repr=False)
-    extra_index_urls: tuple[str, ...] = field(default=(), repr=False)
+    index_url: Address | None = None
+    extra_index_urls: tuple[Address, ...] = ()
     trusted_hosts: tuple[str, ...] = ()

@@ -11,8 +11,8 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from packaging.utils import NormalizedName
 
 from cachi2ish.cache.interface import Catalogue
-from cachi2ish.core import urls
 from cachi2ish.core.pages import Page
+from cachi2ish.core.urls import Address, split_web
 from cachi2ish.errors import Cachi2ishError, InputError, ProjectNotFoundError, UnavailableError
 from cachi2ish.http.interface import Http, Response
 from cachi2ish.index.interface import FRESH, PageQuery
@@ -41,25 +41,24 @@ class _Answer:
 class SimpleIndex:
     """One index, asked for each project once, whoever asks. Safe for threads as far as ``http`` is."""
 
-    def __init__(self, url: str, http: Callable[[], Http], catalogue: Catalogue, run_started: datetime) -> None:
-        """Speak to the index at ``url``, which may hold credentials, with or without a slash at its end.
+    def __init__(
+        self, url: Address, http: Callable[[], Http], catalogue: Catalogue, run_started: datetime
+    ) -> None:
+        """Speak to the index at ``url``, with or without a slash at its end.
 
         catalogue: keeps what the index says, as of ``run_started`` (aware): never too late, whoever asked first.
         A page that has not changed is not sent again (RFC 9110, 13.1.2).
         Raises `InputError` where ``url`` is no address of a web server.
         """
         self._url = _checked(url)
+        #: Of the index, redacted.
+        self.address = self._url.redacted
         self._http = http
         self._catalogue = catalogue
         self._run_started = run_started
         self._reading = Lock()
         self._guard = Lock()
         self._answers: dict[NormalizedName, _Answer] = {}
-
-    @property
-    def address(self) -> str:
-        """The address, redacted."""
-        return urls.redact(self._url)
 
     def page(self, project: NormalizedName, query: PageQuery = FRESH) -> Page:  # noqa: ARG002  (pages are read whole)
         """Return the page of ``project``, or raise what the first one heard who asked; see `Index.page`."""
@@ -108,7 +107,7 @@ class SimpleIndex:
 
     def _check_status(self, project: NormalizedName, status: int) -> None:
         if status in _NOT_ALLOWED:
-            host = urlsplit(self._url).hostname
+            host = self._url.hostname
             raise UnavailableError(
                 f"{host} does not let the page of {project} be read (HTTP {status} from {self.address})",
                 hint=f"give a user name and password for {host} in a netrc file, or in the index URL"
@@ -133,17 +132,17 @@ class SimpleIndex:
         raise not_a_project_page(source.project, self.address, because)
 
 
-def _checked(url: str) -> str:
-    parts = urls.split_web(url.strip())
+def _checked(url: Address) -> Address:
+    parts = split_web(url.with_credentials.strip())
     if parts is None:
         raise InputError(
-            f"{urls.redact(url)!r} is not the address of an index",
+            f"{url.redacted!r} is not the address of an index",
             hint="write it as https://host/simple/",
         )
-    return urlunsplit(parts._replace(path=parts.path.rstrip("/") + "/", fragment=""))
+    return Address(urlunsplit(parts._replace(path=parts.path.rstrip("/") + "/", fragment="")))
 
 
-def _page_url(index: str, project: NormalizedName) -> str:
+def _page_url(index: Address, project: NormalizedName) -> str:
     # The project goes into the path: a query, where some hosts carry a token, stays behind it.
-    parts = urlsplit(index)
+    parts = urlsplit(index.with_credentials)
     return urlunsplit(parts._replace(path=f"{parts.path}{quote(project, safe='')}/"))

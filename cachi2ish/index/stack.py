@@ -10,6 +10,7 @@ from functools import partial
 from cachi2ish.cache.interface import Memory
 from cachi2ish.core.as_of import Dating
 from cachi2ish.core.lazy import OncePerKey
+from cachi2ish.core.urls import Address
 from cachi2ish.http.interface import Http
 from cachi2ish.index.cached import CachedIndex, CachePolicy
 from cachi2ish.index.dated import DatedIndex
@@ -94,7 +95,7 @@ class IndexStack:
         self._indexes = OncePerKey(self._simple)
         self._documents = OncePerKey(self._beside)
 
-    def index(self, addresses: tuple[str, ...], dating: Dating) -> Index:
+    def index(self, addresses: tuple[Address, ...], dating: Dating) -> Index:
         """Return the index for ``addresses``, the first of which that has a project wins, as of a date."""
         indexes = tuple(map(self._indexes, addresses))
         sources = Sources(indexes, tuple(map(self._documents, addresses)), dating, self._run)
@@ -103,8 +104,8 @@ class IndexStack:
             index = wrap(index, sources)
         return index
 
-    def _simple(self, address: str) -> SimpleIndex:
+    def _simple(self, address: Address) -> SimpleIndex:
         return SimpleIndex(address, self._run.http, self._run.memory, self._run.run_started)
 
-    def _beside(self, address: str) -> MetadataDocuments:
+    def _beside(self, address: Address) -> MetadataDocuments:
         return MetadataDocuments(address, self._run.http)

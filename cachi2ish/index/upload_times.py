@@ -21,6 +21,7 @@ from cachi2ish.core.cutoff import rfc3339
 from cachi2ish.core.digests import Digest, comparable
 from cachi2ish.core.lazy import OncePerKey
 from cachi2ish.core.pages import IndexFile, Page
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import NotCachedError
 from cachi2ish.http.interface import Http
 from cachi2ish.index.interface import FRESH, Index, PageQuery
@@ -54,8 +55,8 @@ _Kept = list[tuple[str, str, str]]
 class MetadataDocuments:
     """The documents of one index, each asked for once. Safe for threads as far as ``http`` is."""
 
-    def __init__(self, index_url: str, http: Callable[[], Http]) -> None:
-        """Look beside the pages of the index at ``index_url``, which may hold credentials."""
+    def __init__(self, index_url: Address, http: Callable[[], Http]) -> None:
+        """Look beside the pages of the index at ``index_url``."""
         self._index_url = index_url
         self._http = http
         self._times = OncePerKey(self._ask)
@@ -95,8 +96,8 @@ def _file(entry: Raw) -> _File | None:
         return None
 
 
-def _document_url(index_url: str, project: NormalizedName) -> str | None:
-    parts = urlsplit(index_url.strip())
+def _document_url(index_url: Address, project: NormalizedName) -> str | None:
+    parts = urlsplit(index_url.with_credentials.strip())
     path = parts.path.rstrip("/") + "/"
     if not path.endswith(_PAGES):
         return None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cachi2ish.core.requirements import Git, Pinned, Purpose, Requirement, Url
+from cachi2ish.core.urls import Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Lock:
 
     file: str
     requirements: tuple[Requirement, ...]
-    index_urls: tuple[str, ...] = field(default=(), repr=False)
+    index_urls: tuple[Address, ...] = ()
     trusted_hosts: tuple[str, ...] = ()
     require_hashes: bool = False
     unconstrained: tuple[Pinned, ...] = ()

@@ -45,7 +45,7 @@ def requirement_of(entry: Entry) -> Requirement:
     if package.archive is not None:
         return _archive(entry, package.archive)
     files = _files(entry, [*([package.sdist] if package.sdist else []), *(package.wheels or ())])
-    indexes = () if package.index is None else (_address(entry, package.index, "index"),)
+    indexes = () if package.index is None else (urls.Address(_address(entry, package.index, "index")),)
     return Pinned(
         name=package.name,
         marker=entry.marker,

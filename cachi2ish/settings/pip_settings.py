@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from cachi2ish.core.urls import redact, split_web
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError, Origin
 
 _SECTIONS = ("global", "download")
@@ -98,13 +98,13 @@ def pip_number(pip: Mapping[str, str], option: str, default: float) -> float:
     return number
 
 
-def pip_extra_indexes(pip: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def pip_extra_indexes(pip: Mapping[str, str]) -> tuple[tuple[Address, ...], tuple[str, ...]]:
     """Return the extra indexes that HTTP reaches, and a note for each other one."""
-    urls = pip.get("extra-index-url", "").split()
-    return tuple(url for url in urls if split_web(url) is not None), tuple(
-        f"pip's setting extra-index-url names {redact(url)}, which is not an http(s) index: not asked"
-        for url in urls
-        if split_web(url) is None
+    addresses = tuple(map(Address, pip.get("extra-index-url", "").split()))
+    return tuple(one for one in addresses if one.is_web), tuple(
+        f"pip's setting extra-index-url names {one}, which is not an http(s) index: not asked"
+        for one in addresses
+        if not one.is_web
     )
 
 

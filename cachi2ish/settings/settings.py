@@ -18,7 +18,7 @@ from cachi2ish import __version__
 from cachi2ish.core.as_of import PackageDates
 from cachi2ish.core.modes import Mode, SbomKind
 from cachi2ish.core.requirements import IndexOptions
-from cachi2ish.core.urls import Address, redact, split_web
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError
 from cachi2ish.http.interface import HttpSettings
 from cachi2ish.settings.config_file import CONFIG_FILE, read_config_file
@@ -64,7 +64,7 @@ class Settings:
     sbom_kind: SbomKind = SbomKind.CYCLONEDX
     source_date: datetime | None = None
     drop_in: bool = False
-    index_proxy: str | None = None
+    index_proxy: Address | None = None
     git_timeout: float | None = None
     notes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
@@ -104,7 +104,7 @@ def load_settings(flags: Flags, environ: Mapping[str, str], home: Path | None, n
         sbom_kind=sbom_kind,
         source_date=_source_date(environ) if sbom_kind is SbomKind.SPDX else None,
         drop_in=flags.drop_in,
-        index_proxy=hermeto.proxy_url,
+        index_proxy=None if hermeto.proxy_url is None else Address(hermeto.proxy_url),
         git_timeout=hermeto.subprocess_timeout,
         notes=(*notes, *not_followed(pip), *from_hermeto.notes),
         remarks=from_hermeto.remarks,
@@ -129,19 +129,22 @@ def _http(
     )
 
 
-def _index_url(options: Source, file: Source, pip: Mapping[str, str]) -> str | None:
+def _index_url(options: Source, file: Source, pip: Mapping[str, str]) -> Address | None:
     for source in (options, file):
         if source.flags.index_url is not None:
             return _index(source.flags.index_url, source, "index_url")
     url = pip.get("index-url")
-    if url and split_web(url) is None:
-        raise InputError(_not_an_index("pip's setting index-url", url), hint=_INDEX_HINT)
-    return url or None
+    if not url:
+        return None
+    address = Address(url)
+    if not address.is_web:
+        raise InputError(_not_an_index("pip's setting index-url", address), hint=_INDEX_HINT)
+    return address
 
 
 def _extra_indexes(
     options: Source, file: Source, pip: Mapping[str, str]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+) -> tuple[tuple[Address, ...], tuple[str, ...]]:
     """Return the extra indexes of the strongest source, and notes on those of pip that are left out."""
     for source in (options, file):
         if source.flags.extra_index_url:
@@ -149,14 +152,15 @@ def _extra_indexes(
     return pip_extra_indexes(pip)
 
 
-def _index(url: str, source: Source, setting: str) -> str:
-    if split_web(url) is None:
-        raise source.error(_not_an_index(source.name(setting), url), _INDEX_HINT)
-    return url
+def _index(url: str, source: Source, setting: str) -> Address:
+    address = Address(url)
+    if not address.is_web:
+        raise source.error(_not_an_index(source.name(setting), address), _INDEX_HINT)
+    return address
 
 
-def _not_an_index(place: str, url: str) -> str:
-    return f"{place} is {redact(url)!r}, which is not the address of an index"
+def _not_an_index(place: str, address: Address) -> str:
+    return f"{place} is {address.redacted!r}, which is not the address of an index"
 
 
 def _ca_bundle(pip: Mapping[str, str], environ: Mapping[str, str]) -> str | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, ExitCode, InputError, exit_code_of, leaves
 from cachi2ish.settings.config_file import read_config_file
 from cachi2ish.settings.flags import Flags
@@ -37,8 +38,11 @@ def loaded(file: Path, text: str, flags: Flags | None = None, **environ: str) ->
 
 def test_each_key_is_the_option_of_its_name(tmp_path: Path) -> None:
     said = loaded(tmp_path / "config.toml", WHOLE)
-    assert said.indexes.index_url == "https://a.example/simple/"
-    assert said.indexes.extra_index_urls == ("https://b.example/simple/", "https://c.example/simple/")
+    assert said.indexes.index_url == Address("https://a.example/simple/")
+    assert said.indexes.extra_index_urls == (
+        Address("https://b.example/simple/"),
+        Address("https://c.example/simple/"),
+    )
     assert str(said.dates.cutoff) == "2024-10-02T00:00:00Z"
     assert [address for address, _ in said.dates.missing.by_index] == ["https://b.example/simple"]
     assert said.cache_dir == tmp_path / "cache"
@@ -48,7 +52,7 @@ def test_each_key_is_the_option_of_its_name(tmp_path: Path) -> None:
 def test_it_is_stronger_than_pips_settings_and_weaker_than_options(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     pip = {"PIP_INDEX_URL": "https://pip.example/", "PIP_EXTRA_INDEX_URL": "https://pip2.example/"}
-    assert loaded(file, WHOLE, None, **pip).indexes.index_url == "https://a.example/simple/"
+    assert loaded(file, WHOLE, None, **pip).indexes.index_url == Address("https://a.example/simple/")
     flags = Flags(
         config_file=file,
         index_url="https://o.example/",
@@ -59,8 +63,8 @@ def test_it_is_stronger_than_pips_settings_and_weaker_than_options(tmp_path: Pat
         concurrency=3,
     )
     said = loaded(file, WHOLE, flags, **pip)
-    assert said.indexes.index_url == "https://o.example/"
-    assert said.indexes.extra_index_urls == ("https://p.example/",)
+    assert said.indexes.index_url == Address("https://o.example/")
+    assert said.indexes.extra_index_urls == (Address("https://p.example/"),)
     assert str(said.dates.cutoff) == "2025-12-25T00:00:00Z"
     assert said.dates.missing.by_index == ()
     assert (said.cache_dir, said.concurrency) == (Path("/elsewhere"), 3)
@@ -91,7 +95,7 @@ def test_a_date_may_be_written_as_text_or_as_toml_writes_it(tmp_path: Path, valu
 def test_one_extra_index_and_one_word_need_no_brackets(tmp_path: Path) -> None:
     text = 'extra-index-url = "https://b.example/"\nindex-date-missing = "allow"\nno-cache = true\n'
     said = loaded(tmp_path / "config.toml", text)
-    assert said.indexes.extra_index_urls == ("https://b.example/",)
+    assert said.indexes.extra_index_urls == (Address("https://b.example/"),)
     assert said.dates.missing.everywhere.value == "allow"
     assert said.cache_dir is None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cachi2ish.cache.catalogue import SqliteCatalogue
+from cachi2ish.core.urls import Address
 from cachi2ish.index.http_index import SimpleIndex
 from tests.index.plain_http import PlainHttp
 
@@ -31,4 +32,4 @@ def catalogue(tmp_path: Path) -> Iterator[SqliteCatalogue]:
 
 @pytest.fixture
 def opened(http: PlainHttp, catalogue: SqliteCatalogue) -> Open:
-    return lambda url: SimpleIndex(url, lambda: http, catalogue, RUN_STARTED)
+    return lambda url: SimpleIndex(Address(url), lambda: http, catalogue, RUN_STARTED)

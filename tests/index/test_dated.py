@@ -15,6 +15,7 @@ from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.modes import Missing
 from cachi2ish.core.pages import Page
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import NetworkError, UnavailableError
 from cachi2ish.index.cached import CachedIndex, CachePolicy
 from cachi2ish.index.dated import DatedIndex
@@ -156,7 +157,9 @@ class Timed:
 
     def __call__(self, url: str) -> TimedIndex:
         simple = self._opened(url)
-        return TimedIndex(simple, {simple.address: MetadataDocuments(url, lambda: self._http)}, self.memory)
+        return TimedIndex(
+            simple, {simple.address: MetadataDocuments(Address(url), lambda: self._http)}, self.memory
+        )
 
 
 @pytest.fixture
@@ -262,7 +265,7 @@ def test_an_index_below_another_path_has_no_document(http: PlainHttp) -> None:
         "https://host.example/",
         "https://host.example/mysimple/",
     ):
-        assert MetadataDocuments(url, lambda: http).times(DEMO) == {}
+        assert MetadataDocuments(Address(url), lambda: http).times(DEMO) == {}
 
 
 def test_the_document_stands_beside_the_pages_with_the_credentials_of_the_index(timed: Timed) -> None:

@@ -14,6 +14,7 @@ from cachi2ish.core.as_of import Dating
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
+from cachi2ish.core.urls import Address
 from cachi2ish.index.cached import SETTLING
 from cachi2ish.index.interface import PageQuery
 from cachi2ish.index.stack import WRAPPERS, IndexStack, RunContext, dated
@@ -46,7 +47,7 @@ class Runs:
     ) -> Page:
         run = RunContext(http=lambda: self.http, memory=self.catalogue, run_started=started)
         undated = IndexStack(run, [wrap for wrap in WRAPPERS if wrap is not dated])
-        index = undated.index(tuple(server.index_url for server in self.servers), Dating(cutoff))
+        index = undated.index(tuple(Address(server.index_url) for server in self.servers), Dating(cutoff))
         return index.page(DEMO, PageQuery(frozenset(known), frozenset(versions)))
 
 

@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 from cachi2ish.cache.catalogue import SqliteCatalogue
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError, NetworkError, ProjectNotFoundError, UnavailableError
 from cachi2ish.index.http_index import SimpleIndex
 from cachi2ish.index.interface import PageQuery
@@ -252,7 +253,10 @@ def test_a_page_that_is_still_the_same_is_as_new_as_the_run_that_asked(
     with IndexServer() as index:
         index.add("demo", DIST)
         for started in (RUN_STARTED, RUN_STARTED + timedelta(days=1)):
-            assert SimpleIndex(index.index_url, lambda: http, catalogue, started).page(DEMO).fetched_at == started
+            assert (
+                SimpleIndex(Address(index.index_url), lambda: http, catalogue, started).page(DEMO).fetched_at
+                == started
+            )
             kept = catalogue.kept_page(index.index_url, DEMO)
             assert kept
             assert kept.fetched_at == started
@@ -297,13 +301,13 @@ def test_a_page_that_no_catalogue_keeps_is_asked_for_once_all_the_same(http: Pla
     SqliteCatalogue(tmp_path / "other.sqlite").close()
     with IndexServer() as index, SqliteCatalogue(tmp_path / "other.sqlite", read_only=True) as catalogue:
         index.add("demo", DIST)
-        simple = SimpleIndex(index.index_url, lambda: http, catalogue, RUN_STARTED)
+        simple = SimpleIndex(Address(index.index_url), lambda: http, catalogue, RUN_STARTED)
         assert simple.page(DEMO) == simple.page(DEMO)
         assert index.paths == (PAGE,)
         assert catalogue.kept_page(index.index_url, DEMO) is None
     with IndexServer() as index, SqliteCatalogue(tmp_path / "third.sqlite") as catalogue:
         index.add("demo", DIST, url=f"{index.url}/files/{DIST.filename}?token=hunter2")
-        simple = SimpleIndex(index.index_url, lambda: http, catalogue, RUN_STARTED)
+        simple = SimpleIndex(Address(index.index_url), lambda: http, catalogue, RUN_STARTED)
         assert simple.page(DEMO) == simple.page(DEMO)
         assert index.paths == (PAGE,)
 

@@ -15,6 +15,7 @@ from cachi2ish.core.as_of import Dating
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import ProjectNotFoundError
 from cachi2ish.index.cached import CachedIndex
 from cachi2ish.index.dated import DatedIndex
@@ -53,7 +54,7 @@ def layers(index: object) -> list[type]:
 def test_the_order_of_wrappers_is_what_is_built(run: RunContext) -> None:
     assert list(WRAPPERS) == [cached, timed, dated]
     stack = IndexStack(run)
-    addresses = ("https://one.example/simple/", "https://two.example/simple/")
+    addresses = (Address("https://one.example/simple/"), Address("https://two.example/simple/"))
     assert layers(stack.index(addresses, DATING)) == [DatedIndex, TimedIndex, CachedIndex, FirstMatch, SimpleIndex]
     assert layers(stack.index(addresses, Dating())) == [CachedIndex, FirstMatch, SimpleIndex]
 
@@ -77,8 +78,8 @@ def test_a_rule_of_indexes_is_one_wrapper_and_one_line(run: RunContext) -> None:
     with IndexServer() as server:
         server.add("demo", SDIST, upload_time=BEFORE, yanked="it is broken")
         server.add("demo", WHEEL, upload_time=BEFORE)
-        with_rule = IndexStack(run, wrappers).index((server.index_url,), DATING)
-        without = IndexStack(run).index((server.index_url,), DATING)
+        with_rule = IndexStack(run, wrappers).index((Address(server.index_url),), DATING)
+        without = IndexStack(run).index((Address(server.index_url),), DATING)
         assert [file.filename for file in with_rule.page(DEMO).files] == [WHEEL.filename]
         assert len(without.page(DEMO).files) == 2
 
@@ -87,13 +88,13 @@ def test_lists_of_indexes_and_dates_share_the_pages_of_an_address(run: RunContex
     with IndexServer() as one, IndexServer() as two:
         two.add("demo", SDIST, upload_time=BEFORE)
         stack = IndexStack(run)
-        both = (one.index_url, two.index_url)
-        for addresses in (both, (two.index_url,), both):
+        both = (Address(one.index_url), Address(two.index_url))
+        for addresses in (both, both[1:], both):
             for dating in (Dating(), DATING, Dating(Cutoff(RUN_STARTED))):
                 assert len(stack.index(addresses, dating).page(DEMO).files) == 1
         assert (one.paths, two.paths) == ((PAGE,), (PAGE,))
         with pytest.raises(ProjectNotFoundError):
-            stack.index((one.index_url,), DATING).page(DEMO)
+            stack.index(both[:1], DATING).page(DEMO)
         assert one.paths == (PAGE,)
 
 
@@ -101,7 +102,7 @@ def test_a_second_run_with_several_indexes_asks_none(run: RunContext) -> None:
     query = PageQuery(frozenset({Digest("sha256", SDIST.sha256)}), frozenset({"1.0"}))
     with IndexServer() as private, IndexServer() as public:
         public.add("demo", SDIST, upload_time=BEFORE)
-        addresses = (private.index_url, public.index_url)
+        addresses = (Address(private.index_url), Address(public.index_url))
         for _ in range(2):
             page = IndexStack(run).index(addresses, Dating()).page(DEMO, query)
             assert (page.index, len(private.requests), len(public.requests)) == (public.index_url, 1, 1)
@@ -117,7 +118,9 @@ def test_a_document_with_upload_times_is_asked_for_once_in_a_run(run: RunContext
         stack = IndexStack(run, [timed])
         for day in (1, 2, 3):
             cutoff = Cutoff(datetime(2024, 10, day, tzinfo=UTC))
-            assert stack.index((server.index_url,), Dating(cutoff)).page(DEMO).files[0].upload_time is None
+            assert (
+                stack.index((Address(server.index_url),), Dating(cutoff)).page(DEMO).files[0].upload_time is None
+            )
         assert server.paths == (PAGE, "/pypi/demo/json")
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.requirements import Formats, Git, Indexes, Pinned, Purpose, Url
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import Origin
 from cachi2ish.lockfiles.pip.requirements_reader import PipRequirementsReader
 from tests.lockfiles.reading import COMMIT, GIT, HASH_A, HASH_B, ZIP, A, B, names, pins, read, write
@@ -180,10 +181,10 @@ def test_the_last_index_url_wins_and_extra_ones_accumulate(tmp_path: Path) -> No
         environ={"USER": "me", "TOKEN": "s3cret"},
     )
     addresses = (
-        "https://two.example/",
-        "https://x.example/",
-        "https://y.example/",
-        "https://me:s3cret@z.example/",
+        Address("https://two.example/"),
+        Address("https://x.example/"),
+        Address("https://y.example/"),
+        Address("https://me:s3cret@z.example/"),
     )
     (foo,) = pins(lock)
     assert foo.indexes == Indexes(addresses, alone=True)
@@ -194,7 +195,7 @@ def test_the_last_index_url_wins_and_extra_ones_accumulate(tmp_path: Path) -> No
 
 def test_extra_indexes_alone_come_behind_those_of_the_settings(tmp_path: Path) -> None:
     (foo,) = pins(read(tmp_path, "--extra-index-url https://x.example/\nfoo==1.0"))
-    assert foo.indexes == Indexes(("https://x.example/",), alone=False)
+    assert foo.indexes == Indexes((Address("https://x.example/"),), alone=False)
     (foo,) = pins(read(tmp_path, "foo==1.0"))
     assert foo.indexes == Indexes()
 

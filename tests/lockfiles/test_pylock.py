@@ -9,6 +9,7 @@ import pytest
 
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.requirements import Git, Indexes, Pinned, Purpose, Url
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, ExitCode, InputError, LockFileError, Origin, leaves
 from cachi2ish.lockfiles.interface import Lock, Scope
 from cachi2ish.lockfiles.pylock import PylockReader
@@ -64,7 +65,7 @@ class TestFiles:
         (pin,) = pins(lock)
         assert (pin.name, pin.version, pin.marker) == ("foo", "1.0", 'os_name == "posix"')
         assert pin.origin == Origin("pylock.toml", 4)
-        assert pin.indexes == Indexes(("https://me:pw@index.example/simple",), alone=True)
+        assert pin.indexes == Indexes((Address("https://me:pw@index.example/simple"),), alone=True)
         assert pin.digests == {Digest("sha256", A), Digest("sha256", B)}
         sdist, wheel = pin.files
         assert (sdist.filename, sdist.url, sdist.size, sdist.upload_time) == ("foo-1.0.tar.gz", SDIST, 7, time)

@@ -18,6 +18,7 @@ from cachi2ish.core.modes import Mode
 from cachi2ish.core.outputs import BuildConfig
 from cachi2ish.core.pages import Page
 from cachi2ish.core.requirements import Git, IndexOptions, Purpose
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import (
     Cachi2ishError,
     DistributionError,
@@ -262,7 +263,9 @@ def a_run(notes: Notes | None = None, dates: PackageDates | None = None, *, perm
     """The settings of a run on a day in 2024 without a date of its own."""
     notes = notes or Notes()
     return Run(
-        indexes=IndexAddresses(default=IndexOptions(), public=lambda: PUBLIC, actual=str),
+        indexes=IndexAddresses(
+            default=IndexOptions(), public=lambda: Address(PUBLIC), actual=lambda address: address
+        ),
         dates=dates or PackageDates(),
         now=datetime(2024, 10, 1, tzinfo=UTC),
         environ={},

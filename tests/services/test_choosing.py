@@ -19,6 +19,7 @@ from cachi2ish.core.modes import Missing
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.requirements import Formats, Indexes, Pinned
 from cachi2ish.core.targets.machine import Target
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, ErrorGroup, HostError, NetworkError, Origin, UnavailableError
 from cachi2ish.index.dated import DatedIndex
 from cachi2ish.index.interface import FRESH, Index, PageQuery
@@ -67,7 +68,7 @@ class FailsInTurn:
             self.done.set()
 
 
-def no_index(_addresses: tuple[str, ...], _dating: Dating) -> Index:
+def no_index(_addresses: tuple[Address, ...], _dating: Dating) -> Index:
     raise AssertionError("an index is asked for")
 
 
@@ -110,7 +111,7 @@ DATINGS = st.sampled_from(
 
 def locked(files: tuple[IndexFile, ...], address: str = ADDRESS) -> Pinned:
     digests = frozenset(digest for one in files for digest in one.digests)
-    indexes = Indexes((address,) if address else (), alone=True)
+    indexes = Indexes((Address(address),) if address else (), alone=True)
     return replace(pin("1.0", *digests), files=files, indexes=indexes)
 
 
@@ -125,12 +126,12 @@ def test_a_choice_is_the_same_as_from_a_page_with_these_files(
 ) -> None:
     page = Page(project=locked(files).project, index=ADDRESS, files=files)
 
-    def index_of(_addresses: tuple[str, ...], dating: Dating) -> Index:
+    def index_of(_addresses: tuple[Address, ...], dating: Dating) -> Index:
         index = OnePage(page)
         return DatedIndex(index, dating.cutoff, dating.missing) if dating.cutoff else index
 
     def chosen(requirement: Pinned, asking: object) -> object:
-        one = Wanted(replace(requirement, formats=formats), policy, (ADDRESS,), dating)
+        one = Wanted(replace(requirement, formats=formats), policy, (Address(ADDRESS),), dating)
         try:
             (choice,) = choose_all([one], asking, 1, lambda _choice: None)  # type: ignore[arg-type]
         except UnavailableError as error:
@@ -180,10 +181,11 @@ def test_a_page_that_fails_for_two_files_is_told_once_at_the_first_whichever_thr
     order: tuple[int, int], error: NetworkError
 ) -> None:
     places = Origin("requirements.txt", 3), Origin("requirements-build.txt", 1)
-    lists = ("one",), ("one", "two")
+    one, two = Address("one"), Address("two")
+    lists = (one,), (one, two)
     events = Event(), Event(), Event()
     events[0].set()
-    turns: dict[tuple[str, ...], FailsInTurn] = {
+    turns: dict[tuple[Address, ...], FailsInTurn] = {
         lists[which]: FailsInTurn(error, *events[turn : turn + 2]) for turn, which in enumerate(order)
     }
     both = [

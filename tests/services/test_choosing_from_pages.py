@@ -18,6 +18,7 @@ from cachi2ish.core.inventory import MainPackage
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.requirements import Indexes, IndexOptions, Pinned
 from cachi2ish.core.targets.machine import Target
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import (
     Cachi2ishError,
     HostError,
@@ -34,9 +35,12 @@ from cachi2ish.services.fetch.choosing import Wanted, choose_all, wanted
 from cachi2ish.services.fetch.ports import IndexAddresses
 from cachi2ish.services.fetch.reading import Reading, SourcePackage
 from tests.core.one_project import names, page, pin
-from tests.services.fakes import PUBLIC, FakeIndex
+from tests.services.fakes import PUBLIC as PUBLIC_INDEX
+from tests.services.fakes import FakeIndex
 
-OWN = "https://own.test/simple"
+OWN = Address("https://own.test/simple")
+PUBLIC = Address(PUBLIC_INDEX)
+PROXY = Address("https://proxy.test/")
 MAY, JUNE = (Dating(Cutoff(datetime(2024, month, 1, tzinfo=UTC))) for month in (5, 6))
 FOO = page("foo-1.0.tar.gz", "foo-2.0.tar.gz")
 
@@ -50,14 +54,14 @@ class Bench:
     """Choosing over one fake index for each address. made: the indexes that were made, with their dates."""
 
     pages: Mapping[str, Page | Cachi2ishError]
-    made: list[tuple[tuple[str, ...], Dating]] = field(default_factory=list)
+    made: list[tuple[tuple[Address, ...], Dating]] = field(default_factory=list)
     threads: set[str] = field(default_factory=set)
     choices: list[Choice] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.index = FakeIndex(self.pages)
 
-    def index_of(self, addresses: tuple[str, ...], dating: Dating) -> Index:
+    def index_of(self, addresses: tuple[Address, ...], dating: Dating) -> Index:
         self.made.append((addresses, dating))
         self.threads.add(threading.current_thread().name)
         return DatedIndex(self.index, dating.cutoff, dating.missing) if dating.cutoff else self.index
@@ -71,7 +75,7 @@ class Bench:
         return [str(error) for error in leaves(caught.value)]
 
 
-def want(requirement: Pinned, dating: Dating | None = None, *addresses: str) -> Wanted:
+def want(requirement: Pinned, dating: Dating | None = None, *addresses: Address) -> Wanted:
     return Wanted(requirement, Policy(), addresses or (PUBLIC,), dating or Dating())
 
 
@@ -180,7 +184,7 @@ def wanted_of(
             for policy, pins in packages
         ),
     )
-    settings = IndexAddresses(default=IndexOptions(), public=lambda: PUBLIC, actual=str)
+    settings = IndexAddresses(default=IndexOptions(), public=lambda: PUBLIC, actual=itself)
     return wanted(reading, replace(settings, **addresses))  # type: ignore[arg-type]  # any of its fields
 
 
@@ -197,24 +201,28 @@ def test_each_project_is_wanted_as_of_its_own_date() -> None:
     assert [one.dating for one in found] == [JUNE, MAY]
 
 
-def proxy(address: str) -> str:
-    return "https://proxy.test/" if address == PUBLIC else address
+def itself(address: Address) -> Address:
+    return address
+
+
+def proxy(address: Address) -> Address:
+    return PROXY if address == PUBLIC else address
 
 
 @pytest.mark.parametrize(
     ("named", "default", "actual", "asked"),
     [
-        (Indexes(), IndexOptions(), str, (PUBLIC,)),
-        (Indexes(), IndexOptions(OWN), str, (OWN,)),
-        (Indexes(), IndexOptions(None, (OWN,)), str, (PUBLIC, OWN)),
-        (Indexes((OWN,)), IndexOptions(), str, (PUBLIC, OWN)),
-        (Indexes((OWN,), alone=True), IndexOptions("https://other.test/", ("https://more.test/",)), str, (OWN,)),
-        (Indexes((OWN, PUBLIC)), IndexOptions(OWN), str, (OWN, PUBLIC)),
-        (Indexes((OWN,)), IndexOptions(), proxy, ("https://proxy.test/", OWN)),
+        (Indexes(), IndexOptions(), itself, (PUBLIC,)),
+        (Indexes(), IndexOptions(OWN), itself, (OWN,)),
+        (Indexes(), IndexOptions(None, (OWN,)), itself, (PUBLIC, OWN)),
+        (Indexes((OWN,)), IndexOptions(), itself, (PUBLIC, OWN)),
+        (Indexes((OWN,), alone=True), IndexOptions(Address("https://other.test/"), (PROXY,)), itself, (OWN,)),
+        (Indexes((OWN, PUBLIC)), IndexOptions(OWN), itself, (OWN, PUBLIC)),
+        (Indexes((OWN,)), IndexOptions(), proxy, (PROXY, OWN)),
     ],
 )
 def test_the_lock_file_names_indexes_instead_of_the_settings_or_after_them(
-    named: Indexes, default: IndexOptions, actual: Callable[[str], str], asked: tuple[str, ...]
+    named: Indexes, default: IndexOptions, actual: Callable[[Address], Address], asked: tuple[Address, ...]
 ) -> None:
     (one,) = wanted_of((Policy(), (replace(line(1), indexes=named),)), default=default, actual=actual)
     assert one.indexes == asked

@@ -146,9 +146,9 @@ def test_files_of_indexes_addresses_and_commits_end_in_one_output(tmp_path: Path
 
 def test_the_network_is_opened_with_what_all_lock_files_say_of_hosts(tmp_path: Path) -> None:
     world = World(tmp_path)
-    world.lock = Lock("requirements.txt", (), index_urls=("https://a.test/",), trusted_hosts=("a.test",))
+    world.lock = Lock("requirements.txt", (), index_urls=(Address("https://a.test/"),), trusted_hosts=("a.test",))
     world.fetch()
-    assert world.connected == [[IndexOptions(None, ("https://a.test/",), ("a.test",))]]
+    assert world.connected == [[IndexOptions(None, (Address("https://a.test/"),), ("a.test",))]]
 
 
 def test_an_output_that_cannot_be_replaced_is_refused_before_anything_is_read(tmp_path: Path) -> None:

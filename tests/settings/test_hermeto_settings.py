@@ -71,7 +71,7 @@ mode: permissive
 @pytest.mark.parametrize(("text", "environ"), [(YAML, {}), (None, VARIABLES), (EARLIER_YAML, {})])
 def test_each_setting_holds_wherever_it_is_said(tmp_path: Path, text: str | None, environ: dict[str, str]) -> None:
     said = loaded(tmp_path, text, **environ)
-    assert said.index_proxy == PROXY
+    assert said.index_proxy == Address(PROXY)
     assert said.http.credentials == (Address("https://bot:p%40ss@nexus.example/repository/pypi/simple/"),)
     assert (said.http.connect_timeout, said.http.read_timeout, said.http.retries) == (3, 300, 0)
     assert said.concurrency == said.http.connections == 5

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.pip_settings import read_pip_configuration
@@ -26,8 +27,10 @@ def test_an_option_is_stronger_than_pips_variable(tmp_path: Path) -> None:
     said = settings(
         tmp_path, Flags(index_url="https://a.example/simple"), PIP_INDEX_URL="https://b.example/simple"
     )
-    assert said.indexes.index_url == "https://a.example/simple"
-    assert settings(tmp_path, PIP_INDEX_URL="https://b.example/").indexes.index_url == "https://b.example/"
+    assert said.indexes.index_url == Address("https://a.example/simple")
+    assert settings(tmp_path, PIP_INDEX_URL="https://b.example/").indexes.index_url == Address(
+        "https://b.example/"
+    )
     assert settings(tmp_path).indexes.index_url is None
 
 
@@ -54,7 +57,7 @@ def test_no_files_are_read_where_pip_is_told_to_read_none(tmp_path: Path) -> Non
 
 def test_extra_indexes_that_are_folders_are_left_out_and_told(tmp_path: Path) -> None:
     said = settings(tmp_path, PIP_EXTRA_INDEX_URL="file:///srv/simple https://e.example/simple")
-    assert said.indexes.extra_index_urls == ("https://e.example/simple",)
+    assert said.indexes.extra_index_urls == (Address("https://e.example/simple"),)
     assert any("file:///srv/simple" in note for note in said.notes)
 
 

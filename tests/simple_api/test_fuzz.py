@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 
 from cachi2ish.cache.catalogue import SqliteCatalogue
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError
 from cachi2ish.http.interface import Response
 from cachi2ish.index.http_index import SimpleIndex
@@ -106,11 +107,11 @@ def test_any_status_and_type_is_a_page_or_an_error_of_ours(status: int, content_
     headers = {"content-type": content_type, "etag": "x"}
     server = _Says(Response(status=status, url=url, headers=headers, body=b"<a href=demo-1.0.zip>"))
     with contextlib.suppress(Cachi2ishError), SqliteCatalogue(NOWHERE, read_only=True) as catalogue:
-        SimpleIndex("https://index.example/simple/", lambda: server, catalogue, RUN_STARTED).page(DEMO)
+        SimpleIndex(Address("https://index.example/simple/"), lambda: server, catalogue, RUN_STARTED).page(DEMO)
 
 
 @given(st.text(max_size=30) | _SHREDS)
 def test_any_index_address_is_an_index_or_an_error_of_ours(url: str) -> None:
     server = _Says(Response(status=404, url=url, headers={}, body=b""))
     with contextlib.suppress(Cachi2ishError), SqliteCatalogue(NOWHERE, read_only=True) as catalogue:
-        SimpleIndex(url, lambda: server, catalogue, RUN_STARTED).page(DEMO)
+        SimpleIndex(Address(url), lambda: server, catalogue, RUN_STARTED).page(DEMO)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from packaging.utils import canonicalize_name
 
-from cachi2ish.core import urls
 from cachi2ish.core.requirements import Formats, Indexes
+from cachi2ish.core.urls import Address, host_and_port
 from cachi2ish.errors import Cachi2ishError, LockFileError, Origin
 from cachi2ish.lockfiles.pip.grammar import Option
 
@@ -60,8 +60,8 @@ class FormatControl:
 class OptionCollector:
     """Takes options in the order in which pip meets them."""
 
-    index_url: str | None = field(default=None, repr=False)
-    extra_index_urls: list[str] = field(default_factory=list, repr=False)
+    index_url: Address | None = None
+    extra_index_urls: list[Address] = field(default_factory=list)
     trusted_hosts: list[str] = field(default_factory=list)
     no_binary: set[str] = field(default_factory=set)
     only_binary: set[str] = field(default_factory=set)
@@ -112,19 +112,19 @@ class OptionCollector:
         return FormatControl(frozenset(self.no_binary), frozenset(self.only_binary))
 
 
-def _index(option: Option, origin: Origin) -> str:
-    url = option.value.strip()
-    if urls.split_web(url) is None:
+def _index(option: Option, origin: Origin) -> Address:
+    address = Address(option.value.strip())
+    if not address.is_web:
         raise LockFileError(
             f"{option.name} does not name an http or https address",
             hint=f"write {option.name} https://host/path/; check that every ${{VARIABLE}} in it is set",
             origin=origin,
         )
-    return url
+    return address
 
 
 def _host(option: Option, origin: Origin) -> str:
-    if urls.host_and_port(option.value) is None:
+    if host_and_port(option.value) is None:
         raise LockFileError(
             f"{option.name} does not name a host",
             hint="write host or host:port, without scheme, path or credentials",

@@ -17,7 +17,7 @@ from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
 from cachi2ish.core.reasons import FileWarning, WarningKind
 from cachi2ish.core.requirements import Pinned
-from cachi2ish.core.urls import redact
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, NetworkError, NotCachedError, raise_all
 from cachi2ish.index.interface import FRESH, Index, PageQuery
 from cachi2ish.services.fetch.failures import each_cause_once
@@ -34,7 +34,7 @@ class Wanted:
 
     requirement: Pinned
     policy: Policy
-    indexes: tuple[str, ...]
+    indexes: tuple[Address, ...]
     dating: Dating
 
 
@@ -64,7 +64,7 @@ def wanted(reading: Reading, indexes: IndexAddresses) -> tuple[Wanted, ...]:
 
 def choose_all(
     requirements: Sequence[Wanted],
-    index_of: Callable[[tuple[str, ...], Dating], Index],
+    index_of: Callable[[tuple[Address, ...], Dating], Index],
     workers: int,
     on_choice: OnChoice,
 ) -> tuple[Choice, ...]:
@@ -123,8 +123,8 @@ def _note(
 
 def _by_page(
     requirements: Sequence[Wanted],
-) -> dict[tuple[tuple[str, ...], NormalizedName], list[_Member]]:
-    groups: dict[tuple[tuple[str, ...], NormalizedName], list[_Member]] = defaultdict(list)
+) -> dict[tuple[tuple[Address, ...], NormalizedName], list[_Member]]:
+    groups: dict[tuple[tuple[Address, ...], NormalizedName], list[_Member]] = defaultdict(list)
     for position, member in enumerate(requirements):
         if not member.requirement.files:
             groups[member.indexes, member.requirement.project].append((position, member))
@@ -173,7 +173,7 @@ def _choose_locked(member: Wanted) -> Choice:
     requirement, dating = member.requirement, member.dating
     page = Page(
         project=requirement.project,
-        index=redact(next(iter(requirement.indexes.addresses), "")),
+        index=str(next(iter(requirement.indexes.addresses), "")),
         files=requirement.files,
         lock=requirement.origin.file,
     )

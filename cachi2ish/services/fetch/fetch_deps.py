@@ -11,7 +11,6 @@ from pathlib import Path
 from cachi2ish.core.choose.choice import Choice
 from cachi2ish.core.choose.explain import warning_of, words_of
 from cachi2ish.core.requirements import Git, IndexOptions, Url
-from cachi2ish.core.urls import bare
 from cachi2ish.errors import Cachi2ishError, Origin, leaves, raise_all
 from cachi2ish.services.fetch.choosing import choose_all, wanted
 from cachi2ish.services.fetch.dating import announce, unused_policies
@@ -114,7 +113,7 @@ def _read(request: RequestInput, source: Path, ports: Ports, run: Run) -> Readin
     reading = read(request, source, ports.sources, run)
     announce([(package.main.path, package.dates) for package in reading.packages], run.now, run.reporter)
     if run.dates.missing.by_index:
-        indexes = {bare(address) for one in wanted(reading, run.indexes) for address in one.indexes}
+        indexes = {address.bare for one in wanted(reading, run.indexes) for address in one.indexes}
         for warning in unused_policies(run.dates.missing, indexes):
             run.reporter.warning(warning)
     return reading

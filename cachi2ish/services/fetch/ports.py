@@ -12,6 +12,7 @@ from cachi2ish.core.as_of import Dating, PackageDates
 from cachi2ish.core.inventory import Relaxation, RelaxationKind
 from cachi2ish.core.modes import Mode
 from cachi2ish.core.requirements import Indexes, IndexOptions
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, leaves
 from cachi2ish.git.interface import Repositories
 from cachi2ish.http.interface import Downloader
@@ -33,7 +34,7 @@ class Network:
     local: whether all this is in the cache, so that nobody has to wait for any of it.
     """
 
-    index: Callable[[tuple[str, ...], Dating], Index]
+    index: Callable[[tuple[Address, ...], Dating], Index]
     downloader: Downloader
     local: bool = False
 
@@ -80,7 +81,7 @@ class Ports:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexAddresses:
-    """Which indexes are asked. Addresses may hold credentials.
+    """Which indexes are asked.
 
     default: what a lock file that names no index uses. public: returns the address of the index that is asked when
     nobody names one. actual: returns the address to ask instead of one that is named: another one where a proxy
@@ -88,10 +89,10 @@ class IndexAddresses:
     """
 
     default: IndexOptions
-    public: Callable[[], str]
-    actual: Callable[[str], str]
+    public: Callable[[], Address]
+    actual: Callable[[Address], Address]
 
-    def of(self, indexes: Indexes) -> tuple[str, ...]:
+    def of(self, indexes: Indexes) -> tuple[Address, ...]:
         """Return the addresses that are asked: those of the lock file, instead of the settings' or after them."""
         first = () if indexes.alone else (self.default.index_url or self.public(), *self.default.extra_index_urls)
         return tuple(dict.fromkeys(map(self.actual, (*first, *indexes.addresses))))

@@ -102,7 +102,7 @@ def record(
 def take_inventory(reading: Reading, fetched: Iterable[Fetched], run: Run) -> Inventory:
     """Return what was fetched, merged over all requirements files, sorted."""
     groups: dict[tuple[str, str, Source], list[Fetched]] = defaultdict(list)
-    default_index = bare(run.indexes.public())
+    default_index = run.indexes.public().bare
     is_default = cache(lambda index: bare(index) == default_index)
     for one in fetched:
         version = _comparable(_version_of(one))
