@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import PurePosixPath
 
 from packaging.tags import Tag
 from packaging.utils import NormalizedName, canonicalize_name, parse_wheel_filename
@@ -212,8 +211,8 @@ def plain_name(filename: str) -> bool:
     return (
         bool(filename)
         and filename not in {".", ".."}
-        and PurePosixPath(filename).name == filename
+        and "/" not in filename
         and "\\" not in filename
-        and all(character.isprintable() for character in filename)
+        and filename.isprintable()
         and len(filename.encode("utf-8", "surrogatepass")) <= 255  # noqa: PLR2004  (NAME_MAX)
     )

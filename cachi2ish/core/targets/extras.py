@@ -49,28 +49,52 @@ class GivenUp:
 
 @dataclass(frozen=True, slots=True)
 class _Edge:
-    """A dependency with extras, of the distribution of a requirement. place: of that in the lock."""
+    """A dependency with extras, of the distribution of a requirement. place: of that in the lock.
+
+    project, extras: of the dependency, normalised. named: what its marker has in quotes, normalised.
+    """
 
     place: int
     asker: Requirement
     dependency: Dependency
+    project: NormalizedName
+    extras: frozenset[NormalizedName]
+    marker: str | None
+    named: frozenset[NormalizedName]
 
-    @property
-    def project(self) -> NormalizedName:
-        return canonicalize_name(self.dependency.name)
+    @classmethod
+    def of(cls, place: int, asker: Requirement, dependency: Dependency) -> _Edge:
+        marker = None if dependency.marker is None else str(dependency.marker)
+        return cls(
+            place,
+            asker,
+            dependency,
+            project=canonicalize_name(dependency.name),
+            extras=frozenset(map(canonicalize_name, dependency.extras)),
+            marker=marker,
+            named=frozenset(map(canonicalize_name, _TEXT.findall(marker or ""))),
+        )
 
-    @property
-    def extras(self) -> frozenset[NormalizedName]:
-        return frozenset(map(canonicalize_name, self.dependency.extras))
 
-    def holds(self, machine: Mapping[str, str], active: Collection[NormalizedName]) -> bool:
-        """Return whether it is asked for on a machine, with these extras of its own distribution."""
-        if self.dependency.marker is None:
-            return True
-        marker = str(self.dependency.marker)
+class _Machine:
+    """A marker environment. The distributions of a lock have few markers: each is looked at once."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        self._known: dict[tuple[str | None, str], bool] = {}
+
+    def holds(self, marker: str | None, extra: str = "") -> bool:
+        key = marker, extra
+        if key not in self._known:
+            self._known[key] = holds(marker, [{**self._variables, "extra": extra}])
+        return self._known[key]
+
+    def asks(self, edge: _Edge, active: Collection[NormalizedName]) -> bool:
+        """Return whether a dependency is asked for, with these extras of its own distribution."""
         # What a marker does not name makes no difference to it, and there may be hundreds.
-        named = {canonicalize_name(text) for text in _TEXT.findall(marker)}.intersection(active)
-        return holds(marker, [{**machine, "extra": extra} for extra in ("", *named)])
+        return self.holds(edge.marker) or any(
+            self.holds(edge.marker, extra) for extra in edge.named.intersection(active)
+        )
 
 
 def machines_of_old_pips() -> tuple[Mapping[str, str], ...]:
@@ -93,25 +117,29 @@ def given_up(
     those that cannot be read do not count. machines: marker environments.
     """
     edges = tuple(_edges(requirements, dependencies))
+    by_project: dict[NormalizedName, list[_Edge]] = defaultdict(list)
+    for edge in edges:
+        by_project[edge.project].append(edge)
     loose = frozenset(unconstrained)
     places = {one: place for place, one in enumerate(requirements) if one in loose}
     # Nearly always there is none, and then no marker is looked at.
     doubtful = [
         (one, edge)
         for one, place in places.items()
-        for edge in edges
-        if edge.project == one.project and _gives_up(one, place, edge)
+        for edge in by_project.get(one.project, ())
+        if _gives_up(one, place, edge)
     ]
     if not doubtful:
         return
-    active = [_active_extras(requirements, edges, machine) for machine in machines]
+    old = [_Machine(variables) for variables in machines]
+    active = [_active_extras(requirements, edges, machine) for machine in old]
     known: set[Pinned] = set()
     for pin, edge in doubtful:
         if pin not in known and any(
-            holds(pin.marker, [machine])
-            and holds(edge.asker.marker, [machine])
-            and edge.holds(machine, extras[edge.asker.project])
-            for machine, extras in zip(machines, active, strict=True)
+            machine.holds(pin.marker)
+            and machine.holds(edge.asker.marker)
+            and machine.asks(edge, extras[edge.asker.project])
+            for machine, extras in zip(old, active, strict=True)
         ):
             known.add(pin)
             dependency = str(edge.dependency).partition(";")[0].rstrip()
@@ -136,7 +164,7 @@ def _edges(
             except InvalidRequirement:
                 continue  # pip says so, or leaves it out
             if dependency.extras:
-                yield _Edge(place, one, dependency)
+                yield _Edge.of(place, one, dependency)
 
 
 def _gives_up(pin: Pinned, place: int, edge: _Edge) -> bool:
@@ -152,7 +180,7 @@ def _as_compared(extras: Iterable[str]) -> frozenset[str]:
 
 
 def _active_extras(
-    requirements: Iterable[Requirement], edges: Iterable[_Edge], machine: Mapping[str, str]
+    requirements: Iterable[Requirement], edges: Iterable[_Edge], machine: _Machine
 ) -> Mapping[NormalizedName, set[NormalizedName]]:
     """Return the extras of each project that the lock names, or that others ask for on a machine."""
     active: dict[NormalizedName, set[NormalizedName]] = defaultdict(set)
@@ -161,7 +189,7 @@ def _active_extras(
     for _ in range(_DEEPEST):
         before = sum(map(len, active.values()))
         for edge in edges:
-            if not edge.extras <= active[edge.project] and edge.holds(machine, active[edge.asker.project]):
+            if not edge.extras <= active[edge.project] and machine.asks(edge, active[edge.asker.project]):
                 active[edge.project].update(edge.extras)
         if sum(map(len, active.values())) == before:
             break
