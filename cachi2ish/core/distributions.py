@@ -181,14 +181,6 @@ def _release(version: str) -> tuple[int, int, int] | None:
         return None
 
 
-def has_local_label(version: str) -> bool:
-    """Return whether a version as a file's name spells it has a local version label (PEP 440, ``1.0+cpu``)."""
-    try:
-        return _version(version).local is not None
-    except ValueError:
-        return "+" in version
-
-
 def version_order(declared: str) -> tuple[bool, Version]:
     """Return what versions in file names are ordered by; what is no PEP 440 version comes before all that are."""
     try:

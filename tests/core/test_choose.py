@@ -20,10 +20,13 @@ from cachi2ish.core.digests import Digest
 from cachi2ish.core.distributions import SDIST_EXTENSIONS, is_wheel, sdist_extension
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.requirements import Formats, Pinned
+from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import UnavailableError
 from tests.core.one_project import ORIGIN, SDIST, file, md5, names, page, pin, reasons, sha256
 
 SDISTS, WHEELS = Policy(), Policy(wheels=True)
+
+LINUX_X86, LINUX_ARM = (Target.parse("3.12", f"manylinux_2_28_{arch}") for arch in ("x86_64", "aarch64"))
 
 ZIP = "foo-1.0.zip"
 PURE, LINUX = "foo-1.0-py3-none-any.whl", "foo-1.0-cp312-cp312-manylinux_2_28_x86_64.whl"
@@ -111,10 +114,45 @@ def test_a_name_that_is_there_twice_is_taken_once() -> None:
     assert [each.url for each in choice.files] == [f"https://files.example/{SDIST}"]
 
 
+class TestANameThatIsThereTwice:
+    FIRST = file(SDIST, digests=frozenset({sha256("first")}))
+    SECOND = replaced(file(SDIST, digests=frozenset({sha256("second")})), url="https://files.example/rebuilt")
+
+    @pytest.mark.parametrize("policy", [SDISTS, WHEELS, Policy(wheels=True, targets=(LINUX_X86,))])
+    def test_the_file_that_the_lock_names_is_taken(self, policy: Policy) -> None:
+        for meant, named in ((self.FIRST, "first"), (self.SECOND, "second")):
+            choice = choose(pin("1.0", sha256(named)), page(self.FIRST, self.SECOND), policy)
+            assert choice.files == (meant,)
+            assert choice.refused == ()
+
+    def test_without_a_digest_in_the_lock_both_are_shown(self) -> None:
+        for policy in (SDISTS, WHEELS, Policy(wheels=True, targets=(LINUX_X86,))):
+            error = refusal(pin(), page(self.FIRST, self.SECOND), policy)
+            assert error.problem == (
+                f"Foo==1.0: {SDIST} stands on https://index.example/simple more than once, as different files:"
+                f" {sha256('first')} at https://files.example/{SDIST}"
+                f" and {sha256('second')} at https://files.example/rebuilt"
+            )
+            assert "--hash" in str(hint_of(error))
+
+    def test_neither_is_taken_where_the_lock_names_another(self) -> None:
+        error = refusal(pin("1.0", sha256("third")), page(self.FIRST, self.SECOND))
+        assert error.problem.endswith(f"{SDIST}: none of the requirement's hashes is this file's")
+
+    def test_what_is_not_taken_stands_in_nobodys_way(self) -> None:
+        wheel = replaced(self.FIRST, filename=PURE), replaced(self.SECOND, filename=PURE)
+        assert names(choose(pin(), page(SDIST, *wheel), SDISTS)) == [SDIST]
+
+    def test_a_digest_that_is_only_more_than_the_other_listing_has_is_no_contradiction(self) -> None:
+        more = file(SDIST, digests=frozenset({sha256("first"), sha512("first")}))
+        assert names(choose(pin(), page(self.FIRST, more), SDISTS)) == [SDIST]
+        assert choose(pin(), page(file(SDIST, digests=frozenset()), more), SDISTS).files == (more,)
+
+
 @pytest.mark.parametrize(
     ("wanted", "there", "taken"),
     [
-        ("1.0", ["foo-1.0.tar.gz", "foo-1.0+cpu.tar.gz"], ["foo-1.0.tar.gz"]),
+        ("1.0", ["foo-1.0.tar.gz", "foo-1.0+cpu.tar.gz"], ["foo-1.0+cpu.tar.gz"]),
         ("1.0+cpu", ["foo-1.0.tar.gz", "foo-1.0+cpu.tar.gz"], ["foo-1.0+cpu.tar.gz"]),
         ("1.0", ["foo-1.0+cpu.tar.gz"], ["foo-1.0+cpu.tar.gz"]),
         (
@@ -122,11 +160,44 @@ def test_a_name_that_is_there_twice_is_taken_once() -> None:
             ["foo-1.0_rc1.tar.gz", "foo-1.0rc1-py3-none-any.whl"],
             ["foo-1.0_rc1.tar.gz", "foo-1.0rc1-py3-none-any.whl"],
         ),
-        ("1.0", ["foo-1.0+cpu-py3-none-any.whl", "foo-1.0-py3-none-any.whl"], ["foo-1.0-py3-none-any.whl"]),
+        ("1.0", ["foo-1.0+cpu-py3-none-any.whl", "foo-1.0-py3-none-any.whl"], ["foo-1.0+cpu-py3-none-any.whl"]),
+        (
+            "1.0",
+            ["foo-1.0+cpu-cp312-cp312-linux_x86_64.whl", "foo-1.0-cp312-cp312-manylinux_2_28_aarch64.whl"],
+            ["foo-1.0+cpu-cp312-cp312-linux_x86_64.whl", "foo-1.0-cp312-cp312-manylinux_2_28_aarch64.whl"],
+        ),
+        (
+            "1.0",
+            ["foo-1.0+cpu.tar.gz", "foo-1.0+cu118.zip", "foo-1.0-py3-none-any.whl"],
+            ["foo-1.0+cu118.zip", "foo-1.0-py3-none-any.whl"],
+        ),
     ],
 )
-def test_a_local_version_is_taken_where_it_is_meant(wanted: str, there: list[str], taken: list[str]) -> None:
+def test_a_pin_without_a_local_label_means_files_with_one_too(
+    wanted: str, there: list[str], taken: list[str]
+) -> None:
     assert names(choose(pin(wanted), page(*there), WHEELS)) == taken
+
+
+def test_of_wheels_for_the_same_machines_the_greatest_label_is_taken_as_pip_does() -> None:
+    plain, cpu, cuda = (f"foo-1.0{label}-py3-none-any.whl" for label in ("", "+cpu", "+cu118"))
+    choice = choose(pin(), page(plain, cpu, cuda), WHEELS)
+    assert names(choice) == [cuda]
+    assert reasons(choice) == {plain: f"{cuda} is preferred", cpu: f"{cuda} is preferred"}
+    assert names(choose(pin(), page(plain, file(cpu, yanked="bad")), WHEELS)) == [plain]
+
+
+@pytest.mark.parametrize("policy", [WHEELS, Policy(wheels=True, targets=(LINUX_X86, LINUX_ARM))])
+def test_a_file_that_the_lock_names_is_not_dropped_for_its_label(policy: Policy) -> None:
+    x86 = "foo-1.0+cpu-cp312-cp312-manylinux_2_28_x86_64.whl"
+    arm = "foo-1.0-cp312-cp312-manylinux_2_28_aarch64.whl"
+    assert names(choose(pin("1.0", sha256(x86), sha256(arm)), page(x86, arm, SDIST), policy)) == [x86, arm]
+
+
+def test_all_wheels_that_the_lock_names_are_taken_whatever_their_labels() -> None:
+    plain, cpu = (f"foo-1.0{label}-py3-none-any.whl" for label in ("", "+cpu"))
+    assert names(choose(pin("1.0", sha256(plain), sha256(cpu)), page(plain, cpu), WHEELS)) == [cpu, plain]
+    assert names(choose(pin("1.0", sha256(plain)), page(plain, cpu), WHEELS)) == [plain]
 
 
 class TestHashes:

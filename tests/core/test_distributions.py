@@ -12,7 +12,6 @@ from cachi2ish.core.distributions import (
     SDIST_EXTENSIONS,
     SdistName,
     WheelName,
-    has_local_label,
     is_wheel,
     plain_name,
     read_name,
@@ -208,22 +207,6 @@ VERSIONS = st.builds(
 @given(VERSIONS, VERSIONS, st.sampled_from(["", "+x", "+x.1"]))
 def test_without_a_local_label_it_is_pep_440s_equality(stated: str, wanted: str, label: str) -> None:
     assert same_version(stated + label, wanted) is (Version(stated) == Version(wanted))
-
-
-@pytest.mark.parametrize(
-    ("version", "expected"),
-    [
-        ("1.0", False),
-        ("1.0+cpu", True),
-        ("1.0_cpu", True),
-        ("1.0_rc1", False),
-        ("1.0-1", False),
-        ("odd", False),
-        ("odd+cpu", True),
-    ],
-)
-def test_a_local_label_is_told_from_a_separator(version: str, expected: bool) -> None:
-    assert has_local_label(version) is expected
 
 
 @pytest.mark.parametrize(

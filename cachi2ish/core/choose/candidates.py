@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from cachi2ish.core.digests import Digest, strong
-from cachi2ish.core.distributions import (
-    SDIST_EXTENSIONS,
-    SdistName,
-    WheelName,
-    has_local_label,
-    read_name,
-)
+from cachi2ish.core.digests import Digest, comparable, strong
+from cachi2ish.core.distributions import SdistName, WheelName, read_name
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.reasons import Facts, Reason, Refusal
 from cachi2ish.core.requirements import Pinned
@@ -20,21 +14,19 @@ from cachi2ish.core.requirements import Pinned
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A file of the pinned version, with what its name says."""
+    """A file of the pinned version, with what its name says.
+
+    rivals: files that are listed under the same name with other digests, where nothing tells which one is meant.
+    """
 
     file: IndexFile
     name: SdistName | WheelName
+    rivals: tuple[IndexFile, ...] = ()
 
     @property
     def is_sdist(self) -> bool:
         """Whether it is a source distribution."""
         return isinstance(self.name, SdistName)
-
-    @property
-    def preference(self) -> tuple[bool, int, str]:
-        """The order among sdists: the least is the best."""
-        rank = SDIST_EXTENSIONS.index(self.name.extension) if isinstance(self.name, SdistName) else 0
-        return self.file.yanked, rank, self.file.filename
 
     def is_named_by(self, digests: Iterable[Digest]) -> bool:
         """Return whether the index states a strong digest that is among ``digests``."""
@@ -50,23 +42,35 @@ class Found:
 
 
 def candidates_of(requirement: Pinned, page: Page) -> Found:
-    """Return the files of the pinned version, in the order of the page; of one name the first."""
-    found: dict[str, Candidate] = {}
+    """Return the files of the pinned version, in the order of the page; of one name that which the lock means.
+
+    A pin without a local version label means files with one too (PEP 440), as for pip.
+    """
+    found: dict[str, list[Candidate]] = {}
     unreadable: dict[str, Refusal] = {}
     for file in page.files_of(requirement.version, arbitrary=requirement.arbitrary):
         name = read_name(file.filename, requirement.project)
         if name is not None:
-            found.setdefault(file.filename, Candidate(file, name))
+            found.setdefault(file.filename, []).append(Candidate(file, name))
         else:
             unreadable.setdefault(file.filename, Refusal(file.filename, Reason.UNREADABLE_NAME))
-    return Found(_exact_local(tuple(found.values()), requirement), tuple(unreadable.values()))
+    meant = tuple(_meant(requirement, listed) for listed in found.values())
+    return Found(meant, tuple(unreadable.values()))
 
 
-def _exact_local(candidates: tuple[Candidate, ...], requirement: Pinned) -> tuple[Candidate, ...]:
-    # "==1.0" matches "1.0+cpu" too (PEP 440), and pip then takes the highest. A prefetch that took all of
-    # them would mix builds: where the plain version exists, only it is meant.
-    plain = tuple(c for c in candidates if not has_local_label(c.name.version))
-    return plain if plain and "+" not in requirement.version else candidates
+def _meant(requirement: Pinned, listed: list[Candidate]) -> Candidate:
+    """Return one of the files that an index lists under one name, as rebuilt listings do."""
+    named = next((one for one in listed if one.is_named_by(requirement.digests)), None)
+    if named is not None or len(listed) == 1:
+        return named or listed[0]
+    first = next((one for one in listed if strong(one.file.digests)), listed[0])
+    rivals = tuple(one.file for one in listed if _contradict(one.file, first.file))
+    # Where the lock names digests, its own will tell the file that is meant from the others.
+    return first if requirement.digests else replace(first, rivals=rivals)
+
+
+def _contradict(one: IndexFile, other: IndexFile) -> bool:
+    return comparable(one.digests, other.digests) and strong(one.digests).isdisjoint(strong(other.digests))
 
 
 def excluded_from(requirement: Pinned, page: Page) -> tuple[Refusal, ...]:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from cachi2ish.core.choose.candidates import Candidate, candidates_of, excluded_from
 from cachi2ish.core.choose.checks import ALWAYS, BY_FILTER, Policy, passing
-from cachi2ish.core.choose.explain import nothing_for, nothing_to_take, quarantined
-from cachi2ish.core.choose.fit import Fitter, TargetFiles, why_left, why_not_there
+from cachi2ish.core.choose.explain import listed_twice, nothing_for, nothing_to_take, quarantined
+from cachi2ish.core.choose.fit import Fitter, Rank, TargetFiles, extension_rank, rank_of, why_left, why_not_there
+from cachi2ish.core.distributions import SdistName
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.reasons import Facts, FileWarning, Reason, Refusal, WarningKind
 from cachi2ish.core.requirements import Pinned
@@ -48,31 +49,65 @@ def choose(requirement: Pinned, page: Page, policy: Policy) -> Choice:
     if policy.targets and permitted:
         taken, by_target = _for_targets(requirement, page, policy, permitted, refused)
     else:
-        taken, by_target = _everything(permitted, dated=dated), ()
+        everything = _everything(requirement, permitted, dated=dated)
+        taken, by_target = everything.taken, ()
+        refused.extend(everything.refused)
     if not taken:
         raise nothing_to_take(requirement, page, found.candidates, refused)
+    ambiguous = next((one for one in taken if one.rivals), None)
+    if ambiguous is not None:
+        raise listed_twice(requirement, page, ambiguous)
     chosen = frozenset(taken)
-    if not by_target:
-        facts = Facts(preferred=taken[0].file.filename)
-        others = (one for one in permitted if one not in chosen)
-        refused.extend(Refusal(one.file.filename, Reason.NOT_PREFERRED, facts) for one in others)
     return Choice(
         requirement=requirement,
         index=page.index,
         files=tuple(candidate.file for candidate in taken),
         by_target=by_target,
-        left=tuple(one.file for one in _everything(allowed, dated=dated) if one not in chosen),
+        left=tuple(one.file for one in _everything(requirement, allowed, dated=dated).taken if one not in chosen),
         refused=tuple(sorted(refused, key=lambda refusal: refusal.filename)),
         warnings=tuple(_yanked(taken)),
     )
 
 
-def _everything(permitted: Iterable[Candidate], *, dated: bool) -> tuple[Candidate, ...]:
-    """Return the best sdist and all wheels."""
-    ordered = sorted(permitted, key=lambda one: one.preference[dated:])
-    sdists = [one for one in ordered if one.is_sdist]
-    wheels = sorted((one for one in ordered if not one.is_sdist), key=lambda one: one.file.filename)
-    return (*sdists[:1], *wheels)
+@dataclass(frozen=True, slots=True)
+class _Everything:
+    """The best sdist, and the wheels that pip takes on some machine; refused: those that it takes on none."""
+
+    taken: tuple[Candidate, ...]
+    refused: tuple[Refusal, ...]
+
+
+def _everything(requirement: Pinned, permitted: Iterable[Candidate], *, dated: bool) -> _Everything:
+    best: dict[object, Candidate] = {}
+    by_name = sorted(permitted, key=lambda one: one.file.filename)
+    for one in sorted(by_name, key=lambda one: _among_alike(one, requirement, dated=dated), reverse=True):
+        best.setdefault(_alike(one, requirement), one)  # of equals the first by name
+    others = ((one, best[_alike(one, requirement)]) for one in by_name)
+    refused = tuple(
+        Refusal(one.file.filename, Reason.NOT_PREFERRED, Facts(preferred=other.file.filename))
+        for one, other in others
+        if one is not other
+    )
+    return _Everything(
+        tuple(sorted(best.values(), key=lambda one: (not one.is_sdist, one.file.filename))), refused
+    )
+
+
+def _alike(one: Candidate, requirement: Pinned) -> object:
+    """Return what files have in common of which pip takes the best on every machine.
+
+    Wheels of the same tags that the lock may name are left to pip, though: no label has it drop one of them.
+    """
+    if isinstance(one.name, SdistName):
+        return "sdist"
+    if requirement.digests:
+        return one.file.filename
+    return one.name.tags, one.name.build, one.file.requires_python
+
+
+def _among_alike(one: Candidate, requirement: Pinned, *, dated: bool) -> tuple[Rank, int]:
+    extension = extension_rank(one.name) if isinstance(one.name, SdistName) else 0
+    return rank_of(one, requirement, dated=dated), -extension
 
 
 def _for_targets(
@@ -88,9 +123,12 @@ def _for_targets(
     if missing:
         elsewhere = (why_not_there(one, missing) for one in needed)
         raise nothing_for(requirement, page, missing, (*refused, *elsewhere))
-    taken = sorted(needed, key=lambda one: (not one.is_sdist, one.file.filename))
     served = (TargetFiles(target, tuple(one.file for one in files)) for target, files in fitted)
-    return tuple(taken), tuple(served)
+    return _in_order(needed), tuple(served)
+
+
+def _in_order(taken: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    return tuple(sorted(taken, key=lambda one: (not one.is_sdist, one.file.filename)))
 
 
 def _yanked(taken: Iterable[Candidate]) -> Iterable[FileWarning]:

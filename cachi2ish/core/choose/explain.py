@@ -11,11 +11,13 @@ from cachi2ish.advice import Hint
 from cachi2ish.core.as_of import not_there_then
 from cachi2ish.core.choose.candidates import Candidate
 from cachi2ish.core.cutoff import rfc3339
+from cachi2ish.core.digests import strong
 from cachi2ish.core.distributions import read_name, version_order
 from cachi2ish.core.pages import Page
 from cachi2ish.core.reasons import Facts, FileWarning, Reason, Refusal, WarningKind
 from cachi2ish.core.requirements import Pinned
 from cachi2ish.core.targets.machine import Target
+from cachi2ish.core.urls import redact
 from cachi2ish.errors import UnavailableError
 
 #: How many wheels or versions an error message lists before it says how many more there are.
@@ -96,6 +98,17 @@ def quarantined(requirement: Pinned, page: Page) -> UnavailableError:
     return UnavailableError(
         f"{requirement} is quarantined on {page.index}{because}",
         hint=Hint.LEAVE_QUARANTINED,
+        origin=requirement.origin,
+    )
+
+
+def listed_twice(requirement: Pinned, page: Page, one: Candidate) -> UnavailableError:
+    """Return the error for a name that stands on a page with several contents, of which no digest picks one."""
+    files = (one.file, *one.rivals[:_LISTED])
+    listed = " and ".join(f"{min(map(str, strong(file.digests)))} at {redact(file.url)}" for file in files)
+    return UnavailableError(
+        f"{requirement}: {one.file.filename} stands {page.place} more than once, as different files: {listed}",
+        hint="name the one that is meant by its digest: --hash=sha256:…",
         origin=requirement.origin,
     )
 

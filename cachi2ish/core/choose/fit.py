@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from packaging.version import Version
 
 from cachi2ish.core.choose.candidates import Candidate
-from cachi2ish.core.distributions import SdistName, version_order
+from cachi2ish.core.distributions import SDIST_EXTENSIONS, SdistName, version_order
 from cachi2ish.core.pages import IndexFile
 from cachi2ish.core.reasons import Facts, Reason, Refusal
 from cachi2ish.core.requirements import Pinned
@@ -49,16 +49,31 @@ class Fitter:
         yanked_too = self.dated or fitting[0].file.yanked
         return tuple(one for one in fitting if not one.is_sdist and (yanked_too or not one.file.yanked))
 
-    def _worth(
-        self, one: Candidate, target: Target
-    ) -> tuple[bool, bool, tuple[bool, Version], bool, int, tuple[()] | tuple[int, str]]:
-        proved = not self.requirement.digests or one.is_named_by(self.requirement.digests)
-        unyanked = self.dated or not one.file.yanked
-        version = version_order(one.name.version)
+    def _worth(self, one: Candidate, target: Target) -> tuple[Rank, bool, int, tuple[()] | tuple[int, str]]:
+        rank = rank_of(one, self.requirement, dated=self.dated)
         if isinstance(one.name, SdistName):
-            return proved, unyanked, version, False, -one.preference[1], ()
+            return rank, False, -extension_rank(one.name), ()
         # A build tag is a number and a text; its absence is less than any (PEP 427).
-        return proved, unyanked, version, True, -(target.rank(one.name.tags) or 0), one.name.build
+        return rank, True, -(target.rank(one.name.tags) or 0), one.name.build
+
+
+#: See `rank_of`.
+Rank = tuple[bool, bool, tuple[bool, Version]]
+
+
+def rank_of(one: Candidate, requirement: Pinned, *, dated: bool) -> Rank:
+    """Return what pip orders files by on every machine: the greatest is the best.
+
+    What the lock names, what is not yanked, the greater version: those of one pin differ in local labels only.
+    dated: the page is one of the past, when nobody knows what was yanked then.
+    """
+    proved = not requirement.digests or one.is_named_by(requirement.digests)
+    return proved, dated or not one.file.yanked, version_order(one.name.version)
+
+
+def extension_rank(name: SdistName) -> int:
+    """Return the order among archives of one version: the least is the best."""
+    return SDIST_EXTENSIONS.index(name.extension)
 
 
 def fits(one: Candidate, target: Target) -> bool:
