@@ -65,6 +65,9 @@ class Cachi2ishError(Exception):
 
     exit_code: ClassVar[ExitCode] = ExitCode.INTERNAL
 
+    #: Whether the line of a requirement that meets it can mend it.
+    of_requirement: ClassVar[bool] = True
+
     def __init__(
         self, problem: str, *, hint: str | None = None, origin: Origin | None = None, cause: Hashable = None
     ) -> None:
@@ -99,6 +102,7 @@ class InputError(Cachi2ishError):
     """The JSON input, a path that it names, or a setting is wrong."""
 
     exit_code = ExitCode.INPUT
+    of_requirement = False
 
 
 class UsageError(InputError):
@@ -129,6 +133,13 @@ class ProjectNotFoundError(UnavailableError):
         super().__init__(f"{project} is not on {index}", hint=Hint.NAME_INDEX_OF_PROJECT, cause=(project, index))
         self.project: Final = project
         self.index: Final = index
+
+
+class AccessError(UnavailableError):
+    """A host refuses the user name and password that it was given, or asks for them.
+
+    Its cause is the host: the same is to be expected of whatever else is asked of it.
+    """
 
 
 class AfterIndexDateError(UnavailableError):
@@ -255,7 +266,7 @@ def located(origin: Origin | None) -> Iterator[None]:
     try:
         yield
     except Cachi2ishError as error:
-        if error.origin is not None or origin is None:
+        if error.origin is not None or origin is None or not error.of_requirement:
             raise
         raise error.at(origin) from error.__cause__
 

@@ -11,6 +11,7 @@ import ipaddress
 import netrc
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 from urllib.parse import unquote
 
 from cachi2ish.core.urls import Address, WebOrigin
@@ -21,14 +22,22 @@ from cachi2ish.http.http_errors import shown
 _DEFAULT = "default"
 
 
+#: Where a user and a password were written, as a part of a sentence.
+_IN_ADDRESS = "the URL"
+
+
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """User and password for the addresses of one origin. path: the segments of the address it was given with."""
+    """User and password for one origin. address: what it was given with, without user information.
+
+    source: where they come from, for people.
+    """
 
     origin: WebOrigin
-    path: tuple[str, ...]
+    address: Address
     user: str = field(repr=False)
     password: str = field(repr=False)
+    source: str = _IN_ADDRESS
 
     @property
     def authorization(self) -> str:
@@ -39,7 +48,7 @@ class Credential:
     def shared(self, path: tuple[str, ...]) -> int:
         """Return how many leading path segments are the same."""
         equal = 0
-        for ours, theirs in zip(self.path, path, strict=False):
+        for ours, theirs in zip(_segments(self.address), path, strict=False):
             if ours != theirs:
                 break
             equal += 1
@@ -56,23 +65,36 @@ def separate(url: Address) -> tuple[Address, Credential | None]:
     user, _, password = userinfo.partition(":")
     if not user and not password:
         return bare, None
-    return bare, Credential(bare.origin, _segments(bare), unquote(user), unquote(password))
+    return bare, Credential(bare.origin, bare, unquote(user), unquote(password))
 
 
-class Keyring:
-    """All credentials of a run.
+class PasswordStore(Protocol):
+    """Knows passwords of users by the address of an index."""
+
+    def password(self, service: Address, user: str) -> str | None:
+        """Return the password of ``user``, or None."""
+        ...
+
+
+class Credentials:
+    """All credentials of a run. Safe to use from many threads.
 
     addresses: of the indexes that the user names, with user information or without. netrc_file: a file, or None.
+    store: is asked last, for the user of an address that has no password anywhere else.
     As with pip, it has the password of a user whom an address names without one, and its ``default`` entry serves
     where no other does: here for the origins of ``addresses`` alone, since a page may link to any host.
     Raises `InputError` for an address or a netrc file that cannot be read.
     """
 
-    def __init__(self, addresses: Iterable[Address], netrc_file: str | None) -> None:
+    def __init__(
+        self, addresses: Iterable[Address], netrc_file: str | None, store: PasswordStore | None = None
+    ) -> None:
         addresses = tuple(addresses)
+        self._netrc = f"the netrc file {netrc_file}"
         self._hosts = {} if netrc_file is None else _read_netrc(netrc_file)
+        self._store = store
         found = (self._read(address) for address in addresses)
-        self._given = tuple(self.complete(credential) for credential in found if credential)
+        self._given = tuple(credential for credential in found if credential)
         self._named = frozenset(address.split_userinfo()[0].origin for address in addresses)
 
     def find(self, url: Address, *, trusted: bool = False) -> Credential | None:
@@ -83,24 +105,38 @@ class Keyring:
         """
         if not self._given and not self._hosts:
             return None
-        origin, path = url.origin, _segments(url)
+        origin = url.origin
         own = [credential for credential in self._given if credential.origin == origin]
         if own:
-            return max(own, key=lambda credential: credential.shared(path))
+            return self._completed(_nearest(own, url))
         scheme, host, _ = origin
         entry = self._hosts.get(host) or (self._hosts.get(_DEFAULT) if origin in self._named else None)
         if entry is not None and (scheme == "https" or trusted or is_loopback(host)):
-            return Credential(origin, (), *entry)
+            return Credential(origin, url, *entry, source=self._netrc)
         return None
 
     def complete(self, credential: Credential) -> Credential:
-        """Return the credential with the password that netrc has for its user, where it has none of its own."""
+        """Return the credential with the password that there is for its user, where it has none of its own.
+
+        Raises `InputError` where the store fails.
+        """
+        # What is fetched is a page or a file; a store knows the address of the index.
+        same = [one for one in self._given if (one.origin, one.user) == (credential.origin, credential.user)]
+        index = _nearest(same, credential.address) if same else credential
+        return self._completed(replace(credential, address=index.address))
+
+    def _completed(self, credential: Credential) -> Credential:
+        if credential.password:
+            return credential
         user, password = self._hosts.get(credential.origin[1], ("", ""))
-        return (
-            replace(credential, password=password)
-            if not credential.password and user == credential.user
-            else credential
-        )
+        if user == credential.user and password:
+            return replace(credential, password=password, source=self._netrc)
+        if self._store is None or not credential.user:
+            return credential
+        stored = self._store.password(credential.address, credential.user)
+        if stored is None:
+            return replace(credential, source=f"{credential.source}, for which keyring has no password")
+        return replace(credential, password=stored, source="keyring")
 
     @staticmethod
     def _read(address: Address) -> Credential | None:
@@ -120,6 +156,11 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
+def _nearest(credentials: Iterable[Credential], url: Address) -> Credential:
+    path = _segments(url)
+    return max(credentials, key=lambda credential: credential.shared(path))
+
+
 def _segments(url: Address) -> tuple[str, ...]:
     return tuple(segment for segment in url.path.split("/") if segment)
 
@@ -132,6 +173,10 @@ def _read_netrc(file: str) -> dict[str, tuple[str, str]]:
         # The parser's own text may quote the password.
         raise InputError(
             f"the netrc file {place} cannot be understood", hint="see netrc(5) for its form"
+        ) from None
+    except FileNotFoundError:
+        raise InputError(
+            f"NETRC names {file}, which does not exist", hint="name a netrc file with NETRC, or unset it"
         ) from None
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"

@@ -37,12 +37,18 @@ _WORTH_DRAINING = 64 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """An answer whose body is still to come. url: after redirects; headers: names in lower case."""
+    """An answer whose body is still to come. url: after redirects; headers: names in lower case.
+
+    credentials: where the user name and password that were sent come from, for people; "" where none were.
+    authorities: which certificates are trusted, for people.
+    """
 
     status: int
     url: Address
     headers: Mapping[str, str] = field(repr=False)
     response: requests.Response = field(repr=False)
+    credentials: str = ""
+    authorities: str = ""
 
     @property
     def says(self) -> str:
@@ -58,7 +64,7 @@ class Stream:
         Raises `TransientError` when it ends before its announced end.
         """
         while True:
-            with translated(self.url):
+            with translated(self.url, self.authorities):
                 chunk: bytes = self.response.raw.read(CHUNK_SIZE, decode_content=False)
             if not chunk:
                 return
@@ -77,7 +83,7 @@ class Stream:
 
         Raises `TransientError`, and `NetworkError` for one too large.
         """
-        with translated(self.url):
+        with translated(self.url, self.authorities):
             if self.headers.get("content-encoding", "").strip().lower() not in _GZIP:
                 return self._joined(self.response.iter_content(CHUNK_SIZE)), None
             packed = self._joined(self.chunks())

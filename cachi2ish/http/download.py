@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from cachi2ish.cache.interface import BlobStore, BlobWriter
 from cachi2ish.core.artifacts import Artifact, Blob
-from cachi2ish.errors import DigestMismatchError, NetworkError, located
+from cachi2ish.errors import DigestMismatchError, HostError, NetworkError, located
 from cachi2ish.http.bodies import Stream
 from cachi2ish.http.interface import Advance
 from cachi2ish.http.retries import TransientError
@@ -20,7 +20,7 @@ from cachi2ish.http.verification import algorithms, cached, key_of, mismatch, wr
 _PROGRESS = 1024 * 1024
 
 _HINTS = {
-    401: "put the user name and password into the index address or into a netrc file",
+    401: "put the user name and password into the index address or into a netrc file, or ask keyring for it",
     403: "check that the credentials, if any, give access to this file",
     404: "the file is gone, though something links to it: update the lock file, or ask who runs the server",
     410: "the file is gone, though something links to it: update the lock file, or ask who runs the server",
@@ -149,8 +149,15 @@ class Transfer:
             raise wrong_length(self._artifact, int(announced))
 
     def _refused(self, stream: Stream) -> NetworkError:
+        problem = f"{self._artifact.filename} cannot be downloaded: {stream.url} answers {stream.says}"
+        if stream.status == HTTPStatus.UNAUTHORIZED:  # whatever else is asked of that host
+            cause, hint = (stream.url.host, str(stream.status), stream.credentials), _HINTS[stream.status]
+            if stream.credentials:
+                problem += f" to the user name and password from {stream.credentials}"
+                hint = "correct them there; in a URL, percent-encode special characters"
+            return HostError(problem, hint=hint, cause=cause)
         return NetworkError(
-            f"{self._artifact.filename} cannot be downloaded: {stream.url} answers {stream.says}",
+            problem,
             hint=_HINTS.get(stream.status, "the server does not do what HTTP asks of it; try another index"),
         )
 

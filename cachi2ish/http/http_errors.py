@@ -41,8 +41,10 @@ def invalid_address(url: Address, reason: str) -> NetworkError:
 
 
 @contextmanager
-def translated(url: Address) -> Iterator[None]:
-    """Turn what the libraries raise into `NetworkError` or `TransientError`; ``url``: what is being fetched.
+def translated(url: Address, authorities: str = "") -> Iterator[None]:
+    """Turn what the libraries raise into `NetworkError` or `TransientError`.
+
+    url: what is being fetched. authorities: which certificates are trusted, as a clause.
 
     The original is not kept as the cause: its text may hold what ours must not.
     """
@@ -51,15 +53,15 @@ def translated(url: Address) -> Iterator[None]:
     except Cachi2ishError:
         raise
     except (requests.RequestException, urllib3.HTTPError, HTTPException, OSError, ValueError) as error:
-        raise _explain(error, url) from None
+        raise _explain(error, url, authorities) from None
 
 
-def _explain(error: BaseException, url: Address) -> Failure:
+def _explain(error: BaseException, url: Address, authorities: str) -> Failure:
     chain = tuple(_chain(error))
     for kind, rule in _RULES:
         for link in chain:
             if isinstance(link, kind):
-                return rule(_Case(link, chain, url))
+                return rule(_Case(link, chain, url, authorities))
     return TransientError(f"the connection to {shown(url)} broke", hint=_CHECK_CONNECTION)
 
 
@@ -82,6 +84,7 @@ class _Case:
     link: BaseException
     chain: tuple[BaseException, ...]
     url: Address
+    authorities: str
 
     @property
     def host(self) -> str:
@@ -136,8 +139,8 @@ def _certificate(case: _Case) -> Failure:
     reason = getattr(case.link, "verify_message", "") or "it does not fit"
     return case.for_good(
         f"the TLS certificate of {case.host} is not trusted: {reason}",
-        "name the right certificate authorities with REQUESTS_CA_BUNDLE, SSL_CERT_FILE or PIP_CERT,"
-        f" or do without proof: --trusted-host {case.host} in the requirements file, or PIP_TRUSTED_HOST",
+        f"{case.authorities}, or do without proof: --trusted-host {case.host} in the requirements file, or"
+        " PIP_TRUSTED_HOST",
         "certificate",
         reason,
     )

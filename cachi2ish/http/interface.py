@@ -15,6 +15,7 @@ class Response:
     """A whole answer. url: where it came from after redirects; headers: names in lower case.
 
     gzipped: the body as it came, where that was one gzip member (RFC 1952), else None.
+    credentials: where the user name and password that were sent come from, for people; "" where none were.
     """
 
     status: int
@@ -22,6 +23,7 @@ class Response:
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     gzipped: bytes | None = field(default=None, repr=False)
+    credentials: str = ""
 
 
 class Http(Protocol):
@@ -109,10 +111,12 @@ class HttpSettings:
     credentials: addresses with user information (index URLs); it is sent to requests of the same origin only,
     and of several for one origin the one with the longest path in common with the request.
     trusted_hosts: ``host`` or ``host:port`` whose TLS certificates are not checked.
-    ca_bundle: a file or directory, or None for certifi's. client_cert: a PEM file with key, or None.
+    ca_bundle: a file or directory, or None for certifi's. ca_bundle_from: the variable or setting that names it.
+    client_cert: a PEM file with key, or None.
     proxy: for all schemes, or None for the environment's (``HTTP_PROXY``, ``NO_PROXY``, …).
     netrc: a file, which must exist, or None for none. It is by host: it serves https, this machine, and
     trusted hosts, and its ``default`` entry the named indexes.
+    keyring: the path of the program that knows passwords of users whom an index URL names without one, or None.
     read_timeout: for the headers of an answer altogether, and for each silence in its body. least_speed: bytes a
     second; a body that comes more slowly, over ``read_timeout`` seconds of waiting, is given up; 0 for any.
     retries: attempts after the first. backoff: the first wait, doubled each time up to backoff_limit, which
@@ -124,9 +128,11 @@ class HttpSettings:
     credentials: tuple[Address, ...] = ()
     trusted_hosts: tuple[str, ...] = ()
     ca_bundle: str | None = None
+    ca_bundle_from: str = ""
     client_cert: str | None = None
     proxy: Address | None = None
     netrc: str | None = None
+    keyring: str | None = None
     connect_timeout: float = 15.0
     read_timeout: float = 60.0
     least_speed: float = 1000.0

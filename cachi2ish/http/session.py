@@ -13,13 +13,14 @@ from urllib.parse import urljoin
 
 from cachi2ish.core.urls import Address, WebOrigin
 from cachi2ish.errors import HostError, NetworkError
-from cachi2ish.http.auth import Credential, Keyring, separate
+from cachi2ish.http.auth import Credential, Credentials, separate
 from cachi2ish.http.bodies import Stream
 from cachi2ish.http.http_errors import invalid_address, proxy_authentication, shown, translated
 from cachi2ish.http.interface import HttpSettings, Response
+from cachi2ish.http.keyring import KeyringProgram
 from cachi2ish.http.retries import RETRIED_STATUSES, Attempts, RetryPolicy, TransientError, retry_after
 from cachi2ish.http.throttle import Host, HostLimits, Hosts, too_much
-from cachi2ish.http.tls import TrustedHosts
+from cachi2ish.http.tls import TrustedHosts, authorities_of
 from cachi2ish.http.traffic import HttpTraffic
 from cachi2ish.http.transport import Sender
 
@@ -49,7 +50,9 @@ class HttpSession:
         traffic: HttpTraffic | None = None,
     ) -> None:
         self._settings = settings
-        self._keyring = Keyring(settings.credentials, settings.netrc)
+        store = None if settings.keyring is None else KeyringProgram(settings.keyring)
+        self._credentials = Credentials(settings.credentials, settings.netrc, store)
+        self._authorities = authorities_of(settings.ca_bundle, settings.ca_bundle_from)
         self._trusted = TrustedHosts(settings.trusted_hosts)
         self._policy = RetryPolicy(
             retries=settings.retries,
@@ -100,6 +103,7 @@ class HttpSession:
                         headers=stream.headers,
                         body=body,
                         gzipped=gzipped,
+                        credentials=stream.credentials,
                     )
             except TransientError as failure:
                 attempt = failure
@@ -142,7 +146,7 @@ class HttpSession:
         host = self._hosts.of(address.origin)
         with host.admission(address) as started_at:
             try:
-                with translated(address):
+                with translated(address, self._authorities):
                     response = self._sender.get(address, headers)
             except (HostError, TransientError) as error:
                 self._traffic.unanswered(address.host)
@@ -152,7 +156,14 @@ class HttpSession:
             host.answered()
             try:
                 names = {name.lower(): value for name, value in response.headers.items()}
-                stream = Stream(status=response.status_code, url=address, headers=names, response=response)
+                stream = Stream(
+                    status=response.status_code,
+                    url=address,
+                    headers=names,
+                    response=response,
+                    credentials="" if credential is None else credential.source,
+                    authorities=self._authorities,
+                )
                 self._judge(stream, host, started_at)
                 yield stream
             finally:
@@ -176,8 +187,8 @@ class HttpSession:
 
     def _credential(self, address: Address, given: Credential | None) -> Credential | None:
         if given is not None and given.origin == address.origin:
-            return self._keyring.complete(given)
-        return self._keyring.find(address, trusted=self._trusted.has(address))
+            return self._credentials.complete(given)
+        return self._credentials.find(address, trusted=self._trusted.has(address))
 
 
 def _failure(stream: Stream, served: int) -> NetworkError | TransientError | None:

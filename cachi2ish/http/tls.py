@@ -49,15 +49,32 @@ def _host_and_port(text: str) -> tuple[str, int | None]:
     return found
 
 
+def authorities_of(ca_bundle: str | None, named_by: str) -> str:
+    """Return which certificate authorities are trusted, and what to do where that are the wrong ones, as a clause.
+
+    named_by: the variable or setting that names ``ca_bundle``.
+    """
+    if ca_bundle is None:
+        return (
+            f"the authorities of certifi are trusted ({certifi.where()}); name others with PIP_CERT,"
+            " REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE or SSL_CERT_FILE"
+        )
+    return (
+        f"the authorities in {ca_bundle} are trusted, which {named_by or 'a setting'} names: add the missing one"
+        " there, or name another file with PIP_CERT"
+    )
+
+
 class Contexts:
     """TLS contexts, made when they are first needed: a run that finds everything in the cache needs none.
 
-    ca_bundle: a file or directory of PEM certificates, or None for certifi's.
+    ca_bundle: a file or directory of PEM certificates, or None for certifi's. ca_bundle_from: what names it.
     client_cert: a PEM file with certificate and key, or None.
     """
 
-    def __init__(self, ca_bundle: str | None, client_cert: str | None) -> None:
+    def __init__(self, ca_bundle: str | None, client_cert: str | None, ca_bundle_from: str = "") -> None:
         self._ca_bundle = ca_bundle
+        self._ca_bundle_from = ca_bundle_from or "REQUESTS_CA_BUNDLE, SSL_CERT_FILE or PIP_CERT"
         self._client_cert = client_cert
         self._made: dict[bool, ssl.SSLContext] = {}
         self._lock = threading.Lock()
@@ -92,7 +109,7 @@ class Contexts:
         except OSError as error:  # ssl.SSLError is one
             raise InputError(
                 f"the certificates in {bundle} cannot be read: {_reason(error)}",
-                hint="REQUESTS_CA_BUNDLE, SSL_CERT_FILE or PIP_CERT names a PEM file or an OpenSSL directory",
+                hint=f"{self._ca_bundle_from} names a PEM file or an OpenSSL directory",
             ) from None
 
     @staticmethod

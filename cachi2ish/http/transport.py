@@ -26,7 +26,7 @@ class Sender:
         self._proxies = Proxies(settings.proxy)
         self._headers = {"User-Agent": settings.user_agent, "Accept": "*/*", "Accept-Encoding": "gzip"}
         self._timeout = settings.connect_timeout, settings.read_timeout
-        contexts = Contexts(settings.ca_bundle, settings.client_cert)
+        contexts = Contexts(settings.ca_bundle, settings.client_cert, settings.ca_bundle_from)
         adapter = partial(
             Adapter,
             contexts,

@@ -13,14 +13,15 @@ from packaging.utils import NormalizedName
 from cachi2ish.cache.interface import Catalogue
 from cachi2ish.core.pages import Page
 from cachi2ish.core.urls import Address, split_web
-from cachi2ish.errors import Cachi2ishError, InputError, ProjectNotFoundError, UnavailableError
+from cachi2ish.errors import AccessError, Cachi2ishError, InputError, ProjectNotFoundError, UnavailableError
 from cachi2ish.http.interface import Http, Response
 from cachi2ish.index.interface import FRESH, PageQuery
 from cachi2ish.simple_api.fields import PageSource, not_a_project_page
 from cachi2ish.simple_api.negotiation import ACCEPT, HTML, JSON, TEXT_HTML, media_type
 
 _OK, _NOT_MODIFIED = 200, 304
-_NOT_ALLOWED = frozenset({401, 403})
+_UNAUTHORIZED = 401
+_NOT_ALLOWED = frozenset({_UNAUTHORIZED, 403})
 _NOT_THERE = frozenset({404, 410})
 
 
@@ -97,7 +98,7 @@ class SimpleIndex:
         if response.status in _NOT_THERE:
             self._catalogue.keep_absence(self.address, project, self._run_started)
             raise ProjectNotFoundError(project, self.address)
-        self._check_status(project, response.status)
+        self._check_status(project, response)
         # One at a time: threads cannot read faster than one of them, and a page of ten thousand files takes many
         # times the memory of its bytes until it is kept.
         with self._reading:
@@ -105,16 +106,34 @@ class SimpleIndex:
             # Only now, so that a login page is never kept.
             return page, self._catalogue.keep_page(page, response.headers.get("etag", ""))
 
-    def _check_status(self, project: NormalizedName, status: int) -> None:
-        if status in _NOT_ALLOWED:
-            host = self._url.hostname
-            raise UnavailableError(
-                f"{host} does not let the page of {project} be read (HTTP {status} from {self.address})",
-                hint=f"give a user name and password for {host} in a netrc file, or in the index URL"
-                " (https://user:password@host/simple/)",
+    def _check_status(self, project: NormalizedName, response: Response) -> None:
+        if response.status in _NOT_ALLOWED:
+            raise self._not_allowed(project, response)
+        if response.status != _OK:
+            raise not_a_project_page(project, self.address, f"the answer is HTTP {response.status}")
+
+    def _not_allowed(self, project: NormalizedName, response: Response) -> UnavailableError:
+        host, status = self._url.hostname, response.status
+        cause = self._url.host, status, response.credentials
+        if response.credentials and status == _UNAUTHORIZED:
+            return AccessError(
+                f"{host} refuses the user name and password from {response.credentials}"
+                f" (HTTP {status} from {self.address})",
+                hint="correct them there; in a URL, percent-encode special characters",
+                cause=cause,
             )
-        if status != _OK:
-            raise not_a_project_page(project, self.address, f"the answer is HTTP {status}")
+        sent = f" with the user name and password from {response.credentials}" if response.credentials else ""
+        problem = f"{host} does not let the page of {project} be read{sent} (HTTP {status} from {self.address})"
+        if sent:
+            return AccessError(problem, hint="check that this user may read it", cause=cause)
+        hint = (
+            f"give a user name and password for {host} in a netrc file, or in the index URL"
+            " (https://user:password@host/simple/), or a user name there whose password keyring knows"
+            " (--keyring-provider subprocess)"
+        )
+        if status == _UNAUTHORIZED:
+            return AccessError(problem, hint=hint, cause=cause)
+        return UnavailableError(problem, hint=hint)
 
     def _read(self, project: NormalizedName, response: Response) -> Page:
         kind, charset = media_type(response.headers.get("content-type", ""))

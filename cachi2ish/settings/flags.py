@@ -17,6 +17,7 @@ from cachi2ish.errors import InputError, Origin, UsageError
 from cachi2ish.settings.values import (
     metavar,
     one_of,
+    parse_size,
     path_of,
     toml_boolean,
     toml_date,
@@ -42,6 +43,13 @@ class LogLevel(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+
+
+class KeyringProvider(StrEnum):
+    """Who is asked for the password of a user whom an index URL names without one: the program, or nobody."""
+
+    DISABLED = "disabled"
+    SUBPROCESS = "subprocess"
 
 
 #: What other programs call these levels. An error is reported at every level.
@@ -172,6 +180,28 @@ class Flags:
             parse=whole_number(1, MOST_CONCURRENT),
             toml=toml_number,
             wanted=f"a whole number from 1 to {MOST_CONCURRENT}",
+        ),
+    ] = None
+    least_speed: Annotated[
+        int | None,
+        Setting(
+            help="Give up an answer that comes more slowly, in bytes a second, and try again: 10kB, or 0 for any"
+            " speed. [default: 1kB]",
+            metavar="SIZE",
+            parse=parse_size,
+            toml=toml_text,
+            wanted='a size with a unit such as "10kB", or "0", as text',
+        ),
+    ] = None
+    keyring_provider: Annotated[
+        KeyringProvider | None,
+        Setting(
+            help="Who knows the password of a user whom an index URL names without one: the program keyring"
+            " (subprocess), or nobody but netrc. [default: pip's setting, else disabled]",
+            metavar=metavar(KeyringProvider),
+            parse=one_of(KeyringProvider),
+            toml=toml_text,
+            wanted='"subprocess" or "disabled"',
         ),
     ] = None
     report: Annotated[

@@ -8,13 +8,11 @@ configuration file, then pip's variables, then pip's configuration files, then t
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from cachi2ish import __version__
 from cachi2ish.core.as_of import PackageDates
 from cachi2ish.core.modes import Mode, SbomKind
 from cachi2ish.core.requirements import IndexOptions
@@ -22,13 +20,12 @@ from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError
 from cachi2ish.http.interface import HttpSettings
 from cachi2ish.settings.config_file import CONFIG_FILE, read_config_file
+from cachi2ish.settings.connection import connection_settings
 from cachi2ish.settings.flags import DEFAULT_CONCURRENCY, MOST_CONCURRENT, Flags, Source
-from cachi2ish.settings.hermeto import HermetoSettings, is_hermetos, read_hermeto_settings
+from cachi2ish.settings.hermeto import is_hermetos, read_hermeto_settings
 from cachi2ish.settings.index_dates import default_dates
-from cachi2ish.settings.pip_settings import not_followed, pip_extra_indexes, pip_number, read_pip_configuration
+from cachi2ish.settings.pip_settings import not_followed, pip_extra_indexes, read_pip_configuration
 from cachi2ish.settings.values import InvalidValueError, parse_epoch
-
-_DEFAULTS = HttpSettings(user_agent="")
 
 _INDEX_HINT = "give an http or https address such as https://host/simple/"
 
@@ -86,6 +83,7 @@ def load_settings(flags: Flags, environ: Mapping[str, str], home: Path | None, n
     concurrency = flags.concurrency or limit or file.flags.concurrency or DEFAULT_CONCURRENCY
     sbom_kind = flags.sbom_output_type or file.flags.sbom_output_type or SbomKind.CYCLONEDX
     extra_indexes, notes = _extra_indexes(options, file, pip)
+    connection = connection_settings(options, file, hermeto, pip, environ, home, concurrency)
     return Settings(
         indexes=IndexOptions(
             index_url=_index_url(options, file, pip),
@@ -94,7 +92,7 @@ def load_settings(flags: Flags, environ: Mapping[str, str], home: Path | None, n
         ),
         dates=default_dates(options, file, now),
         now=now,
-        http=_http(pip, hermeto, _netrc(environ, home), _ca_bundle(pip, environ), concurrency),
+        http=connection.http,
         cache_dir=cache_dir,
         offline=_offline(flags, file.flags, cache_dir),
         dry_run=flags.dry_run,
@@ -106,26 +104,8 @@ def load_settings(flags: Flags, environ: Mapping[str, str], home: Path | None, n
         drop_in=flags.drop_in,
         index_proxy=None if hermeto.proxy_url is None else Address(hermeto.proxy_url),
         git_timeout=hermeto.subprocess_timeout,
-        notes=(*notes, *not_followed(pip), *from_hermeto.notes),
+        notes=(*notes, *connection.notes, *not_followed(pip), *from_hermeto.notes),
         remarks=from_hermeto.remarks,
-    )
-
-
-def _http(
-    pip: Mapping[str, str], hermeto: HermetoSettings, netrc: str | None, ca_bundle: str | None, connections: int
-) -> HttpSettings:
-    retries = hermeto.max_retries
-    return HttpSettings(
-        user_agent=f"cachi2ish/{__version__} python/{platform.python_version()}",
-        ca_bundle=ca_bundle,
-        client_cert=pip.get("client-cert"),
-        proxy=Address(pip["proxy"]) if "proxy" in pip else None,
-        netrc=netrc,
-        credentials=tuple(Address(one) for one in (hermeto.proxy_credentials,) if one),
-        connect_timeout=hermeto.connect_timeout or _DEFAULTS.connect_timeout,
-        read_timeout=hermeto.read_timeout or pip_number(pip, "timeout", _DEFAULTS.read_timeout),
-        retries=int(pip_number(pip, "retries", _DEFAULTS.retries)) if retries is None else retries,
-        connections=connections,
     )
 
 
@@ -161,25 +141,6 @@ def _index(url: str, source: Source, setting: str) -> Address:
 
 def _not_an_index(place: str, address: Address) -> str:
     return f"{place} is {address.redacted!r}, which is not the address of an index"
-
-
-def _ca_bundle(pip: Mapping[str, str], environ: Mapping[str, str]) -> str | None:
-    names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-    for name, value in (("pip's setting cert", pip.get("cert")), *((name, environ.get(name)) for name in names)):
-        if value:
-            if not Path(value).exists():
-                raise InputError(
-                    f"{name} is {value!r}, which does not exist",
-                    hint="give the file with the certificates of the authorities that you trust",
-                )
-            return value
-    return None
-
-
-def _netrc(environ: Mapping[str, str], home: Path) -> str | None:
-    if named := environ.get("NETRC"):
-        return named
-    return next((str(file) for file in (home / ".netrc", home / "_netrc") if file.is_file()), None)
 
 
 def cache_directory(flags: Flags, environ: Mapping[str, str], home: Path | None) -> Path:

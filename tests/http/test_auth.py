@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, InputError, NetworkError
-from cachi2ish.http.auth import Keyring, is_loopback, separate
+from cachi2ish.http.auth import Credentials, is_loopback, separate
 from tests.http.support import Client, client
 from tests.support.index_server import Fault, IndexServer, Request
 from tests.support.raw_server import RawServer
@@ -188,7 +188,7 @@ def test_netrc_is_not_sent_in_the_clear(tmp_path: Path, url: str, trusted: bool,
     file = tmp_path / "netrc"
     file.write_text("machine Host.test login me password secret\nmachine localhost login me password secret\n")
 
-    assert (Keyring((), str(file)).find(Address(url), trusted=trusted) is not None) is expected
+    assert (Credentials((), str(file)).find(Address(url), trusted=trusted) is not None) is expected
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_netrc_is_not_sent_in_the_clear(tmp_path: Path, url: str, trusted: bool,
     [
         (b"machine host.test login me pasword s3cret\n", "netrc:1 cannot be understood"),
         (b"machine host.test login me password s3cret\xff\n", "it is not UTF-8 text"),
-        (None, "cannot be read: No such file or directory"),
+        (None, "NETRC names .*, which does not exist"),
     ],
 )
 def test_a_netrc_file_that_cannot_be_read_is_an_error_without_its_content(
@@ -207,14 +207,14 @@ def test_a_netrc_file_that_cannot_be_read_is_an_error_without_its_content(
         file.write_bytes(text)
 
     with pytest.raises(InputError, match=says) as caught:
-        Keyring((), str(file))
+        Credentials((), str(file))
 
     assert "s3cret" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_an_index_address_that_is_no_url_is_refused_without_showing_its_password() -> None:
     with pytest.raises(InputError, match=r"'https://\*\*\*\*@host\.test/simple/' is not a valid URL"):
-        Keyring((Address("https://user:pa/ss@host.test/simple/"),), None)
+        Credentials((Address("https://user:pa/ss@host.test/simple/"),), None)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost", "a.localhost"])

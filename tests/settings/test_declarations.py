@@ -24,6 +24,8 @@ IN_FILE: dict[str, tuple[str, object]] = {
     "no_cache": ("true", True),
     "offline": ("false", False),
     "concurrency": ("7", 7),
+    "least_speed": ('"10kB"', 10_000),
+    "keyring_provider": ('"subprocess"', "subprocess"),
     "sbom_output_type": ('"spdx"', "spdx"),
     "mode": ('"permissive"', "permissive"),
 }

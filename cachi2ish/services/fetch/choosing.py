@@ -106,7 +106,8 @@ def _located(failed: Mapping[int, Cachi2ishError], requirements: Sequence[Wanted
         error = failed[position]
         if error not in seen:
             seen.add(error)
-            yield error if error.origin else error.at(requirements[position].requirement.origin)
+            placed = error.origin is not None or not error.of_requirement
+            yield error if placed else error.at(requirements[position].requirement.origin)
 
 
 _Member = tuple[int, Wanted]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from cachi2ish.core.requirements import Requirement
-from cachi2ish.errors import Cachi2ishError, HostError, NotCachedError, NotLockedError, StorageError
+from cachi2ish.errors import AccessError, Cachi2ishError, HostError, NotCachedError, NotLockedError, StorageError
 
 #: How many of the other places are named where one failure concerns several.
 _NAMED = 2
@@ -31,7 +31,7 @@ def each_cause_once(errors: Iterable[Cachi2ishError]) -> Iterator[Cachi2ishError
         groups.setdefault(key, []).append(error)
     for group in groups.values():
         first, *others = group
-        yield _joined(first, others) if isinstance(first, HostError) and others else first
+        yield _joined(first, others) if isinstance(first, HostError | AccessError) and others else first
 
 
 def position(requirement: Requirement) -> tuple[str, int]:
@@ -51,8 +51,8 @@ def _that_count(
             on_left_out(f"not taken: {error}")
         elif error not in seen:  # of the requirements that share a file and its failure, the first one
             seen.add(error)
-            # No line of a requirements file can mend a disk.
-            anywhere = error.origin is None or isinstance(error, StorageError)
+            # No line of a requirements file can mend a disk, or a setting.
+            anywhere = error.origin is None or isinstance(error, StorageError) or not error.of_requirement
             place = None if anywhere else requirement.origin
             yield error if error.origin == place else error.at(place)
 
@@ -61,7 +61,7 @@ def _may_be_left_out(error: Cachi2ishError) -> bool:
     return isinstance(error, NotLockedError) or (isinstance(error, NotCachedError) and error.dispensable)
 
 
-def _joined(first: HostError, others: Sequence[Cachi2ishError]) -> HostError:
+def _joined(first: HostError | AccessError, others: Sequence[Cachi2ishError]) -> HostError | AccessError:
     origins = dict.fromkeys(one.origin for one in others)
     places = [str(origin) for origin in origins if origin not in (None, first.origin)]
     if not places:
