@@ -59,3 +59,34 @@ def test_uv_believes_no_page_that_it_has_seen_before(shell: Shell, tmp_path: Pat
 
     assert done.status == 0, done.errors
     assert installed(shell, again) == ("1.0\n" if complete else "2.0\n")
+
+
+@pytest.mark.parametrize("twice", [True, False])
+def test_uv_and_fetch_deps_agree_where_the_private_index_is_named_in_both_places(
+    shell: Shell, tmp_path: Path, twice: bool
+) -> None:
+    """uv asks extra indexes before --index-url, and fetch-deps after it; named once (the control) they differ."""
+    with IndexServer() as private, IndexServer() as public:
+        private.add("internal", make_wheel("internal", "1.2"))
+        public.add("internal", make_wheel("internal", "99.0"))
+        public.add("apple", make_wheel("apple", "1.0"))
+        extra = f"--extra-index-url {private.index_url}\n" if twice else ""
+        options = f"--index-url {private.index_url}\n{extra}--extra-index-url {public.index_url}\n"
+        wanted = tmp_path / "requirements.in"
+        wanted.write_text(f"{options}internal\napple\n")
+        compile_command = (BIN / "uv", "pip", "compile", "-q", "--generate-hashes", "--no-cache", wanted)
+        lock = shell.run(*compile_command, offline=False)
+        (tmp_path / "requirements.txt").write_text(f"{options}{lock}")
+        fetch = ("fetch-deps", "--no-cache", "--source", tmp_path, "--output", tmp_path / "out")
+        done = shell.try_(BIN / "cachi2ish", *fetch, '{"type": "pip", "allow_binary": true}', offline=False)
+        into = ("--no-deps", "--require-hashes", "-d", tmp_path / "pip", "-r", tmp_path / "requirements.txt")
+        by_pip = shell.try_(BIN / "python", "-m", "pip", "download", "-q", *into, offline=False)
+
+    assert ("internal==1.2" in lock) is twice
+    assert by_pip.status == 0, by_pip.errors
+    if twice:
+        assert done.status == 0, done.errors
+        names = sorted(one.name for one in (tmp_path / "out" / "deps" / "pip").iterdir())
+        assert names == sorted(one.name for one in (tmp_path / "pip").iterdir())
+    else:
+        assert "internal==99.0" in done.errors

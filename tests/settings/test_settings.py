@@ -75,6 +75,19 @@ def test_certificates_come_from_where_other_tools_look(tmp_path: Path, name: str
         settings(tmp_path, None, **{name: str(tmp_path / "nowhere.pem")})
 
 
+def test_the_least_speed_is_that_of_the_strongest_source(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('least-speed = "10kB"\n')
+    environ = {"PIP_CONFIG_FILE": os.devnull}
+
+    def least_speed(flags: Flags) -> float:
+        return load_settings(flags, environ, tmp_path, NOW).http.least_speed
+
+    assert settings(tmp_path).http.least_speed == 1000
+    assert least_speed(Flags(config_file=file)) == 10_000
+    assert least_speed(Flags(config_file=file, least_speed=0)) == 0
+
+
 def test_netrc_is_the_stated_one_or_the_users(tmp_path: Path) -> None:
     assert settings(tmp_path).http.netrc is None
     (tmp_path / ".netrc").write_text("")
