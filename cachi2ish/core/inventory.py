@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -23,12 +23,14 @@ class MainPackage:
     """A package of the user's own source. path: relative to the source directory, "." for its root.
 
     version: None where the project does not state one. vcs: None where the source is no git checkout.
+    guessed: the name is that of the folder, since nothing in the source or about it states one.
     """
 
     name: str
     version: str | None
     path: str = "."
     vcs: VcsOrigin | None = None
+    guessed: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, order=True, kw_only=True)

@@ -11,6 +11,7 @@ import os
 import stat
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ from cachi2ish.git.remotes import normalised
 
 if TYPE_CHECKING:
     from git import Repo
+
+#: That the directory may belong to another user is allowed for commands that run nothing of it.
+_ANY_OWNER = Access(config=(("safe.directory", "*"), ("safe.bareRepository", "all")))
 
 #: Bytes of a line that names another file: more than any path.
 _LONGEST_LINE = 8192
@@ -34,7 +38,7 @@ def origin_of_checkout(source: Path, command: GitCommand) -> VcsOrigin | None:
     Raises `GitError` for settings that cannot be read.
     """
     start = Path(os.path.realpath(source))
-    found = next((one for folder in (start, *start.parents) if os.path.lexists(one := folder / ".git")), None)
+    found = _place_of(start)
     if found is None:
         return None  # without the import, which takes longer than the rest of a small run
     _refuse_special_files(found)
@@ -54,6 +58,27 @@ def origin_of_checkout(source: Path, command: GitCommand) -> VcsOrigin | None:
             hint="check the rights and the content of .git/config and .git/HEAD",
         ) from None
     return VcsOrigin(url=normalised(url), commit=commit) if url and commit else None
+
+
+def time_of_commit(source: Path, command: GitCommand) -> datetime | None:
+    """Return when the commit of the checkout that holds ``source`` was made (the committer's time, UTC).
+
+    None where there is no checkout, no commit, or no git command. rev-list runs nothing of the repository.
+    """
+    start = Path(os.path.realpath(source))
+    if _place_of(start) is None:
+        return None
+    try:
+        printed = command.output(
+            ["rev-list", "--max-count=1", "--timestamp", "HEAD"], cwd=start, access=_ANY_OWNER
+        )
+        return datetime.fromtimestamp(int(printed.split()[0]), UTC)
+    except (CommandError, subprocess.SubprocessError, IndexError, ValueError, OverflowError, OSError):
+        return None  # a time that is not known spoils no prefetch
+
+
+def _place_of(start: Path) -> Path | None:
+    return next((one for folder in (start, *start.parents) if os.path.lexists(one := folder / ".git")), None)
 
 
 def _refuse_special_files(place: Path) -> None:
@@ -120,11 +145,9 @@ def _head(repository: Repo, command: GitCommand) -> str | None:
 
 
 def _head_by_command(directory: Path, command: GitCommand) -> str | None:
-    # References in a reftable (git 2.45) are not files that GitPython reads. rev-parse runs no hook; that the
-    # directory may belong to another user is allowed for this one command.
-    access = Access(config=(("safe.directory", "*"), ("safe.bareRepository", "all")))
+    # References in a reftable (git 2.45) are not files that GitPython reads. rev-parse runs no hook.
     arguments = [f"--git-dir={directory}", "rev-parse", "--verify", "--quiet", "HEAD^{commit}"]
     try:
-        return command.output(arguments, cwd=directory, access=access).decode().strip() or None
+        return command.output(arguments, cwd=directory, access=_ANY_OWNER).decode().strip() or None
     except (CommandError, subprocess.SubprocessError):
         return None

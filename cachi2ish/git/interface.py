@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +19,13 @@ class Repositories(Protocol):
 
         None where it is no git checkout, has no remote, or no commit yet.
         Raises `GitError` for a checkout whose own files cannot be read.
+        """
+        ...
+
+    def committed_at(self, source: Path) -> datetime | None:
+        """Return when the commit of the checkout that holds ``source`` was made, aware.
+
+        None where it is no git checkout, has no commit yet, or git cannot tell.
         """
         ...
 

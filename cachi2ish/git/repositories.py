@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 
 from cachi2ish.cache.interface import BlobStore, Recollection
@@ -11,7 +12,7 @@ from cachi2ish.core.digests import Digest
 from cachi2ish.core.inventory import VcsOrigin
 from cachi2ish.core.requirements import Git
 from cachi2ish.errors import NotCachedError, StorageError
-from cachi2ish.git.checkout import origin_of_checkout
+from cachi2ish.git.checkout import origin_of_checkout, time_of_commit
 from cachi2ish.git.command import GitCommand
 from cachi2ish.git.git_errors import subject
 from cachi2ish.git.interface import Repositories
@@ -52,6 +53,10 @@ class GitRepositories:
     def origin(self, source: Path) -> VcsOrigin | None:
         """Return where the checkout that holds ``source`` comes from, or None; raises `GitError`."""
         return origin_of_checkout(source, self._command)
+
+    def committed_at(self, source: Path) -> datetime | None:
+        """Return when the commit of the checkout that holds ``source`` was made, or None."""
+        return time_of_commit(source, self._command)
 
     def find(self, requirement: Git) -> Blob | None:
         """Return the archive of the commit from the cache, or None."""
@@ -119,6 +124,10 @@ class CachedArchives:
     def origin(self, source: Path) -> VcsOrigin | None:
         """Return where the checkout that holds ``source`` comes from; raises `GitError`."""
         return self._repositories.origin(source)
+
+    def committed_at(self, source: Path) -> datetime | None:
+        """Return when the commit of the checkout that holds ``source`` was made, or None."""
+        return self._repositories.committed_at(source)
 
     def find(self, requirement: Git) -> Blob | None:
         """Return the archive of the commit from the cache, or None."""

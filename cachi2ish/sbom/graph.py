@@ -12,10 +12,10 @@ from cachi2ish.sbom.names import unique
 
 @dataclass(frozen=True, slots=True)
 class MainNode:
-    """A package of the user's own. ref: unique in the bill; purl: as text."""
+    """A package of the user's own. ref: unique in the bill; purl: as text, None for what is no package."""
 
     ref: str
-    purl: str
+    purl: str | None
     package: MainPackage
 
 
@@ -47,11 +47,13 @@ def build(inventory: Inventory) -> Graph:
     A reference is the package URL; where two entries have the same one (a project and a dependency of the same
     name and version), the later gets a number. A package that is listed twice is there once. What no listed
     package asks for hangs on the root, so that nothing is out of reach.
+    A repository whose packages are in subfolders has no package URL, and neither has a folder that nothing names:
+    an index may have a stranger's project of that name.
     """
     references: set[str] = set()
-    root = _main(inventory.root, references)
+    root = _main(inventory.root, references, is_package=inventory.root in inventory.packages)
     own = sorted(set(inventory.packages) - {inventory.root}, key=_main_key)
-    packages = tuple(_main(package, references) for package in own)
+    packages = tuple(_main(package, references, is_package=True) for package in own)
     dependencies = tuple(
         DependencyNode(unique(purl, references, "|"), purl, dependency)
         for purl, dependency in _with_purls(inventory.dependencies)
@@ -59,9 +61,12 @@ def build(inventory: Inventory) -> Graph:
     return Graph(root, packages, dependencies, _edges(root, packages, dependencies))
 
 
-def _main(package: MainPackage, references: set[str]) -> MainNode:
-    purl = str(package_urls.of_main_package(package))
-    return MainNode(unique(purl, references, "|"), purl, package)
+def _main(package: MainPackage, references: set[str], *, is_package: bool) -> MainNode:
+    if is_package and not package.guessed:
+        purl = str(package_urls.of_main_package(package))
+        return MainNode(unique(purl, references, "|"), purl, package)
+    reference = package_urls.vcs_url(package.vcs) if package.vcs else package.name
+    return MainNode(unique(reference, references, "|"), None, package)
 
 
 def _main_key(package: MainPackage) -> tuple[str, str, str]:

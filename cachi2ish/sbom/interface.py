@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from cachi2ish.core.inventory import Inventory
 from cachi2ish.core.modes import SbomKind
 
+#: Returns when the source was committed, aware, or None.
+CommitTime = Callable[[], datetime | None]
+
+
+def no_time() -> datetime | None:
+    """Return None: the time of a source that is no checkout."""
+    return None
+
 
 class SbomWriter(Protocol):
     """Writes one format."""
 
-    def render(self, inventory: Inventory) -> str:
-        """Return the document: the same bytes for the same inventory, with a final newline."""
+    def render(self, inventory: Inventory, committed_at: CommitTime = no_time) -> str:
+        """Return the document: the same bytes for the same inventory, with a final newline.
+
+        committed_at: is called where the format must have a time that nothing else says.
+        """
         ...
 
 

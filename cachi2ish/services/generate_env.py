@@ -11,7 +11,13 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 from cachi2ish.core.modes import EnvFormat
-from cachi2ish.core.outputs import OUTPUT_DIR, BuildConfig, EnvironmentVariable
+from cachi2ish.core.outputs import (
+    OUTPUT_DIR,
+    PIP_ENVIRONMENT,
+    UV_ENVIRONMENT,
+    BuildConfig,
+    EnvironmentVariable,
+)
 from cachi2ish.errors import InputError, UsageError
 from cachi2ish.files.stream_names import names_a_stream
 from cachi2ish.files.user_files import is_system_text
@@ -45,20 +51,29 @@ def format_of(output: Path | None) -> EnvFormat:
     return EnvFormat.JSON
 
 
-def generate_env(config: BuildConfig, output_dir: PurePosixPath, env_format: EnvFormat) -> str:
+def generate_env(
+    config: BuildConfig, output_dir: PurePosixPath, env_format: EnvFormat, *, uv: bool | None = None
+) -> str:
     """Return the variables of ``config`` as text, for a build that sees the output at ``output_dir``.
 
+    uv: whether those of uv are among them; None where that is as recorded. They are for an output from which pip
+    installs; of other tools' variables none is added or left out.
     Raises `InputError` for one that is no variable, or none in this format.
     """
-    for variable in config.environment_variables:
+    chosen = _chosen(config.environment_variables, uv=uv)
+    for variable in chosen:
         _check(variable)
-    variables = [
-        EnvironmentVariable(variable.name, _resolve(variable, output_dir))
-        for variable in config.environment_variables
-    ]
+    variables = [EnvironmentVariable(variable.name, _resolve(variable, output_dir)) for variable in chosen]
     if env_format in _ONE_LINE_EACH:
         _check_lines(variables)
     return _RENDERERS[env_format](variables)
+
+
+def _chosen(recorded: tuple[EnvironmentVariable, ...], *, uv: bool | None) -> tuple[EnvironmentVariable, ...]:
+    if uv is None:
+        return recorded
+    others = tuple(variable for variable in recorded if variable not in UV_ENVIRONMENT)
+    return tuple(sorted({*others, *UV_ENVIRONMENT})) if uv and set(PIP_ENVIRONMENT) <= set(others) else others
 
 
 def _check(variable: EnvironmentVariable) -> None:

@@ -24,6 +24,10 @@ _SUFFIXES = frozenset({".txt", ".in"})
 _PLACED = re.compile(rf"file://{re.escape(OUTPUT_DIR)}/{DEPS}/(?!\.|%2[eE])[A-Za-z0-9_.~!+%-]+(?:#\S*)?", re.ASCII)
 
 
+#: Credentials of an address that are the names of variables only.
+_VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}(?::\$\{[A-Z0-9_]+\})?@")
+
+
 @dataclass(frozen=True, slots=True)
 class _Change:
     """A file to write. record: what to keep beside it, None to keep nothing."""
@@ -57,6 +61,27 @@ def revert_files(
 ) -> tuple[Path, ...]:
     """Give every project file of ``config`` its own addresses back; other edits stay."""
     return _apply(config.project_files, source, files, lambda one, path: _reverted(one, path, rewriter, files))
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRecord:
+    """What is kept beside a rewritten file. secret: it holds a password or a token, since the file held it."""
+
+    path: Path
+    secret: bool
+
+
+def kept_records(written: Sequence[Path], rewriter: Rewriter, files: SourceFiles) -> tuple[KeptRecord, ...]:
+    """Return the records that lie beside ``written``, for whoever has to keep them out of an image."""
+    found: list[KeptRecord] = []
+    for path in written:
+        place = _record_path(path, rewriter)
+        record = _record(place, files)
+        if record is not None:
+            text = rewriter.decode(_read(path, files), str(path)).text
+            own = _VARIABLE.sub("", rewriter.restore(text, record))
+            found.append(KeptRecord(place, rewriter.redacted(own) != own))
+    return tuple(found)
 
 
 def _apply(

@@ -29,7 +29,7 @@ def merge_sboms(
     different = _different(paths)
     texts: list[SbomFile] = []
     errors: list[Cachi2ishError] = []
-    for path in reversed(different.values()):
+    for path in different.values():
         try:
             texts.append(SbomFile(str(path), _read(path, largest)))
         except Cachi2ishError as error:
@@ -48,14 +48,16 @@ def merge_sboms(
 
 
 def _different(paths: Sequence[Path]) -> dict[str, Path]:
-    """Return the files by their real place, the last first; raises `UsageError` for fewer than two."""
+    """Return the files by their real place, as they are first named; raises `UsageError` for fewer than two."""
     if Path("-") in paths and not Path("-").exists():
         raise UsageError(
             "- is named, and standard input is not read",
             hint="name two or more files; what a command writes is one too: <(command)",
         )
     # Unlike Path.resolve, this raises nothing for links that go round in a circle: opening them will.
-    different = {os.path.realpath(path): path for path in reversed(paths)}
+    different: dict[str, Path] = {}
+    for path in paths:
+        different.setdefault(os.path.realpath(path), path)
     if len(different) == 1:
         often = ", more than once" if len(paths) > 1 else ""
         raise UsageError(

@@ -98,6 +98,29 @@ def test_injecting_can_be_repeated_for_another_directory_and_undone(person: Pers
     assert (person.source / "requirements.txt").read_bytes() == lines.encode()
 
 
+@pytest.mark.parametrize(
+    ("before", "warned"), [("", False), ("${USER_NAME}:${TOKEN}@", False), ("ann:s3cret@", True)]
+)
+def test_where_the_addresses_are_kept_is_told_and_a_password_is_warned_of(
+    person: Person, before: str, warned: bool
+) -> None:
+    person.environ |= {"USER_NAME": "ann", "TOKEN": "s3cret"}
+    plum = make_sdist("plum", "2.0")
+    url = person.index.serve_file(plum).replace("://", f"://{before}")
+    person.writes("requirements.txt", f"plum @ {url} {plum.hash_option()}\n")
+    assert person.fetches().code == 0
+    outcome = person.runs("inject-files", person.output)
+    assert outcome.code == 0, outcome.told
+    record = person.source / ".requirements.txt.cachi2ish.json"
+    told = [line for line in outcome.err.splitlines() if str(record) in line]
+    assert len(told) == 1
+    assert "keep it out of images" in told[0]
+    assert told[0].startswith("warning: ") is ("password" in told[0]) is warned
+    assert "s3cret" not in outcome.told
+    assert person.runs("inject-files", person.output, "--revert").code == 0
+    assert not record.exists()
+
+
 def test_the_record_of_a_private_file_is_private(person: Person, lines: str) -> None:
     assert lines
     assert person.fetches().code == 0

@@ -105,6 +105,44 @@ def test_its_own_name_has_no_other_behind_it(step: Step) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_the_six_calls_of_the_step_leave_an_environment_with_the_variables_of_hermeto_only(
+    step: Step, name: str
+) -> None:
+    """The version, the prefetch, three files of one environment, and the requirements files: word for word."""
+    place = step.workspace / "cachi2"
+    calls: list[tuple[str | Path, ...]] = [(name, "--version"), step.command(name)]
+    for file in ("cachi2.env", "prefetch.env", "prefetch-env.json"):
+        generate = (name, "--log-level", "debug", "generate-env", step.output)
+        calls.append((*generate, "--for-output-dir", "/cachi2/output", "--output", place / file))
+    calls.append((name, "--log-level", "debug", "inject-files", step.output, "--for-output-dir", "/cachi2/output"))
+    for words in calls:
+        done = step.runs(*words)
+        assert done.code == 0, (words, done.err)
+    expected = {"PIP_FIND_LINKS": "/cachi2/output/deps/pip", "PIP_NO_INDEX": "true"}
+    lines = "".join(f"export {variable}={value}\n" for variable, value in expected.items())
+    assert (place / "cachi2.env").read_text() == (place / "prefetch.env").read_text() == lines
+    listed = [{"name": variable, "value": value} for variable, value in expected.items()]
+    assert json.loads((place / "prefetch-env.json").read_text()) == listed
+    recorded = json.loads((step.output / ".build-config.json").read_text())
+    assert {one["name"] for one in recorded["environment_variables"]} == set(expected)
+
+
+def test_the_variables_of_uv_are_there_on_request_whoever_has_fetched(step: Step) -> None:
+    def names(program: str, *options: str) -> set[str]:
+        listed = step.quickly(program, "generate-env", step.output, "--format", "json", *options).out
+        return {one["name"] for one in json.loads(listed)}
+
+    pip = {"PIP_FIND_LINKS", "PIP_NO_INDEX"}
+    uv = {"UV_DEFAULT_INDEX", "UV_FIND_LINKS", "UV_OFFLINE"}
+    for fetching in ("hermeto", "cachi2ish"):
+        program, *words = step.command(fetching)
+        assert step.quickly(str(program), *words).code == 0
+        assert names("hermeto") == names("cachi2ish", "--no-uv") == pip
+        assert names("hermeto", "--uv") == names("cachi2ish", "--uv") == pip | uv
+        assert names("cachi2ish") == (pip if fetching == "hermeto" else pip | uv)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_the_whole_step_works_as_the_wrapper_calls_it(step: Step, name: str) -> None:
     archive = make_sdist("pear", "2.0")
     url = step.index.serve_file(archive)
@@ -211,8 +249,14 @@ def test_without_a_place_the_output_is_called_after_the_program(
 
 
 @pytest.mark.parametrize("asked", ["[]", '{"packages": []}', '{"packages": [], "flags": ["gomod-vendor"]}'])
-def test_an_empty_list_is_an_output_that_changes_nothing_in_the_build(step: Step, asked: str) -> None:
+def test_an_empty_list_is_refused_and_where_it_is_allowed_changes_nothing_in_the_build(
+    step: Step, asked: str
+) -> None:
     done = step.fetches(asked=asked)
+    assert done.code == ExitCode.INPUT
+    assert "the input lists no package" in done.err
+    assert not step.output.exists()
+    done = step.fetches("--allow-empty", asked=asked)
     assert done.code == 0, done.err
     assert (step.output / "bom.json").is_file()
     assert step.deps() == []

@@ -304,8 +304,17 @@ def test_several_versions_of_a_build_backend_come_together(person: Person) -> No
     assert person.deps() == ["apple-1.0.tar.gz", "apple-2.0.tar.gz"]
 
 
-def test_an_empty_list_of_packages_gives_an_empty_output(person: Person) -> None:
-    outcome = person.fetches('{"packages": []}')
+@pytest.mark.parametrize("asked", ["[]", '{"packages": []}', '{"packages": [], "flags": ["gomod-vendor"]}'])
+def test_an_input_without_packages_is_refused_with_the_way_to_allow_it(person: Person, asked: str) -> None:
+    outcome = person.fetches(asked)
+    assert outcome.code == ExitCode.INPUT
+    assert "the input lists no package" in outcome.err
+    assert "--allow-empty" in outcome.err
+    assert not person.output.exists()
+
+
+def test_an_empty_list_of_packages_gives_an_empty_output_where_that_is_allowed(person: Person) -> None:
+    outcome = person.fetches('{"packages": []}', "--allow-empty")
     assert outcome.code == 0
     assert sorted(tree(person.output)) == [".build-config.json", "bom.json"]
 

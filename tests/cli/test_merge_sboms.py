@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from tests.sbom import foreign_documents
 from tests.sbom.spdx_reader import judged
 from tests.support.command_line import clean_environment
 from tests.support.distributions import make_sdist
+from tests.support.git_server import git_environment
 
 
 @pytest.fixture
@@ -111,6 +114,33 @@ def test_the_output_is_the_same_each_time_and_follows_the_sources_date(fetched: 
     assert bill(fetched)["creationInfo"]["created"] == "2023-11-14T22:13:20Z"
 
 
+def test_a_checkout_gives_the_document_the_time_of_its_commit(fetched: Person) -> None:
+    environ = {
+        **git_environment(),
+        "GIT_COMMITTER_DATE": "1600000000 +0200",
+        "GIT_AUTHOR_DATE": "1500000000 +0000",
+    }
+    for words in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "one"]):
+        subprocess.run(["git", *words], cwd=fetched.source, env=environ, check=True)
+    assert fetched.fetches("pip", "--sbom-output-type", "spdx").code == 0
+    document = judged((fetched.output / "bom.json").read_text())
+    assert document.creation_info.created == datetime(2020, 9, 13, 12, 26, 40, tzinfo=UTC).replace(tzinfo=None)
+    fetched.environ["SOURCE_DATE_EPOCH"] = "1700000000"
+    assert fetched.fetches("pip", "--sbom-output-type", "spdx").code == 0
+    assert bill(fetched)["creationInfo"]["created"] == "2023-11-14T22:13:20Z"
+
+
+@pytest.mark.parametrize("kind", ["cyclonedx", "spdx"])
+def test_the_repository_of_a_package_in_a_folder_is_called_by_no_package_url(person: Person, kind: str) -> None:
+    person.index.add("pinned", make_sdist("pinned", "1.0"))
+    person.writes("services/api/requirements.txt", "pinned==1.0\n")
+    person.writes("services/api/pyproject.toml", '[project]\nname = "api"\nversion = "3"\n')
+    done = person.fetches('{"type": "pip", "path": "services/api"}', "--sbom-output-type", kind)
+    assert done.code == 0, done.told
+    purls = set(re.findall(r"pkg:pypi/([^@?#\"]+)", (person.output / "bom.json").read_text()))
+    assert purls == {"api", "pinned"}
+
+
 @pytest.mark.parametrize("value", ["yesterday", "-1", "1e9", "9" * 30, "9" * 5000, "1.5"])
 def test_a_source_date_that_is_none_is_refused_where_it_is_used(fetched: Person, value: str) -> None:
     fetched.environ["SOURCE_DATE_EPOCH"] = value
@@ -163,6 +193,17 @@ def test_one_file_is_not_enough_nor_the_same_one_twice(fetched: Person) -> None:
     done = fetched.runs("merge-sboms")
     assert done.code == ExitCode.USAGE
     assert "Missing argument 'FILE'. Bills of materials, two or more, of either format." in done.err
+
+
+def test_the_first_mention_of_a_file_is_its_place(fetched: Person) -> None:
+    first, second = (
+        fetched.writes(f"{name}.json", json.dumps({**foreign_documents.HERMETO_SPDX, "name": name}))
+        for name in ("first", "second")
+    )
+    for files in ((first, second), (first, second, first), (first, first, second, second)):
+        done = fetched.runs("merge-sboms", *files, "--sbom-output-type", "spdx")
+        assert done.code == 0, done.err
+        assert json.loads(done.out)["name"] == "first"
 
 
 def test_standard_input_is_not_read_and_that_is_told_with_what_may_be_named(fetched: Person) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
 from cachi2ish.errors import ExitCode
+from cachi2ish.lockfiles.pip.rewriting import RequirementsRewriter
 from cachi2ish.sbom import properties
 from cachi2ish.services.fetch.package_input import PackageInput
 from tests.docs import options_page
@@ -60,6 +62,16 @@ def test_every_property_of_the_bill_of_materials_is_in_the_reference() -> None:
     assert documented == {
         value for value in vars(properties).values() if isinstance(value, str) and re.match(r"cachi2ish:", value)
     }
+
+
+def test_the_pattern_that_keeps_a_record_out_of_images_matches_each_record() -> None:
+    section = (DOCS / "how-to" / "containers.md").read_text(encoding="utf-8").partition("## What goes into")[2]
+    lines = section.partition("```text\n")[2].partition("```")[0].splitlines()
+    assert any(
+        fnmatch(RequirementsRewriter().record_name(name), line.removeprefix("**/"))
+        for name in ("requirements.txt", "dev.in")
+        for line in lines
+    )
 
 
 def test_every_dependency_has_its_line_of_reason() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,24 @@ def test_a_folder_of_a_checkout_and_a_link_to_it_belong_to_it(room: GitRepositor
     (checkout.parent / "link").symlink_to(checkout / "a $HOME/b")
     for folder in (checkout / "a $HOME/b", checkout.parent / "link"):
         assert room.origin(folder) == VcsOrigin(url=URL, commit=head(checkout))
+
+
+def test_the_time_of_a_checkout_is_that_of_its_commit(room: GitRepositories, checkout: Path) -> None:
+    (checkout / "below").mkdir()
+    committed = datetime.fromtimestamp(int(run_git(checkout, "log", "-1", "--format=%ct")), UTC)
+    assert room.committed_at(checkout) == committed
+    assert room.committed_at(checkout / "below") == committed
+    run_git(checkout, "gc", "--quiet")
+    run_git(checkout, "remote", "remove", "origin")
+    assert room.committed_at(checkout) == committed
+
+
+def test_no_checkout_and_no_commit_have_no_time(room: GitRepositories, tmp_path: Path) -> None:
+    assert room.committed_at(tmp_path) is None
+    run_git(tmp_path, "init", "--quiet")
+    assert room.committed_at(tmp_path) is None
+    (tmp_path / ".git" / "HEAD").write_text("nonsense")
+    assert room.committed_at(tmp_path) is None
 
 
 def test_packed_and_detached_heads_are_read(room: GitRepositories, checkout: Path) -> None:

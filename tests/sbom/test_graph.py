@@ -40,6 +40,19 @@ def test_a_root_that_is_no_listed_package_needs_the_listed_ones() -> None:
     assert bill.packages[0].ref in dict(bill.edges)[bill.root.ref]
 
 
+def test_what_is_no_package_of_the_input_has_no_package_url() -> None:
+    """Else a scanner takes a stranger's project of that name for it."""
+    listed = graph.build(inventories.EVERYTHING)
+    assert listed.root.purl is not None
+    unlisted = graph.build(replace(inventories.EVERYTHING, packages=(inventories.PLUGIN,)))
+    assert unlisted.root.purl is None
+    assert unlisted.root.ref == f"git+{inventories.VCS.url}@{inventories.VCS.commit}"
+    assert unlisted.packages == listed.packages
+    folder = MainPackage(name="source", version=None, guessed=True)
+    unnamed = graph.build(Inventory(root=folder, packages=(folder,), dependencies=(), tool_version="1"))
+    assert (unnamed.root.ref, unnamed.root.purl) == ("source", None)
+
+
 def test_a_dependency_that_no_listed_package_asks_for_hangs_on_the_root() -> None:
     lost = replace(inventories.PINNED, required_by=("gone",))
     inventory = Inventory(root=inventories.APP, packages=(), dependencies=(lost,), tool_version="1")

@@ -241,7 +241,8 @@ def test_both_forms_of_one_bill_are_one_bill() -> None:
 
 
 def test_a_package_that_needs_one_of_its_own_name_still_does() -> None:
-    named_alike = replace(inventories.EVERYTHING, root=MainPackage(name="builder", version="80.0"))
+    builder_itself = MainPackage(name="builder", version="80.0")
+    named_alike = replace(inventories.EVERYTHING, root=builder_itself, packages=(builder_itself,))
     document = merged(CycloneDxWriter("cachi2ish").render(named_alike), OURS)
     root = document["metadata"]["component"]
     builder = one(document, root["purl"])["bom-ref"]

@@ -187,9 +187,12 @@ def test_the_address_of_a_proxy_is_where_policies_look_for_it() -> None:
     }
 
 
-def test_the_time_is_the_index_dates_else_the_sources_else_none() -> None:
-    def created(inventory: Inventory, source_date: datetime | None = None) -> str:
-        document = json.loads(SpdxWriter("cachi2ish", source_date=source_date).render(inventory))
+def test_the_time_is_the_index_dates_else_the_sources_else_the_commits_else_none() -> None:
+    def created(
+        inventory: Inventory, source_date: datetime | None = None, committed: datetime | None = None
+    ) -> str:
+        writer = SpdxWriter("cachi2ish", source_date=source_date)
+        document = json.loads(writer.render(inventory, lambda: committed))
         dates = {each["annotationDate"] for one in document["packages"] for each in one.get("annotations", [])}
         assert dates == {document["creationInfo"]["created"]}
         return str(document["creationInfo"]["created"])
@@ -199,6 +202,10 @@ def test_the_time_is_the_index_dates_else_the_sources_else_none() -> None:
     assert created(inventories.EVERYTHING) == "2024-10-02T00:00:00Z"
     assert created(inventories.EVERYTHING, elsewhere) == "2024-10-02T00:00:00Z"
     assert created(only_override) == "2024-06-02T00:00:00Z"
+    committed = datetime(2023, 5, 6, 7, 8, 9, tzinfo=UTC)
+    assert created(inventories.EVERYTHING, None, committed) == "2024-10-02T00:00:00Z"
+    assert created(UNDATED, elsewhere, committed) == "2025-01-02T01:04:05Z"
+    assert created(UNDATED, None, committed) == "2023-05-06T07:08:09Z"
     assert created(UNDATED, elsewhere) == "2025-01-02T01:04:05Z"
     assert created(UNDATED) == "1970-01-01T00:00:00Z"
     assert created(UNDATED, datetime(1970, 1, 1, tzinfo=UTC)) == "1970-01-01T00:00:00Z"

@@ -31,6 +31,7 @@ from cachi2ish.errors import (
 from cachi2ish.http.interface import Advance
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.projects.interface import DeclaredMetadata
+from cachi2ish.sbom.interface import CommitTime, no_time
 from cachi2ish.sdists.interface import Identity
 from cachi2ish.services.fetch.ports import IndexAddresses, Leniency, Run
 from cachi2ish.services.reporter import Arrival, Doing
@@ -78,6 +79,9 @@ class FakeRepositories:
         if isinstance(self.checkout, GitError):
             raise self.checkout
         return self.checkout
+
+    def committed_at(self, source: Path) -> datetime | None:
+        return None
 
     def find(self, requirement: Git) -> Blob | None:
         return blob_of(self.archives[requirement.commit]) if requirement.commit in self.kept else None
@@ -171,7 +175,7 @@ class FakeRecollection:
 class FakeSbom:
     """Writes the name and version of each dependency, for what, and its files."""
 
-    def render(self, inventory: Inventory) -> str:
+    def render(self, inventory: Inventory, committed_at: CommitTime = no_time) -> str:
         return "".join(
             f"{one.name} {one.version} {'build' if one.build else 'runtime'}"
             f" {' '.join(file.filename for file in one.files)}\n"

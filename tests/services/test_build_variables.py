@@ -73,6 +73,25 @@ def test_a_place_with_white_space_is_a_url_where_pip_would_split_it() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("recorded", "uv", "left"),
+    [
+        ((*PIP_ENVIRONMENT, *UV_ENVIRONMENT), False, PIP_ENVIRONMENT),
+        (PIP_ENVIRONMENT, True, (*PIP_ENVIRONMENT, *UV_ENVIRONMENT)),
+        (PIP_ENVIRONMENT, None, PIP_ENVIRONMENT),
+        ((*PIP_ENVIRONMENT, *UV_ENVIRONMENT), True, (*PIP_ENVIRONMENT, *UV_ENVIRONMENT)),
+        ((), True, ()),
+        ((EnvironmentVariable("UV_OFFLINE", "1"),), False, (EnvironmentVariable("UV_OFFLINE", "1"),)),
+        ((EnvironmentVariable("GOFLAGS", "x"),), True, (EnvironmentVariable("GOFLAGS", "x"),)),
+    ],
+)
+def test_the_variables_of_uv_go_with_those_of_pip_and_others_are_left_alone(
+    recorded: tuple[EnvironmentVariable, ...], uv: bool | None, left: tuple[EnvironmentVariable, ...]
+) -> None:
+    text = generate_env(BuildConfig("7", recorded), PurePosixPath("${output_dir}"), EnvFormat.JSON, uv=uv)
+    assert {one["name"] for one in json.loads(text)} == {one.name for one in left}
+
+
 @pytest.mark.parametrize("value", ["$(rm -rf /)", "`x`", "a'b", 'a"b', "a\\b", "a\nb", "$HOME", ""])
 def test_a_shell_reads_each_value_back(value: str) -> None:
     script = f'{rendered(EnvFormat.ENV, ("A", value))}printf %s {shlex.quote("x")}"$A"'

@@ -37,6 +37,13 @@ def generate_env(
             "which $GITHUB_ENV names. [default: by the suffix of FILE; json for standard output]",
         ),
     ] = None,
+    uv: Annotated[
+        bool | None,
+        typer.Option(
+            "--uv/--no-uv",
+            help="Set uv's variables too, or pip's alone. [default: as fetch-deps has it; hermeto: pip's alone]",
+        ),
+    ] = None,
     *,
     flags: Flags,
 ) -> None:
@@ -48,7 +55,9 @@ def generate_env(
 
         chosen = env_format or format_of(output)
         config = outputs().read_build_config(from_output_dir)
-        text = generate(config, output_dir(from_output_dir, for_output_dir), chosen)
+        # Under another tool's name a build gets what that tool sets, whoever has fetched the output.
+        wanted = False if uv is None and flags.drop_in else uv
+        text = generate(config, output_dir(from_output_dir, for_output_dir), chosen, uv=wanted)
         if output is None:
             write_result(text)
         elif chosen is EnvFormat.GITHUB:  # earlier lines of the file are somebody else's

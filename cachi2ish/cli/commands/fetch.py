@@ -49,6 +49,9 @@ def fetch_deps(
             help="Where the result goes, as a whole. [default: cachi2ish-output, hermeto: hermeto-output]",
         ),
     ] = None,
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="Take an input without packages; the output has no files.")
+    ] = False,
     *,
     flags: Flags,
     foreign_flags: ForeignFlags = False,
@@ -68,6 +71,7 @@ def fetch_deps(
         from cachi2ish.cli.display.result_text import plan_text, shares_text
         from cachi2ish.cli.display.run_report import RunReport, report_at_end
         from cachi2ish.services.fetch import fetch_deps as service
+        from cachi2ish.services.fetch.input_problems import refuse_empty
         from cachi2ish.services.fetch.package_input import read_input
 
         with (
@@ -84,6 +88,8 @@ def fetch_deps(
         ):
             note.progress = reporter.progress
             request = read_input(package_input)
+            if not allow_empty:
+                refuse_empty(request.packages)
             with wiring.fetching(flags, reporter) as (ports, run):
                 note.keeps = run.keeps
                 if flags.dry_run:

@@ -55,6 +55,13 @@ def inject_files(
             written = service.inject_files(config, source, place, rewriter, files)
         for path in written:
             console.report(Level.INFO, f"{'restored' if revert else 'rewrote'} {path}")
+        for record in service.kept_records(written, rewriter, files):
+            what = "password or token and all, " if record.secret else ""
+            console.report(
+                Level.WARNING if record.secret else Level.INFO,
+                f"the addresses are kept, {what}in {record.path}: keep it out of images"
+                " (**/.*.cachi2ish.json in .dockerignore); --revert removes it",
+            )
         if not written:
             why = "they are as they should be" if config.project_files else "none has URL or git requirements"
             console.report(Level.INFO, f"no requirements file had to be written: {why}")

@@ -13,6 +13,7 @@ from cachi2ish.core.inventory import Inventory
 from cachi2ish.sbom.cyclonedx.cyclonedx_bom import make_bom
 from cachi2ish.sbom.cyclonedx.cyclonedx_model import SCHEMA, Bom
 from cachi2ish.sbom.document import as_json, canonical, document_text
+from cachi2ish.sbom.interface import CommitTime, no_time
 
 #: Stands for the serial number until the content is known that it is made from.
 _NIL = UUID(int=0).urn
@@ -29,8 +30,8 @@ class CycloneDxWriter:
         self._found_by = found_by
         self._index_proxy = index_proxy
 
-    def render(self, inventory: Inventory) -> str:
-        """Return the document."""
+    def render(self, inventory: Inventory, committed_at: CommitTime = no_time) -> str:  # noqa: ARG002  (of the protocol)
+        """Return the document, which has no time."""
         return render(make_bom(inventory, self._found_by, self._index_proxy))
 
 

@@ -1,7 +1,8 @@
 """SPDX 2.3 as JSON: the same bill as in CycloneDX, in the words of the other format.
 
 The document is the same on any day and any machine. SPDX must say when a document was created: that is the index
-date, where there is one, and otherwise what the caller says. The namespace is made from the content.
+date, where there is one, else what the caller says, else when the source was committed. The namespace is made from
+the content.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from datetime import datetime
 from cachi2ish.core.inventory import Inventory
 from cachi2ish.sbom.cyclonedx.cyclonedx_bom import make_bom
 from cachi2ish.sbom.document import EPOCH, latest, to_the_second
+from cachi2ish.sbom.interface import CommitTime, no_time
 from cachi2ish.sbom.spdx.to_spdx import render, to_spdx
 
 
@@ -31,12 +33,12 @@ class SpdxWriter:
         self._index_proxy = index_proxy
         self._source_date = source_date
 
-    def render(self, inventory: Inventory) -> str:
+    def render(self, inventory: Inventory, committed_at: CommitTime = no_time) -> str:
         """Return the document."""
         dated = latest(
             instant
             for dates in inventory.index_dates
             for instant in (dates.uploaded_before, *(override for _, override in dates.overrides))
         )
-        created = to_the_second(dated or self._source_date or EPOCH)
+        created = to_the_second(dated or self._source_date or committed_at() or EPOCH)
         return render(to_spdx(make_bom(inventory, self._found_by, self._index_proxy), created))

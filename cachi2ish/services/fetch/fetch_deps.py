@@ -83,7 +83,8 @@ def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, 
         for warning in given_up_by_old_pips(reading, fetched, dependencies_of):
             run.reporter.warning(warning)
         run.reporter.stage(Doing("record"))
-        record(staging, source, reading, fetched, ports.results, run)
+        commit_time = partial(ports.sources.repositories.committed_at, source)
+        record(staging, source, reading, fetched, ports.results, run, commit_time)
     return Outcome(fetched, shares(reading, choices, {one.filename: one.blob.size for one in fetched}))
 
 

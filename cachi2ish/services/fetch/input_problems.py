@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -33,6 +33,15 @@ def problems(error: ValidationError, place: str, models: Models, *, skip_types: 
         if path[-2:-1] == ("index_date_overrides",):
             key = "override"
         yield _sentence(detail, where, key, models)
+
+
+def refuse_empty(packages: Sequence[object]) -> None:
+    """Raise `InputError` for an input that lists no package: it may have got lost on its way here."""
+    if not packages:
+        raise InputError(
+            "the input lists no package, so that nothing would be fetched",
+            hint="""list one, such as {"type": "pip"}; --allow-empty makes an output without files""",
+        )
 
 
 def _sentence(detail: ErrorDetails, where: str, key: str, models: Models) -> InputError:

@@ -11,6 +11,7 @@ from cachi2ish.cache.interface import Recollection
 from cachi2ish.core.as_of import Dating, PackageDates
 from cachi2ish.core.inventory import Relaxation, RelaxationKind
 from cachi2ish.core.modes import Mode
+from cachi2ish.core.outputs import PIP_ENVIRONMENT, UV_ENVIRONMENT, EnvironmentVariable
 from cachi2ish.core.requirements import Indexes, IndexOptions
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, leaves
@@ -106,6 +107,7 @@ class Run:
     environ: for ``${VAR}`` in requirements files. concurrency: files under way at once.
     keeps: whether what arrives outlives the run, in a cache.
     leniency: decides what becomes of problems that permissive mode lets pass.
+    environment: what the output tells the build to set.
     """
 
     indexes: IndexAddresses
@@ -117,6 +119,7 @@ class Run:
     tool_version: str
     reporter: Reporter
     leniency: Leniency
+    environment: tuple[EnvironmentVariable, ...] = (*PIP_ENVIRONMENT, *UV_ENVIRONMENT)
 
 
 class Leniency:

@@ -211,7 +211,7 @@ def _name(path: str, root: RootedPath, vcs: VcsOrigin | None, sources: Sources, 
         declared = sources.projects.read_origin(path, vcs)
     # Nothing in the tree tells: the folder's own name is the last thing a person would call it by.
     name = declared.name or _text(Path(os.path.realpath(root.path / path)).name) or "source"
-    return MainPackage(name=name, version=declared.version, path=path, vcs=vcs)
+    return MainPackage(name=name, version=declared.version, path=path, vcs=vcs, guessed=not declared.name)
 
 
 def _text(name: str) -> str:

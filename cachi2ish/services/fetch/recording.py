@@ -24,13 +24,14 @@ from cachi2ish.core.inventory import (
     Source,
     VcsOrigin,
 )
-from cachi2ish.core.outputs import PIP_ENVIRONMENT, UV_ENVIRONMENT, BuildConfig, ProjectFile, text_digest
+from cachi2ish.core.outputs import BuildConfig, ProjectFile, text_digest
 from cachi2ish.core.placement import name_of_git, name_of_url
 from cachi2ish.core.requirements import Git, Pinned, Purpose, Requirement, Url
 from cachi2ish.core.urls import bare
 from cachi2ish.errors import Cachi2ishError, DistributionError
 from cachi2ish.lockfiles.interface import LockText, Placed, Rewriter
 from cachi2ish.output.interface import Staging
+from cachi2ish.sbom.interface import CommitTime, no_time
 from cachi2ish.services.fetch.identifying import Fetched
 from cachi2ish.services.fetch.ports import Results, Run
 from cachi2ish.services.fetch.reading import Reading
@@ -83,18 +84,24 @@ def collisions(fetched: Iterable[Fetched]) -> Iterator[DistributionError]:
 
 
 def record(
-    staging: Staging, source: Path, reading: Reading, fetched: tuple[Fetched, ...], results: Results, run: Run
+    staging: Staging,
+    source: Path,
+    reading: Reading,
+    fetched: tuple[Fetched, ...],
+    results: Results,
+    run: Run,
+    committed_at: CommitTime = no_time,
 ) -> None:
     """Complete the output, whose files are placed, and publish it; an earlier one stays if this fails."""
     inventory = take_inventory(reading, fetched, run)
     config = BuildConfig(
         tool_version=run.tool_version,
         # Where nothing was asked for, the build is to go on as if nobody had been here.
-        environment_variables=(*PIP_ENVIRONMENT, *UV_ENVIRONMENT) if reading.packages else (),
+        environment_variables=run.environment if reading.packages else (),
         project_files=tuple(_project_files(source, reading, fetched, results.rewriter)),
         index_dates=reading.index_dates,
     )
-    staging.write(BOM, results.sbom.render(inventory))
+    staging.write(BOM, results.sbom.render(inventory, committed_at))
     staging.write_build_config(config)
     staging.publish()
 
