@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 
 from packaging.utils import canonicalize_name
@@ -16,7 +16,7 @@ from cachi2ish.sdists.forward import Budget, Limits, TooLargeError
 from cachi2ish.sdists.interface import Identity, SdistReader
 from cachi2ish.sdists.members import Member, reading, unpack_sources
 from cachi2ish.sdists.metadata import parse_core_metadata
-from cachi2ish.sdists.shortcut import find_member_at
+from cachi2ish.sdists.shortcut import find_members_at
 
 _PKG_INFO = "PKG-INFO"
 _METADATA = "METADATA"
@@ -58,33 +58,36 @@ class ArchiveReader:
     def _core_metadata(
         self, path: Path, filename: str, folder: tuple[str, ...], budget: Budget
     ) -> Identity | None:
-        # One folder holds everything in nearly every archive, and then the first match is it. One that is
-        # packed without it has its PKG-INFO at the top, which may also be a stray file: hence kept for later.
-        wanted, top = (*folder, _PKG_INFO), None
-        quick = find_member_at(path, wanted, budget)
-        if quick is not None and (identity := parse_core_metadata(quick)):
-            return identity
+        # As pip, which builds what is below the one folder that holds everything, or what stands at the top where
+        # a file stands beside it.
+        wanted = (*folder, _PKG_INFO)
+        quick = find_members_at(path, wanted, budget)
+        if quick:
+            return _agreed([parse_core_metadata(one) for one in quick], filename)
+        flat = False
+        in_folder: list[Identity | None] = []
+        at_top: list[Identity | None] = []
         with reading(path, filename, budget) as members:
             for member in members:
-                if member.parts[1:] == wanted and (identity := self._parsed(member)):
-                    return identity
-                if member.parts == wanted and top is None:
-                    top = self._parsed(member)
-        return top
+                flat = flat or len(member.parts) == 1
+                if member.is_link:
+                    continue
+                if member.parts[1:] == wanted:
+                    in_folder.append(self._parsed(member))
+                elif member.parts == wanted:
+                    at_top.append(self._parsed(member))
+        return _agreed(at_top if flat else in_folder, filename)
 
     def _wheel(self, path: Path, filename: str, budget: Budget) -> Identity:
         found: dict[str, Identity | None] = {}
-        with reading(path, filename, budget) as members:
+        with reading(path, filename, budget, f"{_DIST_INFO}/{_METADATA}") as members:
             for member in members:
                 folder, *rest = member.parts
                 if folder.endswith(_DIST_INFO) and rest == [_METADATA]:
                     found[folder] = self._parsed(member)
         project = canonicalize_name(filename.partition("-")[0])
-        own = [
-            identity
-            for folder, identity in found.items()
-            if canonicalize_name(folder.partition("-")[0]) == project
-        ]
+        # As pip: by the beginning, since not all names of folders are escaped.
+        own = [identity for folder, identity in found.items() if canonicalize_name(folder).startswith(project)]
         if len(found) != 1 or not own or own[0] is None:
             listed = ", ".join(sorted(found)) or "none"
             raise DistributionError(
@@ -119,6 +122,22 @@ class ArchiveReader:
                 cause=(path, error.errno),
             ) from error
         return Identity(declared.name, declared.version) if declared.name else None
+
+
+def _agreed(found: Iterable[Identity | None], filename: str) -> Identity | None:
+    """Return what all metadata of one place says; raises `DistributionError` where it contradicts itself.
+
+    pip unpacks all of it, and the last file of a name stays; others that read the archive may stop at the first.
+    """
+    named = [identity for identity in found if identity is not None]
+    different = {f"{one.name} {one.version}": one for one in named}
+    facts = {(canonicalize_name(one.name), one.version) for one in named}
+    if len(facts) > 1:
+        raise DistributionError(
+            f"{filename} says more than once what it is: {', '.join(different)}",
+            hint="it may have been made to do harm; look at it before you use it",
+        )
+    return named[-1] if named else None
 
 
 class OnDemandReader:

@@ -55,21 +55,23 @@ _LZIP = b"LZIP"
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A regular file. parts: its path, normalised and below the archive; size: as the archive states it.
+    """A file. parts: its path, normalised and below the archive; size: as the archive states it.
 
-    read: returns the content; to be called before the next member is asked for.
+    read: returns the content; to be called before the next member is asked for. is_link: it is a link or a device,
+    of which nothing is read: where it leads does not matter, since nothing is unpacked by it.
     """
 
     parts: tuple[str, ...]
     size: int
     read: Callable[[], bytes] = field(repr=False)
+    is_link: bool = False
 
 
 @contextmanager
-def reading(path: Path, filename: str, budget: Budget) -> Iterator[Iterator[Member]]:
-    """Open an archive and iterate over its regular files, in its order.
+def reading(path: Path, filename: str, budget: Budget, ending: str = "") -> Iterator[Iterator[Member]]:
+    """Open an archive and iterate over its files, in its order.
 
-    Links and devices are passed over, where they lead does not matter: nothing is unpacked by them.
+    ending: of a zip archive, files with another ending may be passed over.
     Raises `DistributionError` for anything but a sound archive, inside the context too, and `StorageError`
     for a file that cannot be opened.
     """
@@ -80,7 +82,7 @@ def reading(path: Path, filename: str, budget: Budget) -> Iterator[Iterator[Memb
         raise StorageError(problem, cause=(path, error.errno)) from error
     with file:
         try:
-            yield from _opened(file, filename, budget)
+            yield from _opened(file, filename, budget, ending)
         except TooLargeError as error:
             raise DistributionError(
                 f"{filename} is larger than any distribution should be: {error}",
@@ -93,7 +95,7 @@ def reading(path: Path, filename: str, budget: Budget) -> Iterator[Iterator[Memb
             ) from None
 
 
-def _opened(file: IO[bytes], filename: str, budget: Budget) -> Iterator[Iterator[Member]]:
+def _opened(file: IO[bytes], filename: str, budget: Budget, ending: str) -> Iterator[Iterator[Member]]:
     head = file.read(_HEAD)
     file.seek(0)
     if head.startswith(_LZIP):
@@ -104,7 +106,7 @@ def _opened(file: IO[bytes], filename: str, budget: Budget) -> Iterator[Iterator
     # As pip: zip by the name or by the content, everything else is tar.
     if is_wheel(filename) or sdist_extension(filename) == ".zip" or head.startswith(b"PK\x03\x04"):
         with zipfile.ZipFile(file) as archive:
-            yield _zip_members(archive, budget)
+            yield _zip_members(archive, budget, ending)
         return
     with _decompressed(file, head, budget) as content:
         forward = Forward(content, budget)
@@ -172,8 +174,9 @@ def _tar_members(archive: tarfile.TarFile, forward: Forward, budget: Budget) -> 
             raise TooLargeError(f"its headers set more than {budget.limits.keys} keys")
         # tarfile keeps all that it has seen, which a stream has no use for.
         archive.members.clear()  # type: ignore[attr-defined]
-        if info.isreg() and (parts := _parts(info.name)):
-            yield Member(parts, info.size, partial(_tar_content, archive, forward, info, budget.limits))
+        if not info.isdir() and (parts := _parts(info.name)):
+            content = partial(_tar_content, archive, forward, info, budget.limits)
+            yield Member(parts, info.size, content, is_link=not info.isreg())
 
 
 def _tar_content(archive: tarfile.TarFile, forward: Forward, info: tarfile.TarInfo, limits: Limits) -> bytes:
@@ -190,15 +193,18 @@ def _tar_content(archive: tarfile.TarFile, forward: Forward, info: tarfile.TarIn
         forward.most = before
 
 
-def _zip_members(archive: zipfile.ZipFile, budget: Budget) -> Iterator[Member]:
+def _zip_members(archive: zipfile.ZipFile, budget: Budget, ending: str) -> Iterator[Member]:
     infos = archive.infolist()
     _count(len(infos), budget.limits)
     for number, info in enumerate(infos):
         if number % _LISTED_AT_ONCE == 0:  # to ask the clock takes longer than to look at a name
             budget.check()
+        if not info.filename.endswith(ending) and ".." not in info.filename:
+            continue
         kind = info.external_attr >> 28  # the type bits of a Unix mode; 0o12 is a symbolic link
-        if not info.is_dir() and kind in {0, 0o10} and (parts := _parts(info.filename)):
-            yield Member(parts, info.file_size, partial(_zip_content, archive, info, budget.limits))
+        if not info.is_dir() and (parts := _parts(info.filename)):
+            content = partial(_zip_content, archive, info, budget.limits)
+            yield Member(parts, info.file_size, content, is_link=kind not in {0, 0o10})
 
 
 def _zip_content(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Limits) -> bytes:
@@ -260,6 +266,8 @@ def unpack_sources(members: Iterable[Member], destination: Path, budget: Budget)
     flat = False
     for member in members:
         budget.check()
+        if member.is_link:
+            continue
         tops.add(member.parts[0])
         flat = flat or len(member.parts) == 1
         if member.size > limits.file or len(member.parts) > limits.depth or ".git" in member.parts:

@@ -1,8 +1,9 @@
-"""The one file of a ``.tar.gz`` that tells what it is, found without looking at the thousands before it.
+"""The one file of a ``.tar.gz`` that tells what it is, found without looking at the thousands beside it.
 
 The standard library's reader makes an object of each member, which takes several times as long as
 decompressing them. Here only lengths are read from the headers (POSIX.1-2024, pax and ustar interchange format)
-until the name that is sought appears. Whatever is unusual is left to the careful reader, and so is every error.
+and what stands at the place that is sought. Whatever is unusual is left to the careful reader: links and files
+beside the one folder, and every error.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import IO
 from cachi2ish.sdists.forward import Budget, Limits
 
 _BLOCK = 512
+_END = bytes(_BLOCK)  # two of them end an archive, and tarfile stops at the first
 _PORTION = 1 << 16
 _GZIP = 31  # zlib's name for a gzip header, with the largest window
 
@@ -25,6 +27,8 @@ _LONGEST_HEADER = 1 << 20
 
 _REGULAR = frozenset(b"0\x007")
 _WITHOUT_CONTENT = frozenset(b"123456")  # links, devices, directories: whatever size they state
+_DIRECTORY = ord("5")
+_ROOT = frozenset({b"", b"."})  # names of the archive's own root
 _EXTENDED, _GLOBAL, _LONG_NAME, _LONG_LINK = b"xgLK"
 
 #: Parts of pax records that change what the next header says, or mean.
@@ -46,56 +50,87 @@ class _Overrides:
     name: bytes | None = None
     size: int | None = None
 
+    def rename(self, name: bytes) -> None:
+        """Take in a name; which of two counts, readers do not agree on."""
+        if self.name is not None:
+            raise _UnusualError
+        self.name = name
 
-def find_member(file: IO[bytes], wanted: tuple[str, ...], budget: Budget) -> bytes | None:
-    """Return the content of the first regular file at ``*/wanted`` of a gzipped tar archive.
+    def resize(self, size: int) -> None:
+        """Take in a size, likewise."""
+        if self.size is not None or size < 0:
+            raise _UnusualError
+        self.size = size
+
+
+def find_members(file: IO[bytes], wanted: tuple[str, ...], budget: Budget) -> list[bytes] | None:
+    """Return the contents of all regular files at ``*/wanted`` of a gzipped tar archive, in its order.
 
     None where it cannot be told by simple means; that does not say that there is none.
     """
     ending = "/".join(("", *wanted)).encode("utf-8", "surrogateescape")
     try:
-        return _search(_Content(file, budget), ending, budget.limits)
+        return list(_search(_Content(file, budget), ending, budget.limits))
     except (_UnusualError, zlib.error, ValueError):
         return None
 
 
-def find_member_at(path: Path, wanted: tuple[str, ...], budget: Budget) -> bytes | None:
+def find_members_at(path: Path, wanted: tuple[str, ...], budget: Budget) -> list[bytes] | None:
     """The same for the archive at ``path``; None, too, where it cannot be opened."""
     try:
         with path.open("rb", buffering=0) as file:
-            return find_member(file, wanted, budget)
+            return find_members(file, wanted, budget)
     except OSError:
         return None
 
 
-def _search(content: _Content, ending: bytes, limits: Limits) -> bytes | None:
-    overrides = _Overrides()
+def _search(content: _Content, ending: bytes, limits: Limits) -> Iterator[bytes]:
+    overrides, tops = _Overrides(), set[bytes]()
     for _ in range(limits.members):
         header = content.take(_BLOCK)
+        if header == _END:
+            return
+        _check(header)
         kind = header[156]
         if kind in (_EXTENDED, _GLOBAL, _LONG_NAME, _LONG_LINK):
             _extend(overrides, kind, content.take_blocks(_size(header, _LONGEST_HEADER)))
             continue
         name = _name(header) if overrides.name is None else overrides.name
-        if _UNUSUAL.search(name) or (name.endswith(ending[1:]) and b"/" not in name):
+        tops.add(_top(name, kind))
+        if len(tops - _ROOT) > 1:
             raise _UnusualError
-        if kind in _REGULAR:
-            size = _size(header, limits.total) if overrides.size is None else overrides.size
-            if name.endswith(ending) and name.removeprefix(b"./").count(b"/") == ending.count(b"/"):
-                _check(header)
-                return content.take(size) if size <= limits.metadata else None
+        size = 0 if kind in _WITHOUT_CONTENT else overrides.size
+        size = _size(header, limits.total) if size is None else size
+        if kind in _REGULAR and name.endswith(ending) and _depth(name) == ending.count(b"/"):
+            if size > limits.metadata:
+                raise _UnusualError
+            yield content.take_blocks(size)
+        else:
             content.skip(size + -size % _BLOCK)
-        elif kind not in _WITHOUT_CONTENT:
-            raise _UnusualError
         overrides = _Overrides()
-    return None
+    raise _UnusualError
+
+
+def _depth(name: bytes) -> int:
+    return name.removeprefix(b"./").count(b"/")
+
+
+def _top(name: bytes, kind: int) -> bytes:
+    top, slash, _ = name.removeprefix(b"./").partition(b"/")
+    if kind not in _REGULAR and kind not in _WITHOUT_CONTENT:
+        raise _UnusualError
+    if _UNUSUAL.search(name) or (not slash and kind != _DIRECTORY):
+        raise _UnusualError
+    if kind == 0 and name.endswith(b"/"):  # a folder, before there was a kind for it
+        raise _UnusualError
+    return top
 
 
 def _name(header: bytes) -> bytes:
     name = header[:100].partition(b"\0")[0]
     if header[345]:  # the prefix of ustar
         name = header[345:500].partition(b"\0")[0] + b"/" + name
-    if not name:  # two empty blocks are the end
+    if not name:
         raise _UnusualError
     return name
 
@@ -108,7 +143,6 @@ def _size(header: bytes, most: int) -> int:
 
 
 def _check(header: bytes) -> None:
-    # Of the header that counts only: whoever was led astray by a wrong length before finds no right one.
     declared = int(header[148:156].strip(b"\0 "), 8)
     if sum(header) - sum(header[148:156]) + 8 * ord(" ") != declared:
         raise _UnusualError
@@ -116,15 +150,15 @@ def _check(header: bytes) -> None:
 
 def _extend(overrides: _Overrides, kind: int, content: bytes) -> None:
     if kind == _LONG_NAME:
-        overrides.name = content.partition(b"\0")[0]
+        overrides.rename(content.partition(b"\0")[0])
     elif kind != _LONG_LINK and _CHANGING.search(content):
         if kind == _GLOBAL:
             raise _UnusualError
         for key, value in _records(content):
             if key == b"path":
-                overrides.name = value
+                overrides.rename(value)
             elif key == b"size":
-                overrides.size = int(value)
+                overrides.resize(int(value))
             elif key.startswith(b"GNU.sparse") or key == b"hdrcharset":
                 raise _UnusualError
 

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import tarfile
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -115,6 +116,52 @@ def test_an_archive_without_a_root_folder_is_identified(identify: Identify) -> N
     assert identify(pack_tar({"pyproject.toml": PYPROJECT, "src/a.py": b""}), "demo.tar.gz") == NAMED
 
 
+OTHER = plain("demo-1.0/PKG-INFO", core_metadata("other", "1.0").encode())
+
+
+@pytest.mark.parametrize("form", ["tar.gz", "tar.bz2", "zip"])
+@pytest.mark.parametrize("second", [OTHER, plain("other-1.0/PKG-INFO", OTHER[1])], ids=["one name", "two folders"])
+def test_an_archive_that_says_twice_what_it_is_is_refused(
+    identify: Identify, second: tuple[tarfile.TarInfo, bytes], form: str
+) -> None:
+    members = [PKG_INFO, plain("demo-1.0/a.py", b"x"), second]
+    for ordered in (members, members[::-1]):
+        with pytest.raises(DistributionError, match=r"says more than once what it is: (demo|other) 1\.0, "):
+            identify(packed(ordered, form), f"demo-1.0.{form}")
+
+
+@pytest.mark.parametrize("form", ["tar.gz", "tar.bz2", "zip"])
+def test_the_same_metadata_twice_is_fine(identify: Identify, form: str) -> None:
+    assert identify(packed([PKG_INFO, PKG_INFO], form), f"demo-1.0.{form}") == NAMED
+
+
+@pytest.mark.parametrize("form", ["tar.gz", "tar.bz2", "zip"])
+def test_a_folder_is_not_the_project_where_a_file_stands_beside_it(identify: Identify, form: str) -> None:
+    """pip strips the one folder that holds everything, and no other: it would build what stands at the top."""
+    beside = plain("pyproject.toml", b'[project]\nname = "other"\nversion = "2"\n')
+    assert identify(packed([PKG_INFO, beside], form), f"demo-1.0.{form}") == Identity("other", "2")
+    top = plain("PKG-INFO", OTHER[1])
+    assert identify(packed([PKG_INFO, top], form), f"demo-1.0.{form}") == Identity("other", "1.0")
+
+
+def test_a_link_at_the_top_is_a_file_beside_the_folder(identify: Identify) -> None:
+    link = tarfile.TarInfo("pyproject.toml")
+    link.type, link.linkname = tarfile.SYMTYPE, "demo-1.0/inner/pyproject.toml"
+    assert identify(tar_of(PKG_INFO, (link, b"")), "demo-1.0.tar.gz") is None
+
+
+def packed(members: list[tuple[tarfile.TarInfo, bytes]], form: str) -> bytes:
+    if form == "zip":
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # zipfile's word on a name that is there twice
+            for info, content in members:
+                archive.writestr(info.name, content)
+        return buffer.getvalue()
+    content = tar_of(*members)
+    return content if form == "tar.gz" else bz2.compress(gzip.decompress(content))
+
+
 @pytest.mark.parametrize("extension", [".tar.gz", ".zip"])
 def test_a_hosting_sites_archive_is_identified_by_its_project_files(identify: Identify, extension: str) -> None:
     files = {
@@ -193,8 +240,9 @@ def test_a_file_behind_a_link_is_not_written_through_it(identify: Identify, tmp_
 
 @pytest.mark.parametrize("name", ["../evil", "demo-1.0/../../evil", "..\\evil", "/../evil"])
 def test_a_member_outside_of_the_archive_is_refused(identify: Identify, name: str) -> None:
-    with pytest.raises(DistributionError, match="lies outside"):
-        identify(tar_of(plain(name, b"!"), PKG_INFO), "demo-1.0.tar.gz")
+    for members in ((plain(name, b"!"), PKG_INFO), (PKG_INFO, plain(name, b"!"))):
+        with pytest.raises(DistributionError, match="lies outside"):
+            identify(tar_of(*members), "demo-1.0.tar.gz")
 
 
 def test_an_absolute_member_stays_inside_as_in_pip(identify: Identify) -> None:
@@ -239,10 +287,11 @@ def test_a_missing_file_is_a_storage_error(tmp_path: Path) -> None:
         ArchiveReader(SourceTreeReader()).identify(tmp_path / "none", "demo-1.0.tar.gz")
 
 
-def test_what_stands_behind_the_metadata_is_not_read(identify: Identify) -> None:
-    sound = gzip.compress(pack_tar({"demo-1.0/PKG-INFO": core_metadata("demo", "1.0").encode()}, ".tar")[:1536])
+def test_an_archive_that_is_damaged_behind_its_metadata_is_refused(identify: Identify) -> None:
+    sound = gzip.compress(pack_tar({"demo-1.0/PKG-INFO": core_metadata("demo", "1.0").encode()}, ".tar")[:1024])
     broken = bz2.compress(b"x" * 5000)[:20]
-    assert identify(sound + broken, "demo-1.0.tar.gz") == NAMED
+    with pytest.raises(DistributionError, match="cannot be read as an archive"):
+        identify(sound + broken, "demo-1.0.tar.gz")
 
 
 SMALL = Limits(members=20, total=1 << 20, piece=1 << 16, metadata=4096, file=1024, unpacked=8192)

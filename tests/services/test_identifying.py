@@ -41,10 +41,34 @@ class Bench:
         return identify(requirement, blob_of(content), filename, self.archives, self.leniency)
 
 
-def test_the_wheel_of_a_pinned_version_is_not_opened() -> None:
-    bench = Bench({})
-    assert bench.identify(pin(), "foo-1.0-py3-none-any.whl") is None
-    assert bench.sdists.opened == []
+WHEELS = ("foo-1.0-py3-none-any.whl", "Foo-1.0.0-1-cp312-abi3-linux_x86_64.whl", "foo-1.0+cpu-py3-none-any.whl")
+
+
+@pytest.mark.parametrize("filename", WHEELS)
+def test_the_wheel_of_a_pinned_version_is_opened_once(filename: str) -> None:
+    own = Identity("Foo", filename.split("-")[1])
+    bench = Bench({filename: own})
+    assert [bench.identify(pin(), filename), bench.identify(pin(), filename)] == [own, own]
+    assert bench.sdists.opened == [(filename, None)]
+
+
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize(
+    ("identity", "problem"),
+    [
+        (Identity("evil", "1.0"), "says that it is evil, not Foo"),
+        (Identity("foo", "1.1"), "says that it is version 1.1, not 1.0"),
+        (Identity("foo", None), "says that it is version unknown, not 1.0"),
+        (Identity("foo", "1.0+cpu"), "says that it is version 1.0+cpu, not 1.0"),
+        (DistributionError("it is a web page"), "it is a web page"),
+    ],
+)
+def test_the_wheel_of_something_else_is_refused_in_every_mode(
+    identity: Identity | DistributionError, problem: str, mode: Mode
+) -> None:
+    with pytest.raises(DistributionError, match=problem.replace("+", r"\+")) as caught:
+        Bench({WHEELS[0]: identity}, mode).identify(pin(), WHEELS[0])
+    assert caught.value.origin == ORIGIN
 
 
 def test_the_wheel_at_an_address_is_opened() -> None:
@@ -154,24 +178,9 @@ def fetched(requirement: Requirement, filename: str, identity: Identity | None =
     )
 
 
-def test_what_a_file_was_seen_to_depend_on_is_known_without_another_look() -> None:
-    bench = Bench({})
-    assert extra_dependencies(fetched(pin(), SDIST, ASKING), bench.archives) == ASKING.extra_dependencies
+def test_what_a_file_depends_on_is_what_its_metadata_says() -> None:
+    assert extra_dependencies(fetched(pin(), SDIST, ASKING)) == ASKING.extra_dependencies
 
 
-def test_for_its_dependencies_a_wheel_is_opened_once() -> None:
-    bench = Bench({WHEEL: ASKING})
-    for _ in range(2):
-        assert extra_dependencies(fetched(pin(), WHEEL), bench.archives) == ASKING.extra_dependencies
-    assert bench.sdists.opened == [(WHEEL, None)]
-
-
-def test_the_dependencies_of_a_wheel_that_cannot_be_read_are_none() -> None:
-    bench = Bench({WHEEL: DistributionError("it is cut off")})
-    assert extra_dependencies(fetched(pin(), WHEEL), bench.archives) == ()
-
-
-def test_an_sdist_that_says_nothing_is_not_opened_for_its_dependencies() -> None:
-    bench = Bench({SDIST: None}, Mode.PERMISSIVE)
-    assert extra_dependencies(fetched(pin(), SDIST), bench.archives) == ()
-    assert bench.sdists.opened == []
+def test_a_file_that_says_nothing_depends_on_nothing() -> None:
+    assert extra_dependencies(fetched(pin(), SDIST)) == ()

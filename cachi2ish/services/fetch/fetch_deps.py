@@ -79,8 +79,7 @@ def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, 
         raise_all(collisions(fetched))
         placing.finish()
         _warn_unverified(fetched, run.reporter)
-        dependencies_of = partial(extra_dependencies, archives=ports.archives)
-        for warning in given_up_by_old_pips(reading, fetched, dependencies_of):
+        for warning in given_up_by_old_pips(reading, fetched, extra_dependencies):
             run.reporter.warning(warning)
         run.reporter.stage(Doing("record"))
         commit_time = partial(ports.sources.repositories.committed_at, source)

@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.digests import Digest
-from cachi2ish.core.distributions import is_wheel, same_version
+from cachi2ish.core.distributions import is_wheel, read_name, same_version
 from cachi2ish.core.inventory import RelaxationKind
 from cachi2ish.core.requirements import Pinned, Requirement
 from cachi2ish.errors import DistributionError
@@ -39,7 +39,7 @@ class Fetched:
 
 
 #: Part of what a remembered identity is found by: raise it when archives are read by another rule.
-_RULE = "2"
+_RULE = "3"
 
 
 def identify(
@@ -50,8 +50,6 @@ def identify(
     A file that says nothing is no reason in permissive mode; one that says something else always is.
     """
     pinned = isinstance(requirement, Pinned)
-    if pinned and is_wheel(filename):
-        return None  # its name was compared when it was chosen, and pip goes by the name
     identity = _declared(requirement, blob, filename, archives)
     if identity is None:
         if pinned:
@@ -68,7 +66,7 @@ def identify(
             hint="check the name in the requirement; do not build from this file before you know why",
             origin=requirement.origin,
         )
-    if isinstance(requirement, Pinned) and not _is_version(identity, requirement):
+    if isinstance(requirement, Pinned) and not _is_version(identity, requirement, filename):
         raise DistributionError(
             f"{filename} says that it is version {identity.version or 'unknown'}, not {requirement.version}",
             hint="do not build from this file before you know why; pin another version",
@@ -77,18 +75,9 @@ def identify(
     return identity
 
 
-def extra_dependencies(one: Fetched, archives: Archives) -> tuple[str, ...]:
-    """Return the dependencies of a file that ask for extras of a project, as its metadata states them.
-
-    Nothing where a wheel cannot be read: that is for pip to say, which goes by the name until it installs.
-    """
-    identity = one.identity
-    if identity is None and is_wheel(one.filename):
-        try:
-            identity = _declared(one.requirement, one.blob, one.filename, archives)
-        except DistributionError:
-            return ()
-    return identity.extra_dependencies if identity else ()
+def extra_dependencies(one: Fetched) -> tuple[str, ...]:
+    """Return the dependencies of a file that ask for extras of a project, as its metadata states them."""
+    return one.identity.extra_dependencies if one.identity else ()
 
 
 def _declared(requirement: Requirement, blob: Blob, filename: str, archives: Archives) -> Identity | None:
@@ -109,7 +98,10 @@ def _declared(requirement: Requirement, blob: Blob, filename: str, archives: Arc
     return identity
 
 
-def _is_version(identity: Identity, requirement: Pinned) -> bool:
-    return identity.version is not None and same_version(
-        identity.version, requirement.version, arbitrary=requirement.arbitrary
-    )
+def _is_version(identity: Identity, requirement: Pinned, filename: str) -> bool:
+    if identity.version is None:
+        return False
+    if is_wheel(filename) and (name := read_name(filename, requirement.project)) is not None:
+        # As pip: the very version of the name, which was compared with the pin when the file was chosen.
+        return same_version(name.version, identity.version) and same_version(identity.version, name.version)
+    return same_version(identity.version, requirement.version, arbitrary=requirement.arbitrary)

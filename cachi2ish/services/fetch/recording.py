@@ -184,12 +184,13 @@ def _source_of(one: Fetched, is_default: Callable[[str], bool]) -> Source:
 
 
 def _version_of(one: Fetched) -> str | None:
-    if one.identity is not None:
+    pinned = one.requirement if isinstance(one.requirement, Pinned) else None
+    wheel = read_name(one.filename, one.requirement.project) if is_wheel(one.filename) else None
+    if one.identity is not None and not (pinned and wheel):
         return one.identity.version
-    name = read_name(one.filename, one.requirement.project) if is_wheel(one.filename) else None
-    if name is not None:
-        return name.version
-    return one.requirement.version if isinstance(one.requirement, Pinned) else None
+    if wheel is not None:
+        return wheel.version  # of an index, in the spelling of its name
+    return pinned.version if pinned else None
 
 
 def _comparable(version: str | None) -> str:
