@@ -27,14 +27,17 @@ class Hint(StrEnum):
     PIN_EARLIER_OR_ALLOW_UNTIMED = f"{PIN_EARLIER}; {ALLOW_UNTIMED}"
     PIN_EARLIER_OR_LOCK_UPLOAD_TIMES = f"{PIN_EARLIER}; {LOCK_UPLOAD_TIMES}"
     LEAVE_QUARANTINED = "the index suspects the project of being malicious (PEP 792); remove it or replace it"
-    ALLOW_WHEELS = "allow wheels, or pin a version that has an sdist"
+    ALLOW_WHEELS = "name the machines that you build for, allow all wheels, or pin a version that has an sdist"
+    NAME_TARGETS = (
+        "name the machines that you build for: those that its marker leaves out need none, and others get a wheel"
+    )
     LOCK_SDIST = (
         "the hashes name only wheels: lock the sdist too (pip-compile --generate-hashes and"
-        " uv pip compile --generate-hashes name every file), or allow wheels"
+        " uv pip compile --generate-hashes name every file), or name the machines that you build for"
     )
     LOCK_AGAIN = "lock the requirement again; if it was right, the index serves another file than it did then"
     WIDEN_FILTER = "let more wheels pass, or pin a version that has a file that passes"
-    ALLOW_LOCKED_WHEELS = "allow wheels, or take the project out of --only-binary"
+    ALLOW_LOCKED_WHEELS = "name the machines that you build for, or take the project out of --only-binary"
     PIN_EARLIER_FILES = (
         "pin a version whose files were there then, take a later index date, or allow other files of it"
     )

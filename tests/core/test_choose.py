@@ -270,7 +270,14 @@ class TestNothingToTake:
         assert error.problem == (
             f"Foo==1.0 has no sdist on https://index.example/simple, only 2 wheels ({LINUX}, {PURE})"
         )
-        assert '"allow_binary": true' in str(hint_of(error))
+        assert "the machines that you build for" in str(hint_of(error))
+        assert str(hint_of(error)).index('"targets"') < str(hint_of(error)).index('"allow_binary"')
+
+    def test_wheels_behind_a_marker_need_the_machines_and_not_all_wheels(self) -> None:
+        requirement = replace(pin(), marker='sys_platform == "win32"')
+        hint = str(hint_of(refusal(requirement, page("foo-1.0-cp312-cp312-win_amd64.whl"))))
+        assert hint.startswith('name the machines that you build for in the input with "targets"')
+        assert "--no-binary :all:" in hint
 
     def test_a_long_list_of_wheels_is_cut(self) -> None:
         error = refusal(pin(), page(*(f"foo-1.0-cp{minor}-none-any.whl" for minor in range(310, 318))))

@@ -93,6 +93,18 @@ def test_a_file_that_serves_only_the_newer_python_has_its_reason_in_the_error() 
     assert caught.value.problem.endswith(f"{SDIST}: it needs Python >=3.13")
 
 
+def test_a_version_that_excludes_the_first_patch_versions_says_which_one_would_do() -> None:
+    needs = replaced(file(GLIBC_28), requires_python="!=3.12.0,!=3.12.1,>=3.7")
+    with pytest.raises(UnavailableError) as caught:
+        choose(pin(), page(needs, replaced(file(SDIST), requires_python=">=3.12.9")), for_targets(LINUX))
+    hint = 'name an exact Python: "3.12.2" would do (without a third number it is 0, as for pip)'
+    assert hint_of(caught.value) == hint
+    for other in (replaced(needs, requires_python=">=3.13"), file(WIN)):
+        with pytest.raises(UnavailableError) as caught:
+            choose(pin(), page(other), for_targets(LINUX))
+        assert '"targets"' in (hint_of(caught.value) or "")
+
+
 def test_a_target_where_the_marker_does_not_hold_needs_no_file() -> None:
     requirement = replace(pin(), marker='sys_platform == "win32"')
     choice = choose(requirement, page(WIN), for_targets(LINUX, WINDOWS))

@@ -143,7 +143,14 @@ def test_a_target_has_a_name_for_people(target: Target, shown: str) -> None:
         ('platform_machine in "aarch64 arm64"', ALPINE, True),
         ('python_version < "3.11"', LINUX, False),
         ('python_version >= "3.10"', LINUX, True),
-        ('python_full_version >= "3.12.1"', LINUX, False),
+        ('python_full_version >= "3.12.1"', LINUX, True),
+        ('python_full_version == "3.12.7"', LINUX, True),
+        ('python_full_version < "3.12"', LINUX, False),
+        ('python_full_version <= "3.12.0a6"', LINUX, False),
+        ('python_full_version > "3.12.1" and python_full_version < "3.12.3"', LINUX, True),
+        ('implementation_version >= "3.12.1"', LINUX, True),
+        ('python_full_version >= "3.12.5"', Target.parse("3.12.4", "win_amd64"), False),
+        ('python_full_version >= "3.12.1" and sys_platform == "win32"', LINUX, False),
         ('python_full_version >= "3.12.1"', Target.parse("3.12.4", "win_amd64"), True),
         ('implementation_name == "cpython"', PYPY, False),
         ('platform_python_implementation != "PyPy"', PYPY, False),
@@ -154,6 +161,47 @@ def test_a_target_has_a_name_for_people(target: Target, shown: str) -> None:
 )
 def test_a_marker_is_evaluated_for_the_target(marker: str | None, target: Target, *, expected: bool) -> None:
     assert target.wants(marker) is expected
+
+
+@pytest.mark.parametrize(
+    ("marker", "target", "decided"),
+    [
+        (None, LINUX, True),
+        ('python_full_version >= "3.12.1"', LINUX, False),
+        ('python_full_version >= "3.12"', LINUX, True),
+        ('python_full_version < "3.12"', LINUX, True),
+        ('python_full_version != "3.12.3"', LINUX, False),
+        ('python_full_version >= "3.12.1" and sys_platform == "win32"', LINUX, True),
+        ('python_full_version >= "3.12.1"', Target.parse("3.12.4", "win_amd64"), True),
+    ],
+)
+def test_a_target_without_a_patch_version_may_leave_a_marker_open(
+    marker: str | None, target: Target, *, decided: bool
+) -> None:
+    assert target.decides(marker) is decided
+
+
+def test_two_markers_hold_together_only_with_one_and_the_same_patch_version() -> None:
+    older, newer = 'python_full_version < "3.12.4"', 'python_full_version >= "3.12.4"'
+    assert LINUX.wants(older)
+    assert LINUX.wants(newer)
+    assert not LINUX.wants(older, newer)
+    assert LINUX.wants(newer, 'python_full_version < "3.12.5"')
+
+
+@pytest.mark.parametrize(
+    ("requires_python", "first"),
+    [
+        ("!=3.12.0,!=3.12.1,>=3.7", "3.12.2"),
+        (">=3.12.11", "3.12.11"),
+        (None, "3.12.0"),
+        (">=3.13", None),
+        ("three", None),
+    ],
+)
+def test_the_first_patch_version_that_would_do_is_known(requires_python: str | None, first: str | None) -> None:
+    assert LINUX.first_patch(requires_python) == first
+    assert Target.parse("3.12.0", "win_amd64").first_patch(requires_python) is None
 
 
 def test_nothing_of_this_machine_answers_for_another() -> None:

@@ -216,6 +216,12 @@ def test_a_lock_for_other_machines_than_the_targets_is_refused(desk: Desk, scope
     assert caught.value.origin == Origin("pylock.toml")
 
 
+def test_a_lock_for_later_patch_versions_says_which_one_would_do(desk: Desk) -> None:
+    with pytest.raises(LockFileError) as caught:
+        targeted(Lock("pylock.toml", (), scope=Scope(requires_python=">=3.12.3")), desk)
+    assert '"3.12.3" would do' in str(caught.value.hint)
+
+
 def test_a_lock_that_is_for_a_target_among_others_is_read(desk: Desk) -> None:
     scope = Scope(requires_python=">=3.11", environments=("sys_platform == 'win32'", "sys_platform == 'linux'"))
     targeted(Lock("pylock.toml", (pin(),), scope=scope), desk)
@@ -230,4 +236,7 @@ def test_two_versions_that_hold_for_one_target_are_refused_in_a_lock_of_environm
     assert str(caught.value) == (
         f"pylock.toml:3: Foo==2.0 and Foo==1.0 at pylock.toml:1 both hold for the target {target}"
     )
+    parts = (replace(pin(), marker="python_full_version < '3.12.4'"), pin("2.0"))
+    halves = parts[0], replace(parts[1], marker="python_full_version >= '3.12.4'")
+    targeted(Lock("pylock.toml", halves, scope=Scope()), desk)  # no environment has both
     targeted(Lock("pylock.toml", entries), desk)  # of requirements files pip decides

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from cachi2ish.core.as_of import PackageDates
 from cachi2ish.core.choose.checks import Policy
 from cachi2ish.core.choose.choice import Choice
@@ -11,14 +13,22 @@ from cachi2ish.core.choose.fit import TargetFiles
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.inventory import MainPackage
 from cachi2ish.core.pages import IndexFile
-from cachi2ish.core.requirements import Git, Pinned, Requirement, Url
+from cachi2ish.core.requirements import Git, Pinned, Purpose, Requirement, Url
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.core.targets.wheel_filter import WheelFilter
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Origin
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.services.fetch.reading import Reading, SourcePackage
-from cachi2ish.services.fetch.targeting import Share, Shares, left_out, shares, unfit_wheels
+from cachi2ish.services.fetch.targeting import (
+    Share,
+    Shares,
+    contradicting,
+    left_out,
+    shares,
+    undecided,
+    unfit_wheels,
+)
 from tests.core.one_project import pin
 
 LINUX = Target.parse("3.12", "manylinux_2_28_x86_64")
@@ -123,6 +133,66 @@ def test_left_out_is_what_no_package_needs_on_any_of_its_machines() -> None:
     assert left_out(reading(one, (targets(WINDOWS), (windows,)))) == (mac,)
     assert left_out(reading(one, (Policy(), (mac,)))) == (windows,)
     assert shares(reading(one), [], {}).left_out == (mac, windows)
+
+
+OLDER, NEWER = 'python_full_version < "3.12.4"', 'python_full_version >= "3.12.4"'
+
+
+def test_a_requirement_that_some_patch_versions_of_a_target_need_is_fetched_with_a_warning() -> None:
+    newer, neither, all_of_them = pinned(1, NEWER), pinned(2, f"{NEWER} and {ON_WINDOWS}"), pinned(3, ON_LINUX)
+    found = reading((targets(LINUX), (newer, neither, all_of_them)))
+    assert left_out(found) == (neither,)
+    (warning,) = undecided(found)
+    assert warning == (
+        "requirements.txt:1: Foo==1.0 is fetched for Python 3.12 on manylinux_2_28_x86_64, though not every Python"
+        f' 3.12 needs it ({NEWER}): name an exact "python" to decide'
+    )
+    exact = Target.parse("3.12.4", "manylinux_2_28_x86_64")
+    assert list(undecided(reading((targets(exact), (newer,)), (Policy(), (newer,))))) == []
+
+
+def two(one: Requirement, other: Requirement, policy: Policy, **of_lock: object) -> list[str]:
+    """Warnings of two that contradict each other, in one lock."""
+    main = MainPackage(name="app", version=None)
+    lock = Lock("requirements.txt", (one, other), **of_lock)  # type: ignore[arg-type]
+    return list(contradicting(Reading(main, (SourcePackage(main, (lock,), policy, PackageDates()),))))
+
+
+@pytest.mark.parametrize(
+    ("markers", "policy", "where"),
+    [
+        ((None, None), targets(LINUX), f"for {LINUX}"),
+        ((ON_LINUX, None), targets(WINDOWS, LINUX), f"for {LINUX}"),
+        ((ON_LINUX, ON_WINDOWS), targets(WINDOWS, LINUX), None),
+        ((OLDER, NEWER), targets(LINUX), None),
+        ((NEWER, NEWER), targets(LINUX), f"for {LINUX}"),
+        ((None, None), Policy(), "everywhere"),
+        ((ON_LINUX, None), Policy(), None),
+    ],
+)
+def test_two_pins_of_one_project_that_both_hold_are_worth_a_warning(
+    markers: tuple[str | None, str | None], policy: Policy, where: str | None
+) -> None:
+    one, other = pinned(1, markers[0]), replace(pinned(2, markers[1]), version="2.0")
+    told = (
+        f"requirements.txt:2: Foo==2.0 and Foo==1.0 at requirements.txt:1 both hold {where}: both are fetched, and"
+        " pip refuses to install the two together"
+    )
+    assert two(one, other, policy) == ([told] if where else [])
+
+
+def test_two_lines_that_one_file_serves_do_not_contradict() -> None:
+    for version in ("1.0", "1", "1.0+cpu"):
+        assert two(pinned(1), replace(pinned(2), version=version), Policy()) == []
+    assert two(url("foo-1.0.zip"), url("foo-1.0.zip"), Policy()) == []
+    assert two(git(), git(), Policy()) == []
+    assert len(two(url("foo-1.0.zip"), url("foo-2.0.zip"), Policy())) == 1
+    assert len(two(pinned(1), git(), Policy())) == 1
+
+
+def test_build_requirements_are_not_installed_together() -> None:
+    one, other = (replace(pinned(1), version=version, purpose=Purpose.BUILD) for version in ("1.0", "2.0"))
+    assert two(one, other, targets(LINUX)) == []
 
 
 def test_a_wheel_at_an_address_that_no_target_accepts_is_worth_a_warning() -> None:

@@ -15,6 +15,9 @@ _LOCK_UPLOAD_TIMES = (
     " --index-date-missing=allow"
 )
 
+_TARGETS = 'name the machines that you build for in the input with "targets"'
+_ALL = ' ("allow_binary": true takes the wheels of all machines)'
+
 #: A hint that is not here says all that there is to say. {index} and {lock}: see `AfterIndexDateError`.
 WORDS: Mapping[str, str] = {
     Hint.NAME_INDEX_OF_PROJECT: f"{Hint.NAME_INDEX_OF_PROJECT} with --index-url or --extra-index-url",
@@ -24,13 +27,17 @@ WORDS: Mapping[str, str] = {
     Hint.PIN_EARLIER_OR_ALLOW_UNTIMED: f"{Hint.PIN_EARLIER}; {_ALLOW_UNTIMED}",
     Hint.LOCK_UPLOAD_TIMES: _LOCK_UPLOAD_TIMES,
     Hint.PIN_EARLIER_OR_LOCK_UPLOAD_TIMES: f"{Hint.PIN_EARLIER}; {_LOCK_UPLOAD_TIMES}",
-    Hint.ALLOW_WHEELS: 'allow wheels with "allow_binary": true in the input, or pin a version that has an sdist',
+    Hint.ALLOW_WHEELS: f"{_TARGETS}, which then get the wheels that fit{_ALL}; or pin a version that has an sdist",
+    Hint.NAME_TARGETS: (
+        f"{_TARGETS}: those that its marker leaves out need none, and the others get a wheel that fits; where you"
+        f" want sdists, write --no-binary :all: into the requirements file{_ALL}"
+    ),
     Hint.LOCK_SDIST: (
         "the hashes name only wheels: lock the sdist too (pip-compile --generate-hashes and"
-        ' uv pip compile --generate-hashes name every file), or set "allow_binary": true'
+        f" uv pip compile --generate-hashes name every file), or {_TARGETS}{_ALL}"
     ),
     Hint.WIDEN_FILTER: 'change "binary" in the input, or pin a version that has a file that passes it',
-    Hint.ALLOW_LOCKED_WHEELS: 'set "allow_binary": true, or take the project out of --only-binary',
+    Hint.ALLOW_LOCKED_WHEELS: f"{_TARGETS}{_ALL}, or take the project out of --only-binary",
     Hint.NAME_DIRECTORY: "name a directory with --output, new or empty",
     Hint.NAME_EMPTY_DIRECTORY: "name a new or empty directory with --output, or move these out of the way",
     Hint.DROP_TARGET: (

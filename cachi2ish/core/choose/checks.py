@@ -11,7 +11,6 @@ from cachi2ish.core.distributions import WheelName, plain_name
 from cachi2ish.core.reasons import Facts, Reason, Refusal
 from cachi2ish.core.requirements import Formats, Pinned
 from cachi2ish.core.targets.machine import Target
-from cachi2ish.core.targets.markers import holds
 from cachi2ish.core.targets.wheel_filter import WheelFilter
 
 
@@ -33,7 +32,7 @@ class Policy:
     def wants(self, marker: str | None) -> bool:
         """Return whether a requirement with this marker is needed anywhere."""
         if self.targets:
-            return holds(marker, (target.marker_environment for target in self.targets))
+            return any(target.wants(marker) for target in self.targets)
         return self.binary is None or self.binary.wants(marker)
 
 

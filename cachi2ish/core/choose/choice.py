@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from cachi2ish.core.choose.candidates import Candidate, candidates_of, excluded_from
 from cachi2ish.core.choose.checks import ALWAYS, BY_FILTER, Policy, passing
 from cachi2ish.core.choose.explain import listed_twice, nothing_for, nothing_to_take, quarantined
-from cachi2ish.core.choose.fit import Fitter, Rank, TargetFiles, extension_rank, rank_of, why_left, why_not_there
+from cachi2ish.core.choose.fit import (
+    Fitter,
+    Rank,
+    TargetFiles,
+    extension_rank,
+    first_patch,
+    rank_of,
+    why_left,
+    why_not_there,
+)
 from cachi2ish.core.distributions import SdistName
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.reasons import Facts, FileWarning, Reason, Refusal, WarningKind
@@ -122,7 +131,8 @@ def _for_targets(
     missing = tuple(target for target, files in fitted if not files)
     if missing:
         elsewhere = (why_not_there(one, missing) for one in needed)
-        raise nothing_for(requirement, page, missing, (*refused, *elsewhere))
+        exact = tuple(filter(None, (first_patch(permitted, target) for target in missing)))
+        raise nothing_for(requirement, page, missing, (*refused, *elsewhere), exact)
     served = (TargetFiles(target, tuple(one.file for one in files)) for target, files in fitted)
     return _in_order(needed), tuple(served)
 

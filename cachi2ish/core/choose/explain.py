@@ -124,7 +124,7 @@ def nothing_to_take(
     if wheels and len(wheels) == len(candidates) and reasons == {Reason.WHEELS_NOT_ALLOWED}:
         return UnavailableError(
             f"{requirement} has no sdist {page.place}, only {_listed(wheels, 'wheel')}",
-            hint=Hint.ALLOW_WHEELS,
+            hint=Hint.NAME_TARGETS if requirement.marker else Hint.ALLOW_WHEELS,
             origin=requirement.origin,
         )
     return UnavailableError(
@@ -135,15 +135,24 @@ def nothing_to_take(
 
 
 def nothing_for(
-    requirement: Pinned, page: Page, targets: Sequence[Target], refused: Sequence[Refusal]
+    requirement: Pinned, page: Page, targets: Sequence[Target], refused: Sequence[Refusal], exact: Sequence[str]
 ) -> UnavailableError:
-    """Return the error for a version of which some targets can take no file."""
+    """Return the error for a version of which some targets can take no file.
+
+    exact: for each target that could if its Python were exact, the first such version.
+    """
     named = ", ".join(map(str, targets))
     return UnavailableError(
         f"{requirement} has no file {page.place} for {named}: {_reasons(refused)}",
-        hint=Hint.DROP_TARGET,
+        hint=exact_python(exact) if len(exact) == len(targets) else Hint.DROP_TARGET,
         origin=requirement.origin,
     )
+
+
+def exact_python(versions: Sequence[str]) -> str:
+    """Return the hint for targets that name no patch version, which would do with these."""
+    listed = " and ".join(f'"{version}"' for version in dict.fromkeys(versions))
+    return f"name an exact Python: {listed} would do (without a third number it is 0, as for pip)"
 
 
 def _reasons(refused: Sequence[Refusal]) -> str:

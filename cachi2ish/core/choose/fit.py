@@ -14,6 +14,9 @@ from cachi2ish.core.reasons import Facts, Reason, Refusal
 from cachi2ish.core.requirements import Pinned
 from cachi2ish.core.targets.machine import Target
 
+#: How many different Requires-Python of one version are tried with other patch versions.
+_MOST_TEXTS = 20
+
 
 @dataclass(frozen=True, slots=True)
 class TargetFiles:
@@ -79,6 +82,15 @@ def extension_rank(name: SdistName) -> int:
 def fits(one: Candidate, target: Target) -> bool:
     """Return whether the tags of a file are accepted on ``target``; an sdist fits everywhere."""
     return isinstance(one.name, SdistName) or target.rank(one.name.tags) is not None
+
+
+def first_patch(permitted: Iterable[Candidate], target: Target) -> str | None:
+    """Return the first exact version of a target's Python for which there would be a file, or None."""
+    needed = {one.file.requires_python for one in permitted if fits(one, target)}
+    # Texts of a page may be many and long.
+    likely = sorted((text or "" for text in needed), key=len)[:_MOST_TEXTS]
+    exact = filter(None, map(target.first_patch, likely))
+    return min(exact, key=Version, default=None)
 
 
 def why_left(one: Candidate, fitted: Sequence[tuple[Target, Sequence[Candidate]]]) -> Refusal:

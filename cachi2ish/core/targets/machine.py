@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
@@ -36,6 +36,12 @@ _PYTHON = re.compile(r"3\.(0|[1-9]\d?)(?:\.(0|[1-9]\d?))?")
 #: What each implementation is called in tags, in markers and by people.
 _IMPLEMENTATIONS = {"cp": ("cpython", "CPython"), "pp": ("pypy", "PyPy")}
 
+#: What a version without a patch version has: two numbers.
+_MINOR = 2
+
+#: The marker variables that a patch version decides.
+_OF_PATCHES = ("python_full_version", "implementation_version")
+
 #: A machine accepts a tag for each older version, so there must be an end to them.
 _GREATEST = 99
 
@@ -54,8 +60,8 @@ _LAST_WITH_PYMALLOC = 7
 class Target:
     """A Python on a platform. Make one with `parse`.
 
-    python: two or three numbers. Where the third is not given, it is 0 for Requires-Python and for
-    ``python_full_version``, as for pip's ``--python-version``.
+    python: two or three numbers. Where the third is not given, it is 0 for Requires-Python, as for pip's
+    ``--python-version``, and any for markers, which may keep a requirement from no release of that Python.
     abi: the one that the interpreter itself has (``cp312``, ``cp313t``, ``pypy310_pp73``).
     """
 
@@ -121,9 +127,35 @@ class Target:
             return True  # as pip decides
         return needed.contains(self._full_version, prereleases=True)
 
-    def wants(self, marker: str | None) -> bool:
-        """Return whether a marker holds there."""
-        return holds(marker, (self.marker_environment,))
+    def first_patch(self, requires_python: str | None) -> str | None:
+        """Return the first exact version of this Python that a file asks for; None where the target is exact."""
+        try:
+            needed = SpecifierSet(requires_python or "")
+        except InvalidSpecifier:
+            return None
+        patches = range(_GREATEST + 1 if len(self.python) == _MINOR else 0)
+        exact = (".".join(map(str, (*self.python, patch))) for patch in patches)
+        return next((one for one in exact if needed.contains(one, prereleases=True)), None)
+
+    def wants(self, *markers: str | None) -> bool:
+        """Return whether all of ``markers`` hold there, with one patch version where the target names none."""
+        return any(all(holds(marker, (machine,)) for marker in markers) for machine in self._machines(markers))
+
+    def decides(self, marker: str | None) -> bool:
+        """Return whether a marker says the same for every patch version that the target may have."""
+        machines = tuple(self._machines((marker,)))
+        return len(machines) == 1 or len({holds(marker, (machine,)) for machine in machines}) == 1
+
+    def _machines(self, markers: Iterable[str | None]) -> Iterator[Mapping[str, str]]:
+        """Yield a marker environment for each patch version that may make a difference."""
+        read = " ".join(marker for marker in markers if marker and "_version" in marker)
+        if len(self.python) > _MINOR or not any(name in read for name in _OF_PATCHES):
+            yield self.marker_environment
+            return
+        named = re.findall(rf"(?<![\d.]){self.python[0]}\.{self.python[1]}\.(\d\d?)(?!\d)", read)
+        around = {int(patch) + step for patch in named for step in (-1, 0, 1)}
+        for patch in sorted({0, _GREATEST}.union(around) - {-1}):
+            yield replace(self, python=(*self.python, patch)).marker_environment
 
     @cached_property
     def marker_environment(self) -> Mapping[str, str]:

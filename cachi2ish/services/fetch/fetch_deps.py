@@ -19,7 +19,15 @@ from cachi2ish.services.fetch.package_input import RequestInput
 from cachi2ish.services.fetch.ports import Network, Ports, Run
 from cachi2ish.services.fetch.reading import Reading, read
 from cachi2ish.services.fetch.recording import Placing, collisions, record
-from cachi2ish.services.fetch.targeting import Shares, given_up_by_old_pips, left_out, shares, unfit_wheels
+from cachi2ish.services.fetch.targeting import (
+    Shares,
+    contradicting,
+    given_up_by_old_pips,
+    left_out,
+    shares,
+    undecided,
+    unfit_wheels,
+)
 from cachi2ish.services.fetch.transferring import Means, Transfers
 from cachi2ish.services.reporter import Doing, Reporter
 
@@ -180,7 +188,7 @@ def _place(origin: Origin | None) -> tuple[str, int]:
 
 
 def _warn(reading: Reading, choices: tuple[Choice, ...], reporter: Reporter) -> None:
-    for message in unfit_wheels(reading):
+    for message in (*unfit_wheels(reading), *undecided(reading), *contradicting(reading)):
         reporter.warning(message)
     for choice in choices:
         for warning in choice.warnings:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from cachi2ish.core.as_of import PackageDates, RecordedDates
 from cachi2ish.core.choose.checks import Policy
+from cachi2ish.core.choose.explain import exact_python
 from cachi2ish.core.inventory import MainPackage, RelaxationKind, VcsOrigin
 from cachi2ish.core.messages import shortened
 from cachi2ish.core.requirements import Purpose, Requirement
@@ -133,7 +134,9 @@ def _unfit(lock: Lock, targets: Iterable[Target]) -> Iterator[LockFileError]:
     for target in targets:
         if not target.admits_python(lock.scope.requires_python):
             problem = f"it is for Python {lock.scope.requires_python}, and a target is {target}"
-            yield LockFileError(problem, hint="take that target out, or lock for its Python too", origin=origin)
+            exact = target.first_patch(lock.scope.requires_python)
+            hint = exact_python((exact,)) if exact else "take that target out, or lock for its Python too"
+            yield LockFileError(problem, hint=hint, origin=origin)
         elif lock.scope.environments and not any(map(target.wants, lock.scope.environments)):
             listed = " or ".join(lock.scope.environments)
             problem = f"it is for {shortened(listed)}, which does not hold for the target {target}"
@@ -141,7 +144,7 @@ def _unfit(lock: Lock, targets: Iterable[Target]) -> Iterator[LockFileError]:
         first: dict[str, Requirement] = {}
         for one in lock.requirements:
             other = first.setdefault(one.project, one) if target.wants(one.marker) else one
-            if other is not one:
+            if other is not one and target.wants(one.marker, other.marker):
                 yield LockFileError(
                     f"{one} and {other} at {other.origin} both hold for the target {target}",
                     hint="lock again: one environment can have one of them only",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from cachi2ish.core.choose.choice import Choice
-from cachi2ish.core.distributions import is_wheel, wheel_tags
+from cachi2ish.core.distributions import is_wheel, same_version, wheel_tags
 from cachi2ish.core.placement import name_of_git, name_of_url
-from cachi2ish.core.requirements import Git, Pinned, Requirement, Url
+from cachi2ish.core.requirements import Git, Pinned, Purpose, Requirement, Url
 from cachi2ish.core.targets.extras import GivenUp, given_up, machines_of_old_pips
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.services.fetch.identifying import Fetched
@@ -48,6 +49,58 @@ def unfit_wheels(reading: Reading) -> Iterator[str]:
                 f"{requirement.origin}: {name_of_url(requirement)} is a wheel that no target accepts"
                 f" ({', '.join(map(str, concerned))})"
             )
+
+
+def undecided(reading: Reading) -> Iterator[str]:
+    """Yield a warning for each requirement that a target needs with some patch versions of its Python only."""
+    for package, requirement in _requirements(reading):
+        for target in package.policy.targets:
+            if not target.decides(requirement.marker):
+                minor = ".".join(map(str, target.python))
+                yield (
+                    f"{requirement.origin}: {requirement} is fetched for {target}, though not every Python {minor}"
+                    f' needs it ({requirement.marker}): name an exact "python" to decide'
+                )
+                break
+
+
+def contradicting(reading: Reading) -> Iterator[str]:
+    """Yield a warning for each requirement that pip refuses beside another one of its project in the same lock.
+
+    Build requirements are never installed together. A lock with a scope was refused when it was read (PEP 751).
+    """
+    for package in reading.packages:
+        for lock in package.locks:
+            runtime = [one for one in lock.requirements if one.purpose is Purpose.RUNTIME]
+            lines = Counter(one.project for one in runtime)
+            if lock.scope is None:
+                several = (one for one in runtime if lines[one.project] > 1)
+                yield from _contradicting(several, package.policy.targets)
+
+
+def _contradicting(requirements: Iterable[Requirement], targets: Iterable[Target]) -> Iterator[str]:
+    machines: tuple[Target | None, ...] = tuple(targets) or (None,)
+    first: dict[tuple[Target | None, str], Requirement] = {}
+    for one in requirements:
+        for target in machines:
+            wanted = one.marker is None if target is None else target.wants(one.marker)
+            other = first.setdefault((target, one.project), one) if wanted else one
+            if _agree(one, other) or not (target is None or target.wants(one.marker, other.marker)):
+                continue
+            where = "everywhere" if target is None else f"for {target}"
+            yield (
+                f"{one.origin}: {one} and {other} at {other.origin} both hold {where}: both are fetched, and pip"
+                " refuses to install the two together"
+            )
+            break
+
+
+def _agree(one: Requirement, other: Requirement) -> bool:
+    if isinstance(one, Pinned) and isinstance(other, Pinned):
+        return same_version(one.version, other.version) or same_version(other.version, one.version)
+    if isinstance(one, Url) and isinstance(other, Url):
+        return one.url == other.url
+    return isinstance(one, Git) and isinstance(other, Git) and (one.url, one.commit) == (other.url, other.commit)
 
 
 def given_up_by_old_pips(
