@@ -247,6 +247,11 @@ _GRAVITY = (
 )
 
 
+def gravity(error: Cachi2ishError) -> int:
+    """Return the place of a single error in the order in which errors decide the exit status: 0 is the gravest."""
+    return _GRAVITY.index(error.exit_code)
+
+
 class ErrorGroup(Cachi2ishError):
     """All the errors of one stage, in the order in which a reader of the files meets them."""
 
@@ -257,7 +262,7 @@ class ErrorGroup(Cachi2ishError):
     @property
     def gravest(self) -> ExitCode:
         """The exit code of the whole: that of its gravest member."""
-        return min((error.exit_code for error in self.errors), key=_GRAVITY.index)
+        return min(self.errors, key=gravity).exit_code
 
 
 @contextmanager

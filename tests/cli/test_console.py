@@ -15,7 +15,7 @@ import pytest
 
 from cachi2ish.cli.display.console import Console, Level, printable, report_errors, standard_error
 from cachi2ish.cli.display.figures import readable_size
-from cachi2ish.errors import ExitCode, LockFileError, NetworkError, Origin, raise_all
+from cachi2ish.errors import DigestMismatchError, ExitCode, LockFileError, NetworkError, Origin, raise_all
 from tests.cli.conftest import Person
 from tests.support.command_line import clean_environment
 from tests.support.distributions import make_sdist, make_wheel
@@ -42,6 +42,44 @@ def test_an_error_is_told_with_place_and_hint_and_several_are_counted(capsys: py
     assert capsys.readouterr().err == (
         "error: r.txt:3: no pin\n  hint: pin it\nerror: slow\n2 errors; nothing was written\n"
     )
+
+
+def test_of_many_errors_the_first_twenty_are_told_and_the_number_of_all(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    errors = [LockFileError(f"no pin {number}", hint="pin it") for number in range(437)]
+    with pytest.raises(SystemExit), report_errors(PLAIN, lambda _error: "", "--report FILE writes all"):
+        raise_all(errors)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:20] == [f"error: no pin {number}" for number in range(20)]
+    assert lines[20:] == [
+        "  hint: pin it",
+        "437 errors, 20 of them above (--report FILE writes all); nothing was written",
+    ]
+
+
+def test_with_details_all_errors_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    errors = [LockFileError(f"no pin {number}") for number in range(437)]
+    with pytest.raises(SystemExit), report_errors(Console(Level.DEBUG, colours=False)):
+        raise_all(errors)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 438
+    assert lines[-1] == "437 errors; nothing was written"
+
+
+def test_what_decides_the_exit_status_is_among_the_errors_that_are_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    errors = [*(NetworkError(f"slow {number}") for number in range(100)), DigestMismatchError("another file")]
+    with pytest.raises(SystemExit) as stop, report_errors(PLAIN):
+        raise_all(errors)
+    assert stop.value.code == ExitCode.DIGEST
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "error: slow 0"
+    assert lines[19:] == [
+        "error: another file",
+        "101 errors, 20 of them above (--log-level debug shows all); nothing was written",
+    ]
 
 
 def test_an_interruption_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,7 +65,8 @@ def fetch_deps(
     if foreign_flags:
         console.report(Level.DEBUG, "flags of other package managers are accepted, and of no effect")
     note = FailureNote(output=output, dry_run=flags.dry_run)
-    with report_errors(console, note.text):
+    all_errors = f"{flags.report} has all" if flags.report else "--report FILE writes all"
+    with report_errors(console, note.text, all_errors):
         from cachi2ish.cli import wiring
         from cachi2ish.cli.display.reporting import reporter_for
         from cachi2ish.cli.display.result_text import plan_text, shares_text

@@ -7,7 +7,7 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import IntEnum
@@ -24,6 +24,7 @@ from cachi2ish.errors import (
     InputError,
     StorageError,
     exit_code_of,
+    gravity,
     leaves,
 )
 
@@ -50,6 +51,12 @@ _LONGEST = 2000
 
 _RESET = "\x1b[0m"
 
+#: How many errors are written: who has mended these runs again. ``--log-level debug`` writes all.
+_MOST_ERRORS = 20
+
+#: Where all errors are to be had.
+_ALL_ERRORS = "--log-level debug shows all"
+
 
 class Console:
     """Writes lines to standard error, wherever that is redirected to now. Safe to call from any thread."""
@@ -71,12 +78,14 @@ class Console:
             label = "" if level == Level.INFO else f"{self._styled(level.name.lower())}: "
             self.write_line(f"{label}{printable(message)}")
 
-    def error(self, error: Cachi2ishError, afterwards: str = "") -> None:
+    def error(self, error: Cachi2ishError, afterwards: str = "", all_errors: str = _ALL_ERRORS) -> None:
         """Write each error with its place and hint, and their number where there are several.
 
-        afterwards: the state after the failure, once for any number of errors.
+        Of many the first are written, in any case those that decide the exit status.
+        afterwards: the state after the failure, once for any number of errors. all_errors: where the others are.
         """
-        found = leaves(error)
+        everything = leaves(error)
+        found = everything if self._level <= Level.DEBUG else _first(everything)
         for number, one in enumerate(found, start=1):
             place = f"{one.origin}: " if one.origin else ""
             self.write_line(f"{self._styled('error')}: {printable(place + one.problem)}")
@@ -84,8 +93,10 @@ class Console:
             hint = hint_of(one)
             if hint and (number == len(found) or hint_of(found[number]) != hint):
                 self.write_line(f"  {self._styled('hint')}: {printable(hint)}")
-        if len(found) > 1:
-            self.write_line(f"{len(found)} errors; {printable(afterwards or 'nothing was written')}")
+        if len(everything) > 1:
+            rest = f", {len(found)} of them above ({all_errors})" if len(found) < len(everything) else ""
+            after = afterwards or "nothing was written"
+            self.write_line(printable(f"{len(everything)} errors{rest}; {after}"))
         elif afterwards:
             self.write_line(printable(afterwards))
 
@@ -105,6 +116,14 @@ class Console:
 
     def _styled(self, word: str) -> str:
         return f"{_STYLES[word]}{word}{_RESET}" if self._colours else word
+
+
+def _first(errors: Sequence[Cachi2ishError]) -> Sequence[Cachi2ishError]:
+    if len(errors) <= _MOST_ERRORS:
+        return errors
+    # A file that was tampered with is not to be one of those that are left out.
+    gravest = sorted(range(len(errors)), key=lambda place: gravity(errors[place]))
+    return [errors[place] for place in sorted(gravest[:_MOST_ERRORS])]
 
 
 def _to_standard_error(line: str) -> None:
@@ -204,16 +223,19 @@ def _interruption_before(error: BaseException) -> KeyboardInterrupt | None:
 
 @contextmanager
 def report_errors(
-    console: Console, afterwards: Callable[[BaseException], str] = _nothing_to_add
+    console: Console,
+    afterwards: Callable[[BaseException], str] = _nothing_to_add,
+    all_errors: str = _ALL_ERRORS,
 ) -> Iterator[None]:
     """Turn whatever goes wrong inside into lines and an exit status.
 
     afterwards: returns the state after a failure, empty where there is nothing to add.
+    all_errors: where all errors are to be had, as a clause.
     """
     try:
         yield
     except Cachi2ishError as error:
-        console.error(error, afterwards(error))
+        console.error(error, afterwards(error), all_errors)
         sys.exit(exit_code_of(error))
     except KeyboardInterrupt as interrupt:
         _end_interrupted(console, interrupt, afterwards)

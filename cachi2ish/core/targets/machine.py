@@ -14,6 +14,7 @@ from packaging.tags import Tag, compatible_tags, cpython_tags, generic_tags
 from cachi2ish.core.messages import did_you_mean
 from cachi2ish.core.targets.markers import holds
 from cachi2ish.core.targets.platforms import ARCHES, Platform, implied_tags, marker_facts, read_platform
+from cachi2ish.core.targets.spellings import meant_platforms, meant_python, tag_of_docker
 from cachi2ish.errors import InputError
 
 #: Words that the nearest known platform is looked for among.
@@ -182,18 +183,33 @@ def read_python(text: str) -> tuple[int, ...]:
     found = _PYTHON.fullmatch(text)
     if found is not None:
         return tuple(int(part) for part in text.split("."))
-    digits = re.fullmatch(r"3(\d{1,2})", text)
-    raise InputError(
-        f"{text!r} is not a version of Python 3",
-        hint=f'did you mean "3.{digits[1]}"?' if digits else 'give one such as "3.12" or "3.12.4"',
-    )
+    raise InputError(f"{text!r} is not a version of Python 3", hint=_hint_for_python(text))
+
+
+def _hint_for_python(text: str) -> str:
+    meant = meant_python(text)
+    if meant is None:
+        return 'give one such as "3.12" or "3.12.4"'
+    more = ""
+    if meant.free_threaded:
+        more = f', with "abi": "cp{meant.version.replace(".", "")}t" for the free-threaded build'
+    elif meant.pypy:
+        more = ', with "implementation": "pp"'
+    return f'did you mean "{meant.version}"{more}?'
 
 
 def read_machine(text: str) -> Platform:
-    """Return the platform that the tag of a machine names; raises `InputError` for one that no machine has."""
-    platform = read_platform(text)
-    if platform is not None and platform.arch in ARCHES.get(platform.family, ()) and _version_fits(platform):
+    """Return the platform that the tag of a machine names; raises `InputError` for one that no machine has.
+
+    A platform of Docker's such as ``linux/arm64`` will do, see `tag_of_docker`.
+    """
+    platform = read_platform(tag_of_docker(text) or text)
+    if platform is not None and _is_machine(platform):
         return platform
+    for tag in meant_platforms(text):
+        meant = read_platform(tag)
+        if meant is not None and _is_machine(meant):
+            raise InputError(f"{text!r} is not the platform tag of a machine", hint=f"did you mean {tag!r}?")
     known = platform is not None and platform.family in ARCHES
     if platform is not None and known and platform.arch not in ARCHES[platform.family]:
         arches = ARCHES[platform.family]
@@ -203,6 +219,10 @@ def read_machine(text: str) -> Platform:
     examples = f"give one such as {', '.join(_EXAMPLES[:3])}, win_amd64"
     hint = did_you_mean(text.replace("-", "_"), _EXAMPLES, examples)
     raise InputError(f"{text!r} is not the platform tag of a machine", hint=hint)
+
+
+def _is_machine(platform: Platform) -> bool:
+    return platform.arch in ARCHES.get(platform.family, ()) and _version_fits(platform)
 
 
 def _version_fits(platform: Platform) -> bool:
@@ -221,6 +241,10 @@ def _usual_abi(implementation: str, python: tuple[int, ...]) -> str:
     return f"cp{nodot}{'m' if python[1] <= _LAST_WITH_PYMALLOC else ''}"
 
 
+def _free_threaded(usual: str) -> str:
+    return f"{usual}t" if re.fullmatch(r"cp3(1[3-9]|[2-9]\d)", usual) else "cp313t"
+
+
 def _read_abi(text: str, usual: str, implementation: str) -> str:
     if text == usual:
         return text
@@ -229,5 +253,5 @@ def _read_abi(text: str, usual: str, implementation: str) -> str:
         return text
     raise InputError(
         f"{text!r} is not an ABI of this Python, whose own is {usual}",
-        hint="leave abi out; or, for the free-threaded build of CPython 3.13, give cp313t",
+        hint=f"leave abi out; or, for the free-threaded build of CPython, give {_free_threaded(usual)}",
     )

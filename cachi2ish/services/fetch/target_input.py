@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from cachi2ish.core.messages import excerpt
 from cachi2ish.core.targets.machine import Target, read_machine, read_python
+from cachi2ish.core.targets.spellings import meant_python
 from cachi2ish.core.targets.wheel_filter import WheelFilter, Words
 from cachi2ish.errors import InputError
 
@@ -45,7 +46,9 @@ def _py_version(value: object) -> object:
     text = str(value).strip()
     if _PY_VERSION.fullmatch(text):
         return int(text)
-    digits = text.replace(".", "")
+    python, digits = meant_python(text), text.replace(".", "")
+    if python is not None:
+        digits = python.version.replace(".", "")
     meant = f"write {digits}" if _PY_VERSION.fullmatch(digits) else "write 312 for Python 3.12"
     raise worded(f"{text!r} is not a version of Python as a wheel's tag spells it", meant)
 
