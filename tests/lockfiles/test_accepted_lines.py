@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pip._internal.exceptions import InstallationError
+from pip._internal.req.constructors import install_req_from_line
+from pip._internal.req.req_file import get_line_parser, preprocess
 
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.requirements import Formats, Git, Indexes, Pinned, Purpose, Url
@@ -66,6 +69,35 @@ def test_name_extras_marker_origin_and_purpose_are_kept(tmp_path: Path) -> None:
     )
     assert lock.file == "sub/requirements.txt"
     assert lock.require_hashes
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"foo==1.0 \\\n\t{HASH_A} \\\n\t{HASH_B}",
+        f"foo==1.0\t{HASH_A}\t{HASH_B}",
+        f"foo==1.0 ; python_version > '3'\t \t{HASH_A} {HASH_B}",
+    ],
+)
+def test_a_tab_before_options_is_read_as_uv_and_hermeto_do_and_pips_refusal_is_told(
+    line: str, tmp_path: Path
+) -> None:
+    lock = read(tmp_path, line)
+    (requirement,) = pins(lock)
+    assert requirement.digests == {Digest("sha256", A), Digest("sha256", B)}
+    assert lock.warnings == (
+        "requirements.txt:1: a tab stands before the options, where pip wants a space: it refuses the line",
+    )
+    ((_, text),) = preprocess(line)
+    with pytest.raises(InstallationError, match="Invalid requirement"):
+        install_req_from_line(get_line_parser(None)(text)[0])
+
+
+@pytest.mark.parametrize(
+    "line", [f"foo==1.0 {HASH_A}\t{HASH_B}", f"\tfoo==1.0 {HASH_A}\t", "-i\thttps://h.example/"]
+)
+def test_a_tab_that_pip_reads_is_no_matter(line: str, tmp_path: Path) -> None:
+    assert read(tmp_path, line).warnings == ()
 
 
 @pytest.mark.parametrize(

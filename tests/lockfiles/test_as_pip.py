@@ -17,7 +17,8 @@ from cachi2ish.errors import LockFileError, Origin
 from cachi2ish.lockfiles.pip.grammar import Option, PipLineParser, RequirementLine, UnreadableLineError, _words
 from cachi2ish.lockfiles.pip.lines import decode, encode, logical_lines
 from cachi2ish.lockfiles.pip.pip_options import OptionCollector
-from cachi2ish.lockfiles.pip.tokens import expand, split_arguments
+from cachi2ish.lockfiles.pip.tokens import split_arguments
+from cachi2ish.lockfiles.pip.variables import expand
 
 ENVIRON = {"TOKEN": "s3cret", "EMPTY": "", "NESTED": "${TOKEN}", "A_1": "x"}
 

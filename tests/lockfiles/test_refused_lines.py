@@ -40,6 +40,7 @@ REFUSED = [
     ("==1.0", "no valid requirement", ""),
     ("foo==1.0 ; $(rm)", "no valid requirement", ""),
     ("x" * 200_000, "is not pinned", ""),
+    ("[" * 1_000_000, "more than 1000 brackets", "name==version"),
     # digests
     ("foo==1.0 --hash=sha256:abc", "64 hexadecimal digits, not 3", "--hash=sha256"),
     ("foo==1.0 --hash=sha257:" + A, "not a hash algorithm", "--hash=sha256"),

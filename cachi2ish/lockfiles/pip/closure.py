@@ -19,10 +19,12 @@ from cachi2ish.lockfiles.pip.grammar import Option, PipLineParser, RequirementLi
 from cachi2ish.lockfiles.pip.injection import record_name, restore
 from cachi2ish.lockfiles.pip.lines import LogicalLine, decode, logical_lines
 from cachi2ish.lockfiles.pip.pip_options import OptionCollector
-from cachi2ish.lockfiles.pip.tokens import address_span, conceal, expand, quote, split_arguments
+from cachi2ish.lockfiles.pip.tokens import address_span, quote, split_arguments, tab_before_options
+from cachi2ish.lockfiles.pip.variables import conceal, expand, unset
 from cachi2ish.lockfiles.source_tree import SourceTree
 
 _INCLUDES = {"--requirement": False, "--constraint": True}
+_INDEXES = frozenset({"--index-url", "--extra-index-url"})
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|file:", re.IGNORECASE)
 
 #: How deep files may include each other.
@@ -63,6 +65,7 @@ class Closure:
     options: OptionCollector = field(default_factory=OptionCollector)
     texts: list[LockText] = field(default_factory=list)
     errors: list[Cachi2ishError] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     _seen: set[tuple[str, bool]] = field(default_factory=set)
 
     def walk(
@@ -110,6 +113,7 @@ class Closure:
     def _line(self, line: LogicalLine, file: str, *, constraint: bool, chain: tuple[str, ...]) -> Line | None:
         origin = Origin(file, line.number)
         statement = self._parse(line.text, origin)
+        self.warnings.extend(f"{origin}: {warning}" for warning in self._doubts(statement, line.text))
         if isinstance(statement, RequirementLine):
             return self._judge(statement, line.text, origin, constraint=constraint)
         includes = [option for option in statement if option.name in _INCLUDES]
@@ -124,6 +128,17 @@ class Closure:
         else:
             self._include(includes[0], line.text, origin, (*chain, file))
         return None
+
+    def _doubts(self, statement: RequirementLine | tuple[Option, ...], text: str) -> Iterable[str]:
+        """Yield what a careful person should know of a line that can be read."""
+        if tab_before_options(text):
+            yield "a tab stands before the options, where pip wants a space: it refuses the line"
+        if isinstance(statement, RequirementLine):
+            addressed = statement.url is not None
+        else:
+            addressed = any(option.name in _INDEXES for option in statement)
+        if addressed:
+            yield from unset(text, self.environ)
 
     def _parse(self, text: str, origin: Origin) -> RequirementLine | tuple[Option, ...]:
         expanded = expand(text, self.environ)

@@ -17,6 +17,7 @@ from cachi2ish.core.digests import Digest
 from cachi2ish.core.urls import Address
 from cachi2ish.lockfiles.pip.foreign_options import hint_for
 from cachi2ish.lockfiles.pip.tokens import split_arguments
+from cachi2ish.lockfiles.pip.variables import VARIABLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +74,9 @@ _GONE = ("--allow-all-external", "--allow-external", "--allow-unverified", "--al
 _OF_REQUIREMENT = frozenset({"--hash", "--config-settings", "--global-option", "--install-option"})
 
 _QUOTING = frozenset("'\"\\")
-#: What is left of a variable that has no value (pip leaves it as it is).
-_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+
+#: The library looks for extras in time that grows with the square of these.
+_MOST_BRACKETS = 1000
 
 _BLANKS = re.compile(r"[ \t\r\n]+")
 
@@ -133,6 +135,10 @@ def _words(text: str) -> list[str]:
 
 
 def _requirement(text: str, hashes: tuple[str, ...]) -> RequirementLine:
+    if text.count("[") > _MOST_BRACKETS:
+        raise UnreadableLineError(
+            f"it is no valid requirement: it has more than {_MOST_BRACKETS} brackets", _PIN_HINT
+        )
     try:
         parsed = library.build_install_req(text)
         specifier = SpecifierSet(str(parsed.req.specifier) if parsed.req else "")
@@ -156,7 +162,7 @@ def _reason(error: Exception) -> str:
 
 
 def _hint(text: str) -> str:
-    unset = _VARIABLE.search(text)
+    unset = VARIABLE.search(text)  # it has no value: pip leaves it as it is
     if unset:
         return f"set the variable {unset.group(1)}: it is unset or empty"
     before_marker = text.partition(";")[0]

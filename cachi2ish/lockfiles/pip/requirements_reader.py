@@ -42,6 +42,7 @@ class PipRequirementsReader:
             require_hashes=bool(because),
             unconstrained=_unconstrained(requirements, closure) if because else (),
             texts=tuple(closure.texts),
+            warnings=tuple(dict.fromkeys(closure.warnings)),
         )
 
 

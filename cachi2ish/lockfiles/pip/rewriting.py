@@ -31,17 +31,17 @@ def redacted(text: str) -> str:
 
 def _joined_where_secret(text: str) -> str:
     """Redact the addresses that continue on another line, which stand whole in the logical line only."""
-    cuts = []
+    position = 0
+    parts: list[str] = []
     for line in logical_lines(text):
         for match in _ADDRESS.finditer(line.text):
             start, end = line.source_span(*match.span())
             # What stands before "://" decides about ssh; it is not replaced.
-            address = line.text[: match.start()].rpartition(" ")[2] + match.group()
+            address = line.text[line.text.rfind(" ", 0, match.start()) + 1 : match.end()]
             if end - start > len(match.group()) and (shown := _without_secrets(address)) != address:
-                cuts.append((start, end, shown[shown.index("://") :]))
-    for start, end, shown in reversed(cuts):
-        text = text[:start] + shown + text[end:]
-    return text
+                parts += (text[position:start], shown[shown.index("://") :])
+                position = end
+    return "".join((*parts, text[position:]))
 
 
 def _without_secrets(address: str) -> str:

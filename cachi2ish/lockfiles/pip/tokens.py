@@ -1,4 +1,4 @@
-"""The parts of a logical line before any grammar: arguments and options, variables, and the address.
+"""The parts of a logical line before any grammar: arguments and options, and the address.
 
 Everything here works on the text as the user wrote it. That is what may be shown in a message: the values of
 variables, which are often credentials, are never in it.
@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from urllib.parse import unquote
 
 from cachi2ish.core import urls
 from cachi2ish.lockfiles.pip.lines import logical_lines
 
-#: pip expands these and nothing else, so that a ``$`` in an address keeps its meaning.
-_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
-
-#: Where the options of a line begin: pip splits at single spaces, and a word that begins with "-" is one.
-_OPTIONS = re.compile(r"(?:^| )-")
+#: Where the options of a line begin: at a word that begins with "-". For pip only spaces part words there, for uv
+#: and Hermeto tabs do as well.
+_OPTIONS = re.compile(r"(?:^|[ \t])-")
 
 #: ``name[extras] @``, after which the standard allows an address only (PEP 508).
-_NAMED = re.compile(r"\s*[A-Za-z0-9][\w.-]*\s*(?:\[[^\[\]]*\])?\s*@\s*")
+_NAMED = re.compile(r"\s*[A-Za-z0-9][\w.-]*\s*(?:\[[^\[\]]*\]\s*)?@\s*")
 
 #: A line that begins with an address.
 _SCHEME = re.compile(r"(?:https?|file|ftp|(?:git|hg|svn|bzr)\+[a-z0-9+.-]+):", re.IGNORECASE)
@@ -36,34 +33,17 @@ _OF_SCHEME = frozenset(string.ascii_letters + string.digits + "+.-")
 #: How much of a line a message shows.
 _SHOWN = 160
 
-_SHORTEST_SECRET = 4
-
-
-def expand(text: str, environ: Mapping[str, str]) -> str:
-    """Return ``text`` with each ``${VAR}`` replaced that is set and not empty; others stay, as in pip."""
-    for name in _VARIABLE.findall(text):
-        if value := environ.get(name):
-            text = text.replace(f"${{{name}}}", value)
-    return text
-
-
-def conceal(message: str, text: str, environ: Mapping[str, str]) -> str:
-    """Return ``message`` with the values of the variables in ``text`` written as ``${VAR}`` again.
-
-    Values of less than four characters stay: no secret is that short, and a digit would be found everywhere.
-    """
-    for name in _VARIABLE.findall(text):
-        value = environ.get(name) or ""
-        for form in sorted({value, unquote(value), value.lower()}, key=len, reverse=True):
-            if len(form) >= _SHORTEST_SECRET:
-                message = message.replace(form, f"${{{name}}}")
-    return message
-
 
 def split_arguments(text: str) -> tuple[str, str]:
     """Return the requirement of a logical line, and its options."""
     options = _OPTIONS.search(text)
     return (text, "") if options is None else (text[: options.start()], text[options.start() :])
+
+
+def tab_before_options(text: str) -> bool:
+    """Return whether a tab stands where pip wants a space, between a requirement and its options."""
+    options = _OPTIONS.search(text)
+    return options is not None and options.group().startswith("\t")
 
 
 def address_span(text: str) -> tuple[int, int] | None:
