@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-import requests
+from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import DecodeError
 
 from cachi2ish.core.urls import Address
@@ -46,7 +46,7 @@ class Stream:
     status: int
     url: Address
     headers: Mapping[str, str] = field(repr=False)
-    response: requests.Response = field(repr=False)
+    response: BaseHTTPResponse = field(repr=False)
     credentials: str = ""
     authorities: str = ""
 
@@ -65,7 +65,7 @@ class Stream:
         """
         while True:
             with translated(self.url, self.authorities):
-                chunk: bytes = self.response.raw.read(CHUNK_SIZE, decode_content=False)
+                chunk = self.response.read(CHUNK_SIZE, decode_content=False)
             if not chunk:
                 return
             yield chunk
@@ -74,9 +74,9 @@ class Stream:
         """Throw the body away, so that its connection can be used again; a long one is not worth it."""
         # What cannot be read does no harm: the connection is closed then.
         with contextlib.suppress(Exception):
-            if isinstance(answer := self.response.raw._original_response, Answer):  # noqa: SLF001  (urllib3 has no other way)
+            if isinstance(answer := getattr(self.response, "_original_response", None), Answer):
                 answer.drain()
-            self.response.raw.read(_WORTH_DRAINING, decode_content=False)
+            self.response.read(_WORTH_DRAINING, decode_content=False)
 
     def body(self) -> tuple[bytes, bytes | None]:
         """Return the whole body, decompressed, and the same as it came where that was one gzip member (RFC 1952).
@@ -85,7 +85,7 @@ class Stream:
         """
         with translated(self.url, self.authorities):
             if self.headers.get("content-encoding", "").strip().lower() not in _GZIP:
-                return self._joined(self.response.iter_content(CHUNK_SIZE)), None
+                return self._joined(self.response.stream(CHUNK_SIZE, decode_content=True)), None
             packed = self._joined(self.chunks())
             body, members = self._unpacked(packed)
             return body, packed if members == 1 else None

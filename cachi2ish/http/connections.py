@@ -11,13 +11,19 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from cachi2ish.core.urls import host_of
+from cachi2ish.core.urls import Address, host_of
+from cachi2ish.http.auth import separate
+from cachi2ish.http.tls import Contexts
 from cachi2ish.http.traffic import HttpTraffic
+
+#: How many hosts keep their connections at once.
+_HOSTS = 64
 
 #: Seconds for the rest of an answer that is read only so that its connection can be used again.
 _DRAIN_SECONDS = 1.0
@@ -176,12 +182,53 @@ class _VouchedForPool(HTTPSConnectionPool):
     ConnectionCls = _VouchedForConnection
 
 
-def pools(
-    traffic: HttpTraffic, patience: Patience, *, verify: bool
-) -> dict[str, Callable[..., HTTPConnectionPool]]:
-    """Return what makes the pools of a manager, by scheme. verify: whether unproved certificates are refused."""
-    tls = _TlsPool if verify else _VouchedForPool
-    return {
-        "http": partial(_Pool, traffic=traffic, patience=patience),
-        "https": partial(tls, traffic=traffic, patience=patience),
-    }
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """Makes the pools of connections to a host. most: connections; who needs one more waits."""
+
+    contexts: Contexts
+    traffic: HttpTraffic
+    patience: Patience
+    most: int
+
+    def manager(self, proxy: Address | None, *, verify: bool) -> PoolManager:
+        """Return what keeps the connections to all hosts. verify: whether unproved certificates are refused.
+
+        proxy: with a scheme, or None. One that speaks TLS itself is always verified. The connections through a
+        SOCKS proxy are of another kind, and not metered.
+        Raises what urllib3 raises for a proxy of another scheme, and `ImportError` for SOCKS without PySocks.
+        """
+        options: dict[str, Any] = {"num_pools": _HOSTS, "maxsize": self.most, "block": True}
+        if proxy is None:
+            manager = PoolManager(**options)
+        elif proxy.scheme.startswith("socks"):
+            return self._socks(proxy, options, verify=verify)
+        else:
+            bare, credential = separate(proxy)
+            manager = ProxyManager(
+                bare.with_credentials,
+                proxy_headers={"Proxy-Authorization": credential.authorization} if credential else None,
+                proxy_ssl_context=self.contexts.get(verify=True) if bare.scheme == "https" else None,
+                **options,
+            )
+        metered: dict[str, Any] = {"traffic": self.traffic, "patience": self.patience}
+
+        def tls_pool(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+            kind: Any = _TlsPool if verify else _VouchedForPool
+            return kind(*args, **kwargs, **metered, **self._tls(verify=verify))
+
+        by_scheme: dict[str, Any] = {"http": partial(_Pool, **metered), "https": tls_pool}
+        manager.pool_classes_by_scheme = by_scheme
+        return manager
+
+    def _socks(self, proxy: Address, options: dict[str, Any], *, verify: bool) -> PoolManager:
+        if find_spec("socks") is None:  # urllib3 would print a warning first
+            raise ImportError("PySocks is not installed")
+        from urllib3.contrib.socks import SOCKSProxyManager  # noqa: PLC0415  (it imports PySocks)
+
+        return SOCKSProxyManager(proxy.with_credentials, **options, **self._tls(verify=verify))
+
+    def _tls(self, *, verify: bool) -> dict[str, Any]:
+        # The context alone decides; without the word urllib3 would change it.
+        needed = "CERT_REQUIRED" if verify else "CERT_NONE"
+        return {"ssl_context": self.contexts.get(verify=verify), "cert_reqs": needed}

@@ -1,4 +1,4 @@
-"""What went wrong below HTTP, in words: the exceptions of requests, urllib3, ssl and socket become ours."""
+"""What went wrong below HTTP, in words: the exceptions of urllib3, ssl and socket become ours."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException, IncompleteRead
 
-import requests
 from urllib3 import exceptions as urllib3
 
 from cachi2ish.core.urls import Address
@@ -52,7 +51,7 @@ def translated(url: Address, authorities: str = "") -> Iterator[None]:
         yield
     except Cachi2ishError:
         raise
-    except (requests.RequestException, urllib3.HTTPError, HTTPException, OSError, ValueError) as error:
+    except (urllib3.HTTPError, HTTPException, OSError, ValueError) as error:
         raise _explain(error, url, authorities) from None
 
 
@@ -198,7 +197,7 @@ def _system(case: _Case) -> Failure:
 
 #: The first kind that is anywhere in the chain decides: from the particular to the general.
 _RULES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Callable[[_Case], Failure]], ...] = (
-    ((requests.exceptions.InvalidProxyURL, urllib3.ProxySchemeUnknown), _bad_proxy),
+    (urllib3.ProxySchemeUnknown, _bad_proxy),
     (urllib3.ProxyError, _proxy),
     (socket.gaierror, _name),
     ((ssl.SSLCertVerificationError, ssl.CertificateError), _certificate),
@@ -208,9 +207,7 @@ _RULES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Calla
     (urllib3.ConnectTimeoutError, _no_connection_in_time),
     ((urllib3.TimeoutError, TimeoutError), _timeout),
     ((IncompleteRead, urllib3.IncompleteRead), _truncated),
-    ((urllib3.DecodeError, requests.exceptions.ContentDecodingError), _undecodable),
-    # Schemes are checked before, so that one that is not known is that of the proxy (SOCKS needs PySocks).
-    (requests.exceptions.InvalidSchema, _bad_proxy),
-    ((requests.exceptions.InvalidURL, urllib3.LocationValueError, UnicodeError), _unusable),
+    (urllib3.DecodeError, _undecodable),
+    ((urllib3.LocationValueError, UnicodeError), _unusable),
     (OSError, _system),
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from requests.utils import get_environ_proxies, select_proxy
+import os
+import sys
 
+from cachi2ish.core.lazy import OncePerKey
 from cachi2ish.core.urls import Address, WebOrigin
 from cachi2ish.errors import InputError
 from cachi2ish.http.http_errors import unusable_proxy
@@ -16,31 +18,35 @@ class Proxies:
     """
 
     def __init__(self, proxy: Address | None) -> None:
-        if proxy is not None and not _usable(proxy):
+        self._everywhere = None if proxy is None else _with_scheme(proxy)
+        if self._everywhere is not None and not self._everywhere.hostname:
             raise InputError("the address of the proxy cannot be used", hint="write it as http://host:port")
-        self._everywhere = None if proxy is None else dict.fromkeys(("http", "https"), proxy.with_credentials)
-        self._known: dict[WebOrigin, dict[str, str]] = {}
-
-    def of(self, address: Address) -> dict[str, str]:
-        """Return the proxies by scheme, for requests to ``address``; raises `NetworkError` for an unusable one."""
-        if self._everywhere is not None:
-            return self._everywhere
         # Once for each origin: to read the whole environment takes longer than all else that a request costs.
-        origin = address.origin
-        found = self._known.get(origin)
-        if found is None:
-            found = self._known[origin] = _of_environment(address)
-        return found
+        self._of_environment = OncePerKey(_of_environment)
+
+    def of(self, address: Address) -> Address | None:
+        """Return the proxy for ``address``, with a scheme; raises `NetworkError` for an unusable one."""
+        return self._everywhere or self._of_environment(address.origin)
 
 
-def _of_environment(address: Address) -> dict[str, str]:
-    proxies: dict[str, str] = get_environ_proxies(address.with_credentials, no_proxy=None)
-    chosen = select_proxy(address.with_credentials, proxies)
-    if chosen and not _usable(Address(chosen)):
+def _of_environment(origin: WebOrigin) -> Address | None:
+    # Other systems have settings of their own for it.
+    if sys.platform == "linux" and not any(name.lower().endswith("_proxy") for name in os.environ):
+        return None
+    # Its reading of NO_PROXY is the one that pip users know. Most runs have no proxy, and do without its import.
+    from requests.utils import get_environ_proxies, select_proxy  # noqa: PLC0415
+
+    scheme, host, port = origin
+    url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
+    chosen = select_proxy(url, get_environ_proxies(url, no_proxy=None))
+    if not chosen:
+        return None
+    proxy = _with_scheme(Address(chosen))
+    if not proxy.hostname:
         raise unusable_proxy()
-    return proxies
+    return proxy
 
 
-def _usable(proxy: Address) -> bool:
+def _with_scheme(proxy: Address) -> Address:
     text = proxy.with_credentials
-    return bool((proxy if "://" in text else Address(f"http://{text}")).hostname)
+    return proxy if "://" in text else Address(f"http://{text}")

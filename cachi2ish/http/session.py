@@ -157,7 +157,7 @@ class HttpSession:
             try:
                 names = {name.lower(): value for name, value in response.headers.items()}
                 stream = Stream(
-                    status=response.status_code,
+                    status=response.status,
                     url=address,
                     headers=names,
                     response=response,
@@ -168,6 +168,7 @@ class HttpSession:
                 yield stream
             finally:
                 response.close()
+                response.release_conn()
 
     def _judge(self, stream: Stream, host: Host, started_at: float) -> None:
         """Raise what an answer means for this attempt, and let its host be treated accordingly."""

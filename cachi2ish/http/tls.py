@@ -1,7 +1,6 @@
-"""TLS: whom to believe, and the `requests` adapters that hold the connections.
+"""TLS: whom to believe.
 
-The certificates are read once per run and shared by all connections. (`requests` reads them again for every
-connection, which for 32 connections is more work than everything else that a prefetch does.)
+The certificates are read once per run and shared by all connections, and not at all where nobody needs them.
 """
 
 from __future__ import annotations
@@ -10,19 +9,12 @@ import ssl
 import threading
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import certifi
-from requests.adapters import HTTPAdapter
 from urllib3.util.ssl_ import create_urllib3_context
 
 from cachi2ish.core.urls import Address, host_and_port
 from cachi2ish.errors import InputError
-from cachi2ish.http.connections import Patience, pools
-from cachi2ish.http.traffic import HttpTraffic
-
-#: How many hosts keep their connections at once.
-_HOSTS = 64
 
 
 class TrustedHosts:
@@ -126,44 +118,3 @@ class Contexts:
 
 def _reason(error: OSError) -> str:
     return (error.reason if isinstance(error, ssl.SSLError) else error.strerror) or "it is no PEM file"
-
-
-class Adapter(HTTPAdapter):
-    """Keeps connections, all of one mind about certificates. Tries once; trying again is our own matter.
-
-    connections: at most so many to one host; who needs one more waits. traffic: counts what goes over them.
-    """
-
-    def __init__(
-        self, contexts: Contexts, *, verify: bool, connections: int, traffic: HttpTraffic, patience: Patience
-    ) -> None:
-        self._contexts = contexts
-        self._verify = verify
-        self._pools = pools(traffic, patience, verify=verify)
-        self._proxy_lock = threading.Lock()
-        super().__init__(_HOSTS, connections, max_retries=0, pool_block=True)
-        self._use_pools(self.poolmanager)
-
-    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:  # noqa: ANN401, ARG002  (the signature is that of requests)
-        """Let the context alone say what is verified."""
-        host, _ = super().build_connection_pool_key_attributes(request, verify=True)
-        if host["scheme"] != "https":
-            return host, {}
-        requirement = "CERT_REQUIRED" if self._verify else "CERT_NONE"
-        return host, {"ssl_context": self._contexts.get(verify=self._verify), "cert_reqs": requirement}
-
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:  # noqa: ANN401
-        """Do nothing: the base class would have each connection read the certificates for itself."""
-
-    def proxy_manager_for(self, proxy: Any, **proxy_kwargs: Any) -> Any:  # noqa: ANN401
-        """Return the connections through ``proxy``; one that speaks TLS itself is always verified."""
-        with self._proxy_lock:
-            if proxy not in self.proxy_manager and str(proxy).lower().startswith("https"):
-                proxy_kwargs["proxy_ssl_context"] = self._contexts.get(verify=True)
-            manager = super().proxy_manager_for(proxy, **proxy_kwargs)
-            if not str(proxy).lower().startswith("socks"):  # its connections are of another kind
-                self._use_pools(manager)
-            return manager
-
-    def _use_pools(self, manager: Any) -> None:  # noqa: ANN401
-        manager.pool_classes_by_scheme = self._pools
