@@ -31,8 +31,9 @@ _M_ARENA_MAX, _ARENAS = -8, 2
 #: Seconds during which signals after the first have no effect. Tidying up takes two when a server is silent.
 _TIDYING = 5.0
 
-#: Seconds until a signal is raised again whose exception Python has discarded.
-_AGAIN = 0.01
+#: Seconds between looks at whether the exception of a signal has been lost, and until one is raised again that
+#: Python says it has discarded.
+_LOOK, _AGAIN = 1.0, 0.01
 
 
 def limit_malloc_arenas() -> None:
@@ -60,6 +61,7 @@ def run_to_the_end(command: Callable[[], object]) -> NoReturn:
     signal.signal(signal.SIGALRM, ending.repeat)
     sys.unraisablehook = ending.discarded
     status = _status_of(command)
+    signal.setitimer(signal.ITIMER_REAL, 0)
     for stream in (stream for stream in (sys.stdout, sys.stderr) if stream is not None):
         # What matters has been flushed, and complained of, before.
         with suppress(OSError, ValueError):
@@ -86,6 +88,7 @@ class _Ending:
         if self._since is None:
             self._since = now
             self._exception = KeyboardInterrupt if number == signal.SIGINT else Terminated
+            signal.setitimer(signal.ITIMER_REAL, _LOOK, _LOOK)
             raise self._exception
         if now - self._since > _TIDYING:
             os._exit(128 + number)  # as a shell writes the status of a process that ended by a signal
@@ -97,12 +100,14 @@ class _Ending:
         callback of a weak reference; a thread pool has one of each.
         """
         if issubclass(what.exc_type, KeyboardInterrupt):
-            signal.setitimer(signal.ITIMER_REAL, _AGAIN)
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN, _LOOK)
         else:
             sys.__unraisablehook__(what)
 
     def repeat(self, _number: int, _frame: object) -> None:
-        raise self._exception
+        """Raise the exception again where nobody is handling it: some code has caught it and goes on."""
+        if not isinstance(sys.exception(), KeyboardInterrupt):
+            raise self._exception
 
 
 def _status_of(command: Callable[[], object]) -> int:

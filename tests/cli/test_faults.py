@@ -415,10 +415,8 @@ def test_a_signal_ends_a_run_though_it_meets_code_whose_exceptions_python_discar
     number: signal.Signals, status: ExitCode, tmp_path: Path
 ) -> None:
     """Python prints an exception out of __del__, of a callback of a weak reference, and goes on."""
-    script = f"""
-import os, time
-from cachi2ish.cli.process import run_to_the_end
-
+    done = run_command(
+        f"""
 class Dying:
     def __del__(self):
         os.kill(os.getpid(), {int(number)})
@@ -427,16 +425,62 @@ class Dying:
 def command():
     Dying()
     time.sleep({GRACE * 2})
+""",
+        tmp_path,
+    )
+    assert done.returncode == status, done.stderr
+    assert "Exception ignored" not in done.stderr
 
-run_to_the_end(command)
-"""
-    done = subprocess.run(
+
+def test_a_signal_ends_a_run_though_some_library_catches_its_exception(tmp_path: Path) -> None:
+    done = run_command(
+        f"""
+def command():
+    try:
+        os.kill(os.getpid(), {int(signal.SIGTERM)})
+        time.sleep({GRACE * 2})
+    except BaseException:
+        pass
+    time.sleep({GRACE * 2})
+""",
+        tmp_path,
+    )
+    assert done.returncode == ExitCode.TERMINATED, done.stderr
+
+
+def test_a_signal_leaves_the_time_to_tidy_up(tmp_path: Path) -> None:
+    done = run_command(
+        f"""
+from contextlib import contextmanager
+
+@contextmanager
+def tidying():
+    try:
+        yield
+    finally:
+        time.sleep(1.5)
+        print("tidy", flush=True)
+
+def command():
+    with tidying():
+        os.kill(os.getpid(), {int(signal.SIGTERM)})
+        time.sleep({GRACE * 2})
+""",
+        tmp_path,
+    )
+    assert (done.returncode, done.stdout) == (ExitCode.TERMINATED, "tidy\n"), done.stderr
+
+
+def run_command(command: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """Run ``command``, the text of a function of this name, as the program runs its commands."""
+    script = (
+        f"import os, time\nfrom cachi2ish.cli.process import run_to_the_end\n{command}\nrun_to_the_end(command)"
+    )
+    return subprocess.run(
         [sys.executable, "-c", script],
-        env=environment(tmp_path),
+        env=environment(home),
         capture_output=True,
         text=True,
         timeout=GRACE,
         check=False,
     )
-    assert done.returncode == status, done.stderr
-    assert "Exception ignored" not in done.stderr
