@@ -1,4 +1,6 @@
-"""Where a checkout comes from: read with GitPython, as files, so that nothing of the repository is ever run.
+"""Where a checkout comes from: read from its files, so that nothing of the repository is ever run.
+
+`read_usual` reads what ``git clone`` leaves, and GitPython every other form.
 
 No git process means no hook, no file system monitor, and no refusal of a checkout that another user owns
 (``safe.directory``): reading text files is safe whoever wrote them, as long as they are files and no others are
@@ -11,6 +13,7 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +22,7 @@ from cachi2ish.core.inventory import VcsOrigin
 from cachi2ish.errors import GitError
 from cachi2ish.git.command import Access, CommandError, GitCommand
 from cachi2ish.git.remotes import normalised
+from cachi2ish.git.usual_checkout import read_usual
 
 if TYPE_CHECKING:
     from git import Repo
@@ -42,6 +46,9 @@ def origin_of_checkout(source: Path, command: GitCommand) -> VcsOrigin | None:
     if found is None:
         return None  # without the import, which takes longer than the rest of a small run
     _refuse_special_files(found)
+    usual = read_usual(found, _whole_text_of)
+    if usual is not None:
+        return _origin(_chosen(usual.remotes), usual.commit)
     _make_importable()
     from git import InvalidGitRepositoryError, NoSuchPathError, Repo  # noqa: PLC0415
 
@@ -57,7 +64,18 @@ def origin_of_checkout(source: Path, command: GitCommand) -> VcsOrigin | None:
             f"the git checkout that holds the source cannot be read ({reason})",
             hint="check the rights and the content of .git/config and .git/HEAD",
         ) from None
+    return _origin(url, commit)
+
+
+def _origin(url: str | None, commit: str | None) -> VcsOrigin | None:
     return VcsOrigin(url=normalised(url), commit=commit) if url and commit else None
+
+
+def _chosen(remotes: Mapping[str, str]) -> str | None:
+    """Return the address of ``origin``, or of the only remote."""
+    if "origin" in remotes:
+        return remotes["origin"]
+    return next(iter(remotes.values())) if len(remotes) == 1 else None
 
 
 def time_of_commit(source: Path, command: GitCommand) -> datetime | None:
@@ -113,6 +131,11 @@ def _text_of(file: Path) -> str:
         return opened.read(_LONGEST_LINE).decode("utf-8", "replace")
 
 
+def _whole_text_of(file: Path) -> str | None:
+    text = _text_of(file)
+    return text if text.isascii() and len(text) < _LONGEST_LINE else None
+
+
 def _make_importable() -> None:
     # GitPython refuses to be imported where there is no git command, which reading files does not need.
     # This variable is its only switch, and it looks at it once, at import.
@@ -130,9 +153,7 @@ def _remote_url(repository: Repo) -> str | None:
         for section in settings.sections():
             if section.startswith('remote "') and settings.has_option(section, "url"):
                 found[section[len('remote "') : -1]] = str(settings.get(section, "url"))
-    if "origin" in found:
-        return found["origin"]
-    return next(iter(found.values())) if len(found) == 1 else None
+    return _chosen(found)
 
 
 def _head(repository: Repo, command: GitCommand) -> str | None:
