@@ -32,6 +32,30 @@ class Formats(Enum):
     WHEELS = "wheels"
 
 
+#: What ``--no-binary`` and ``--only-binary`` call "every project".
+ALL_PROJECTS = ":all:"
+
+
+@dataclass(frozen=True, slots=True)
+class FormatControl:
+    """``--no-binary`` and ``--only-binary``: normalised project names, or `ALL_PROJECTS`."""
+
+    no_binary: frozenset[str] = frozenset()
+    only_binary: frozenset[str] = frozenset()
+
+    def permits(self, project: str) -> Formats:
+        """Return what the two options leave for a project; a name is stronger than ``:all:``, as in pip."""
+        if project in self.only_binary:
+            return Formats.WHEELS
+        if project in self.no_binary:
+            return Formats.SDISTS
+        if ALL_PROJECTS in self.only_binary:
+            return Formats.WHEELS
+        if ALL_PROJECTS in self.no_binary:
+            return Formats.SDISTS
+        return Formats.BOTH
+
+
 @dataclass(frozen=True, slots=True)
 class Indexes:
     """The indexes that a lock file names for a requirement; the first that has the project answers.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from cachi2ish.core.requirements import Git, Pinned, Purpose, Requirement, Url
+from cachi2ish.core.requirements import FormatControl, Git, Pinned, Purpose, Requirement, Url
 from cachi2ish.core.urls import Address
 
 
@@ -34,6 +34,7 @@ class Lock:
     index_urls: all that it names; their credentials count for their hosts.
     trusted_hosts: ``host`` or ``host:port``, for which TLS certificates are not checked.
     require_hashes: each requirement has a strong digest, or a commit, because the lock file demands it.
+    format_control: what it says of the kinds of distribution, which pip passes on to what it builds.
     unconstrained: in hash-checking mode of pip, the pins that no constraint repeats. pip before 23.3 may give one
     up where a distribution asks for an extra of it.
     texts: the files of the closure that ``inject-files`` rewrites.
@@ -46,6 +47,7 @@ class Lock:
     index_urls: tuple[Address, ...] = ()
     trusted_hosts: tuple[str, ...] = ()
     require_hashes: bool = False
+    format_control: FormatControl = field(default_factory=FormatControl)
     unconstrained: tuple[Pinned, ...] = ()
     texts: tuple[LockText, ...] = ()
     scope: Scope | None = None

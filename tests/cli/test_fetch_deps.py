@@ -327,6 +327,22 @@ def test_the_source_is_only_read(person: Person) -> None:
     assert tree(person.source) == before
 
 
+def test_it_is_said_in_one_line_how_many_pins_the_index_alone_vouches_for(person: Person) -> None:
+    apple = make_sdist("apple", "1.0")
+    for name in ("banana", "cherry"):
+        person.index.add(name, make_sdist(name, "1.0"))
+    person.index.add("apple", apple)
+    person.writes("requirements.txt", f"apple==1.0 {apple.hash_option()}\n")
+    assert "hash" not in person.fetches().err
+    person.writes("requirements-build.txt", "banana==1.0\n")
+    assert "1 of 2 pins has no hash: the index is trusted for it\n" in person.fetches().err
+    person.writes("requirements-build.txt", "banana==1.0\ncherry==1.0\n")
+    for options in ((), ("--dry-run",)):
+        told = person.fetches("pip", *options).err
+        assert told.count("2 of 3 pins have no hash: the index is trusted for them\n") == 1
+    assert "hash" not in person.fetches("pip", "--log-level", "warning").err
+
+
 def test_only_binary_and_no_binary_decide_what_is_taken(person: Person) -> None:
     for name in ("apple", "banana"):
         person.index.add(name, make_sdist(name, "1.0"))

@@ -35,6 +35,43 @@ def apple(person: Person) -> Person:
     return person
 
 
+@pytest.mark.parametrize(
+    ("option", "taken"),
+    [
+        ("", ["banana-1.0-py3-none-any.whl", "cherry-1.0-py3-none-any.whl"]),
+        ("--no-binary :all:\n", ["banana-1.0.tar.gz", "cherry-1.0.tar.gz"]),
+        ("--no-binary banana\n", ["banana-1.0.tar.gz", "cherry-1.0-py3-none-any.whl"]),
+        ("--no-binary :all:\n--only-binary cherry\n", ["banana-1.0.tar.gz", "cherry-1.0-py3-none-any.whl"]),
+    ],
+)
+def test_what_pip_takes_no_wheels_of_comes_as_an_sdist_for_building_too(
+    person: Person, option: str, taken: list[str]
+) -> None:
+    """pip passes the option on to the environments in which it builds."""
+    for name in ("apple", "banana", "cherry"):
+        person.index.add(name, make_sdist(name, "1.0"))
+        person.index.add(name, make_wheel(name, "1.0"))
+    person.writes("requirements.txt", f"{option}apple==1.0\n")
+    person.writes("requirements-build.txt", "banana==1.0\ncherry==1.0\n")
+    targets = '"targets": [{"python": "3.12", "platform": "manylinux_2_28_x86_64"}]'
+    done = person.fetches(f'{{"type": "pip", {targets}}}')
+    assert done.code == 0, done.told
+    assert [name for name in person.deps() if not name.startswith("apple")] == taken
+
+
+def test_where_only_some_files_take_no_wheels_it_is_told_what_may_come_as_one(person: Person) -> None:
+    for name in ("apple", "banana"):
+        person.index.add(name, make_sdist(name, "1.0"))
+        person.index.add(name, make_wheel(name, "1.0"))
+    person.writes("one.txt", "apple==1.0\n")
+    person.writes("two.txt", "--no-binary :all:\napple==1.0\n")
+    person.writes("requirements-build.txt", "banana==1.0\n")
+    done = person.fetches('{"type": "pip", "allow_binary": true, "requirements_files": ["one.txt", "two.txt"]}')
+    assert done.code == 0, done.told
+    told = "requirements-build.txt:1: banana==1.0 may come as a wheel, which pip does not take for what it builds"
+    assert f"{told} with two.txt" in done.err
+
+
 def test_each_target_gets_its_wheel_and_is_told_with_files_and_bytes(apple: Person) -> None:
     outcome = apple.fetches(with_targets(LINUX, WINDOWS))
     assert outcome.code == 0, outcome.told

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 
 from packaging.utils import canonicalize_name
 
-from cachi2ish.core.requirements import Formats, Indexes
+from cachi2ish.core.requirements import ALL_PROJECTS, FormatControl, Indexes
 from cachi2ish.core.urls import Address, host_and_port
 from cachi2ish.errors import Cachi2ishError, LockFileError, Origin
 from cachi2ish.lockfiles.pip.grammar import Option
 
-#: What ``--no-binary`` and ``--only-binary`` call "every project" and "no project".
-ALL_PROJECTS = ":all:"
+#: What ``--no-binary`` and ``--only-binary`` call "no project".
 _NO_PROJECTS = ":none:"
 
 _REFUSED = {
@@ -34,26 +33,6 @@ _REFUSED = {
         "put it behind its requirement; a line is continued by a backslash at its end",
     ),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class FormatControl:
-    """``--no-binary`` and ``--only-binary``: normalised project names, or `ALL_PROJECTS`."""
-
-    no_binary: frozenset[str] = frozenset()
-    only_binary: frozenset[str] = frozenset()
-
-    def permits(self, project: str) -> Formats:
-        """Return what the two options leave for a project; a name is stronger than ``:all:``, as in pip."""
-        if project in self.only_binary:
-            return Formats.WHEELS
-        if project in self.no_binary:
-            return Formats.SDISTS
-        if ALL_PROJECTS in self.only_binary:
-            return Formats.WHEELS
-        if ALL_PROJECTS in self.no_binary:
-            return Formats.SDISTS
-        return Formats.BOTH
 
 
 @dataclass(slots=True)

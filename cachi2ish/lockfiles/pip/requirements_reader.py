@@ -40,6 +40,7 @@ class PipRequirementsReader:
             index_urls=closure.options.indexes.addresses,
             trusted_hosts=tuple(dict.fromkeys(closure.options.trusted_hosts)),
             require_hashes=bool(because),
+            format_control=closure.options.formats,
             unconstrained=_unconstrained(requirements, closure) if because else (),
             texts=tuple(closure.texts),
             warnings=tuple(dict.fromkeys(closure.warnings)),

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from cachi2ish.core.choose.choice import Choice
 from cachi2ish.core.choose.explain import warning_of, words_of
-from cachi2ish.core.requirements import Git, IndexOptions, Url
+from cachi2ish.core.digests import strong
+from cachi2ish.core.requirements import Git, IndexOptions, Pinned, Url
 from cachi2ish.errors import Cachi2ishError, Origin, leaves, raise_all
 from cachi2ish.services.fetch.choosing import choose_all, wanted
 from cachi2ish.services.fetch.dating import announce, unused_policies
@@ -124,7 +125,18 @@ def _read(request: RequestInput, source: Path, ports: Ports, run: Run) -> Readin
         indexes = {address.bare for one in wanted(reading, run.indexes) for address in one.indexes}
         for warning in unused_policies(run.dates.missing, indexes):
             run.reporter.warning(warning)
+    _say_what_has_no_hash(reading, run.reporter)
     return reading
+
+
+def _say_what_has_no_hash(reading: Reading, reporter: Reporter) -> None:
+    everything = {one for package in reading.packages for lock in package.locks for one in lock.requirements}
+    pins = [one for one in everything.difference(left_out(reading)) if isinstance(one, Pinned)]
+    bare_pins = sum(not strong(one.digests) for one in pins)
+    if bare_pins:
+        has = "has no hash: the index is trusted for it"
+        have = "have no hash: the index is trusted for them"
+        reporter.info(f"{bare_pins} of {len(pins)} pins {has if bare_pins == 1 else have}")
 
 
 def _connect(reading: Reading, ports: Ports) -> Network:

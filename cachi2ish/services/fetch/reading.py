@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from cachi2ish.core.as_of import PackageDates, RecordedDates
@@ -12,7 +12,7 @@ from cachi2ish.core.choose.checks import Policy
 from cachi2ish.core.choose.explain import exact_python
 from cachi2ish.core.inventory import MainPackage, RelaxationKind, VcsOrigin
 from cachi2ish.core.messages import shortened
-from cachi2ish.core.requirements import Purpose, Requirement
+from cachi2ish.core.requirements import Formats, Pinned, Purpose, Requirement
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import Cachi2ishError, GitError, InputError, LockFileError, Origin, StorageError, raise_all
 from cachi2ish.files.rooted import RootedPath
@@ -99,10 +99,12 @@ def _read_package(
     except Cachi2ishError as error:
         errors.append(error)
     locks: list[Lock] = []
+    runtime: list[Lock] = []
     policy = policy_of(package)
     for file, purpose in dict.fromkeys(_lock_files(package, place, folder)):
         try:
             locks.append(_read_lock(root, file, purpose, sources, run))
+            runtime.extend(locks[-1:] if purpose is not Purpose.BUILD else ())
             raise_all(_unfit(locks[-1], policy.targets))
         except Cachi2ishError as error:
             errors.append(error)
@@ -117,7 +119,27 @@ def _read_package(
     main = _name(PurePosixPath(folder.relative).as_posix(), root, vcs, sources, run)
     for warning in (*policy_warnings(package, place, locks), *unused_overrides(dates, place, locks)):
         run.reporter.warning(warning)
-    return SourcePackage(main, tuple(locks), policy, dates)
+    return SourcePackage(main, tuple(_as_built(lock, runtime, run) for lock in locks), policy, dates)
+
+
+def _as_built(lock: Lock, runtime: Collection[Lock], run: Run) -> Lock:
+    """Return ``lock`` with its build requirements as sdists where pip takes no wheel of them.
+
+    pip passes ``--no-binary`` of the file that it installs on to the environments in which it builds.
+    """
+    found: list[Requirement] = []
+    for one in lock.requirements:
+        if isinstance(one, Pinned) and one.purpose is Purpose.BUILD and one.formats is Formats.BOTH:
+            without = [each.file for each in runtime if each.format_control.permits(one.project) is Formats.SDISTS]
+            if without and len(without) == len(runtime):
+                one = replace(one, formats=Formats.SDISTS)  # noqa: PLW2901
+            elif without:
+                run.reporter.warning(
+                    f"{one.origin}: {one} may come as a wheel, which pip does not take for what it builds with"
+                    f" {without[0]}: --no-binary there holds for build requirements too"
+                )
+        found.append(one)
+    return replace(lock, requirements=tuple(found))
 
 
 def _read_lock(root: RootedPath, file: str, purpose: Purpose | None, sources: Sources, run: Run) -> Lock:
