@@ -6,6 +6,7 @@ that carries their digest or commit: their own (``main.zip``, ``v1.2.tar.gz``) s
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote
 
 from cachi2ish.core.distributions import is_wheel, plain_name, sdist_extension
@@ -15,6 +16,9 @@ from cachi2ish.errors import LockFileError
 
 #: Below the output directory; flat, since pip's ``--find-links`` does not look into folders.
 DEPS = "deps/pip"
+
+#: What `name_of_url` and `name_of_git` make.
+_DIRECT = re.compile(r"(?P<project>[a-z0-9-]+?)-(?:url-[a-z0-9_]+-[0-9a-f]+|git-[0-9a-f]{40})\.[a-z0-9.]+")
 
 
 def url_basename(url: Address) -> str:
@@ -53,3 +57,11 @@ def name_of_url(requirement: Url) -> str:
 def name_of_git(requirement: Git) -> str:
     """Return the file name of the archive of a git commit."""
     return f"{requirement.project}-git-{requirement.commit}.tar.gz"
+
+
+def project_of(filename: str) -> str | None:
+    """Return the name of the project that a URL or git requirement's file is of; None for any other file."""
+    if is_wheel(filename):
+        return filename.partition("-")[0]
+    found = _DIRECT.fullmatch(filename)
+    return found["project"] if found else None

@@ -108,7 +108,7 @@ CASES = {
     "local path": line("./apple\n"),
     "local wheel": line("apple-1.0-py3-none-any.whl\n"),
     "editable": line("-e .\n"),
-    "editable git": line(f"-e git+https://host.example/apple.git@{COMMIT}#egg=apple\n"),
+    "editable git": line("-e git+https://host.example/apple.git@main#egg=apple\n", "main"),
     "git branch": line("apple @ git+https://host.example/apple.git@main\n", "main"),
     "git short commit": line("apple @ git+https://host.example/apple.git@0123abc\n", "0123abc"),
     "git without commit": line("apple @ git+https://host.example/apple.git\n"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import stat
 from pathlib import Path
@@ -15,6 +16,10 @@ from cachi2ish.errors import ExitCode
 from tests.cli.conftest import Person, tree
 from tests.support.distributions import make_sdist, make_wheel, sdist_files
 from tests.support.git_server import GitServer, Repository
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.fixture
@@ -96,6 +101,36 @@ def test_injecting_can_be_repeated_for_another_directory_and_undone(person: Pers
     again = person.runs("inject-files", person.output, "--revert")
     assert (again.code, again.err) == (0, "no requirements file had to be written: they are as they should be\n")
     assert (person.source / "requirements.txt").read_bytes() == lines.encode()
+
+
+def test_an_editable_commit_and_addresses_without_a_name_are_handed_over_with_one(
+    person: Person, repository: Repository, server: GitServer
+) -> None:
+    commit = repository.commit(sdist_files("fig", "3.0", pkg_info=""))
+    pear = person.index.serve_file(make_wheel("pear", "1.0"))
+    address = f"git+{server.url('fig.git')}@{commit}"
+    text = (
+        f"--editable={address}#egg=Fig  # ours\n{address}#egg=fig[x]\n"
+        f"{pear}#sha256={make_wheel('pear', '1.0').sha256}\n"
+    )
+    person.writes("requirements.txt", text)
+    fetched = person.fetches()
+    assert fetched.code == 0, fetched.told
+    archive = sha256(person.output / "deps" / "pip" / f"fig-git-{commit}.tar.gz")
+
+    assert person.runs("inject-files", person.output, "--for-output-dir", "/o").code == 0
+    assert (person.source / "requirements.txt").read_text() == (
+        f"Fig @ file:///o/deps/pip/fig-git-{commit}.tar.gz#sha256={archive}  # ours\n"
+        f"fig[x] @ file:///o/deps/pip/fig-git-{commit}.tar.gz#sha256={archive}\n"
+        f"pear @ file:///o/deps/pip/pear-1.0-py3-none-any.whl#sha256={make_wheel('pear', '1.0').sha256}\n"
+    )
+    first = tree(person.output)
+    again = person.fetches()
+    assert again.code == 0, again.told
+    assert tree(person.output) == first
+    assert person.runs("inject-files", person.output, "--revert").code == 0
+    assert (person.source / "requirements.txt").read_text() == text
+    assert sorted(tree(person.source)) == ["requirements.txt"]
 
 
 @pytest.mark.parametrize(

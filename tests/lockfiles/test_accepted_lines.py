@@ -174,6 +174,10 @@ GITS = [
     (f"foo @ git+ssh://git@git.example:2222/repo@{COMMIT}", "ssh://git@git.example:2222/repo", None),
     (f"foo @ git+http://git.example/repo@{COMMIT} ; os_name == 'nt'", "http://git.example/repo", None),
     (f"foo @ git+file:///srv/repo@{COMMIT}", "file:///srv/repo", None),
+    (f"-e {GIT}#egg=foo", "https://git.example/org/repo.git", None),
+    (f"--editable={GIT}#egg=foo&subdirectory=src/foo", "https://git.example/org/repo.git", "src/foo"),
+    (f"-e 'foo[x] @ {GIT}'", "https://git.example/org/repo.git", None),
+    (f"-e git+ssh://git@git.example/r@{COMMIT}#egg=foo -C a=b", "ssh://git@git.example/r", None),
     (f"foo @ git+https://u:p@git.example/at@sign/repo@{COMMIT}", "https://u:p@git.example/at@sign/repo", None),
 ]
 

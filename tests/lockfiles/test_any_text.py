@@ -44,6 +44,12 @@ def requirements_texts(draw: st.DrawFn) -> str:
         lines.append(draw(HEADS) + draw(st.sampled_from(["\n", "\r\n"])))
         name = draw(st.sampled_from(["", "", "NAME @ ", "NAME@", "NAME [x,y] @\t", "  NAME @ \\\n"]))
         address = draw(ADDRESSES)
+        if address.startswith("git+"):
+            name = (
+                draw(st.sampled_from(["-e ", "--editable=", "-e \\\n", "-eNAME@"]))
+                if draw(st.booleans())
+                else name
+            )
         if draw(st.booleans()):
             cut = draw(st.integers(1, len(address) - 1))
             address = f"{address[:cut]}\\\n{address[cut:]}"
@@ -119,6 +125,8 @@ WORDS = st.sampled_from(
             "--no-binary",
             ":all:",
             "-e",
+            "-e ",
+            "--editable=",
             "./",
             "..",
             "%2F",

@@ -9,7 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from uv import find_uv_bin
 
+from cachi2ish.core.placement import name_of_git
+from cachi2ish.core.requirements import Git
 from cachi2ish.errors import InputError, LockFileError
 from cachi2ish.lockfiles.interface import Placed
 from tests.lockfiles.injecting import OUTPUT, REWRITER, inject, placed
@@ -35,12 +38,12 @@ foo[x] @ file://{OUTPUT}/deps/pip/foo-url-sha256-{A}.tar.gz#egg=foo \\
     --hash=sha256:{A}   # why
 bar==1.0 ; python_version < '3.9' \\
     {HASH_A}
-file://{OUTPUT}/deps/pip/baz-git-{COMMIT}.tar.gz#egg=Baz&subdirectory=src/baz&sha256={B} ; os_name == 'nt'\r
+Baz @ file://{OUTPUT}/deps/pip/baz-git-{COMMIT}.tar.gz#subdirectory=src/baz&sha256={B} ; os_name == 'nt'\r
   qux@file://{OUTPUT}/deps/pip/qux-git-{COMMIT}.tar.gz#sha256={B};os_name=='nt'
-file://{OUTPUT}/deps/pip/spam-1.0-py3-none-any.whl#sha256={A}"""
+spam @ file://{OUTPUT}/deps/pip/spam-1.0-py3-none-any.whl#sha256={A}"""
 
 
-def test_only_addresses_change(tmp_path: Path) -> None:
+def test_only_addresses_change_and_get_a_name_where_they_have_none(tmp_path: Path) -> None:
     (text,) = read(tmp_path, TEXT, environ={"TOKEN": "s3cret"}).texts
     assert inject(text)[0] == REWRITTEN
 
@@ -202,3 +205,91 @@ def test_pip_checks_the_digest_that_is_written_beside_a_git_archive(*, tampered:
 
 def test_names_are_those_of_the_lock(tmp_path: Path) -> None:
     assert names(read(tmp_path, f"foo @ {GIT}")) == [f"foo @ git {COMMIT[:12]}"]
+
+
+EDITABLE = [
+    (f"-e {GIT}#egg=Foo", f"Foo @ PLACED#sha256={B}"),
+    (f"-e{GIT}#egg=foo", f"foo @ PLACED#sha256={B}"),
+    (f"--editable={GIT}#egg=foo", f"foo @ PLACED#sha256={B}"),
+    (f"  --editable  {GIT}#egg=foo  # why", f"  foo @ PLACED#sha256={B}  # why"),
+    (f"-e \\\n  {GIT}#eg\\\ng=foo&subdirectory=py", f"foo @ PLACED#subdirectory=py&sha256={B}"),
+    (f"-e '{GIT}#egg=foo'", f"foo @ PLACED#sha256={B}"),
+    (f"-e foo@{GIT}", f"foo@PLACED#sha256={B}"),
+    (
+        f"-e \"foo[x] @ {GIT} ; os_name == 'nt'\" -C a=b",
+        f"foo[x] @ PLACED#sha256={B} ; os_name == 'nt' -C a=b",
+    ),
+    (f"{GIT}#egg=foo[a,b]", f"foo[a,b] @ PLACED#sha256={B}"),
+    (f"{GIT}#egg=foo&x=a;b; os_name == 'nt'", f"foo @ PLACED#x=a%3Bb&sha256={B}; os_name == 'nt'"),
+]
+
+
+@pytest.mark.parametrize(("line", "expected"), EDITABLE)
+def test_an_editable_commit_is_installed_as_any_other_and_comes_back(
+    line: str, expected: str, tmp_path: Path
+) -> None:
+    content = f"one==1.0\n{line}\ntwo==2.0\n"
+    before = read(tmp_path, content)
+    (text,) = before.texts
+    rewritten, record = inject(text)
+    placed_at = f"file://{OUTPUT}/deps/pip/foo-git-{COMMIT}.tar.gz"
+    assert rewritten == f"one==1.0\n{expected.replace('PLACED', placed_at)}\ntwo==2.0\n"
+    assert REWRITER.restore(rewritten, record) == content
+    assert read(tmp_path, {"requirements.txt": rewritten, ".requirements.txt.cachi2ish.json": record}) == before
+
+
+def test_an_address_whose_name_was_edited_away_is_left_as_it_is(tmp_path: Path) -> None:
+    (text,) = read(tmp_path, f"-e {GIT}#egg=foo").texts
+    rewritten, record = inject(text)
+    edited = rewritten.replace("foo @", "bar @")
+    assert REWRITER.restore(edited, record) == edited
+
+
+def test_a_name_from_an_address_cannot_begin_a_line_of_its_own(tmp_path: Path) -> None:
+    content = f"{GIT}#egg=foo[a%0A--index-url=x]"
+    try:
+        (text,) = read(tmp_path, content).texts
+    except LockFileError:
+        return
+    assert inject(text)[0].count("\n") == 0
+
+
+ARCHIVE, WHEEL = make_sdist("packed", "1.0"), make_wheel("wheeled", "1.0")
+
+
+@pytest.mark.parametrize("installer", ["pip", "uv"])
+def test_what_is_injected_is_read_by_pip_and_uv(installer: str, tmp_path: Path) -> None:
+    deps = tmp_path / "deps" / "pip"
+    deps.mkdir(parents=True)
+    (deps / f"packed-url-sha256-{ARCHIVE.sha256}.tar.gz").write_bytes(ARCHIVE.content)
+    (deps / f"packed-git-{COMMIT}.tar.gz").write_bytes(ARCHIVE.content)
+    WHEEL.write(deps)
+    lines = {
+        "wheeled": f"https://files.example/{WHEEL.filename}#sha256={WHEEL.sha256}",
+        "packed": f"https://files.example/packed-1.0.tar.gz#sha256={ARCHIVE.sha256}",
+        "packed[x]": f"https://f.example/v1.tar.gz#egg=packed[x]&sha256={ARCHIVE.sha256}; os_name != 'nt'",
+        "editable": f"-e {GIT}#egg=packed",
+    }
+    for line in lines.values():
+        (text,) = read(tmp_path, line).texts
+        files = [Placed(name_of_git(one), ARCHIVE.sha256) for one in text.direct if isinstance(one, Git)]
+        urls = REWRITER.replacement_urls(text.text, files or placed(text))
+        rewritten = REWRITER.substitute(text.text, [url.replace("${output_dir}", str(tmp_path)) for url in urls])
+        (tmp_path / "rewritten.txt").write_text(rewritten)
+        words = ("--dry-run", "--no-index", "--no-deps", "--require-hashes", "-r", str(tmp_path / "rewritten.txt"))
+        if installer == "pip":
+            found = pip("install", "--no-build-isolation", "--ignore-installed", *words)
+        else:
+            found = subprocess.run(
+                [find_uv_bin(), "pip", "install", "--python", sys.executable, "--no-build-isolation", *words],
+                env={
+                    **os.environ,
+                    "UV_OFFLINE": "1",
+                    "UV_CACHE_DIR": str(tmp_path / "cache"),
+                    "UV_NO_CONFIG": "1",
+                },
+                text=True,
+                capture_output=True,
+                check=False,
+            )
+        assert found.returncode == 0, (rewritten, found.stderr)

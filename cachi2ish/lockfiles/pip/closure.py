@@ -19,7 +19,7 @@ from cachi2ish.lockfiles.pip.grammar import Option, PipLineParser, RequirementLi
 from cachi2ish.lockfiles.pip.injection import record_name, restore
 from cachi2ish.lockfiles.pip.lines import LogicalLine, decode, logical_lines
 from cachi2ish.lockfiles.pip.pip_options import OptionCollector
-from cachi2ish.lockfiles.pip.tokens import address_span, quote, split_arguments, tab_before_options
+from cachi2ish.lockfiles.pip.tokens import find_slot, quote, split_arguments, tab_before_options
 from cachi2ish.lockfiles.pip.variables import conceal, expand, unset
 from cachi2ish.lockfiles.source_tree import SourceTree
 
@@ -166,7 +166,7 @@ class Closure:
         self.walk(file, constraint=_INCLUDES[option.name], chain=chain, included_at=origin, included_by=text)
 
     def _judge(self, content: RequirementLine, text: str, origin: Origin, *, constraint: bool) -> Line:
-        shown = quote(split_arguments(text)[0].strip())
+        shown = quote(text if content.editable else split_arguments(text)[0].strip())
         digests = frozenset(_digests(content.hashes, shown, origin))
         if constraint:
             _check_constraint(content, shown, origin)
@@ -185,8 +185,8 @@ class Closure:
         )
 
     def _check_written_out(self, url: str, text: str, origin: Origin) -> None:
-        span = address_span(text)
-        if span is None or expand(text[slice(*span)], self.environ) != url:
+        slot = find_slot(text)
+        if slot is None or expand(text[slice(*slot.address)], self.environ) != url:
             raise LockFileError(
                 f"{quote(text)}: a variable holds more than a part of the address, so it could not be rewritten",
                 hint="write name @ address, and use variables inside the address only",
@@ -221,6 +221,12 @@ def _digests(hashes: Iterable[str], shown: str, origin: Origin) -> Iterable[Dige
 
 
 def _check_constraint(content: RequirementLine, shown: str, origin: Origin) -> None:
+    if content.editable:
+        raise LockFileError(
+            f"{shown}: a constraint cannot be editable, as in pip",
+            hint="write name @ git+https://…@<commit>",
+            origin=origin,
+        )
     if content.url is not None:
         raise LockFileError(
             f"{shown}: an address cannot be a constraint here",

@@ -7,7 +7,7 @@ import re
 import shlex
 import sys
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 import pip_requirements_parser as library
@@ -25,7 +25,7 @@ class RequirementLine:
     """A requirement or constraint as written.
 
     name: None for an address or path that does not say it. url: with fragment; may hold credentials.
-    marker: as text, normalised. hashes: the values of ``--hash``, unread.
+    marker: as text, normalised. hashes: the values of ``--hash``, unread. editable: it stands behind ``-e``.
     """
 
     name: str | None
@@ -34,6 +34,7 @@ class RequirementLine:
     marker: str | None
     url: str | None = field(repr=False)
     hashes: tuple[str, ...] = ()
+    editable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,11 @@ _GONE = ("--allow-all-external", "--allow-external", "--allow-unverified", "--al
 #: Options that stand on the line of a requirement.
 _OF_REQUIREMENT = frozenset({"--hash", "--config-settings", "--global-option", "--install-option"})
 
+#: What pip clones behind ``-e``, with a name in front of it perhaps.
+_REPOSITORY = re.compile(
+    r"\s*(?:[A-Za-z0-9][\w.-]*\s*(?:\[[^\[\]]*\]\s*)?@\s*)?(?:git|hg|svn|bzr)[+:]", re.ASCII | re.IGNORECASE
+)
+
 _QUOTING = frozenset("'\"\\")
 
 #: The library looks for extras in time that grows with the square of these.
@@ -103,6 +109,9 @@ class PipLineParser:
                 f"{' '.join(rest)!r} stands behind an option, where pip ignores it",
                 "put markers before the options, and each requirement on a line of its own",
             )
+        editable = not requirement and bool(options) and _is_repository(options[0])
+        if editable:
+            requirement, options = options[0].value, options[1:]
         if not requirement:
             return options
         for option in options:
@@ -111,7 +120,8 @@ class PipLineParser:
                     f"{option.name} stands on the line of a requirement, where pip ignores it",
                     f"give {option.name} a line of its own",
                 )
-        return _requirement(requirement, tuple(o.value for o in options if o.name == "--hash"))
+        found = _requirement(requirement, tuple(o.value for o in options if o.name == "--hash"))
+        return replace(found, editable=editable)
 
     def _read_options(self, text: str) -> tuple[tuple[Option, ...], list[str]]:
         try:
@@ -125,6 +135,10 @@ class PipLineParser:
         setattr(values, _RECORD, [])
         _, rest = self._options.parse_args(words, values)
         return tuple(getattr(values, _RECORD)), rest
+
+
+def _is_repository(option: Option) -> bool:
+    return option.name == "--editable" and _REPOSITORY.match(option.value) is not None
 
 
 def _words(text: str) -> list[str]:

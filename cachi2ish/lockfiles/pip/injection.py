@@ -9,7 +9,7 @@ as the user wrote them: where they hold a password, so did the requirements file
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -22,12 +22,17 @@ _FOLDER = f"/{DEPS}/"
 
 
 class Replacement(BaseModel):
-    """placed: the tail of the injected address. original: the user's, with its line continuations, if any."""
+    """placed: the tail of the injected address. original: the user's, with its line continuations, if any.
+
+    before, after: what was written around the injected address; "" where the user's own text stands there.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     placed: str = Field(min_length=1)
     original: str = Field(min_length=1, repr=False)
+    before: str = ""
+    after: str = ""
 
 
 class InjectionRecord(BaseModel):
@@ -44,20 +49,16 @@ def record_name(filename: str) -> str:
     return f".{filename}.cachi2ish.json"
 
 
-def make_record(originals: Iterable[str], urls: Sequence[str]) -> InjectionRecord:
-    """Return the record of replacing ``originals`` (raw text) by ``urls`` (templates or filled in)."""
-    return InjectionRecord(
-        replaced=tuple(
-            Replacement(placed=tail, original=original)
-            for original, url in zip(originals, urls, strict=True)
-            if (tail := placed_tail(url)) is not None
-        )
-    )
+def render_record(replaced: Iterable[Replacement]) -> str:
+    """Return the text of the record of these replacements, with a final newline."""
+    record = InjectionRecord(replaced=tuple(replaced))
+    # Most have nothing around them: then the two keys are left out.
+    around = {"replaced": {number: _unused(one) for number, one in enumerate(record.replaced)}}
+    return record.model_dump_json(indent=2, exclude=around) + "\n"
 
 
-def render_record(record: InjectionRecord) -> str:
-    """Return the text of a record, with a final newline."""
-    return record.model_dump_json(indent=2) + "\n"
+def _unused(one: Replacement) -> set[str]:
+    return {name for name, text in (("before", one.before), ("after", one.after)) if not text}
 
 
 def parse_record(text: str) -> InjectionRecord:
@@ -88,15 +89,22 @@ def restore(text: str, record: str | None) -> str:
     """
     if record is None:
         return text
-    known: dict[str, deque[str]] = defaultdict(deque)
+    known: dict[str, deque[Replacement]] = defaultdict(deque)
     for replacement in parse_record(record).replaced:
-        known[replacement.placed].append(replacement.original)
-    return replace(text, [_original(address.text, known) for address in addresses_in(text)])
+        known[replacement.placed].append(replacement)
+    return replace(text, _cuts(text, known))
 
 
-def _original(address: str, known: dict[str, deque[str]]) -> str | None:
-    tail = placed_tail(address)
-    if tail is None or tail not in known:
-        return None
-    originals = known[tail]
-    return originals.popleft() if len(originals) > 1 else originals[0]
+def _cuts(text: str, known: dict[str, deque[Replacement]]) -> Iterator[tuple[int, int, str]]:
+    for address in addresses_in(text):
+        tail = placed_tail(address.text)
+        originals = known.get(tail) if tail else None
+        if not originals:
+            continue
+        one = originals[0]
+        start, end = address.start - len(one.before), address.end + len(one.after)
+        if start < 0 or text[start:end] != f"{one.before}{text[address.start : address.end]}{one.after}":
+            continue  # somebody has edited what stands around it
+        if len(originals) > 1:
+            originals.popleft()
+        yield start, end, one.original

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from cachi2ish.core.outputs import OUTPUT_DIR
-from cachi2ish.core.placement import DEPS
+from cachi2ish.core.placement import DEPS, project_of
 from cachi2ish.core.urls import redact, split
 from cachi2ish.errors import InputError
 from cachi2ish.lockfiles.interface import Decoded, Placed
 from cachi2ish.lockfiles.pip import injection, lines
 from cachi2ish.lockfiles.pip.lines import logical_lines
-from cachi2ish.lockfiles.pip.tokens import addresses_in, map_addresses, replace
+from cachi2ish.lockfiles.pip.tokens import AddressInText, addresses_in, map_addresses, replace
 
 #: User information of an address, up to the last "@" before its path.
 _USERINFO = re.compile(r"(?<=://)[^\s/?#]*@")
 
 _ADDRESS = re.compile(r"://\S*")
+
+#: The name of a project in a fragment, with extras perhaps.
+_EGG_KEY = "egg="
+_EGG = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?(?:\[[\w.,-]*\])?", re.ASCII)
+_BLANK = re.compile(r"\s")
 
 
 def redacted(text: str) -> str:
@@ -55,9 +60,10 @@ def replacement_urls(text: str, placed: Sequence[Placed]) -> tuple[str, ...]:
 
     The original fragment stays (``egg``, ``subdirectory``, a digest). A digest that the requirement does not
     state itself is joined to it: in hash-checking mode pip takes the fragment of an address that the user
-    wrote for a hash, and a git requirement has no other place for one.
+    wrote for a hash, and a git requirement has no other place for one. Where the address has no name before it,
+    `substitute` writes one, and ``egg`` goes: pip since 25.0 takes no extras in it.
     """
-    found = [address.text for address in addresses_in(text)]
+    found = tuple(addresses_in(text))
     _same_count(len(found), len(placed))
     return tuple(
         f"file://{OUTPUT_DIR}/{DEPS}/{quote(file.filename, safe='+!~')}{_fragment(address, file.sha256)}"
@@ -66,16 +72,46 @@ def replacement_urls(text: str, placed: Sequence[Placed]) -> tuple[str, ...]:
 
 
 def substitute(text: str, urls: Sequence[str]) -> str:
-    """Return ``text`` with the address of each direct requirement replaced by that of ``urls``, in order."""
-    _same_count(sum(1 for _ in addresses_in(text)), len(urls))
-    return replace(text, urls)
+    """Return ``text`` with the address of each direct requirement replaced by that of ``urls``, in order.
+
+    One without a name before it becomes ``name @ address``, and an editable one loses its ``-e``: so pip and uv
+    both read it (PEP 508).
+    """
+    found = _paired(text, urls)
+    return replace(
+        text,
+        ((address.start, address.end, f"{_before(address, url)}{url}{address.after}") for address, url in found),
+    )
 
 
 def record_of(text: str, urls: Sequence[str]) -> str:
     """Return the record to store when ``text`` is rewritten with ``urls``."""
-    originals = [text[address.start : address.end] for address in addresses_in(text)]
-    _same_count(len(originals), len(urls))
-    return injection.render_record(injection.make_record(originals, urls))
+    return injection.render_record(
+        injection.Replacement(
+            placed=tail,
+            original=text[address.start : address.end],
+            before=_before(address, url),
+            after=address.after,
+        )
+        for address, url in _paired(text, urls)
+        if (tail := injection.placed_tail(url)) is not None
+    )
+
+
+def _paired(text: str, urls: Sequence[str]) -> tuple[tuple[AddressInText, str], ...]:
+    found = tuple(addresses_in(text))
+    _same_count(len(found), len(urls))
+    return tuple(zip(found, urls, strict=True))
+
+
+def _before(address: AddressInText, url: str) -> str:
+    """Return what to write before ``url`` in the place of ``address``: what the user wrote there, or its name."""
+    if address.before is not None:
+        return address.before
+    egg = next((item for item in _items(address.text) if item.startswith(_EGG_KEY)), "")
+    declared = _EGG.fullmatch(_BLANK.sub("", unquote(egg.removeprefix(_EGG_KEY))))
+    name = declared.group() if declared else project_of(unquote(url.partition("#")[0].rpartition("/")[2]))
+    return f"{name} @ " if name else ""
 
 
 class RequirementsRewriter:
@@ -114,10 +150,16 @@ class RequirementsRewriter:
         return redacted(text)
 
 
-def _fragment(address: str, sha256: str | None) -> str:
-    fragment = address.partition("#")[2]
-    items = [item for item in (fragment, f"sha256={sha256}" if sha256 else "") if item]
+def _fragment(address: AddressInText, sha256: str | None) -> str:
+    items = [address.text.partition("#")[2]]
+    if address.before is None:  # in an address with a name, a semicolon begins a marker
+        items = [one.replace(";", "%3B") for one in _items(address.text) if not one.startswith(_EGG_KEY)]
+    items = [one for one in (*items, f"sha256={sha256}" if sha256 else "") if one]
     return f"#{'&'.join(items)}" if items else ""
+
+
+def _items(address: str) -> list[str]:
+    return [item for item in address.partition("#")[2].split("&") if item]
 
 
 def _same_count(found: int, given: int) -> None:

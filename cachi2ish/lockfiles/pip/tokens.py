@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
 
 from cachi2ish.core import urls
 from cachi2ish.lockfiles.pip.lines import logical_lines
@@ -24,6 +23,12 @@ _NAMED = re.compile(r"\s*[A-Za-z0-9][\w.-]*\s*(?:\[[^\[\]]*\]\s*)?@\s*")
 
 #: A line that begins with an address.
 _SCHEME = re.compile(r"(?:https?|file|ftp|(?:git|hg|svn|bzr)\+[a-z0-9+.-]+):", re.IGNORECASE)
+
+#: ``-e address`` and ``-e "name @ address ; marker"``, as pip splits them.
+_EDITABLE = re.compile(
+    r"(?:-e[ \t]*|--editable(?:[ \t]+|=))"
+    r"(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)'|(?P<plain>[^\s\"'=]\S*))(?=\s|\Z)"
+)
 
 _NAMED_ADDRESS = re.compile(r"[^\s;]+")
 _BARE_ADDRESS = re.compile(r"\S+")
@@ -46,22 +51,51 @@ def tab_before_options(text: str) -> bool:
     return options is not None and options.group().startswith("\t")
 
 
-def address_span(text: str) -> tuple[int, int] | None:
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where the address of a direct requirement stands in a logical line, and how another one is put there.
+
+    address: from, to. whole: what gives way to another address; of ``-e address`` that is the option too.
+    before, after: what stands around the other one in place of ``whole``. before is None where the address has no
+    name in front of it: one has to be written, since uv reads no address without a name that has a fragment.
+    """
+
+    address: tuple[int, int]
+    whole: tuple[int, int]
+    before: str | None
+    after: str = ""
+
+
+def find_slot(text: str) -> Slot | None:
     """Return where in a logical line (variables not expanded) the address of a direct requirement stands.
 
     A bare address ends at white space, and so does its ``;`` before a marker; the address in
     ``name @ address`` ends at a ``;`` too, since pip splits the marker off first.
     """
-    arguments, _ = split_arguments(text)
-    if _SCHEME.match(arguments):
-        address = _BARE_ADDRESS.match(arguments)
+    editable = _EDITABLE.match(text)
+    if editable is None:
+        arguments, _ = split_arguments(text)
+        found = _address_span(arguments)
+        return found and Slot(found, found, None if found[0] == 0 else "")
+    group = editable.lastgroup or "plain"
+    value, start = editable[group], editable.start(group)
+    found = _address_span(value)
+    if found is None:
+        return None
+    before, after = value[: found[0]], value[found[1] :]
+    return Slot((start + found[0], start + found[1]), editable.span(), before or None, after)
+
+
+def _address_span(text: str) -> tuple[int, int] | None:
+    if _SCHEME.match(text):
+        address = _BARE_ADDRESS.match(text)
         if address is None:
             return None
         end = address.end()
-        marker_follows = end < len(arguments) and arguments[end - 1] == ";" and arguments[end] == " "
+        marker_follows = end < len(text) and text[end - 1] == ";" and text[end] == " "
         return 0, end - marker_follows
-    named = _NAMED.match(arguments)
-    address = _NAMED_ADDRESS.match(arguments, named.end()) if named else None
+    named = _NAMED.match(text)
+    address = _NAMED_ADDRESS.match(text, named.end()) if named else None
     return address.span() if address else None
 
 
@@ -93,31 +127,31 @@ def _redact(address: str) -> str:
 class AddressInText:
     """An address of a direct requirement. text: continuations joined, variables not expanded.
 
-    start, end: where it stands in the file, continuations included.
+    start, end: what gives way to another address, in the file, continuations included.
+    before, after: what stands around the other one, see `Slot`.
     """
 
     text: str = field(repr=False)
     start: int
     end: int
+    before: str | None = ""
+    after: str = ""
 
 
 def addresses_in(text: str) -> Iterator[AddressInText]:
     """Yield the addresses of all direct requirements, in order."""
     for line in logical_lines(text):
-        span = address_span(line.text)
-        if span is not None:
-            yield AddressInText(line.text[slice(*span)], *line.source_span(*span))
+        slot = find_slot(line.text)
+        if slot is not None:
+            address = line.text[slice(*slot.address)]
+            yield AddressInText(address, *line.source_span(*slot.whole), slot.before, slot.after)
 
 
-def replace(text: str, replacements: Sequence[str | None]) -> str:
-    """Return ``text`` with each address replaced, in order; None leaves one as it is.
-
-    Raises `ValueError` where there are not as many replacements as addresses.
-    """
+def replace(text: str, cuts: Iterable[tuple[int, int, str]]) -> str:
+    """Return ``text`` with pieces of it replaced: from, to, and what to write there. They come in order."""
     position = 0
     parts: list[str] = []
-    for address, replacement in zip(addresses_in(text), replacements, strict=True):
-        if replacement is not None:
-            parts += (text[position : address.start], replacement)
-            position = address.end
-    return "".join(chain(parts, [text[position:]]))
+    for start, end, replacement in cuts:
+        parts += (text[position:start], replacement)
+        position = end
+    return "".join((*parts, text[position:]))

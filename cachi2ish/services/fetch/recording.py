@@ -212,7 +212,9 @@ def _needed_by(reading: Reading) -> dict[Requirement, frozenset[str]]:
 def _project_files(
     source: Path, reading: Reading, fetched: tuple[Fetched, ...], rewriter: Rewriter
 ) -> Iterator[ProjectFile]:
-    archives = {one.requirement: one.blob.sha256 for one in fetched if isinstance(one.requirement, Git)}
+    # By file name: what is fetched may carry the extras or the marker of another line than the address does.
+    gits = ((one.requirement, one.blob) for one in fetched)
+    archives = {name_of_git(one): blob.sha256 for one, blob in gits if isinstance(one, Git)}
     texts = {text.file: text for package in reading.packages for lock in package.locks for text in lock.texts}
     for file, text in sorted(texts.items()):
         urls = rewriter.replacement_urls(text.text, _placed(text, archives))
@@ -225,10 +227,10 @@ def _project_files(
         )
 
 
-def _placed(text: LockText, archives: dict[Git, str]) -> tuple[Placed, ...]:
+def _placed(text: LockText, archives: dict[str, str]) -> tuple[Placed, ...]:
     return tuple(
         Placed(name_of_url(direct), None)
         if isinstance(direct, Url)
-        else Placed(name_of_git(direct), archives.get(direct))  # none where its marker holds nowhere
+        else Placed(name_of_git(direct), archives.get(name_of_git(direct)))  # none where its marker holds nowhere
         for direct in text.direct
     )
