@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
+import stat
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
@@ -14,7 +16,8 @@ from cachi2ish.cache.hashing import SHAKE_BYTES, Hashes
 from cachi2ish.cache.layout import Layout
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.digests import Digest
-from cachi2ish.files.locks import is_at, locked, try_lock, wait_for_lock
+from cachi2ish.files.folder import Folder, ObstacleError
+from cachi2ish.files.locks import locked, try_lock, wait_for_lock
 from cachi2ish.files.os_errors import cache_errors, storage_errors
 
 _READ_ONLY = 0o444
@@ -69,16 +72,18 @@ class DiskBlobWriter:
         sha256 = self.digest("sha256").value
         path = self._layout.blob(sha256)
         with self._failures():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with locked(self._layout.lock):
+            folder = self._layout.folder
+            folder.make(path.parent)
+            with locked(self._layout.lock, folder):
                 os.utime(self._partial.descriptor)  # used from now on; its last bytes may have come long ago
-                self._partial.path.replace(path)
+                folder.replace(self._partial.path, path)
             self._committed = True
             # After the rename: a partial file that is read-only could not be taken up again.
             os.fchmod(self._partial.descriptor, _READ_ONLY)
             for algorithm in self._hashes.algorithms:
                 self._link(self.digest(algorithm), sha256)
-        return Blob(sha256=sha256, size=self._offset, path=path)
+            status = os.fstat(self._partial.descriptor)
+        return Blob(sha256=sha256, size=self._offset, path=path, inode=(status.st_dev, status.st_ino))
 
     def discard(self) -> None:
         """Do not keep the bytes when this writer is left without `commit`."""
@@ -96,33 +101,37 @@ class DiskBlobWriter:
         if digest.algorithm == "sha256" or not digest.strong or link is None:
             return
         target = self._layout.target(sha256)
-        link.parent.mkdir(parents=True, exist_ok=True)
+        self._layout.folder.make(link.parent)
         # A file system without symbolic links finds blobs by their sha256 only.
         with suppress(OSError):
-            _point(link, target)
+            _point(self._layout.folder, link, target)
 
     def _failures(self) -> AbstractContextManager[None]:
         return storage_errors(cache_errors(self._layout.root), Place.CACHE)
 
 
-def _point(link: Path, target: str) -> None:
+def _point(folder: Folder, link: Path, target: str) -> None:
     with suppress(FileExistsError):
-        link.symlink_to(target)
+        folder.link(link, target)
         return
-    if not link.is_symlink() or str(link.readlink()) != target:  # it lies, or is something else
-        link.unlink(missing_ok=True)
-        link.symlink_to(target)
+    if folder.target(link) != target:  # it lies, or is something else
+        folder.unlink(link, missing_ok=True)
+        folder.link(link, target)
 
 
-#: Of the file of a second writer, which nobody can take up again.
 #: Of the file of a second writer, which nobody can take up again.
 PRIVATE_SUFFIX = ".tmp"
+
+#: The names that are made here. What is called otherwise is somebody's own.
+PARTIAL = re.compile("[0-9a-f]{64}")
+PRIVATE_PARTIAL = re.compile(rf"{PARTIAL.pattern}\.[0-9a-f]{{16}}{re.escape(PRIVATE_SUFFIX)}")
 
 
 @dataclass(frozen=True, slots=True)
 class Partial:
     """An open file that belongs to one writer. private: nobody can take it up again."""
 
+    folder: Folder
     path: Path
     descriptor: int
     private: bool
@@ -133,7 +142,7 @@ class Partial:
             if self.private or not keep or not os.fstat(self.descriptor).st_size:
                 # Still locked: it cannot be another writer's by now.
                 with suppress(OSError):
-                    self.path.unlink(missing_ok=True)
+                    self.folder.unlink(self.path, missing_ok=True)
         finally:
             os.close(self.descriptor)
 
@@ -142,56 +151,66 @@ class Partial:
         os.close(self.descriptor)
 
 
-def open_partial(path: Path) -> Partial:
+def open_partial(folder: Folder, path: Path) -> Partial:
     """Open ``path`` to go on with it, or a private file beside it where somebody else is at it.
 
     Raises `OSError`.
     """
-    descriptor = _open_locked(path)
+    descriptor = _open_locked(folder, path)
     if descriptor is not None:
-        return Partial(path, descriptor, private=False)
+        return Partial(folder, path, descriptor, private=False)
     while True:
         private = path.with_name(f"{path.name}.{secrets.token_hex(8)}{PRIVATE_SUFFIX}")
-        descriptor = os.open(private, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = folder.open(private, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         wait_for_lock(descriptor)
-        if is_at(descriptor, private):  # `sweep` has not come between
-            return Partial(private, descriptor, private=True)
+        if folder.is_at(descriptor, private):  # `sweep` has not come between
+            return Partial(folder, private, descriptor, private=True)
         os.close(descriptor)
 
 
-def remove_partial(path: Path) -> bool:
+def remove_partial(folder: Folder, path: Path) -> bool:
     """Remove what is kept at ``path``; return False where somebody is writing it. Raises `OSError`."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+        descriptor = folder.open(path, os.O_RDWR)
     except FileNotFoundError:
+        return True
+    except ObstacleError:  # a link or a pipe, which is nobody's work
+        folder.unlink(path, missing_ok=True)
         return True
     try:
         if not try_lock(descriptor):
             return False
-        if is_at(descriptor, path):
-            path.unlink()
+        if folder.is_at(descriptor, path):
+            folder.unlink(path)
         return True
     finally:
         os.close(descriptor)
 
 
-def sweep(directory: Path) -> None:
+def sweep(folder: Folder, directory: Path) -> None:
     """Remove the private files of processes that are gone."""
-    for path in directory.glob(f"*{PRIVATE_SUFFIX}"):
+    for name in filter(PRIVATE_PARTIAL.fullmatch, folder.names(directory)):
         with suppress(OSError):
-            remove_partial(path)
+            remove_partial(folder, directory / name)
 
 
-def _open_locked(path: Path) -> int | None:
+def _open_locked(folder: Folder, path: Path) -> int | None:
     while True:
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        except PermissionError:  # another user's, in a cache that several share
+            descriptor = folder.open(path, os.O_RDWR | os.O_CREAT)
+        except (PermissionError, ObstacleError):  # another user's, in a cache that several share
             return None
-        if not try_lock(descriptor):
+        if not _is_own(descriptor) or not try_lock(descriptor):
             os.close(descriptor)
             return None
-        if is_at(descriptor, path):
+        if folder.is_at(descriptor, path):
             return descriptor
         # Between opening and locking, its writer committed it: what is open here is a blob now.
         os.close(descriptor)
+
+
+def _is_own(descriptor: int) -> bool:
+    """Return whether nobody else can write to the file, and it is no file of ours that is kept elsewhere."""
+    status = os.fstat(descriptor)
+    others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return status.st_uid == os.geteuid() and status.st_nlink == 1 and not others

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 import threading
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -14,11 +12,12 @@ from pathlib import Path
 from cachi2ish.advice import Place
 from cachi2ish.cache.blob_writer import DiskBlobWriter, open_partial, remove_partial, sweep
 from cachi2ish.cache.hashing import Hashes
-from cachi2ish.cache.layout import Layout
+from cachi2ish.cache.layout import OWN_FOLDER, Layout
 from cachi2ish.cache.running import Usage
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.digests import Digest, strong
-from cachi2ish.files.locks import is_at, locked
+from cachi2ish.files.folder import ObstacleError
+from cachi2ish.files.locks import locked
 from cachi2ish.files.os_errors import FORBIDDEN, cache_errors, storage_errors
 
 #: Tells backup programs to leave the directory out (Cache Directory Tagging Specification).
@@ -62,7 +61,7 @@ class DiskBlobs:
         """Open a file to write; see the interface. A key that is being written elsewhere starts from zero."""
         path = self._layout.partial_of(key)
         with self._failures():
-            partial = open_partial(path)
+            partial = open_partial(self._layout.folder, path)
         try:
             writer = DiskBlobWriter(self._layout, partial, algorithms)
         except BaseException:
@@ -92,16 +91,18 @@ class DiskBlobs:
         if open_here:
             return
         with self._failures():
-            remove_partial(path)
+            remove_partial(self._layout.folder, path)
 
     def _checked(self, sha256: str, digests: Collection[Digest]) -> Blob | None:
         path = self._layout.blob(sha256)
         hashes = Hashes({"sha256", *(digest.algorithm for digest in digests)})
         with storage_errors(f"the cache {self._layout.root} cannot be read", Place.CACHE):
-            file = _opened(path)
-            if file is None:
+            try:
+                file = FileIO(self._layout.folder.open(path, os.O_RDONLY))
+            except (FileNotFoundError, ObstacleError):  # a pipe or a link in its place is nobody's blob
                 return None
             with file:
+                status = os.fstat(file.fileno())
                 size = hashes.update_from(file)
                 if hashes.digest("sha256").value != sha256:
                     self._remove(path, file)
@@ -110,44 +111,32 @@ class DiskBlobs:
             return None
         if not self._usage.note(path):
             return None
-        return Blob(sha256=sha256, size=size, path=path)
+        return Blob(sha256=sha256, size=size, path=path, inode=(status.st_dev, status.st_ino))
 
     def _remove(self, path: Path, file: FileIO) -> None:
         # Where nothing can be removed, nothing can be put in its place either: that will be told.
-        with suppress(OSError), locked(self._layout.lock):
-            if is_at(file.fileno(), path):  # nobody has healed it meanwhile
-                path.unlink()
+        folder = self._layout.folder
+        with suppress(OSError), locked(self._layout.lock, folder):
+            if folder.is_at(file.fileno(), path):  # nobody has healed it meanwhile
+                folder.unlink(path)
 
     def _prepare(self) -> None:
-        self._layout.blobs.mkdir(parents=True, exist_ok=True)
-        self._layout.partial.mkdir(exist_ok=True)
-        with locked(self._layout.lock):  # opens a file to write, which is what must be possible
+        self._layout.root.mkdir(mode=OWN_FOLDER, parents=True, exist_ok=True)
+        folder = self._layout.folder
+        folder.make(self._layout.blobs)
+        folder.make(self._layout.partial)
+        with locked(self._layout.lock, folder):  # opens a file to write, which is what must be possible
             self._tag()
-            os.utime(self._layout.lock)
+            folder.touch(self._layout.lock)
         self._usage.register()
-        sweep(self._layout.partial)
+        sweep(folder, self._layout.partial)
 
     def _tag(self) -> None:
         tag = self._layout.root / "CACHEDIR.TAG"
-        if not tag.exists():
-            tag.write_text(_CACHE_TAG, encoding="ascii")
+        with suppress(FileExistsError):
+            descriptor = self._layout.folder.open(tag, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(_CACHE_TAG)
 
     def _failures(self) -> AbstractContextManager[None]:
         return storage_errors(cache_errors(self._layout.root), Place.CACHE)
-
-
-def _opened(path: Path) -> FileIO | None:
-    """Return the file, or None where there is none: a pipe or a link in its place is nobody's blob."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            return None
-        raise
-    file = FileIO(descriptor)
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return file
-    file.close()
-    return None

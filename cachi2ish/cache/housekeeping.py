@@ -93,9 +93,10 @@ class DiskHousekeeping:
 
     def _touch(self) -> int:
         """Return the time by the clock of the file system, in nanoseconds; fails where nothing can be written."""
-        with locked(self._layout.lock):
-            os.utime(self._layout.lock)
-            return self._layout.lock.stat().st_mtime_ns
+        folder = self._layout.folder
+        with locked(self._layout.lock, folder):
+            folder.touch(self._layout.lock)
+            return folder.status(self._layout.lock).st_mtime_ns
 
     def _reading(self) -> AbstractContextManager[None]:
         return storage_errors(f"the cache {self.directory} cannot be read", Place.CACHE)

@@ -13,7 +13,7 @@ from cachi2ish.cache.hashing import Hashes
 from cachi2ish.cache.layout import Layout
 from cachi2ish.cache.scan import Link, Scan, StoredBlob
 from cachi2ish.core.cache_contents import Finding, Flaw
-from cachi2ish.files.locks import is_at, locked
+from cachi2ish.files.locks import locked
 from cachi2ish.files.os_errors import FORBIDDEN
 
 #: More hashing at once than this a disk seldom feeds, and a machine may not spare.
@@ -75,7 +75,7 @@ class Inspector:
         path = self._layout.blob(blob.sha256)
         hashes = Hashes({"sha256", *algorithms})
         try:
-            file = FileIO(path)
+            file = FileIO(self._layout.folder.open(path, os.O_RDONLY))
         except FileNotFoundError:
             return None, None
         except OSError as error:
@@ -101,20 +101,21 @@ class Inspector:
 
     def _still_there(self, path: Path, file: FileIO) -> bool:
         """Return False where somebody has put the file right meanwhile; else it is removed, for a repair."""
+        folder = self._layout.folder
         if not self._repair:
-            return is_at(file.fileno(), path)
-        with locked(self._layout.lock):
-            if not is_at(file.fileno(), path):
+            return folder.is_at(file.fileno(), path)
+        with locked(self._layout.lock, folder):
+            if not folder.is_at(file.fileno(), path):
                 return False
-            path.unlink()
+            folder.unlink(path)
             return True
 
     def _unreadable(self, blob: StoredBlob, error: OSError) -> Finding:
         # A file of another user may be in order; one that the disk does not give any more is lost.
         lost = self._repair and error.errno not in FORBIDDEN
         if lost:
-            with locked(self._layout.lock), suppress(FileNotFoundError):
-                self._layout.blob(blob.sha256).unlink()
+            with locked(self._layout.lock, self._layout.folder), suppress(FileNotFoundError):
+                self._layout.folder.unlink(self._layout.blob(blob.sha256))
         detail = f"cannot be read: {error.strerror or error}"
         return Finding(Flaw.UNREADABLE, blob.entry.path, detail, lost)
 
@@ -128,8 +129,8 @@ class Inspector:
         # A directory may hold what is somebody's own.
         removed = self._repair and (place.is_symlink() or not place.is_dir())
         if removed:
-            place.unlink(missing_ok=True)
-        return Finding(Flaw.OBSTACLE, path, "is in the place of a file, and is none", removed)
+            self._layout.folder.unlink(place, missing_ok=True)
+        return Finding(Flaw.OBSTACLE, path, "is in the place of something else, and is not used", removed)
 
 
 def is_dangling(layout: Layout, link: Link) -> bool:
@@ -140,8 +141,8 @@ def is_dangling(layout: Layout, link: Link) -> bool:
 def remove_link(layout: Layout, link: Link) -> bool:
     """Remove a link, unless it leads elsewhere by now; return whether that was done. Raises `OSError`."""
     path = layout.link(link.digest)
-    with locked(layout.lock):
-        if path is None or layout.address(link.digest) != link.sha256 or not path.is_symlink():
+    with locked(layout.lock, layout.folder):
+        if path is None or layout.address(link.digest) != link.sha256 or layout.folder.target(path) is None:
             return False
-        path.unlink()
+        layout.folder.unlink(path)
         return True

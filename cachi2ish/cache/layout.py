@@ -7,6 +7,9 @@
     partial/<sha256 of a key>  what has arrived of a file; locked (flock) while somebody writes
     partial/<…>.<random>.tmp   the same for a second writer of one key; removed when it ends
     running/<random>           locked (flock) while a process has the cache open; mtime: when it began
+    catalogue.sqlite           what indexes said of projects, see `cachi2ish.cache.schema`
+    catalogue.key              by which its rows are known, for its owner alone, see `cachi2ish.cache.signing`
+    catalogue-<uid>.key        the same for another user
 
 Nothing is synced to disk file by file: whoever takes a blob hashes it again, so that what a power cut has torn
 is found, removed and fetched anew.
@@ -21,6 +24,10 @@ from pathlib import Path
 
 from cachi2ish.cache.hashing import SHAKE_BYTES
 from cachi2ish.core.digests import Digest
+from cachi2ish.files.folder import Folder
+
+#: The mode of a cache that we make; a folder that is there keeps its own.
+OWN_FOLDER = 0o700
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 _HEXADECIMAL = re.compile("[0-9a-f]{8,}")
@@ -31,6 +38,11 @@ class Layout:
     """The places below ``root``."""
 
     root: Path
+
+    @property
+    def folder(self) -> Folder:
+        """The cache as a folder in which links are not followed: others may write to it."""
+        return Folder(self.root)
 
     @property
     def blobs(self) -> Path:

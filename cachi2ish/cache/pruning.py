@@ -51,10 +51,10 @@ class DiskPruning:
         path = self._layout.root / entry.path
         with storage_errors(f"{entry.path} cannot be removed from the cache {self._layout.root}", Place.CACHE):
             if path.parent == self._layout.partial:
-                return remove_partial(path)
+                return remove_partial(self._layout.folder, path)
             if entry.kind is EntryKind.FILE:
                 return self._remove_blob(entry)
-            path.unlink(missing_ok=True)
+            self._layout.folder.unlink(path, missing_ok=True)
             return True
 
     def remove_dangling_links(self) -> int:
@@ -98,11 +98,12 @@ class DiskPruning:
 
     def _remove_blob(self, entry: Entry) -> bool:
         path = self._layout.root / entry.path
-        with locked(self._layout.lock):
+        folder = self._layout.folder
+        with locked(self._layout.lock, folder):
             with suppress(FileNotFoundError):
-                if moment(path.lstat().st_mtime_ns) != entry.used or is_read_unnoted(self._layout):
+                if moment(folder.status(path).st_mtime_ns) != entry.used or is_read_unnoted(self._layout):
                     return False
-                path.unlink()
+                folder.unlink(path)
             return True
 
     @contextmanager

@@ -11,6 +11,7 @@ Who cannot touch a blob (a cache on a read-only file system, a file of another u
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import threading
 import weakref
@@ -18,7 +19,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from cachi2ish.cache.layout import Layout
-from cachi2ish.files.locks import is_at, share_lock, sharing, try_lock, wait_for_lock
+from cachi2ish.files.folder import Folder, ObstacleError
+from cachi2ish.files.locks import share_lock, sharing, try_lock, wait_for_lock
+
+#: Bytes of a name in `Layout.running`, which are random.
+_BYTES = 8
+_NAME = re.compile(f"[0-9a-f]{{{2 * _BYTES}}}")
 
 
 class Usage:
@@ -35,20 +41,21 @@ class Usage:
 
         Removes what killed processes have left.
         """
-        directory = self._layout.running
+        folder, directory = self._layout.folder, self._layout.running
         with suppress(OSError):
-            os.close(os.open(self._layout.readers, os.O_RDONLY | os.O_CREAT, 0o666))
-            directory.mkdir(exist_ok=True)
+            os.close(folder.open(self._layout.readers, os.O_RDONLY | os.O_CREAT, 0o666))
+            folder.make(directory)
             oldest_start(directory)
-            path, descriptor = _claim(directory)
-            weakref.finalize(self, _leave, path, descriptor)
+            path, descriptor = _claim(folder, directory)
+            weakref.finalize(self, _leave, folder, path, descriptor)
             self._registered = True
 
     def note(self, path: Path) -> bool:
         """Note that the blob at ``path`` is used from now on; return False where it has just been removed."""
-        with sharing(self._layout.lock):  # nobody removes a blob meanwhile
+        folder = self._layout.folder
+        with sharing(self._layout.lock, folder):  # nobody removes a blob meanwhile
             try:
-                os.utime(path)
+                folder.touch(path)
             except FileNotFoundError:
                 return False
             except OSError:
@@ -64,7 +71,7 @@ class Usage:
                 return
             self._reading = True
             with suppress(OSError):  # a read-only cache that never had the file: nothing can be done
-                descriptor = os.open(self._layout.readers, os.O_RDONLY)
+                descriptor = self._layout.folder.open(self._layout.readers, os.O_RDONLY)
                 weakref.finalize(self, os.close, descriptor)
                 share_lock(descriptor)
 
@@ -72,16 +79,15 @@ class Usage:
 def oldest_start(directory: Path) -> int | None:
     """Return when the process began that has run longest, by the file system's clock; None where there is none.
 
-    In nanoseconds since 1970. Removes what killed processes have left, as far as that is possible.
-    Raises `OSError`.
+    In nanoseconds since 1970. Removes what killed processes have left, as far as that is possible. What has
+    another name than `_claim` gives is no process. Raises `OSError`.
     """
-    starts = []
-    with os.scandir(directory) as entries:
-        paths = [Path(entry.path) for entry in entries]
-    for path in paths:
-        with suppress(FileNotFoundError):  # it has just ended
-            started = path.lstat().st_mtime_ns
-            if not _is_left(path):
+    folder, starts = Folder(directory.parent), []
+    for name in filter(_NAME.fullmatch, folder.names(directory)):
+        path = directory / name
+        with suppress(FileNotFoundError, ObstacleError):  # it has just ended, or is none
+            started = folder.status(path).st_mtime_ns
+            if not _is_left(folder, path):
                 starts.append(started)
     return min(starts, default=None)
 
@@ -91,50 +97,50 @@ def is_read_unnoted(layout: Layout) -> bool:
 
     To be called, and to be acted upon, with the lock of `Layout.lock` held.
     """
-    descriptor = os.open(layout.readers, os.O_RDWR | os.O_CREAT, 0o666)
+    descriptor = layout.folder.open(layout.readers, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         return not try_lock(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _claim(directory: Path) -> tuple[Path, int]:
+def _claim(folder: Folder, directory: Path) -> tuple[Path, int]:
     while True:
-        path = directory / secrets.token_hex(8)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+        path = directory / secrets.token_hex(_BYTES)
+        descriptor = folder.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
         wait_for_lock(descriptor)
-        if is_at(descriptor, path):  # nobody took it for a leftover before it was locked
+        if folder.is_at(descriptor, path):  # nobody took it for a leftover before it was locked
             return path, descriptor
         os.close(descriptor)
 
 
-def _is_left(path: Path) -> bool:
+def _is_left(folder: Folder, path: Path) -> bool:
     """Return whether the process that made the file is gone, and the file is removed for it."""
     try:
-        descriptor = _opened(path)
-    except FileNotFoundError:
+        descriptor = _opened(folder, path)
+    except (FileNotFoundError, ObstacleError):
         raise
     except OSError:  # another user's: it is to be taken for running
         return False
     try:
         if not try_lock(descriptor):
             return False
-        if is_at(descriptor, path):
+        if folder.is_at(descriptor, path):
             with suppress(OSError):
-                path.unlink()
+                folder.unlink(path)
         return True
     finally:
         os.close(descriptor)
 
 
-def _opened(path: Path) -> int:
+def _opened(folder: Folder, path: Path) -> int:
     try:
-        return os.open(path, os.O_RDWR | os.O_NOFOLLOW)  # NFS locks only what may be written
+        return folder.open(path, os.O_RDWR)  # NFS locks only what may be written
     except OSError:
-        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        return folder.open(path, os.O_RDONLY)
 
 
-def _leave(path: Path, descriptor: int) -> None:
+def _leave(folder: Folder, path: Path, descriptor: int) -> None:
     with suppress(OSError):
-        path.unlink()
+        folder.unlink(path)
     os.close(descriptor)

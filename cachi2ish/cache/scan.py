@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cachi2ish.cache.blob_writer import PRIVATE_SUFFIX
+from cachi2ish.cache.blob_writer import PARTIAL, PRIVATE_PARTIAL
 from cachi2ish.cache.layout import Layout
 from cachi2ish.cache.schema import aside_of
 from cachi2ish.core.cache_contents import Entry, EntryKind
@@ -59,14 +59,21 @@ class Scan:
 def scan_directory(layout: Layout, catalogue: Path) -> Scan:
     """Walk through the cache. What comes and goes meanwhile may be in it or not. Raises `OSError`."""
     scan = Scan()
-    for algorithm in _inside(layout.blobs):
+    # What is behind a link is not ours, whatever it is called.
+    linked = [place for place in (layout.blobs, layout.partial, layout.running) if place.is_symlink()]
+    scan.obstacles.extend(place.name for place in linked)
+    for algorithm in () if layout.blobs in linked else _inside(layout.blobs):
         known = algorithm.name == _SHA256 or algorithm.name in _LINKED
         if known and algorithm.is_dir(follow_symlinks=False):
             _take_all(scan, layout, algorithm)
         elif Path(algorithm) not in {layout.lock, layout.readers}:
             scan.strays.append(_path(layout, algorithm))
-    for partial in _inside(layout.partial):
-        kind = EntryKind.LEFTOVER if partial.name.endswith(PRIVATE_SUFFIX) else EntryKind.UNFINISHED
+    for partial in () if layout.partial in linked else _inside(layout.partial):
+        private = PRIVATE_PARTIAL.fullmatch(partial.name)
+        if not (private or PARTIAL.fullmatch(partial.name)):
+            scan.strays.append(_path(layout, partial))
+            continue
+        kind = EntryKind.LEFTOVER if private else EntryKind.UNFINISHED
         with suppress(FileNotFoundError):
             entry = _entry(layout, partial, kind)
             (scan.leftovers if kind is EntryKind.LEFTOVER else scan.unfinished).append(entry)

@@ -7,11 +7,12 @@ version, or a damaged one, is moved aside (``….aside``) and an empty one takes
 from __future__ import annotations
 
 import sqlite3
+import stat
 from contextlib import closing, suppress
 from pathlib import Path
 
 #: Kept in ``PRAGMA user_version``; raise it with every change of the tables.
-VERSION = 3
+VERSION = 4
 
 #: Seconds between two notes of when a row was used: reading is not to be writing each time.
 USED_EVERY = 86_400
@@ -26,35 +27,44 @@ _CHECKPOINT = 25_000
 #: How long to wait for another process that is writing, in milliseconds.
 _BUSY_TIMEOUT = 30_000
 
+# signer, mac: who has written the row, see `cachi2ish.cache.signing`.
 # address: of the index, redacted. fetched_at: microseconds since 1970, UTC. etag: empty for none.
 # complete: whether all files are in the body. body: see `cachi2ish.cache.page_format`; there is none where the
 # index has no such project. It stands apart, since a change of a row writes all of it anew.
+# digest: sha256 of the body, empty for none.
 # used: when last used, in seconds since 1970, by the database's own clock, to the precision of USED_EVERY.
 # Only housekeeping looks at it.
-_TABLES = """\
-BEGIN IMMEDIATE;
+_TABLES = (
+    """\
 CREATE TABLE page (
     id INTEGER PRIMARY KEY,
     address TEXT NOT NULL,
     project TEXT NOT NULL,
+    signer TEXT NOT NULL,
     fetched_at INTEGER NOT NULL,
     etag TEXT NOT NULL,
     complete INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    mac BLOB NOT NULL,
     used INTEGER NOT NULL DEFAULT (strftime('%s', 'now')),
-    UNIQUE (address, project)
-);
+    UNIQUE (address, project, signer)
+)""",
+    """\
 CREATE TABLE body (
     page INTEGER PRIMARY KEY,
     content BLOB NOT NULL
-);
+)""",
+    """\
 CREATE TABLE recollection (
-    key TEXT PRIMARY KEY,
+    key TEXT NOT NULL,
+    signer TEXT NOT NULL,
     value TEXT NOT NULL,
-    used INTEGER NOT NULL DEFAULT (strftime('%s', 'now'))
-) WITHOUT ROWID;
-PRAGMA user_version = {version};
-COMMIT;
-"""
+    mac BLOB NOT NULL,
+    used INTEGER NOT NULL DEFAULT (strftime('%s', 'now')),
+    PRIMARY KEY (key, signer)
+) WITHOUT ROWID""",
+)
+_MAKE = ";\n".join(("BEGIN IMMEDIATE", *_TABLES, f"PRAGMA user_version = {VERSION}", "COMMIT;"))
 
 #: Failures that say that the file is torn, is no database, or has other tables.
 _DAMAGE = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_NOTADB})
@@ -68,21 +78,29 @@ class UnusableError(Exception):
     """The database has another version, or is damaged in a way that SQLite cannot tell; the message says which."""
 
 
+class NotOursError(UnusableError):
+    """It is no database that we have made."""
+
+
 def open_database(path: Path) -> sqlite3.Connection:
     """Open the database, making its tables where there is none yet.
 
     One connection for all threads; the caller lets one of them at it at a time, and one process open it at a
-    time. Raises `sqlite3.Error` and `UnusableError`.
+    time. One that is not ours is not changed. Raises `sqlite3.Error` and `UnusableError`.
     """
+    _check_files(path)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
+        new = _is_new(connection)
+        if not new:
+            _check(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")  # after a power cut the last pages may be missing
         connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
-        if _is_new(connection):
-            connection.executescript(_TABLES.format(version=VERSION))
-        _check_version(connection)
+        if new:
+            connection.executescript(_MAKE)
+            _check(connection)
     except UnicodeDecodeError as error:
         connection.close()
         raise UnusableError(_UNREADABLE) from error
@@ -97,6 +115,7 @@ def open_existing(path: Path, *, write: bool = False) -> sqlite3.Connection:
 
     For any thread, one at a time. Raises `sqlite3.Error` and `UnusableError`.
     """
+    _check_files(path)
     if write:
         return _open_address(f"{path.as_uri()}?mode=rw")
     try:
@@ -123,7 +142,7 @@ def open_to_read(path: Path) -> sqlite3.Connection:
 def open_empty() -> sqlite3.Connection:
     """Open a database that holds nothing, and is gone when it is closed."""
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-    connection.executescript(_TABLES.format(version=VERSION))
+    connection.executescript(_MAKE)
     return connection
 
 
@@ -131,9 +150,7 @@ def _open_address(address: str) -> sqlite3.Connection:
     connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
     try:
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
-        _check_version(connection)
-        with closing(connection.execute("SELECT count(*) FROM sqlite_master")) as rows:
-            rows.fetchone()  # reads the tables' definitions, on which everything else depends
+        _check(connection)
     except UnicodeDecodeError as error:
         connection.close()
         raise UnusableError(_UNREADABLE) from error
@@ -155,11 +172,27 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(version)
 
 
-def _check_version(connection: sqlite3.Connection) -> None:
+def _check(connection: sqlite3.Connection) -> None:
     version = _version(connection)
     if version != VERSION:
         msg = f"it has version {version}, not {VERSION}"
         raise UnusableError(msg)
+    # A view in the place of a table may have no end, and a trigger may do anything.
+    with closing(connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")) as rows:
+        tables = [sql for (sql,) in rows]
+    if sorted(map(str, tables)) != sorted(_TABLES):
+        msg = "it has other tables than those of a catalogue"
+        raise NotOursError(msg)
+
+
+def _check_files(path: Path) -> None:
+    """Raise `NotOursError` for what SQLite would follow to the file of another program, or wait for."""
+    for file in (path, *beside(path)):
+        with suppress(OSError):
+            mode = file.lstat().st_mode
+            if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+                msg = f"{file.name} is no regular file"
+                raise NotOursError(msg)
 
 
 def note_used(connection: sqlite3.Connection, statement: str, key: object) -> None:
@@ -182,8 +215,8 @@ def lock_of(path: Path) -> Path:
 
 
 def beside(path: Path) -> tuple[Path, ...]:
-    """Return the files that SQLite keeps beside the database while it is open (WAL)."""
-    return tuple(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))
+    """Return the files that SQLite keeps beside the database while it is open (WAL), or looks for."""
+    return tuple(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "-journal"))
 
 
 def aside_of(path: Path) -> Path:

@@ -7,13 +7,16 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from msgspec import MsgspecError
 
 from cachi2ish.cache.page_format import from_microseconds, load
+from cachi2ish.cache.rows import forged
 from cachi2ish.cache.schema import (
     USED_EVERY,
+    NotOursError,
     UnusableError,
     beside,
     is_damage,
@@ -22,11 +25,15 @@ from cachi2ish.cache.schema import (
     open_existing,
     open_to_read,
 )
+from cachi2ish.cache.signing import signer_of
 from cachi2ish.core.cache_contents import CatalogueContents, Finding, Flaw
 from cachi2ish.core.pages import IndexFile
 from cachi2ish.files.locks import locked
 
 _NO_FILE = "it is no regular file"
+
+#: How many forged rows are named.
+_LISTED = 3
 
 _COUNT = """\
 SELECT
@@ -64,7 +71,7 @@ class Upkeep:
         size = self.size()
         if not self._is_there():
             return CatalogueContents(size=size)
-        if not os.path.isfile(self._path):  # noqa: PTH113  (False where it cannot be told)
+        if not self._is_file():
             return CatalogueContents(size=size, problem=_NO_FILE)
         try:
             with closing(open_to_read(self._path)) as connection:
@@ -83,7 +90,7 @@ class Upkeep:
         """Return what is wrong with the database, None where it is whole or not there. Reads all of it."""
         if not self._is_there():
             return None
-        if not os.path.isfile(self._path):  # noqa: PTH113  (as above)
+        if not self._is_file():
             return self._finding(Flaw.CATALOGUE, _NO_FILE)
         try:
             with (
@@ -91,10 +98,16 @@ class Upkeep:
                 closing(connection.execute("PRAGMA integrity_check(1)")) as found,
             ):
                 answer = str(found.fetchone()[0])
+                changed = list(islice(forged(connection, signer_of(self._path, make=False)), _LISTED + 1))
+        except NotOursError as error:
+            return self._finding(Flaw.CATALOGUE, str(error))
         except UnusableError as error:
             return self._finding(Flaw.OUTDATED, str(error))
         except sqlite3.Error as error:
             return self._finding(Flaw.CATALOGUE, str(error))
+        if answer == "ok" and changed:
+            more = " and more" if len(changed) > _LISTED else ""
+            answer = f"somebody has changed its {', '.join(changed[:_LISTED])}{more}"
         return None if answer == "ok" else self._finding(Flaw.CATALOGUE, answer)
 
     def set_aside(self) -> None:
@@ -111,8 +124,7 @@ class Upkeep:
             if connection is not None:
                 with closing(connection.execute(_BODIES)) as found:
                     for address, project, fetched_at, content in found:
-                        with suppress(MsgspecError):
-                            yield from load(content, address, project, from_microseconds(fetched_at)).files
+                        yield from _files(content, address, project, fetched_at)
 
     def forget(self, unused_since: datetime, *, pretend: bool) -> int:
         """Remove the rows not used since; return how many, or how many there are where this is ``pretend``.
@@ -149,12 +161,15 @@ class Upkeep:
     def _is_there(self) -> bool:
         return os.path.lexists(self._path)  # a link that leads nowhere is in the way, too
 
+    def _is_file(self) -> bool:
+        return self._path.is_file() and not self._path.is_symlink()
+
     def _finding(self, flaw: Flaw, detail: str) -> Finding:
         return Finding(flaw, self._path.name, f"cannot be used: {detail}")
 
     @contextmanager
     def _open(self, *, write: bool) -> Iterator[sqlite3.Connection | None]:
-        if not os.path.isfile(self._path):  # noqa: PTH113  (False where it cannot be told)
+        if not self._is_file():
             yield None
             return
         try:
@@ -183,5 +198,18 @@ def _row(connection: sqlite3.Connection, statement: str, values: dict[str, int] 
     return row
 
 
+def _files(content: object, address: object, project: object, fetched_at: object) -> tuple[IndexFile, ...]:
+    """Return the files of a row that anybody may have written; none where it is not as we write it."""
+    try:
+        page = load(content, address, project, from_microseconds(fetched_at))  # type: ignore[arg-type]  # as said
+    except (MsgspecError, ValueError, TypeError, OverflowError, RecursionError):
+        return ()
+    return page.files
+
+
 def _instant(seconds: int | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    """Return the instant, None for one that no calendar has."""
+    try:
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cachi2ish.core.digests import Digest, strong
@@ -36,11 +36,16 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blob:
-    """A file in the cache, whole and checked. path: do not change it; sha256: what it is addressed by."""
+    """A file in the cache, whole and checked. path: do not change it; sha256: what it is addressed by.
+
+    inode: device and number of the file that was checked. In a cache that others may write to, another one may be
+    at ``path`` by now. None where nobody else writes.
+    """
 
     sha256: str
     size: int
     path: Path
+    inode: tuple[int, int] | None = field(default=None, compare=False, repr=False)
 
     @property
     def digest(self) -> Digest:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from cachi2ish.files.folder import Folder
+
 #: How often, and after how many seconds each, the lock of a directory is tried.
 _TRIES = 100
 _PAUSE = 0.02
@@ -47,9 +49,12 @@ def is_at(descriptor: int, path: Path) -> bool:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of ``path``, a file of ours that is made where it is missing; waits. Raises `OSError`."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+def locked(path: Path, folder: Folder | None = None) -> Iterator[None]:
+    """Hold the lock of ``path``, a file of ours that is made where it is missing; waits. Raises `OSError`.
+
+    folder: below which no link is followed; None for the one that ``path`` is in.
+    """
+    descriptor = (folder or Folder(path.parent)).open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         wait_for_lock(descriptor)
         yield
@@ -58,13 +63,13 @@ def locked(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def sharing(path: Path) -> Iterator[None]:
+def sharing(path: Path, folder: Folder | None = None) -> Iterator[None]:
     """Hold the lock of ``path`` together with all who hold it so; waits for who holds it alone.
 
-    Goes on without it where it cannot be opened: in a cache that may only be read.
+    Goes on without it where it cannot be opened: in a cache that may only be read. folder: as in `locked`.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = (folder or Folder(path.parent)).open(path, os.O_RDONLY)
     except OSError:
         yield
         return

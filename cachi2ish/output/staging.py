@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import shutil
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
+from io import FileIO
 from pathlib import Path
 
 from cachi2ish.advice import Place
@@ -39,23 +42,32 @@ def copy_file(source: Path, destination: Path, mode: int) -> int:
 
     Raises `OSError`: `FileExistsError` where there is one. A copy that fails leaves none behind.
     """
-    with source.open("rb", buffering=0) as reading:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        descriptor = os.open(destination, flags, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as writing:
-                if not _clone(reading.fileno(), descriptor) and not _kernel_copy(reading.fileno(), descriptor):
-                    reading.seek(0)
-                    writing.seek(0)
-                    writing.truncate()
-                    shutil.copyfileobj(reading, writing, 1 << 20)
-                    writing.flush()
-                os.fchmod(descriptor, mode)
-                return os.fstat(descriptor).st_size
-        except BaseException:
-            with suppress(OSError):
-                destination.unlink()
-            raise
+    with _opened(source) as reading:
+        return _copy(reading, destination, mode)
+
+
+def _opened(source: Path) -> FileIO:
+    # A pipe in its place would be waited for, and a device has no end.
+    return FileIO(os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC))
+
+
+def _copy(reading: FileIO, destination: Path, mode: int) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    descriptor = os.open(destination, flags, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as writing:
+            if not _clone(reading.fileno(), descriptor) and not _kernel_copy(reading.fileno(), descriptor):
+                reading.seek(0)
+                writing.seek(0)
+                writing.truncate()
+                shutil.copyfileobj(reading, writing, 1 << 20)
+                writing.flush()
+            os.fchmod(descriptor, mode)
+            return os.fstat(descriptor).st_size
+    except BaseException:
+        with suppress(OSError):
+            destination.unlink()
+        raise
 
 
 def _clone(source: int, destination: int) -> bool:
@@ -119,14 +131,15 @@ class StagedOutput:
             self._placed[filename] = blob.sha256
         with self._failures(f"{filename} cannot be placed in {self._workplace.target}", about=filename):
             try:
-                size = copy_file(blob.path, path, _FILE_MODE)
+                with _opened(blob.path) as source:
+                    checked = _is_what_was_checked(blob, os.fstat(source.fileno()))
+                    size = _copy(source, path, _FILE_MODE)
             except FileExistsError:  # on a file system that does not tell upper from lower case
                 raise _taken(filename, "another file has the same name in other case") from None
-        if size != blob.size:
-            raise StorageError(
-                f"the copy of {filename} has {size} bytes, not {blob.size}: the cache changed meanwhile",
-                hint="run again",
-            )
+            proved = size == blob.size and (checked or _sha256(path) == blob.sha256)
+        if not proved:
+            changed = f"has {size} bytes, not {blob.size}" if size != blob.size else "is another file"
+            raise StorageError(f"the copy of {filename} {changed}: the cache changed meanwhile", hint="run again")
 
     def write(self, path: str, content: str) -> None:
         r"""Write a text file, in one step. path: POSIX, relative. Raises `StorageError`.
@@ -172,6 +185,19 @@ class StagedOutput:
 
     def _failures(self, problem: str, *, about: str = "") -> AbstractContextManager[None]:
         return storage_errors(problem, Place.OUTPUT, about=about)
+
+
+def _is_what_was_checked(blob: Blob, source: os.stat_result) -> bool:
+    """Return whether ``source`` is the file that was checked, and nobody but us or root can change it."""
+    if blob.inode is None:
+        return True
+    own = source.st_uid in {0, os.geteuid()} and not source.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return own and (source.st_dev, source.st_ino) == blob.inode
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _taken(filename: str, contents: str) -> DistributionError:

@@ -47,6 +47,42 @@ def start(program: str, *arguments: str | Path) -> subprocess.Popen[str]:
     )
 
 
+#: Nobody's.
+STRANGER = 54_321
+
+_AS_STRANGER = """
+import os, shutil, sqlite3, sys
+from pathlib import Path
+os.chdir(sys.argv.pop(1))
+stranger = int(sys.argv.pop(1))
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(stranger)
+    os.setuid(stranger)
+os.umask(0)
+"""
+
+
+def as_stranger(program: str, directory: Path, *arguments: str | Path) -> None:
+    """Run a Python program in ``directory`` as another user, who may write there.
+
+    Only root can become another user. For anybody else it is another process, which does the same things: it does
+    not read what another user could not read.
+    """
+    subprocess.run(
+        [sys.executable, "-I", "-c", _AS_STRANGER + program, directory, str(STRANGER), *map(str, arguments)],
+        check=True,
+        timeout=60,
+    )
+
+
+def share(cache: Path) -> None:
+    """Let everybody write to all of a cache, as a careless umask does; keys stay their owner's."""
+    for path in (cache, *cache.rglob("*")):
+        if not path.is_symlink() and path.suffix != ".key":
+            path.chmod(0o777 if path.is_dir() else 0o666)
+
+
 @contextmanager
 def small_disk(directory: Path, size: str = "256k") -> Iterator[Path]:
     """A file system with next to no space; skips the test where none can be mounted."""

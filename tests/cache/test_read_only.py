@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -95,6 +96,7 @@ def test_the_catalogue_of_a_process_that_was_killed_or_still_runs_is_read(disk: 
         (disk / "copy").mkdir()
         for name in ("catalogue.sqlite", "catalogue.sqlite-wal", "catalogue.sqlite-shm"):
             (disk / "copy" / name).write_bytes((disk / name).read_bytes())
+        shutil.copy2(disk / "catalogue.key", disk / "copy")
     assert (disk / "copy" / "catalogue.sqlite-wal").stat().st_size
     forbid_writing(disk)
     with SqliteCatalogue(disk / "copy" / "catalogue.sqlite") as catalogue:

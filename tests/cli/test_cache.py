@@ -295,12 +295,12 @@ def test_a_large_file_that_was_used_last_costs_everything_older(orchard: Person,
 
 def test_what_cannot_be_removed_is_one_error_and_the_rest_is_removed(orchard: Person, cache: Path) -> None:
     for number in range(2):
-        (cache / "partial" / f"{number}").mkdir()  # root may remove every file
-        os.utime(cache / "partial" / f"{number}", (1, 1))
+        (cache / "partial" / f"{number:064x}").mkdir()  # root may remove every file
+        os.utime(cache / "partial" / f"{number:064x}", (1, 1))
     outcome = orchard.runs("cache", "prune", "--older-than", "1 day")
     assert outcome.code == ExitCode.STORAGE
     assert outcome.err.count("error: ") == 1
-    assert "error: partial/0 cannot be removed from the cache" in outcome.err
+    assert f"error: partial/{0:064x} cannot be removed from the cache" in outcome.err
     assert "(1 more failed as well)" in outcome.err
     assert there(cache) == []
 

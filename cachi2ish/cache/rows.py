@@ -1,0 +1,197 @@
+"""The rows of the catalogue: written with a signature, and read where it is our own."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from packaging.utils import NormalizedName
+
+from cachi2ish.cache.interface import KeptPage
+from cachi2ish.cache.page_format import dump, from_microseconds, load, to_microseconds
+from cachi2ish.cache.schema import STALE, note_used
+from cachi2ish.cache.signing import Fact, Signer
+from cachi2ish.core.pages import Page
+from cachi2ish.core.urls import redact
+
+#: The redacted address of an index, and a project.
+PageKey = tuple[str, NormalizedName]
+
+_FACTS = "address, project, fetched_at, etag, complete, digest"
+_WHICH = " WHERE address = ? AND project = ? AND signer = ?"
+_HEAD = f"SELECT mac, {_FACTS} FROM page{_WHICH}"  # noqa: S608  (what is put in is a constant, here and below)
+_PAGE = f"SELECT mac, {_FACTS}, id, content, {STALE} FROM page LEFT JOIN body ON body.page = page.id{_WHICH}"  # noqa: S608
+_KEEP_PAGE = (
+    f"INSERT INTO page ({_FACTS}, signer, mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+    " ON CONFLICT (address, project, signer) DO UPDATE SET fetched_at = excluded.fetched_at, etag = excluded.etag,"
+    " complete = excluded.complete, digest = excluded.digest, mac = excluded.mac, used = excluded.used"
+)
+_OF_PAGE = f"(SELECT id FROM page{_WHICH})"  # noqa: S608
+_KEEP_BODY = f"INSERT OR REPLACE INTO body (page, content) VALUES ({_OF_PAGE}, ?)"  # noqa: S608
+_FORGET_BODY = f"DELETE FROM body WHERE page = {_OF_PAGE}"  # noqa: S608
+_CONFIRM = f"UPDATE page SET fetched_at = ?, mac = ?{_WHICH} AND mac = ?"  # noqa: S608
+_RECOLLECTION = f"SELECT value, mac, {STALE} FROM recollection WHERE key = ? AND signer = ?"  # noqa: S608
+_PUT = "INSERT OR REPLACE INTO recollection (key, signer, value, mac) VALUES (?, ?, ?, ?)"
+
+_USED_PAGE = "UPDATE page SET used = strftime('%s', 'now') WHERE id = ?"
+_USED_RECOLLECTION = "UPDATE recollection SET used = strftime('%s', 'now') WHERE key = ?"
+
+_PAGES_OF = f"SELECT mac, {_FACTS}, content FROM page LEFT JOIN body ON body.page = page.id WHERE signer = ?"  # noqa: S608
+_RECOLLECTIONS_OF = "SELECT mac, key, value FROM recollection WHERE signer = ?"
+
+#: What can be sent back as it came (RFC 9110, 8.8.3, and what is not quoted, as some servers have it).
+_ETAG = re.compile(r"[!-~\x80-\xff][ -~\x80-\xff]{0,1022}")
+
+
+class ForgedError(Exception):
+    """A row bears our name, and is not as we have written it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A page as we have written it. facts: what the signature is of."""
+
+    mac: bytes
+    facts: tuple[Fact, ...]
+    number: int
+    content: bytes | None
+
+
+def read_page(
+    connection: sqlite3.Connection, signer: Signer, key: PageKey, versions: Collection[str]
+) -> KeptPage | None:
+    """Return what is kept under ``key``. Raises `ForgedError`, and what reading the body raises."""
+    row = _row(connection, signer, key)
+    return None if row is None else _kept(row, key, versions)
+
+
+def confirm_page(
+    connection: sqlite3.Connection, signer: Signer, key: PageKey, fetched_at: datetime
+) -> Page | None:
+    """Return the page that is kept, and keep it as still the same at ``fetched_at``. Raises as `read_page`."""
+    row = _row(connection, signer, key)
+    kept = None if row is None else _kept(row, key, ())
+    if row is None or kept is None or kept.page is None:
+        return None
+    instant = to_microseconds(fetched_at)
+    mac = signer.sign("page", *key, instant, *row.facts[4:])
+    with suppress(sqlite3.OperationalError):  # read-only or busy: the page is none the worse for it
+        # Unless somebody has meanwhile kept another page there.
+        connection.execute(_CONFIRM, (instant, mac, *key, signer.name, row.mac)).close()
+    return replace(kept.page, fetched_at=fetched_at)
+
+
+def read_etag(connection: sqlite3.Connection, signer: Signer, key: PageKey) -> str | None:
+    """Return the ETag of the page that is kept whole, or None. Raises `ForgedError`."""
+    found = _one(connection, _HEAD, (*key, signer.name))
+    if found is None:
+        return None
+    _check(signer, found[0], "page", *found[1:])
+    return found[4] or None
+
+
+def write_page(connection: sqlite3.Connection, signer: Signer, page: Page, etag: str) -> bool:
+    """Keep a page in the place of what was there; return whether all of it is kept."""
+    if page.fetched_at is None:
+        msg = "a page is kept as of an instant"
+        raise TypeError(msg)
+    content, complete = dump(page)
+    key = redact(page.index), page.project
+    etag = etag if complete and _ETAG.fullmatch(etag) else ""
+    _write(connection, signer, (*key, to_microseconds(page.fetched_at), etag, complete), content)
+    return complete
+
+
+def write_absence(connection: sqlite3.Connection, signer: Signer, key: PageKey, fetched_at: datetime) -> None:
+    """Keep that the index has no such project."""
+    _write(connection, signer, (*key, to_microseconds(fetched_at), "", True), None)
+
+
+def read_recollection(connection: sqlite3.Connection, signer: Signer, key: str) -> str | None:
+    """Return what is kept under ``key``. Raises `ForgedError`."""
+    found = _one(connection, _RECOLLECTION, (key, signer.name))
+    if found is None:
+        return None
+    value, mac, stale = found
+    _check(signer, mac, "recollection", key, value)
+    if stale:
+        note_used(connection, _USED_RECOLLECTION, key)
+    return str(value)
+
+
+def write_recollection(connection: sqlite3.Connection, signer: Signer, key: str, value: str) -> None:
+    """Keep ``value`` under ``key``, in the place of what was there."""
+    with connection:
+        connection.execute(_PUT, (key, signer.name, value, signer.sign("recollection", key, value)))
+
+
+def forged(connection: sqlite3.Connection, signer: Signer) -> Iterator[str]:
+    """Yield each row that bears our name and is not as we have written it, in words. Reads all of them."""
+    with closing(connection.execute(_PAGES_OF, (signer.name,))) as found:
+        for mac, *facts, content in found:
+            if not signer.has_signed(mac, "page", *facts) or facts[-1] != _digest(content):
+                yield f"page of {facts[1]} at {facts[0]}"
+    with closing(connection.execute(_RECOLLECTIONS_OF, (signer.name,))) as found:
+        for mac, key, value in found:
+            if not signer.has_signed(mac, "recollection", key, value):
+                yield f"recollection {str(key).partition(chr(10))[0]}"
+
+
+def _row(connection: sqlite3.Connection, signer: Signer, key: PageKey) -> _Row | None:
+    found = _one(connection, _PAGE, (*key, signer.name))
+    if found is None:
+        return None
+    mac, *facts, number, content, stale = found
+    _check(signer, mac, "page", *facts)
+    if facts[-1] != _digest(content):
+        raise ForgedError
+    if stale:
+        note_used(connection, _USED_PAGE, number)
+    return _Row(mac, ("page", *facts), number, content)
+
+
+def _kept(row: _Row, key: PageKey, versions: Collection[str]) -> KeptPage:
+    fetched_at, complete = row.facts[3], row.facts[5]
+    instant = from_microseconds(fetched_at)  # type: ignore[arg-type]  # signed: it is as `_write` has it
+    page = None if row.content is None else load(row.content, *key, instant, versions)
+    return KeptPage(page=page, fetched_at=instant, complete=bool(complete))
+
+
+def _write(
+    connection: sqlite3.Connection,
+    signer: Signer,
+    facts: tuple[str, NormalizedName, int, str, bool],
+    content: bytes | None,
+) -> None:
+    key, digest = facts[:2], _digest(content)
+    signed = (*facts[:4], int(facts[4]), digest)  # SQLite gives a truth back as a number
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(_KEEP_PAGE, (*signed, signer.name, signer.sign("page", *signed)))
+        if content is None:
+            connection.execute(_FORGET_BODY, (*key, signer.name))
+        else:
+            connection.execute(_KEEP_BODY, (*key, signer.name, content))
+
+
+def _digest(content: object) -> bytes | None:
+    """Return the sha256 of a body, empty for none; None for what is no body at all."""
+    if content is None:
+        return b""
+    return sha256(content).digest() if isinstance(content, bytes) else None
+
+
+def _check(signer: Signer, mac: object, *facts: Fact) -> None:
+    if not signer.has_signed(mac, *facts):
+        raise ForgedError
+
+
+def _one(connection: sqlite3.Connection, query: str, values: Sequence[object]) -> Any:  # noqa: ANN401  (a row)
+    with closing(connection.execute(query, values)) as found:
+        return found.fetchone()
