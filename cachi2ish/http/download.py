@@ -10,7 +10,7 @@ from cachi2ish.cache.interface import BlobStore, BlobWriter
 from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.errors import DigestMismatchError, HostError, NetworkError, located
 from cachi2ish.http.bodies import Stream
-from cachi2ish.http.interface import Advance
+from cachi2ish.http.interface import Advance, OnSize, ignore_size
 from cachi2ish.http.retries import TransientError
 from cachi2ish.http.session import HttpSession
 from cachi2ish.http.verification import algorithms, cached, key_of, mismatch, wrong_length
@@ -30,8 +30,11 @@ _HINTS = {
 class Transfer:
     """One fetch of one artifact. Not to be shared between threads."""
 
-    def __init__(self, http: HttpSession, artifact: Artifact, writer: BlobWriter, advance: Advance) -> None:
+    def __init__(
+        self, http: HttpSession, artifact: Artifact, writer: BlobWriter, advance: Advance, on_size: OnSize
+    ) -> None:
         self._http = http
+        self._on_size = on_size
         self._artifact = artifact
         self._writer = writer
         self._advance = advance
@@ -91,6 +94,8 @@ class Transfer:
                 stream.drain()
                 raise self._refused(stream)
             self._validator = _validator(stream.headers)
+            if (size := _whole_size(stream)) is not None:
+                self._on_size(size)
             self._copy(stream, self._artifact.size if self._artifact.size is not None else _total(stream))
         return True
 
@@ -180,6 +185,15 @@ def _total(stream: Stream) -> int | None:
     return _content_range(stream.headers)[1] if stream.status == HTTPStatus.PARTIAL_CONTENT else None
 
 
+def _whole_size(stream: Stream) -> int | None:
+    """Return how long the file is, None where its server does not say."""
+    if stream.status == HTTPStatus.PARTIAL_CONTENT:
+        return _total(stream)
+    length = stream.headers.get("content-length", "")
+    plain = stream.headers.get("content-encoding", "identity").strip().lower() == "identity"
+    return int(length) if plain and length.isascii() and length.isdigit() else None
+
+
 class FileDownloader:
     """Implements `Downloader`. Keeps no state of its own: safe to use from many threads."""
 
@@ -187,19 +201,19 @@ class FileDownloader:
         self._http = http
         self._blobs = blobs
 
-    def fetch(self, artifact: Artifact, advance: Advance) -> Blob:
+    def fetch(self, artifact: Artifact, advance: Advance, on_size: OnSize = ignore_size) -> Blob:
         """Return the file, as `Downloader.fetch` says; every error names the artifact's origin."""
         with located(artifact.origin):
-            return cached(artifact, self._blobs) or self._download(artifact, advance)
+            return cached(artifact, self._blobs) or self._download(artifact, advance, on_size)
 
-    def _download(self, artifact: Artifact, advance: Advance) -> Blob:
+    def _download(self, artifact: Artifact, advance: Advance, on_size: OnSize) -> Blob:
         key = key_of(artifact)
         if not artifact.verifiable:
             # Nothing would show that the rest belongs to what an earlier run has left.
             self._blobs.discard(key)
         try:
             with self._blobs.writer(key, algorithms(artifact)) as writer:
-                Transfer(self._http, artifact, writer, advance).run()
+                Transfer(self._http, artifact, writer, advance, on_size).run()
                 return writer.commit()
         except DigestMismatchError:
             self._blobs.discard(key)

@@ -44,10 +44,18 @@ class Http(Protocol):
 Advance = Callable[[int], None]
 
 
+#: Told the size of a file, in bytes, once its server states it; again where it states another one.
+OnSize = Callable[[int], None]
+
+
+def ignore_size(_size: int) -> None:
+    """Do nothing with the size of a file."""
+
+
 class Downloader(Protocol):
     """Brings one file into the cache."""
 
-    def fetch(self, artifact: Artifact, advance: Advance) -> Blob:
+    def fetch(self, artifact: Artifact, advance: Advance, on_size: OnSize = ignore_size) -> Blob:
         """Return the file, whole and verified, from the cache or from the network.
 
         Raises `DigestMismatchError` when the bytes are not those promised, `NetworkError` when the server

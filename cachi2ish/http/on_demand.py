@@ -8,7 +8,7 @@ from cachi2ish.cache.interface import BlobStore
 from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import NotCachedError, located
-from cachi2ish.http.interface import Advance, Downloader, Response
+from cachi2ish.http.interface import Advance, Downloader, OnSize, Response, ignore_size
 from cachi2ish.http.verification import cached
 
 
@@ -26,7 +26,7 @@ class CachedFiles:
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
 
-    def fetch(self, artifact: Artifact, advance: Advance) -> Blob:  # noqa: ARG002
+    def fetch(self, artifact: Artifact, advance: Advance, on_size: OnSize = ignore_size) -> Blob:  # noqa: ARG002
         """Return the file from the cache; raises `NotCachedError` for one that is not there."""
         blob = cached(artifact, self._blobs)
         if blob is not None:
@@ -52,7 +52,7 @@ class CachedFirst:
         self._blobs = blobs
         self._downloader = downloader
 
-    def fetch(self, artifact: Artifact, advance: Advance) -> Blob:
+    def fetch(self, artifact: Artifact, advance: Advance, on_size: OnSize = ignore_size) -> Blob:
         """Return the file, as `Downloader.fetch` says."""
         with located(artifact.origin):
-            return cached(artifact, self._blobs) or self._downloader().fetch(artifact, advance)
+            return cached(artifact, self._blobs) or self._downloader().fetch(artifact, advance, on_size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from threading import Lock
 
-from cachi2ish.services.reporter import Arrival, StageName
+from cachi2ish.services.reporter import Arrival, PlannedFile, StageName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,8 +14,8 @@ class Counts:
 
     stage: None before the first. expected: files that are known to be wanted; ``final``: no more of
     them will turn up. arrived: those that are here, cached of them from the cache, with a size and a cached_size.
-    present: bytes that are here, those of unfinished files included. total: bytes of all that is expected, None
-    while the size of one of them is not known.
+    present: bytes that are here, those of unfinished files included. least: bytes of all that is expected, as far
+    as sizes are known. total: the same, None while the size of one of them is not known.
     """
 
     stage: StageName | None
@@ -26,6 +26,7 @@ class Counts:
     size: int
     cached_size: int
     present: int
+    least: int
     total: int | None
 
     @property
@@ -37,6 +38,14 @@ class Counts:
     def fetched_size(self) -> int:
         """The bytes of `fetched`."""
         return self.size - self.cached_size
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """A file that is on its way, and for how many seconds by now."""
+
+    filename: str
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,8 @@ class Progress:
         self._lock = Lock()
         self._stages: list[tuple[StageName, float]] = []
         self._arrivals: list[Arrival] = []
+        self._planned: dict[tuple[str, str], list[PlannedFile]] = {}
+        self._under_way: dict[str, float] = {}
         self._expected = self._expected_size = self._unsized = 0
         self._cached = self._size = self._cached_size = self._present = 0
         self._git_fetches = 0
@@ -66,6 +77,35 @@ class Progress:
         """Note that a stage begins."""
         with self._lock:
             self._stages.append((name, now))
+
+    def plan(self, file: PlannedFile) -> None:
+        """Note what a file is for."""
+        with self._lock:
+            members = self._planned.setdefault((file.filename, file.url), [])
+            if file not in members:
+                members.append(file)
+
+    def start_file(self, filename: str, now: float) -> None:
+        """Note that a file is under way."""
+        with self._lock:
+            self._under_way[filename] = now
+
+    def end_file(self, filename: str) -> None:
+        """Note that it is not any more."""
+        with self._lock:
+            self._under_way.pop(filename, None)
+
+    def longest_under_way(self, now: float) -> UnderWay | None:
+        """Return the file that has been under way for the longest time, None where there is none."""
+        with self._lock:
+            since, name = min(((since, name) for name, since in self._under_way.items()), default=(now, ""))
+        return UnderWay(name, now - since) if name else None
+
+    def resize(self, before: int | None, size: int) -> None:
+        """Note the size of a file to come, of which ``before`` was known."""
+        with self._lock:
+            self._unsized -= before is None
+            self._expected_size += size - (before or 0)
 
     def expect(self, size: int | None) -> None:
         """Count a file to come. size: None where it is not known."""
@@ -116,6 +156,7 @@ class Progress:
                 size=self._size,
                 cached_size=self._cached_size,
                 present=self._present,
+                least=self._expected_size,
                 total=None if self._unsized else self._expected_size,
             )
 
@@ -124,8 +165,17 @@ class Progress:
         with self._lock:
             return tuple(sorted(self._arrivals, key=lambda one: (one.filename, one.sha256)))
 
+    def planned(self) -> tuple[tuple[PlannedFile, ...], ...]:
+        """Return the files to fetch, by name; of each what all requirements that need it say, in reading order."""
+        with self._lock:
+            return tuple(tuple(sorted(files, key=_place)) for _, files in sorted(self._planned.items()))
+
     def stages(self, now: float) -> tuple[Stage, ...]:
         """Return the stages so far; the last one ends ``now``."""
         with self._lock:
             ends = [*(start for _, start in self._stages[1:]), now]
             return tuple(Stage(name, end - start) for (name, start), end in zip(self._stages, ends, strict=False))
+
+
+def _place(file: PlannedFile) -> tuple[str, int]:
+    return file.origin.file, file.origin.line or 0

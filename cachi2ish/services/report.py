@@ -5,17 +5,19 @@ It is no part of the output: it has durations, and is another one at each run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from cachi2ish.core.cutoff import rfc3339
 from cachi2ish.core.messages import shortened
+from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import Cachi2ishError, ExitCode, leaves
 from cachi2ish.http.interface import HostTraffic
 from cachi2ish.services.progress import Progress
-from cachi2ish.services.reporter import Arrival, StageName
+from cachi2ish.services.reporter import PlannedFile, StageName
 
 #: Grows when a field goes or changes its meaning; new fields may come without.
 VERSION = 1
@@ -69,15 +71,42 @@ class HostReport(_Frozen):
     seconds_to_answer: float
 
 
+class TargetReport(_Frozen):
+    """A machine, with the keys of the input."""
+
+    python: str
+    platform: str
+    implementation: str
+    abi: str
+
+
+class PlaceReport(_Frozen):
+    """A line of a lock file, from 1; null where it is the file as a whole."""
+
+    file: str
+    line: int | None
+
+
 class FileReport(_Frozen):
-    """A file that is here, whole and verified."""
+    """A file that is here, whole and verified; of a dry run one that would be fetched or taken from the cache.
+
+    size, sha256: of a dry run as the index or the lock file states them, if one does.
+    """
 
     filename: str
-    size: int
-    sha256: str
-    source: Literal["cache", "network"]
+    name: str
+    version: str | None
+    size: int | None
+    sha256: str | None
+    digests: tuple[str, ...]
+    upload_time: str | None
+    source: Literal["cache", "network"] | None
+    url: str
+    commit: str | None
     host: str
     index: str | None
+    targets: tuple[TargetReport, ...]
+    required_by: tuple[PlaceReport, ...]
 
 
 class ErrorReport(_Frozen):
@@ -141,7 +170,7 @@ def make_report(
         ),
         totals=_totals(progress, traffic),
         hosts=tuple(_host(host) for host in traffic),
-        files=tuple(_file(arrival) for arrival in progress.arrivals()),
+        files=tuple(_files(progress, dry_run=dry_run)),
         errors=tuple(_error(leaf, hint_of(leaf)) for leaf in leaves(error)) if error else (),
     )
 
@@ -178,14 +207,52 @@ def _host(traffic: HostTraffic) -> HostReport:
     )
 
 
-def _file(arrival: Arrival) -> FileReport:
+def _files(progress: Progress, *, dry_run: bool) -> Iterator[FileReport]:
+    planned = progress.planned()
+    if dry_run:
+        yield from map(_planned, planned)
+        return
+    plans = {(one[0].filename, one[0].url): one for one in planned}
+    for arrival in progress.arrivals():
+        yield _planned(plans[arrival.filename, arrival.url]).model_copy(
+            update={
+                "size": arrival.size,
+                "sha256": arrival.sha256,
+                "source": "cache" if arrival.cached else "network",
+            }
+        )
+
+
+def _planned(members: Sequence[PlannedFile]) -> FileReport:
+    """Return a file as all requirements that need it say."""
+    first = members[0]
+    digests = tuple(sorted({digest for one in members for digest in one.digests}))
+    sha256 = [digest.value for digest in digests if digest.algorithm == "sha256"]
+    targets = dict.fromkeys(target for one in members for target in one.targets)
     return FileReport(
-        filename=arrival.filename,
-        size=arrival.size,
-        sha256=arrival.sha256,
-        source="cache" if arrival.cached else "network",
-        host=arrival.host,
-        index=arrival.index,
+        filename=first.filename,
+        name=first.name,
+        version=first.version,
+        size=first.size,
+        sha256=sha256[0] if len(sha256) == 1 else None,
+        digests=tuple(map(str, digests)),
+        upload_time=None if first.upload_time is None else rfc3339(first.upload_time),
+        source=None,
+        url=first.url,
+        commit=first.commit,
+        host=first.host,
+        index=first.index,
+        targets=tuple(_target(target) for target in targets),
+        required_by=tuple(PlaceReport(file=one.origin.file, line=one.origin.line) for one in members),
+    )
+
+
+def _target(target: Target) -> TargetReport:
+    return TargetReport(
+        python=".".join(map(str, target.python)),
+        platform=target.platform.tag,
+        implementation=target.implementation,
+        abi=target.abi,
     )
 
 

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from cachi2ish.core.digests import Digest
+    from cachi2ish.core.targets.machine import Target
+    from cachi2ish.errors import Origin
 
 #: The stages of a run, in their order.
 StageName = Literal["read", "choose", "transfer", "record"]
@@ -22,13 +30,38 @@ class Doing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedFile:
+    """A file that is to be fetched, for one requirement; several may need the same.
+
+    url: redacted; of a git requirement the repository. host: as in `Arrival`. name: the project's, normalised.
+    version: as pinned, None for a requirement with an address. origin: the line of the lock file.
+    targets: the machines that it is for, where there are any. size: bytes as the index states them.
+    digests: as the index states them, or the lock file. commit: of a git requirement.
+    """
+
+    filename: str
+    url: str
+    host: str
+    name: str
+    origin: Origin
+    version: str | None = None
+    targets: tuple[Target, ...] = ()
+    size: int | None = None
+    digests: tuple[Digest, ...] = ()
+    upload_time: datetime | None = None
+    index: str | None = None
+    commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
     """A file that is here, whole and verified.
 
     size: bytes, of which ``received`` came from the network just now: none of a file that was in the cache, not
-    all of one that an earlier run had begun; of a git archive it is not known, and stands as none. announced:
-    whether the size was known beforehand. host: where it comes from, with its port where that is not the scheme's
-    own. index: the address of the index that lists it, redacted, or None for a direct requirement.
+    all of one that an earlier run had begun; of a git archive it is not known, and stands as none.
+    announced: whether the size was known before the file was whole. url: as in `PlannedFile`.
+    host: where it comes from, with its port where that is not the scheme's own.
+    index: the address of the index that lists it, redacted, or None for a direct requirement.
     """
 
     filename: str
@@ -38,6 +71,7 @@ class Arrival:
     received: int
     announced: bool
     host: str
+    url: str = ""
     index: str | None = None
 
 
@@ -60,8 +94,24 @@ class Reporter(Protocol):
         """Report that a stage begins."""
         ...
 
+    def plan(self, file: PlannedFile) -> None:
+        """Note what a file is for, once for each requirement that needs it."""
+        ...
+
+    def start_file(self, filename: str) -> None:
+        """Note that a file is under way."""
+        ...
+
+    def end_file(self, filename: str) -> None:
+        """Note that it is not any more, whatever has become of it."""
+        ...
+
     def expect(self, size: int | None) -> None:
         """Count a file to come. size: bytes, None where the index does not state it."""
+        ...
+
+    def resize(self, before: int | None, size: int) -> None:
+        """Note the size of a file to come that its server states. before: what was known, None for nothing."""
         ...
 
     def advance(self, size: int) -> None:
@@ -71,3 +121,13 @@ class Reporter(Protocol):
     def arrived(self, arrival: Arrival) -> None:
         """Count a file that is here, whole and verified."""
         ...
+
+
+@contextmanager
+def under_way(filename: str, reporter: Reporter) -> Iterator[None]:
+    """Let ``reporter`` know that a file is under way while the block runs."""
+    reporter.start_file(filename)
+    try:
+        yield
+    finally:
+        reporter.end_file(filename)

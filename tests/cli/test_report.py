@@ -9,6 +9,8 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -20,13 +22,14 @@ from cachi2ish import __version__
 from cachi2ish.errors import ExitCode
 from cachi2ish.services.report import Report
 from tests.cli.conftest import Person, tree
-from tests.support.distributions import make_sdist, sdist_files
+from tests.support.distributions import make_sdist, make_wheel, sdist_files
 from tests.support.git_server import git_server, make_repository
 from tests.support.held_index import HeldIndex
 from tests.support.index_server import Fault, IndexServer
 from tests.support.program import environment, shell, start
 
 NAMES = ("apple", "fig", "pear")
+PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_28_aarch64")
 DISTS = {name: make_sdist(name, "1.0", padding=50_000) for name in NAMES}
 PEAR = "/files/pear-1.0.tar.gz"
 SIZE = sum(len(dist.content) for dist in DISTS.values())
@@ -92,14 +95,76 @@ def test_each_file_is_named_with_its_source(orchard: Person, place: Path) -> Non
     assert read(place)["files"] == [
         {
             "filename": f"{name}-1.0.tar.gz",
+            "name": name,
+            "version": "1.0",
             "size": len(DISTS[name].content),
             "sha256": DISTS[name].sha256,
+            "digests": [f"sha256:{DISTS[name].sha256}"],
+            "upload_time": None,
             "source": "network",
+            "url": f"{orchard.index.url}/files/{name}-1.0.tar.gz",
+            "commit": None,
             "host": orchard.index.url.removeprefix("http://"),
             "index": orchard.index.index_url,
+            "targets": [],
+            "required_by": [{"file": "requirements.txt", "line": line}],
         }
-        for name in NAMES
+        for line, name in enumerate(NAMES, start=1)
     ]
+
+
+def test_the_plan_of_a_dry_run_has_the_same_fields(orchard: Person, place: Path) -> None:
+    """On standard output, where the plan for people stands else."""
+    planned = orchard.fetches("pip", "--dry-run", "--report", "-")
+    assert planned.code == 0, planned.told
+    orchard.fetches("pip", "--report", place)
+
+    plan = json.loads(planned.out)["files"]
+    assert [one["source"] for one in plan] == [None] * 3
+    assert [{**one, "source": "network"} for one in plan] == read(place)["files"]
+
+
+def test_a_plan_says_for_which_lines_and_machines_a_file_is_and_since_when_it_is_there(person: Person) -> None:
+    wheel, other = (make_wheel("apple", "1.0", tag=f"cp312-cp312-{platform}") for platform in PLATFORMS)
+    uploaded = datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
+    for dist in (wheel, other):
+        person.index.add("apple", dist, upload_time=uploaded)
+    fig = make_sdist("fig", "1.0")
+    url = person.index.serve_file(fig)
+    hashes = f"{wheel.hash_option()} {other.hash_option()}"
+    person.writes("requirements.txt", f"apple==1.0 {hashes}\nfig @ {url}?token=s3cret {fig.hash_option()}\n")
+    person.writes("more.txt", f"# a comment\napple==1.0 {hashes}\n")
+    targets = [{"python": "3.12", "platform": platform} for platform in PLATFORMS]
+    package = {"type": "pip", "requirements_files": ["requirements.txt", "more.txt"], "targets": targets}
+
+    outcome = person.fetches(json.dumps(package), "--dry-run", "--report", "-")
+
+    assert outcome.code == 0, outcome.told
+    files = {one["filename"]: one for one in json.loads(outcome.out)["files"]}
+    of_wheel = files.pop(wheel.filename)
+    assert of_wheel["upload_time"] == "2024-01-02T03:04:05Z"
+    assert of_wheel["required_by"] == [{"file": "more.txt", "line": 2}, {"file": "requirements.txt", "line": 1}]
+    full = {"implementation": "cp", "abi": "cp312"}
+    assert of_wheel["targets"] == [{**targets[0], **full}]
+    assert files.pop(other.filename)["targets"] == [{**targets[1], **full}]
+    ((_, of_url),) = files.items()
+    assert (of_url["name"], of_url["version"], of_url["index"], of_url["size"]) == ("fig", None, None, None)
+    assert (of_url["sha256"], of_url["url"]) == (fig.sha256, f"{url}?token=****")
+    assert len(of_url["targets"]) == 2
+    assert "s3cret" not in outcome.told
+
+
+def test_a_git_requirement_of_a_plan_names_its_commit(person: Person, tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "git" / "fig.git")
+    commit = repository.commit({"README": "fig\n"})
+    with git_server(repository.path.parent) as server:
+        url = server.url("fig.git")
+        person.writes("requirements.txt", f"fig @ git+{url}@{commit}\n")
+        outcome = person.fetches("pip", "--dry-run", "--report", "-")
+    assert outcome.code == 0, outcome.told
+    (file,) = json.loads(outcome.out)["files"]
+    assert (file["name"], file["url"], file["commit"]) == ("fig", url, commit)
+    assert (file["sha256"], file["size"], file["digests"]) == (None, None, [])
 
 
 def test_a_warm_run_made_no_request_and_no_connection(orchard: Person, place: Path) -> None:
@@ -221,7 +286,7 @@ def test_a_dry_run_reports_what_it_asked(orchard: Person, place: Path) -> None:
 
     assert outcome.code == 0, outcome.told
     report = read(place)
-    assert (report["dry_run"], report["totals"]["requests"], report["files"]) == (True, 3, [])
+    assert (report["dry_run"], report["totals"]["requests"], report["totals"]["files"]) == (True, 3, 0)
 
 
 def expected(place: Path) -> tuple[int, int | None]:
@@ -288,7 +353,16 @@ def test_standard_output_can_have_the_report(orchard: Person) -> None:
     outcome = orchard.fetches("pip", "--report", "-")
 
     assert json.loads(outcome.out)["outcome"] == "succeeded"
-    assert orchard.fetches("pip", "--report", "-", "--dry-run").code == ExitCode.INPUT
+
+
+def test_a_report_on_a_stream_moves_no_cursor(orchard: Person, tmp_path: Path) -> None:
+    dist = make_sdist("apple", "1.0")
+    orchard.index.add("lime", replace(dist, filename="lime-1.0\x9b\u202e.tar.gz"))
+    orchard.writes("requirements.txt", "lime==1.0\n")
+    run_in_shell(orchard, f'"$@" 2>&1 | cat > {tmp_path}/err', Path("/dev/stderr"))
+    told = (tmp_path / "err").read_text()
+    assert '"outcome": "failed"' in told
+    assert all(one.isprintable() for one in told.replace("\n", ""))
 
 
 def run_in_shell(orchard: Person, script: str, place: Path) -> subprocess.CompletedProcess[str]:

@@ -20,7 +20,7 @@ from cachi2ish.cli.display.reporting import ConsoleReporter
 from cachi2ish.cli.display.run_report import slow
 from cachi2ish.http.interface import HostTraffic
 from cachi2ish.http.traffic import HttpTraffic
-from cachi2ish.services.progress import Counts
+from cachi2ish.services.progress import Counts, UnderWay
 from cachi2ish.services.reporter import Arrival, Doing, StageName
 from tests.cli.conftest import Person
 from tests.support.distributions import make_sdist
@@ -130,10 +130,40 @@ def test_no_time_left_is_told_while_the_size_of_a_file_is_not_known(
     running.reporter.expect(None)
     running.reporter.stage(Doing("transfer"))
     running.passes(10, MB)
-    assert capsys.readouterr().err.splitlines()[-1] == "0 of 2 files, 10.0 MB, 1.0 MB/s"
+    assert capsys.readouterr().err.splitlines()[-1] == ("0 of 2 files, 10.0 MB of 100.0 MB or more, 1.0 MB/s")
     running.reporter.arrived(arrival(size=5 * MB, announced=False))
     running.passes(10, MB)
     assert "20.0 MB of 105.0 MB, 1.0 MB/s, 1 min 25 s left" in capsys.readouterr().err
+
+
+def test_the_total_grows_as_servers_state_sizes(running: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(3):
+        running.reporter.expect(None)
+    running.reporter.stage(Doing("transfer"))
+    running.reporter.resize(None, 100 * MB)
+    running.passes(10, MB)
+    assert capsys.readouterr().err.splitlines()[-1] == "0 of 3 files, 10.0 MB of 100.0 MB or more, 1.0 MB/s"
+    running.reporter.resize(None, 50 * MB)
+    running.reporter.resize(None, 30 * MB)
+    running.passes(10, MB)
+    assert "20.0 MB of 180.0 MB, 1.0 MB/s, 2 min 40 s left" in capsys.readouterr().err
+
+
+def test_a_file_that_takes_long_is_named(running: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    running.reporter.expect(100 * MB)
+    running.reporter.stage(Doing("transfer"))
+    running.reporter.start_file("torch-2.1.1\x9b\u202e-cp312-cp312-manylinux_2_28_x86_64.whl")
+    running.passes(9, MB)
+    running.reporter.start_file("small.whl")
+    running.passes(11, MB)
+    *_, last = capsys.readouterr().err.splitlines()
+    assert last == (
+        "0 of 1 file, 20.0 MB of 100.0 MB, 1.0 MB/s, 1 min 20 s left, waiting 20 s for"
+        " torch-2.1.1\\x9b\\u202e-cp312...x86_64.whl"
+    )
+    running.reporter.end_file("torch-2.1.1\x9b\u202e-cp312-cp312-manylinux_2_28_x86_64.whl")
+    running.passes(10, MB)
+    assert "waiting 21 s for small.whl" in capsys.readouterr().err
 
 
 def test_a_file_that_is_taken_up_again_counts_with_what_was_there() -> None:
@@ -174,6 +204,7 @@ def test_no_time_left_is_told_when_nothing_arrives_any_more() -> None:
 @given(
     arrived=st.integers(0, 10**6),
     expected=st.integers(0, 10**6),
+    slow=st.none() | st.builds(UnderWay, st.text(), st.floats(0, 1e9)),
     present=st.integers(0, 10**13),
     total=st.none() | st.integers(0, 10**13),
     stage=st.sampled_from([None, *get_args(StageName)]),
@@ -186,6 +217,7 @@ def test_no_time_left_is_told_when_nothing_arrives_any_more() -> None:
 def test_the_line_fits_whatever_it_says(
     arrived: int,
     expected: int,
+    slow: UnderWay | None,
     present: int,
     total: int | None,
     stage: StageName | None,
@@ -204,10 +236,11 @@ def test_the_line_fits_whatever_it_says(
         size=present,
         cached_size=0,
         present=present,
+        least=total or present,
         total=total,
     )
     doing = None if stage is None else Doing(stage, local, files)
-    line = screen_line(Moment(counts, speed, left, doing), width)
+    line = screen_line(Moment(counts, speed, left, doing, slow), width)
     assert len(line) <= width
     assert line.isascii()
     assert line.isprintable()
@@ -223,6 +256,7 @@ MOMENT = Moment(
         size=95 * MB,
         cached_size=10 * MB,
         present=95_100_000,
+        least=219_100_000,
         total=219_100_000,
     ),
     speed=12.3 * MB,

@@ -44,6 +44,23 @@ def test_a_file_is_fetched_once_and_then_comes_from_the_cache(
     assert len(index.requests) == 1
 
 
+def test_a_size_that_no_index_states_is_told_as_soon_as_the_server_does(
+    index: IndexServer, downloader: FileDownloader
+) -> None:
+    artifact = replace(serve(index, DATA), size=None)
+    index.script("/files/demo-1.0.tar.gz", [Fault.truncated(1000)])
+    events: list[str] = []
+
+    downloader.fetch(
+        artifact,
+        lambda size: events.append("bytes") if size else None,
+        lambda size: events.append(f"{size} to come"),
+    )
+
+    assert events[:2] == [f"{len(DATA)} to come", "bytes"]
+    assert {event for event in events if event != "bytes"} == {f"{len(DATA)} to come"}
+
+
 @pytest.mark.parametrize(
     ("digests", "allowed"),
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,13 +28,13 @@ from cachi2ish.errors import (
     ProjectNotFoundError,
     StorageError,
 )
-from cachi2ish.http.interface import Advance
+from cachi2ish.http.interface import Advance, OnSize, ignore_size
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.projects.interface import DeclaredMetadata
 from cachi2ish.sbom.interface import CommitTime, no_time
 from cachi2ish.sdists.interface import Identity
 from cachi2ish.services.fetch.ports import IndexAddresses, Leniency, Run
-from cachi2ish.services.reporter import Arrival, Doing
+from cachi2ish.services.reporter import Arrival, Doing, PlannedFile
 
 #: The index that is asked when nobody names one.
 PUBLIC = "https://i.test/simple"
@@ -48,19 +48,25 @@ def blob_of(content: bytes) -> Blob:
 
 @dataclass
 class FakeDownloader:
-    """Has ``files`` by address: content, or an error to raise. cached: addresses that need no network."""
+    """Has ``files`` by address: content, or an error to raise. cached: addresses that need no network.
+
+    declared: the sizes that servers state, by address, one after the other.
+    """
 
     files: Mapping[str, bytes | Cachi2ishError]
     cached: frozenset[str] = frozenset()
     fetched: list[str] = field(default_factory=list)
+    declared: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
-    def fetch(self, artifact: Artifact, advance: Advance) -> Blob:
+    def fetch(self, artifact: Artifact, advance: Advance, on_size: OnSize = ignore_size) -> Blob:
         self.fetched.append(artifact.url.with_credentials)
         found = self.files.get(
             artifact.url.with_credentials, NetworkError(f"{artifact.url} is gone", origin=artifact.origin)
         )
         if isinstance(found, Cachi2ishError):
             raise found
+        for size in self.declared.get(artifact.url.with_credentials, ()):
+            on_size(size)
         if artifact.url.with_credentials not in self.cached:
             advance(len(found))
         return blob_of(found)
@@ -240,6 +246,9 @@ class Notes:
     expected: list[int | None] = field(default_factory=list)
     arrivals: list[Arrival] = field(default_factory=list)
     received: int = 0
+    planned: list[PlannedFile] = field(default_factory=list)
+    under_way: list[str] = field(default_factory=list)
+    sizes: list[tuple[int | None, int]] = field(default_factory=list)
 
     def debug(self, message: str) -> None:
         self.messages.append(("debug", message))
@@ -253,8 +262,20 @@ class Notes:
     def stage(self, doing: Doing) -> None:
         self.stages.append(doing)
 
+    def plan(self, file: PlannedFile) -> None:
+        self.planned.append(file)
+
+    def start_file(self, filename: str) -> None:
+        self.under_way.append(filename)
+
+    def end_file(self, filename: str) -> None:
+        self.under_way.remove(filename)
+
     def expect(self, size: int | None) -> None:
         self.expected.append(size)
+
+    def resize(self, before: int | None, size: int) -> None:
+        self.sizes.append((before, size))
 
     def advance(self, size: int) -> None:
         self.received += size

@@ -28,7 +28,7 @@ from cachi2ish.errors import (
     StorageError,
     leaves,
 )
-from cachi2ish.http.interface import Advance
+from cachi2ish.http.interface import Advance, OnSize, ignore_size
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.lockfiles.pip.rewriting import RequirementsRewriter
 from cachi2ish.sdists.interface import Identity
@@ -180,10 +180,10 @@ def test_a_file_that_was_tampered_with_is_told_beside_a_name_that_no_index_has(t
     begun = Event()
 
     class Downloader(FakeDownloader):
-        def fetch(self, artifact: Artifact, advance: Advance) -> Blob:
+        def fetch(self, artifact: Artifact, advance: Advance, on_size: OnSize = ignore_size) -> Blob:
             if artifact.url == later.url:  # one file at a time: the other one has failed by now
                 begun.set()
-            return super().fetch(artifact, advance)
+            return super().fetch(artifact, advance, on_size)
 
     class Index(FakeIndex):
         def page(self, project: NormalizedName, *_query: object, **_named: object) -> Page:

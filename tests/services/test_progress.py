@@ -8,9 +8,9 @@ import pytest
 
 from cachi2ish.errors import DigestMismatchError, ErrorGroup, ExitCode, NetworkError, Origin
 from cachi2ish.http.interface import HostTraffic
-from cachi2ish.services.progress import Progress, Stage
+from cachi2ish.services.progress import Progress, Stage, UnderWay
 from cachi2ish.services.report import make_report
-from cachi2ish.services.reporter import Arrival
+from cachi2ish.services.reporter import Arrival, PlannedFile
 
 
 def arrival(
@@ -25,6 +25,10 @@ def arrival(
         announced=announced,
         host="files.test",
     )
+
+
+def planned(filename: str, line: int | None) -> PlannedFile:
+    return PlannedFile(filename=filename, url="", host="files.test", name="a", origin=Origin("r.txt", line))
 
 
 def test_nothing_has_happened_at_the_beginning() -> None:
@@ -53,6 +57,30 @@ def test_the_total_is_not_known_before_every_size_is() -> None:
     progress.advance(7)
     progress.arrived(arrival("a.zip", 7, announced=False))
     assert progress.counts().total == 17
+
+
+def test_a_size_that_becomes_known_counts_from_then_on() -> None:
+    progress = Progress(0.0)
+    progress.expect(10)
+    progress.expect(None)
+    progress.expect(None)
+    progress.resize(None, 30)
+    assert (progress.counts().least, progress.counts().total) == (40, None)
+    progress.resize(30, 20)
+    progress.resize(None, 1)
+    assert (progress.counts().least, progress.counts().total) == (31, 31)
+    progress.arrived(arrival("a.zip", 20))
+    assert progress.counts().total == 31
+
+
+def test_the_file_that_has_been_under_way_for_the_longest_time_is_known() -> None:
+    progress = Progress(0.0)
+    assert progress.longest_under_way(1.0) is None
+    progress.start_file("a.zip", 1.0)
+    progress.start_file("b.zip", 2.0)
+    assert progress.longest_under_way(5.0) == UnderWay("a.zip", 4.0)
+    progress.end_file("a.zip")
+    assert progress.longest_under_way(5.0) == UnderWay("b.zip", 3.0)
 
 
 def test_bytes_of_an_earlier_run_are_present_once_the_file_is_here() -> None:
@@ -90,6 +118,8 @@ def test_the_report_sums_files_and_hosts() -> None:
     progress.stage("read", 1.0)
     progress.expect(10)
     progress.expect(None)
+    for name, line in (("a.zip", None), ("b.zip", 3), ("b.zip", 2)):
+        progress.plan(planned(name, line))
     progress.arrived(arrival("b.zip", 10, cached=True))
     progress.arrived(arrival("a.zip", 7, announced=False))
     progress.git_fetch()
@@ -115,6 +145,7 @@ def test_the_report_sums_files_and_hosts() -> None:
     assert (totals.requests, totals.connections, totals.bytes_received, totals.retries) == (4, 2, 100, 2)
     assert (totals.git_fetches, report.seconds, report.exit_code) == (1, 1.235, 0)
     assert [(file.filename, file.source) for file in report.files] == [("a.zip", "network"), ("b.zip", "cache")]
+    assert [[place.line for place in file.required_by] for file in report.files] == [[None], [2, 3]]
     assert [host.seconds_waited for host in report.hosts] == [0.123, 0.123]
     assert json.loads(report.render())["stages"] == [{"name": "read", "seconds": 1.235}]
 

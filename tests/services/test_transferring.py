@@ -68,6 +68,17 @@ def choice(*files: IndexFile, line: int = 1) -> Choice:
     return Choice(requirement=requirement, index="https://i.test/", files=files)
 
 
+def test_a_size_that_only_the_server_states_is_known_before_the_file_is_here() -> None:
+    bench = Bench({SDIST: b"sdist", WHEEL: b"wheel"})
+    bench.downloader = replace(bench.downloader, declared={SDIST: [7, 5], WHEEL: [5]})
+    with bench.transfers() as transfers:
+        transfers.submit_choice(choice(file(SDIST), file(WHEEL, 5)))
+        transfers.wait()
+    assert bench.notes.sizes == [(None, 7), (7, 5)]
+    assert all(one.announced for one in bench.notes.arrivals)
+    assert bench.notes.under_way == []
+
+
 def test_each_file_of_a_choice_is_fetched_and_handed_on() -> None:
     bench = Bench({SDIST: b"sdist", WHEEL: b"wheel"})
     with bench.transfers() as transfers:

@@ -70,7 +70,7 @@ def fetch_deps(
         from cachi2ish.cli import wiring
         from cachi2ish.cli.display.reporting import reporter_for
         from cachi2ish.cli.display.result_text import plan_text, shares_text
-        from cachi2ish.cli.display.run_report import RunReport, report_at_end
+        from cachi2ish.cli.display.run_report import STANDARD_OUTPUT, RunReport, report_at_end
         from cachi2ish.services.fetch import fetch_deps as service
         from cachi2ish.services.fetch.input_problems import refuse_empty
         from cachi2ish.services.fetch.package_input import read_input
@@ -100,5 +100,5 @@ def fetch_deps(
                     text = ""
                     for line in shares_text(outcome.shares):
                         reporter.info(line)
-        if text:
+        if text and flags.report != STANDARD_OUTPUT:  # there the report is the plan
             write_result(text)

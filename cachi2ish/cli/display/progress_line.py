@@ -13,7 +13,7 @@ from threading import Lock
 from typing import TextIO
 
 from cachi2ish.cli.display.figures import counted, readable_size, readable_wait
-from cachi2ish.services.progress import Counts
+from cachi2ish.services.progress import Counts, UnderWay
 from cachi2ish.services.reporter import Doing, StageName
 
 _SHORT: dict[StageName, str] = {
@@ -24,6 +24,9 @@ _SHORT: dict[StageName, str] = {
 }
 
 
+#: Characters of the name of a file.
+_LONGEST_NAME = 40
+
 #: The stages in which files arrive.
 _WITH_FILES = frozenset({"choose", "transfer"})
 
@@ -32,13 +35,14 @@ _WITH_FILES = frozenset({"choose", "transfer"})
 class Moment:
     """What a line is about. speed: bytes per second; left: seconds; both None where they are not known.
 
-    doing: None before the first stage.
+    doing: None before the first stage. slow: a file that one waits for.
     """
 
     counts: Counts
     speed: float | None
     left: float | None
     doing: Doing | None
+    slow: UnderWay | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +101,31 @@ def _word(doing: Doing) -> str:
 def _parts(moment: Moment) -> Iterator[_Part]:
     counts = moment.counts
     so_far = "" if counts.final else " so far"
-    yield _Part(9, f"{counts.arrived} of {counted(counts.expected, 'file')}{so_far}")
+    yield _Part(10, f"{counts.arrived} of {counted(counts.expected, 'file')}{so_far}")
     if counts.present:
-        total = f" of {readable_size(counts.total)}" if counts.final and counts.total is not None else ""
-        yield _Part(7, f"{readable_size(counts.present)}{total}")
+        yield _Part(8, f"{readable_size(counts.present)}{_of_all(counts) if counts.final else ''}")
     if moment.speed is not None:
         yield _Part(6, f"{readable_size(moment.speed)}/s")
     if moment.left is not None:
-        yield _Part(8, f"{readable_wait(moment.left)} left")
+        yield _Part(9, f"{readable_wait(moment.left)} left")
+    if moment.slow is not None:
+        name = _short_name(moment.slow.filename)
+        yield _Part(7, f"waiting {readable_wait(moment.slow.seconds)} for {name}")
     if counts.cached:
         yield _Part(5, f"{counts.fetched} from the network, {counts.cached} from the cache")
+
+
+def _of_all(counts: Counts) -> str:
+    """Return the total behind the bytes that are here, as far as sizes are known."""
+    if counts.total is not None:
+        return f" of {readable_size(counts.total)}"
+    return f" of {readable_size(counts.least)} or more" if counts.least > counts.present else ""
+
+
+def _short_name(filename: str) -> str:
+    """Return a name from outside as a few characters of ASCII that no terminal takes for anything else."""
+    name = filename.encode("unicode_escape").decode("ascii")
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 13]}...{name[-10:]}"
 
 
 #: ECMA-48: to the first column, and EL (erase in line).

@@ -13,7 +13,7 @@ from cachi2ish.cli.display.figures import Speed, TimeLeft, readable_size
 from cachi2ish.cli.display.progress_line import LiveLine, Moment, log_line, screen_line, sentence
 from cachi2ish.http.interface import HostTraffic, Traffic
 from cachi2ish.services.progress import Counts, Progress
-from cachi2ish.services.reporter import Arrival, Doing
+from cachi2ish.services.reporter import Arrival, Doing, PlannedFile
 
 #: Seconds between two progress lines where there is no terminal.
 _PAUSE = 10.0
@@ -24,6 +24,10 @@ _LIVE_LOOK = 0.25
 
 #: Seconds of silence after which a host is named: half of the time after which its requests are given up.
 _SILENCE = 30.0
+
+
+#: Seconds after which a file that is under way is named.
+_SLOW_FILE = 10.0
 
 
 class ConsoleReporter:
@@ -89,6 +93,22 @@ class ConsoleReporter:
         self.progress.stage(doing.stage, self._clock())
         self._doing = doing
 
+    def plan(self, file: PlannedFile) -> None:
+        """Note what a file is for."""
+        self.progress.plan(file)
+
+    def start_file(self, filename: str) -> None:
+        """Note that a file is under way."""
+        self.progress.start_file(filename, self._clock())
+
+    def end_file(self, filename: str) -> None:
+        """Note that it is not any more."""
+        self.progress.end_file(filename)
+
+    def resize(self, before: int | None, size: int) -> None:
+        """Note the size of a file to come."""
+        self.progress.resize(before, size)
+
     def expect(self, size: int | None) -> None:
         """Count a file to come."""
         self.progress.expect(size)
@@ -129,7 +149,9 @@ class ConsoleReporter:
     def _moment(self, counts: Counts, now: float) -> Moment:
         known = counts.final and counts.total is not None
         left = self._time_left.estimate(now, (counts.total or 0) - counts.present if known else 0, self._speed)
-        return Moment(counts, self._speed.value, left, self._doing)
+        longest = self.progress.longest_under_way(now)
+        slow = longest if longest is not None and longest.seconds >= _SLOW_FILE else None
+        return Moment(counts, self._speed.value, left, self._doing, slow)
 
     def _report_silences(self, traffic: Traffic) -> None:
         for silence in traffic.silences(_SILENCE):

@@ -50,10 +50,6 @@ class RunReport:
         if self.place is None:
             return
         if self.place == STANDARD_OUTPUT:
-            if self.dry_run:
-                raise InputError(
-                    "--report - and --dry-run both write to standard output", hint="give the report a file"
-                )
             return
         if Path(os.path.realpath(self.place)).is_relative_to(os.path.realpath(self.output)):
             raise InputError(
@@ -87,10 +83,11 @@ class RunReport:
             error=error,
             hint_of=hint_of,
         )
+        text = _escaped_json(report.render())  # /dev/stderr is a terminal too
         if self.place == STANDARD_OUTPUT:
-            write_result(_escaped_json(report.render()))
+            write_result(text)
         elif self.place is not None:
-            self.files.replace(self.place, report.render().encode())
+            self.files.replace(self.place, text.encode())
 
 
 def _escaped_json(text: str) -> str:

@@ -17,6 +17,7 @@ from cachi2ish.services.fetch.choosing import choose_all, wanted
 from cachi2ish.services.fetch.dating import announce, unused_policies
 from cachi2ish.services.fetch.identifying import Fetched, extra_dependencies, identify
 from cachi2ish.services.fetch.package_input import RequestInput
+from cachi2ish.services.fetch.planning import files_of_choice, files_of_direct
 from cachi2ish.services.fetch.ports import Network, Ports, Run
 from cachi2ish.services.fetch.reading import Reading, read
 from cachi2ish.services.fetch.recording import Placing, collisions, record
@@ -30,7 +31,7 @@ from cachi2ish.services.fetch.targeting import (
     unfit_wheels,
 )
 from cachi2ish.services.fetch.transferring import Means, Transfers
-from cachi2ish.services.reporter import Doing, Reporter
+from cachi2ish.services.reporter import Doing, PlannedFile, Reporter
 
 #: One worker reads pages for so many that fetch files: pages are a small part of the bytes.
 _FILES_PER_PAGE_WORKER = 3
@@ -77,11 +78,14 @@ def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, 
     with ports.results.outputs.stage(output) as staging:
         placing = Placing(staging)
         with Transfers(_means(network, ports, run, placing)) as transfers:
-            _begin_direct(reading, transfers)
+            _begin_direct(reading, transfers, run.reporter)
+
+            def on_choice(choice: Choice) -> None:
+                _plan(files_of_choice(choice), run.reporter)
+                transfers.submit_choice(choice)
+
             with _with_failures_of(transfers, network):
-                choices = choose_all(
-                    wanted(reading, run.indexes), network.index, _page_workers(run), transfers.submit_choice
-                )
+                choices = choose_all(wanted(reading, run.indexes), network.index, _page_workers(run), on_choice)
             _warn(reading, choices, run.reporter)
             run.reporter.stage(Doing("transfer", local=network.local))
             fetched = transfers.wait()
@@ -103,9 +107,13 @@ def plan(request: RequestInput, source: Path, ports: Ports, run: Run) -> Plan:
     network = _connect(reading, ports)
     run.reporter.stage(Doing("choose", local=network.local, files=False))
     choices = choose_all(
-        wanted(reading, run.indexes), network.index, _page_workers(run), on_choice=lambda _choice: None
+        wanted(reading, run.indexes),
+        network.index,
+        _page_workers(run),
+        on_choice=lambda choice: _plan(files_of_choice(choice), run.reporter),
     )
     direct = tuple(_direct(reading))
+    _plan(files_of_direct(reading, direct), run.reporter)
     _warn(reading, choices, run.reporter)
     planned = Plan(
         choices=tuple(dict.fromkeys(choices)),
@@ -159,8 +167,15 @@ def _means(network: Network, ports: Ports, run: Run, placing: Placing) -> Means:
     )
 
 
-def _begin_direct(reading: Reading, transfers: Transfers) -> None:
-    for requirement in _direct(reading):
+def _plan(files: Iterable[PlannedFile], reporter: Reporter) -> None:
+    for file in files:
+        reporter.plan(file)
+
+
+def _begin_direct(reading: Reading, transfers: Transfers, reporter: Reporter) -> None:
+    direct = tuple(_direct(reading))
+    _plan(files_of_direct(reading, direct), reporter)
+    for requirement in direct:
         if isinstance(requirement, Url):
             transfers.submit_url(requirement)
         else:

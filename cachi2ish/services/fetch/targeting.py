@@ -40,11 +40,11 @@ class Shares:
 
 def unfit_wheels(reading: Reading) -> Iterator[str]:
     """Yield a warning for each wheel at an address that none of the targets can use."""
-    for package, requirement in _requirements(reading):
+    for package, requirement in requirements_of(reading):
         if not isinstance(requirement, Url) or not package.policy.targets:
             continue
         concerned = [one for one in package.policy.targets if one.wants(requirement.marker)]
-        if concerned and not any(_serves(requirement, target) for target in concerned):
+        if concerned and not any(serves(requirement, target) for target in concerned):
             yield (
                 f"{requirement.origin}: {name_of_url(requirement)} is a wheel that no target accepts"
                 f" ({', '.join(map(str, concerned))})"
@@ -53,7 +53,7 @@ def unfit_wheels(reading: Reading) -> Iterator[str]:
 
 def undecided(reading: Reading) -> Iterator[str]:
     """Yield a warning for each requirement that a target needs with some patch versions of its Python only."""
-    for package, requirement in _requirements(reading):
+    for package, requirement in requirements_of(reading):
         for target in package.policy.targets:
             if not target.decides(requirement.marker):
                 minor = ".".join(map(str, target.python))
@@ -156,11 +156,11 @@ def shares(reading: Reading, choices: Iterable[Choice], sizes: Mapping[str, int]
         left.update((file.filename, file.size) for file in choice.left)
         for served in choice.by_target:
             needs[served.target].update((file.filename, file.size) for file in served.files)
-    for package, requirement in _requirements(reading):
+    for package, requirement in requirements_of(reading):
         if not isinstance(requirement, Pinned):
             for target in package.policy.targets:
-                if target.wants(requirement.marker) and _serves(requirement, target):
-                    needs[target][_direct_name(requirement)] = None
+                if target.wants(requirement.marker) and serves(requirement, target):
+                    needs[target][direct_name(requirement)] = None
     narrowed = any(package.policy.targets or package.policy.binary for package in reading.packages)
     not_taken = {name: size for name, size in left.items() if name not in taken}
     return Shares(
@@ -172,12 +172,13 @@ def shares(reading: Reading, choices: Iterable[Choice], sizes: Mapping[str, int]
 
 def left_out(reading: Reading) -> tuple[Requirement, ...]:
     """Return the requirements that no package needs on any of its machines, in reading order."""
-    needed = {one for package, one in _requirements(reading) if package.policy.wants(one.marker)}
-    everything = dict.fromkeys(one for _, one in _requirements(reading))
+    needed = {one for package, one in requirements_of(reading) if package.policy.wants(one.marker)}
+    everything = dict.fromkeys(one for _, one in requirements_of(reading))
     return tuple(one for one in everything if one not in needed)
 
 
-def _requirements(reading: Reading) -> Iterator[tuple[SourcePackage, Requirement]]:
+def requirements_of(reading: Reading) -> Iterator[tuple[SourcePackage, Requirement]]:
+    """Yield all requirements in reading order, each with its package."""
     return ((package, one) for package in reading.packages for lock in package.locks for one in lock.requirements)
 
 
@@ -187,10 +188,12 @@ def _share(files: Mapping[str, int | None], sizes: Mapping[str, int]) -> Share:
     return Share(len(found), sum(known), len(found) - len(known))
 
 
-def _serves(requirement: Url | Git, target: Target) -> bool:
-    name = _direct_name(requirement)
+def serves(requirement: Url | Git, target: Target) -> bool:
+    """Return whether the file at an address can be used on ``target``."""
+    name = direct_name(requirement)
     return not is_wheel(name) or target.rank(wheel_tags(name)) is not None  # an archive serves everywhere
 
 
-def _direct_name(requirement: Url | Git) -> str:
+def direct_name(requirement: Url | Git) -> str:
+    """Return what the file of a requirement with an address is called."""
     return name_of_url(requirement) if isinstance(requirement, Url) else name_of_git(requirement)

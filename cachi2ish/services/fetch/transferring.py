@@ -29,7 +29,7 @@ from cachi2ish.sdists.interface import Identity
 from cachi2ish.services.fetch.failures import failures_of_transfers, position
 from cachi2ish.services.fetch.identifying import Fetched
 from cachi2ish.services.fetch.scheduler import Scheduler
-from cachi2ish.services.reporter import Arrival, Reporter
+from cachi2ish.services.reporter import Arrival, Reporter, under_way
 
 #: Artifacts of several requirements are the same file whatever line asks for it.
 _ANYWHERE = Origin("")
@@ -79,25 +79,35 @@ class _FileJob:
 
     def bring(self) -> Blob:
         """Return the file, from the cache or from its server."""
-        received = 0
+        received, size, reporter = 0, self.artifact.size, self.means.reporter
 
-        def advance(size: int) -> None:
+        def on_size(declared: int) -> None:
+            nonlocal size
+            if declared != size:
+                reporter.resize(size, declared)
+                size = declared
+
+        def advance(more: int) -> None:
             nonlocal received
             if self.abandoned.is_set():
                 raise _AbandonedError("the run has failed elsewhere")
-            received += size
-            self.means.reporter.advance(size)
+            received += more
+            reporter.advance(more)
 
-        blob = self.means.downloader.fetch(self.artifact, advance)
-        self.means.reporter.arrived(
+        with under_way(self.artifact.filename, reporter):
+            blob = self.means.downloader.fetch(self.artifact, advance, on_size)
+        if size is not None:
+            on_size(blob.size)
+        reporter.arrived(
             Arrival(
                 filename=self.artifact.filename,
                 size=blob.size,
                 sha256=blob.sha256,
                 cached=not received,
                 received=received,
-                announced=self.artifact.size is not None,
+                announced=size is not None,
                 host=self.artifact.url.host,
+                url=self.artifact.url.redacted,
                 index=self.index,
             )
         )
@@ -141,7 +151,8 @@ class _GitJob:
     def bring(self) -> Blob:
         """Return the archive, from the cache or made of what the repository sends."""
         found = self.means.repositories.find(self.requirement)
-        blob = found or self.means.repositories.archive(self.requirement)
+        with under_way(name_of_git(self.requirement), self.means.reporter):
+            blob = found or self.means.repositories.archive(self.requirement)
         self.means.reporter.arrived(
             Arrival(
                 filename=name_of_git(self.requirement),
@@ -151,6 +162,7 @@ class _GitJob:
                 received=0,
                 announced=False,
                 host=self.requirement.url.host,
+                url=self.requirement.url.redacted,
             )
         )
         return blob
