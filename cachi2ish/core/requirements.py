@@ -116,11 +116,13 @@ class Url(_Common):
     """An archive or wheel at an address, with the one digest that it must have.
 
     url: as it is to be requested: variables expanded, fragment removed.
+    versions: what the version in it must fulfil, a specifier set (PEP 440); "" for anything.
     """
 
     url: Address
     digest: Digest
     subdirectory: str | None = None
+    versions: str = ""
 
     def __str__(self) -> str:
         return f"{self.name} @ URL"
@@ -132,11 +134,13 @@ class Git(_Common):
 
     url: of the repository, without the ``git+`` prefix, commit and fragment.
     commit: the full hexadecimal object name, 40 digits (SHA-1 repositories).
+    versions: see `Url`.
     """
 
     url: Address
     commit: str
     subdirectory: str | None = None
+    versions: str = ""
 
     def __str__(self) -> str:
         return f"{self.name} @ git {self.commit[:12]}"

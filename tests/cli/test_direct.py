@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -131,6 +134,45 @@ def test_an_editable_commit_and_addresses_without_a_name_are_handed_over_with_on
     assert person.runs("inject-files", person.output, "--revert").code == 0
     assert (person.source / "requirements.txt").read_text() == text
     assert sorted(tree(person.source)) == ["requirements.txt"]
+
+
+def test_an_address_that_is_a_constraint_is_fetched_and_pip_takes_it_offline(
+    person: Person, tmp_path: Path
+) -> None:
+    plum, pear = make_wheel("plum", "2.0"), make_wheel("pear", "1.0")
+    person.index.add("plum", make_sdist("plum", "1.0"))
+    person.writes("requirements.txt", "-c c.txt\nplum==2.0\n")
+    constraints = (
+        f"plum @ {person.index.serve_file(plum)}#sha256={plum.sha256}\n"
+        f"pear @ {person.index.serve_file(pear)}#sha256={pear.sha256}\n"
+    )
+    person.writes("c.txt", constraints)
+    fetched = person.fetches()
+    assert fetched.code == 0, fetched.told
+    assert person.deps() == [plum.filename]
+    assert person.runs("inject-files", person.output).code == 0
+
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    words = ("download", "--no-index", "--quiet", "--dest", str(tmp_path / "taken"), "-r", "requirements.txt")
+    subprocess.run(
+        [sys.executable, "-m", "pip", *words],
+        cwd=person.source,
+        env=environ | {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+        check=True,
+    )
+    assert [path.name for path in (tmp_path / "taken").iterdir()] == [plum.filename]
+    assert person.runs("inject-files", person.output, "--revert").code == 0
+    assert (person.source / "c.txt").read_text() == constraints
+
+
+def test_an_address_that_is_a_constraint_and_leads_to_another_version_is_refused(person: Person) -> None:
+    plum = make_sdist("plum", "3.0")
+    person.writes("requirements.txt", "-c c.txt\nplum==2.0\n")
+    person.writes("c.txt", f"plum @ {person.index.serve_file(plum)}#sha256={plum.sha256}\n")
+    outcome = person.fetches()
+    assert outcome.code == ExitCode.DISTRIBUTION
+    assert "requirements.txt:2: " in outcome.err
+    assert "says that it is version 3.0, which ==2.0 does not admit" in outcome.err
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from cachi2ish.core.digests import Digest
 from cachi2ish.core.requirements import Pinned, Purpose
 from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin, StorageError
 from cachi2ish.lockfiles.pip.requirements_reader import PipRequirementsReader
-from tests.lockfiles.reading import GIT, HASH_A, HASH_B, HASH_C, ZIP, A, B, errors_of, names, read, write
+from tests.lockfiles.reading import COMMIT, GIT, HASH_A, HASH_B, HASH_C, ZIP, A, B, errors_of, names, read, write
 
 
 def test_nested_files_are_read_relative_to_the_file_that_names_them(tmp_path: Path) -> None:
@@ -167,9 +167,19 @@ BAD_CONSTRAINTS = [
     ("foo", "foo==1.*", "foo is not pinned"),
     (f"foo==1 {HASH_A}", f"foo==1 {HASH_B}", "no hash of foo is also one of those at c.txt:1"),
     ("foo==1", f"bar==1 {HASH_B}", "foo==1 has no hash, and hash-checking mode is on, because bar at c.txt:1"),
-    ("foo==1", f"foo @ {ZIP} {HASH_B}", "an address cannot be a constraint"),
-    ("foo==1", f"{GIT}#egg=foo", "an address cannot be a constraint"),
-    ("foo==1", "./foo", "an address cannot be a constraint"),
+    ("foo==1", f"foo @ {ZIP}", "states no digest"),
+    ("foo==1", f"{ZIP} {HASH_B}", "a constraint needs a name, as in pip"),
+    ("foo==1", "./foo", "a constraint needs a name, as in pip"),
+    ("foo==1", f"foo[x] @ {ZIP} {HASH_B}", "a constraint cannot have extras"),
+    ("foo==1", f"-e {GIT}#egg=foo", "a constraint cannot be editable, as in pip"),
+    (f"foo==1 {HASH_A}", f"foo @ {ZIP}#sha256={B}", "no hash of foo is also one of those at c.txt:1"),
+    (
+        f"foo==1 {HASH_A}",
+        f"foo @ {GIT}",
+        "foo has a hash, and the constraint at c.txt:1 says that it comes from git",
+    ),
+    (f"foo @ {ZIP}#sha256={A}", f"foo @ {ZIP}2.zip#sha256={A}", "foo @ URL contradicts foo @ URL at c.txt:1"),
+    ("foo", f"foo @ {GIT}\nfoo @ {ZIP}#sha256={A}", "contradicts"),
     ("foo==1", "foo[x]==1", "a constraint cannot have extras"),
     ("foo==1", "-e .", "editable"),
 ]
@@ -182,6 +192,48 @@ def test_a_constraint_that_cannot_hold_is_an_error(
     (error,) = errors_of(tmp_path, {"requirements.txt": f"-c c.txt\n{requirement}", "c.txt": constraint})
     assert problem in error.problem
     assert error.hint
+
+
+AT = f"foo @ {ZIP}#sha256={A}"
+NT = "os_name == 'nt'"
+
+#: lines, constraints, and of each requirement: what it is, its extras, its marker, and the versions beside it.
+ADDRESSED = [
+    ("foo", AT, [("foo @ URL", (), None, "")]),
+    ("foo==1.0", AT, [("foo @ URL", (), None, "==1.0")]),
+    ("Foo[x]>=1\nfoo[y]", f"{AT}\nfoo<2", [("Foo @ URL", ("x", "y"), None, "<2,>=1")]),
+    ("foo==1.0", f"foo @ {GIT}", [(f"foo @ git {COMMIT[:12]}", (), None, "==1.0")]),
+    (f"foo==1.0 {HASH_A}", AT, [("foo @ URL", (), None, "==1.0")]),
+    (f"foo ; {NT}", AT, [("foo @ URL", (), 'os_name == "nt"', "")]),
+    (f"foo ; {NT}", f"{AT} ; {NT}", [("foo @ URL", (), 'os_name == "nt"', "")]),
+    ("foo", f"{AT} ; {NT}", [("foo @ URL", (), 'os_name == "nt"', "")]),
+    ("foo==1.0", f"{AT} ; {NT}", [("foo @ URL", (), 'os_name == "nt"', "==1.0"), ("foo==1.0", (), None, "")]),
+    (AT, AT, [("foo @ URL", (), None, "")]),
+    (AT, f"{AT[:-64]}{B} ; {NT}", [("foo @ URL", (), None, "")]),
+    (f"foo\n{AT}", AT, [("foo @ URL", (), None, "")]),
+    ("", AT, []),
+    ("bar==1", AT, [("bar==1", (), None, "")]),
+]
+
+
+@pytest.mark.parametrize(("lines", "constraints", "expected"), ADDRESSED)
+def test_an_address_that_is_a_constraint_is_where_the_project_comes_from(
+    lines: str, constraints: str, expected: list[tuple[str, tuple[str, ...], str | None, str]], tmp_path: Path
+) -> None:
+    lock = read(tmp_path, {"requirements.txt": f"-c c.txt\n{lines}", "c.txt": constraints})
+    found = [
+        (str(one), one.extras, one.marker, "" if isinstance(one, Pinned) else one.versions)
+        for one in lock.requirements
+    ]
+    assert [(*rest, ",".join(sorted(versions.split(",")))) for *rest, versions in found] == expected
+    assert all(one.origin.file == "requirements.txt" for one in lock.requirements)
+    assert "c.txt" in [text.file for text in lock.texts]  # pip reads the address there, so it has to be rewritten
+
+
+def test_a_file_of_addresses_may_be_requirements_and_constraints_at_once(tmp_path: Path) -> None:
+    lock = read(tmp_path, {"requirements.txt": "-r a.txt\n-c a.txt", "a.txt": AT})
+    assert names(lock) == ["foo @ URL"]
+    assert [text.file for text in lock.texts] == ["a.txt"]
 
 
 def test_requirements_named_by_a_constraints_file_are_requirements(tmp_path: Path) -> None:

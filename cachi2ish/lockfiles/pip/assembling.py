@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_version
 
 from cachi2ish.core.digests import Digest, strong
@@ -21,10 +22,6 @@ class _Known:
 
     entries: tuple[Line, ...]
     constraints: tuple[Line, ...]
-
-    def everywhere(self) -> Iterable[Line]:
-        """What holds whatever the environment is."""
-        return (line for line in (*self.entries, *self.constraints) if line.marker is None)
 
     def beside(self, marker: str | None) -> Iterable[Line]:
         """What holds for a requirement with ``marker``: the unmarked lines and those with the same marker."""
@@ -102,20 +99,49 @@ def _by_project(entries: Sequence[Line], constraints: Sequence[Line]) -> dict[No
 
 
 def _requirements(line: Line, known: _Known, purpose: Purpose) -> Iterable[Requirement]:
+    addressed = [(other, other.direct) for other in known.constraints if other.direct is not None]
+    everywhere = [direct for other, direct in addressed if other.marker in {None, line.marker}]
     if line.direct is not None:
+        for direct in everywhere:
+            if not _same(line.direct, direct):
+                raise _contradiction(line.direct, direct)
         yield line.direct
         return
     own = pin_of(line.name, line.specifier, line.origin)
-    if own is not None:
-        yield _pinned(line, _Found(own, line, line.marker), known, purpose)
-        return
-    if any(other.direct for other in known.everywhere()):
+    if own is None and any(other.direct for other in known.entries if other.marker is None):
         return  # the direct requirement is what pip installs for this line too
-    pins = _pins_from(line, known)
-    if not pins:
+    for other, direct in addressed:
+        yield _at_address(line, other, direct, known)
+    if not everywhere:
+        yield from _versions(line, own, known, purpose, demanded=not addressed)
+
+
+def _versions(line: Line, own: Pin | None, known: _Known, purpose: Purpose, *, demanded: bool) -> Iterator[Pinned]:
+    """Yield what a line without an address pins, or others pin for it; demanded: there has to be one."""
+    pins = _pins_from(line, known) if own is None else [_Found(own, line, line.marker)]
+    if not pins and demanded:
         raise unpinned(line.name, line.specifier, line.origin)
     for pin in pins:
         yield _pinned(line, pin, known, purpose)
+
+
+def _at_address(line: Line, constraint: Line, direct: Url | Git, known: _Known) -> Url | Git:
+    """Return what an address in a constraint makes of a line: pip takes what is there, if each line admits it."""
+    markers = {None, line.marker, constraint.marker}
+    beside = (one for one in (line, *known.entries, *known.constraints) if one.marker in markers)
+    versions = SpecifierSet(",".join(dict.fromkeys(str(one.specifier) for one in beside if one.specifier)))
+    if isinstance(direct, Url):
+        _intersection(line.digests, frozenset({direct.digest}), line, constraint)
+    elif line.digests:
+        raise LockFileError(
+            f"{line.name} has a hash, and the constraint at {constraint.origin} says that it comes from git",
+            hint="remove the hash: the commit says which files they are, also in hash-checking mode",
+            origin=line.origin,
+        )
+    marker = line.marker if constraint.marker in {None, line.marker} else _both(line.marker, constraint.marker)
+    return replace(
+        direct, name=line.name, extras=line.extras, marker=marker, origin=line.origin, versions=str(versions)
+    )
 
 
 def _pins_from(line: Line, known: _Known) -> list[_Found]:
@@ -183,16 +209,23 @@ def _intersection(
 def _merge(first: Requirement, second: Requirement) -> Requirement:
     """Return one requirement for two lines with the same project and marker."""
     if not _same(first, second):
-        raise LockFileError(
-            f"{second} contradicts {first} at {first.origin}",
-            hint="keep one of them, or give each an environment marker for the case in which it holds",
-            origin=second.origin,
-        )
+        raise _contradiction(second, first)
     extras = tuple(sorted({*first.extras, *second.extras}))
     if isinstance(first, Pinned) and isinstance(second, Pinned):
         digests = _intersection(second.digests, first.digests, second, first)
         return replace(first, extras=extras, digests=digests, arbitrary=first.arbitrary or second.arbitrary)
-    return replace(first, extras=extras)
+    if isinstance(first, Pinned) or isinstance(second, Pinned):
+        return replace(first, extras=extras)
+    versions = ",".join(dict.fromkeys(one.versions for one in (first, second) if one.versions))
+    return replace(first, extras=extras, versions=versions)
+
+
+def _contradiction(second: Requirement, first: Requirement) -> LockFileError:
+    return LockFileError(
+        f"{second} contradicts {first} at {first.origin}",
+        hint="keep one of them, or give each an environment marker for the case in which it holds",
+        origin=second.origin,
+    )
 
 
 def _same(first: Requirement, second: Requirement) -> bool:

@@ -102,7 +102,7 @@ class Closure:
             if entry is not None:
                 (self.constraints if constraint else self.entries).append(entry)
                 direct.extend([entry.direct] if entry.direct else [])
-        if direct:
+        if direct and all(text.file != file for text in self.texts):
             self.texts.append(LockText(file, decoded.text, tuple(direct), decoded.encoding))
 
     def _placed(self, error: Cachi2ishError, text: str) -> Cachi2ishError:
@@ -227,10 +227,10 @@ def _check_constraint(content: RequirementLine, shown: str, origin: Origin) -> N
             hint="write name @ git+https://…@<commit>",
             origin=origin,
         )
-    if content.url is not None:
+    if content.url is not None and content.name is None:
         raise LockFileError(
-            f"{shown}: an address cannot be a constraint here",
-            hint="move it to the requirements file, where it is fetched and rewritten",
+            f"{shown}: a constraint needs a name, as in pip",
+            hint="write name @ address (PEP 508)",
             origin=origin,
         )
     if content.extras:

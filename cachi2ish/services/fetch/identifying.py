@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.distributions import is_wheel, read_name, same_version
 from cachi2ish.core.inventory import RelaxationKind
-from cachi2ish.core.requirements import Pinned, Requirement
+from cachi2ish.core.requirements import Git, Pinned, Requirement, Url
 from cachi2ish.errors import DistributionError
 from cachi2ish.sdists.interface import Identity
 from cachi2ish.services.fetch.ports import Archives, Leniency
@@ -72,7 +73,23 @@ def identify(
             hint="do not build from this file before you know why; pin another version",
             origin=requirement.origin,
         )
+    if isinstance(requirement, Url | Git) and not _admitted(identity, requirement):
+        raise DistributionError(
+            f"{filename} says that it is version {identity.version}, which {requirement.versions} does not admit",
+            hint="correct the address in the constraints file, or the version that is asked for beside it",
+            origin=requirement.origin,
+        )
     return identity
+
+
+def _admitted(identity: Identity, requirement: Url | Git) -> bool:
+    """Return whether the version is one that lines beside the address admit; what no file tells, is."""
+    if not requirement.versions or identity.version is None:
+        return True
+    try:
+        return SpecifierSet(requirement.versions).contains(identity.version, prereleases=True)
+    except ValueError:
+        return False
 
 
 def extra_dependencies(one: Fetched) -> tuple[str, ...]:
