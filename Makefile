@@ -119,7 +119,7 @@ lock: ## Resolve requirements/*.txt again (needs uv, some minutes): ARGS=--upgra
 	@$(MAKE) --no-print-directory PYTHON="$(PYTHON)" VENV="$(VENV)" venv
 	@mkdir -p build
 	PATH="$(abspath $(BIN)):$$PATH" PYTHONWARNINGS=ignore python docs/examples/find_build_requirements.py \
-		--wheel msgspec --wheel pydantic-core --wheel pyyaml requirements/image.txt > build/image-build.txt
+		--wheel isal --wheel msgspec --wheel pydantic-core --wheel pyyaml requirements/image.txt > build/image-build.txt
 	mv build/image-build.txt requirements/image-build.txt
 
 # ENGINE: podman, buildah or docker. BASE: an image with Python 3.11 or later, pip and git.

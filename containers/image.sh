@@ -31,13 +31,13 @@ if [[ $base == localhost/* ]] && ! "$engine" "${inspect[@]}" "$base" >/dev/null 
     exit 1
 fi
 
-# Three come as wheels: msgspec is written in C, pydantic-core in Rust, and PyYAML in Cython. All others are built
+# Four come as wheels: isal and msgspec are written in C, pydantic-core in Rust, and PyYAML in Cython. The others are built
 # from their sdists.
 "$bin/cachi2ish" fetch-deps --source . --output "$work/out" '{
     "type": "pip",
     "requirements_files": ["requirements/image.txt"],
     "requirements_build_files": ["requirements/image-build.txt"],
-    "binary": {"packages": "msgspec,pydantic-core,pyyaml", "arch": "'"$arch"'"}
+    "binary": {"packages": "isal,msgspec,pydantic-core,pyyaml", "arch": "'"$arch"'"}
 }'
 "$bin/cachi2ish" generate-env "$work/out" --for-output-dir /prefetched/out --output "$work/cachi2ish.env"
 

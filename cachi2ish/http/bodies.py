@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -12,6 +11,7 @@ from http import HTTPStatus
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import DecodeError
 
+from cachi2ish.core.inflate import InflateError, inflate
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import NetworkError
 from cachi2ish.http.connections import Answer
@@ -26,7 +26,6 @@ CHUNK_SIZE = 256 * 1024
 LARGEST_BODY = 200_000_000
 
 _GZIP = frozenset({"gzip", "x-gzip"})
-_GZIP_MEMBER = 31  # zlib's name for a gzip header, with the largest window
 
 #: Servers send one; each one costs a copy of all that follows it.
 _MOST_MEMBERS = 100
@@ -103,18 +102,18 @@ class Stream:
         while rest:
             if len(pieces) == _MOST_MEMBERS:
                 raise DecodeError(f"more than {_MOST_MEMBERS} gzip members")
-            inflate = zlib.decompressobj(_GZIP_MEMBER)
+            member = inflate()
             try:
-                pieces.append(inflate.decompress(rest, LARGEST_BODY + 1 - size))
-            except zlib.error as error:
+                pieces.append(member.decompress(rest, LARGEST_BODY + 1 - size))
+            except InflateError as error:
                 if pieces:  # what stands behind a whole member is passed over, as gzip does
                     return b"".join(pieces), len(pieces) + 1
                 raise DecodeError(str(error)) from None
             size += len(pieces[-1])
             self._check_size(size)
-            if not inflate.eof:
+            if not member.eof:
                 raise TransientError(f"the answer from {self.url} ended too early")
-            rest = inflate.unused_data
+            rest = member.unused_data
         return b"".join(pieces), len(pieces)  # one alone is not copied
 
     def _check_size(self, size: int) -> None:

@@ -9,18 +9,18 @@ beside the one folder, and every error.
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+from zlib import adler32
 
+from cachi2ish.core.inflate import InflateError, inflate
 from cachi2ish.sdists.forward import Budget, Limits
 
 _BLOCK = 512
 _END = bytes(_BLOCK)  # two of them end an archive, and tarfile stops at the first
 _PORTION = 1 << 16
-_GZIP = 31  # zlib's name for a gzip header, with the largest window
 
 #: Bytes of an extended header; they hold a path and times.
 _LONGEST_HEADER = 1 << 20
@@ -71,7 +71,7 @@ def find_members(file: IO[bytes], wanted: tuple[str, ...], budget: Budget) -> li
     ending = "/".join(("", *wanted)).encode("utf-8", "surrogateescape")
     try:
         return list(_search(_Content(file, budget), ending, budget.limits))
-    except (_UnusualError, zlib.error, ValueError):
+    except (_UnusualError, InflateError, ValueError):
         return None
 
 
@@ -143,8 +143,11 @@ def _size(header: bytes, most: int) -> int:
 
 
 def _check(header: bytes) -> None:
-    declared = int(header[148:156].strip(b"\0 "), 8)
-    if sum(header) - sum(header[148:156]) + 8 * ord(" ") != declared:
+    # The lower half of Adler-32 is one more than the sum of the bytes, where that is below 65,521, as that of 256
+    # bytes is. It is found in a twentieth of the time that `sum` takes.
+    total = (adler32(header[:256]) & 0xFFFF) + (adler32(header[256:]) & 0xFFFF) - 2
+    field = header[148:156]
+    if total - sum(field) + 8 * ord(" ") != int(field.strip(b"\0 "), 8):
         raise _UnusualError
 
 
@@ -180,7 +183,7 @@ class _Content:
         self._file = file
         self._left = budget.limits.total
         self._budget = budget
-        self._inflate = zlib.decompressobj(_GZIP)
+        self._inflate = inflate()
         self._piece = b""
         self._at = 0
 

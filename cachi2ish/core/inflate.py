@@ -1,0 +1,48 @@
+"""Decompression of gzip (RFC 1952): by ISA-L where there is a wheel of it for the machine, else by zlib.
+
+ISA-L takes 0.40 of zlib's processor time for sdists, and gives the same bytes. The two differ only in what they
+have given before they find an error, or that something is missing: nobody may use that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from zlib import decompressobj
+    from zlib import error as InflateError  # noqa: N812  (it is a class)
+else:
+    try:
+        from isal.igzip_lib import IsalError as InflateError
+        from isal.isal_zlib import decompressobj
+    except ImportError:
+        from zlib import decompressobj
+        from zlib import error as InflateError  # noqa: N812  (it is a class)
+
+__all__ = ["Inflate", "InflateError", "inflate"]
+
+_GZIP = 31  # zlib's name for a gzip header, with the largest window
+
+
+class Inflate(Protocol):
+    """Decompresses one gzip member.
+
+    eof: whether all of it has been given, and its checksum is right. unused_data: what came behind it.
+    unconsumed_tail: what is to be given to `decompress` again.
+    """
+
+    @property
+    def eof(self) -> bool: ...  # noqa: D102
+    @property
+    def unused_data(self) -> bytes: ...  # noqa: D102
+    @property
+    def unconsumed_tail(self) -> bytes: ...  # noqa: D102
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        """Return what ``data`` adds, ``max_length`` bytes at the most; raises `InflateError`."""
+        ...
+
+
+def inflate() -> Inflate:
+    """Return what decompresses one gzip member."""
+    return decompressobj(_GZIP)
