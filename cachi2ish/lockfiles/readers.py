@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cachi2ish.core.requirements import Purpose
 from cachi2ish.errors import InputError, Origin
+from cachi2ish.lockfiles.foreign_files import EXPORTS, key_for
 from cachi2ish.lockfiles.interface import Lock, LockReader
 from cachi2ish.lockfiles.pip.requirements_reader import PipRequirementsReader
 from cachi2ish.lockfiles.pylock import PylockReader
@@ -17,15 +18,6 @@ READERS: tuple[LockReader, ...] = (
     PipRequirementsReader(),
     PylockReader(),
 )
-
-#: What to run for a file that another tool wrote, and that has no reader here: it writes one that has.
-EXPORTS: Mapping[str, str] = {
-    "uv.lock": "uv export --format pylock.toml --output-file pylock.toml",
-    "poetry.lock": "poetry export --format requirements.txt --output requirements.txt",
-    "pdm.lock": "pdm export --format pylock --output pylock.toml",
-    "Pipfile.lock": "pipenv requirements --hash > requirements.txt",
-}
-
 
 _NO_REQUIREMENTS = "it is a lock file of a format of its own, and no requirements file"
 
@@ -74,6 +66,5 @@ class NamedReaders:
 def _foreign(file: str, problem: str) -> InputError:
     name = posixpath.basename(file)
     command = EXPORTS[name]
-    written = command.rpartition(" ")[2]
-    key = '"lockfile": "pylock.toml"' if written == "pylock.toml" else f'"requirements_files": ["{written}"]'
+    key = key_for(command.rpartition(" ")[2])
     return InputError(problem, hint=f"run `{command}`, and name what it writes: {key}", origin=Origin(file))

@@ -9,8 +9,9 @@ import pytest
 
 from cachi2ish.core.requirements import Pinned, Purpose
 from cachi2ish.errors import InputError, Origin
+from cachi2ish.lockfiles.foreign_files import EXPORTS
 from cachi2ish.lockfiles.interface import Lock, LockReader
-from cachi2ish.lockfiles.readers import EXPORTS, READERS, NamedReaders
+from cachi2ish.lockfiles.readers import READERS, NamedReaders
 from tests.lockfiles.reading import names, write
 from tests.support.distributions import make_wheel
 from tests.support.pylocks import locked_file, package, pylock

@@ -12,6 +12,7 @@ from cachi2ish.core.choose.checks import Policy
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import Cachi2ishError, InputError, leaves
 from cachi2ish.lockfiles.interface import Lock
+from cachi2ish.services.fetch.input_problems import _ELSEWHERE, OPTIONS
 from cachi2ish.services.fetch.package_input import (
     PackageInput,
     RequestInput,
@@ -19,6 +20,7 @@ from cachi2ish.services.fetch.package_input import (
     policy_warnings,
     read_input,
 )
+from cachi2ish.settings.flags import SETTINGS
 from tests.core.one_project import pin
 
 PIP = RequestInput(packages=(PackageInput(type="pip"),))
@@ -196,3 +198,39 @@ def test_keys_that_a_careful_person_would_look_at_are_warned_of() -> None:
     assert unused == "here.binary.packages: no pinned requirement is called missing"
     assert not list(policy_warnings(package(allow_binary=True), "here", locks))
     assert not list(policy_warnings(package(binary={"packages": "foo"}), "here", locks))
+
+
+#: a key that people write, and a part of the hint
+ELSEWHERE = [
+    ("index_url", "--index-url"),
+    ("index-url", "--index-url"),
+    ("extra_index_url", "--extra-index-url"),
+    ("extra_index_urls", "--extra-index-url"),
+    ("trusted_host", "--trusted-host"),
+    ("no_binary", "--no-binary name"),
+    ("only_binary", "--only-binary name"),
+    ("constraints", "write -c"),
+    ("platform", '"targets"'),
+    ("python_version", '"targets"'),
+    ("extras", "lock with the extras"),
+    ("offline", "it is an option of fetch-deps: --offline"),
+    ("cache-dir", "it is an option of fetch-deps: --cache-dir"),
+    ("requirements_file", "did you mean 'requirements_files'?"),
+    ("index_dat", "did you mean 'index_date'?"),
+    ("colour", "the keys are type, path, "),
+]
+
+
+@pytest.mark.parametrize(("key", "says"), ELSEWHERE)
+@pytest.mark.parametrize("outside", [False, True])
+def test_a_key_for_what_is_set_elsewhere_is_answered_with_the_place(key: str, says: str, *, outside: bool) -> None:
+    package = {"type": "pip", **({} if outside else {key: "x"})}
+    with pytest.raises(InputError, match="unknown key") as caught:
+        read_input(json.dumps({"packages": [package], key: "x"} if outside else package))
+    if not outside or says.startswith(("write", "it is")) or "--" in says:
+        assert says in str(caught.value.hint)
+
+
+def test_each_option_that_is_no_key_is_known_as_one() -> None:
+    keys = set(PackageInput.model_fields)
+    assert [name for name in SETTINGS if name not in {*keys, *OPTIONS, *_ELSEWHERE}] == []

@@ -13,6 +13,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from cachi2ish.core.digests import Digest, InvalidDigestError
 from cachi2ish.core.requirements import Git, Purpose, Url
 from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin
+from cachi2ish.lockfiles.foreign_files import other_than_requirements
 from cachi2ish.lockfiles.interface import Decoded, LockText
 from cachi2ish.lockfiles.pip.direct import DirectLine, read_direct
 from cachi2ish.lockfiles.pip.grammar import Option, PipLineParser, RequirementLine, UnreadableLineError
@@ -91,6 +92,11 @@ class Closure:
             decoded = _read(self.tree, file, included_at)
         except Cachi2ishError as error:
             self.errors.append(self._placed(error, included_by))
+            return
+        other = other_than_requirements(file, decoded.text)
+        if other is not None:
+            problem = other[0] if included_at is None else f"{file}: {other[0]}"
+            self.errors.append(LockFileError(problem, hint=other[1], origin=included_at or Origin(file)))
             return
         direct: list[Url | Git] = []
         for line in logical_lines(decoded.text):

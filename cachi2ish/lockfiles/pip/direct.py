@@ -16,10 +16,14 @@ from cachi2ish.core.placement import name_of_url, url_basename
 from cachi2ish.core.requirements import Git, Purpose, Url
 from cachi2ish.errors import LockFileError, Origin
 from cachi2ish.lockfiles.pip.grammar import DirectAddress, RequirementLine
+from cachi2ish.lockfiles.pip.tokens import NAMED
 
 _COMMIT = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
 _HEXADECIMAL = re.compile(r"[0-9a-f]+", re.IGNORECASE)
-_SCP_LIKE = re.compile(r"git\+[^/:\s]+@[^/:\s]+:")
+_SCP_LIKE = re.compile(r"(?:git\+)?[^/:\s@]+@[^/:\s@]+:(?!//)")
+_BAD_PORT = re.compile(r"[a-z][a-z0-9+.-]*://(?:[^/\s]*@)?(?:[^/:@\s\[\]]+|\[[^\[\]]*\]):[^/\s]+", re.IGNORECASE)
+_SLASH = "write a slash in its place, as in git+ssh://git@host/team/name.git@<commit>; a / in a password is %2F"
+_PORT = "write https://host/path or https://host:port/path; percent-encode a password (a / is %2F)"
 _NAME = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?", re.ASCII)
 _EGG = re.compile(rf"({_NAME.pattern})(?:\[[^\[\]]*\])?", re.ASCII)
 
@@ -41,18 +45,31 @@ class DirectLine:
 def read_direct(line: DirectLine) -> Url | Git:
     """Return the URL or git requirement that a line states; raises `LockFileError`."""
     url, shown, origin = line.content.url or "", line.shown, line.origin
-    if _SCP_LIKE.search(url):
+    named = NAMED.match(url)
+    if named is not None and not _SCP_LIKE.match(url):
+        url = url[named.end() :]  # the library leaves the name before a scheme that it does not know
+    if _SCP_LIKE.match(url):
         raise LockFileError(
             f"{shown}: an scp-like git address is no URL",
             hint="write it as git+ssh://user@host/path@<commit>",
             origin=origin,
         )
     parts = urls.split(url)
+    if parts is None and _BAD_PORT.match(url):
+        raise LockFileError(
+            f"{shown}: the address is no valid URL: behind the colon that ends the host stands no port",
+            hint=_SLASH if url.lower().startswith("git+") else _PORT,
+            origin=origin,
+        )
     if parts is None or any(character.isspace() or not character.isprintable() for character in url):
         raise LockFileError(
             f"{shown}: the address is no valid URL",
             hint="percent-encode special characters (a space is %20, an @ in a password is %40)",
             origin=origin,
+        )
+    if named is not None and not parts.scheme:
+        raise LockFileError(
+            f"{shown}: the address has no scheme", hint="write https://…, or git+https://…@<commit>", origin=origin
         )
     scheme = parts.scheme.lower()
     if scheme in _GIT_TRANSPORTS:
@@ -230,6 +247,6 @@ def _refused(scheme: str, origin: Origin, shown: str) -> LockFileError:
         problem = f"{shown}: git is not read over {scheme}"
         hint = "write git+https://host/path@<commit>, or git+ssh://user@host/path@<commit>"
     else:
-        problem = f"{shown}: only http, https and git addresses can be fetched"
-        hint = "write name @ https://… with a --hash; check that every ${VARIABLE} in it is set"
+        problem = f"{shown}: only http, https and git addresses can be fetched, not {scheme}"
+        hint = "write an https address of the same file: name @ https://… with a --hash"
     return LockFileError(problem, hint=hint, origin=origin)

@@ -19,7 +19,7 @@ from cachi2ish.lockfiles.pip.lines import logical_lines
 _OPTIONS = re.compile(r"(?:^|[ \t])-")
 
 #: ``name[extras] @``, after which the standard allows an address only (PEP 508).
-_NAMED = re.compile(r"\s*[A-Za-z0-9][\w.-]*\s*(?:\[[^\[\]]*\]\s*)?@\s*")
+NAMED = re.compile(r"\s*[A-Za-z0-9][\w.-]*\s*(?:\[[^\[\]]*\]\s*)?@\s*")
 
 #: A line that begins with an address.
 _SCHEME = re.compile(r"(?:https?|file|ftp|(?:git|hg|svn|bzr)\+[a-z0-9+.-]+):", re.IGNORECASE)
@@ -94,7 +94,7 @@ def _address_span(text: str) -> tuple[int, int] | None:
         end = address.end()
         marker_follows = end < len(text) and text[end - 1] == ";" and text[end] == " "
         return 0, end - marker_follows
-    named = _NAMED.match(text)
+    named = NAMED.match(text)
     address = _NAMED_ADDRESS.match(text, named.end()) if named else None
     return address.span() if address else None
 

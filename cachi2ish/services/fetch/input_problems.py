@@ -51,9 +51,9 @@ def _sentence(detail: ErrorDetails, where: str, key: str, models: Models) -> Inp
         return InputError(f"{where}: {detail['msg']}", hint=detail.get("ctx", {}).get("hint") or None)
     if kind == "extra_forbidden":
         known = tuple(models[group if group or len(path) == 1 else "packages"].model_fields)
-        return InputError(
-            f"{where}: unknown key {key!r}", hint=did_you_mean(key, known, f"the keys are {', '.join(known)}")
-        )
+        hint = None if group else _set_elsewhere(key)
+        hint = hint or did_you_mean(key, known, f"the keys are {', '.join(known)}")
+        return InputError(f"{where}: unknown key {key!r}", hint=hint)
     if kind == "missing":
         example = _EXAMPLES.get(key, '"type": "pip"')
         return InputError(f"{where} is missing", hint=f"state it, for example {example}")
@@ -107,3 +107,54 @@ def _dotted(path: Iterable[str | int]) -> str:
 
 def _shown(value: object) -> str:
     return excerpt(json.dumps(value, ensure_ascii=False, default=str))
+
+
+_INDEX = "the index is an option of fetch-deps, --index-url, or a line of the requirements file: -i https://…"
+_EXTRA_INDEX = "it is an option of fetch-deps, --extra-index-url, and may be a line of the requirements file too"
+_MACHINE = 'name the machine with "targets": [{"python": "3.12", "platform": "manylinux_2_28_x86_64"}]'
+_CONSTRAINTS = "write -c and the file's name into a requirements file"
+_WHEELS = (
+    "it is a line of the requirements file: --{0} name; in the input, allow_binary, binary and targets say which"
+    " wheels are fetched"
+)
+_EXTRAS = "lock with the extras and groups that you install: all that a lock names is fetched"
+
+#: What is no key of a package and is set in another place, by the key that people write.
+_ELSEWHERE: Mapping[str, str] = {
+    **dict.fromkeys(("index", "index_url", "index_urls", "indexes", "default_index", "pypi_url"), _INDEX),
+    **dict.fromkeys(("extra_index", "extra_index_url", "extra_index_urls", "extra_indexes"), _EXTRA_INDEX),
+    **dict.fromkeys(
+        ("trusted_host", "trusted_hosts"), "write --trusted-host and the host into the requirements file"
+    ),
+    **dict.fromkeys(("python", "python_version", "platform", "platforms", "arch", "architectures"), _MACHINE),
+    **dict.fromkeys(("constraint", "constraints", "constraint_files", "constraints_files"), _CONSTRAINTS),
+    "no_binary": _WHEELS.format("no-binary"),
+    "only_binary": _WHEELS.format("only-binary"),
+    **dict.fromkeys(("extras", "extra", "groups", "dependency_groups"), _EXTRAS),
+    "exclude_newer": 'write "index_date": "2024-10-01", say',
+}
+
+#: Options of fetch-deps that are no keys.
+OPTIONS = (
+    *(
+        "source",
+        "output",
+        "dry_run",
+        "offline",
+        "mode",
+        "concurrency",
+        "cache_dir",
+        "log_level",
+        "report",
+        "no_cache",
+    ),
+    *("sbom_output_type", "config_file", "keyring_provider", "least_speed", "allow_empty"),
+)
+
+
+def _set_elsewhere(key: str) -> str | None:
+    """Return where that is set which ``key`` seems to mean, where no key of the input does."""
+    word = key.lower().replace("-", "_")
+    if word in OPTIONS:
+        return f"it is an option of fetch-deps: --{word.replace('_', '-')}"
+    return _ELSEWHERE.get(word)

@@ -1,0 +1,86 @@
+"""Files that are no requirements file, though somebody named them as one: what they are, and what to do."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping
+
+#: What to run for a file that another tool wrote, and that has no reader here: it writes one that has.
+EXPORTS: Mapping[str, str] = {
+    "uv.lock": "uv export --format pylock.toml --output-file pylock.toml",
+    "poetry.lock": "poetry export --format requirements.txt --output requirements.txt",
+    "pdm.lock": "pdm export --format pylock --output pylock.toml",
+    "Pipfile.lock": "pipenv requirements --hash > requirements.txt",
+}
+
+#: Writes a lock of what a project file declares.
+COMPILE = "uv pip compile --universal --generate-hashes --output-file requirements.txt"
+
+#: The beginning of a file tells what it is, in characters.
+_LOOKED_AT = 64 * 1024
+
+#: Not on the second half of a line that is continued.
+_BEGIN = r"(?<!\\\n)(?<!\\\r\n)^"
+_TABLE = re.compile(_BEGIN + r"\[{1,2}[ \t]*([A-Za-z0-9_.\"-]+)[ \t]*\]{1,2}[ \t]*\r?$", re.MULTILINE)
+_JSON = re.compile(r"\s*[{\[]\s*[\"{\]}\[]")
+_MARKUP = re.compile(r"\s*<[!?A-Za-z]")
+_YAML = re.compile(_BEGIN + r"(?:---|[a-z_-]+:)[ \t]*\r?$", re.MULTILINE)
+_LOCK_VERSION = re.compile(r"^lock-version[ \t]*=", re.MULTILINE)
+
+
+def other_than_requirements(file: str, text: str) -> tuple[str, str] | None:
+    """Return what a file is that is no requirements file, and what to do; None where it may be one.
+
+    file: its path. What it is told by is a line that could be no requirement and no option, so that one error
+    stands for thousands.
+    """
+    text = text[:_LOOKED_AT].removeprefix("\ufeff")
+    name = posixpath.basename(file)
+    lock = name if name in EXPORTS else _lock_in(text)
+    if lock == "pylock.toml":
+        return (
+            "it is a lock file of the standard (PEP 751), and no requirements file",
+            'call it pylock.toml, and name it with another key: {"type": "pip", "lockfile": "pylock.toml"}',
+        )
+    if lock is not None:
+        written = EXPORTS[lock].rpartition(" ")[2]
+        return (
+            f"it is a lock file of the form of {lock}, and no requirements file",
+            f"run `{EXPORTS[lock]}`, and name what it writes: {key_for(written)}",
+        )
+    kind = _kind_of(text)
+    if kind is None:
+        return None
+    return f"it is {kind}, and no requirements file", (
+        f"name a requirements file; of what pyproject.toml declares, `{COMPILE} pyproject.toml` makes one"
+    )
+
+
+def key_for(file: str) -> str:
+    """Return the key of the input that names a file which another tool writes."""
+    return f'"lockfile": "{file}"' if file.endswith(".toml") else f'"requirements_files": ["{file}"]'
+
+
+def _lock_in(text: str) -> str | None:
+    tables = set(_TABLE.findall(text))
+    if "packages" in tables and _LOCK_VERSION.search(text):
+        return "pylock.toml"
+    if "package" in tables:
+        head = text[:500]
+        return "poetry.lock" if "Poetry" in head else "pdm.lock" if "PDM" in head else "uv.lock"
+    if _JSON.match(text) and '"pipfile-spec"' in text:
+        return "Pipfile.lock"
+    return None
+
+
+def _kind_of(text: str) -> str | None:
+    if tables := _TABLE.findall(text):
+        return f"TOML or an INI file, with a table [{tables[0]}]"
+    if _MARKUP.match(text):
+        return "a web page"
+    if _JSON.match(text):
+        return "JSON"
+    if _YAML.search(text):
+        return "YAML"
+    return None
