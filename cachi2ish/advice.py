@@ -20,6 +20,10 @@ class Hint(StrEnum):
 
     NAME_INDEX_OF_PROJECT = "check the spelling, or name the index that has it"
     NAME_INDEX_OF_VERSION = "check the version, or name the index that has it"
+    ONE_FILE_PER_INDEX = (
+        "lock with hashes: then all indexes count, and the hashes tell which file is meant; or write the"
+        " requirements of each index into a file of its own (one file per index)"
+    )
     FILL_CACHE = "run once with a network, or bring along a cache that has it"
     PIN_EARLIER = "pin a version that was there then, or take a later date, for all or for this project"
     ALLOW_UNTIMED = "let files without an upload time pass if you trust this index to stand still"

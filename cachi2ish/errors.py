@@ -142,6 +142,10 @@ class AccessError(UnavailableError):
     """
 
 
+class ForbiddenError(AccessError):
+    """An index answers HTTP 403 for a page, as S3 and CloudFront do for one that is not there."""
+
+
 class AfterIndexDateError(UnavailableError):
     """A project or a version is there today, and was not at the index date.
 

@@ -85,10 +85,12 @@ class SqliteCatalogue:
         """Keep a page in the place of what its index said; no credential is. Return whether all of it is kept."""
         return self._attempt(lambda connection: write_page(connection, self._signer, page, etag), otherwise=False)
 
-    def keep_absence(self, index: str, project: str, fetched_at: datetime) -> None:
-        """Keep that ``index`` has no such project."""
+    def keep_absence(self, index: str, project: str, fetched_at: datetime, *, certain: bool = True) -> None:
+        """Keep that ``index`` has no such project; not ``certain``: it may have one that it does not show."""
         key = _key(index, project)
-        self._attempt(lambda connection: write_absence(connection, self._signer, key, fetched_at), None)
+        self._attempt(
+            lambda connection: write_absence(connection, self._signer, key, fetched_at, certain=certain), None
+        )
 
     def etag(self, index: str, project: str) -> str | None:
         """Return the ETag of the page that is kept whole, or None."""

@@ -74,7 +74,8 @@ class KeptPage:
     """What an index said of a project when it was last asked.
 
     page: None where it said that it has no such project. fetched_at: as of when it said so, aware.
-    complete: whether all files of the versions that are asked for are kept.
+    complete: whether all files of the versions that are asked for are kept; without a page, whether the index said
+    so, and not only that nobody may see it.
     """
 
     page: Page | None
@@ -97,8 +98,8 @@ class Catalogue(Protocol):
         """
         ...
 
-    def keep_absence(self, index: str, project: str, fetched_at: datetime) -> None:
-        """Keep that ``index`` has no such project."""
+    def keep_absence(self, index: str, project: str, fetched_at: datetime, *, certain: bool = True) -> None:
+        """Keep that ``index`` has no such project; not ``certain``: it may have one that it does not show."""
         ...
 
     def etag(self, index: str, project: str) -> str | None:

@@ -108,9 +108,11 @@ def write_page(connection: sqlite3.Connection, signer: Signer, page: Page, etag:
     return complete
 
 
-def write_absence(connection: sqlite3.Connection, signer: Signer, key: PageKey, fetched_at: datetime) -> None:
-    """Keep that the index has no such project."""
-    _write(connection, signer, (*key, to_microseconds(fetched_at), "", True), None)
+def write_absence(
+    connection: sqlite3.Connection, signer: Signer, key: PageKey, fetched_at: datetime, *, certain: bool
+) -> None:
+    """Keep that the index has no such project, or (not ``certain``) does not show whether it has one."""
+    _write(connection, signer, (*key, to_microseconds(fetched_at), "", certain), None)
 
 
 def read_recollection(connection: sqlite3.Connection, signer: Signer, key: str) -> str | None:

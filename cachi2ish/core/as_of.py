@@ -113,6 +113,16 @@ def _reason(file: IndexFile, cutoff: Cutoff, missing: Missing) -> Reason | None:
     return None if cutoff.admits(file.upload_time) else Reason.UPLOADED_LATER
 
 
+def project_not_there_then(page: Page) -> AfterIndexDateError | None:
+    """Return the error for a project of which nothing was there at the cutoff, if this whole page shows that.
+
+    A quarantined project keeps its own, graver message.
+    """
+    if page.files or not page.excluded or page.status == "quarantined":
+        return None
+    return not_there_then(page.project, page, page.excluded)
+
+
 def not_there_then(
     what: str, page: Page, excluded: Sequence[Excluded], besides: str = "", origin: Origin | None = None
 ) -> AfterIndexDateError:
@@ -132,11 +142,13 @@ def not_there_then(
         facts.append(f"{untimed} of its {len(excluded)} files {'have' if untimed > 1 else 'has'} no upload time")
     before = "" if page.cutoff is None else f" before {rfc3339(page.cutoff)}"
     where = "there" if page.lock else page.place
+    # Of several indexes, the first that lists one of them.
+    listing = next((one for one in page.parts if not set(one.excluded).isdisjoint(excluded)), page)
     return AfterIndexDateError(
         f"{what} was not {where}{before}, the index date: {' and '.join(facts)}{besides}",
         hint=_hint(locked=bool(page.lock), untimed=bool(untimed), dated=bool(times)),
         origin=origin,
-        index=page.index,
+        index=listing.index,
         lock=page.lock,
     )
 

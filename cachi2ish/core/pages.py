@@ -8,10 +8,11 @@ PEP 740 (provenance) and PEP 792 (project status).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from itertools import chain
 
 from msgspec import Struct
 from packaging.utils import NormalizedName
@@ -85,6 +86,10 @@ class Page:
     None where that is not known. Where several indexes were asked, that of the oldest answer.
     lock: the lock file that names the files, where no index was asked; ``index`` is then where they were found
     when it was written, "" where it does not say.
+    from_cache: whether the index was not asked: it may have more by now.
+    behind: addresses of the indexes that were not asked, since this one has the project.
+    absent: those that were asked and do not have it.
+    parts: what each index said where several count together, see `together`; else empty.
     """
 
     project: NormalizedName
@@ -98,6 +103,14 @@ class Page:
     excluded: tuple[Excluded, ...] = ()
     fetched_at: datetime | None = field(default=None, compare=False)
     lock: str = ""
+    from_cache: bool = field(default=False, compare=False)
+    behind: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    parts: tuple[Page, ...] = ()
+
+    def each(self, change: Callable[[Page], Page]) -> Page:
+        """Return the page with what ``change`` makes of what each index said."""
+        return together(tuple(map(change, self.parts)), self.absent) if self.parts else change(self)
 
     @property
     def place(self) -> str:
@@ -117,6 +130,32 @@ class Page:
     def positions(self) -> Mapping[str, list[int]]:
         """From versions, as the names of files state them, to where these stand in ``files``."""
         return by_version((file.filename for file in self.files), self.project)
+
+
+def together(pages: Sequence[Page], absent: Sequence[str] = ()) -> Page:
+    """Return what several indexes say of a project as one page: digests tell which of the files is meant.
+
+    pages: not empty, in the order of the indexes; the status of the first is that of all, and one behind it that
+    suspects the project adds nothing. absent: indexes that do not have the project.
+    """
+    first, *others = pages
+    parts = (first, *(one for one in others if one.status != "quarantined"))
+    if len(parts) == 1 or first.status == "quarantined":
+        return replace(first, absent=tuple(absent))
+    times = [one.fetched_at for one in parts if one.fetched_at is not None]
+    return Page(
+        project=first.project,
+        index=" or ".join(one.index for one in parts),
+        files=tuple(chain.from_iterable(one.files for one in parts)),
+        status=first.status,
+        status_reason=first.status_reason,
+        cutoff=first.cutoff,
+        excluded=tuple(chain.from_iterable(one.excluded for one in parts)),
+        fetched_at=min(times, default=None),
+        from_cache=any(one.from_cache for one in parts),
+        absent=tuple(absent),
+        parts=parts,
+    )
 
 
 def digests_of(hashes: Iterable[tuple[str, str]]) -> frozenset[Digest]:

@@ -58,7 +58,7 @@ class FormatControl:
 
 @dataclass(frozen=True, slots=True)
 class Indexes:
-    """The indexes that a lock file names for a requirement; the first that has the project answers.
+    """The indexes that a lock file names for a requirement.
 
     addresses: in their order. alone: they are asked instead of those that the settings
     name, and not after them.

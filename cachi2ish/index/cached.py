@@ -11,8 +11,9 @@ from packaging.utils import NormalizedName
 from cachi2ish.cache.interface import Catalogue, KeptPage
 from cachi2ish.core.cutoff import Cutoff, rfc3339
 from cachi2ish.core.digests import Digest
-from cachi2ish.core.pages import IndexFile, Page
+from cachi2ish.core.pages import IndexFile, Page, together
 from cachi2ish.errors import NotCachedError
+from cachi2ish.index.first_match import forbidden, has_all
 from cachi2ish.index.interface import FRESH, Index, PageQuery
 
 #: How long after an instant an index may still gain files that were uploaded before it, as far as it concerns us:
@@ -60,7 +61,7 @@ def may_answer(policy: CachePolicy, query: PageQuery, kept: KeptPage | None) -> 
     page = kept.page
     if page is None:
         return False  # an error is no answer from before: the project may be there by now
-    if _has_all(page, query.digests):
+    if has_all(page.files, query.digests):
         return True
     if not kept.complete:
         return False
@@ -75,24 +76,16 @@ def may_answer(policy: CachePolicy, query: PageQuery, kept: KeptPage | None) -> 
     )
 
 
-def _has_all(page: Page, digests: Collection[Digest]) -> bool:
-    return bool(digests) and _digests(page.files).issuperset(digests)
-
-
 def _is_settled(files: Collection[IndexFile], digests: Collection[Digest]) -> bool:
-    named = not digests or not _digests(files).isdisjoint(digests)
+    named = not digests or any(not file.digests.isdisjoint(digests) for file in files)
     return bool(files) and named and all(file.upload_time is not None for file in files)
-
-
-def _digests(files: Collection[IndexFile]) -> set[Digest]:
-    return {digest for file in files for digest in file.digests}
 
 
 class CachedIndex:
     """Answers from the cache where `may_answer` says so, else asks ``index``.
 
-    addresses: of the indexes behind ``index``, redacted, in their order. The first one that has the project has
-    all of it (see `cachi2ish.index.first_match`), and that those before it have not is remembered as well.
+    addresses: of the indexes behind ``index``, redacted, in their order. What each of them said is remembered,
+    also that it has no such project, and counts as in `cachi2ish.index.first_match`.
     times: adds the upload times that are known from beside a page; they are not part of it.
     on_message: is called with a line where an answer is as old as it is.
     """
@@ -117,38 +110,54 @@ class CachedIndex:
     def page(self, project: NormalizedName, query: PageQuery = FRESH) -> Page:
         """Return the page from the cache or from the index; raises what the index raises, and `NotCachedError`."""
         if may_answer(self._policy, query, None):
-            kept = self._kept(project, query.versions)
+            kept = self._kept(project, query)
             if kept is not None and kept.page is not None and may_answer(self._policy, query, kept):
-                if self._policy.offline and not _has_all(kept.page, query.digests):
+                if self._policy.offline and not has_all(kept.page.files, query.digests):
                     self._on_message(
                         f"what {kept.page.index} says of {project} is as of {rfc3339(kept.fetched_at)}"
                     )
                 return kept.page
         if self._policy.offline:
-            raise NotCachedError(
-                f"what {' '.join(self._addresses)} says of {self._missing(project, query)} is not in the cache",
-                cause=(self._addresses, project),
-            )
+            raise self._not_cached(project, query)
         return self._index.page(project, query)
 
-    def _kept(self, project: NormalizedName, versions: Collection[str]) -> KeptPage | None:
+    def _kept(self, project: NormalizedName, query: PageQuery) -> KeptPage | None:
         """Return what all indexes together said, as of the oldest answer; None where one was never asked."""
+        by_digest = query.by_digest and len(self._addresses) > 1
+        pages: list[Page] = []
+        absent: list[str] = []
         oldest: datetime | None = None
-        for address in self._addresses:
-            kept = self._catalogue.kept_page(address, project, versions)
-            if kept is None:
+        complete = True
+        for position, address in enumerate(self._addresses, start=1):
+            kept = self._catalogue.kept_page(address, project, query.versions)
+            if kept is None or (kept.page is None and not kept.complete and not by_digest):
                 return None
             oldest = kept.fetched_at if oldest is None else min(oldest, kept.fetched_at)
-            if kept.page is not None:
-                page = kept.page if self._policy.cutoff is None else self._times(kept.page)
-                return replace(kept, page=replace(page, fetched_at=oldest), fetched_at=oldest)
-        return None
+            if kept.page is None:
+                absent.append(address if kept.complete else forbidden(address))
+                continue
+            page = kept.page if self._policy.cutoff is None else self._times(kept.page)
+            page = replace(page, fetched_at=oldest, from_cache=True)
+            if not by_digest:
+                behind = self._addresses[position:]
+                return KeptPage(page=replace(page, behind=behind), fetched_at=oldest, complete=kept.complete)
+            pages.append(page)
+            complete = complete and kept.complete
+            if has_all((file for one in pages for file in one.files), query.digests):
+                break
+        if oldest is None or not pages:
+            return None
+        return KeptPage(page=together(pages, absent), fetched_at=oldest, complete=complete)
 
-    def _missing(self, project: NormalizedName, query: PageQuery) -> str:
-        single = (PageQuery(versions=frozenset({version})) for version in sorted(query.versions))
-        missing = [
-            next(iter(one.versions))
-            for one in single
-            if (kept := self._kept(project, one.versions)) is None or not may_answer(self._policy, one, kept)
-        ]
-        return f"{project} {' and '.join(missing)}" if missing else project
+    def _not_cached(self, project: NormalizedName, query: PageQuery) -> NotCachedError:
+        kept = self._kept(project, query)
+        page = kept.page if kept is not None and kept.complete else None
+        missing = [one for one in sorted(query.versions) if page is None or not page.files_of(one)]
+        what = f"{project} {' and '.join(missing)}" if missing else project
+        cause = (self._addresses, project, *missing)
+        if kept is None or page is None or not missing:
+            where = " ".join(self._addresses)
+            return NotCachedError(f"what {where} says of {what} is not in the cache", cause=cause)
+        then = f"when it was asked for the last time, at {rfc3339(kept.fetched_at)}"
+        were = "were" if missing[1:] else "was"
+        return NotCachedError(f"{what} {were} not on {page.index} {then}", cause=cause)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from packaging.utils import NormalizedName
 
-from cachi2ish.core.as_of import MissingPolicy, as_of, not_there_then
+from cachi2ish.core.as_of import MissingPolicy, as_of, project_not_there_then
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.pages import Page
 from cachi2ish.index.interface import FRESH, Index, PageQuery
@@ -28,8 +28,8 @@ class DatedIndex:
         Raises `UnavailableError` where ``query`` means all versions, and none of the project's files was there.
         """
         today = self._index.page(project, query)
-        page = as_of(today, self._cutoff, self._missing.of(today.index))
-        # A quarantined project keeps its own, graver message.
-        if page.excluded and not (page.files or query.versions) and page.status != "quarantined":
-            raise not_there_then(project, page, page.excluded)
+        page = today.each(lambda one: as_of(one, self._cutoff, self._missing.of(one.index)))
+        nothing = None if query.versions else project_not_there_then(page)
+        if nothing is not None:
+            raise nothing
         return page

@@ -13,16 +13,26 @@ from packaging.utils import NormalizedName
 from cachi2ish.cache.interface import Catalogue
 from cachi2ish.core.pages import Page
 from cachi2ish.core.urls import Address, split_web
-from cachi2ish.errors import AccessError, Cachi2ishError, InputError, ProjectNotFoundError, UnavailableError
+from cachi2ish.errors import (
+    AccessError,
+    Cachi2ishError,
+    ForbiddenError,
+    InputError,
+    ProjectNotFoundError,
+    UnavailableError,
+)
 from cachi2ish.http.interface import Http, Response
 from cachi2ish.index.interface import FRESH, PageQuery
 from cachi2ish.simple_api.fields import PageSource, not_a_project_page
 from cachi2ish.simple_api.negotiation import ACCEPT, HTML, JSON, TEXT_HTML, media_type
 
 _OK, _NOT_MODIFIED = 200, 304
-_UNAUTHORIZED = 401
-_NOT_ALLOWED = frozenset({_UNAUTHORIZED, 403})
+_UNAUTHORIZED, _FORBIDDEN = 401, 403
+_NOT_ALLOWED = frozenset({_UNAUTHORIZED, _FORBIDDEN})
 _NOT_THERE = frozenset({404, 410})
+
+#: As little of a page from the cache as can be asked for.
+_ANY = ("0",)
 
 
 @dataclass(slots=True)
@@ -108,6 +118,8 @@ class SimpleIndex:
 
     def _check_status(self, project: NormalizedName, response: Response) -> None:
         if response.status in _NOT_ALLOWED:
+            if response.status == _FORBIDDEN and self._catalogue.kept_page(self.address, project, _ANY) is None:
+                self._catalogue.keep_absence(self.address, project, self._run_started, certain=False)
             raise self._not_allowed(project, response)
         if response.status != _OK:
             raise not_a_project_page(project, self.address, f"the answer is HTTP {response.status}")
@@ -125,7 +137,7 @@ class SimpleIndex:
         sent = f" with the user name and password from {response.credentials}" if response.credentials else ""
         problem = f"{host} does not let the page of {project} be read{sent} (HTTP {status} from {self.address})"
         if sent:
-            return AccessError(problem, hint="check that this user may read it", cause=cause)
+            return ForbiddenError(problem, hint="check that this user may read it", cause=cause)
         hint = (
             f"give a user name and password for {host} in a netrc file, or in the index URL"
             " (https://user:password@host/simple/), or a user name there whose password keyring knows"
@@ -133,7 +145,7 @@ class SimpleIndex:
         )
         if status == _UNAUTHORIZED:
             return AccessError(problem, hint=hint, cause=cause)
-        return UnavailableError(problem, hint=hint)
+        return ForbiddenError(problem, hint=hint)
 
     def _read(self, project: NormalizedName, response: Response) -> Page:
         kind, charset = media_type(response.headers.get("content-type", ""))

@@ -17,11 +17,14 @@ class PageQuery:
 
     digests: every one that the run's requirements name for the project; empty where one of them names none, and
     only the index can tell which files there are.
+    by_digest: whether each of these requirements names digests. They then tell which file is meant, on whichever
+    index it is, and all indexes count together; else the first that has the project answers for it alone.
     versions: those that the run's requirements pin, as they spell them; empty for all.
     """
 
     digests: frozenset[Digest] = frozenset()
     versions: frozenset[str] = frozenset()
+    by_digest: bool = False
 
 
 #: The whole page, as the index has it now.

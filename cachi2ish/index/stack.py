@@ -96,7 +96,7 @@ class IndexStack:
         self._documents = OncePerKey(self._beside)
 
     def index(self, addresses: tuple[Address, ...], dating: Dating) -> Index:
-        """Return the index for ``addresses``, the first of which that has a project wins, as of a date."""
+        """Return the index for ``addresses``, which `FirstMatch` makes one of, as of a date."""
         indexes = tuple(map(self._indexes, addresses))
         sources = Sources(indexes, tuple(map(self._documents, addresses)), dating, self._run)
         index: Index = FirstMatch(indexes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from itertools import chain
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -124,7 +125,9 @@ class TimedIndex:
 
     def page(self, project: NormalizedName, query: PageQuery = FRESH) -> Page:
         """Return the page with all upload times that can be known; raises what the indexes raise."""
-        page = self._index.page(project, query)
+        return self._index.page(project, query).each(partial(self._with_times, query=query))
+
+    def _with_times(self, page: Page, query: PageQuery) -> Page:
         wanted = {
             _name(file)
             for file in _files(page, query.versions)
@@ -135,13 +138,13 @@ class TimedIndex:
         kept = kept_times(self._recollection, page)
         if kept is None and self._documents is None:
             raise NotCachedError(
-                f"the upload times that {page.index} states of {project} are not in the cache",
-                cause=("upload times", page.index, project),
+                f"the upload times that {page.index} states of {page.project} are not in the cache",
+                cause=("upload times", page.index, page.project),
             )
         times = kept or {}
         documents = (self._documents or {}).get(page.index)
         if documents is not None and not wanted <= times.keys():
-            declared = documents.times(project)
+            declared = documents.times(page.project)
             times = {**times, **declared}
             if declared or kept is None:  # that there is no document is worth knowing without a network
                 self._keep(page, times)

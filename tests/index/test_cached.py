@@ -217,6 +217,11 @@ def test_offline_what_is_missing_is_named(catalogue: SqliteCatalogue, opened: Op
         index = CachedIndex(opened(server.index_url), catalogue, [server.index_url], OFFLINE)
         with pytest.raises(NotCachedError) as caught:
             index.page(DEMO, query("1.0", "2.0", "3.0"))
-        assert caught.value.problem == f"what {server.index_url} says of demo 2.0 and 3.0 is not in the cache"
+        assert caught.value.problem == (
+            f"demo 2.0 and 3.0 were not on {server.index_url} when it was asked for the last time,"
+            " at 2026-01-01T00:00:00Z"
+        )
+        with pytest.raises(NotCachedError, match=r"^demo 2\.0 was not on"):
+            index.page(DEMO, query("2.0"))
         with pytest.raises(NotCachedError, match="says of other is not in the cache"):
             index.page(canonicalize_name("other"))

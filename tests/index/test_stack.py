@@ -11,12 +11,13 @@ import pytest
 from packaging.utils import NormalizedName, canonicalize_name
 
 from cachi2ish.cache.catalogue import SqliteCatalogue
-from cachi2ish.core.as_of import Dating
+from cachi2ish.core.as_of import Dating, MissingPolicy
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.digests import Digest
+from cachi2ish.core.modes import Missing
 from cachi2ish.core.pages import Page
 from cachi2ish.core.urls import Address
-from cachi2ish.errors import ProjectNotFoundError
+from cachi2ish.errors import ForbiddenError, NotCachedError, ProjectNotFoundError
 from cachi2ish.index.cached import CachedIndex
 from cachi2ish.index.dated import DatedIndex
 from cachi2ish.index.first_match import FirstMatch
@@ -27,7 +28,7 @@ from cachi2ish.index.upload_times import TimedIndex
 from tests.index.conftest import RUN_STARTED
 from tests.index.plain_http import PlainHttp
 from tests.support.distributions import make_sdist, make_wheel
-from tests.support.index_server import IndexServer
+from tests.support.index_server import Fault, IndexServer
 
 DEMO = canonicalize_name("demo")
 PAGE = "/simple/demo/"
@@ -109,6 +110,77 @@ def test_a_second_run_with_several_indexes_asks_none(run: RunContext) -> None:
         # In another order another index may have it.
         IndexStack(run).index(addresses[::-1], Dating()).page(DEMO, query)
         assert (len(private.requests), len(public.requests)) == (1, 1)
+
+
+def test_a_second_run_says_the_same_of_indexes_that_count_together_and_asks_none(run: RunContext) -> None:
+    digests = frozenset(Digest("sha256", one.sha256) for one in (SDIST, WHEEL))
+    query = PageQuery(digests, frozenset({"1.0"}), by_digest=True)
+    with IndexServer() as storage, IndexServer() as private, IndexServer() as public, IndexServer() as last:
+        storage.script(PAGE, [Fault.status(403)])
+        private.add("demo", WHEEL, upload_time=BEFORE)
+        for dist in (SDIST, WHEEL):
+            public.add("demo", dist, upload_time=BEFORE)
+        servers = (storage, private, public, last)
+        addresses = tuple(Address(one.index_url) for one in servers)
+        pages = [
+            IndexStack(context).index(addresses, dating).page(DEMO, query)
+            for dating in (Dating(), DATING)
+            for context in (run, run, replace(run, offline=True))
+        ]
+        assert [len(one.requests) for one in servers] == [1, 1, 1, 0]
+    assert pages[0] == pages[1] == pages[2]
+    assert pages[3] == pages[4] == pages[5]
+    for page in pages:
+        assert [part.index for part in page.parts] == [private.index_url, public.index_url]
+        assert page.absent == (f"{storage.index_url} (HTTP 403)",)
+
+
+def test_that_an_index_shows_nothing_lets_no_other_answer_without_digests(run: RunContext) -> None:
+    without, named = PageQuery(versions=frozenset({"1.0"})), frozenset({Digest("sha256", SDIST.sha256)})
+    with IndexServer() as storage, IndexServer() as public:
+        storage.script(PAGE, [Fault.status(403)] * 3)
+        public.add("demo", SDIST, upload_time=BEFORE)
+        addresses = (Address(storage.index_url), Address(public.index_url))
+        IndexStack(run).index(addresses, DATING).page(DEMO, PageQuery(named, without.versions, by_digest=True))
+        with pytest.raises(ForbiddenError):
+            IndexStack(run).index(addresses, DATING).page(DEMO, without)
+        with pytest.raises(NotCachedError):
+            IndexStack(replace(run, offline=True)).index(addresses, DATING).page(DEMO, without)
+
+
+def test_a_page_that_is_kept_is_not_forgotten_because_the_index_shows_nothing_today(run: RunContext) -> None:
+    with IndexServer() as storage:
+        storage.add("demo", SDIST, upload_time=BEFORE)
+        addresses = (Address(storage.index_url),)
+        kept = IndexStack(run).index(addresses, Dating()).page(DEMO)
+        storage.script(PAGE, [Fault.status(403)])
+        with pytest.raises(ForbiddenError):
+            IndexStack(run).index(addresses, Dating()).page(DEMO)
+        assert IndexStack(replace(run, offline=True)).index(addresses, Dating()).page(DEMO) == kept
+
+
+def test_who_stands_behind_an_index_is_said_by_the_cache_too(run: RunContext) -> None:
+    query = PageQuery(versions=frozenset({"1.0"}))
+    with IndexServer() as private, IndexServer() as public:
+        private.add("demo", SDIST, upload_time=BEFORE)
+        addresses = (Address(private.index_url), Address(public.index_url))
+        for context in (run, run, replace(run, offline=True)):
+            page = IndexStack(context).index(addresses, DATING).page(DEMO, query)
+            assert page.behind == (public.index_url,)
+        assert len(private.requests) == 1
+
+
+def test_of_indexes_that_count_together_each_has_its_own_rule_for_missing_times(run: RunContext) -> None:
+    digests = frozenset(Digest("sha256", one.sha256) for one in (SDIST, WHEEL))
+    query = PageQuery(digests, frozenset({"1.0"}), by_digest=True)
+    with IndexServer() as private, IndexServer() as public:
+        private.add("demo", WHEEL)
+        public.add("demo", SDIST)
+        addresses = (Address(private.index_url), Address(public.index_url))
+        missing = MissingPolicy(Missing.REFUSE, ((addresses[0].bare, Missing.ALLOW),))
+        page = IndexStack(run).index(addresses, Dating(DATING.cutoff, missing)).page(DEMO, query)
+        assert [file.filename for file in page.files] == [WHEEL.filename]
+        assert [one.file.filename for one in page.excluded] == [SDIST.filename]
 
 
 def test_a_document_with_upload_times_is_asked_for_once_in_a_run(run: RunContext) -> None:

@@ -149,7 +149,7 @@ class FromMemory:
 
     def page(self, project: NormalizedName, query: PageQuery = FRESH) -> Page:
         if query != FRESH:
-            return self.remembered
+            return replace(self.remembered, from_cache=True)
         if isinstance(self.fresh, Cachi2ishError):
             raise self.fresh
         return self.fresh
@@ -159,6 +159,51 @@ def test_what_a_page_from_the_cache_lacks_is_looked_for_on_the_index() -> None:
     index = FromMemory(page("foo-1.0.tar.gz"), FOO)
     (choice,) = choose_all([want(line(1, "2.0"))], lambda _addresses, _dating: index, 1, lambda _choice: None)
     assert names(choice) == ["foo-2.0.tar.gz"]
+
+
+def test_a_page_that_the_index_has_just_sent_is_not_read_again_for_what_it_lacks() -> None:
+    bench = Bench({"foo": FOO})
+    assert len(bench.failures(want(line(1, "3.0")), want(line(2, "4.0")))) == 2
+    assert bench.index.requests == ["foo"]
+
+
+@dataclass
+class FromTheCacheAlone:
+    """An offline index that has one version."""
+
+    page_of_one: Page
+    queries: list[PageQuery] = field(default_factory=list)
+
+    def page(self, project: NormalizedName, query: PageQuery = FRESH) -> Page:
+        self.queries.append(query)
+        if query.versions != {"1.0"}:
+            raise NotCachedError(f"{' '.join(sorted(query.versions))} was not there")
+        return replace(self.page_of_one, from_cache=True)
+
+
+def test_a_version_that_the_cache_lacks_is_the_failure_of_its_own_lines_only() -> None:
+    index = FromTheCacheAlone(FOO)
+    choices: list[Choice] = []
+    with pytest.raises(NotCachedError) as caught:
+        choose_all(
+            [want(line(1)), want(line(2, "9.0")), want(line(3))],
+            lambda _addresses, _dating: index,
+            1,
+            choices.append,
+        )
+    assert str(caught.value) == "requirements.txt:2: 9.0 was not there"
+    assert [one.requirement.origin.line for one in choices] == [1, 3]
+
+
+def test_lines_with_digests_and_lines_without_ask_in_their_own_way() -> None:
+    index = FromTheCacheAlone(FOO)
+    digest = next(iter(FOO.files[0].digests))
+    named = replace(line(1), digests=frozenset({digest}))
+    choose_all([want(named), want(line(2))], lambda _addresses, _dating: index, 1, lambda _choice: None)
+    assert sorted(index.queries, key=lambda query: query.by_digest) == [
+        PageQuery(versions=frozenset({"1.0"})),
+        PageQuery(frozenset({digest}), frozenset({"1.0"}), by_digest=True),
+    ]
 
 
 @pytest.mark.parametrize("failure", [NetworkError("it is away"), NotCachedError("nobody is asked")])

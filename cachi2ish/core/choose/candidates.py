@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from cachi2ish.core.digests import Digest, comparable, strong
 from cachi2ish.core.distributions import SdistName, WheelName, read_name
@@ -16,11 +17,13 @@ from cachi2ish.core.requirements import Pinned
 class Candidate:
     """A file of the pinned version, with what its name says.
 
+    index: the address of the index that lists it, redacted.
     rivals: files that are listed under the same name with other digests, where nothing tells which one is meant.
     """
 
     file: IndexFile
     name: SdistName | WheelName
+    index: str
     rivals: tuple[IndexFile, ...] = ()
 
     @property
@@ -48,10 +51,15 @@ def candidates_of(requirement: Pinned, page: Page) -> Found:
     """
     found: dict[str, list[Candidate]] = {}
     unreadable: dict[str, Refusal] = {}
-    for file in page.files_of(requirement.version, arbitrary=requirement.arbitrary):
+    listed = (
+        (part.index, file)
+        for part in page.parts or (page,)
+        for file in part.files_of(requirement.version, arbitrary=requirement.arbitrary)
+    )
+    for index, file in listed:
         name = read_name(file.filename, requirement.project)
         if name is not None:
-            found.setdefault(file.filename, []).append(Candidate(file, name))
+            found.setdefault(file.filename, []).append(Candidate(file, name, index))
         else:
             unreadable.setdefault(file.filename, Refusal(file.filename, Reason.UNREADABLE_NAME))
     meant = tuple(_meant(requirement, listed) for listed in found.values())
@@ -59,18 +67,20 @@ def candidates_of(requirement: Pinned, page: Page) -> Found:
 
 
 def _meant(requirement: Pinned, listed: list[Candidate]) -> Candidate:
-    """Return one of the files that an index lists under one name, as rebuilt listings do."""
-    named = next((one for one in listed if one.is_named_by(requirement.digests)), None)
-    if named is not None or len(listed) == 1:
-        return named or listed[0]
+    """Return one of the files that are listed under one name: on rebuilt listings, and on several indexes."""
+    if len(listed) == 1:
+        return listed[0]
+    if requirement.digests:
+        named = (one for one in listed if one.is_named_by(requirement.digests))
+        possible = (one for one in listed if not _contradict(one.file.digests, requirement.digests))
+        return next(chain(named, possible), listed[0])
     first = next((one for one in listed if strong(one.file.digests)), listed[0])
-    rivals = tuple(one.file for one in listed if _contradict(one.file, first.file))
-    # Where the lock names digests, its own will tell the file that is meant from the others.
-    return first if requirement.digests else replace(first, rivals=rivals)
+    rivals = (one.file for one in listed if _contradict(one.file.digests, first.file.digests))
+    return replace(first, rivals=tuple(rivals))
 
 
-def _contradict(one: IndexFile, other: IndexFile) -> bool:
-    return comparable(one.digests, other.digests) and strong(one.digests).isdisjoint(strong(other.digests))
+def _contradict(one: Iterable[Digest], other: Iterable[Digest]) -> bool:
+    return comparable(one, other) and strong(one).isdisjoint(strong(other))
 
 
 def excluded_from(requirement: Pinned, page: Page) -> tuple[Refusal, ...]:
@@ -78,7 +88,7 @@ def excluded_from(requirement: Pinned, page: Page) -> tuple[Refusal, ...]:
     reasons = {one.file.filename: one.reason for one in page.excluded}
     if not reasons:
         return ()
-    there = candidates_of(requirement, replace(page, files=tuple(one.file for one in page.excluded)))
+    there = candidates_of(requirement, replace(page, files=tuple(one.file for one in page.excluded), parts=()))
     return tuple(
         Refusal(one.filename, reasons[one.filename], Facts(upload_time=one.upload_time))
         for one in (candidate.file for candidate in there.candidates)

@@ -6,8 +6,9 @@ all of them is put into an order of preference, for each target where there are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 from cachi2ish.core.choose.candidates import Candidate, candidates_of, excluded_from
 from cachi2ish.core.choose.checks import ALWAYS, BY_FILTER, Policy, passing
@@ -32,6 +33,8 @@ from cachi2ish.core.requirements import Pinned
 class Choice:
     """What one requirement becomes. files: at most one sdist, first; then wheels by name.
 
+    index: the address of the index that lists them, redacted; "" where nobody says. indexes: that of each file,
+    where they are listed on several.
     by_target: what each target needs, in the order of the policy, where there are targets.
     left: the files that would have been taken too, had all wheels been allowed without `binary` and `targets`.
     """
@@ -39,10 +42,16 @@ class Choice:
     requirement: Pinned
     index: str
     files: tuple[IndexFile, ...]
+    indexes: tuple[str, ...] = ()
     by_target: tuple[TargetFiles, ...] = ()
     left: tuple[IndexFile, ...] = ()
     refused: tuple[Refusal, ...] = ()
     warnings: tuple[FileWarning, ...] = ()
+
+    @property
+    def listed(self) -> Iterator[tuple[IndexFile, str]]:
+        """Each file with the address of the index that lists it."""
+        return zip(self.files, self.indexes or repeat(self.index), strict=False)
 
 
 def choose(requirement: Pinned, page: Page, policy: Policy) -> Choice:
@@ -67,10 +76,12 @@ def choose(requirement: Pinned, page: Page, policy: Policy) -> Choice:
     if ambiguous is not None:
         raise listed_twice(requirement, page, ambiguous)
     chosen = frozenset(taken)
+    indexes = tuple(candidate.index for candidate in taken)
     return Choice(
         requirement=requirement,
-        index=page.index,
+        index=" and ".join(dict.fromkeys(indexes)),
         files=tuple(candidate.file for candidate in taken),
+        indexes=indexes if len(set(indexes)) > 1 else (),
         by_target=by_target,
         left=tuple(one.file for one in _everything(requirement, allowed, dated=dated).taken if one not in chosen),
         refused=tuple(sorted(refused, key=lambda refusal: refusal.filename)),

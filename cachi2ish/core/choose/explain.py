@@ -123,12 +123,12 @@ def nothing_to_take(
     wheels = sorted(c.file.filename for c in candidates if not c.is_sdist)
     if wheels and len(wheels) == len(candidates) and reasons == {Reason.WHEELS_NOT_ALLOWED}:
         return UnavailableError(
-            f"{requirement} has no sdist {page.place}, only {_listed(wheels, 'wheel')}",
+            f"{requirement} has no sdist {page.place}, only {_listed(wheels, 'wheel')}{_others(page)}",
             hint=Hint.NAME_TARGETS if requirement.marker else Hint.ALLOW_WHEELS,
             origin=requirement.origin,
         )
     return UnavailableError(
-        f"{requirement} has no file {page.place} that may be taken: {_reasons(refused)}",
+        f"{requirement} has no file {page.place} that may be taken: {_reasons(refused)}{_others(page)}",
         hint=_way_out(reasons, names_a_wheel=_names_a_wheel(requirement, candidates)),
         origin=requirement.origin,
     )
@@ -143,7 +143,7 @@ def nothing_for(
     """
     named = ", ".join(map(str, targets))
     return UnavailableError(
-        f"{requirement} has no file {page.place} for {named}: {_reasons(refused)}",
+        f"{requirement} has no file {page.place} for {named}: {_reasons(refused)}{_others(page)}",
         hint=exact_python(exact) if len(exact) == len(targets) else Hint.DROP_TARGET,
         origin=requirement.origin,
     )
@@ -182,13 +182,21 @@ def _no_such_version(requirement: Pinned, page: Page, refused: Sequence[Refusal]
     later = tuple(one for one in page.excluded if one.file.filename in names)
     if later:
         then = f"; then it had {_listed(versions, 'version', newest_first=True)}" if versions else ""
-        return not_there_then(str(requirement), page, later, then, requirement.origin)
+        return not_there_then(str(requirement), page, later, f"{then}{_others(page)}", requirement.origin)
     known = f"; it has {_listed(versions, 'version', newest_first=True)}" if versions else ""
     return UnavailableError(
-        f"{requirement} is not {page.place}{known}",
-        hint=Hint.NAME_INDEX_OF_VERSION,
+        f"{requirement} is not {page.place}{known}{_others(page)}",
+        hint=Hint.ONE_FILE_PER_INDEX if page.behind else Hint.NAME_INDEX_OF_VERSION,
         origin=requirement.origin,
     )
+
+
+def _others(page: Page) -> str:
+    """Return who else was asked or was not, as the end of a sentence."""
+    if page.behind:
+        behind = " and ".join(page.behind)
+        return f"; it has the project and answers for it alone, so {behind} behind it was not asked"
+    return f"; the project is not on {' or '.join(page.absent)}" if page.absent else ""
 
 
 def _versions(page: Page) -> list[str]:

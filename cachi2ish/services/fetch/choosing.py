@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from itertools import chain
 
 from packaging.utils import NormalizedName
 
-from cachi2ish.core.as_of import Dating, as_of
+from cachi2ish.core.as_of import Dating, as_of, project_not_there_then
 from cachi2ish.core.choose.checks import Policy
 from cachi2ish.core.choose.choice import Choice, choose
-from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
 from cachi2ish.core.reasons import FileWarning, WarningKind
 from cachi2ish.core.requirements import Pinned
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, NetworkError, NotCachedError, raise_all
-from cachi2ish.index.interface import FRESH, Index, PageQuery
+from cachi2ish.index.interface import Index, PageQuery
 from cachi2ish.services.fetch.failures import each_cause_once
 from cachi2ish.services.fetch.ports import IndexAddresses
 from cachi2ish.services.fetch.reading import Reading
@@ -29,7 +29,8 @@ from cachi2ish.services.fetch.reading import Reading
 class Wanted:
     """A requirement to choose for.
 
-    indexes: addresses, the first that has the project wins. dating: as of when.
+    indexes: addresses. Where the requirement names digests, these tell which file is meant, on whichever index it
+    is; else the first that has the project answers for it alone. dating: as of when.
     """
 
     requirement: Pinned
@@ -86,7 +87,7 @@ def choose_all(
     pool = ThreadPoolExecutor(workers, thread_name_prefix="page")
     try:
         futures = []
-        for (addresses, project), members in groups.items():
+        for (addresses, project, _), members in groups.items():
             dated = {member.dating: indexes[addresses, member.dating] for _, member in members}
             futures.append(pool.submit(_choose_group, dated, project, versions[project], members, on_choice))
         for future in as_completed(futures):
@@ -124,11 +125,13 @@ def _note(
 
 def _by_page(
     requirements: Sequence[Wanted],
-) -> dict[tuple[tuple[Address, ...], NormalizedName], list[_Member]]:
-    groups: dict[tuple[tuple[Address, ...], NormalizedName], list[_Member]] = defaultdict(list)
+) -> dict[tuple[tuple[Address, ...], NormalizedName, bool], list[_Member]]:
+    """Return who shares a page: also whether they name digests, since these let more indexes answer."""
+    groups: dict[tuple[tuple[Address, ...], NormalizedName, bool], list[_Member]] = defaultdict(list)
     for position, member in enumerate(requirements):
-        if not member.requirement.files:
-            groups[member.indexes, member.requirement.project].append((position, member))
+        one = member.requirement
+        if not one.files:
+            groups[member.indexes, one.project, bool(one.digests)].append((position, member))
     return groups
 
 
@@ -147,12 +150,15 @@ def _choose_group(
     members: Sequence[_Member],
     on_choice: OnChoice,
 ) -> list[tuple[int, Choice | Cachi2ishError]]:
-    query = PageQuery(_known(members), versions)  # the same for each date, so that one answer serves all
+    digests = frozenset(chain.from_iterable(member.requirement.digests for _, member in members))
+    query = PageQuery(digests, versions, bool(digests))  # the same for each date, so that one answer serves all
     outcomes: list[tuple[int, Choice | Cachi2ishError]] = []
     for dating, index in indexes.items():
         dated = [pair for pair in members if pair[1].dating == dating]
         try:
             page = index.page(project, query)
+        except NotCachedError as error:
+            outcomes += _one_by_one(index, error, dated, query, on_choice)
         except Cachi2ishError as error:
             outcomes.append((dated[0][0], error))
         else:
@@ -160,12 +166,33 @@ def _choose_group(
     return outcomes
 
 
+def _one_by_one(
+    index: Index, error: NotCachedError, members: Sequence[_Member], query: PageQuery, on_choice: OnChoice
+) -> Iterator[tuple[int, Choice | Cachi2ishError]]:
+    """Choose for each version alone, since the cache lacks some of them; where there is one, ``error`` says it."""
+    if len({member.requirement.version for _, member in members}) == 1:
+        yield members[0][0], error
+        return
+
+    def choose_alone(member: Wanted) -> Choice:
+        one = member.requirement
+        page = index.page(one.project, replace(query, digests=one.digests, versions=frozenset({one.version})))
+        return _choose(member, page, index)
+
+    yield from _outcomes(members, choose_alone, on_choice)
+
+
 def _choose(member: Wanted, page: Page, index: Index) -> Choice:
     try:
         choice = choose(member.requirement, page, member.policy)
     except Cachi2ishError:
+        if not page.from_cache:
+            nothing = project_not_there_then(page)
+            if nothing is not None:
+                raise nothing from None
+            raise
         # The whole page shows what there is instead, and that of now may have what one from the cache lacks.
-        choice = choose(member.requirement, _whole(page, index), member.policy)
+        choice = choose(member.requirement, _whole(page, index, member), member.policy)
     return _with_undated(choice, member)
 
 
@@ -194,9 +221,9 @@ def _with_undated(choice: Choice, member: Wanted) -> Choice:
     return replace(choice, warnings=(*choice.warnings, *undated))
 
 
-def _whole(page: Page, index: Index) -> Page:
+def _whole(page: Page, index: Index, member: Wanted) -> Page:
     try:
-        return index.page(page.project, FRESH)
+        return index.page(page.project, PageQuery(by_digest=bool(member.requirement.digests)))
     except (NetworkError, NotCachedError):
         return page
 
@@ -212,9 +239,3 @@ def _outcomes(
         else:
             on_choice(choice)
             yield position, choice
-
-
-def _known(members: Sequence[_Member]) -> frozenset[Digest]:
-    """Return all digests named for the project, or none where one requirement names none."""
-    named = [member.requirement.digests for _, member in members]
-    return frozenset().union(*named) if all(named) else frozenset()

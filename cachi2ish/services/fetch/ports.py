@@ -30,8 +30,8 @@ from cachi2ish.services.reporter import Reporter
 class Network:
     """What becomes possible once all lock files are read, since they say which hosts to trust.
 
-    index: makes the index for a list of addresses, the first of which that has a project wins, as of a date.
-    Indexes of the same addresses share their pages, whatever the date.
+    index: makes one index of a list of addresses, as of a date. Indexes of the same addresses share their pages,
+    whatever the date.
     local: whether all this is in the cache, so that nobody has to wait for any of it.
     """
 

@@ -208,9 +208,9 @@ class Transfers:
         if choice.by_target:  # what serves one target does not serve another
             with self._lock:
                 self._each_needed.add(choice.requirement)
-        for file in choice.files:
+        for file, index in choice.listed:
             artifact = _index_artifact(choice.requirement, file)
-            self._submit_file(choice.requirement, artifact, choice.index or None, file.upload_time)
+            self._submit_file(choice.requirement, artifact, index or None, file.upload_time)
 
     def submit_url(self, requirement: Url) -> None:
         """Start fetching the file of a URL requirement; raises `LockFileError` for an impossible name."""
