@@ -6,12 +6,12 @@ the process's own environment to whatever it is given, and puts command lines in
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import re
 import selectors
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -41,7 +41,7 @@ _CONFIG = {
 }
 
 #: Bytes that a command may print. A list of two million commits is shorter.
-_OUTPUT_LIMIT = 100_000_000
+OUTPUT_LIMIT = 100_000_000
 
 _CHUNK = 1 << 16
 _STDERR_KEPT = 1 << 16
@@ -100,12 +100,15 @@ class GitCommand:
 
     def output(self, arguments: Sequence[str], *, cwd: Path, access: Access = Access()) -> bytes:
         """Return what git prints; raises `CommandError`, `OutputLimitError`."""
-        with tempfile.TemporaryFile() as stdout:
-            self.run(arguments, cwd=cwd, access=access, stdout=stdout)
-            if stdout.seek(0, os.SEEK_END) > _OUTPUT_LIMIT:
-                raise OutputLimitError(f"git printed more than {_OUTPUT_LIMIT // 1_000_000} MB")
-            stdout.seek(0)
-            return stdout.read()
+        printed = io.BytesIO()  # gives away what it holds without a copy
+
+        def keep(chunk: bytes) -> None:
+            if printed.tell() + len(chunk) > OUTPUT_LIMIT:
+                raise OutputLimitError(f"git printed more than {OUTPUT_LIMIT // 1_000_000} MB")
+            printed.write(chunk)
+
+        self._run(arguments, cwd=cwd, access=access, stdin=None, stdout=subprocess.PIPE, on_output=keep)
+        return printed.getvalue()
 
     def run(
         self,
@@ -120,6 +123,18 @@ class GitCommand:
 
         Whatever interrupts this process ends git too.
         """
+        self._run(arguments, cwd=cwd, access=access, stdin=stdin, stdout=stdout)
+
+    def _run(
+        self,
+        arguments: Sequence[str],
+        *,
+        cwd: Path,
+        access: Access,
+        stdin: IO[bytes] | None,
+        stdout: IO[bytes] | int | None,
+        on_output: Callable[[bytes], None] = lambda _chunk: None,
+    ) -> None:
         try:
             process = subprocess.Popen(
                 ["git", *arguments],
@@ -132,29 +147,40 @@ class GitCommand:
         except (FileNotFoundError, PermissionError) as error:
             raise MissingGitError(str(error.strerror)) from error
         with _ended(process):
-            said = self._listen(process)
+            said = self._listen(process, on_output)
             status = process.wait()
         if status:
             raise CommandError(said or f"git ended with status {status}")
 
-    def _listen(self, process: subprocess.Popen[bytes]) -> str:
+    def _listen(self, process: subprocess.Popen[bytes], on_output: Callable[[bytes], None]) -> str:
+        """Return what git says while it runs; ``on_output`` is given what it prints, where there is a pipe."""
         # With --progress git reports at least each second of a transfer: silence means that nothing moves.
         assert process.stderr is not None  # noqa: S101
         said = b""
         end = math.inf if self.timeout is None else time.monotonic() + self.timeout
         with selectors.DefaultSelector() as selector:
-            selector.register(process.stderr, selectors.EVENT_READ)
-            while True:
-                left = end - time.monotonic()
-                ready = left > 0 and selector.select(min(self.stall_seconds, left))
-                if not ready and left <= self.stall_seconds:
-                    raise OverdueError(f"git was not done after {self.timeout:g} seconds")
-                if not ready:
-                    raise StalledError(f"nothing arrived for {self.stall_seconds:g} seconds")
-                chunk = os.read(process.stderr.fileno(), _CHUNK)
-                if not chunk:
-                    return said.decode("utf-8", "replace")
-                said = (said + chunk)[-_STDERR_KEPT:]
+            for stream in (process.stderr, process.stdout):
+                if stream is not None:
+                    selector.register(stream, selectors.EVENT_READ)
+            while selector.get_map():
+                for ready in self._ready(selector, end):
+                    chunk = os.read(ready.fd, _CHUNK)
+                    if not chunk:
+                        selector.unregister(ready.fileobj)
+                    elif ready.fileobj is process.stderr:
+                        said = (said + chunk)[-_STDERR_KEPT:]
+                    else:
+                        on_output(chunk)
+        return said.decode("utf-8", "replace")
+
+    def _ready(self, selector: selectors.BaseSelector, end: float) -> list[selectors.SelectorKey]:
+        left = end - time.monotonic()
+        ready = selector.select(min(self.stall_seconds, left)) if left > 0 else []
+        if not ready and left <= self.stall_seconds:
+            raise OverdueError(f"git was not done after {self.timeout:g} seconds")
+        if not ready:
+            raise StalledError(f"nothing arrived for {self.stall_seconds:g} seconds")
+        return [key for key, _ in ready]
 
     def _environment(self, access: Access) -> dict[str, str]:
         environ = {name: value for name, value in self.environ.items() if not _DROPPED.fullmatch(name)}
@@ -210,5 +236,6 @@ def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        if process.stderr is not None:
-            process.stderr.close()
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()

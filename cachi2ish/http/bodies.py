@@ -22,8 +22,9 @@ from cachi2ish.http.retries import TransientError
 #: hashing one is the longest time for which a connection is not read from.
 CHUNK_SIZE = 256 * 1024
 
-#: Bytes of an answer that is read as a whole, decompressed. The largest project pages have some ten of millions.
-LARGEST_BODY = 200_000_000
+#: Bytes of an answer that is read as a whole, decompressed. The largest project pages have a third of that; a text
+#: in Python's widest form, and a copy of it, make 400 MB of it.
+LARGEST_BODY = 40_000_000
 
 _GZIP = frozenset({"gzip", "x-gzip"})
 

@@ -108,6 +108,8 @@ class ArchiveReader:
                     root = unpack_sources(members, Path(unpacked), budget)
                 project = "/".join(folder) or "."
                 if not (root / project).is_dir():
+                    if not folder:
+                        return None  # nothing in it is small and near enough to be looked at
                     raise DistributionError(
                         f"{filename} has no folder {project!r}",
                         hint="check #subdirectory= in the requirement",

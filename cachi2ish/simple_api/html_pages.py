@@ -241,12 +241,17 @@ def _is_file(name: str) -> bool:
     return is_wheel(name) or sdist_extension(name) is not None or name.lower().endswith(_LEGACY_ENDINGS)
 
 
+#: Codecs of Python that no server means; `punycode` takes time that grows with the square of the length.
+_NO_CHARSETS = frozenset({"punycode", "idna", "unicode_escape", "raw_unicode_escape", "utf-7"})
+
+
 def _decode(body: bytes, charset: str | None) -> str:
     # The byte-order mark is stronger than the header (HTML, 13.2.3.2). Names of distributions are ASCII, so
     # that a wrong guess costs a letter of a reason at most.
     if body.startswith(codecs.BOM_UTF8):
         return body.decode("utf-8-sig", "replace")
     try:
-        return body.decode(charset or "utf-8", "replace")
+        charset = "utf-8" if charset is None or codecs.lookup(charset).name in _NO_CHARSETS else charset
+        return body.decode(charset, "replace")
     except (LookupError, ValueError):
         return body.decode("utf-8", "replace")

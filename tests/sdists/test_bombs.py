@@ -1,6 +1,7 @@
 """Archives that are small and ask for much: each ends as an error or without harm, in bounded memory and time.
 
 Each is read by a process of its own with 500 MB of address space and 20 seconds of processor time.
+``tests/cli/test_bombs.py`` gives them to the whole program.
 """
 
 from __future__ import annotations
