@@ -11,9 +11,9 @@ from http import HTTPStatus
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import DecodeError
 
-from cachi2ish.core.inflate import InflateError, inflate
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import NetworkError
+from cachi2ish.files.inflate import InflateError, inflate
 from cachi2ish.http.connections import Answer
 from cachi2ish.http.http_errors import translated
 from cachi2ish.http.retries import TransientError

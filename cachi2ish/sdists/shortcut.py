@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 from zlib import adler32
 
-from cachi2ish.core.inflate import InflateError, inflate
+from cachi2ish.files.inflate import InflateError, inflate
 from cachi2ish.sdists.forward import Budget, Limits
 
 _BLOCK = 512

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from isal import isal_zlib
 from isal.igzip_lib import IsalError
 
-from cachi2ish.core.inflate import Inflate, InflateError, inflate
+from cachi2ish.files.inflate import Inflate, InflateError, inflate
 
 LONGEST = 1 << 20
 
@@ -40,7 +40,8 @@ def nearly_gzip(draw: st.DrawFn) -> bytes:
 @given(nearly_gzip())
 def test_isal_and_zlib_take_the_same_members(packed: bytes) -> None:
     expected = outcome(zlib.decompressobj(31), packed, zlib.error)
-    assert outcome(isal_zlib.decompressobj(31), packed, IsalError) == expected
+    # Its stub takes the class for an object.
+    assert outcome(isal_zlib.decompressobj(31), packed, IsalError) == expected  # type: ignore[arg-type]
 
 
 def test_what_is_no_gzip_is_an_error() -> None:
@@ -52,7 +53,7 @@ def test_without_isal_zlib_does_the_work() -> None:
     script = (
         "import sys; sys.modules['isal'] = None\n"
         "import gzip\n"
-        "from cachi2ish.core.inflate import inflate\n"
+        "from cachi2ish.files.inflate import inflate\n"
         "print(type(inflate()).__module__, inflate().decompress(gzip.compress(b'content'), 100))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
