@@ -23,10 +23,15 @@ class DiskFiles:
         """
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            with os.fdopen(descriptor, "rb") as file:
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    raise StorageError(f"{path} is not a regular file", hint="put a regular file in its place")
-                return file.read()
+            try:
+                with os.fdopen(
+                    descriptor, "rb", closefd=False
+                ) as file:  # it takes no folder, and would not close it
+                    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                        raise StorageError(f"{path} is not a regular file", hint="put a regular file in its place")
+                    return file.read()
+            finally:
+                os.close(descriptor)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -130,6 +135,23 @@ def refuse_pipes(path: Path, what: str) -> None:
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode) or names_a_stream(real):
         return
     raise InputError(f"{what} is not a regular file", hint="name a regular file, or a stream such as /dev/stdin")
+
+
+def kind_of(path: Path, *, follow: bool = True) -> int:
+    """Return what is at ``path``, or where its links lead, as `stat.S_IFMT` has it; 0 where nothing can be seen.
+
+    Unlike `Path.is_file` and its like until Python 3.13, this raises nothing where no file can have such a name,
+    or where we may not look.
+    """
+    try:
+        return stat.S_IFMT(path.stat(follow_symlinks=follow).st_mode)
+    except (OSError, ValueError):
+        return 0
+
+
+def is_file(path: Path) -> bool:
+    """Return whether there is a regular file at ``path``, or where its links lead; see `kind_of`."""
+    return kind_of(path) == stat.S_IFREG
 
 
 def is_system_text(text: str) -> bool:

@@ -119,7 +119,7 @@ def _text_of(file: Path) -> str:
         descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError):
         return ""  # whoever needs it says so
-    with os.fdopen(descriptor, "rb") as opened:
+    try:
         mode = os.fstat(descriptor).st_mode
         if stat.S_ISDIR(mode):
             return ""
@@ -128,7 +128,9 @@ def _text_of(file: Path) -> str:
                 f"the git checkout that holds the source cannot be read ({file} is not a regular file)",
                 hint="check the rights and the content of .git/config and .git/HEAD",
             )
-        return opened.read(_LONGEST_LINE).decode("utf-8", "replace")
+        return os.read(descriptor, _LONGEST_LINE).decode("utf-8", "replace")
+    finally:
+        os.close(descriptor)
 
 
 def _whole_text_of(file: Path) -> str | None:

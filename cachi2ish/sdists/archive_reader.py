@@ -5,12 +5,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
+from stat import S_IFDIR
 
 from packaging.utils import canonicalize_name
 
 from cachi2ish.core.distributions import is_wheel
 from cachi2ish.core.lazy import Once
 from cachi2ish.errors import DistributionError, InputError, StorageError
+from cachi2ish.files.user_files import kind_of
 from cachi2ish.projects.interface import ProjectReader
 from cachi2ish.sdists.forward import Budget, Limits, TooLargeError
 from cachi2ish.sdists.interface import Identity, SdistReader
@@ -107,7 +109,7 @@ class ArchiveReader:
                 with reading(path, filename, budget) as members:
                     root = unpack_sources(members, Path(unpacked), budget)
                 project = "/".join(folder) or "."
-                if not (root / project).is_dir():
+                if kind_of(root / project) != S_IFDIR:
                     if not folder:
                         return None  # nothing in it is small and near enough to be looked at
                     raise DistributionError(

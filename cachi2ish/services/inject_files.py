@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from stat import S_IFLNK
 from string import Template
 from urllib.parse import quote
 
@@ -14,7 +15,7 @@ from cachi2ish.core.placement import DEPS
 from cachi2ish.errors import Cachi2ishError, InputError, raise_all
 from cachi2ish.files.interface import SourceFiles
 from cachi2ish.files.rooted import RootedPath
-from cachi2ish.files.user_files import is_system_text
+from cachi2ish.files.user_files import is_system_text, kind_of
 from cachi2ish.lockfiles.interface import Rewriter
 
 #: What requirements files are called: a record of another tool is believed of no other file.
@@ -137,7 +138,7 @@ def _no_record_of_ours(recorded: str) -> InputError:
 
 
 def _refuse_link(path: Path) -> None:
-    if path.is_symlink():
+    if kind_of(path, follow=False) == S_IFLNK:
         raise InputError(f"{path} is a link", hint="replace it by the file that it leads to, or remove it")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from cachi2ish import __version__
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError
+from cachi2ish.files.user_files import is_file, kind_of
 from cachi2ish.http.interface import HttpSettings
 from cachi2ish.settings.flags import KeyringProvider, Source
 from cachi2ish.settings.hermeto import HermetoSettings
@@ -70,7 +71,7 @@ def _ca_bundle(pip: Mapping[str, str], environ: Mapping[str, str]) -> tuple[str 
     """Return the certificates to trust, and what names them."""
     for name, value in _bundles(pip, environ):
         if value:
-            if not Path(value).exists():
+            if not kind_of(Path(value)):
                 raise InputError(
                     f"{name} is {value!r}, which does not exist",
                     hint="give the file with the certificates of the authorities that you trust",
@@ -88,7 +89,7 @@ def _bundles(pip: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[tup
 def _netrc(environ: Mapping[str, str], home: Path) -> str | None:
     if named := environ.get("NETRC"):
         return named
-    return next((str(file) for file in (home / ".netrc", home / "_netrc") if file.is_file()), None)
+    return next((str(file) for file in (home / ".netrc", home / "_netrc") if is_file(file)), None)
 
 
 def _keyring(

@@ -14,6 +14,7 @@ from cachi2ish.core.messages import excerpt
 from cachi2ish.core.modes import Mode
 from cachi2ish.core.urls import split_web
 from cachi2ish.errors import InputError, raise_all
+from cachi2ish.files.user_files import is_file
 from cachi2ish.settings.hermeto_sources import KEYS, Entries, Entry, from_file, from_variables
 
 _YAML = frozenset({".yaml", ".yml"})
@@ -93,7 +94,7 @@ def read_hermeto_settings(
     """
     found: list[Entries] = []
     users = home / _USERS_FILE
-    if drop_in and users.is_file():
+    if drop_in and is_file(users):
         found.append(from_file(users))
     if config_file is not None and is_hermetos(config_file, drop_in=drop_in):
         found.append(from_file(config_file))
@@ -148,5 +149,5 @@ def _notes(settings: HermetoSettings, *, drop_in: bool) -> Iterator[str]:
     if settings.ignore_crates is False:
         yield "pip.ignore_dependencies_crates is false, but crates of Rust extensions are never fetched"
     for file in _LOCAL_FILES:
-        if drop_in and file.is_file():
+        if drop_in and is_file(file):
             yield f"{file} in the current directory is not read: name it with --config-file if you trust it"

@@ -174,3 +174,8 @@ def test_references_in_a_reftable_are_read(room: GitRepositories, tmp_path: Path
     run_git(folder, "commit", "--quiet", "--allow-empty", "-m", "one")
     run_git(folder, "remote", "add", "origin", URL)
     assert room.origin(folder) == VcsOrigin(url=URL, commit=head(folder))
+
+
+def test_a_head_that_names_a_folder_is_no_commit(room: GitRepositories, checkout: Path) -> None:
+    (checkout / ".git/HEAD").write_text("ref: refs/heads")
+    assert room.origin(checkout) is None

@@ -315,3 +315,8 @@ def test_encodings_reach_the_lock_for_writing_back(tmp_path: Path) -> None:
     assert (text.encoding, text.text) == ("latin-1", content)
     (text,) = read(tmp_path, b"\xef\xbb\xbf" + f"foo @ {ZIP} {HASH_A}".encode()).texts
     assert text.text.encode(text.encoding).startswith(b"\xef\xbb\xbffoo")
+
+
+def test_a_file_is_read_whose_name_leaves_no_room_for_that_of_a_record(tmp_path: Path) -> None:
+    name = f"{'n' * 246}.txt"
+    assert names(read(tmp_path, f"one==1.0 {HASH_A}", file=name)) == ["one==1.0"]

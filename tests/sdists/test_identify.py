@@ -187,6 +187,11 @@ def test_a_subdirectory_is_the_project(identify: Identify) -> None:
         identify(content, "main.tar.gz", "libs/none")
 
 
+def test_a_subdirectory_of_a_name_that_no_folder_can_have_is_not_there(identify: Identify) -> None:
+    with pytest.raises(DistributionError, match="has no folder 'nnn"):
+        identify(pack_tar({"a/pyproject.toml": PYPROJECT}), "main.tar.gz", "n" * 300)
+
+
 @pytest.mark.parametrize("subdirectory", ["..", "../..", "/etc", "libs/../../.."])
 def test_a_subdirectory_outside_of_the_archive_is_refused(identify: Identify, subdirectory: str) -> None:
     with pytest.raises(DistributionError, match="outside of the archive"):

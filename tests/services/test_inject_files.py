@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -116,3 +117,16 @@ def revert(one: ProjectFile) -> tuple[Path, ...]:
 def test_a_device_without_end_is_not_read() -> None:
     with pytest.raises(Cachi2ishError, match=r"is not a regular file|is none"):
         inject(ProjectFile(path="", abspath="/dev/zero", template=""))
+
+
+@pytest.mark.parametrize("length", [246, 300])
+def test_a_name_too_long_for_a_record_or_for_any_file_is_an_error(source: Path, length: int) -> None:
+    name = f"{'n' * length}.txt"
+    with suppress(OSError):
+        (source / name).write_text(TEXT)
+    for one in (
+        recorded(source, path=name, abspath=str(source / name)),
+        recorded(source, path="", abspath=f"/{name}"),
+    ):
+        with pytest.raises(Cachi2ishError, match=r"File name too long|does not exist"):
+            inject(one)

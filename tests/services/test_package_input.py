@@ -234,3 +234,8 @@ def test_a_key_for_what_is_set_elsewhere_is_answered_with_the_place(key: str, sa
 def test_each_option_that_is_no_key_is_known_as_one() -> None:
     keys = set(PackageInput.model_fields)
     assert [name for name in SETTINGS if name not in {*keys, *OPTIONS, *_ELSEWHERE}] == []
+
+
+def test_a_word_that_is_longer_than_any_file_name_is_a_type_that_is_not_known() -> None:
+    (problem,) = problems("pip" * 100)
+    assert problem.startswith("cachi2ish prefetches packages of type pip, not pippip")

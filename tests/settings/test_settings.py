@@ -116,3 +116,13 @@ def test_a_password_in_a_refused_address_is_not_shown(tmp_path: Path) -> None:
 def test_no_cache_is_stronger_than_a_place_for_it(tmp_path: Path) -> None:
     assert settings(tmp_path, Flags(cache_dir=tmp_path, no_cache=True)).cache_dir is None
     assert settings(tmp_path, Flags(cache_dir=tmp_path)).cache_dir == tmp_path
+
+
+TOO_LONG = "n" * 300
+
+
+def test_a_home_and_certificates_of_names_that_no_file_has_are_not_there(tmp_path: Path) -> None:
+    assert settings(tmp_path / TOO_LONG).http.netrc is None
+    assert settings(tmp_path / TOO_LONG, Flags(drop_in=True)).http.netrc is None
+    with pytest.raises(InputError, match=r"PIP_CERT is 'nnn.*', which does not exist"):
+        settings(tmp_path, PIP_CERT=TOO_LONG)

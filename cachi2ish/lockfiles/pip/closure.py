@@ -13,6 +13,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from cachi2ish.core.digests import Digest, InvalidDigestError
 from cachi2ish.core.requirements import Git, Purpose, Url
 from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin
+from cachi2ish.files.user_files import kind_of
 from cachi2ish.lockfiles.foreign_files import other_than_requirements
 from cachi2ish.lockfiles.interface import Decoded, LockText
 from cachi2ish.lockfiles.pip.direct import DirectLine, read_direct
@@ -205,7 +206,7 @@ def _read(tree: SourceTree, file: str, included_at: Origin | None) -> Decoded:
     decoded = decode(tree.read(file, included_at), file)
     directory, name = posixpath.split(file)
     record = posixpath.join(directory, record_name(name))
-    recorded = tree.find(record)
+    recorded = tree.find(record) if kind_of(tree.root / record, follow=False) else None
     # Bytes that are no UTF-8 are no JSON either: `restore` says what a damaged record means.
     as_text = None if recorded is None else recorded.decode(errors="replace")
     try:

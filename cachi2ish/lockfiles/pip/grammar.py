@@ -6,7 +6,6 @@ import optparse
 import re
 import shlex
 import sys
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
@@ -131,7 +130,7 @@ class PipLineParser:
                 "a quotation mark in the options is not closed, or a backslash ends them",
                 "close the quotation mark, or remove it",
             ) from None
-        values = optparse.Values(deepcopy(self._options.defaults))
+        values = optparse.Values()
         setattr(values, _RECORD, [])
         _, rest = self._options.parse_args(words, values)
         return tuple(getattr(values, _RECORD)), rest

@@ -28,7 +28,7 @@ from cachi2ish.core.choose.checks import Policy
 from cachi2ish.core.messages import did_you_mean, excerpt, shortened
 from cachi2ish.core.requirements import Pinned
 from cachi2ish.errors import Cachi2ishError, InputError, Origin, raise_all
-from cachi2ish.files.user_files import refuse_pipes
+from cachi2ish.files.user_files import is_file, refuse_pipes
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.services.fetch.input_problems import Models, problems
 from cachi2ish.services.fetch.target_input import BinaryInput, TargetInput, worded
@@ -151,7 +151,7 @@ _MODELS: Models = {"": RequestInput, "packages": PackageInput, "binary": BinaryI
 def read_input(argument: str) -> RequestInput:
     """Return what ``argument`` asks for; raises one `InputError` or an `ErrorGroup` of them."""
     text = argument.strip().removeprefix("\ufeff")
-    if _BARE_TYPE.match(text) and (text == _TYPE or not Path(text).is_file()):
+    if _BARE_TYPE.match(text) and (text == _TYPE or not is_file(Path(text))):
         return _validated({"packages": [{"type": text}]}, place=_ARGUMENT)
     if text.startswith(("{", "[", '"')):
         return _validated(_parse(text, _ARGUMENT), place=_ARGUMENT)
