@@ -25,7 +25,7 @@ unexport PIP_FIND_LINKS PIP_EXTRA_INDEX_URL PIP_NO_INDEX PIP_NO_BINARY PIP_ONLY_
 PINNED := --quiet --no-deps --require-hashes --only-binary :all:
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit unit-python integration coverage bench lint format types imports docs reference check \
+.PHONY: help demo test unit unit-python fuzz integration coverage bench lint format types imports docs reference check \
 	venv install lock base image clean
 
 help: ## Print this list
@@ -45,6 +45,15 @@ unit: $(MADE) ## Run the unit tests on all cores: no network but loopback
 
 unit-python: $(MADE) ## Run those of them that may end differently on another Python
 	$(PYTEST) --dist worksteal -m "not one_python" tests
+
+# hypothesis makes the inputs, by changing real ones (tests/fuzz/mutating.py). Not atheris: it has wheels for one kind of
+# machine only, and what it adds, being led by coverage, goes with inputs of bytes and no shrinking. Most readers here
+# take several files, and what counts is where they write and how long they take, which tests/fuzz/guards.py sees.
+#   make fuzz MINUTES=60 CORES=2     all targets, the time shared evenly     make fuzz TARGET=html     those named so
+#   make fuzz TARGET=… SEED=…        what a failure has printed: the same inputs again
+fuzz: $(MADE) ## Feed made-up inputs to all readers for ten minutes: MINUTES=60 CORES=2 TARGET=html
+	env -u PIP_INDEX_URL $(if $(SEED),FUZZ_SEED=$(SEED),FUZZ_SECONDS=$$(($(or $(MINUTES),10) * 60))) \
+		$(BIN)/pytest -q -n $(or $(CORES),0) -p no:cacheprovider tests/fuzz -k "$(or $(TARGET),test) and not test_guards"
 
 integration: $(MADE) ## Install for real from what was fetched, network cut off (asks PyPI, some minutes)
 	$(PYTEST) integration-tests
