@@ -52,3 +52,6 @@ class Hint(StrEnum):
         "pin a version that has a wheel for it or an sdist, write a marker that leaves the requirement out there,"
         " or leave the target out"
     )
+    PIN_EXACTLY = (
+        "pin it as name==version; `pip-compile` and `uv pip compile` pin a whole file with its dependencies"
+    )

@@ -87,9 +87,9 @@ class Cachi2ishError(Exception):
         copy.__suppress_context__ = self.__suppress_context__
         return copy.with_traceback(self.__traceback__)
 
-    def reworded(self, problem: str) -> Self:
+    def reworded(self, problem: str, hint: str | None = None) -> Self:
         """Return the same error in other words, without what it came of: that may hold what the words must not."""
-        return self._copy(problem=problem)
+        return self._copy(problem=problem, hint=hint or self.hint)
 
     def _copy(self, **changed: object) -> Self:
         fields = {**vars(self), **changed}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 #: What to run for a file that another tool wrote, and that has no reader here: it writes one that has.
 EXPORTS: Mapping[str, str] = {
@@ -26,6 +28,13 @@ _TABLE = re.compile(_BEGIN + r"\[{1,2}[ \t]*([A-Za-z0-9_.\"-]+)[ \t]*\]{1,2}[ \t
 _JSON = re.compile(r"\s*[{\[]\s*[\"{\]}\[]")
 _MARKUP = re.compile(r"\s*<[!?A-Za-z]")
 _YAML = re.compile(_BEGIN + r"(?:---|[a-z_-]+:)[ \t]*\r?$", re.MULTILINE)
+_INSTALL_REQUIRES = re.compile(r"^[ \t]*(?:\w+\([ \t]*)?[\"']?install_requires[\"']?[ \t]*[=:]", re.MULTILINE)
+_PYLOCK = re.compile(r"pylock(?:\.[A-Za-z0-9_-]+)?\.toml")
+_REQUIREMENTS = re.compile(r"[A-Za-z0-9._-]*requirements[A-Za-z0-9._-]*\.(?:txt|in)")
+
+#: Characters. No project file that people write is longer.
+_LARGEST_PROJECT = 1 << 20
+
 _LOCK_VERSION = re.compile(r"^lock-version[ \t]*=", re.MULTILINE)
 
 
@@ -84,3 +93,64 @@ def _kind_of(text: str) -> str | None:
     if _YAML.search(text):
         return "YAML"
     return None
+
+
+def unlocked(names: Collection[str], read: Callable[[str], str | None]) -> tuple[str, str] | None:
+    """Return what is in a folder without a requirements file that needs one, and what to do; None for nothing.
+
+    names: of the files there. read: returns the text of one of them, None where it is none.
+    """
+    ordered = sorted(names)
+    return _unread_lock(ordered) or _other_requirements(ordered) or _unlocked_project(ordered, read)
+
+
+def _unread_lock(names: Sequence[str]) -> tuple[str, str] | None:
+    for name in names:
+        if _PYLOCK.fullmatch(name):
+            return name, f"name it: {key_for(name)}"
+    for name in (one for one in names if one in EXPORTS):
+        return name, f"run `{EXPORTS[name]}`, and name what it writes: {key_for(EXPORTS[name].rpartition(' ')[2])}"
+    return None
+
+
+def _other_requirements(names: Sequence[str]) -> tuple[str, str] | None:
+    found = [name for name in names if _REQUIREMENTS.fullmatch(name)]
+    if written := [name for name in found if name.endswith(".txt")]:
+        listed = ", ".join(f'"{name}"' for name in written)
+        return "other requirements files", f'name those that are meant, of "requirements_files": [{listed}]'
+    return (found[0], f"lock it: `{COMPILE} {found[0]}`") if found else None
+
+
+def _unlocked_project(names: Sequence[str], read: Callable[[str], str | None]) -> tuple[str, str] | None:
+    for name, declares in _PROJECT_FILES.items():
+        if name in names and declares(read(name) or ""):
+            return f"{name}, which declares dependencies", f"lock them: `{COMPILE} {name}`"
+    if "Pipfile" in names:
+        return "Pipfile", f"lock it with `pipenv lock`, and run `{EXPORTS['Pipfile.lock']}`"
+    return None
+
+
+def _declared_in_pyproject(text: str) -> bool:
+    try:
+        document = tomllib.loads(text[:_LARGEST_PROJECT])
+    except (ValueError, RecursionError):
+        return False  # its own reader says what is wrong with it
+    project, poetry = _table(document, "project"), _table(document, "tool", "poetry", "dependencies")
+    dynamic = project.get("dynamic")
+    left_open = isinstance(dynamic, list) and "dependencies" in dynamic
+    return bool(project.get("dependencies")) or left_open or not poetry.keys() <= {"python"}
+
+
+def _table(document: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
+    for key in keys:
+        found = document.get(key)
+        document = found if isinstance(found, dict) else {}
+    return document
+
+
+#: What declares dependencies that somebody has to lock, in the order in which they count.
+_PROJECT_FILES: Mapping[str, Callable[[str], bool]] = {
+    "pyproject.toml": _declared_in_pyproject,
+    "setup.cfg": lambda text: _INSTALL_REQUIRES.search(text) is not None,
+    "setup.py": lambda text: _INSTALL_REQUIRES.search(text) is not None,
+}

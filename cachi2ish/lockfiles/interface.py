@@ -9,6 +9,7 @@ from typing import Protocol
 
 from cachi2ish.core.requirements import FormatControl, Git, Pinned, Purpose, Requirement, Url
 from cachi2ish.core.urls import Address
+from cachi2ish.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,13 @@ class LockFiles(Protocol):
 
     def read_lock(self, source: Path, file: str, environ: Mapping[str, str]) -> Lock:
         """Read a file that the input names as ``lockfile``; raises as `read_requirements` does."""
+        ...
+
+    def unlocked(self, source: Path, folder: str) -> InputError | None:
+        """Return what is wrong with a folder without a requirements file: something there needs one.
+
+        folder: relative to ``source``. None where nothing there declares dependencies.
+        """
         ...
 
 

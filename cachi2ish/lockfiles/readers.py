@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from cachi2ish.core.requirements import Purpose
-from cachi2ish.errors import InputError, Origin
-from cachi2ish.lockfiles.foreign_files import EXPORTS, key_for
+from cachi2ish.errors import Cachi2ishError, InputError, Origin
+from cachi2ish.lockfiles.foreign_files import EXPORTS, key_for, unlocked
 from cachi2ish.lockfiles.interface import Lock, LockReader
 from cachi2ish.lockfiles.pip.requirements_reader import PipRequirementsReader
 from cachi2ish.lockfiles.pylock import PylockReader
+from cachi2ish.lockfiles.source_tree import SourceTree
 
 READERS: tuple[LockReader, ...] = (
     PipRequirementsReader(),
@@ -57,6 +59,24 @@ class NamedReaders:
             hint='a requirements file of any name is named with "requirements_files"',
             origin=Origin(file),
         )
+
+    def unlocked(self, source: Path, folder: str) -> InputError | None:
+        """See `LockFiles.unlocked`."""
+        tree = SourceTree(Path(os.path.realpath(source)))
+
+        def text_of(name: str) -> str | None:
+            content = tree.find(posixpath.join(folder, name))
+            return None if content is None else content.decode(errors="replace")
+
+        try:
+            found = unlocked(os.listdir(tree.root / folder), text_of)  # noqa: PTH208  (names, and nothing else)
+        except (OSError, Cachi2ishError):
+            return None
+        if found is None:
+            return None
+        what, hint = found
+        nothing = 'where nothing is to be fetched, write "requirements_files": []'
+        return InputError(f"it has no requirements.txt, but {what}", hint=f"{hint}; {nothing}")
 
     def _reader_of(self, name: str) -> LockReader | None:
         matching = (one for one in self._readers if any(fnmatchcase(name, pattern) for pattern in one.names))

@@ -100,3 +100,66 @@ def test_a_name_that_no_reader_knows_is_answered_by_those_that_are_known(tmp_pat
     error = error_of(tmp_path, "Gemfile.lock", key="lockfile")
     assert "they are called requirements*.txt, pylock.toml, pylock.*.toml" in error.problem
     assert '"requirements_files"' in str(error.hint)
+
+
+PROJECT = '[project]\nname = "x"\nversion = "1"\n'
+
+#: what lies in a folder without a requirements file, what it is called, and what to do
+UNLOCKED = [
+    ({"uv.lock": "…", "pyproject.toml": PROJECT}, "but uv.lock", EXPORTS["uv.lock"]),
+    ({"poetry.lock": "…"}, "but poetry.lock", 'name what it writes: "requirements_files": ["requirements.txt"]'),
+    ({"pdm.lock": ""}, "but pdm.lock", "pdm export"),
+    ({"Pipfile.lock": "", "Pipfile": ""}, "but Pipfile.lock", "pipenv requirements --hash"),
+    ({"pylock.toml": "", "uv.lock": ""}, "but pylock.toml", 'name it: "lockfile": "pylock.toml"'),
+    ({"pylock.dev.toml": ""}, "but pylock.dev.toml", '"lockfile": "pylock.dev.toml"'),
+    (
+        {"dev-requirements.txt": "", "requirements-a.txt": ""},
+        "other",
+        '["dev-requirements.txt", "requirements-a.txt"]',
+    ),
+    ({"requirements.in": "x"}, "but requirements.in", "--output-file requirements.txt requirements.in"),
+    (
+        {"pyproject.toml": PROJECT + 'dependencies = ["x"]'},
+        "declares dependencies",
+        "requirements.txt pyproject.toml",
+    ),
+    ({"pyproject.toml": PROJECT + 'dynamic = ["dependencies"]'}, "declares dependencies", "uv pip compile"),
+    ({"pyproject.toml": '[tool.poetry.dependencies]\npython = "^3"\nx = "1"'}, "pyproject.toml", "uv pip compile"),
+    ({"setup.cfg": "[options]\ninstall_requires =\n  x\n"}, "but setup.cfg", "requirements.txt setup.cfg"),
+    ({"setup.py": "setup(\n    install_requires=['x'],\n)"}, "but setup.py", "requirements.txt setup.py"),
+    ({"setup.py": "setup(install_requires=['x'])"}, "but setup.py", "requirements.txt setup.py"),
+    ({"Pipfile": ""}, "but Pipfile", "pipenv lock"),
+]
+
+
+@pytest.mark.parametrize(("files", "what", "way_out"), UNLOCKED)
+@pytest.mark.parametrize("folder", [".", "sub"])
+def test_a_folder_without_a_requirements_file_says_what_is_there_and_what_to_do(
+    files: dict[str, str], what: str, way_out: str, folder: str, tmp_path: Path
+) -> None:
+    write(tmp_path, {f"{folder}/{name}": text for name, text in files.items()})
+    error = NamedReaders().unlocked(tmp_path, folder)
+    assert error is not None
+    assert what in error.problem
+    assert way_out in str(error.hint)
+    assert str(error.hint).endswith('where nothing is to be fetched, write "requirements_files": []')
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {},
+        {"README.md": ""},
+        {"pyproject.toml": PROJECT},
+        {"pyproject.toml": PROJECT + "dependencies = []"},
+        {"pyproject.toml": "[tool.poetry.dependencies]\npython = '^3'"},
+        {"pyproject.toml": "[[["},
+        {"pyproject.toml": "project = 1\ntool = []"},
+        {"setup.py": "setup()"},
+        {"setup.cfg": "[metadata]\nname = x\n"},
+    ],
+)
+def test_a_folder_in_which_nothing_has_dependencies_needs_no_lock(files: dict[str, str], tmp_path: Path) -> None:
+    write(tmp_path, files)
+    assert NamedReaders().unlocked(tmp_path, ".") is None
+    assert NamedReaders().unlocked(tmp_path, "nowhere") is None

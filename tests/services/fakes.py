@@ -103,12 +103,16 @@ class FakeLocks:
 
     locks: dict[str, Lock | Cachi2ishError] = field(default_factory=dict)
     read: list[tuple[str, Purpose | None]] = field(default_factory=list)
+    without_lock: InputError | None = None
 
     def read_requirements(self, source: Path, file: str, purpose: Purpose, environ: Mapping[str, str]) -> Lock:
         return self._answer(file, purpose)
 
     def read_lock(self, source: Path, file: str, environ: Mapping[str, str]) -> Lock:
         return self._answer(file, None)
+
+    def unlocked(self, source: Path, folder: str) -> InputError | None:
+        return self.without_lock
 
     def _answer(self, file: str, purpose: Purpose | None) -> Lock:
         self.read.append((file, purpose))

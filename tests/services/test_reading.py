@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
+from cachi2ish.advice import Hint
 from cachi2ish.core.as_of import RecordedDates
 from cachi2ish.core.inventory import MainPackage, VcsOrigin
 from cachi2ish.core.requirements import Purpose
@@ -240,3 +243,68 @@ def test_two_versions_that_hold_for_one_target_are_refused_in_a_lock_of_environm
     halves = parts[0], replace(parts[1], marker="python_full_version >= '3.12.4'")
     targeted(Lock("pylock.toml", halves, scope=Scope()), desk)  # no environment has both
     targeted(Lock("pylock.toml", entries), desk)  # of requirements files pip decides
+
+
+def test_a_folder_whose_dependencies_nobody_has_locked_is_an_error(desk: Desk) -> None:
+    desk.locks.without_lock = InputError("it has no requirements.txt, but uv.lock", hint="export it")
+    with pytest.raises(InputError) as caught:
+        desk.read('{"type": "pip"}')
+    assert caught.value.problem == (
+        "nothing to fetch for the package at '.': it has no requirements.txt, but uv.lock"
+    )
+    assert caught.value.hint == "export it"
+    desk.read('{"type": "pip", "requirements_files": []}')
+    assert "nothing to fetch" in desk.warnings()[0]
+
+
+@pytest.mark.parametrize(
+    ("keys", "file", "command"),
+    [
+        (
+            {"index_date": "2024-10-01"},
+            "requirements.in",
+            "--exclude-newer 2024-10-02T00:00:00Z {} requirements.txt",
+        ),
+        (
+            {
+                "path": "sub",
+                "index_date": "2024-10-01T12:00:00Z",
+                "index_date_overrides": {"foo": "2024-06-01", "bar": False},
+            },
+            "sub/a b.txt",
+            (
+                "--exclude-newer 2024-10-01T12:00:00Z --exclude-newer-package bar=false"
+                " --exclude-newer-package foo=2024-06-02T00:00:00Z {} 'sub/a b.lock.txt'"
+            ),
+        ),
+        (
+            {"index_date_overrides": {"foo": "2024-06-01"}},
+            "x",
+            "--exclude-newer-package foo=2024-06-02T00:00:00Z {} x.lock.txt",
+        ),
+    ],
+)
+def test_a_range_with_a_date_is_answered_with_the_command_that_pins_it_as_of_the_date(
+    desk: Desk, keys: dict[str, object], file: str, command: str
+) -> None:
+    (desk.source / "sub").mkdir()
+    desk.locks.locks = {file: LockFileError("foo>=1 is not pinned", hint=Hint.PIN_EXACTLY, origin=Origin(file, 1))}
+    name = file.removeprefix("sub/")
+    with pytest.raises(LockFileError) as caught:
+        desk.read(json.dumps({"type": "pip", "requirements_files": [name], **keys}))
+    told = str(caught.value.hint)
+    expected = command.format("--output-file")
+    assert told.startswith(
+        f"pin it, as of its date: run `uv pip compile --universal --generate-hashes {expected} "
+    )
+    assert shlex.quote(file) + "`" in told
+    assert caught.value.origin == Origin(file, 1)
+
+
+def test_a_range_without_a_date_is_answered_as_ever(desk: Desk) -> None:
+    desk.locks.locks = {
+        "a.txt": LockFileError("foo>=1 is not pinned", hint=Hint.PIN_EXACTLY, origin=Origin("a.txt", 1))
+    }
+    with pytest.raises(LockFileError) as caught:
+        desk.read('{"type": "pip", "requirements_files": ["a.txt"]}')
+    assert caught.value.hint is Hint.PIN_EXACTLY

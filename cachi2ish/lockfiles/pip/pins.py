@@ -6,12 +6,10 @@ from dataclasses import dataclass
 
 from packaging.specifiers import Specifier, SpecifierSet
 
+from cachi2ish.advice import Hint
 from cachi2ish.core.distributions import same_version
 from cachi2ish.core.messages import excerpt
 from cachi2ish.errors import LockFileError, Origin
-
-#: The hint for everything that is not one exact version.
-HOW_TO_PIN = "pin it as name==version; `pip-compile` and `uv pip compile` pin a whole file with its dependencies"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +69,7 @@ def unpinned(name: str, specifier: SpecifierSet, origin: Origin) -> LockFileErro
         problem = f"{name}{specifier} is not pinned: a wildcard stands for many versions"
     else:
         problem = f"{name}{specifier} is not pinned: it is a range of versions"
-    return LockFileError(problem, hint=HOW_TO_PIN, origin=origin)
+    return LockFileError(problem, hint=Hint.PIN_EXACTLY, origin=origin)
 
 
 def _exact(clause: Specifier) -> bool:

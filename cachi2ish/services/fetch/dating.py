@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import posixpath
+import shlex
 from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Literal
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
+from cachi2ish.advice import Hint
 from cachi2ish.core.as_of import MissingPolicy, PackageDates
 from cachi2ish.core.cutoff import Cutoff, InvalidDateError
 from cachi2ish.core.modes import Missing
@@ -65,6 +69,29 @@ def _project(name: str, place: str, known: Container[NormalizedName]) -> Normali
     if project in known:
         raise InputError(f"{place} names {project} a second time", hint="state one date for a project")
     return project
+
+
+def how_to_pin(error: Cachi2ishError, dates: PackageDates, folder: str) -> Cachi2ishError:
+    """Return the error, that of an unpinned requirement with the command that pins as of the dates of its package.
+
+    folder: of the package, relative to the source, as the file of the error is. uv and we compare alike: what was
+    uploaded at the instant is no longer there.
+    """
+    if error.hint is not Hint.PIN_EXACTLY or error.origin is None or not dates.declared:
+        return error
+    file = error.origin.file
+    stem, suffix = posixpath.splitext(file)
+    written = f"{stem}.txt" if suffix == ".in" else f"{stem}.lock.txt"
+    words = ["uv", "pip", "compile", "--universal", "--generate-hashes"]
+    words += ["--exclude-newer", str(dates.cutoff)] if dates.cutoff else []
+    for project, cutoff in dates.overrides:
+        words += ["--exclude-newer-package", f"{project}={cutoff or 'false'}"]
+    command = shlex.join([*words, "--output-file", written, file])
+    named = json.dumps(posixpath.relpath(written, folder), ensure_ascii=False)
+    return error.reworded(
+        error.problem,
+        f'pin it, as of its date: run `{command}`, and name what it writes: "requirements_files": [{named}]',
+    )
 
 
 def unused_overrides(dates: PackageDates, place: str, locks: Iterable[Lock]) -> Iterator[str]:

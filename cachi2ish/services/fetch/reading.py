@@ -14,10 +14,19 @@ from cachi2ish.core.inventory import MainPackage, RelaxationKind, VcsOrigin
 from cachi2ish.core.messages import shortened
 from cachi2ish.core.requirements import Formats, Pinned, Purpose, Requirement
 from cachi2ish.core.targets.machine import Target
-from cachi2ish.errors import Cachi2ishError, GitError, InputError, LockFileError, Origin, StorageError, raise_all
+from cachi2ish.errors import (
+    Cachi2ishError,
+    GitError,
+    InputError,
+    LockFileError,
+    Origin,
+    StorageError,
+    leaves,
+    raise_all,
+)
 from cachi2ish.files.rooted import RootedPath
 from cachi2ish.lockfiles.interface import Lock
-from cachi2ish.services.fetch.dating import dates_of, unused_overrides
+from cachi2ish.services.fetch.dating import dates_of, how_to_pin, unused_overrides
 from cachi2ish.services.fetch.package_input import PackageInput, RequestInput, policy_of, policy_warnings
 from cachi2ish.services.fetch.ports import Run, Sources
 
@@ -92,12 +101,7 @@ def _read_package(
             f"{place}.path: {package.path!r} {what} in the source",
             hint='"path" is relative to the source directory (--source)',
         )
-    errors: list[Cachi2ishError] = []
-    dates = PackageDates()
-    try:
-        dates = dates_of(package, place, run.dates, run.now)
-    except Cachi2ishError as error:
-        errors.append(error)
+    dates, errors = _dates(package, place, run)
     locks: list[Lock] = []
     runtime: list[Lock] = []
     policy = policy_of(package)
@@ -107,7 +111,7 @@ def _read_package(
             runtime.extend(locks[-1:] if purpose is not Purpose.BUILD else ())
             raise_all(_unfit(locks[-1], policy.targets))
         except Cachi2ishError as error:
-            errors.append(error)
+            errors.extend(how_to_pin(one, dates, folder.relative) for one in leaves(error))
     raise_all(errors)
     for lock in locks:
         for note in lock.notes:
@@ -115,11 +119,42 @@ def _read_package(
         for warning in lock.warnings:
             run.reporter.warning(warning)
     if not locks:
+        unlocked = (
+            sources.locks.unlocked(root.path, folder.relative) if package.requirements_files is None else None
+        )
+        if unlocked is not None:
+            raise unlocked.reworded(f"nothing to fetch for the package at {package.path!r}: {unlocked.problem}")
         run.reporter.warning(f"nothing to fetch for the package at {package.path!r}: {_why_nothing(package)}")
     main = _name(PurePosixPath(folder.relative).as_posix(), root, vcs, sources, run)
     for warning in (*policy_warnings(package, place, locks), *unused_overrides(dates, place, locks)):
         run.reporter.warning(warning)
     return SourcePackage(main, tuple(_as_built(lock, runtime, run) for lock in locks), policy, dates)
+
+
+def _dates(package: PackageInput, place: str, run: Run) -> tuple[PackageDates, list[Cachi2ishError]]:
+    try:
+        return dates_of(package, place, run.dates, run.now), []
+    except Cachi2ishError as error:
+        return PackageDates(), [error]
+
+
+def _pass_on(locks: Iterable[Lock], run: Run) -> None:
+    for lock in locks:
+        for note in lock.notes:
+            run.reporter.info(note)
+        for warning in lock.warnings:
+            run.reporter.warning(warning)
+
+
+def _nothing_to_read(
+    package: PackageInput, folder: RootedPath, root: RootedPath, sources: Sources, run: Run
+) -> None:
+    """Warn that a package has no files to read; raises `InputError` where something in its folder needs one."""
+    sentence = f"nothing to fetch for the package at {package.path!r}"
+    unlocked = sources.locks.unlocked(root.path, folder.relative) if package.requirements_files is None else None
+    if unlocked is not None:
+        raise unlocked.reworded(f"{sentence}: {unlocked.problem}")
+    run.reporter.warning(f"{sentence}: {_why_nothing(package)}")
 
 
 def _as_built(lock: Lock, runtime: Collection[Lock], run: Run) -> Lock:
