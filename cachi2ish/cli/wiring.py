@@ -19,7 +19,7 @@ from cachi2ish.cache.blobs import DiskBlobs
 from cachi2ish.cache.catalogue import SqliteCatalogue
 from cachi2ish.cache.housekeeping import DiskHousekeeping
 from cachi2ish.cache.interface import Housekeeping, Memory
-from cachi2ish.cli.display.reporting import ConsoleReporter
+from cachi2ish.cli.display.reporting import ConsoleReporter, log_messages_to
 from cachi2ish.cli.process import limit_malloc_arenas
 from cachi2ish.cli.program import PROGRAM
 from cachi2ish.cli.wiring_network import cache_alone, connector
@@ -91,6 +91,7 @@ def fetching(flags: Flags, reporter: ConsoleReporter) -> Iterator[tuple[Ports, R
     for remark in settings.remarks:
         reporter.info(remark)
     with ExitStack() as stack:
+        stack.enter_context(log_messages_to(reporter))
         blobs, catalogue = _cache(settings, stack)
         projects = SourceTreeReader()
         repositories = GitRepositories(

@@ -69,6 +69,10 @@ def generate_env(
     return _RENDERERS[env_format](variables)
 
 
+#: What moves a terminal's cursor (ECMA-48), marks of direction too. Line feeds and tabs are for a format to judge.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
 def _chosen(recorded: tuple[EnvironmentVariable, ...], *, uv: bool | None) -> tuple[EnvironmentVariable, ...]:
     if uv is None:
         return recorded
@@ -83,7 +87,7 @@ def _check(variable: EnvironmentVariable) -> None:
             f"{variable.name!r} is recorded as a variable, which no shell can set",
             hint="run fetch-deps again to write the output anew",
         )
-    if not is_system_text(variable.value):
+    if not is_system_text(variable.value) or _CONTROL.search(variable.value):
         raise InputError(
             f"the value recorded for {variable.name} holds what no variable can hold",
             hint="run fetch-deps again to write the output anew",

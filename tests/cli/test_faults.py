@@ -448,6 +448,19 @@ def command():
     assert done.returncode == ExitCode.TERMINATED, done.stderr
 
 
+def test_a_warning_of_python_moves_no_cursor(tmp_path: Path) -> None:
+    done = run_command(
+        """
+def command():
+    import warnings
+    warnings.warn("invalid escape sequence \\x1b[2J\\u202e")
+""",
+        tmp_path,
+    )
+    assert done.returncode == 0
+    assert done.stderr == "warning: UserWarning: invalid escape sequence \\x1b[2J\\u202e\n"
+
+
 def test_a_signal_leaves_the_time_to_tidy_up(tmp_path: Path) -> None:
     done = run_command(
         f"""

@@ -345,3 +345,17 @@ def test_the_stand_in_says_that_hermeto_has_found_it(fetched: Person, tmp_path: 
         found = {"name": "hermeto:found_by", "value": "hermeto"}
         assert all(found in each["properties"] for each in document["components"])
     assert "cachi2ish:found_by" not in text
+
+
+def test_a_bill_on_standard_output_moves_no_cursor(person: Person, tmp_path: Path) -> None:
+    foreign = json.loads(json.dumps(foreign_documents.HERMETO_CYCLONEDX))
+    foreign["components"][0]["description"] = "\x9b2J\u202e"
+    for name in ("a.json", "b.json"):
+        (tmp_path / name).write_text(json.dumps(foreign, ensure_ascii=False), encoding="utf-8")
+    bills = tmp_path / "a.json", tmp_path / "b.json"
+    shown = person.runs("merge-sboms", *bills)
+    assert shown.code == 0, shown.told
+    assert person.runs("merge-sboms", "-o", tmp_path / "c.json", *bills).code == 0
+    assert "\\u009b2J\\u202e" in shown.out
+    assert all(one.isprintable() for one in shown.out.replace("\n", ""))
+    assert json.loads(shown.out) == json.loads((tmp_path / "c.json").read_text(encoding="utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from cachi2ish.cli.display.console import Console, Level
 from cachi2ish.cli.display.figures import Speed, TimeLeft, readable_seconds, readable_wait
 from cachi2ish.cli.display.progress_line import Moment, log_line, screen_line
-from cachi2ish.cli.display.reporting import ConsoleReporter
+from cachi2ish.cli.display.reporting import ConsoleReporter, log_messages_to
 from cachi2ish.cli.display.run_report import slow
 from cachi2ish.http.interface import HostTraffic
 from cachi2ish.http.traffic import HttpTraffic
@@ -147,6 +148,17 @@ def test_the_total_grows_as_servers_state_sizes(running: Run, capsys: pytest.Cap
     running.reporter.resize(None, 30 * MB)
     running.passes(10, MB)
     assert "20.0 MB of 180.0 MB, 1.0 MB/s, 2 min 40 s left" in capsys.readouterr().err
+
+
+def test_what_libraries_log_reaches_the_display_without_moving_its_cursor(
+    running: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logger = logging.getLogger("git")  # without handlers, as GitPython has it
+    monkeypatch.setattr(logger, "propagate", False)  # pytest's handlers are above it
+    with log_messages_to(running.reporter):
+        logger.warning("Git informed while fetching: %s", "\x1b[2J\u202e")
+        logger.info("not asked for")
+    assert capsys.readouterr().err == "warning: Git informed while fetching: \\x1b[2J\\u202e\n"
 
 
 def test_a_file_that_takes_long_is_named(running: Run, capsys: pytest.CaptureFixture[str]) -> None:

@@ -92,6 +92,13 @@ def test_the_variables_of_uv_go_with_those_of_pip_and_others_are_left_alone(
     assert {one["name"] for one in json.loads(text)} == {one.name for one in left}
 
 
+@pytest.mark.parametrize("value", ["\x1b[2J", "\x9b2J", "\u202egnp.x", "a\x00b"])
+@pytest.mark.parametrize("env_format", EnvFormat)
+def test_a_recorded_value_that_would_move_a_cursor_is_refused(value: str, env_format: EnvFormat) -> None:
+    with pytest.raises(InputError, match="the value recorded for A holds what no variable can hold"):
+        rendered(env_format, ("A", value))
+
+
 @pytest.mark.parametrize("value", ["$(rm -rf /)", "`x`", "a'b", 'a"b', "a\\b", "a\nb", "$HOME", ""])
 def test_a_shell_reads_each_value_back(value: str) -> None:
     script = f'{rendered(EnvFormat.ENV, ("A", value))}printf %s {shlex.quote("x")}"$A"'

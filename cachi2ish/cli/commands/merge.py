@@ -10,6 +10,7 @@ import typer
 
 from cachi2ish.cli.commands.options import OutputFile, console_for, reads, with_settings
 from cachi2ish.cli.display.console import Level, report_errors, write_result
+from cachi2ish.cli.display.escaping import escaped_json
 from cachi2ish.core.modes import SbomKind
 from cachi2ish.errors import InputError
 from cachi2ish.settings.flags import Flags
@@ -48,7 +49,7 @@ def merge_sboms(
             for note in merged.notes:
                 console.report(Level.WARNING, note)
             if output is None:
-                write_result(merged.text)
+                write_result(escaped_json(merged.text))
             else:
                 wiring.files().replace(output, merged.text.encode())
             done = True

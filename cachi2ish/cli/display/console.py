@@ -15,8 +15,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
+from cachi2ish.cli.display.escaping import printable
 from cachi2ish.cli.display.hints import hint_of
-from cachi2ish.core.messages import shortened
 from cachi2ish.errors import (
     Cachi2ishError,
     DigestMismatchError,
@@ -46,9 +46,6 @@ class Terminated(KeyboardInterrupt):
 
 
 _STYLES = {"error": "\x1b[1;31m", "warning": "\x1b[1;33m", "hint": "\x1b[36m", "debug": "\x1b[2m"}
-#: Characters of one message.
-_LONGEST = 2000
-
 _RESET = "\x1b[0m"
 
 #: How many errors are written: who has mended these runs again. ``--log-level debug`` writes all.
@@ -154,27 +151,6 @@ def write_result(text: str) -> None:
 def unwritable(reason: str) -> StorageError:
     """Return the error for a standard output that is closed or full."""
     return StorageError(f"standard output cannot be written: {reason}", hint="check where it is redirected to")
-
-
-def printable(text: str) -> str:
-    """Return ``text`` with everything escaped that could move a terminal's cursor or forge a line.
-
-    An overlong word, and what is longer than a screen, is cut in the middle: a server may put anything anywhere.
-    """
-    text = shortened(text)
-    if len(text) > _LONGEST:
-        text = f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
-    return escaped(text)
-
-
-def escaped(text: str) -> str:
-    """Return ``text`` with each unprintable character escaped: controls, line ends, marks of direction."""
-    if text.isprintable():
-        return text
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
 
 
 def standard_error(level: Level) -> Console:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -197,6 +198,30 @@ def reporter_for(console: Console) -> Iterator[ConsoleReporter]:
     else:
         with _looking_regularly(reporter := ConsoleReporter(console), _LOOK):
             yield reporter
+
+
+class _LogHandler(logging.Handler):
+    """Passes on what is logged to a reporter."""
+
+    def __init__(self, reporter: ConsoleReporter) -> None:
+        super().__init__(logging.WARNING)
+        self._reporter = reporter
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._reporter.warning(record.getMessage())
+
+
+@contextmanager
+def log_messages_to(reporter: ConsoleReporter) -> Iterator[None]:
+    """Let ``reporter`` have the warnings that libraries log, GitPython's of what a server says among them.
+
+    Python would write them to standard error as they are.
+    """
+    before, logging.lastResort = logging.lastResort, _LogHandler(reporter)
+    try:
+        yield
+    finally:
+        logging.lastResort = before
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 
-from cachi2ish.cli.display.console import escaped, printable
+from cachi2ish.cli.display.escaping import escaped, printable
 from cachi2ish.cli.display.figures import counted, readable_size
 from cachi2ish.core.cache_contents import Amount, CacheContents, Entry, Pruned
 from cachi2ish.core.choose.choice import Choice

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from cachi2ish import __version__
 from cachi2ish.cli.display.console import Terminated, write_result
+from cachi2ish.cli.display.escaping import escaped_json
 from cachi2ish.cli.display.figures import counted, readable_seconds, readable_size
 from cachi2ish.cli.display.hints import hint_of
 from cachi2ish.cli.display.reporting import ConsoleReporter
@@ -83,16 +83,11 @@ class RunReport:
             error=error,
             hint_of=hint_of,
         )
-        text = _escaped_json(report.render())  # /dev/stderr is a terminal too
+        text = escaped_json(report.render())  # /dev/stderr is a terminal too
         if self.place == STANDARD_OUTPUT:
             write_result(text)
         elif self.place is not None:
             self.files.replace(self.place, text.encode())
-
-
-def _escaped_json(text: str) -> str:
-    # The same JSON, for a terminal.
-    return "".join(one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text)
 
 
 def _may_be_replaced(path: Path) -> bool:
