@@ -107,6 +107,7 @@ def test_without_hashes_the_first_index_that_has_the_project_answers_and_who_sta
     ) in outcome.err
     assert "lock with hashes" in outcome.err
     assert "one file per index" in outcome.err
+    assert "uv asks the extra indexes first" in outcome.err
     assert "--extra-index-url" not in outcome.err
     assert storage.requests == ()
 
