@@ -23,8 +23,8 @@ WORDS: Mapping[str, str] = {
     Hint.NAME_INDEX_OF_PROJECT: f"{Hint.NAME_INDEX_OF_PROJECT} with --index-url or --extra-index-url",
     Hint.NAME_INDEX_OF_VERSION: f"{Hint.NAME_INDEX_OF_VERSION} with --extra-index-url",
     Hint.ONE_FILE_PER_INDEX: (
-        f"{Hint.ONE_FILE_PER_INDEX}, each with its --index-url. uv asks the extra indexes first: where it has locked"
-        " from one of them, name the --index-url among them too, as the first, and lock again"
+        f"{Hint.ONE_FILE_PER_INDEX}, each with its --index-url. uv asks the extra indexes first: where it has"
+        " locked from one of them, name the --index-url among them too, as the first, and lock again"
     ),
     Hint.FILL_CACHE: "run once without --offline, or bring along a cache that has it (--cache-dir)",
     Hint.ALLOW_UNTIMED: _ALLOW_UNTIMED,
