@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from pathlib import Path
 
 import cachi2ish
 
 PACKAGE = Path(cachi2ish.__file__).parent
+TESTS = Path(__file__).parents[1]
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 
 #: Words that only their writers know (and "say", "hear" for what a program does), where the field has its own.
@@ -30,6 +32,19 @@ def test_no_folder_has_more_modules_than_a_screen_has_lines_for() -> None:
 def test_no_two_modules_have_one_name() -> None:
     names = Counter(path.name for path in MODULES if path.name not in {"__init__.py", "interface.py"})
     assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_the_tests_that_their_map_names_are_there() -> None:
+    missing = []
+    for line in (TESTS / "README.md").read_text().splitlines():
+        file = ""
+        for named, test in re.findall(r"`([\w/-]+\.py|…)(?:::([\w:]+))?`", line):
+            file = file if named == "…" else named
+            places = [place / file for place in (TESTS, TESTS / "fuzz", TESTS.parent)]
+            text = next((place.read_text() for place in places if place.is_file()), "")
+            if not text or test.rpartition("::")[2] not in text:
+                missing.append(f"{file}::{test}")
+    assert missing == []
 
 
 def test_names_are_the_fields_own() -> None:
