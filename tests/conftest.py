@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from cachi2ish.cache.blobs import DiskBlobs
+
 # A shared machine is slow at times; that is no failure of a property.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
@@ -46,6 +48,12 @@ ONE_PYTHON = {
     }.items()
     for place in places
 }
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> DiskBlobs:
+    """A cache of files, for the rooms that keep and take them."""
+    return DiskBlobs(tmp_path / "cache")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -22,7 +22,7 @@ from cachi2ish.files.os_errors import FORBIDDEN, cache_errors, storage_errors
 
 #: Tells backup programs to leave the directory out (Cache Directory Tagging Specification).
 _CACHE_TAG = (
-    "Signature: 8a477f597d28d172789f06886806bc55\n# A cache of cachi2ish: it can be removed at any time.\n"
+    b"Signature: 8a477f597d28d172789f06886806bc55\n# A cache of cachi2ish: it can be removed at any time.\n"
 )
 
 
@@ -39,6 +39,7 @@ class DiskBlobs:
         has; then a `writer` raises `StorageError`, before anything is downloaded for it.
         """
         self._layout = Layout(directory.absolute())
+        self._folder = self._layout.folder
         self._usage = Usage(self._layout)
         self._writing: dict[DiskBlobWriter, Path] = {}
         self._guard = threading.Lock()
@@ -61,7 +62,7 @@ class DiskBlobs:
         """Open a file to write; see the interface. A key that is being written elsewhere starts from zero."""
         path = self._layout.partial_of(key)
         with self._failures():
-            partial = open_partial(self._layout.folder, path)
+            partial = open_partial(self._folder, path)
         try:
             writer = DiskBlobWriter(self._layout, partial, algorithms)
         except BaseException:
@@ -91,14 +92,14 @@ class DiskBlobs:
         if open_here:
             return
         with self._failures():
-            remove_partial(self._layout.folder, path)
+            remove_partial(self._folder, path)
 
     def _checked(self, sha256: str, digests: Collection[Digest]) -> Blob | None:
         path = self._layout.blob(sha256)
         hashes = Hashes({"sha256", *(digest.algorithm for digest in digests)})
         with storage_errors(f"the cache {self._layout.root} cannot be read", Place.CACHE):
             try:
-                file = FileIO(self._layout.folder.open(path, os.O_RDONLY))
+                file = FileIO(self._folder.open(path, os.O_RDONLY))
             except (FileNotFoundError, ObstacleError):  # a pipe or a link in its place is nobody's blob
                 return None
             with file:
@@ -115,14 +116,13 @@ class DiskBlobs:
 
     def _remove(self, path: Path, file: FileIO) -> None:
         # Where nothing can be removed, nothing can be put in its place either: that will be told.
-        folder = self._layout.folder
-        with suppress(OSError), locked(self._layout.lock, folder):
-            if folder.is_at(file.fileno(), path):  # nobody has healed it meanwhile
-                folder.unlink(path)
+        with suppress(OSError), locked(self._layout.lock, self._folder):
+            if self._folder.is_at(file.fileno(), path):  # nobody has healed it meanwhile
+                self._folder.unlink(path)
 
     def _prepare(self) -> None:
         self._layout.root.mkdir(mode=OWN_FOLDER, parents=True, exist_ok=True)
-        folder = self._layout.folder
+        folder = self._folder
         folder.make(self._layout.blobs)
         folder.make(self._layout.partial)
         with locked(self._layout.lock, folder):  # opens a file to write, which is what must be possible
@@ -134,8 +134,8 @@ class DiskBlobs:
     def _tag(self) -> None:
         tag = self._layout.root / "CACHEDIR.TAG"
         with suppress(FileExistsError):
-            descriptor = self._layout.folder.open(tag, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            descriptor = self._folder.open(tag, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+            with os.fdopen(descriptor, "wb") as file:
                 file.write(_CACHE_TAG)
 
     def _failures(self) -> AbstractContextManager[None]:

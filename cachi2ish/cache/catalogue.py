@@ -149,7 +149,10 @@ class SqliteCatalogue:
     def _sign(self, *, make: bool) -> None:
         if self._given is None:
             if has_other_keys(self._path):
-                _log.info("The catalogue %s is another user's, too: what others remember is not used", self._path)
+                _log.warning(
+                    "The catalogue %s is another user's: what he remembers is not used. --cache-key shares it.",
+                    self._path,
+                )
             self._signer = signer_of(self._path, make=make)
 
     def _open(self, because: Exception | None = None) -> sqlite3.Connection:

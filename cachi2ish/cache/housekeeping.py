@@ -14,6 +14,7 @@ from cachi2ish.cache.layout import Layout
 from cachi2ish.cache.pruning import DiskPruning
 from cachi2ish.cache.running import oldest_start
 from cachi2ish.cache.scan import Scan, moment, scan_directory
+from cachi2ish.cache.signing import Signer
 from cachi2ish.cache.upkeep import Upkeep
 from cachi2ish.core.cache_contents import Amount, CacheContents, Entry, Finding
 from cachi2ish.files.locks import locked
@@ -23,10 +24,13 @@ from cachi2ish.files.os_errors import cache_errors, storage_errors
 class DiskHousekeeping:
     """Implements `cachi2ish.cache.interface.Housekeeping`, for a directory that need not be there."""
 
-    def __init__(self, directory: Path, catalogue: Path) -> None:
-        """Look after the blobs in ``directory``, and the database at ``catalogue``. Nothing is touched yet."""
+    def __init__(self, directory: Path, catalogue: Path, signer: Signer | None = None) -> None:
+        """Look after the blobs in ``directory``, and the database at ``catalogue``. Nothing is touched yet.
+
+        signer: whose rows are verified; None for this user's own.
+        """
         self._layout = Layout(directory.absolute())
-        self._upkeep = Upkeep(catalogue)
+        self._upkeep = Upkeep(catalogue, signer)
         self._catalogue = catalogue
 
     @property

@@ -32,6 +32,7 @@ class Usage:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
+        self._folder, self._lock = layout.folder, layout.lock
         self._registered = False
         self._reading = False
         self._guard = threading.Lock()
@@ -41,7 +42,7 @@ class Usage:
 
         Removes what killed processes have left.
         """
-        folder, directory = self._layout.folder, self._layout.running
+        folder, directory = self._folder, self._layout.running
         with suppress(OSError):
             os.close(folder.open(self._layout.readers, os.O_RDONLY | os.O_CREAT, 0o666))
             folder.make(directory)
@@ -52,10 +53,9 @@ class Usage:
 
     def note(self, path: Path) -> bool:
         """Note that the blob at ``path`` is used from now on; return False where it has just been removed."""
-        folder = self._layout.folder
-        with sharing(self._layout.lock, folder):  # nobody removes a blob meanwhile
+        with sharing(self._lock, self._folder):  # nobody removes a blob meanwhile
             try:
-                folder.touch(path)
+                self._folder.touch(path)
             except FileNotFoundError:
                 return False
             except OSError:
@@ -71,7 +71,7 @@ class Usage:
                 return
             self._reading = True
             with suppress(OSError):  # a read-only cache that never had the file: nothing can be done
-                descriptor = self._layout.folder.open(self._layout.readers, os.O_RDONLY)
+                descriptor = self._folder.open(self._layout.readers, os.O_RDONLY)
                 weakref.finalize(self, os.close, descriptor)
                 share_lock(descriptor)
 

@@ -6,10 +6,13 @@ version, or a damaged one, is moved aside (``….aside``) and an empty one takes
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 from contextlib import closing, suppress
 from pathlib import Path
+
+from cachi2ish.files.folder import Folder
 
 #: Kept in ``PRAGMA user_version``; raise it with every change of the tables.
 VERSION = 4
@@ -89,6 +92,8 @@ def open_database(path: Path) -> sqlite3.Connection:
     time. One that is not ours is not changed. Raises `sqlite3.Error` and `UnusableError`.
     """
     _check_files(path)
+    with suppress(OSError):  # SQLite would let nobody else write to it, whatever the umask; it tells what is wrong
+        os.close(Folder(path.parent).open(path, os.O_RDWR | os.O_CREAT, 0o666))
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")

@@ -25,7 +25,7 @@ from cachi2ish.cache.schema import (
     open_existing,
     open_to_read,
 )
-from cachi2ish.cache.signing import signer_of
+from cachi2ish.cache.signing import Signer, signer_of
 from cachi2ish.core.cache_contents import CatalogueContents, Finding, Flaw
 from cachi2ish.core.pages import IndexFile
 from cachi2ish.files.locks import locked
@@ -55,8 +55,9 @@ _BODIES = "SELECT address, project, fetched_at, content FROM page JOIN body ON b
 class Upkeep:
     """Looks after the database at ``path``, which need not be there, beside any number of its users."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, signer: Signer | None = None) -> None:
         self._path = path.absolute()
+        self._signer = signer
 
     def size(self) -> int:
         """Return how many bytes its files have. Raises `OSError`."""
@@ -98,7 +99,8 @@ class Upkeep:
                 closing(connection.execute("PRAGMA integrity_check(1)")) as found,
             ):
                 answer = str(found.fetchone()[0])
-                changed = list(islice(forged(connection, signer_of(self._path, make=False)), _LISTED + 1))
+                signer = self._signer or signer_of(self._path, make=False)
+                changed = list(islice(forged(connection, signer), _LISTED + 1))
         except NotOursError as error:
             return self._finding(Flaw.CATALOGUE, str(error))
         except UnusableError as error:

@@ -19,6 +19,7 @@ from cachi2ish.cache.blobs import DiskBlobs
 from cachi2ish.cache.catalogue import SqliteCatalogue
 from cachi2ish.cache.housekeeping import DiskHousekeeping
 from cachi2ish.cache.interface import Housekeeping, Memory
+from cachi2ish.cache.signing import Signer, signer_with
 from cachi2ish.cli.display.reporting import ConsoleReporter, log_messages_to
 from cachi2ish.cli.process import limit_malloc_arenas
 from cachi2ish.cli.program import PROGRAM
@@ -43,7 +44,7 @@ from cachi2ish.sdists.archive_reader import OnDemandReader
 from cachi2ish.sdists.interface import SdistReader
 from cachi2ish.services.fetch.ports import Archives, IndexAddresses, Leniency, Ports, Results, Run, Sources
 from cachi2ish.settings.flags import Flags
-from cachi2ish.settings.settings import Settings, cache_directory, load_settings
+from cachi2ish.settings.settings import Settings, cache_directory, cache_key, load_settings
 
 #: Value of found_by; SBOM consumers match on it.
 _HERMETO = "hermeto"
@@ -65,7 +66,7 @@ def files() -> SourceFiles:
 def housekeeping(flags: Flags) -> Housekeeping:
     """Return access to the cache that the settings name, which need not be there; raises `InputError`."""
     directory = cache_directory(flags, os.environ, _home())
-    return DiskHousekeeping(directory, directory / _CATALOGUE)
+    return DiskHousekeeping(directory, directory / _CATALOGUE, _signer(cache_key(flags)))
 
 
 def rewriter() -> Rewriter:
@@ -169,13 +170,18 @@ def _home() -> Path | None:
 
 def _cache(settings: Settings, stack: ExitStack) -> tuple[DiskBlobs, Memory]:
     """Open the cache. A dry run needs no files, and reads the catalogue without a trace."""
-    kept = settings.cache_dir
+    kept, signer = settings.cache_dir, _signer(settings.cache_key)
     if kept is not None and not settings.dry_run:
-        return DiskBlobs(kept), stack.enter_context(SqliteCatalogue(kept / _CATALOGUE))
+        return DiskBlobs(kept), stack.enter_context(SqliteCatalogue(kept / _CATALOGUE, signer=signer))
     place = _temporary(stack)
     if kept is not None and os.path.isfile(kept / _CATALOGUE):  # noqa: PTH113  (False where nobody may look)
-        return DiskBlobs(place), stack.enter_context(SqliteCatalogue(kept / _CATALOGUE, read_only=True))
+        catalogue = SqliteCatalogue(kept / _CATALOGUE, read_only=True, signer=signer)
+        return DiskBlobs(place), stack.enter_context(catalogue)
     return DiskBlobs(place), stack.enter_context(SqliteCatalogue(place / _CATALOGUE))
+
+
+def _signer(key: Path | None) -> Signer | None:
+    return None if key is None else signer_with(key)
 
 
 def _temporary(stack: ExitStack) -> Path:

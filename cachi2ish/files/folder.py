@@ -29,6 +29,7 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._root = os.path.join(root, "")  # noqa: PTH118  (with a slash at its end)
 
     def open(self, path: Path, flags: int, mode: int = 0o600) -> int:
         """Return a descriptor of a regular file; a link, a pipe or a device is an `ObstacleError`."""
@@ -49,8 +50,7 @@ class Folder:
 
     def make(self, path: Path) -> None:
         """Make the folder ``path`` and those that it is in, where they are missing."""
-        with self._opened(path.relative_to(self.root).parts, make=True):
-            pass
+        os.close(self._descend(self._parts(path), make=True))
 
     def status(self, path: Path) -> os.stat_result:
         """Return what is at ``path``: of a link, the link itself."""
@@ -96,33 +96,45 @@ class Folder:
 
     def names(self, path: Path) -> list[str]:
         """Return the names of what is in the folder ``path``, sorted."""
-        with self._opened(path.relative_to(self.root).parts) as folder:
+        folder = self._descend(self._parts(path))
+        try:
             return sorted(os.listdir(folder))  # noqa: PTH208  (by its descriptor)
+        finally:
+            os.close(folder)
+
+    def _parts(self, path: Path) -> list[str]:
+        # What pathlib would say, in a fifth of the time: this is called several times for each file of a run.
+        text, root = os.fspath(path), self._root
+        if not text.startswith(root):
+            msg = f"{path} is not in {self.root}"
+            raise ValueError(msg)
+        return text[len(root) :].split("/")
 
     @contextmanager
     def _parent(self, path: Path) -> Iterator[int]:
-        with self._opened(path.relative_to(self.root).parts[:-1]) as folder:
-            yield folder
-
-    @contextmanager
-    def _opened(self, parts: tuple[str, ...], *, make: bool = False) -> Iterator[int]:
-        folder = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        folder = self._descend(self._parts(path)[:-1])
         try:
-            for number, part in enumerate(parts):
-                if make:
-                    with suppress(FileExistsError):
-                        os.mkdir(part, dir_fd=folder)
-                try:
-                    inner = os.open(part, _FOLDER, dir_fd=folder)
-                except NotADirectoryError as error:
-                    place = "/".join(parts[: number + 1])
-                    problem = f"{place} in it is no folder, and links are not followed there"
-                    raise NotADirectoryError(errno.ENOTDIR, problem) from error
-                os.close(folder)
-                folder = inner
             yield folder
         finally:
             os.close(folder)
+
+    def _descend(self, parts: list[str], *, make: bool = False) -> int:
+        """Return a descriptor of the folder, to be closed."""
+        folder = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        for number, part in enumerate(parts):
+            try:
+                if make:
+                    with suppress(FileExistsError):
+                        os.mkdir(part, dir_fd=folder)
+                inner = os.open(part, _FOLDER, dir_fd=folder)
+            except NotADirectoryError as error:
+                place = "/".join(parts[: number + 1])
+                problem = f"{place} in it is no folder, and links are not followed there"
+                raise NotADirectoryError(errno.ENOTDIR, problem) from error
+            finally:
+                os.close(folder)
+            folder = inner
+        return folder
 
 
 def _obstacle(path: Path) -> ObstacleError:

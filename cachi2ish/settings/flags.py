@@ -154,6 +154,17 @@ class Flags:
             wanted="the path of a folder, as text",
         ),
     ] = None
+    cache_key: Annotated[
+        Path | None,
+        Setting(
+            help="The file with the key of those who share the cache and trust one another."
+            " [default: each user's own]",
+            metavar="FILE",
+            parse=path_of,
+            toml=toml_text_or_none,
+            wanted="the path of a file, as text",
+        ),
+    ] = None
     no_cache: Annotated[
         bool,
         Setting(

@@ -38,7 +38,7 @@ class Settings:
     """What a run works with.
 
     dates: of packages that have none of their own. now: what durations count back from.
-    cache_dir: None for no cache.
+    cache_dir: None for no cache. cache_key: the file with the key to its catalogue, None for the user's own.
     index_proxy: the address that stands in for the public index, None for none; ``http`` has its credentials.
     offline: whether the cache is all there is; ``cache_dir`` is never None then.
     dry_run: whether nothing is written.
@@ -53,6 +53,7 @@ class Settings:
     now: datetime
     http: HttpSettings
     cache_dir: Path | None
+    cache_key: Path | None
     offline: bool
     dry_run: bool
     concurrency: int
@@ -94,6 +95,7 @@ def load_settings(flags: Flags, environ: Mapping[str, str], home: Path | None, n
         now=now,
         http=connection.http,
         cache_dir=cache_dir,
+        cache_key=flags.cache_key or file.flags.cache_key,
         offline=_offline(flags, file.flags, cache_dir),
         dry_run=flags.dry_run,
         concurrency=concurrency,
@@ -151,6 +153,11 @@ def cache_directory(flags: Flags, environ: Mapping[str, str], home: Path | None)
     if flags.cache_dir:
         return flags.cache_dir
     return _cache_place(_config_file(flags).flags, homeless=_homeless(environ, home))
+
+
+def cache_key(flags: Flags) -> Path | None:
+    """Return the file with the key to the catalogue of the cache, None for the user's own; raises `InputError`."""
+    return flags.cache_key or _config_file(flags).flags.cache_key
 
 
 def _homeless(environ: Mapping[str, str], home: Path | None) -> bool:

@@ -76,6 +76,32 @@ def as_stranger(program: str, directory: Path, *arguments: str | Path) -> None:
     )
 
 
+_AS_MEMBER = """
+import os, sys
+from pathlib import Path
+from cachi2ish.cache.blobs import DiskBlobs
+from cachi2ish.cache.catalogue import SqliteCatalogue
+from cachi2ish.cache.signing import signer_with
+from cachi2ish.cache.page_format import load
+from tests.cache.pages import INDEX, SDIST, kept, page_of
+from tests.cache.support import digest_of, keep
+cache, user, group = Path(sys.argv.pop(1)), int(sys.argv.pop(1)), int(sys.argv.pop(1))
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(group)
+    os.setuid(user)
+os.umask(0o007)
+"""
+
+
+def as_member(program: str, cache: Path, user: int, *arguments: str | Path) -> str:
+    """Run a Python program as a user of the group `STRANGER`; return what it prints."""
+    with start(_AS_MEMBER + program, cache, str(user), str(STRANGER), *arguments) as process:
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    return out
+
+
 def share(cache: Path) -> None:
     """Let everybody write to all of a cache, as a careless umask does; keys stay their owner's."""
     for path in (cache, *cache.rglob("*")):

@@ -35,7 +35,7 @@ from cachi2ish.output.interface import Outputs
 from cachi2ish.services.cache_upkeep import Limits, prune, verify
 from tests.cache.pages import INDEX, SDIST, WHEEL, T, index_file, page_of
 from tests.cache.pages import kept as kept_page
-from tests.cache.support import as_stranger, digest_of, keep, share, tree
+from tests.cache.support import STRANGER, as_member, as_stranger, digest_of, keep, share, tree
 
 CONTENT = b"a distribution" * 100
 HONEST = page_of(SDIST, WHEEL)
@@ -102,7 +102,7 @@ VALUES = (
     "x''",
     "x'c1'",
     "zeroblob(100000)",
-    "cast(replace(hex(zeroblob(100000)), '00', char(145)) AS BLOB)",
+    "x'" + "91" * 50_000 + "'",  # arrays of one array each
     "0",
     "-1",
     "1",
@@ -204,7 +204,7 @@ def test_a_catalogue_in_the_place_of_ours_is_not_believed(cache: Path, tmp_path:
     shutil.copytree(place, cache / "stage")
     if os.geteuid() == 0:
         for path in (cache / "stage", *(cache / "stage").iterdir()):
-            os.chown(path, 54_321, 54_321)
+            os.chown(path, STRANGER, STRANGER)
     else:
         (cache / "stage" / "catalogue.key").chmod(0o644)
     as_stranger(replace, cache, "catalogue.sqlite", "catalogue.key")
@@ -253,6 +253,37 @@ def test_users_of_one_cache_have_a_memory_each(cache: Path) -> None:
             assert kept_page(catalogue) == page
 
 
+MEMBER = """
+signer = signer_with(Path(sys.argv[1])) if len(sys.argv) > 1 else None
+store = DiskBlobs(cache)
+print(store.find([digest_of(b"shared")]) is not None, end=" ")
+keep(store, b"shared", key="shared")
+keep(store, b"%d" % os.geteuid(), key="own")
+with SqliteCatalogue(cache / "catalogue.sqlite", signer=signer) as catalogue:
+    print(kept(catalogue) is not None, catalogue.get("fact"), end="")
+    assert catalogue.keep_page(page_of(SDIST))
+    catalogue.put("fact", str(os.geteuid()))
+"""
+
+
+@pytest.mark.parametrize("key", ["a key for each", "one key"])
+def test_a_group_shares_files_and_with_one_key_what_is_remembered(key: str) -> None:
+    with TemporaryDirectory(prefix="cachi2ish-group-") as public:
+        Path(public).chmod(0o755)
+        directory = Path(public) / "cache"
+        directory.mkdir()
+        if os.geteuid() == 0:
+            os.chown(directory, 0, STRANGER)
+        directory.chmod(0o2770)
+        (Path(public) / "key").write_text("of all of the group")
+        keys = [Path(public) / "key"] if key == "one key" else []
+        first, second = (STRANGER + 1, STRANGER + 2) if os.geteuid() == 0 else (os.geteuid(),) * 2
+        assert as_member(MEMBER, directory, first, *keys) == "False False None"
+        shared = keys or first == second
+        assert as_member(MEMBER, directory, second, *keys) == f"True {f'True {first}' if shared else 'False None'}"
+        assert as_member(MEMBER, directory, first, *keys) == f"True True {second if shared else first}"
+
+
 def test_a_forged_row_is_damage_that_verify_finds_and_repairs(cache: Path) -> None:
     housekeeping = DiskHousekeeping(cache, cache / "catalogue.sqlite")
     assert not [one for one in housekeeping.verify(lambda _: None, repair=False) if one.flaw is Flaw.CATALOGUE]
@@ -261,6 +292,14 @@ def test_a_forged_row_is_damage_that_verify_finds_and_repairs(cache: Path) -> No
     assert "somebody has changed" in found.detail
     housekeeping.verify(lambda _: None, repair=True)
     assert not [one for one in housekeeping.verify(lambda _: None, repair=False) if one.flaw is Flaw.CATALOGUE]
+
+
+@pytest.mark.parametrize("etag", ['"a"\r\nX-Forged: 1', '"a"\n b', " x", "\u0100", '"' + "x" * 5000 + '"', "\x7f"])
+def test_an_etag_that_no_request_can_carry_is_not_kept(tmp_path: Path, etag: str) -> None:
+    with SqliteCatalogue(tmp_path / "catalogue.sqlite") as catalogue:
+        assert catalogue.keep_page(HONEST, etag)
+        assert catalogue.etag(INDEX, "thing") is None
+        assert kept_page(catalogue) == HONEST
 
 
 # files
@@ -378,12 +417,13 @@ SWAPS = {
 
 @pytest.mark.parametrize("swap", SWAPS)
 def test_a_file_that_is_changed_after_it_was_checked_does_not_reach_the_output(
-    cache: Path, tmp_path: Path, outputs: Outputs, blob: Blob, swap: str
+    cache: Path, tmp_path: Path, blob: Blob, swap: str
 ) -> None:
     other = keep(DiskBlobs(cache), b"y" * blob.size)
     share(cache)
     as_stranger(SWAPS[swap], cache, blob.path.relative_to(cache), other.path.relative_to(cache))
     (tmp_path / "work").mkdir()
+    outputs = OutputDirectories()
     with outputs.stage(tmp_path / "work" / "out") as staging, pytest.raises(StorageError):
         staging.place(blob, "thing-1.0.tar.gz")
 

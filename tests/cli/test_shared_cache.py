@@ -162,3 +162,52 @@ def test_another_user_is_not_served_what_the_first_one_remembers(orchard: Person
     orchard.index.forget_requests()
     assert orchard.fetches("pip", DATE).code == 0
     assert orchard.index.requests == ()
+
+
+def test_users_with_one_key_share_what_they_remember(orchard: Person, cache: Path, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("0123456789abcdef0123456789abcdef\n")
+    assert orchard.fetches("pip", "--cache-key", key).code == 0
+    assert not (cache / "catalogue.key").exists(), "there is no need of it"
+    first = tree(orchard.output)
+    orchard.index.forget_requests()
+
+    without = orchard.fetches("pip", "--offline")
+    assert without.code == ExitCode.UNAVAILABLE
+
+    orchard.environ["CACHI2ISH_CACHE_KEY"] = str(key)
+    outcome = orchard.fetches("pip", "--offline")
+    assert outcome.code == 0, outcome.told
+    assert tree(orchard.output) == first
+    assert orchard.index.requests == ()
+
+    edits(cache, "UPDATE recollection SET value = CAST(? AS TEXT)", b"evil")
+    assert orchard.runs("cache", "verify").code == ExitCode.STORAGE
+    key.write_text("another, and long enough\n")
+    assert orchard.runs("cache", "verify").code == 0, "what others have written is theirs to verify"
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "said"),
+    [
+        (
+            b"short\n",
+            ExitCode.INPUT,
+            "has 5 bytes, and may be guessed\n  hint: make one with: openssl rand -hex 32",
+        ),
+        (
+            None,
+            ExitCode.STORAGE,
+            "cannot be read: No such file or directory\n  hint: name a file that you may read",
+        ),
+    ],
+)
+def test_a_key_that_is_none_is_refused(
+    orchard: Person, tmp_path: Path, content: bytes | None, code: ExitCode, said: str
+) -> None:
+    key = tmp_path / "key"
+    if content is not None:
+        key.write_bytes(content)
+    outcome = orchard.fetches("pip", "--cache-key", key)
+    assert outcome.code == code
+    assert f"error: the key {key} of the cache {said}" in outcome.err

@@ -6,14 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.cache.blobs import DiskBlobs
 from cachi2ish.output.directories import OutputDirectories
 from cachi2ish.output.interface import Outputs
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> DiskBlobs:
-    return DiskBlobs(tmp_path / "cache")
 
 
 @pytest.fixture

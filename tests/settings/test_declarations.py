@@ -21,6 +21,7 @@ IN_FILE: dict[str, tuple[str, object]] = {
     "index_date": (date(2024, 10, 1).isoformat(), "2024-10-01"),
     "index_date_missing": ('{"https://a.example/" = "allow"}', ("https://a.example/=allow",)),
     "cache_dir": ('"cache"', Path("FOLDER/cache")),
+    "cache_key": ('"key"', Path("FOLDER/key")),
     "no_cache": ("true", True),
     "offline": ("false", False),
     "concurrency": ("7", 7),

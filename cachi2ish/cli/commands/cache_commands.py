@@ -79,7 +79,7 @@ def _info(
 
 
 @cache.command("verify", short_help="Check everything that is in the cache.")
-@with_settings("cache_dir", "config_file")
+@with_settings("cache_dir", "cache_key", "config_file")
 def _verify(
     repair: Annotated[
         bool, typer.Option("--repair", help="Remove what is damaged; it is fetched anew when it is needed.")
