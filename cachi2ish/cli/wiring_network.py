@@ -50,7 +50,7 @@ def connector(
             return FileDownloader(session(), blobs)
 
         run = RunContext(http=session, memory=memory, run_started=settings.now)
-        return Network(index=IndexStack(run).index, downloader=CachedFirst(blobs, downloader))
+        return Network(index=IndexStack(run).index, downloader=CachedFirst(blobs, memory, downloader))
 
     return connect
 
@@ -72,5 +72,5 @@ def cache_alone(
 ) -> Connect:
     """Return a network that is none: everything in it knows the cache only."""
     run = RunContext(http=NoHttp, memory=memory, run_started=settings.now, offline=True, on_message=on_message)
-    network = Network(index=IndexStack(run).index, downloader=CachedFiles(blobs), local=True)
+    network = Network(index=IndexStack(run).index, downloader=CachedFiles(blobs, memory), local=True)
     return lambda _declared: network

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from cachi2ish.cache.interface import BlobStore
+from cachi2ish.cache.interface import BlobStore, Recollection
 from cachi2ish.core.artifacts import Artifact, Blob
+from cachi2ish.core.digests import Digest, InvalidDigestError
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import NotCachedError, located
 from cachi2ish.http.interface import Advance, Downloader, OnSize, Response, ignore_size
@@ -23,12 +24,13 @@ class NoHttp:
 class CachedFiles:
     """Implements `Downloader` with the cache alone. Safe for threads as far as ``blobs`` is."""
 
-    def __init__(self, blobs: BlobStore) -> None:
+    def __init__(self, blobs: BlobStore, recollection: Recollection) -> None:
         self._blobs = blobs
+        self._recollection = recollection
 
     def fetch(self, artifact: Artifact, advance: Advance, on_size: OnSize = ignore_size) -> Blob:  # noqa: ARG002
         """Return the file from the cache; raises `NotCachedError` for one that is not there."""
-        blob = cached(artifact, self._blobs)
+        blob = cached(artifact, self._blobs, _delivered(artifact, self._recollection))
         if blob is not None:
             return blob
         if not artifact.verifiable:
@@ -46,13 +48,35 @@ class CachedFiles:
 
 
 class CachedFirst:
-    """Implements `Downloader`: what the cache lacks is fetched by one that is made for the first such file."""
+    """Implements `Downloader`: what the cache lacks is fetched by one that is made for the first such file.
 
-    def __init__(self, blobs: BlobStore, downloader: Callable[[], Downloader]) -> None:
+    recollection: keeps what addresses have sent of which the index states no digest.
+    """
+
+    def __init__(self, blobs: BlobStore, recollection: Recollection, downloader: Callable[[], Downloader]) -> None:
         self._blobs = blobs
+        self._recollection = recollection
         self._downloader = downloader
 
     def fetch(self, artifact: Artifact, advance: Advance, on_size: OnSize = ignore_size) -> Blob:
         """Return the file, as `Downloader.fetch` says."""
         with located(artifact.origin):
-            return cached(artifact, self._blobs) or self._downloader().fetch(artifact, advance, on_size)
+            blob = cached(artifact, self._blobs, _delivered(artifact, self._recollection))
+            if blob is None:
+                blob = self._downloader().fetch(artifact, advance, on_size)
+                if artifact.allowed and not artifact.digests:
+                    self._recollection.put(_key(artifact), str(blob.digest))
+            return blob
+
+
+def _delivered(artifact: Artifact, recollection: Recollection) -> Digest | None:
+    """Return the digest of what the address of a file has sent, where nothing else tells which file that is."""
+    known = recollection.get(_key(artifact)) if artifact.allowed and not artifact.digests else None
+    try:
+        return Digest.parse(known) if known else None
+    except InvalidDigestError:
+        return None
+
+
+def _key(artifact: Artifact) -> str:
+    return f"delivered\n{artifact.url.without_fragment().redacted}\n{artifact.filename}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 
 from cachi2ish.cache.interface import BlobStore, BlobWriter
 from cachi2ish.core.artifacts import Artifact, Blob
@@ -29,17 +30,25 @@ def algorithms(artifact: Artifact) -> tuple[str, ...]:
     return tuple(sorted({digest.algorithm for digest in artifact.digests | artifact.allowed}))
 
 
-def cached(artifact: Artifact, blobs: BlobStore) -> Blob | None:
-    """Return the file from the cache if a strong digest proves it and nothing that is known contradicts."""
-    for wanted in _ways_to_hold(artifact):
+def cached(artifact: Artifact, blobs: BlobStore, delivered: Digest | None = None) -> Blob | None:
+    """Return the file from the cache if a strong digest proves it and nothing that is known contradicts.
+
+    delivered: the digest of what its address has sent before, if that is known.
+    """
+    for wanted in _ways_to_hold(artifact, delivered):
         blob = blobs.find(wanted)
         if blob is not None and artifact.size in (None, blob.size):
             return blob
     return None
 
 
-def _ways_to_hold(artifact: Artifact) -> Iterator[Collection[Digest]]:
+def _ways_to_hold(artifact: Artifact, delivered: Digest | None) -> Iterator[Collection[Digest]]:
     """Yield every set of digests that a file may have: all of the index's, and one of the lock's."""
+    if artifact.allowed and not artifact.digests:
+        # The lock names several files of a version: which of its digests is this one's only its address can tell.
+        if delivered is None:
+            return iter(())
+        artifact = replace(artifact, digests=frozenset({delivered}))
     declared = {digest.algorithm: digest for digest in artifact.digests}
     ways: Iterable[frozenset[Digest]] = [artifact.digests]
     if artifact.allowed:
@@ -58,9 +67,8 @@ def mismatch(artifact: Artifact, writer: BlobWriter) -> DigestMismatchError | No
             return _wrong(artifact, str(digest), [writer.digest(digest.algorithm)])
     if artifact.allowed and not any(_holds(digest, writer) for digest in artifact.allowed):
         got = [writer.digest(name) for name in sorted({digest.algorithm for digest in artifact.allowed})]
-        # Where what the index promised has held, it may be another file of the release than the lock file names.
-        kind = NotLockedError if strong(artifact.digests) else DigestMismatchError
-        return _wrong(artifact, _one_of(sorted(artifact.allowed)), got, kind)
+        # All that was promised of it has held: it may be another file of the release than the lock file names.
+        return _wrong(artifact, _one_of(sorted(artifact.allowed)), got, NotLockedError)
     return None
 
 

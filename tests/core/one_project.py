@@ -21,6 +21,10 @@ def sha256(name: str) -> Digest:
     return Digest("sha256", hashlib.sha256(name.encode()).hexdigest())
 
 
+def sha512(name: str) -> Digest:
+    return Digest("sha512", hashlib.sha512(name.encode()).hexdigest())
+
+
 def md5(name: str) -> Digest:
     return Digest("md5", hashlib.md5(name.encode()).hexdigest())
 

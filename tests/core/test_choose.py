@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from itertools import pairwise
 
@@ -16,13 +15,12 @@ from cachi2ish.cli.display.hints import hint_of
 from cachi2ish.core.choose.checks import Policy
 from cachi2ish.core.choose.choice import Choice, choose
 from cachi2ish.core.choose.explain import warning_of
-from cachi2ish.core.digests import Digest
 from cachi2ish.core.distributions import SDIST_EXTENSIONS, is_wheel, sdist_extension
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.requirements import Formats, Pinned
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import UnavailableError
-from tests.core.one_project import ORIGIN, SDIST, file, md5, names, page, pin, reasons, sha256
+from tests.core.one_project import ORIGIN, SDIST, file, md5, names, page, pin, reasons, sha256, sha512
 
 SDISTS, WHEELS = Policy(), Policy(wheels=True)
 
@@ -30,10 +28,6 @@ LINUX_X86, LINUX_ARM = (Target.parse("3.12", f"manylinux_2_28_{arch}") for arch 
 
 ZIP = "foo-1.0.zip"
 PURE, LINUX = "foo-1.0-py3-none-any.whl", "foo-1.0-cp312-cp312-manylinux_2_28_x86_64.whl"
-
-
-def sha512(name: str) -> Digest:
-    return Digest("sha512", hashlib.sha512(name.encode()).hexdigest())
 
 
 def refusal(requirement: Pinned, on: Page, policy: Policy = SDISTS) -> UnavailableError:

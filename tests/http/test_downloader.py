@@ -12,10 +12,13 @@ from cachi2ish.cache.blobs import DiskBlobs
 from cachi2ish.core.artifacts import Artifact
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.urls import Address
-from cachi2ish.errors import Cachi2ishError, DigestMismatchError, NetworkError, StorageError
+from cachi2ish.errors import Cachi2ishError, DigestMismatchError, NetworkError, NotCachedError, StorageError
 from cachi2ish.http.download import FileDownloader
+from cachi2ish.http.on_demand import CachedFiles, CachedFirst
 from cachi2ish.http.verification import key_of
 from tests.http.support import ORIGIN, Client, Progress, content, digest, serve
+from tests.services.fakes import FakeRecollection
+from tests.support.distributions import Dist
 from tests.support.index_server import Answer, Fault, IndexServer
 
 Connect = Callable[..., Client]
@@ -74,13 +77,38 @@ def test_a_size_that_no_index_states_is_told_as_soon_as_the_server_does(
     ],
 )
 def test_the_cache_serves_what_is_proven(
-    index: IndexServer, downloader: FileDownloader, digests: set[Digest], allowed: set[Digest]
+    index: IndexServer, downloader: FileDownloader, blobs: DiskBlobs, digests: set[Digest], allowed: set[Digest]
 ) -> None:
+    cached_first = CachedFirst(blobs, FakeRecollection(), lambda: downloader)
     artifact = replace(serve(index, DATA), digests=frozenset(digests), allowed=frozenset(allowed))
-    blob = downloader.fetch(artifact, Progress())
+    blob = cached_first.fetch(artifact, Progress())
 
-    assert downloader.fetch(artifact, Progress()) == blob
+    assert cached_first.fetch(artifact, Progress()) == blob
     assert len(index.requests) == 1
+
+
+def test_a_digest_of_the_lock_alone_does_not_tell_which_of_its_files_is_in_the_cache(
+    index: IndexServer, downloader: FileDownloader, blobs: DiskBlobs
+) -> None:
+    other = content(50_000)
+    allowed = frozenset({digest(DATA), digest(other)})
+    address = Address(index.serve_file(Dist("demo-1.0-py3-none-any.whl", other)))
+    sdist = replace(serve(index, DATA), digests=frozenset(), allowed=allowed, size=None)
+    wheel = replace(sdist, filename="demo-1.0-py3-none-any.whl", url=address)
+    memory = FakeRecollection()
+    cached_first = CachedFirst(blobs, memory, lambda: downloader)
+
+    for _ in range(2):
+        assert cached_first.fetch(sdist, Progress()).path.read_bytes() == DATA
+        assert cached_first.fetch(wheel, Progress()).path.read_bytes() == other
+    assert len(index.requests) == 2
+    alone = CachedFiles(blobs, memory)
+    assert alone.fetch(wheel, Progress()).path.read_bytes() == other
+    with pytest.raises(NotCachedError):
+        CachedFiles(blobs, FakeRecollection()).fetch(wheel, Progress())
+    memory.facts = dict.fromkeys(memory.facts, "nonsense")
+    with pytest.raises(NotCachedError):
+        alone.fetch(wheel, Progress())
 
 
 class NobodyWaitsError(Cachi2ishError):

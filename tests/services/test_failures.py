@@ -6,9 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from cachi2ish.core.choose.checks import Policy
+from cachi2ish.core.choose.choice import choose
 from cachi2ish.errors import Cachi2ishError, HostError, NetworkError, NotLockedError, Origin, StorageError
-from cachi2ish.services.fetch.failures import each_cause_once, failures_of_transfers
-from tests.core.one_project import pin
+from cachi2ish.services.fetch.failures import Chosen, all_needed, each_cause_once, failures_of_transfers
+from tests.core.machines import LINUX, WINDOWS
+from tests.core.one_project import SDIST, file, page, pin, sha256, sha512
+from tests.services.fakes import Notes
 
 BUILD, EARLY, LATE = (
     replace(pin(), origin=Origin(file, line))
@@ -17,7 +21,7 @@ BUILD, EARLY, LATE = (
 
 
 def places(*errors: tuple[object, Cachi2ishError]) -> list[str]:
-    return [str(error.origin) for error in failures_of_transfers(errors, (), print)]  # type: ignore[arg-type]
+    return [str(error.origin) for error in failures_of_transfers(errors)]  # type: ignore[arg-type]
 
 
 def test_a_failure_that_lines_share_is_told_once_at_the_first_of_them() -> None:
@@ -46,11 +50,44 @@ def test_an_error_that_threads_share_is_not_changed() -> None:
 
 
 def test_what_another_file_serves_is_no_failure() -> None:
-    left_out: list[str] = []
-    error = NotLockedError("not the file that is locked", origin=EARLY.origin)
-    assert not list(failures_of_transfers([(EARLY, error)], {EARLY}, left_out.append))
-    assert left_out == [f"not taken: {error}"]
-    assert list(failures_of_transfers([(EARLY, error)], set(), left_out.append)) == [error]
+    listed = [file(name, digests=frozenset()) for name in (SDIST, "foo-1.0-py3-none-any.whl")]
+    requirement = pin("1.0", sha256("the wheel"))
+    errors = [(one, NotLockedError(f"{one.filename} is not locked", origin=requirement.origin)) for one in listed]
+    choice = choose(requirement, page(*listed), Policy(wheels=True))
+    assert list(all_needed(choice, errors[:1])) == []
+    assert list(all_needed(choice, errors)) == [error for _, error in errors]
+
+
+def test_what_serves_one_target_does_not_serve_another() -> None:
+    linux, windows = "foo-1.0-cp312-cp312-manylinux_2_28_x86_64.whl", "foo-1.0-cp312-cp312-win_amd64.whl"
+    listed = [file(name, digests=frozenset()) for name in (linux, windows)]
+    policy = Policy(wheels=True, targets=(LINUX, WINDOWS))
+    chosen = Chosen(choose(pin("1.0", sha256(linux)), page(*listed), policy))
+    assert chosen.without(listed[1], NotLockedError("not locked")) == ()
+    assert not chosen.possible
+
+
+def test_what_takes_the_place_of_a_file_is_told_with_what_there_is_to_be_told_of_it() -> None:
+    first, second = file(SDIST, digests=frozenset()), file("foo-1.0.zip", yanked="bad", digests=frozenset())
+    choice = choose(pin("1.0", sha256("the other")), page(first, second), Policy())
+    chosen = Chosen(choice)
+    assert chosen.without(first, NotLockedError("not locked")) == ((second, page().index),)
+    assert chosen.choice.files == (second,)
+    notes = Notes()
+    chosen.say(choice, notes)
+    assert [(level, message.split(": ")[1][:30]) for level, message in notes.messages] == [
+        ("warning", "foo-1.0.tar.gz is left out"),
+        ("warning", "foo-1.0.zip is yanked today"),
+    ]
+
+
+def test_a_file_that_the_index_vouches_for_is_left_out_without_a_warning() -> None:
+    listed = [file(name, digests=frozenset({sha512(name)})) for name in (SDIST, "foo-1.0.zip")]
+    choice = choose(pin("1.0", sha256("foo-1.0.zip")), page(*listed), Policy())
+    chosen, notes = Chosen(choice), Notes()
+    chosen.without(listed[0], NotLockedError("not locked"))
+    chosen.say(choice, notes)
+    assert notes.messages == [("debug", "not taken: not locked")]
 
 
 @pytest.mark.parametrize(

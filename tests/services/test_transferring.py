@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from cachi2ish.core.artifacts import Blob
-from cachi2ish.core.choose.choice import Choice
+from cachi2ish.core.choose.checks import Policy
+from cachi2ish.core.choose.choice import Choice, choose
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import IndexFile
 from cachi2ish.core.requirements import Git, Requirement, Url
@@ -21,8 +22,9 @@ from cachi2ish.errors import (
     NotLockedError,
     Origin,
 )
-from cachi2ish.services.fetch.transferring import Means, Transfers
-from tests.core.one_project import pin
+from cachi2ish.services.fetch.jobs import Means
+from cachi2ish.services.fetch.transferring import Transfers
+from tests.core.one_project import page, pin
 from tests.services.fakes import FakeDownloader, FakeRepositories, Notes, blob_of
 
 SDIST, WHEEL = "https://files.test/demo-1.0.tar.gz", "https://files.test/demo-1.0-py3-none-any.whl"
@@ -143,11 +145,17 @@ def test_a_file_that_is_another_distribution_is_not_handed_on() -> None:
 def test_a_file_that_the_lock_does_not_name_is_left_out_where_another_one_serves() -> None:
     unnamed = NotLockedError("not the file that is locked", origin=Origin("requirements.txt", 1))
     bench = Bench({SDIST: b"sdist", WHEEL: unnamed})
+    requirement = replace(pin("1.0", Digest("sha256", "0" * 64)), name="demo")
+    listed = page(file(SDIST), file(WHEEL), project="demo")
+    first = choose(requirement, listed, Policy(wheels=True))
     with bench.transfers() as transfers:
-        transfers.submit_choice(choice(file(SDIST), file(WHEEL)))
+        transfers.submit_choice(first)
         (fetched,) = transfers.wait()
+        (settled,) = transfers.settled([first])
     assert fetched.filename == "demo-1.0.tar.gz"
-    assert [level for level, message in bench.notes.messages if "not taken" in message] == ["debug"]
+    assert settled.files == (file(SDIST),)
+    assert [level for level, message in bench.notes.messages if "is left out" in message] == ["warning"]
+    assert transfers.mismatches() == ()
 
 
 def test_mismatches_are_known_before_the_rest_is() -> None:

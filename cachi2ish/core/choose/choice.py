@@ -7,7 +7,7 @@ all of them is put into an order of preference, for each target where there are 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import repeat
 
 from cachi2ish.core.choose.candidates import Candidate, candidates_of, excluded_from
@@ -27,6 +27,7 @@ from cachi2ish.core.distributions import SdistName
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.reasons import Facts, FileWarning, Reason, Refusal, WarningKind
 from cachi2ish.core.requirements import Pinned
+from cachi2ish.errors import UnavailableError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,8 @@ class Choice:
     where they are listed on several.
     by_target: what each target needs, in the order of the policy, where there are targets.
     left: the files that would have been taken too, had all wheels been allowed without `binary` and `targets`.
+    page, policy: what it was made from, where a file may yet prove to be none that the lock names; the page has
+    the files of the version.
     """
 
     requirement: Pinned
@@ -47,6 +50,18 @@ class Choice:
     left: tuple[IndexFile, ...] = ()
     refused: tuple[Refusal, ...] = ()
     warnings: tuple[FileWarning, ...] = ()
+    page: Page | None = field(default=None, repr=False, compare=False)
+    policy: Policy = field(default=Policy(), repr=False, compare=False)
+
+    def without(self, file: IndexFile) -> Choice:
+        """Return the choice without ``file``, which the lock does not name.
+
+        Raises `UnavailableError` where nothing else serves, or where a target would have nothing.
+        """
+        if self.page is None:
+            raise UnavailableError(f"{self.requirement} has no other file", origin=self.requirement.origin)
+        left = self.page.each(lambda part: replace(part, files=tuple(one for one in part.files if one != file)))
+        return choose(self.requirement, left, self.policy)
 
     @property
     def listed(self) -> Iterator[tuple[IndexFile, str]]:
@@ -77,6 +92,7 @@ def choose(requirement: Pinned, page: Page, policy: Policy) -> Choice:
         raise listed_twice(requirement, page, ambiguous)
     chosen = frozenset(taken)
     indexes = tuple(candidate.index for candidate in taken)
+    open_yet = requirement.digests and not all(one.is_named_by(requirement.digests) for one in taken)
     return Choice(
         requirement=requirement,
         index=" and ".join(dict.fromkeys(indexes)),
@@ -86,7 +102,14 @@ def choose(requirement: Pinned, page: Page, policy: Policy) -> Choice:
         left=tuple(one.file for one in _everything(requirement, allowed, dated=dated).taken if one not in chosen),
         refused=tuple(sorted(refused, key=lambda refusal: refusal.filename)),
         warnings=tuple(_yanked(taken)),
+        page=_of_version(requirement, page) if open_yet else None,
+        policy=policy,
     )
+
+
+def _of_version(requirement: Pinned, page: Page) -> Page:
+    version, arbitrary = requirement.version, requirement.arbitrary
+    return page.each(lambda part: replace(part, files=part.files_of(version, arbitrary=arbitrary)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from cachi2ish.errors import Cachi2ishError, Origin, leaves, raise_all
 from cachi2ish.services.fetch.choosing import choose_all, wanted
 from cachi2ish.services.fetch.dating import announce, unused_policies
 from cachi2ish.services.fetch.identifying import Fetched, extra_dependencies, identify
+from cachi2ish.services.fetch.jobs import Means
 from cachi2ish.services.fetch.package_input import RequestInput
 from cachi2ish.services.fetch.planning import files_of_choice, files_of_direct
 from cachi2ish.services.fetch.ports import Network, Ports, Run
@@ -30,7 +31,7 @@ from cachi2ish.services.fetch.targeting import (
     undecided,
     unfit_wheels,
 )
-from cachi2ish.services.fetch.transferring import Means, Transfers
+from cachi2ish.services.fetch.transferring import Transfers
 from cachi2ish.services.reporter import Doing, PlannedFile, Reporter
 
 #: One worker reads pages for so many that fetch files: pages are a small part of the bytes.
@@ -89,6 +90,7 @@ def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, 
             _warn(reading, choices, run.reporter)
             run.reporter.stage(Doing("transfer", local=network.local))
             fetched = transfers.wait()
+            choices = transfers.settled(choices)
         raise_all(collisions(fetched))
         placing.finish()
         _warn_unverified(fetched, run.reporter)

@@ -17,7 +17,7 @@ from cachi2ish.services.reporter import PlannedFile
 def files_of_choice(choice: Choice) -> Iterator[PlannedFile]:
     """Yield the files that a pinned requirement has become."""
     requirement = choice.requirement
-    for file in choice.files:
+    for file, index in choice.listed:
         address = Address(file.url)
         yield PlannedFile(
             filename=file.filename,
@@ -30,7 +30,7 @@ def files_of_choice(choice: Choice) -> Iterator[PlannedFile]:
             size=file.size,
             digests=_digests(file.digests, requirement),
             upload_time=file.upload_time,
-            index=choice.index or None,
+            index=index or None,
         )
 
 

@@ -7,180 +7,35 @@ content, and nothing is published before every stage has ended well.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime
-from threading import Event, Lock
+from threading import Lock
 from types import TracebackType
 from typing import Self
 
-from cachi2ish.core.artifacts import Artifact, Blob
+from cachi2ish.core.artifacts import Artifact
 from cachi2ish.core.choose.choice import Choice
-from cachi2ish.core.digests import comparable, strong
 from cachi2ish.core.pages import IndexFile
-from cachi2ish.core.placement import name_of_git, name_of_url
+from cachi2ish.core.placement import name_of_url
 from cachi2ish.core.requirements import Git, Pinned, Requirement, Url
-from cachi2ish.core.urls import Address
-from cachi2ish.errors import Cachi2ishError, DigestMismatchError, Origin, raise_all
-from cachi2ish.git.interface import Repositories
-from cachi2ish.http.interface import Downloader
-from cachi2ish.sdists.interface import Identity
-from cachi2ish.services.fetch.failures import failures_of_transfers, position
+from cachi2ish.errors import Cachi2ishError, DigestMismatchError, raise_all
+from cachi2ish.services.fetch.failures import Chosen, all_needed, failures_of_transfers, may_be_left_out, position
 from cachi2ish.services.fetch.identifying import Fetched
+from cachi2ish.services.fetch.jobs import FileJob, GitJob, Means, artifact_of
 from cachi2ish.services.fetch.scheduler import Scheduler
-from cachi2ish.services.reporter import Arrival, Reporter, under_way
-
-#: Artifacts of several requirements are the same file whatever line asks for it.
-_ANYWHERE = Origin("")
 
 
-class _AbandonedError(Cachi2ishError):
-    """Ends a transfer whose outcome nobody waits for any more; what has arrived is kept and taken up again."""
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What is awaited. key: of the job. chosen, file: what it was chosen for, and as which file of the page."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
-    """What transfers use.
-
-    identify: tells what a file says it is, and raises where that is not what was asked for.
-    on_file: is given each file that is finished, by the name it will have, from many threads.
-    concurrency: files under way at once.
-    """
-
-    downloader: Downloader
-    repositories: Repositories
-    identify: Callable[[Requirement, Blob, str], Identity | None]
-    reporter: Reporter
-    on_file: Callable[[str, Blob], None]
-    concurrency: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _FileJob:
-    """A file at an address. index, upload_time: of one that an index lists. abandoned: set when nobody waits."""
-
-    requirement: Pinned | Url
-    artifact: Artifact
-    index: str | None = None
-    upload_time: datetime | None = None
-    means: Means = field(repr=False)
-    abandoned: Event = field(repr=False)
-
-    @property
-    def key(self) -> Artifact:
-        """The artifact, whoever asks for it."""
-        return replace(self.artifact, origin=_ANYWHERE)
-
-    @property
-    def size(self) -> int | None:
-        """Bytes as the index states them."""
-        return self.artifact.size
-
-    def bring(self) -> Blob:
-        """Return the file, from the cache or from its server."""
-        received, size, reporter = 0, self.artifact.size, self.means.reporter
-
-        def on_size(declared: int) -> None:
-            nonlocal size
-            if declared != size:
-                reporter.resize(size, declared)
-                size = declared
-
-        def advance(more: int) -> None:
-            nonlocal received
-            if self.abandoned.is_set():
-                raise _AbandonedError("the run has failed elsewhere")
-            received += more
-            reporter.advance(more)
-
-        with under_way(self.artifact.filename, reporter):
-            blob = self.means.downloader.fetch(self.artifact, advance, on_size)
-        if size is not None:
-            on_size(blob.size)
-        reporter.arrived(
-            Arrival(
-                filename=self.artifact.filename,
-                size=blob.size,
-                sha256=blob.sha256,
-                cached=not received,
-                received=received,
-                announced=size is not None,
-                host=self.artifact.url.host,
-                url=self.artifact.url.redacted,
-                index=self.index,
-            )
-        )
-        return blob
-
-    def finish(self, brought: Blob) -> Fetched:
-        """Look into the file, and hand it on."""
-        identity = self.means.identify(self.requirement, brought, self.artifact.filename)
-        self.means.on_file(self.artifact.filename, brought)
-        return Fetched(
-            requirement=self.requirement,
-            filename=self.artifact.filename,
-            url=self.artifact.url.redacted,
-            index=self.index,
-            blob=brought,
-            digests=tuple(sorted({brought.digest, *strong(self.artifact.digests)})),
-            verified=self.artifact.verifiable,
-            identity=identity,
-            upload_time=self.upload_time,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _GitJob:
-    """A commit as an archive."""
-
-    requirement: Git
-    means: Means = field(repr=False)
-
-    @property
-    def key(self) -> tuple[Address, str, str, str | None]:
-        """What the archive depends on."""
-        one = self.requirement
-        return one.url, one.commit, one.project, one.subdirectory
-
-    @property
-    def size(self) -> None:
-        """Not known before the archive is made."""
-        return
-
-    def bring(self) -> Blob:
-        """Return the archive, from the cache or made of what the repository sends."""
-        found = self.means.repositories.find(self.requirement)
-        with under_way(name_of_git(self.requirement), self.means.reporter):
-            blob = found or self.means.repositories.archive(self.requirement)
-        self.means.reporter.arrived(
-            Arrival(
-                filename=name_of_git(self.requirement),
-                size=blob.size,
-                sha256=blob.sha256,
-                cached=found is not None,
-                received=0,
-                announced=False,
-                host=self.requirement.url.host,
-                url=self.requirement.url.redacted,
-            )
-        )
-        return blob
-
-    def finish(self, brought: Blob) -> Fetched:
-        """Look into the archive, and hand it on."""
-        filename = name_of_git(self.requirement)
-        identity = self.means.identify(self.requirement, brought, filename)
-        self.means.on_file(filename, brought)
-        return Fetched(
-            requirement=self.requirement,
-            filename=filename,
-            url=self.requirement.url.redacted,
-            blob=brought,
-            digests=(brought.digest,),
-            verified=True,
-            identity=identity,
-        )
+    requirement: Requirement
+    key: Hashable
+    future: Future[Fetched]
+    chosen: Chosen | None
+    file: IndexFile | None
 
 
 class Transfers:
@@ -190,9 +45,9 @@ class Transfers:
         self._means = means
         self._scheduler = Scheduler(means.concurrency)
         self._lock = Lock()
-        self._outcomes: list[tuple[Requirement, Hashable, Future[Fetched]]] = []  # with the key of the job
+        self._outcomes: list[_Outcome] = []
         self._expected: set[Hashable] = set()
-        self._each_needed: set[Requirement] = set()
+        self._chosen: dict[int, tuple[Choice, Chosen]] = {}
 
     def __enter__(self) -> Self:
         self._scheduler.__enter__()
@@ -205,12 +60,11 @@ class Transfers:
 
     def submit_choice(self, choice: Choice) -> None:
         """Start fetching the files that were chosen for a pinned requirement."""
-        if choice.by_target:  # what serves one target does not serve another
-            with self._lock:
-                self._each_needed.add(choice.requirement)
+        chosen = Chosen(choice)
+        with self._lock:
+            self._chosen[id(choice)] = choice, chosen
         for file, index in choice.listed:
-            artifact = _index_artifact(choice.requirement, file)
-            self._submit_file(choice.requirement, artifact, index or None, file.upload_time)
+            self._submit_listed(chosen, file, index)
 
     def submit_url(self, requirement: Url) -> None:
         """Start fetching the file of a URL requirement; raises `LockFileError` for an impossible name."""
@@ -220,71 +74,81 @@ class Transfers:
             digests=frozenset({requirement.digest}),
             origin=requirement.origin,
         )
-        self._submit_file(requirement, artifact)
+        self._submit(self._file_job(requirement, artifact))
 
     def submit_git(self, requirement: Git) -> None:
         """Start archiving a git commit."""
-        self._submit(_GitJob(requirement=requirement, means=self._means))
+        self._submit(GitJob(requirement=requirement, means=self._means))
+
+    def settled(self, choices: Iterable[Choice]) -> tuple[Choice, ...]:
+        """Return the choices as they have turned out."""
+        return tuple(self._chosen[id(one)][1].choice for one in choices)
 
     def wait(self) -> tuple[Fetched, ...]:
         """Return all files once they are there, sorted; raises all failures at once when the rest is done."""
         fetched: list[Fetched] = []
         errors: list[tuple[Requirement, Cachi2ishError]] = []
-        for requirement, _, future in self._outcomes:
+        for one in self._outcomes:  # it grows where another file takes the place of one
             try:
-                fetched.append(future.result())
+                fetched.append(one.future.result())
             except Cachi2ishError as error:
-                errors.append((requirement, error))
-        served = {one.requirement for one in fetched} - self._each_needed
-        raise_all(failures_of_transfers(errors, served, self._means.reporter.debug))
+                if one.chosen is None or one.file is None or not may_be_left_out(error):
+                    errors.append((one.requirement, error))
+                    continue
+                for file, index in one.chosen.without(one.file, error):
+                    self._submit_listed(one.chosen, file, index)
+        for choice, chosen in self._chosen.values():
+            if chosen.possible:
+                chosen.say(choice, self._means.reporter)
+            else:
+                errors += ((choice.requirement, error) for _, error in chosen.dispensed)
+        raise_all(failures_of_transfers(errors))
         return tuple(sorted(fetched, key=lambda one: (one.filename, position(one.requirement))))
 
     def mismatches(self) -> tuple[Cachi2ishError, ...]:
         """Return the files that have arrived by now and are not what was promised, in reading order."""
         with self._lock:
             outcomes = tuple(self._outcomes)
-        ended = ((key, future) for _, key, future in outcomes if future.done() and not future.cancelled())
-        wrong = {key: one for key, future in ended if isinstance(one := future.exception(), DigestMismatchError)}
+        ended = (one for one in outcomes if one.future.done() and not one.future.cancelled())
+        wrong = {
+            one.key: error for one in ended if isinstance(error := one.future.exception(), DigestMismatchError)
+        }
         # The first of all that need a file is its place, whether its future has ended by now or not.
-        errors = ((requirement, wrong[key]) for requirement, key, _ in outcomes if key in wrong)
-        return tuple(failures_of_transfers(errors, (), self._means.reporter.debug))
+        met = [(one, wrong[one.key]) for one in outcomes if one.key in wrong]
+        errors: list[tuple[Requirement, Cachi2ishError]] = [
+            (one.requirement, error) for one, error in met if not may_be_left_out(error)
+        ]
+        for choice, chosen in tuple(self._chosen.values()):
+            of_choice = [(one.file, error) for one, error in met if one.chosen is chosen and one.file is not None]
+            dispensable = [(file, error) for file, error in of_choice if may_be_left_out(error)]
+            errors += ((choice.requirement, error) for error in all_needed(choice, dispensable))
+        return tuple(failures_of_transfers(errors))
 
-    def _submit_file(
+    def _submit_listed(self, chosen: Chosen, file: IndexFile, index: str) -> None:
+        requirement = chosen.choice.requirement
+        job = self._file_job(requirement, artifact_of(requirement, file), index or None, file.upload_time)
+        self._submit(job, chosen, file)
+
+    def _file_job(
         self,
         requirement: Pinned | Url,
         artifact: Artifact,
         index: str | None = None,
         upload_time: datetime | None = None,
-    ) -> None:
-        self._submit(
-            _FileJob(
-                requirement=requirement,
-                artifact=artifact,
-                index=index,
-                upload_time=upload_time,
-                means=self._means,
-                abandoned=self._scheduler.abandoned,
-            )
+    ) -> FileJob:
+        return FileJob(
+            requirement=requirement,
+            artifact=artifact,
+            index=index,
+            upload_time=upload_time,
+            means=self._means,
+            abandoned=self._scheduler.abandoned,
         )
 
-    def _submit(self, job: _FileJob | _GitJob) -> None:
+    def _submit(self, job: FileJob | GitJob, chosen: Chosen | None = None, file: IndexFile | None = None) -> None:
         with self._lock:
             new = job.key not in self._expected
             self._expected.add(job.key)
-            self._outcomes.append((job.requirement, job.key, self._scheduler.submit(job)))
+            self._outcomes.append(_Outcome(job.requirement, job.key, self._scheduler.submit(job), chosen, file))
         if new:
             self._means.reporter.expect(job.size)
-
-
-def _index_artifact(requirement: Pinned, file: IndexFile) -> Artifact:
-    # Where lock file and index state digests of the same kind, choosing has compared them already, and those
-    # of the index are proved. Else the file itself must show that the lock file means it.
-    compared = comparable(requirement.digests, file.digests)
-    return Artifact(
-        filename=file.filename,
-        url=Address(file.url),
-        digests=file.digests,
-        allowed=frozenset() if compared else requirement.digests,
-        size=file.size,
-        origin=requirement.origin,
-    )

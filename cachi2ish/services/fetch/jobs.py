@@ -1,0 +1,187 @@
+"""The jobs of the stage "transfer": a file of an address, and a commit as an archive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from threading import Event
+
+from cachi2ish.core.artifacts import Artifact, Blob
+from cachi2ish.core.digests import comparable, strong
+from cachi2ish.core.pages import IndexFile
+from cachi2ish.core.placement import name_of_git
+from cachi2ish.core.requirements import Git, Pinned, Requirement, Url
+from cachi2ish.core.urls import Address
+from cachi2ish.errors import Cachi2ishError, Origin
+from cachi2ish.git.interface import Repositories
+from cachi2ish.http.interface import Downloader
+from cachi2ish.sdists.interface import Identity
+from cachi2ish.services.fetch.identifying import Fetched
+from cachi2ish.services.reporter import Arrival, Reporter, under_way
+
+#: Artifacts of several requirements are the same file whatever line asks for it.
+_ANYWHERE = Origin("")
+
+
+class _AbandonedError(Cachi2ishError):
+    """Ends a transfer whose outcome nobody waits for any more; what has arrived is kept and taken up again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What transfers use.
+
+    identify: tells what a file says it is, and raises where that is not what was asked for.
+    on_file: is given each file that is finished, by the name it will have, from many threads.
+    concurrency: files under way at once.
+    """
+
+    downloader: Downloader
+    repositories: Repositories
+    identify: Callable[[Requirement, Blob, str], Identity | None]
+    reporter: Reporter
+    on_file: Callable[[str, Blob], None]
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileJob:
+    """A file at an address. index, upload_time: of one that an index lists. abandoned: set when nobody waits."""
+
+    requirement: Pinned | Url
+    artifact: Artifact
+    index: str | None = None
+    upload_time: datetime | None = None
+    means: Means = field(repr=False)
+    abandoned: Event = field(repr=False)
+
+    @property
+    def key(self) -> Artifact:
+        """The artifact, whoever asks for it."""
+        return replace(self.artifact, origin=_ANYWHERE)
+
+    @property
+    def size(self) -> int | None:
+        """Bytes as the index states them."""
+        return self.artifact.size
+
+    def bring(self) -> Blob:
+        """Return the file, from the cache or from its server."""
+        received, size, reporter = 0, self.artifact.size, self.means.reporter
+
+        def on_size(declared: int) -> None:
+            nonlocal size
+            if declared != size:
+                reporter.resize(size, declared)
+                size = declared
+
+        def advance(more: int) -> None:
+            nonlocal received
+            if self.abandoned.is_set():
+                raise _AbandonedError("the run has failed elsewhere")
+            received += more
+            reporter.advance(more)
+
+        with under_way(self.artifact.filename, reporter):
+            blob = self.means.downloader.fetch(self.artifact, advance, on_size)
+        if size is not None:
+            on_size(blob.size)
+        reporter.arrived(
+            Arrival(
+                filename=self.artifact.filename,
+                size=blob.size,
+                sha256=blob.sha256,
+                cached=not received,
+                received=received,
+                announced=size is not None,
+                host=self.artifact.url.host,
+                url=self.artifact.url.redacted,
+                index=self.index,
+            )
+        )
+        return blob
+
+    def finish(self, brought: Blob) -> Fetched:
+        """Look into the file, and hand it on."""
+        identity = self.means.identify(self.requirement, brought, self.artifact.filename)
+        self.means.on_file(self.artifact.filename, brought)
+        return Fetched(
+            requirement=self.requirement,
+            filename=self.artifact.filename,
+            url=self.artifact.url.redacted,
+            index=self.index,
+            blob=brought,
+            digests=tuple(sorted({brought.digest, *strong(self.artifact.digests)})),
+            verified=self.artifact.verifiable,
+            identity=identity,
+            upload_time=self.upload_time,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitJob:
+    """A commit as an archive."""
+
+    requirement: Git
+    means: Means = field(repr=False)
+
+    @property
+    def key(self) -> tuple[Address, str, str, str | None]:
+        """What the archive depends on."""
+        one = self.requirement
+        return one.url, one.commit, one.project, one.subdirectory
+
+    @property
+    def size(self) -> None:
+        """Not known before the archive is made."""
+        return
+
+    def bring(self) -> Blob:
+        """Return the archive, from the cache or made of what the repository sends."""
+        found = self.means.repositories.find(self.requirement)
+        with under_way(name_of_git(self.requirement), self.means.reporter):
+            blob = found or self.means.repositories.archive(self.requirement)
+        self.means.reporter.arrived(
+            Arrival(
+                filename=name_of_git(self.requirement),
+                size=blob.size,
+                sha256=blob.sha256,
+                cached=found is not None,
+                received=0,
+                announced=False,
+                host=self.requirement.url.host,
+                url=self.requirement.url.redacted,
+            )
+        )
+        return blob
+
+    def finish(self, brought: Blob) -> Fetched:
+        """Look into the archive, and hand it on."""
+        filename = name_of_git(self.requirement)
+        identity = self.means.identify(self.requirement, brought, filename)
+        self.means.on_file(filename, brought)
+        return Fetched(
+            requirement=self.requirement,
+            filename=filename,
+            url=self.requirement.url.redacted,
+            blob=brought,
+            digests=(brought.digest,),
+            verified=True,
+            identity=identity,
+        )
+
+
+def artifact_of(requirement: Pinned, file: IndexFile) -> Artifact:
+    """Return the file of an index as it has to arrive for a requirement."""
+    # Where lock file and index state digests of the same kind, choosing has compared them already, and those
+    # of the index are proved. Else the file itself must show that the lock file means it.
+    compared = comparable(requirement.digests, file.digests)
+    return Artifact(
+        filename=file.filename,
+        url=Address(file.url),
+        digests=file.digests,
+        allowed=frozenset() if compared else requirement.digests,
+        size=file.size,
+        origin=requirement.origin,
+    )
