@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import tempfile
+import time
 from pathlib import Path
+from typing import IO
 
-from cachi2ish.errors import InputError, StorageError
+from cachi2ish.errors import StorageError
+from cachi2ish.files.foreign import UnfitFileError, read_foreign
 from cachi2ish.files.stream_names import names_a_stream
 
 _MODE = 0o644
+
+#: How often, and after how many seconds each, it is tried whether somebody reads from a named pipe: ten seconds.
+_TRIES = 200
+_PAUSE = 0.05
 
 
 class DiskFiles:
@@ -22,18 +30,11 @@ class DiskFiles:
         Of a pipe or a device, which would be waited for or has no end, nothing is read.
         """
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            try:
-                with os.fdopen(
-                    descriptor, "rb", closefd=False
-                ) as file:  # it takes no folder, and would not close it
-                    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                        raise StorageError(f"{path} is not a regular file", hint="put a regular file in its place")
-                    return file.read()
-            finally:
-                os.close(descriptor)
+            return read_foreign(path)
         except FileNotFoundError:
             return None
+        except UnfitFileError as error:
+            raise StorageError(f"{path} {error.strerror}", hint=error.hint) from error
         except OSError as error:
             raise StorageError(f"{path} cannot be read: {error.strerror}") from error
 
@@ -44,7 +45,7 @@ class DiskFiles:
         """
         try:
             if _is_device(path):  # /dev/stdout, a pipe: there is nothing to replace
-                with path.open("ab") as device:
+                with _opened_stream(path) as device:
                     device.write(content)
             else:
                 _replace(Path(os.path.realpath(path)), content, like or path)
@@ -54,7 +55,7 @@ class DiskFiles:
     def append(self, path: Path, content: bytes) -> None:
         """Add lines to the end of ``path``, on a line of their own, in one piece; raises `StorageError`."""
         try:
-            with path.open("ab") as file:
+            with _opened_stream(path) if _is_device(path) else path.open("ab") as file:
                 file.write(content if _ends_a_line(path) else b"\n" + content)
         except OSError as error:
             raise _not_written(path, error) from error
@@ -85,6 +86,31 @@ def _ends_a_line(path: Path) -> bool:
 def _is_device(path: Path) -> bool:
     # A stream by its name may be a file that others write to as well, or a pipe that has no other name.
     return path.exists() and (names_a_stream(path) or not path.is_file())
+
+
+def _opened_stream(path: Path) -> IO[bytes]:
+    """Open a stream, a pipe or a device to write to it.
+
+    For the reader of a named pipe, who may be about to start, it waits a while. Raises `OSError`.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    mode = path.stat().st_mode
+    if stat.S_ISBLK(mode):
+        raise OSError(errno.EPERM, "it is a disk", str(path))
+    tries = _TRIES if stat.S_ISFIFO(mode) and not names_a_stream(path) else 1
+    for tried in range(1, tries + 1):
+        try:
+            descriptor = os.open(path, flags)
+        except OSError as error:
+            if error.errno != errno.ENXIO or not stat.S_ISFIFO(mode):
+                raise
+            if tried == tries:
+                raise OSError(errno.ENXIO, "nobody reads from it", str(path)) from None
+            time.sleep(_PAUSE)
+        else:
+            os.set_blocking(descriptor, True)
+            return os.fdopen(descriptor, "ab")
+    raise AssertionError
 
 
 def _replace(path: Path, content: bytes, like: Path) -> None:
@@ -118,23 +144,6 @@ def _umask() -> int:
     mask = os.umask(0o022)
     os.umask(mask)
     return mask
-
-
-def refuse_pipes(path: Path, what: str) -> None:
-    """Raise `InputError` for a named pipe and the like: reading it would wait until somebody writes to it.
-
-    what: the file as a sentence begins with it. Streams of the process itself may be read, and what is not there,
-    or not for us to see, is left to whoever opens it.
-    """
-    try:
-        mode = path.stat().st_mode
-        real = Path(os.path.realpath(path))
-    except (OSError, ValueError):
-        return
-    # By the real name: /dev/stdin may be a named pipe, which would be opened anew, when its writer may have gone.
-    if stat.S_ISREG(mode) or stat.S_ISDIR(mode) or names_a_stream(real):
-        return
-    raise InputError(f"{what} is not a regular file", hint="name a regular file, or a stream such as /dev/stdin")
 
 
 def kind_of(path: Path, *, follow: bool = True) -> int:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from cachi2ish.core.inventory import VcsOrigin
 from cachi2ish.errors import GitError
+from cachi2ish.files.foreign import LARGEST_TEXT
 from cachi2ish.git.command import Access, CommandError, GitCommand
 from cachi2ish.git.remotes import normalised
 from cachi2ish.git.usual_checkout import read_usual
@@ -127,6 +128,11 @@ def _text_of(file: Path) -> str:
             raise GitError(
                 f"the git checkout that holds the source cannot be read ({file} is not a regular file)",
                 hint="check the rights and the content of .git/config and .git/HEAD",
+            )
+        if os.fstat(descriptor).st_size > LARGEST_TEXT:
+            raise GitError(
+                f"the git checkout that holds the source cannot be read ({file} is too large)",
+                hint=f"check its content: it has more than {LARGEST_TEXT} bytes",
             )
         return os.read(descriptor, _LONGEST_LINE).decode("utf-8", "replace")
     finally:

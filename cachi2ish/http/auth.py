@@ -9,13 +9,17 @@ from __future__ import annotations
 import base64
 import ipaddress
 import netrc
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote
 
 from cachi2ish.core.urls import Address, WebOrigin
 from cachi2ish.errors import InputError
+from cachi2ish.files.foreign import UnfitFileError, read_foreign
+from cachi2ish.files.stream_names import names_a_stream
 from cachi2ish.http.http_errors import shown
 
 #: What the entry for all other hosts is called (netrc(5)).
@@ -167,7 +171,11 @@ def _segments(url: Address) -> tuple[str, ...]:
 
 def _read_netrc(file: str) -> dict[str, tuple[str, str]]:
     try:
+        if not names_a_stream(Path(os.path.realpath(file))):
+            read_foreign(Path(file))  # the library itself opens whatever has the name
         hosts = netrc.netrc(file).hosts
+    except UnfitFileError as error:
+        raise InputError(f"the netrc file {file} {error.strerror}", hint=error.hint) from None
     except netrc.NetrcParseError as error:
         place = f"{file}:{error.lineno}" if error.lineno else file
         # The parser's own text may quote the password.

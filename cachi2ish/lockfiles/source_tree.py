@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin, StorageError
+from cachi2ish.files.foreign import UnfitFileError, read_foreign
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,12 @@ class SourceTree:
                 )
             if path.is_dir():
                 raise self._error(f"{subject} is a directory", "name the file in it", file, included_at)
-            if path.exists() and not path.is_file():  # a named pipe would be waited for, and for ever
-                raise self._error(
-                    f"{subject} is not a regular file", "write its lines to a file", file, included_at
-                )
-            return path.read_bytes()
+            return read_foreign(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except UnfitFileError as error:
+            problem = f"{subject} {error.strerror}"
+            raise self._error(problem, "write its lines to a file", file, included_at) from None
         except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a loop of links, before Python 3.13
             raise StorageError(
                 f"{file} cannot be read: {getattr(error, 'strerror', None) or 'its path is not usable'}",

@@ -8,7 +8,6 @@ understood, and unknown keys are skipped.
 from __future__ import annotations
 
 import json
-import stat
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from cachi2ish.core.as_of import RecordedDates
 from cachi2ish.core.outputs import BuildConfig, EnvironmentVariable, ProjectFile
 from cachi2ish.errors import InputError, Origin
+from cachi2ish.files.foreign import UnfitFileError, read_foreign
 
 #: The name of the file, at the top of every output directory.
 BUILD_CONFIG = ".build-config.json"
@@ -99,15 +99,15 @@ def read_build_config(directory: Path) -> BuildConfig:
     """
     path = directory / BUILD_CONFIG
     try:
-        kind = stat.S_IFMT(path.stat().st_mode)
-        if kind not in {stat.S_IFREG, stat.S_IFDIR}:  # it might never end, or never begin
-            raise InputError(f"{path} is not a regular file", hint="name an output that fetch-deps has written")
-        content = path.read_bytes()
+        content = read_foreign(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(
             f"{directory} is no output of fetch-deps: it has no {BUILD_CONFIG}",
             hint="run fetch-deps first, and name the directory that its --output named",
         ) from error
+    except UnfitFileError as error:
+        hint = "name an output that fetch-deps has written"
+        raise InputError(f"{path} {error.strerror}", hint=hint) from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no path"
         raise InputError(f"{path} cannot be read: {reason}", hint="check the rights of the directory") from error

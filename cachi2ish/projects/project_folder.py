@@ -5,17 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import posixpath
-import stat
 from pathlib import Path
 
 from cachi2ish.errors import InputError, Origin
+from cachi2ish.files.foreign import UnfitFileError, read_foreign
 
 #: Bytes. No file that states a name or a version by hand comes near it, and reading TOML takes time that grows
 #: faster than the file.
 SIZE_LIMIT = 1 << 20
 
 #: What `os.stat` answers where a path leads to no file.
-_NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
+_NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG})
 
 
 class ProjectFolder:
@@ -44,16 +44,15 @@ class ProjectFolder:
         if target is None:
             return None
         try:
-            status = target.stat()
-            if not stat.S_ISREG(status.st_mode):  # opening a named pipe would wait for ever
+            return read_foreign(target, SIZE_LIMIT)
+        except UnfitFileError as error:
+            if error.errno != errno.EFBIG:  # a named pipe, or a device
                 return None
-            if status.st_size > SIZE_LIMIT:
-                raise InputError(
-                    f"the file has {status.st_size} bytes, more than the {SIZE_LIMIT} that are read for metadata",
-                    hint="state name and version in a pyproject.toml of ordinary size",
-                    origin=self.origin(file),
-                )
-            return target.read_bytes()
+            raise InputError(
+                f"the file {error.strerror}, to find its metadata",
+                hint="state name and version in a pyproject.toml of ordinary size",
+                origin=self.origin(file),
+            ) from error
         except OSError as error:
             if error.errno in _NOT_THERE:
                 return None

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from cachi2ish.core.modes import SbomKind
 from cachi2ish.errors import Cachi2ishError, InputError, StorageError, UsageError, raise_all
-from cachi2ish.files.user_files import refuse_pipes
+from cachi2ish.files.foreign import UnfitFileError, read_foreign
 from cachi2ish.sbom.interface import MergedSbom, SbomFile, SbomMerger
 
 #: So many bytes of a bill are read; those of large images have a few dozen million.
 LARGEST = 500_000_000
-
-_CHUNK = 1 << 20
 
 
 def merge_sboms(
@@ -69,35 +68,25 @@ def _different(paths: Sequence[Path]) -> dict[str, Path]:
 
 def _read(path: Path, largest: int) -> bytes:
     try:
-        _check(path.stat(), path, largest)
-        with path.open("rb", buffering=0) as file:
-            return _content(file.read, path, largest)
+        if stat.S_ISCHR(path.stat().st_mode):
+            raise _no_file(path)
+        return read_foreign(path, largest, streams=True)
     except FileNotFoundError:
         raise StorageError(f"{path} does not exist", hint="check the spelling of the file's name") from None
+    except IsADirectoryError:
+        raise InputError(f"{path} cannot be read: it is a directory", hint="name the files themselves") from None
+    except UnfitFileError as error:
+        if error.errno == errno.EFBIG:
+            raise _too_large(path, largest) from None
+        if path.is_fifo():
+            raise InputError(f"{path} {error.strerror}", hint=error.hint) from None
+        raise _no_file(path) from None
     except OSError as error:
         raise StorageError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _check(status: os.stat_result, path: Path, largest: int) -> None:
-    # Some devices never end, and some do something when they are read.
-    if not stat.S_ISREG(status.st_mode) and not stat.S_ISFIFO(status.st_mode):
-        what = "a directory" if stat.S_ISDIR(status.st_mode) else "neither a file nor a pipe"
-        raise InputError(f"{path} cannot be read: it is {what}", hint="name the files themselves")
-    refuse_pipes(path, str(path))
-    if status.st_size > largest:
-        raise _too_large(path, largest)
-
-
-def _content(read: Callable[[int], bytes], path: Path, largest: int) -> bytes:
-    # Not all at once: the size of a pipe is not known, nor that of what /proc shows as files.
-    chunks: list[bytes] = []
-    size = 0
-    while chunk := read(_CHUNK):
-        size += len(chunk)
-        if size > largest:
-            raise _too_large(path, largest)
-        chunks.append(chunk)
-    return b"".join(chunks)
+def _no_file(path: Path) -> InputError:
+    return InputError(f"{path} cannot be read: it is neither a file nor a pipe", hint="name the files themselves")
 
 
 def _too_large(path: Path, largest: int) -> InputError:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cachi2ish.core.messages import did_you_mean
 from cachi2ish.errors import InputError, Origin, raise_all
-from cachi2ish.files.user_files import refuse_pipes
+from cachi2ish.files.foreign import UnfitFileError, decode_text, read_foreign
 from cachi2ish.settings.flags import SETTINGS, Flags, Setting, Source, key_of
 from cachi2ish.settings.values import InvalidValueError
 
@@ -29,9 +29,8 @@ def read_config_file(file: Path, *, required: bool) -> Source:
 
     Raises `InputError` with file, and line where the TOML is at fault; all unknown and bad keys at once.
     """
-    refuse_pipes(file, f"the configuration file {file}")
     try:
-        text = file.read_text(encoding="utf-8")
+        text = decode_text(read_foreign(file, streams=True))
     except (FileNotFoundError, NotADirectoryError) as error:
         if not required:
             return Source(Flags(), file)
@@ -39,6 +38,8 @@ def read_config_file(file: Path, *, required: bool) -> Source:
             f"the configuration file {file} does not exist",
             hint="check --config-file and CACHI2ISH_CONFIG_FILE",
         ) from error
+    except UnfitFileError as error:
+        raise InputError(f"the configuration file {file} {error.strerror}", hint=error.hint) from None
     except UnicodeDecodeError:
         raise InputError("the configuration file is not UTF-8 text", origin=Origin(str(file))) from None
     except (OSError, ValueError) as error:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from cachi2ish.core.messages import did_you_mean
 from cachi2ish.errors import InputError, Origin
-from cachi2ish.files.user_files import refuse_pipes
+from cachi2ish.files.foreign import UnfitFileError, decode_text, read_foreign
 
 if TYPE_CHECKING:
     import yaml
@@ -191,11 +191,12 @@ def _read_yaml(file: Path) -> tuple[Mapping[object, object], tuple[InputError, .
     import yaml
 
     origin = Origin(str(file))
-    refuse_pipes(file, f"the configuration file {file}")
     try:
-        content, repeated = _load_yaml(file.read_text(encoding="utf-8"), str(file))
+        content, repeated = _load_yaml(decode_text(read_foreign(file, streams=True)), str(file))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"the configuration file {file} does not exist", hint="check --config-file") from error
+    except UnfitFileError as error:
+        raise InputError(f"the configuration file {file} {error.strerror}", hint=error.hint) from None
     except UnicodeDecodeError:
         raise InputError("the configuration file is not UTF-8 text", origin=origin) from None
     except yaml.YAMLError as error:

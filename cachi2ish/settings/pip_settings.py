@@ -15,6 +15,7 @@ from pathlib import Path
 
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError, Origin
+from cachi2ish.files.foreign import UnfitFileError, decode_text, read_foreign
 
 _SECTIONS = ("global", "download")
 
@@ -66,11 +67,11 @@ def _files(environ: Mapping[str, str], home: Path) -> Iterator[Path]:
 def _read(file: Path) -> dict[str, str]:
     parser = configparser.RawConfigParser()
     try:
-        parser.read_string(file.read_text(encoding="utf-8"), source=str(file))
+        parser.read_string(decode_text(read_foreign(file, streams=True)), source=str(file))
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return {}
     except (OSError, UnicodeDecodeError, configparser.Error) as error:
-        reason = str(error).splitlines()[0]
+        reason = f"it {error.strerror}" if isinstance(error, UnfitFileError) else str(error).splitlines()[0]
         raise InputError(
             f"pip's configuration cannot be read: {reason}",
             hint="mend the file, or set PIP_CONFIG_FILE=/dev/null to leave it out",

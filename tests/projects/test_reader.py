@@ -196,11 +196,11 @@ def test_nothing_of_the_source_is_run_or_imported(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_opened_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The tests may run as root, whom no file mode stops.
-    def refuse(path: Path) -> bytes:
+    def refuse(path: Path, _flags: int) -> int:
         raise PermissionError(13, "Permission denied", str(path))
 
     write(tmp_path, {"pyproject.toml": PYPROJECT})
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(InputError, match="Permission denied") as caught:
         read(tmp_path)
     assert caught.value.origin == Origin("pyproject.toml")

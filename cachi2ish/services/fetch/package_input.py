@@ -28,7 +28,8 @@ from cachi2ish.core.choose.checks import Policy
 from cachi2ish.core.messages import did_you_mean, excerpt, shortened
 from cachi2ish.core.requirements import Pinned
 from cachi2ish.errors import Cachi2ishError, InputError, Origin, raise_all
-from cachi2ish.files.user_files import is_file, refuse_pipes
+from cachi2ish.files.foreign import UnfitFileError, decode_text, read_foreign
+from cachi2ish.files.user_files import is_file
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.services.fetch.input_problems import Models, problems
 from cachi2ish.services.fetch.target_input import BinaryInput, TargetInput, worded
@@ -159,9 +160,10 @@ def read_input(argument: str) -> RequestInput:
 
 
 def _from_file(name: str) -> RequestInput:
-    refuse_pipes(Path(name), f"the input file {shortened(name)!r}")
     try:
-        content = Path(name).read_text(encoding="utf-8-sig").strip() if name else ""
+        content = decode_text(read_foreign(Path(name), streams=True), "utf-8-sig").strip() if name else ""
+    except UnfitFileError as error:
+        raise InputError(f"the input file {shortened(name)!r} {error.strerror}", hint=error.hint) from None
     except FileNotFoundError:
         raise InputError(
             f"the input {excerpt(name)!r} is neither a package type, nor JSON, nor a file that exists",
@@ -170,17 +172,13 @@ def _from_file(name: str) -> RequestInput:
     except UnicodeDecodeError:
         raise InputError("the file is not UTF-8 text", hint="save it as UTF-8", origin=Origin(name)) from None
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
+        reason = getattr(error, "strerror", None) or error
         raise InputError(f"the input file {shortened(name)!r} cannot be read: {reason}") from None
     if not content:
-        raise InputError(
-            "the input is empty",
-            hint="""give pip, a JSON object such as '{"type": "pip"}', or the path of a file that holds one""",
-            origin=Origin(name) if name else None,
-        )
-    if _BARE_TYPE.match(content):
-        return _validated({"packages": [{"type": content}]}, place=name)
-    return _validated(_parse(content, name), place=name)
+        hint = """give pip, a JSON object such as '{"type": "pip"}', or the path of a file that holds one"""
+        raise InputError("the input is empty", hint=hint, origin=Origin(name) if name else None)
+    bare = _BARE_TYPE.match(content)
+    return _validated({"packages": [{"type": content}]} if bare else _parse(content, name), place=name)
 
 
 def _parse(text: str, place: str) -> JsonValue:
