@@ -297,18 +297,18 @@ def test_a_source_that_is_a_circle_of_links_is_told(person: Person) -> None:
     assert "Too many levels of symbolic links" in outcome.err
 
 
-@pytest.mark.parametrize(
-    ("name", "key"),
-    [
-        ("requirements.txt", '"requirements_files": ["FILE"]'),
-        ("dev.in", '"requirements_files": ["FILE"]'),
-        ("pylock.toml", '"lockfile": "FILE"'),
-        ("pylock.dev.toml", '"lockfile": "FILE"'),
-    ],
-)
-def test_a_lock_as_the_input_is_answered_with_the_input_that_names_it(person: Person, name: str, key: str) -> None:
-    file = person.writes(name, "apple==1.0\n")
-    done = person.fetches(str(file))
+@pytest.mark.parametrize("name", ["requirements.txt", "dev.in", "pylock.toml", "uv.lock"])
+def test_a_lock_outside_of_the_source_is_no_input(person: Person, name: str) -> None:
+    (person.home / name).write_text("apple==1.0\n")
+    done = person.fetches(str(person.home / name))
     assert done.code == ExitCode.INPUT
-    assert f"""'{{"type": "pip", {key.replace("FILE", str(file))}}}'""" in done.err
-    assert "below --source" in done.err
+    assert "is no file in the source directory" in done.err
+    assert "--source" in done.err
+
+
+@pytest.mark.parametrize("name", ["uv.lock", "poetry.lock", "Pipfile.lock"])
+def test_a_lock_of_another_tool_as_the_input_is_answered_with_what_to_run(person: Person, name: str) -> None:
+    done = person.fetches(str(person.writes(name, "…")))
+    assert done.code == ExitCode.INPUT
+    assert "hint: run `" in done.err
+    assert "name what it writes" in done.err

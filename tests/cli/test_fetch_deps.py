@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -370,3 +371,50 @@ def test_a_file_name_that_leaves_the_directory_is_refused(person: Person) -> Non
 
     assert person.fetches().code == ExitCode.UNAVAILABLE
     assert not person.output.exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["requirements.txt"],
+        ["-r", "requirements.txt"],
+        ["--requirement=requirements.txt", "-r", "requirements.txt"],
+        ["-r", "{source}/requirements.txt"],
+        ["{source}/requirements.txt"],
+    ],
+)
+def test_a_requirements_file_is_an_input_of_one_package(person: Person, words: list[str]) -> None:
+    apple, fig = make_sdist("apple", "1.0"), make_sdist("fig", "1.0")
+    person.index.add("apple", apple)
+    person.index.add("fig", fig)
+    person.writes("requirements.txt", f"apple==1.0 {apple.hash_option()}\n")
+    person.writes("requirements-build.txt", f"fig==1.0 {fig.hash_option()}\n")
+    assert person.fetches('{"type": "pip", "requirements_files": ["requirements.txt"]}').code == 0
+    expected = tree(person.output)
+    shutil.rmtree(person.output)
+
+    given = [word.format(source=person.source) for word in words]
+    done = person.runs("fetch-deps", "--source", person.source, "--output", person.output, *given)
+
+    assert done.code == 0, done.told
+    assert tree(person.output) == expected
+
+
+def test_several_requirements_files_are_one_package(person: Person) -> None:
+    for name in ("apple", "fig"):
+        person.index.add(name, make_sdist(name, "1.0"))
+        person.writes(f"{name}.txt", f"{name}==1.0\n")
+    given = ("-r", "apple.txt", "-r", "fig.txt")
+    done = person.runs("fetch-deps", "--source", person.source, "--output", person.output, *given)
+    assert done.code == 0, done.told
+    assert person.deps() == ["apple-1.0.tar.gz", "fig-1.0.tar.gz"]
+
+
+def test_a_text_file_that_holds_an_input_is_read_as_one(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(person.home)
+    person.index.add("apple", make_sdist("apple", "1.0"))
+    person.writes("requirements.txt", "apple==1.0\n")
+    for content in ('{"type": "pip"}', "pip\n", '[{"type": "pip"}]'):
+        (person.home / "input.txt").write_text(content)
+        done = person.fetches("input.txt")
+        assert done.code == 0, done.told

@@ -109,8 +109,13 @@ def test_the_default_level_has_no_parentheses(person: Person) -> None:
         assert "(info)" not in told
 
 
-def test_pips_option_for_a_requirements_file_is_answered_with_the_line_to_type(person: Person) -> None:
-    done = person.runs("fetch-deps", "-r", "a.txt", "--requirement", "b c.txt")
+def test_the_input_and_requirements_files_are_not_given_together(person: Person) -> None:
+    done = person.runs("fetch-deps", "-r", "a.txt", "pip")
     assert done.code == ExitCode.USAGE
-    line = """fetch-deps '{"type": "pip", "requirements_files": ["a.txt", "b c.txt"]}'"""
-    assert f"-r is an option of pip. Write: cachi2ish {line}" in done.err
+    assert "-r and INPUT both say what to prefetch" in done.err
+
+
+def test_neither_an_input_nor_a_requirements_file_is_a_matter_of_usage(person: Person) -> None:
+    done = person.runs("fetch-deps")
+    assert done.code == ExitCode.USAGE
+    assert "Missing argument 'INPUT', or -r and a requirements file" in done.err

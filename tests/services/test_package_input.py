@@ -18,8 +18,8 @@ from cachi2ish.services.fetch.package_input import (
     RequestInput,
     policy_of,
     policy_warnings,
-    read_input,
 )
+from cachi2ish.services.input_argument import input_of_files, read_input
 from cachi2ish.settings.flags import SETTINGS
 from tests.core.one_project import pin
 
@@ -239,3 +239,28 @@ def test_each_option_that_is_no_key_is_known_as_one() -> None:
 def test_a_word_that_is_longer_than_any_file_name_is_a_type_that_is_not_known() -> None:
     (problem,) = problems("pip" * 100)
     assert problem.startswith("cachi2ish prefetches packages of type pip, not pippip")
+
+
+def test_files_are_one_package_with_their_paths_from_the_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, folder = tmp_path / "source", tmp_path / "source" / "sub"
+    folder.mkdir(parents=True)
+    for path in (source / "a.txt", folder / "a.txt", folder / "pylock.toml", tmp_path / "out.txt"):
+        path.write_text("")
+    monkeypatch.chdir(folder)
+    (tmp_path / "link").symlink_to(source)
+    for root in (source, tmp_path / "link", Path("..")):
+        for given, found in (("a.txt", "a.txt"), ("sub/a.txt", "sub/a.txt"), (str(folder / "a.txt"), "sub/a.txt")):
+            (one,) = input_of_files([given], root).packages
+            assert (one.requirements_files, one.lockfile) == ((found,), None)
+            assert read_input(given, root).packages == (one,)
+    (one,) = input_of_files(["pylock.toml"], source).packages
+    assert (one.requirements_files, one.lockfile) == (None, "sub/pylock.toml")
+    (one,) = input_of_files(["sub/pylock.toml", "a.txt"], source).packages
+    assert (one.requirements_files, one.lockfile) == (("a.txt",), "sub/pylock.toml")
+    for bad in (["../../out.txt"], ["nowhere.txt"], ["a\0.txt"], ["sub/pylock.toml", "pylock.toml", "uv.lock"]):
+        with pytest.raises(InputError):
+            input_of_files(bad, source)
+    with pytest.raises(InputError, match="one lock file, not 2"):
+        input_of_files(["sub/pylock.toml", "pylock.toml"], source)

@@ -14,13 +14,14 @@ from cachi2ish.settings.flags import SETTINGS, Flags
 from cachi2ish.settings.values import path_of
 
 
-def _not_an_option(context: typer.Context, files: list[str] | None) -> None:
-    if files:
-        from cachi2ish.services.fetch.package_input import input_for
-
+def _one_of_both(context: typer.Context, package_input: str | None, requirements: list[str] | None) -> None:
+    """End with a matter of usage unless exactly one of the two says what to prefetch."""
+    if package_input is None and not requirements:
+        context.fail("Missing argument 'INPUT', or -r and a requirements file.")
+    if package_input is not None and requirements:
         context.fail(
-            f"-r is an option of pip. Write: {context.command_path} {input_for(files)}"
-            " (paths are relative to --source)"
+            "-r and INPUT both say what to prefetch: give one of them. In JSON, files are named by"
+            ' "requirements_files".'
         )
 
 
@@ -28,13 +29,23 @@ def _not_an_option(context: typer.Context, files: list[str] | None) -> None:
 def fetch_deps(
     context: typer.Context,
     package_input: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="INPUT",
             help="""What to prefetch: pip, a JSON object such as '{"type": "pip"}', a JSON list of them,"""
-            """ '{"packages": [...]}', or the path of a file that holds one of these.""",
+            """ '{"packages": [...]}', the path of a file that holds one of these, or a requirements file""",
+            show_default=False,
         ),
-    ],
+    ] = None,
+    requirement: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--requirement",
+            "-r",
+            metavar="FILE",
+            help="A requirements file in the source, as for pip, instead of INPUT. May be repeated.",
+        ),
+    ] = None,
     source: Annotated[
         Path,
         typer.Option("--source", "-s", parser=reads(path_of), metavar="DIR", help="The project; it is only read."),
@@ -55,11 +66,9 @@ def fetch_deps(
     *,
     flags: Flags,
     foreign_flags: ForeignFlags = False,
-    requirement: Annotated[  # noqa: ARG001  (the callback refuses it)
-        list[str] | None, typer.Option("--requirement", "-r", hidden=True, callback=_not_an_option)
-    ] = None,
 ) -> None:
     """Fetch everything that the pinned requirements of a project need, verified, into one directory."""
+    _one_of_both(context, package_input, requirement)
     console = console_for(flags)
     output = output or Path(f"{program_of(context)}-output")
     if foreign_flags:
@@ -73,7 +82,7 @@ def fetch_deps(
         from cachi2ish.cli.display.run_report import STANDARD_OUTPUT, RunReport, report_at_end
         from cachi2ish.services.fetch import fetch_deps as service
         from cachi2ish.services.fetch.input_problems import refuse_empty
-        from cachi2ish.services.fetch.package_input import read_input
+        from cachi2ish.services.input_argument import input_of_files, read_input
 
         with (
             reporter_for(console) as reporter,
@@ -88,7 +97,10 @@ def fetch_deps(
             ),
         ):
             note.progress = reporter.progress
-            request = read_input(package_input)
+            if package_input is None:
+                request = input_of_files(requirement or (), source)
+            else:
+                request = read_input(package_input, source)
             if not allow_empty:
                 refuse_empty(request.packages)
             with wiring.fetching(flags, reporter) as (ports, run):

@@ -148,7 +148,7 @@ OPTIONS = (
         "report",
         "no_cache",
     ),
-    *("sbom_output_type", "config_file", "keyring_provider", "least_speed", "allow_empty"),
+    *("cache_key", "sbom_output_type", "config_file", "keyring_provider", "least_speed", "allow_empty"),
 )
 
 

@@ -1,17 +1,12 @@
-"""The argument of ``fetch-deps``: from text to the packages that it asks for.
+"""The packages that ``fetch-deps`` is asked for: the keys of the input, and what they may say.
 
-It is a bare type (``pip``), a JSON object, a JSON list, ``{"packages": […], "flags": […]}``, or the path of a
-file that holds any of these. All that is wrong with it is raised at once.
+All that is wrong with them is raised at once.
 """
 
 from __future__ import annotations
 
-import json
-import re
-import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -25,11 +20,9 @@ from pydantic import (
 )
 
 from cachi2ish.core.choose.checks import Policy
-from cachi2ish.core.messages import did_you_mean, excerpt, shortened
+from cachi2ish.core.messages import did_you_mean
 from cachi2ish.core.requirements import Pinned
-from cachi2ish.errors import Cachi2ishError, InputError, Origin, raise_all
-from cachi2ish.files.foreign import UnfitFileError, decode_text, read_foreign
-from cachi2ish.files.user_files import is_file
+from cachi2ish.errors import Cachi2ishError, InputError, raise_all
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.services.fetch.input_problems import Models, problems
 from cachi2ish.services.fetch.target_input import BinaryInput, TargetInput, worded
@@ -55,13 +48,7 @@ _TYPES_OF_HERMETO = frozenset(
     }
 )
 
-_BARE_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*\Z")
-
-_TYPE = "pip"
-
-#: Files of such names are locks, and no input.
-_PYLOCK = re.compile(r"pylock(?:\.[^.]+)?\.toml\Z")
-_REQUIREMENTS = re.compile(r".*\.(?:txt|in)\Z")
+TYPE = "pip"
 
 
 def _boolean(value: object) -> object:
@@ -143,89 +130,11 @@ class RequestInput(BaseModel):
     flags: tuple[StrictStr, ...] = ()
 
 
-#: What the input is called where it stood on the command line.
-_ARGUMENT = "the input"
-
 _MODELS: Models = {"": RequestInput, "packages": PackageInput, "binary": BinaryInput, "targets": TargetInput}
 
 
-def read_input(argument: str) -> RequestInput:
-    """Return what ``argument`` asks for; raises one `InputError` or an `ErrorGroup` of them."""
-    text = argument.strip().removeprefix("\ufeff")
-    if _BARE_TYPE.match(text) and (text == _TYPE or not is_file(Path(text))):
-        return _validated({"packages": [{"type": text}]}, place=_ARGUMENT)
-    if text.startswith(("{", "[", '"')):
-        return _validated(_parse(text, _ARGUMENT), place=_ARGUMENT)
-    return _from_file(text)
-
-
-def _from_file(name: str) -> RequestInput:
-    try:
-        content = decode_text(read_foreign(Path(name), streams=True), "utf-8-sig").strip() if name else ""
-    except UnfitFileError as error:
-        raise InputError(f"the input file {shortened(name)!r} {error.strerror}", hint=error.hint) from None
-    except FileNotFoundError:
-        raise InputError(
-            f"the input {excerpt(name)!r} is neither a package type, nor JSON, nor a file that exists",
-            hint="""give pip, a JSON object such as '{"type": "pip"}' (quoted for the shell), or a file's path""",
-        ) from None
-    except UnicodeDecodeError:
-        raise InputError("the file is not UTF-8 text", hint="save it as UTF-8", origin=Origin(name)) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"the input file {shortened(name)!r} cannot be read: {reason}") from None
-    if not content:
-        hint = """give pip, a JSON object such as '{"type": "pip"}', or the path of a file that holds one"""
-        raise InputError("the input is empty", hint=hint, origin=Origin(name) if name else None)
-    bare = _BARE_TYPE.match(content)
-    return _validated({"packages": [{"type": content}]} if bare else _parse(content, name), place=name)
-
-
-def _parse(text: str, place: str) -> JsonValue:
-    try:
-        value: JsonValue = json.loads(text, object_pairs_hook=_object)
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"{place} is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}",
-            hint=_json_hint(text, place),
-        ) from None
-    except RecursionError:
-        raise InputError(f"{place} is not valid JSON: it is nested too deeply") from None
-    except ValueError as error:
-        raise InputError(f"{place}: {error}") from None
-    return value
-
-
-def _json_hint(text: str, place: str) -> str:
-    if place == _ARGUMENT:
-        return "quote the whole argument for the shell with '…', and names and texts in it with \"…\""
-    name, below = Path(place).name, "name a lock file in the input, by its path below --source"
-    if _PYLOCK.match(name):
-        return f"{below}: {_quoted({'lockfile': place})}"
-    if _REQUIREMENTS.match(name) and not text.startswith(("{", "[")):
-        return f"{below}: {input_for([place])}"
-    return 'write names and texts in it between quotation marks ("…")'
-
-
-def input_for(requirements_files: Sequence[str]) -> str:
-    """Return the input for requirements files, quoted for a shell. Their paths are relative to the source."""
-    return _quoted({"requirements_files": list(requirements_files)})
-
-
-def _quoted(keys: dict[str, JsonValue]) -> str:
-    return shlex.quote(json.dumps({"type": _TYPE, **keys}, ensure_ascii=False))
-
-
-def _object(pairs: Sequence[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
-    found: dict[str, JsonValue] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"the key {key!r} stands twice in one JSON object")
-        found[key] = value
-    return found
-
-
-def _validated(value: JsonValue, place: str) -> RequestInput:
+def validated(value: JsonValue, place: str) -> RequestInput:
+    """Return what a JSON value asks for; raises one `InputError` or an `ErrorGroup`. place: what it is called."""
     if isinstance(value, list):
         value = {"packages": value}
     elif isinstance(value, str):
@@ -250,12 +159,12 @@ def _foreign_types(value: JsonValue, place: str) -> Iterable[InputError]:
     if not isinstance(packages, list):
         return
     types = [package.get("type") if isinstance(package, dict) else None for package in packages]
-    foreign = {number: kind for number, kind in enumerate(types) if isinstance(kind, str) and kind != _TYPE}
+    foreign = {number: kind for number, kind in enumerate(types) if isinstance(kind, str) and kind != TYPE}
     if not foreign:
         return
     kinds = sorted(set(foreign.values()))
     places = f" ({place}, {', '.join(f'packages[{number}]' for number in foreign)})" if len(packages) > 1 else ""
-    if any(get_close_matches(kind.lower(), [_TYPE, "pypi", "python"], cutoff=0.6) for kind in kinds):
+    if any(get_close_matches(kind.lower(), [TYPE, "pypi", "python"], cutoff=0.6) for kind in kinds):
         hint = 'did you mean "pip"?'
     elif _TYPES_OF_HERMETO.issuperset(kinds):
         hint = "take these out of the input, and prefetch them with Hermeto"

@@ -1,0 +1,157 @@
+"""The argument of ``fetch-deps``: which of its forms it has, and what it asks for.
+
+It is a bare type (``pip``), a JSON object, a JSON list, ``{"packages": […], "flags": […]}``, or the path of a
+file that holds any of these; or the path of a requirements file or a lock file, which is then one package.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from cachi2ish.core.messages import excerpt, shortened
+from cachi2ish.errors import InputError, Origin
+from cachi2ish.files.foreign import UnfitFileError, decode_text, read_foreign
+from cachi2ish.files.user_files import is_file
+from cachi2ish.services.fetch.package_input import TYPE, RequestInput, validated
+
+_BARE_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*\Z")
+
+#: Names of files that are no input, and that an input names.
+_LOCKS = re.compile(r"(?:pylock(?:\.[^.]+)?\.toml|(?:uv|poetry|pdm|Pipfile)\.lock)\Z")
+_REQUIREMENTS = re.compile(r".*\.(?:txt|in)\Z")
+
+#: What JSON begins with.
+_JSON = ("{", "[", '"')
+
+#: What the input is called where it stood on the command line.
+_ARGUMENT = "the input"
+
+
+def read_input(argument: str, source: Path = Path()) -> RequestInput:
+    """Return what ``argument`` asks for; raises one `InputError` or an `ErrorGroup` of them.
+
+    source: where a requirements file or a lock file has to be.
+    """
+    text = argument.strip().removeprefix("\ufeff")
+    if _BARE_TYPE.match(text) and (text == TYPE or not is_file(Path(text))):
+        return validated({"packages": [{"type": text}]}, place=_ARGUMENT)
+    if text.startswith(_JSON):
+        return validated(_parse(text, _ARGUMENT), place=_ARGUMENT)
+    if _is_lock(text) and any(os.path.lexists(base / text) for base in (source, Path())):
+        return input_of_files([text], source)
+    return _from_file(text)
+
+
+def input_of_files(files: Sequence[str], source: Path) -> RequestInput:
+    """Return the input of one package with these requirements files, or with a lock file among them.
+
+    files: relative to ``source``, or else to the current directory, and inside ``source`` either way.
+    Raises `InputError`.
+    """
+    found: list[str] = []
+    for file in files:
+        inside = _in_source(file, source)
+        if inside is None:
+            raise InputError(
+                f"{shortened(file)!r} is no file in the source directory",
+                hint="give its path relative to the source directory, which --source names",
+            )
+        found.append(inside)
+    locks = [file for file in found if _LOCKS.match(Path(file).name)]
+    if len(locks) > 1:
+        raise InputError(
+            f"a package has one lock file, not {len(locks)}", hint="list a package for each in the input"
+        )
+    requirements: list[JsonValue] = [file for file in found if file not in locks]
+    keys: dict[str, JsonValue] = {"lockfile": locks[0]} if locks else {}
+    if requirements:
+        keys["requirements_files"] = requirements
+    return validated({"type": TYPE, **keys}, place=_ARGUMENT)
+
+
+def _is_lock(name: str) -> bool:
+    """Return whether a path is that of a requirements file or a lock file, and of no file with an input in it."""
+    path = Path(name)
+    if _LOCKS.match(path.name):
+        return True
+    if not _REQUIREMENTS.match(path.name):
+        return False
+    if not is_file(path):
+        return True  # it may be one below the source
+    try:
+        content = read_foreign(path).decode("utf-8-sig", "replace").strip()
+    except OSError:
+        return False
+    return content != TYPE and not content.startswith(_JSON)
+
+
+def _in_source(file: str, source: Path) -> str | None:
+    """Return the path of a file relative to ``source``, as the input has it; None where it is not there."""
+    for base in (source, Path()):
+        path = base / file
+        if not os.path.lexists(path):
+            continue
+        # The folder's own links are followed, and not that of the file: its name says what it is.
+        real = Path(os.path.realpath(path.parent), path.name)
+        inside = os.path.relpath(real, os.path.realpath(source))
+        if inside != os.pardir and not inside.startswith(os.pardir + os.sep):
+            return Path(inside).as_posix()
+    return None
+
+
+def _from_file(name: str) -> RequestInput:
+    try:
+        content = decode_text(read_foreign(Path(name), streams=True), "utf-8-sig").strip() if name else ""
+    except UnfitFileError as error:
+        raise InputError(f"the input file {shortened(name)!r} {error.strerror}", hint=error.hint) from None
+    except FileNotFoundError:
+        raise InputError(
+            f"the input {excerpt(name)!r} is neither a package type, nor JSON, nor a file that exists",
+            hint="""give pip, a JSON object such as '{"type": "pip"}' (quoted for the shell), or a file's path""",
+        ) from None
+    except UnicodeDecodeError:
+        raise InputError("the file is not UTF-8 text", hint="save it as UTF-8", origin=Origin(name)) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"the input file {shortened(name)!r} cannot be read: {reason}") from None
+    if not content:
+        hint = """give pip, a JSON object such as '{"type": "pip"}', or the path of a file that holds one"""
+        raise InputError("the input is empty", hint=hint, origin=Origin(name) if name else None)
+    bare = _BARE_TYPE.match(content)
+    return validated({"packages": [{"type": content}]} if bare else _parse(content, name), place=name)
+
+
+def _parse(text: str, place: str) -> JsonValue:
+    try:
+        value: JsonValue = json.loads(text, object_pairs_hook=_object)
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"{place} is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}",
+            hint=_json_hint(place),
+        ) from None
+    except RecursionError:
+        raise InputError(f"{place} is not valid JSON: it is nested too deeply") from None
+    except ValueError as error:
+        raise InputError(f"{place}: {error}") from None
+    return value
+
+
+def _json_hint(place: str) -> str:
+    if place == _ARGUMENT:
+        return "quote the whole argument for the shell with '…', and names and texts in it with \"…\""
+    return 'write names and texts in it between quotation marks ("…")'
+
+
+def _object(pairs: Sequence[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    found: dict[str, JsonValue] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {key!r} stands twice in one JSON object")
+        found[key] = value
+    return found
