@@ -16,6 +16,8 @@ from cachi2ish.git.command import (
 )
 from cachi2ish.git.remotes import Remote, secrets
 
+_REFUSED = "refused access"
+
 #: What git and servers say (with LC_ALL=C), what it means, and what to do; the first that is found decides.
 _EXPLANATIONS = (
     (
@@ -28,7 +30,7 @@ _EXPLANATIONS = (
             r"(?i)authentication failed|could not read (username|password)|terminal prompts disabled"
             r"|permission denied|returned error: 40[137]|host key verification|access denied|not authori[sz]ed",
         ),
-        "refused access",
+        _REFUSED,
         "give git credentials (a credential helper, netrc, or an ssh agent); it is never asked for them",
     ),
     (
@@ -85,6 +87,9 @@ class Subject:
             return self.no_such_commit()
         for words, problem, hint in _EXPLANATIONS:
             if words.search(failure.said):
+                if problem == _REFUSED and self.remote.credential is not None and self.remote.credential.password:
+                    given = f"{problem} to the user name and password in its address"
+                    return self.error(f"{url} {given} ({said})", "correct them there, percent-encoded")
                 return self.error(f"{url} {problem} ({said})", hint)
         return self.error(f"{url} cannot be fetched ({said})", "check the address and the network")
 

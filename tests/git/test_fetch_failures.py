@@ -114,6 +114,9 @@ def test_a_server_that_wants_other_credentials_and_no_credential_in_the_message(
     error = failure(bench, bench.server.url("project.git", userinfo), commit)
     shown = f"{error} {error.hint} {error!r}"
     assert "refused access" in shown
+    given = ":" in userinfo.strip(":") and "%0A" not in userinfo
+    assert ("refused access to the user name and password in its address" in shown) is given
+    assert ("give git credentials" in shown) is not given
     assert not any(part in shown for part in ("wrong", "wr%2Fong", "wr/ong", "secret", "@127"))
     assert error.__cause__ is None
 
