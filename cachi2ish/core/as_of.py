@@ -109,7 +109,9 @@ def as_of(page: Page, cutoff: Cutoff, missing: Missing) -> Page:
 
 def _reason(file: IndexFile, cutoff: Cutoff, missing: Missing) -> Reason | None:
     if file.upload_time is None:
-        return None if missing is Missing.ALLOW else Reason.NO_UPLOAD_TIME
+        if missing is Missing.ALLOW:
+            return None
+        return Reason.UNREADABLE_UPLOAD_TIME if file.unreadable_time else Reason.NO_UPLOAD_TIME
     return None if cutoff.admits(file.upload_time) else Reason.UPLOADED_LATER
 
 
@@ -133,10 +135,17 @@ def not_there_then(
     """
     times = [one.file.upload_time for one in excluded if one.file.upload_time is not None]
     untimed = len(excluded) - len(times)
+    unreadable = [one.file.unreadable_time for one in excluded if one.reason is Reason.UNREADABLE_UPLOAD_TIME]
     facts = []
     if times:
         facts.append(f"its first file was uploaded {rfc3339(min(times))}")
-    if untimed and not times:
+    if unreadable:
+        whose = "of its files" if len(unreadable) == len(excluded) else f"of {len(unreadable)} of its files"
+        facts.append(
+            f"the upload time {whose} cannot be read, as it has another form than RFC 3339: {unreadable[0]!r}"
+        )
+    untimed -= len(unreadable)
+    if untimed and not (times or unreadable):
         facts.append("none of its files has an upload time")
     elif untimed:
         facts.append(f"{untimed} of its {len(excluded)} files {'have' if untimed > 1 else 'has'} no upload time")
@@ -146,7 +155,7 @@ def not_there_then(
     listing = next((one for one in page.parts if not set(one.excluded).isdisjoint(excluded)), page)
     return AfterIndexDateError(
         f"{what} was not {where}{before}, the index date: {' and '.join(facts)}{besides}",
-        hint=_hint(locked=bool(page.lock), untimed=bool(untimed), dated=bool(times)),
+        hint=_hint(locked=bool(page.lock), untimed=bool(untimed or unreadable), dated=bool(times)),
         origin=origin,
         index=listing.index,
         lock=page.lock,

@@ -40,6 +40,7 @@ class IndexFile(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     core_metadata: the hashes of the metadata that the index serves beside the file (PEP 658, PEP 714), which may
     be none; None where it serves no metadata.
     provenance: the URL of the file's attestations (PEP 740), or None.
+    unreadable_time: what stands in the place of an upload time and is no instant (RFC 3339), shortened; or empty.
     """
 
     filename: str
@@ -52,6 +53,7 @@ class IndexFile(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     upload_time: datetime | None = None
     core_metadata: Hashes | None = None
     provenance: str | None = None
+    unreadable_time: str = ""
 
     @property
     def digests(self) -> frozenset[Digest]:

@@ -28,6 +28,7 @@ class Reason(Enum):
     NEEDS_PYTHON = auto()  # requires_python
     NOT_PREFERRED = auto()  # preferred
     NO_UPLOAD_TIME = auto()
+    UNREADABLE_UPLOAD_TIME = auto()  # declared
     UPLOADED_LATER = auto()  # upload_time
 
 
@@ -36,12 +37,14 @@ class Facts:
     """What belongs to a reason.
 
     preferred: the name of the file that is taken instead. requires_python: a specifier set as text.
-    upload_time: aware. accepted: the values of each key of a filter that would have passed; None for any.
+    upload_time: aware. declared: what the index states.
+    accepted: the values of each key of a filter that would have passed; None for any.
     """
 
     preferred: str = ""
     requires_python: str = ""
     upload_time: datetime | None = None
+    declared: str = ""
     accepted: tuple[frozenset[str] | None, ...] = ()
 
 
@@ -59,6 +62,7 @@ class WarningKind(Enum):
 
     YANKED = auto()
     NO_UPLOAD_TIME = auto()
+    UNREADABLE_UPLOAD_TIME = auto()  # declared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +70,11 @@ class FileWarning:
     """A file that is taken with a warning.
 
     yanked_reason: as the index states it (PEP 592); may be empty. cutoff: the instant that it is taken to be
-    from before, although nobody knows.
+    from before, although nobody knows. declared: what the index states.
     """
 
     kind: WarningKind
     filename: str
     yanked_reason: str = ""
     cutoff: datetime | None = None
+    declared: str = ""

@@ -15,6 +15,7 @@ from packaging.utils import NormalizedName
 
 from cachi2ish.core import urls
 from cachi2ish.core.digests import Digest
+from cachi2ish.core.messages import excerpt
 from cachi2ish.core.pages import Hashes, digests_of
 from cachi2ish.core.urls import redact
 from cachi2ish.errors import UnavailableError
@@ -179,6 +180,11 @@ def instants(texts: Sequence[str | None]) -> Sequence[datetime | None]:
         with suppress(ValidationError):
             return convert(texts, list[datetime | None])
     return [instant(text) for text in texts]
+
+
+def unreadable(text: str | None) -> str:
+    """Return a text that stands in the place of an upload time and is none, fit to be shown; empty for no text."""
+    return excerpt((text or "").strip()).encode("ascii", "backslashreplace").decode()
 
 
 def not_a_project_page(project: str, index: str, because: str) -> UnavailableError:

@@ -24,6 +24,7 @@ from cachi2ish.simple_api.fields import (
     hashes_in_fragment,
     instants,
     not_a_project_page,
+    unreadable,
 )
 from cachi2ish.simple_api.html_tags import Tag, attributes_of, tags, text_of
 
@@ -158,6 +159,7 @@ def _file(filename: str, url: str, fragment: str, time: datetime | None, declare
         upload_time=time,
         core_metadata=_metadata(declared.get("data-core-metadata", declared.get("data-dist-info-metadata"))),
         provenance=declared.get("data-provenance") or None,
+        unreadable_time="" if time is not None else unreadable(declared.get("data-upload-time")),
     )
 
 

@@ -31,6 +31,7 @@ from cachi2ish.simple_api.fields import (
     hashes_in_fragment,
     instants,
     not_a_project_page,
+    unreadable,
 )
 
 _LARGEST_INTEGER = 2**63 - 1
@@ -192,6 +193,7 @@ def _file(entry: _File, url: str, in_fragment: Hashes, time: datetime | None) ->
         upload_time=time,
         core_metadata=None if metadata is None else _metadata(metadata),
         provenance=entry.provenance or None,
+        unreadable_time="" if time is not None or entry.upload_time is None else unreadable(entry.upload_time),
     )
 
 

@@ -129,6 +129,32 @@ def test_the_plan_tells_what_the_date_leaves_out(orchard: Person) -> None:
     assert "apple-2.0" not in outcome.out
 
 
+@pytest.mark.parametrize("mode", ["json", "html"])
+def test_an_upload_time_that_cannot_be_read_is_told_with_its_value(person: Person, mode: str) -> None:
+    name, time = "apple-1.0.tar.gz", "2024-09-01T12:00:00"
+    apple = make_sdist("apple", "1.0")
+    person.index.serve_file(apple)
+    file = {"filename": name, "url": f"/files/{name}", "hashes": {"sha256": apple.sha256}, "upload-time": time}
+    if mode == "json":
+        page = json.dumps({"meta": {"api-version": "1.1"}, "name": "apple", "files": [file]}).encode()
+        person.index.serve_page("/simple/apple/", page, "application/vnd.pypi.simple.v1+json")
+    else:
+        link = f"{file['url']}#sha256={apple.sha256}"
+        html = f'<html><body><a href="{link}" data-upload-time="{time}">{name}</a></body></html>'
+        person.index.serve_page("/simple/apple/", html.encode(), "text/html")
+    person.writes("requirements.txt", f"apple==1.0 {apple.hash_option()}\n")
+    for options in ([], ["--offline"]):
+        outcome = person.fetches("pip", DATE, *options)
+        assert outcome.code == ExitCode.UNAVAILABLE
+        assert (
+            f"the upload time of its files cannot be read, as it has another form than RFC 3339: '{time}'"
+        ) in outcome.err
+        assert "none of its files has an upload time" not in outcome.err
+    allowed = person.fetches("pip", DATE, "--index-date-missing=allow")
+    assert allowed.code == 0
+    assert f"requirements.txt:1: {name} has an upload time that cannot be read ('{time}')" in allowed.err
+
+
 def test_a_project_that_was_not_there_yet_is_told_with_its_first_upload(person: Person) -> None:
     lists(person.index, make_sdist("apple", "1.0"), AFTER)
     person.writes("requirements.txt", "apple==1.0\n")

@@ -90,6 +90,8 @@ def excluded_from(requirement: Pinned, page: Page) -> tuple[Refusal, ...]:
         return ()
     there = candidates_of(requirement, replace(page, files=tuple(one.file for one in page.excluded), parts=()))
     return tuple(
-        Refusal(one.filename, reasons[one.filename], Facts(upload_time=one.upload_time))
+        Refusal(
+            one.filename, reasons[one.filename], Facts(upload_time=one.upload_time, declared=one.unreadable_time)
+        )
         for one in (candidate.file for candidate in there.candidates)
     )

@@ -50,6 +50,9 @@ WORDS: Mapping[Reason, _Words] = {
         "the requirements file takes wheels only here (--only-binary)", Hint.ALLOW_LOCKED_WHEELS
     ),
     Reason.NO_UPLOAD_TIME: _Words("it has no upload time, which an index date needs", Hint.PIN_EARLIER_FILES),
+    Reason.UNREADABLE_UPLOAD_TIME: _Words(
+        "its upload time cannot be read ({declared!r}), and an index date needs it", Hint.PIN_EARLIER_FILES
+    ),
     Reason.UPLOADED_LATER: _Words("uploaded {upload_time}, after the index date", Hint.PIN_EARLIER_FILES),
     Reason.UNREADABLE_NAME: _Words("its name is not that of a wheel (PEP 427)"),
     Reason.UNSAFE_NAME: _Words("its name cannot be used as a file name"),
@@ -65,10 +68,13 @@ WORDS: Mapping[Reason, _Words] = {
 WARNINGS: Mapping[WarningKind, str] = {
     WarningKind.YANKED: "is yanked today{because} (taken, because it is pinned)",
     WarningKind.NO_UPLOAD_TIME: "has no upload time: taken as if it had been there before {cutoff}",
+    WarningKind.UNREADABLE_UPLOAD_TIME: (
+        "has an upload time that cannot be read ({declared!r}): taken as if it had been there before {cutoff}"
+    ),
 }
 
 #: Reasons of files that the index has, and did not have at the index date.
-_NOT_THERE_THEN = frozenset({Reason.NO_UPLOAD_TIME, Reason.UPLOADED_LATER})
+_NOT_THERE_THEN = frozenset({Reason.NO_UPLOAD_TIME, Reason.UNREADABLE_UPLOAD_TIME, Reason.UPLOADED_LATER})
 
 
 def words_of(reason: Reason, facts: Facts) -> str:
@@ -77,6 +83,7 @@ def words_of(reason: Reason, facts: Facts) -> str:
         *map(_one_of, facts.accepted),
         preferred=facts.preferred,
         requires_python=facts.requires_python,
+        declared=facts.declared,
         upload_time=rfc3339(facts.upload_time) if facts.upload_time else "",
     )
 
@@ -89,7 +96,8 @@ def warning_of(warning: FileWarning) -> str:
     """Return a warning in words."""
     because = f": {warning.yanked_reason}" if warning.yanked_reason else ""
     cutoff = rfc3339(warning.cutoff) if warning.cutoff else ""
-    return f"{warning.filename} {WARNINGS[warning.kind].format(because=because, cutoff=cutoff)}"
+    words = WARNINGS[warning.kind].format(because=because, cutoff=cutoff, declared=warning.declared)
+    return f"{warning.filename} {words}"
 
 
 def quarantined(requirement: Pinned, page: Page) -> UnavailableError:

@@ -214,7 +214,12 @@ def _with_undated(choice: Choice, member: Wanted) -> Choice:
     if member.dating.cutoff is None:
         return choice
     undated = (
-        FileWarning(kind=WarningKind.NO_UPLOAD_TIME, filename=file.filename, cutoff=member.dating.cutoff.instant)
+        FileWarning(
+            kind=WarningKind.UNREADABLE_UPLOAD_TIME if file.unreadable_time else WarningKind.NO_UPLOAD_TIME,
+            filename=file.filename,
+            cutoff=member.dating.cutoff.instant,
+            declared=file.unreadable_time,
+        )
         for file in choice.files
         if file.upload_time is None
     )
