@@ -47,13 +47,15 @@ def text_digest(text: str) -> str:
 class BuildConfig:
     """The content of ``.build-config.json``.
 
-    tool_version: of the cachi2ish that wrote it. index_dates: of the packages that have one.
+    tool_version: of the cachi2ish that wrote it. index_dates: of the packages that have one. files: the paths of
+    those below ``deps``, in the output; None where it does not say (Hermeto's does not).
     """
 
     tool_version: str
     environment_variables: tuple[EnvironmentVariable, ...] = ()
     project_files: tuple[ProjectFile, ...] = ()
     index_dates: tuple[RecordedDates, ...] = ()
+    files: tuple[str, ...] | None = None
 
 
 #: What makes pip install from the output directory and from nowhere else.

@@ -53,6 +53,7 @@ class _Tool(BaseModel):
 
     version: str = ""
     index_dates: tuple[_Dates, ...] = ()
+    files: tuple[str, ...] | None = None
 
 
 class _Config(BaseModel):
@@ -84,9 +85,13 @@ def render_build_config(config: BuildConfig) -> str:
                 _Dates(path=one.path, uploaded_before=one.uploaded_before, overrides=dict(one.overrides))
                 for one in config.index_dates
             ),
+            files=None if config.files is None else tuple(sorted(config.files)),
         ),
     )
-    return json.dumps(wire.model_dump(), indent=2, ensure_ascii=False) + "\n"
+    content = wire.model_dump()
+    if config.files is None:
+        del content["cachi2ish"]["files"]
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def read_build_config(directory: Path) -> BuildConfig:
@@ -143,6 +148,7 @@ def _parse(content: bytes, path: Path) -> BuildConfig:
             RecordedDates(one.path, one.uploaded_before, tuple(one.overrides.items()))
             for one in wire.cachi2ish.index_dates
         ),
+        files=wire.cachi2ish.files,
     )
 
 

@@ -11,8 +11,9 @@ import stat
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
 from io import FileIO
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from cachi2ish.advice import Place
 from cachi2ish.core.artifacts import Blob
@@ -24,7 +25,7 @@ from cachi2ish.files.os_errors import storage_errors
 from cachi2ish.files.rooted import RootedPath
 from cachi2ish.output.build_config import BUILD_CONFIG, render_build_config
 from cachi2ish.output.swap import replace_contents, take_place
-from cachi2ish.output.workplace import UNTOUCHED, Workplace, refuse_strangers
+from cachi2ish.output.workplace import KEPT, Workplace, keep_others, refuse_strangers
 
 #: Linux, <linux/fs.h>: _IOW(0x94, 9, int).
 _FICLONE = 0x40049409
@@ -104,6 +105,7 @@ class StagedOutput:
         self._workplace = workplace
         self._root = RootedPath.of(workplace.path, error=StorageError)
         self._placed: dict[str, str] = {}
+        self._below_deps: set[str] = set()
         self._guard = threading.Lock()
         self._published = False
 
@@ -129,6 +131,7 @@ class StagedOutput:
                 raise _taken(filename, f"sha256:{other} and sha256:{blob.sha256}")
             self._make_parents(path)
             self._placed[filename] = blob.sha256
+            self._below_deps.add(f"{DEPS}/{filename}")
         with self._failures(f"{filename} cannot be placed in {self._workplace.target}", about=filename):
             try:
                 with _opened(blob.path) as source:
@@ -154,10 +157,15 @@ class StagedOutput:
             temporary.write_bytes(content.encode("utf-8", "backslashreplace"))
             temporary.chmod(_FILE_MODE)
             temporary.replace(place)
+        if path.startswith(f"{PurePosixPath(DEPS).parts[0]}/"):
+            self._below_deps.add(path)
 
     def write_build_config(self, config: BuildConfig) -> None:
-        """Write ``.build-config.json``, by which the output is recognised. Raises `StorageError`."""
-        self.write(BUILD_CONFIG, render_build_config(config))
+        """Write ``.build-config.json``, by which the output is recognised. Raises `StorageError`.
+
+        To be the last: it names the files below ``deps``, so that what others put there is told apart later.
+        """
+        self.write(BUILD_CONFIG, render_build_config(replace(config, files=tuple(self._below_deps))))
 
     def publish(self) -> None:
         """Take the place of the earlier output, whole. Once. Raises `StorageError` and `InputError`."""
@@ -171,8 +179,12 @@ class StagedOutput:
             refuse_strangers(work.target)  # somebody may have put something there meanwhile
             work.path.chmod(_DIRECTORY_MODE)
             stamp_tree(work.path)
-            put = replace_contents if work.inside else take_place
-            put(work.path, work.target, last=BUILD_CONFIG, keep=UNTOUCHED)
+            if work.inside:
+                replace_contents(work.path, work.target, last=BUILD_CONFIG, keep=KEPT)
+            else:
+                keep_others(work.target, work.path)
+                take_place(work.path, work.target, last=BUILD_CONFIG, keep=KEPT)
+                keep_others(work.path, work.target)  # what came while the two changed places
         self._published = True
 
     def _make_parents(self, path: Path) -> None:

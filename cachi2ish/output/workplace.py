@@ -6,15 +6,18 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from cachi2ish.advice import Hint
+from cachi2ish.core.distributions import is_wheel, sdist_extension
+from cachi2ish.core.placement import DEPS
 from cachi2ish.errors import InputError
 from cachi2ish.files.locks import is_at, try_lock, wait_for_lock
 from cachi2ish.files.os_errors import FORBIDDEN
-from cachi2ish.output.build_config import BUILD_CONFIG
+from cachi2ish.output.build_config import BUILD_CONFIG, read_build_config
 from cachi2ish.output.swap import is_mount_point, restore
 
 #: A staging directory inside the output, where one beside it is not possible.
@@ -122,8 +125,11 @@ def _sweep(parent: Path, pattern: re.Pattern[str]) -> None:
                 os.close(descriptor)
 
 
-#: What the commands write into an output directory, beside ``deps``: bills of materials, environment files.
+#: What people and the commands write into an output directory, beside ``deps``: environment files, results.
 _SUFFIXES = (".json", ".env", ".sh")
+
+#: What stays where an output is replaced entry by entry.
+KEPT = re.compile(rf"{UNTOUCHED.pattern}|.*(?:{'|'.join(map(re.escape, _SUFFIXES))})", re.DOTALL)
 
 _LISTED = 4
 
@@ -131,8 +137,9 @@ _LISTED = 4
 def refuse_strangers(target: Path) -> None:
     """Raise `InputError` where ``target`` (links resolved) is no directory, or holds what is not an output's.
 
-    It may be missing, empty, or an earlier output: with ``.build-config.json``, ``deps``, and no other
-    entries than files that end in .json, .env or .sh. So nobody's own work is ever removed. Raises `OSError`.
+    It may be missing, empty, or an earlier output: with ``.build-config.json``, ``deps`` with nothing but what a
+    prefetch wrote, and no other entries than files that end in .json, .env or .sh, which are kept. So nobody's own
+    work is ever removed. Raises `OSError`.
     """
     try:
         found = _entries(target)
@@ -143,13 +150,74 @@ def refuse_strangers(target: Path) -> None:
             raise
         raise InputError(f"the output {target} is a file", hint=Hint.NAME_DIRECTORY) from error
     earlier = any(entry.name == BUILD_CONFIG for entry in found)
-    strangers = sorted(entry.name for entry in found if not (earlier and _ours(entry)))
+    strangers = [entry.name for entry in found if not (earlier and _ours(entry))] or _strangers_below(target)
     if strangers:
         kind = "an earlier output and other things" if earlier else "no output of fetch-deps"
         raise InputError(
-            f"the output {target} holds {kind}: {_listed(strangers)}",
+            f"the output {target} holds {kind}: {_listed(sorted(strangers))}",
             hint=Hint.NAME_EMPTY_DIRECTORY,
         )
+
+
+def _strangers_below(target: Path) -> list[str]:
+    while True:
+        descriptor = os.open(target, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            found = list(_others_below(target))
+            # Another process may have replaced it between the record and the files.
+            if is_at(descriptor, target):
+                return found
+        finally:
+            os.close(descriptor)
+
+
+def _others_below(target: Path) -> Iterator[str]:
+    """Yield what stands in ``deps`` and is not of the prefetch that wrote the output."""
+    recorded = _recorded(target)
+    known = {DEPS, *(recorded or ())}
+    folders = {str(parent) for path in known for parent in PurePosixPath(path).parents} | {DEPS}
+    waiting = [PurePosixPath(DEPS).parts[0]]
+    while waiting:
+        folder = waiting.pop()
+        with suppress(FileNotFoundError, NotADirectoryError):  # another process may be replacing it
+            for entry in _entries(target / folder):
+                path = f"{folder}/{entry.name}"
+                if path in folders and entry.is_dir(follow_symlinks=False):
+                    waiting.append(path)
+                elif not entry.is_file(follow_symlinks=False) or not _is_own(path, recorded):
+                    yield path
+
+
+def _is_own(path: str, recorded: frozenset[str] | None) -> bool:
+    if recorded is not None:
+        return path in recorded
+    # Without a record, as in an output of Hermeto's, by the form of the name.
+    folder, _, name = path.rpartition("/")
+    return folder == DEPS and (is_wheel(name) or sdist_extension(name) is not None)
+
+
+def _recorded(target: Path) -> frozenset[str] | None:
+    try:
+        files = read_build_config(target).files
+    except InputError:
+        return None
+    return None if files is None else frozenset(files)
+
+
+def keep_others(old: Path, new: Path) -> None:
+    """Let what others wrote into the output ``old``, beside ``deps``, be in ``new`` too, where the name is free.
+
+    As another name of the same file, which loses nothing whenever this process is killed. Raises `OSError`.
+    """
+    with suppress(FileNotFoundError, NotADirectoryError):
+        for entry in _entries(old):
+            place = new / entry.name
+            if not entry.name.endswith(_SUFFIXES) or os.path.lexists(place):
+                continue
+            try:
+                os.link(entry.path, place, follow_symlinks=False)
+            except OSError:  # a file system without links, or a file that is not ours to link
+                shutil.copy2(entry.path, place, follow_symlinks=False)
 
 
 def _entries(directory: Path) -> list[os.DirEntry[str]]:

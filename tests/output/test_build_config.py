@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -197,7 +198,7 @@ def test_a_path_that_is_not_utf8_survives_and_the_file_is_utf8(tmp_path: Path) -
     content = (tmp_path / "out/.build-config.json").read_text(encoding="utf-8", errors="strict")
     assert "caf\\udce9" in content
     assert "# é" in content
-    assert read_build_config(tmp_path / "out") == config
+    assert read_build_config(tmp_path / "out") == replace(config, files=())
 
 
 _TEXT = st.text(max_size=30)

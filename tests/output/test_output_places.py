@@ -11,6 +11,7 @@ import pytest
 from cachi2ish.cache.blobs import DiskBlobs
 from cachi2ish.cli.display.hints import hint_of
 from cachi2ish.errors import InputError, StorageError
+from cachi2ish.output import swap
 from cachi2ish.output.interface import Outputs
 from tests.cache.support import files_below, here, keep, names, publish, small_disk, tree
 
@@ -52,14 +53,68 @@ def test_things_that_come_while_the_output_is_assembled_are_not_lost(outputs: Ou
     assert files_below(work) == ["out/precious"]
 
 
-def test_what_the_other_commands_wrote_into_an_output_is_replaced_with_it(
-    outputs: Outputs, store: DiskBlobs, work: Path
+BESIDE = ("cachi2ish.env", "env.sh", "env.json", "link.env")
+
+
+@pytest.fixture(params=["exchange", "no exchange", "in place"])
+def replaced(request: pytest.FixtureRequest, work: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The output, however it is put into its place."""
+    if request.param == "no exchange":
+        monkeypatch.setattr(swap, "exchange", lambda _one, _other: False)
+    if request.param == "in place":
+        (work / "out").mkdir()
+        monkeypatch.chdir(work / "out")
+    return work / "out"
+
+
+def test_what_others_wrote_beside_the_files_is_kept(outputs: Outputs, store: DiskBlobs, replaced: Path) -> None:
+    publish(outputs, replaced, keep(store, b"x"), "x.zip")
+    for name in BESIDE[:3]:
+        (replaced / name).write_text(name)
+        (replaced / name).chmod(0o600)
+    (replaced / "link.env").symlink_to("elsewhere")
+    before = {name: (replaced / name).lstat() for name in BESIDE}
+    publish(outputs, replaced, keep(store, b"y"), "y.zip")
+    assert names(replaced) == sorted([".build-config.json", "bom.json", "deps", *BESIDE])
+    assert names(replaced / "deps/pip") == ["y.zip"]
+    for name in BESIDE:
+        after = (replaced / name).lstat()
+        assert (after.st_mode, after.st_mtime_ns) == (before[name].st_mode, before[name].st_mtime_ns)
+    assert (replaced / "env.sh").read_text() == "env.sh"
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+@pytest.mark.parametrize(
+    "stranger", ["deps/gomod/cache", "deps/pip/mine.txt", "deps/pip/mine/x.zip", "deps/x.zip"]
+)
+def test_what_others_put_among_the_files_stops_the_run(
+    outputs: Outputs, store: DiskBlobs, work: Path, stranger: str, *, recorded: bool
 ) -> None:
     publish(outputs, work / "out", keep(store, b"x"), "x.zip")
-    for name in ("cachi2ish.env", "env.sh", "env.json"):
-        (work / "out" / name).touch()
+    if not recorded:  # as Hermeto writes it
+        (work / "out/.build-config.json").write_text('{"environment_variables": [], "project_files": []}')
     publish(outputs, work / "out", keep(store, b"x"), "x.zip")
-    assert names(work / "out") == [".build-config.json", "bom.json", "deps"]
+    path = work / "out" / stranger
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    shown = "deps/pip/mine" if "mine/" in stranger else "deps/gomod" if "gomod" in stranger else stranger
+    with pytest.raises(InputError, match=f"other things: '{shown}'$"), outputs.stage(work / "out"):
+        pytest.fail("staged")
+    assert path.exists()
+
+
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_a_distribution_that_no_prefetch_brought_stops_the_run(
+    outputs: Outputs, store: DiskBlobs, work: Path, kind: str
+) -> None:
+    publish(outputs, work / "out", keep(store, b"x"), "x.zip")
+    path = work / "out/deps/pip/mine-1.0.tar.gz"
+    if kind == "link":
+        path.symlink_to("x.zip")
+    else:
+        path.touch()
+    with pytest.raises(InputError, match=r"'deps/pip/mine-1\.0\.tar\.gz'"), outputs.stage(work / "out"):
+        pytest.fail("staged")
 
 
 def test_a_link_to_a_directory_is_followed(outputs: Outputs, store: DiskBlobs, work: Path) -> None:
