@@ -26,7 +26,7 @@ from cachi2ish.core.urls import Address
 from cachi2ish.errors import NotCachedError
 from cachi2ish.http.interface import Http
 from cachi2ish.index.interface import FRESH, Index, PageQuery
-from cachi2ish.simple_api.fields import instant
+from cachi2ish.simple_api.fields import instant, lists_too_much
 
 _OK = 200
 _PAGES = "/simple/"
@@ -43,6 +43,10 @@ class _File(Struct, gc=False):
     filename: str
     digests: _Digests
     upload_time_iso_8601: str
+
+
+#: What msgspec raises for text that is not what it should be: not JSON of the type, not UTF-8, nested too deeply.
+_NO_DOCUMENT = (DecodeError, ValueError, RecursionError)
 
 
 class _Document(Struct, gc=False):
@@ -76,11 +80,11 @@ class MetadataDocuments:
         if url is None:
             return {}
         response = self._http().get(url, headers={"Accept": "application/json"})
-        if response.status != _OK:
+        if response.status != _OK or lists_too_much(response.body, b","):
             return {}
         try:
             document = json.decode(response.body, type=_Document)
-        except (DecodeError, ValueError):  # a login page, an error page, or another kind of document
+        except _NO_DOCUMENT:  # a login page, an error page, or another kind of document
             return {}
         files = (file for entries in document.releases.values() for file in map(_file, entries) if file)
         return {
@@ -93,7 +97,7 @@ class MetadataDocuments:
 def _file(entry: Raw) -> _File | None:
     try:
         return json.decode(entry, type=_File)
-    except DecodeError:
+    except _NO_DOCUMENT:
         return None
 
 

@@ -199,12 +199,17 @@ def not_a_project_page(project: str, index: str, because: str) -> UnavailableErr
     )
 
 
-def check_amount(text: AnyStr, mark: AnyStr, project: str, index: str) -> None:
-    """Refuse a text in which ``mark`` stands too often: in small pieces it takes many times its memory.
+def lists_too_much(text: AnyStr, mark: AnyStr) -> bool:
+    """Return whether ``mark`` stands in a text too often: in small pieces it takes many times its memory.
 
-    The largest pages of PyPI have a fifth of what is allowed. Raises `UnavailableError`.
+    The largest pages of PyPI have a fifth of what is allowed.
     """
-    if len(text) > SMALL and text.count(mark) > MOST_MARKS:
+    return len(text) > SMALL and text.count(mark) > MOST_MARKS
+
+
+def check_amount(text: AnyStr, mark: AnyStr, project: str, index: str) -> None:
+    """Refuse a text that `lists_too_much`; raises `UnavailableError`."""
+    if lists_too_much(text, mark):
         raise not_a_project_page(project, index, "the answer lists more than any project has")
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -41,6 +42,7 @@ def campaign(
         int(number) if number else None,
     )
     yield made
+    gc.collect()  # what is closed late is closed now, and not in the room of the next target
     record_property("inputs", made.inputs)
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tarfile
 import zlib
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -21,7 +24,7 @@ from tests.fuzz.campaign import fuzzed
 from tests.fuzz.guards import each_error
 from tests.fuzz.mutating import bytes_like, files_like, write
 from tests.git.conftest import Folder, Memory, wanted
-from tests.support.git_server import git_environment
+from tests.support.git_server import Link, git_environment, make_repository
 
 COMMAND = GitCommand(git_environment(), 20.0, 20.0)
 GIT = {"programs": frozenset({"git"})}
@@ -175,6 +178,11 @@ def test_git_objects(
     write(outer, {"refs/heads/main": oid + b"\n"})
     with suppress(OSError):
         write(outer, {f"refs/tags/{reference}": put(outer, "tag", tag.replace(b"{commit}", oid)) + b"\n"})
+    fetch(room, outer, oid.decode(), subdirectory)
+
+
+def fetch(room: Path, repository: Path, commit: str, subdirectory: str | None) -> None:
+    """Make the archive of a commit, which is one that can be unpacked, or raise what is ours."""
     store, scratch = room / "store", room / "scratch"
     store.mkdir()
     scratch.mkdir()
@@ -183,18 +191,48 @@ def test_git_objects(
     )
     try:
         with each_error(lambda one: isinstance(one, GitError)):
-            blob = repositories.archive(wanted(f"file://{outer}", oid.decode(), subdirectory=subdirectory))
+            blob = repositories.archive(wanted(f"file://{repository}", commit, subdirectory=subdirectory))
     finally:
         assert list(scratch.iterdir()) == []
         assert not list(room.glob("**/pwned"))
     with tarfile.open(blob.path) as archive:
         for member in archive:
             parts = member.name.split("/")
-            assert parts[0] == f"project-{oid.decode()}"
+            assert parts[0] == f"project-{commit}"
             assert ".." not in parts
             assert member.isreg() or member.isdir() or member.issym()
             assert not any(part.lower() == ".git" for part in parts[2:])
         archive.extractall(room / "unpacked", filter="data")
+
+
+@cache
+def packed() -> tuple[dict[str, bytes], str]:
+    """The files of a repository of one pack, with two commits and a tag, and the name of the second commit."""
+    with TemporaryDirectory(dir=os.environ.get("TMPDIR", "/tmp")) as folder:  # the room is not there yet
+        repository = make_repository(Path(folder, "packed.git"))
+        repository.commit({"setup.py": "x = 1\n" * 50, "d/a": "a", "l": Link("d/a")})
+        commit = repository.commit({"setup.py": "x = 1\n" * 51})
+        repository.tag("v1.0", message="a release")
+        repository.git("repack", "-adq")
+        found = {
+            str(file.relative_to(repository.path)): file for file in repository.path.rglob("*") if file.is_file()
+        }
+        return {name: file.read_bytes() for name, file in found.items()}, commit
+
+
+def _changed(ending: str) -> st.SearchStrategy[dict[str, bytes]]:
+    files, _ = packed()
+    name = next(name for name in files if name.endswith(ending))
+    return bytes_like([files[name]]).map(lambda content: {**files, name: content})
+
+
+@fuzzed(
+    files=st.sampled_from([".pack", ".pack", ".idx", "HEAD", "config", "main", "v1.0"]).flatmap(_changed),
+    guard=GIT,
+)
+def test_git_pack(files: dict[str, bytes], room: Path) -> None:
+    write(room / "packed.git", files)
+    fetch(room, room / "packed.git", packed()[1], None)
 
 
 CHECKOUT = {

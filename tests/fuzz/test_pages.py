@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC
 from typing import Any
@@ -11,12 +12,23 @@ from hypothesis import strategies as st
 from msgspec.structs import replace as replaced
 from packaging.utils import canonicalize_name
 
+from cachi2ish.core.choose.checks import Policy
+from cachi2ish.core.choose.choice import choose
+from cachi2ish.core.choose.explain import words_of
+from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import IndexFile, Page
+from cachi2ish.core.requirements import Pinned
+from cachi2ish.core.urls import Address
+from cachi2ish.http.interface import Response
+from cachi2ish.index.upload_times import MetadataDocuments
+from cachi2ish.services.fetch.package_input import policy_of
+from cachi2ish.services.input_argument import read_input
 from cachi2ish.simple_api.fields import PageSource
 from cachi2ish.simple_api.html_pages import read_html, write_html
 from cachi2ish.simple_api.json_pages import read_json, write_json
+from tests.core.one_project import pin
 from tests.fuzz.campaign import fuzzed
-from tests.fuzz.mutating import bytes_like, json_like
+from tests.fuzz.mutating import bytes_like, json_like, text_like
 
 INDEX = "https://index.example/simple/"
 SOURCE = PageSource(canonicalize_name("demo"), INDEX, f"{INDEX}demo/")
@@ -63,6 +75,20 @@ HTML = (
     (
         '<pre><a href="?C=N;O=D">Name</a>\n<a href="/simple/">Parent Directory</a> -\n'
         "<a href='demo-1.0.tar.gz'>demo-1.0..&gt;</a> 2024-01-01"
+    ),
+)
+FILENAMES = (
+    *(
+        "demo-1.0.tar.gz",
+        "demo-1.0-py3-none-any.whl",
+        "demo-1.0-1_x-cp312-abi3-manylinux_2_28_x86_64.whl",
+        "demo-1.0.zip",
+    ),
+    *(
+        "Demo-1!2.0+cpu.7-cp39.cp310-none-win32.win_amd64.whl",
+        "demo-2.0.tar.bz2",
+        "demo-1.0.egg",
+        "demo-1.0.post1.tgz",
     ),
 )
 TAGS = (
@@ -133,6 +159,78 @@ def test_json_page(body: bytes) -> None:
 def test_html_page(body: bytes, charset: str | None) -> None:
     page = read_html(body, SOURCE, charset)
     check(page)
+
+
+#: What is asked for: a version, and the digests of the lock.
+PINS = [pin(version, *digests) for version in ("1.0", "2.0", "1") for digests in ((), (Digest("sha256", SHA256),))]
+POLICIES = [
+    policy_of(read_input(json.dumps({"type": "pip", **keys})).packages[0])
+    for keys in (
+        {},
+        {"allow_binary": True},
+        {
+            "targets": [
+                {"python": "3.12", "platform": "manylinux_2_28_x86_64"},
+                {"python": "3.9", "platform": "win32"},
+            ]
+        },
+    )
+]
+
+
+@fuzzed(
+    body=json_like(JSON),
+    names=st.lists(text_like(FILENAMES), max_size=4),
+    requires=text_like([">=3.9,<4", "!=3.9.0,>=3", "~=3.8", "==3.*", ">=2.7, !=3.0.*"]),
+    pinned=st.sampled_from(PINS),
+    policy=st.sampled_from(POLICIES),
+)
+def test_choice(body: bytes, names: list[str], requires: str, pinned: Pinned, policy: Policy) -> None:
+    listed = tuple(
+        IndexFile(filename=name, url="https://files.example/x", requires_python=requires) for name in names if name
+    )
+    page = read_json(body, SOURCE)
+    page = replace(page, files=page.files + listed)
+    choice = choose(pinned, page, policy)
+    assert choice.files
+    assert set(choice.files) <= set(page.files)
+    for refusal in choice.refused:
+        assert words_of(refusal.reason, refusal.facts)
+    if pinned.digests:
+        assert all(not one.digests or one.digests & pinned.digests for one in choice.files)
+
+
+DOCUMENT = {
+    "info": {"name": "demo"},
+    "releases": {
+        "1.0": [
+            {
+                "filename": "demo-1.0.zip",
+                "digests": {"sha256": SHA256},
+                "upload_time_iso_8601": "2024-10-01T12:34:56Z",
+            }
+        ],
+        "2.0": [],
+    },
+}
+
+
+@fuzzed(body=json_like([DOCUMENT]))
+def test_upload_times(body: bytes) -> None:
+    answer = Response(status=200, url="https://index.example/pypi/demo/json", headers={}, body=body)
+    documents = MetadataDocuments(Address(INDEX), lambda: _Server(answer))
+    for time in documents.times(SOURCE.project).values():
+        assert time.tzinfo is UTC
+
+
+class _Server:
+    """Gives one answer."""
+
+    def __init__(self, answer: Response) -> None:
+        self._answer = answer
+
+    def get(self, url: str, *, headers: object = None) -> Response:
+        return self._answer
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8)

@@ -42,6 +42,8 @@ five @ {GIT}#subdirectory=sub
 -e {GIT}#egg=six
 """,
     f"seven===7.0+local; extra == 'x'\r\neight==8.* {HASH_A}\r\n\t\\\r\nnine == 9.0 --hash=sha512:{'a' * 128}\r\n",
+    'version = 1\nrequires-python = ">=3.9"\n\n[[package]]\nname = "one"\nversion = "1.0"\n',
+    '{\n    "_meta": {"hash": {"sha256": "x"}, "pipfile-spec": 6},\n    "default": {}\n}\n',
     "# -*- coding: latin-1 -*-\n./folder\n-i\nhttps://h.example/\n--pre\n--find-links .\n",
 )
 NESTED = ("ten==10.0\n-r requirements.txt\n", "-r ../outside.txt\n-c nested.txt\n-r https://h.example/r.txt\n")

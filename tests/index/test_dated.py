@@ -246,6 +246,9 @@ def test_files_that_a_digest_of_another_kind_may_name_need_one(timed: Timed) -> 
         Fault.wrong_bytes(b"<title>Log in</title>"),
         Fault.wrong_bytes(b'{"releases": 1}'),
         Fault.wrong_bytes(b"[]"),
+        Fault.wrong_bytes(b'{"releases": {"1.0": ' + b"[" * 100_000),
+        Fault.wrong_bytes(b'{"releases": {"1.0": [' + b"[" * 100_000 + b"]" * 100_000 + b"]}}"),
+        Fault.wrong_bytes(b'{"releases": {"1.0": [{"filename": "\xed"}]}}'),
     ],
 )
 def test_where_there_is_no_document_the_times_stay_unknown(timed: Timed, fault: Fault) -> None:
@@ -253,6 +256,16 @@ def test_where_there_is_no_document_the_times_stay_unknown(timed: Timed, fault: 
         server.add("demo", OLD)
         server.serve_page("/pypi/demo/json", document((OLD, "2024-10-01T00:00:00Z")), "application/json")
         server.script("/pypi/demo/json", [fault])
+        assert timed(server.index_url).page(DEMO).files[0].upload_time is None
+
+
+def test_a_document_that_lists_more_than_any_project_has_is_none(timed: Timed) -> None:
+    with IndexServer() as server:
+        server.add("demo", OLD)
+        right = document((OLD, "2024-10-01T00:00:00Z")).partition(b'"releases": {')[2]
+        server.serve_page(
+            "/pypi/demo/json", b'{"releases": {"0": [' + b"0," * 5_000_000 + b"0], " + right, "application/json"
+        )
         assert timed(server.index_url).page(DEMO).files[0].upload_time is None
 
 
