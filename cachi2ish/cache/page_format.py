@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import chain, groupby
 
-from msgspec import Raw, Struct
+from msgspec import DecodeError, Raw, Struct
 from msgspec.msgpack import Decoder, Encoder
 from packaging.utils import NormalizedName
 
@@ -66,7 +66,10 @@ def load(
     content: bytes, address: str, project: NormalizedName, fetched_at: datetime, versions: Collection[str] = ()
 ) -> Page:
     """Return the page with the files of ``versions`` (empty for all). Raises `msgspec.DecodeError`."""
-    kept = _CONTENT.decode(content)
+    try:
+        kept = _CONTENT.decode(content)
+    except RecursionError:
+        raise DecodeError("it is nested too deeply") from None
     known = {run.version for run in kept.runs}
     wanted = set(chain.from_iterable(which_are(one, known) for one in versions)) if versions else known
     return Page(

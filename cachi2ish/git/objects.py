@@ -152,11 +152,14 @@ def _shown(path: bytes) -> str:
 
 
 def facts(clone: Clone) -> Facts:
-    """Return what the commit says of itself."""
+    """Return what the commit says of itself; raises `GitError` for one of which git cannot read a date."""
     # Not `git show`: it wants the parent's files, which a partial clone does not have.
     said = clone.git("rev-list", "--max-count=1", "--format=%T%n%cI%n%ct", clone.subject.commit)
-    _, root, date, time = said.decode().splitlines()
-    return Facts(root, date, int(time))
+    _, root, date, time = (said.decode("utf-8", "replace").splitlines() + [""] * 3)[:4]
+    try:
+        return Facts(root, date, int(time))
+    except ValueError:
+        raise _harmful(clone, f"a commit {clone.subject.commit} without a date") from None
 
 
 def history(clone: Clone) -> tuple[str, ...]:

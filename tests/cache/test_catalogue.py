@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import DecodeError
 from msgspec.structs import replace as replaced
 
 from cachi2ish.cache.catalogue import SqliteCatalogue
 from cachi2ish.cache.interface import Catalogue, KeptPage
+from cachi2ish.cache.page_format import load
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import IndexFile
 from cachi2ish.core.urls import SECRET_ENDINGS, SECRET_NAMES, redact
@@ -221,3 +223,8 @@ def test_where_there_is_none_to_read_only_nothing_is_known(path: Path, content: 
         assert reading.get("key") is None
         reading.put("key", "value")
     assert (path.read_bytes() if path.exists() else None) == content
+
+
+def test_a_body_that_is_nested_too_deeply_is_damage_as_any_other() -> None:
+    with pytest.raises(DecodeError):
+        load(b"\x95\xa0\xa0\xc0\xc0\x91\x92\xa0" + b"\x91" * 100_000 + b"\xc0", INDEX, page_of().project, T)

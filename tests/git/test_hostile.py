@@ -87,6 +87,16 @@ def test_a_commit_with_more_files_than_any_project_has_is_refused(
         bench.fetch(bench.server.url("project.git"), commit)
 
 
+def test_a_commit_without_a_date_is_refused(bench: Workbench) -> None:
+    repository = bench.repository()
+    tree = repository.git("hash-object", "-t", "tree", "-w", "--stdin", content=b"")
+    text = f"tree {tree}\nauthor A <a@b.test> 1700000000 +0100\ncommitter A\n\nwork\n".encode()
+    commit = repository.git("hash-object", "-t", "commit", "--literally", "-w", "--stdin", content=text)
+    repository.git("update-ref", "refs/heads/main", commit)
+    with pytest.raises(GitError, match=f"holds a commit {commit} without a date"):
+        bench.fetch(bench.server.url("project.git"), commit)
+
+
 @pytest.mark.parametrize("name", ["config", "HEAD", "refs/heads/main", "packed-refs", "commondir"])
 def test_a_pipe_in_the_place_of_gits_own_file_is_an_error_and_no_silence(tmp_path: Path, name: str) -> None:
     checkout = tmp_path / "checkout"
