@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,5 +41,7 @@ def _loading() -> Iterator[None]:
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:  # else whoever started us wants it ignored
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # pydantic would look through all distributions of the environment for plugins, which nobody here wants to run.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     yield
     signal.signal(signal.SIGINT, before)

@@ -17,7 +17,6 @@ from tempfile import TemporaryDirectory
 from cachi2ish import __version__
 from cachi2ish.cache.blobs import DiskBlobs
 from cachi2ish.cache.catalogue import SqliteCatalogue
-from cachi2ish.cache.housekeeping import DiskHousekeeping
 from cachi2ish.cache.interface import Housekeeping, Memory
 from cachi2ish.cache.signing import Signer, signer_with
 from cachi2ish.cli.display.reporting import ConsoleReporter, log_messages_to
@@ -40,8 +39,8 @@ from cachi2ish.output.interface import Outputs
 from cachi2ish.projects.interface import ProjectReader
 from cachi2ish.projects.project_reader import SourceTreeReader
 from cachi2ish.sbom.interface import SbomMerger, SbomWriter
-from cachi2ish.sdists.archive_reader import OnDemandReader
 from cachi2ish.sdists.interface import SdistReader
+from cachi2ish.sdists.lazy_reader import OnDemandReader
 from cachi2ish.services.fetch.ports import Archives, IndexAddresses, Leniency, Ports, Results, Run, Sources
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.settings import Settings, cache_directory, cache_key, load_settings
@@ -65,6 +64,8 @@ def files() -> SourceFiles:
 
 def housekeeping(flags: Flags) -> Housekeeping:
     """Return access to the cache that the settings name, which need not be there; raises `InputError`."""
+    from cachi2ish.cache.housekeeping import DiskHousekeeping
+
     directory = cache_directory(flags, os.environ, _home())
     return DiskHousekeeping(directory, directory / _CATALOGUE, _signer(cache_key(flags)))
 

@@ -6,9 +6,7 @@ import re
 import tomllib
 from typing import Annotated
 
-import tomlkit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, ValidationError
-from tomlkit.exceptions import TOMLKitError
 
 from cachi2ish.errors import InputError
 from cachi2ish.projects.directives import Layout, version_in_files, version_in_module
@@ -99,7 +97,7 @@ def _dynamic_version(setuptools: _Setuptools, folder: ProjectFolder) -> str | No
 
 def _parse(text: str, folder: ProjectFolder) -> _Document:
     try:
-        return _Document.model_validate(tomlkit.parse(text).unwrap())
+        return _Document.model_validate(tomllib.loads(text))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         keys = [key for key in first["loc"] if isinstance(key, str)]
@@ -108,28 +106,27 @@ def _parse(text: str, folder: ProjectFolder) -> _Document:
             hint="write it as the pyproject.toml specification (PEP 621) says, names and versions in quotes",
             origin=folder.origin(FILE, _line_of(keys, text)),
         ) from error
-    # Beside its own errors, tomlkit lets a few of Python's out for text that is no TOML.
-    except (TOMLKitError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f"the file is not valid TOML: {_without_place(error)}",
             hint="correct the line; a build would fail on it too",
-            origin=folder.origin(FILE, getattr(error, "line", None) or _line_of_error(text)),
+            origin=folder.origin(FILE, _line_in(error, text)),
         ) from error
 
 
 def _without_place(error: Exception) -> str:
-    message = re.sub(r"\s+at(?: line)? \d+(?: col \d+)?\s*$", "", str(error))
+    message = re.sub(r"\s*\(at (?:line \d+, column \d+|end of document)\)$", "", str(error))
     return " ".join(message.split()).rstrip(".") or type(error).__name__
 
 
-def _line_of_error(text: str) -> int | None:
-    # For some errors, a key that is there twice among them, tomlkit names no line. The standard library does.
-    try:
-        tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        place = re.search(r"at line (\d+)", str(error))
-        return int(place[1]) if place else None
-    return None
+def _line_in(error: Exception, text: str) -> int | None:
+    lines = text.splitlines() or [""]
+    if isinstance(error, RecursionError):  # lists in lists: where most of them begin
+        return 1 + max(range(len(lines)), key=lambda number: lines[number].count("[") + lines[number].count("{"))
+    place = re.search(r"\(at (?:line (\d+), column \d+|end of document)\)$", str(error))
+    if place is None:
+        return None
+    return int(place[1]) if place[1] else len(lines)
 
 
 def _line_of(keys: list[str], text: str) -> int | None:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from stat import S_IFDIR
 
 from packaging.utils import canonicalize_name
 
 from cachi2ish.core.distributions import is_wheel
-from cachi2ish.core.lazy import Once
 from cachi2ish.errors import DistributionError, InputError, StorageError
 from cachi2ish.files.user_files import kind_of
 from cachi2ish.projects.interface import ProjectReader
 from cachi2ish.sdists.forward import Budget, Limits, TooLargeError
-from cachi2ish.sdists.interface import Identity, SdistReader
+from cachi2ish.sdists.interface import Identity
 from cachi2ish.sdists.members import Member, reading, unpack_sources
 from cachi2ish.sdists.metadata import parse_core_metadata
 from cachi2ish.sdists.shortcut import find_members_at
@@ -142,17 +141,3 @@ def _agreed(found: Iterable[Identity | None], filename: str) -> Identity | None:
             hint="it may have been made to do harm; look at it before you use it",
         )
     return named[-1] if named else None
-
-
-class OnDemandReader:
-    """Implements ``SdistReader`` with one that is made when it is first needed.
-
-    make: returns it, and is called once; safe for threads as far as what it returns is.
-    """
-
-    def __init__(self, make: Callable[[], SdistReader]) -> None:
-        self._reader = Once(make)
-
-    def identify(self, path: Path, filename: str, subdirectory: str | None = None) -> Identity | None:
-        """Return what the archive says it is, as `SdistReader.identify` says."""
-        return self._reader().identify(path, filename, subdirectory)

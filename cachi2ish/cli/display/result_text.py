@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from cachi2ish.cli.display.escaping import escaped, printable
 from cachi2ish.cli.display.figures import counted, readable_size
@@ -16,9 +17,11 @@ from cachi2ish.core.messages import shortened
 from cachi2ish.core.placement import name_of_git, name_of_url
 from cachi2ish.core.reasons import Facts, Reason
 from cachi2ish.core.urls import redact
-from cachi2ish.services.cache_upkeep import Verified
 from cachi2ish.services.fetch.fetch_deps import Plan
 from cachi2ish.services.fetch.targeting import Shares
+
+if TYPE_CHECKING:
+    from cachi2ish.services.cache_upkeep import Verified
 
 #: How many files that are left for one reason are named; ``--log-level debug`` names all of them.
 _LISTED = 3
