@@ -28,6 +28,17 @@ class ProjectReader(Protocol):
         """
         ...
 
+    def build_requires(self, pyproject: bytes | None) -> tuple[str, ...]:
+        """Return what a project is built with, from its ``pyproject.toml``; None where there is none (PEP 518).
+
+        Requirements as they are written; empty where it cannot be told.
+        """
+        ...
+
+    def read_build_requires(self, source: Path, path: str) -> tuple[str, ...]:
+        """Return what the project at ``source / path`` is built with; nothing for a folder that is not built."""
+        ...
+
     def read_origin(self, path: str, vcs: VcsOrigin | None) -> DeclaredMetadata:
         """Return what the origin alone tells of the project at ``path``."""
         ...

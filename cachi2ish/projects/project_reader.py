@@ -12,11 +12,16 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from cachi2ish.core.inventory import VcsOrigin
-from cachi2ish.projects import pyproject, setup_cfg, setup_py
+from cachi2ish.projects import build_system, setup_cfg, setup_py
+from cachi2ish.projects import pyproject as pyproject_toml
 from cachi2ish.projects.interface import DeclaredMetadata
 from cachi2ish.projects.project_folder import ProjectFolder
 
-_READERS: tuple[Callable[[ProjectFolder], DeclaredMetadata], ...] = (pyproject.read, setup_py.read, setup_cfg.read)
+_READERS: tuple[Callable[[ProjectFolder], DeclaredMetadata], ...] = (
+    pyproject_toml.read,
+    setup_py.read,
+    setup_cfg.read,
+)
 
 
 class SourceTreeReader:
@@ -35,6 +40,21 @@ class SourceTreeReader:
             if found.name and found.version:
                 return found
         return _complete(found, self.read_origin(path, vcs))
+
+    def build_requires(self, pyproject: bytes | None) -> tuple[str, ...]:
+        """Return what a project is built with, from its ``pyproject.toml``; None where there is none."""
+        return build_system.build_requires(pyproject)
+
+    def read_build_requires(self, source: Path, path: str) -> tuple[str, ...]:
+        """Return what the project at ``source / path`` is built with; nothing for a folder that is not built.
+
+        Built is what has a ``build-system`` table, or nothing but a ``setup.py``. Raises `InputError` as `read`.
+        """
+        folder = ProjectFolder(source, path)
+        pyproject = folder.read_bytes(pyproject_toml.FILE)
+        if pyproject is None:
+            return build_system.build_requires(None) if folder.read_bytes(setup_py.FILE) is not None else ()
+        return self.build_requires(pyproject) if build_system.declares_build_system(pyproject) else ()
 
     def read_origin(self, path: str, vcs: VcsOrigin | None) -> DeclaredMetadata:
         """Return what the origin alone tells: a name."""

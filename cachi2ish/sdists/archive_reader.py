@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from stat import S_IFDIR
 
@@ -20,8 +21,21 @@ from cachi2ish.sdists.metadata import parse_core_metadata
 from cachi2ish.sdists.shortcut import find_members_at
 
 _PKG_INFO = "PKG-INFO"
+_PYPROJECT = "pyproject.toml"
 _METADATA = "METADATA"
 _DIST_INFO = ".dist-info"
+
+
+#: A ``pyproject.toml`` that says nothing of how it is built.
+_UNKNOWN = b"build-system"
+
+
+@dataclass(slots=True)
+class _Found:
+    """What stands at one place of an archive, in its order."""
+
+    identities: list[Identity | None] = field(default_factory=list)
+    pyprojects: list[bytes] = field(default_factory=list)
 
 
 class ArchiveReader:
@@ -61,23 +75,38 @@ class ArchiveReader:
     ) -> Identity | None:
         # As pip, which builds what is below the one folder that holds everything, or what stands at the top where
         # a file stands beside it.
-        wanted = (*folder, _PKG_INFO)
-        quick = find_members_at(path, wanted, budget)
-        if quick:
-            return _agreed([parse_core_metadata(one) for one in quick], filename)
+        quick = find_members_at(path, folder, (_PKG_INFO, _PYPROJECT), budget)
+        if quick and quick[_PKG_INFO]:
+            identity = _agreed([parse_core_metadata(one) for one in quick[_PKG_INFO]], filename)
+            return self._with_build_requires(identity, quick[_PYPROJECT])
         flat = False
-        in_folder: list[Identity | None] = []
-        at_top: list[Identity | None] = []
+        in_folder, at_top = _Found(), _Found()
         with reading(path, filename, budget) as members:
             for member in members:
                 flat = flat or len(member.parts) == 1
                 if member.is_link:
                     continue
-                if member.parts[1:] == wanted:
-                    in_folder.append(self._parsed(member))
-                elif member.parts == wanted:
-                    at_top.append(self._parsed(member))
-        return _agreed(at_top if flat else in_folder, filename)
+                below = member.parts[1:]
+                if below and below[:-1] == folder:
+                    self._take(in_folder, member)
+                elif member.parts[:-1] == folder:
+                    self._take(at_top, member)
+        found = at_top if flat else in_folder
+        return self._with_build_requires(_agreed(found.identities, filename), found.pyprojects)
+
+    def _take(self, found: _Found, member: Member) -> None:
+        if member.parts[-1] == _PKG_INFO:
+            found.identities.append(self._parsed(member))
+        elif member.parts[-1] == _PYPROJECT:
+            # One that is too large for anybody to write is not read: nothing is known then.
+            found.pyprojects.append(member.read() if member.size <= self._limits.file else _UNKNOWN)
+
+    def _with_build_requires(self, identity: Identity | None, pyprojects: Sequence[bytes]) -> Identity | None:
+        if identity is None:
+            return None
+        # Of several, the last stays when pip unpacks the archive.
+        requires = self._projects.build_requires(pyprojects[-1] if pyprojects else None)
+        return replace(identity, build_requires=requires)
 
     def _wheel(self, path: Path, filename: str, budget: Budget) -> Identity:
         found: dict[str, Identity | None] = {}
@@ -116,6 +145,7 @@ class ArchiveReader:
                         hint="check #subdirectory= in the requirement",
                     )
                 declared = self._projects.read(root, project, None)
+                requires = self._projects.read_build_requires(root, project)
         except InputError as error:
             raise DistributionError(f"{filename}: {error}", hint=error.hint) from None
         except OSError as error:
@@ -124,7 +154,7 @@ class ArchiveReader:
                 hint="check the space and the rights in the temporary directory",
                 cause=(path, error.errno),
             ) from error
-        return Identity(declared.name, declared.version) if declared.name else None
+        return Identity(declared.name, declared.version, build_requires=requires) if declared.name else None
 
 
 def _agreed(found: Iterable[Identity | None], filename: str) -> Identity | None:

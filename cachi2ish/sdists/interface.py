@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -12,12 +12,14 @@ class Identity:
     """What an archive's own metadata says.
 
     version: None where it states none. extra_dependencies: those of its dependencies that ask for extras of a
-    project, as ``Requires-Dist`` states them.
+    project, as ``Requires-Dist`` states them. build_requires: what an sdist is built with, as ``pyproject.toml``
+    states it, or what installers take where it states nothing (PEP 518).
     """
 
     name: str
     version: str | None
     extra_dependencies: tuple[str, ...] = ()
+    build_requires: tuple[str, ...] = field(default=(), compare=False)
 
 
 class SdistReader(Protocol):

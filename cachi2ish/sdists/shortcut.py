@@ -1,4 +1,4 @@
-"""The one file of a ``.tar.gz`` that tells what it is, found without looking at the thousands beside it.
+"""The files of a ``.tar.gz`` that tell what it is, found without looking at the thousands beside it.
 
 The standard library's reader makes an object of each member, which takes several times as long as
 decompressing them. Here only lengths are read from the headers (POSIX.1-2024, pax and ustar interchange format)
@@ -9,7 +9,7 @@ beside the one folder, and every error.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -63,29 +63,41 @@ class _Overrides:
         self.size = size
 
 
-def find_members(file: IO[bytes], wanted: tuple[str, ...], budget: Budget) -> list[bytes] | None:
-    """Return the contents of all regular files at ``*/wanted`` of a gzipped tar archive, in its order.
+def find_members(
+    file: IO[bytes], folder: tuple[str, ...], names: Collection[str], budget: Budget
+) -> dict[str, list[bytes]] | None:
+    """Return the contents of all regular files at ``*/folder/name`` of a gzipped tar archive, by name, in order.
 
     None where it cannot be told by simple means; that does not say that there is none.
     """
-    ending = "/".join(("", *wanted)).encode("utf-8", "surrogateescape")
+    endings = {_ending(*folder, name): name for name in names}
+    found: dict[str, list[bytes]] = {name: [] for name in names}
     try:
-        return list(_search(_Content(file, budget), ending, budget.limits))
+        for ending, member in _search(_Content(file, budget), endings, budget.limits):
+            found[endings[ending]].append(member)
     except (_UnusualError, InflateError, ValueError):
         return None
+    return found
 
 
-def find_members_at(path: Path, wanted: tuple[str, ...], budget: Budget) -> list[bytes] | None:
+def _ending(*parts: str) -> bytes:
+    return "/".join(("", *parts)).encode("utf-8", "surrogateescape")
+
+
+def find_members_at(
+    path: Path, folder: tuple[str, ...], names: Collection[str], budget: Budget
+) -> dict[str, list[bytes]] | None:
     """The same for the archive at ``path``; None, too, where it cannot be opened."""
     try:
         with path.open("rb", buffering=0) as file:
-            return find_members(file, wanted, budget)
+            return find_members(file, folder, names, budget)
     except OSError:
         return None
 
 
-def _search(content: _Content, ending: bytes, limits: Limits) -> Iterator[bytes]:
+def _search(content: _Content, endings: Collection[bytes], limits: Limits) -> Iterator[tuple[bytes, bytes]]:
     overrides, tops = _Overrides(), set[bytes]()
+    suffixes, depth = tuple(endings), next(iter(endings)).count(b"/")  # they are of one folder
     for _ in range(limits.members):
         header = content.take(_BLOCK)
         if header == _END:
@@ -101,10 +113,10 @@ def _search(content: _Content, ending: bytes, limits: Limits) -> Iterator[bytes]
             raise _UnusualError
         size = 0 if kind in _WITHOUT_CONTENT else overrides.size
         size = _size(header, limits.total) if size is None else size
-        if kind in _REGULAR and name.endswith(ending) and _depth(name) == ending.count(b"/"):
+        if kind in _REGULAR and name.endswith(suffixes) and _depth(name) == depth:
             if size > limits.metadata:
                 raise _UnusualError
-            yield content.take_blocks(size)
+            yield next(one for one in suffixes if name.endswith(one)), content.take_blocks(size)
         else:
             content.skip(size + -size % _BLOCK)
         overrides = _Overrides()

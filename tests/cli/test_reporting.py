@@ -24,7 +24,7 @@ from cachi2ish.http.traffic import HttpTraffic
 from cachi2ish.services.progress import Counts, UnderWay
 from cachi2ish.services.reporter import Arrival, Doing, StageName
 from tests.cli.conftest import Person
-from tests.support.distributions import make_sdist
+from tests.support.distributions import make_sdist, sdist_files
 from tests.support.held_index import HeldIndex
 from tests.support.program import PROGRAM, environment
 from tests.support.terminal import Terminal, screen
@@ -356,7 +356,7 @@ def orchard(person: Person, index: HeldIndex) -> Person:
     person.environ["PIP_INDEX_URL"] = index.index_url
     pins = []
     for name in ("apple", "fig", "pear"):
-        dist = make_sdist(name, "1.0", padding=100_000)
+        dist = make_sdist(name, "1.0", files=sdist_files(name, "1.0", build_requires=()), padding=100_000)
         index.add(name, dist)
         pins.append(f"{name}==1.0 {dist.hash_option()}\n")
     person.writes("requirements.txt", "".join(pins))

@@ -17,7 +17,7 @@ from cachi2ish.sdists.archive_reader import ArchiveReader
 from cachi2ish.sdists.forward import Limits
 from cachi2ish.sdists.interface import Identity
 from tests.sdists.conftest import Identify
-from tests.support.distributions import core_metadata, make_sdist, make_wheel, pack_tar
+from tests.support.distributions import core_metadata, make_sdist, make_wheel, pack_tar, sdist_files
 
 NAMED = Identity("demo", "1.0")
 PYPROJECT = b'[project]\nname = "demo"\nversion = "1.0"\n'
@@ -357,3 +357,32 @@ def test_no_metadata_makes_many_or_long_dependencies(identify: Identify) -> None
     assert len(found.extra_dependencies) == 200
     long = make_wheel("demo", "1.0", requires=many[-1:])
     assert identify(long.content, long.filename) == NAMED
+
+
+@pytest.mark.parametrize("extension", [".tar.gz", ".tar.bz2", ".zip"])
+def test_what_an_sdist_is_built_with_is_read_along(identify: Identify, extension: str) -> None:
+    files = sdist_files("demo", "1.0", build_requires=("hatchling>=1", "hatch-vcs"))
+    for members in (files, dict(reversed(files.items()))):
+        found = identify(make_sdist("demo", "1.0", extension, files=members).content, f"demo-1.0{extension}")
+        assert found is not None
+        assert found.build_requires == ("hatchling>=1", "hatch-vcs")
+
+
+@pytest.mark.parametrize("extension", [".tar.gz", ".zip"])
+def test_an_sdist_without_a_pyproject_is_built_with_setuptools(identify: Identify, extension: str) -> None:
+    files = {"PKG-INFO": core_metadata("demo", "1.0"), "a/pyproject.toml": "[build-system]\nrequires = ['x']\n"}
+    found = identify(make_sdist("demo", "1.0", extension, files=files).content, f"demo-1.0{extension}")
+    assert found is not None
+    assert found.build_requires == ("setuptools>=40.8.0",)
+
+
+def test_an_archive_of_a_hosting_site_is_built_with_what_its_pyproject_says(identify: Identify) -> None:
+    files = sdist_files("demo", "1.0", build_requires=("flit_core",))
+    del files["PKG-INFO"]
+    below = {f"below/{name}": text for name, text in files.items()}
+    found = identify(make_sdist("demo", "1.0", files=files).content, "demo-1.0.tar.gz")
+    assert found is not None
+    assert found.build_requires == ("flit_core",)
+    found = identify(make_sdist("demo", "1.0", files=below).content, "demo-1.0.tar.gz", "below")
+    assert found is not None
+    assert found.build_requires == ("flit_core",)

@@ -32,7 +32,9 @@ def archive(entries: list[Entry], form: int = tarfile.PAX_FORMAT, mtime: float =
 
 
 def quick(content: bytes, wanted: tuple[str, ...] = WANTED, limits: Limits | None = None) -> list[bytes] | None:
-    return find_members(io.BytesIO(content), wanted, Budget(limits or Limits()))
+    *folder, name = wanted
+    found = find_members(io.BytesIO(content), tuple(folder), (name,), Budget(limits or Limits()))
+    return None if found is None else found[name]
 
 
 def careful(content: bytes) -> list[bytes]:

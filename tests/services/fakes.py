@@ -124,15 +124,25 @@ class FakeLocks:
 
 @dataclass
 class FakeProjects:
-    """Names by path, each of them in version 1.0. unreadable: paths whose files are broken."""
+    """Names by path, each of them in version 1.0. unreadable: paths whose files are broken.
+
+    built_with: by path.
+    """
 
     names: Mapping[str, str] = field(default_factory=dict)
     unreadable: frozenset[str] = frozenset()
+    built_with: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def read(self, source: Path, path: str, vcs: VcsOrigin | None) -> DeclaredMetadata:
         if path in self.unreadable:
             raise InputError(f"{path}/pyproject.toml is broken")
         return DeclaredMetadata(self.names.get(path), "1.0" if path in self.names else None)
+
+    def build_requires(self, pyproject: bytes | None) -> tuple[str, ...]:
+        return ("setuptools",) if pyproject is None else (pyproject.decode(),)
+
+    def read_build_requires(self, source: Path, path: str) -> tuple[str, ...]:
+        return self.built_with.get(path, ())
 
     def read_origin(self, path: str, vcs: VcsOrigin | None) -> DeclaredMetadata:
         return DeclaredMetadata("of-the-origin", None)

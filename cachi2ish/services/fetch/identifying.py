@@ -40,7 +40,7 @@ class Fetched:
 
 
 #: Part of what a remembered identity is found by: raise it when archives are read by another rule.
-_RULE = "3"
+_RULE = "4"
 
 
 def identify(
@@ -92,6 +92,17 @@ def _admitted(identity: Identity, requirement: Url | Git) -> bool:
         return False
 
 
+def version_of(one: Fetched) -> str | None:
+    """Return the version of a file: the one in its metadata, and for a wheel of an index that of its name."""
+    pinned = one.requirement if isinstance(one.requirement, Pinned) else None
+    wheel = read_name(one.filename, one.requirement.project) if is_wheel(one.filename) else None
+    if one.identity is not None and not (pinned and wheel):
+        return one.identity.version
+    if wheel is not None:
+        return wheel.version  # of an index, in the spelling of its name
+    return pinned.version if pinned else None
+
+
 def extra_dependencies(one: Fetched) -> tuple[str, ...]:
     """Return the dependencies of a file that ask for extras of a project, as its metadata states them."""
     return one.identity.extra_dependencies if one.identity else ()
@@ -103,14 +114,15 @@ def _declared(requirement: Requirement, blob: Blob, filename: str, archives: Arc
     key = "\n".join(("identity", _RULE, blob.sha256, filename, subdirectory or ""))
     known = archives.recollection.get(key)
     if known is not None:
-        name, version, *dependencies = known.split("\n")
-        return Identity(name, version or None, tuple(dependencies))
+        name, version, *more = known.split("\n")
+        middle = [*more, ""].index("")
+        return Identity(name, version or None, tuple(more[:middle]), tuple(more[middle + 1 :]))
     try:
         identity = archives.sdists.identify(blob.path, filename, subdirectory)
     except DistributionError as error:
         raise error.at(requirement.origin) from error.__cause__
     if identity is not None:
-        facts = (identity.name, identity.version or "", *identity.extra_dependencies)
+        facts = (identity.name, identity.version or "", *identity.extra_dependencies, "", *identity.build_requires)
         archives.recollection.put(key, "\n".join(facts))
     return identity
 

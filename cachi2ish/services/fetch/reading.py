@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -37,13 +38,15 @@ _DEFAULT_FILES = {Purpose.RUNTIME: "requirements.txt", Purpose.BUILD: "requireme
 class SourcePackage:
     """A package of the input with all that its files say.
 
-    policy: which files may be taken, and for which machines. dates: as of when.
+    policy: which files may be taken, and for which machines. dates: as of when. build_requires: what the package
+    itself is built with; empty where it is not built.
     """
 
     main: MainPackage
     locks: tuple[Lock, ...]
     policy: Policy
     dates: PackageDates
+    build_requires: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,14 @@ def _read_package(
     main = _name(PurePosixPath(folder.relative).as_posix(), root, vcs, sources, run)
     for warning in (*policy_warnings(package, place, locks), *unused_overrides(dates, place, locks)):
         run.reporter.warning(warning)
-    return SourcePackage(main, tuple(_as_built(lock, runtime, run) for lock in locks), policy, dates)
+    found = tuple(_as_built(lock, runtime, run) for lock in locks)
+    return SourcePackage(main, found, policy, dates, _build_requires(main.path, root, sources) if locks else ())
+
+
+def _build_requires(path: str, root: RootedPath, sources: Sources) -> tuple[str, ...]:
+    with suppress(InputError):  # of a file that cannot be read: its name was looked for in it, and that was said
+        return sources.projects.read_build_requires(root.path, path)
+    return ()
 
 
 def _dates(package: PackageInput, place: str, run: Run) -> tuple[PackageDates, list[Cachi2ishError]]:

@@ -13,7 +13,7 @@ from threading import Lock
 from packaging.version import InvalidVersion, Version
 
 from cachi2ish.core.artifacts import Blob
-from cachi2ish.core.distributions import is_wheel, read_name
+from cachi2ish.core.distributions import is_wheel
 from cachi2ish.core.inventory import (
     Dependency,
     FromGit,
@@ -32,7 +32,7 @@ from cachi2ish.errors import Cachi2ishError, DistributionError
 from cachi2ish.lockfiles.interface import LockText, Placed, Rewriter
 from cachi2ish.output.interface import Staging
 from cachi2ish.sbom.interface import CommitTime, no_time
-from cachi2ish.services.fetch.identifying import Fetched
+from cachi2ish.services.fetch.identifying import Fetched, version_of
 from cachi2ish.services.fetch.ports import Results, Run
 from cachi2ish.services.fetch.reading import Reading
 
@@ -112,7 +112,7 @@ def take_inventory(reading: Reading, fetched: Iterable[Fetched], run: Run) -> In
     default_index = run.indexes.public().bare
     is_default = cache(lambda index: bare(index) == default_index)
     for one in fetched:
-        version = _comparable(_version_of(one))
+        version = _comparable(version_of(one))
         groups[one.requirement.project, version, _source_of(one, is_default)].append(one)
     needed_by = _needed_by(reading)
     dependencies = (_dependency(name, source, members, needed_by) for (name, _, source), members in groups.items())
@@ -135,7 +135,7 @@ def _dependency(
     members = sorted(members, key=lambda one: (is_wheel(one.filename), one.filename))
     return Dependency(
         name=name,
-        version=_version_of(members[0]),
+        version=version_of(members[0]),
         source=source,
         files=_files(members),
         build=all(requirement.purpose is Purpose.BUILD for requirement in requirements),
@@ -181,16 +181,6 @@ def _source_of(one: Fetched, is_default: Callable[[str], bool]) -> Source:
     if isinstance(requirement, Url):
         return FromUrl(url=one.url, digest=requirement.digest)
     return FromGit(vcs=VcsOrigin(url=one.url, commit=requirement.commit), subdirectory=requirement.subdirectory)
-
-
-def _version_of(one: Fetched) -> str | None:
-    pinned = one.requirement if isinstance(one.requirement, Pinned) else None
-    wheel = read_name(one.filename, one.requirement.project) if is_wheel(one.filename) else None
-    if one.identity is not None and not (pinned and wheel):
-        return one.identity.version
-    if wheel is not None:
-        return wheel.version  # of an index, in the spelling of its name
-    return pinned.version if pinned else None
 
 
 def _comparable(version: str | None) -> str:

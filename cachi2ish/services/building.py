@@ -1,0 +1,155 @@
+"""What the offline build will miss: what sdists are built with, held against all that is in the output."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from packaging.requirements import InvalidRequirement
+from packaging.requirements import Requirement as Needed
+from packaging.tags import Tag
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from cachi2ish.core.choose.choice import Choice
+from cachi2ish.core.distributions import is_wheel, wheel_tags
+from cachi2ish.core.placement import name_of_git, name_of_url
+from cachi2ish.core.requirements import Git, Pinned
+from cachi2ish.core.targets.machine import Target
+from cachi2ish.errors import Origin
+from cachi2ish.services.fetch.identifying import Fetched, version_of
+from cachi2ish.services.fetch.reading import Reading, SourcePackage
+
+#: So many are named; the rest is counted.
+MOST_NAMED = 20
+
+_PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
+_PLATFORMS = ("manylinux_2_28_x86_64", "macosx_14_0_arm64", "win_amd64")
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """What will be built. origin: what asks for it; None for the user's own. targets: where; empty: anywhere."""
+
+    what: str
+    origin: Origin | None
+    requires: tuple[str, ...]
+    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file of the output. tags: of a wheel, None for an sdist."""
+
+    version: Version
+    tags: frozenset[Tag] | None
+
+    def serves(self, target: Target | None) -> bool:
+        """Return whether it can be installed there; None for anywhere."""
+        return self.tags is None or target is None or target.rank(self.tags) is not None
+
+
+def missing_build_requirements(
+    reading: Reading, choices: Iterable[Choice], fetched: Iterable[Fetched]
+) -> Iterator[str]:
+    """Yield a warning for each sdist, and each own package, that is built with what the output lacks.
+
+    Only what their ``pyproject.toml`` declares (PEP 518): a backend may ask for more while it builds, and what is
+    declared has requirements too. Markers are evaluated for the targets; without any, a marker counts where it
+    holds on every usual machine. At most `MOST_NAMED` warnings, and then the number of all.
+    """
+    everything = tuple(fetched)
+    output = _by_project(everything)
+    warnings: dict[str, None] = {}
+    for built in (*_sdists(reading, choices, everything), *_own(reading.packages)):
+        missing = tuple(one for one in built.requires if _is_missing(one, built.targets, output))
+        if missing:
+            place = f"{built.origin}: " if built.origin else ""
+            listed = ", ".join(missing)
+            warnings[f"{place}{built.what} is built with {listed}, which nothing in the output satisfies"] = None
+    named = list(warnings)[:MOST_NAMED]
+    for warning in named:
+        yield f"{warning}; pin it in requirements-build.txt"
+    if len(warnings) > len(named):
+        yield f"{len(warnings)} packages are built with what the output lacks, of which {len(named)} are named"
+
+
+def _by_project(fetched: Iterable[Fetched]) -> Mapping[str, tuple[_File, ...]]:
+    found: dict[str, list[_File]] = defaultdict(list)
+    for one in fetched:
+        try:
+            version = Version(version_of(one) or "")
+        except InvalidVersion:
+            continue
+        tags = wheel_tags(one.filename) if is_wheel(one.filename) else None
+        found[one.requirement.project].append(_File(version, tags))
+    return {project: tuple(files) for project, files in found.items()}
+
+
+def _sdists(reading: Reading, choices: Iterable[Choice], fetched: Iterable[Fetched]) -> Iterator[_Built]:
+    files: dict[str, Fetched] = {}
+    for one in fetched:
+        if not is_wheel(one.filename):
+            files.setdefault(one.filename, one)
+    for choice in choices:
+        for filename, targets in _to_build(choice):
+            if filename in files:
+                yield _built(files[filename], choice.requirement.origin, targets)
+    for package in reading.packages:
+        for requirement in (one for lock in package.locks for one in lock.requirements):
+            if isinstance(requirement, Pinned) or not package.policy.wants(requirement.marker):
+                continue
+            filename = name_of_git(requirement) if isinstance(requirement, Git) else name_of_url(requirement)
+            if filename in files:
+                targets = tuple(one for one in package.policy.targets if one.wants(requirement.marker))
+                yield _built(files[filename], requirement.origin, targets)
+
+
+def _built(one: Fetched, origin: Origin, targets: tuple[Target, ...]) -> _Built:
+    return _Built(one.filename, origin, one.identity.build_requires if one.identity else (), targets)
+
+
+def _to_build(choice: Choice) -> Iterator[tuple[str, tuple[Target, ...]]]:
+    """Yield each sdist that is not there beside a wheel that installers prefer, and the targets that it serves."""
+    if not choice.by_target:
+        names = [file.filename for file in choice.files]
+        if not any(map(is_wheel, names)):
+            yield from ((name, ()) for name in names)
+        return
+    found: dict[str, list[Target]] = defaultdict(list)
+    for served in choice.by_target:
+        names = [file.filename for file in served.files]
+        if not any(map(is_wheel, names)):
+            for name in names:
+                found[name].append(served.target)
+    yield from ((name, tuple(targets)) for name, targets in found.items())
+
+
+def _own(packages: Iterable[SourcePackage]) -> Iterator[_Built]:
+    for package in packages:
+        where = "" if package.main.path == "." else f" in {package.main.path}"
+        yield _Built(f"the project itself{where}", None, package.build_requires, package.policy.targets)
+
+
+def _is_missing(text: str, targets: Collection[Target], output: Mapping[str, tuple[_File, ...]]) -> bool:
+    try:
+        needed = Needed(text)
+    except InvalidRequirement:
+        return False  # for whoever builds it to say
+    marker = None if needed.marker is None else str(needed.marker)
+    files = [
+        file
+        for file in output.get(canonicalize_name(needed.name), ())
+        if needed.url is None and needed.specifier.contains(file.version, prereleases=True)
+    ]
+    if targets:
+        concerned = [target for target in targets if target.wants(marker)]
+        return not all(any(file.serves(target) for file in files) for target in concerned)
+    return not files and all(target.wants(marker) for target in _usual_machines())
+
+
+@cache
+def _usual_machines() -> tuple[Target, ...]:
+    return tuple(Target.parse(python, platform) for python in _PYTHONS for platform in _PLATFORMS)
