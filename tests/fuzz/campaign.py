@@ -10,6 +10,7 @@ import shutil
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import SystemRandom
 from typing import Any
@@ -27,6 +28,9 @@ PLACE = Path(__file__).parents[2] / "build" / "fuzz"
 
 #: Inputs of a round, which has one seed; and of the short run among the unit tests.
 ROUND, SHORT = 400, 15
+
+#: Seconds that it may take to make an input that failed smaller, whatever one of them takes.
+_SHRINKING = 600
 
 _Target = Callable[..., None]
 
@@ -51,23 +55,36 @@ class Campaign:
         """Run rounds until an input fails or time is up."""
         for number in self._numbers():
             again = f"make fuzz TARGET={self._name} SEED={number}"
-            running = PLACE / "running" / self._name
-            if not self._short:  # so that whoever has to kill this process knows what it was at
-                running.parent.mkdir(parents=True, exist_ok=True)
-                running.write_text(f"{again}\n", encoding="ascii")
             try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter(
-                        "ignore", HypothesisWarning
-                    )  # inputs are large until they are made smaller
+                with self._running(again), warnings.catch_warnings():
+                    # Inputs are large until they are made smaller.
+                    warnings.simplefilter("ignore", HypothesisWarning)
                     self._settings()(seed(number)(given(**strategies)(self._example(target, guard))))()
             except SkipTest:
                 break
             except Exception as error:
                 error.add_note(f"to see it again: {again}")
                 raise
-            finally:
-                running.unlink(missing_ok=True)
+
+    @contextmanager
+    def _running(self, again: str) -> Iterator[None]:
+        """Let whoever has to end this process know what it was at; end it where no signal does.
+
+        A query of SQLite, say, is not interrupted by `guarded`.
+        """
+        if self._short:
+            yield
+            return
+        running = PLACE / "running" / self._name
+        running.parent.mkdir(parents=True, exist_ok=True)
+        running.write_text(f"{again}\n", encoding="ascii")
+        left = self._end - time.monotonic() if self._end < math.inf else 0
+        faulthandler.dump_traceback_later(max(left, 0) + _SHRINKING + 2 * HANG, exit=True, file=2)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+            running.unlink(missing_ok=True)
 
     def _numbers(self) -> Iterator[int]:
         if math.isinf(self._end):
@@ -97,8 +114,6 @@ class Campaign:
             self.inputs += 1
             room = self._room / "room"
             room.mkdir()
-            if not self._short:  # for what no signal interrupts, such as a query of SQLite
-                faulthandler.dump_traceback_later(2 * HANG, exit=True, file=2)
             try:
                 with guarded(room, **guard):
                     target(**drawn, **({"room": room} if wants_room else {}))
@@ -106,8 +121,6 @@ class Campaign:
                 self._failed = True
                 raise
             finally:
-                if not self._short:
-                    faulthandler.cancel_dump_traceback_later()
                 shutil.rmtree(room)
 
         # Hypothesis tells by the name what it has found for which target, and asks this for the parameters.
