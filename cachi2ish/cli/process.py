@@ -137,6 +137,8 @@ def _run(command: Callable[[], object]) -> None:
     try:
         command()
     except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # click's answer where the reader of its help has gone
+            raise end.__context__ from None
         if end.code:
             raise
     except BrokenPipeError:

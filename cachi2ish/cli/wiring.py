@@ -12,7 +12,6 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from cachi2ish import __version__
 from cachi2ish.cache.blobs import DiskBlobs
@@ -28,6 +27,7 @@ from cachi2ish.core.outputs import PIP_ENVIRONMENT, UV_ENVIRONMENT
 from cachi2ish.core.urls import Address, bare
 from cachi2ish.errors import StorageError
 from cachi2ish.files.interface import SourceFiles
+from cachi2ish.files.scratch import scratch_directory
 from cachi2ish.files.user_files import DiskFiles
 from cachi2ish.git.repositories import CachedArchives, GitRepositories
 from cachi2ish.index.default import default_index_url
@@ -188,10 +188,9 @@ def _signer(key: Path | None) -> Signer | None:
 def _temporary(stack: ExitStack) -> Path:
     try:
         # A transfer that was abandoned may still be writing while it is removed.
-        folder = stack.enter_context(TemporaryDirectory(prefix="cachi2ish-", ignore_cleanup_errors=True))
+        return stack.enter_context(scratch_directory("cachi2ish-"))
     except OSError as error:
         raise StorageError(
             f"no temporary directory can be made: {error.strerror}",
             hint="set TMPDIR to a directory that you may write to",
         ) from error
-    return Path(folder)

@@ -27,6 +27,10 @@ _HINTS = {
     errno.ENAMETOOLONG: "the path is too long: choose another place",
     errno.ELOOP: "links in the path lead round in a circle: choose another place",
 }
+#: Answers where this process, or the machine, has as many files open as it may; then no other place helps.
+OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE})
+MORE_FILES = "allow more open files (ulimit -n 1024), or make fewer requests at once"
+
 #: Where directories are made, nobody has removed them: some file systems take none (``/proc``).
 _TAKES_NONE = "no directory can be made there: choose another place"
 
@@ -54,13 +58,15 @@ def storage_error(
     removed = error.errno == errno.ENOENT and not making
     if error.errno == errno.ENOENT:
         hint = "another program removed files meanwhile: run again" if removed else _TAKES_NONE
+    if error.errno in OUT_OF_FILES:
+        hint = MORE_FILES
     reason = error.strerror or str(error)
     if error.errno == errno.EEXIST:  # what `mkdir` says of a file; "File exists" would puzzle
         reason = os.strerror(errno.ENOTDIR)
     return StorageError(
         f"{problem}: {reason}",
         hint=hint,
-        place=None if removed else place,
+        place=None if removed or error.errno in OUT_OF_FILES else place,
         cause=(place, about, error.errno),
     )
 

@@ -12,6 +12,7 @@ from typing import IO
 
 from cachi2ish.errors import StorageError
 from cachi2ish.files.foreign import UnfitFileError, read_foreign
+from cachi2ish.files.scratch import short_name
 from cachi2ish.files.stream_names import names_a_stream
 
 _MODE = 0o644
@@ -114,7 +115,7 @@ def _opened_stream(path: Path) -> IO[bytes]:
 
 
 def _replace(path: Path, content: bytes, like: Path) -> None:
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    descriptor, name = tempfile.mkstemp(prefix=f".{short_name(path.name)}.", dir=path.parent)
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:

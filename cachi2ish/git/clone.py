@@ -7,13 +7,13 @@ and files (a partial clone with ``--filter=tree:0``; a server that does not filt
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
+from cachi2ish.files.scratch import scratch_directory
 from cachi2ish.git.command import Access, CommandError, GitCommand
 from cachi2ish.git.git_errors import Subject
 
@@ -75,8 +75,8 @@ class Clone:
 @contextmanager
 def cloned(command: GitCommand, subject: Subject, scratch: Path | None) -> Iterator[Clone]:
     """Make an empty clone in ``scratch`` and remove it afterwards; raises `GitError`."""
-    with tempfile.TemporaryDirectory(prefix="cachi2ish-git-", dir=scratch, ignore_cleanup_errors=True) as folder:
-        clone = Clone(Path(folder), command, subject, subject.remote.access)
+    with scratch_directory("cachi2ish-git-", scratch) as folder:
+        clone = Clone(folder, command, subject, subject.remote.access)
         clone.git("init", "--quiet", "--bare", "--template=", "--object-format=sha1", ".")
         yield replace(clone, access=_own_ssh(clone))
 

@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from cachi2ish.files.locks import locked_directory
+from cachi2ish.files.scratch import short_name
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -56,7 +57,7 @@ def _rename_over(new: Path, target: Path) -> None:
     if exchange(new, target):
         return
     with locked_directory(target.parent):
-        aside = target.with_name(f".{target.name}.previous-{secrets.token_hex(4)}")
+        aside = target.with_name(f".{short_name(target.name)}.previous-{secrets.token_hex(4)}")
         target.rename(aside)
         try:
             new.rename(target)
@@ -68,7 +69,7 @@ def _rename_over(new: Path, target: Path) -> None:
 
 def restore(target: Path) -> None:
     """Undo what a killed process left of `take_place`. Raises `OSError`."""
-    pattern = re.compile(rf"\.{re.escape(target.name)}\.previous-[0-9a-f]{{8}}")
+    pattern = re.compile(rf"\.{re.escape(short_name(target.name))}\.previous-[0-9a-f]{{8}}")
     with os.scandir(target.parent) as entries:
         if not any(pattern.fullmatch(entry.name) for entry in entries):
             return

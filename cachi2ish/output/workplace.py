@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,20 +14,18 @@ from cachi2ish.advice import Hint
 from cachi2ish.core.distributions import is_wheel, sdist_extension
 from cachi2ish.core.placement import DEPS
 from cachi2ish.errors import InputError
-from cachi2ish.files.locks import is_at, try_lock, wait_for_lock
+from cachi2ish.files.locks import is_at
 from cachi2ish.files.os_errors import FORBIDDEN
+from cachi2ish.files.scratch import RANDOM, claim, short_name
 from cachi2ish.output.build_config import BUILD_CONFIG, read_build_config
 from cachi2ish.output.swap import is_mount_point, restore
 
 #: A staging directory inside the output, where one beside it is not possible.
 INSIDE = ".staging-"
 
-#: The names that `tempfile.mkdtemp` makes of a prefix.
-_RANDOM = "[a-z0-9_]{8}"
-
 #: What may be in an output and is none of its content: staging directories, of this process and of others, and
 #: what a file system keeps at its top, where an output is a mount point.
-UNTOUCHED = re.compile(rf"{re.escape(INSIDE)}{_RANDOM}|lost\+found")
+UNTOUCHED = re.compile(rf"{re.escape(INSIDE)}{RANDOM}|lost\+found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +64,13 @@ def open_workplace(target: Path) -> Workplace:
         if not _stays(target):
             try:
                 restore(target)
-                path, lock = _claim(target.parent, f".{target.name}.staging-")
+                path, lock = claim(target.parent, f".{short_name(target.name)}.staging-")
             except OSError as error:
                 if error.errno not in FORBIDDEN or not target.is_dir():
                     raise
             else:
                 return Workplace(path, target, inside=False, lock=lock, made=made)
-        path, lock = _claim(target, INSIDE)
+        path, lock = claim(target, INSIDE)
         return Workplace(path, target, inside=True, lock=lock, made=made)
     except BaseException:
         for directory in reversed(made):
@@ -96,33 +93,6 @@ def _make_directories(directory: Path) -> tuple[Path, ...]:
     missing.reverse()
     directory.mkdir(parents=True, exist_ok=True)
     return tuple(missing)
-
-
-def _claim(parent: Path, prefix: str) -> tuple[Path, int]:
-    _sweep(parent, re.compile(re.escape(prefix) + _RANDOM))
-    while True:
-        path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-        try:
-            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        except FileNotFoundError:  # swept at once
-            continue
-        wait_for_lock(lock)
-        if is_at(lock, path):  # nobody swept it before it was locked
-            return path, lock
-        os.close(lock)
-
-
-def _sweep(parent: Path, pattern: re.Pattern[str]) -> None:
-    with os.scandir(parent) as entries:
-        left = [Path(entry.path) for entry in entries if pattern.fullmatch(entry.name)]
-    for path in left:
-        with suppress(OSError):
-            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-            try:
-                if try_lock(descriptor):
-                    shutil.rmtree(path, ignore_errors=True)
-            finally:
-                os.close(descriptor)
 
 
 #: What people and the commands write into an output directory, beside ``deps``: environment files, results.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -12,6 +11,7 @@ from packaging.utils import canonicalize_name
 
 from cachi2ish.core.distributions import is_wheel
 from cachi2ish.errors import DistributionError, InputError, StorageError
+from cachi2ish.files.scratch import scratch_directory
 from cachi2ish.files.user_files import kind_of
 from cachi2ish.projects.interface import ProjectReader
 from cachi2ish.sdists.forward import Budget, Limits, TooLargeError
@@ -133,9 +133,9 @@ class ArchiveReader:
 
     def _declared(self, path: Path, filename: str, folder: tuple[str, ...], budget: Budget) -> Identity | None:
         try:
-            with tempfile.TemporaryDirectory(prefix="cachi2ish-sdist-", dir=self._scratch) as unpacked:
+            with scratch_directory("cachi2ish-sdist-", self._scratch) as unpacked:
                 with reading(path, filename, budget) as members:
-                    root = unpack_sources(members, Path(unpacked), budget)
+                    root = unpack_sources(members, unpacked, budget)
                 project = "/".join(folder) or "."
                 if kind_of(root / project) != S_IFDIR:
                     if not folder:

@@ -137,6 +137,11 @@ LASTING = {
     "truncated": Lasting(Fault.truncated(0), "ended too early (after 3 attempts)"),
     "silent": Lasting(Fault.stall(), "does not answer in time (after 3 attempts)"),
     "429": Lasting(Fault.status(429), "answers HTTP 429 (Too Many Requests) (after 3 attempts)", alone=True),
+    "429 until the year 9999": Lasting(
+        Fault.status(429, retry_after="Fri, 31 Dec 9999 23:59:59 -0500"),
+        "asks to wait more than a day (Retry-After)",
+        requests=1,
+    ),
     "503 with a long Retry-After": Lasting(
         Fault.status(503, retry_after="3600"), "asks to wait 3600 seconds (Retry-After)", requests=1
     ),

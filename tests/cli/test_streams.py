@@ -10,6 +10,9 @@ import pytest
 
 from tests.cli.conftest import Person
 from tests.support.command_line import clean_environment
+from tests.support.distributions import make_sdist
+
+FIG = make_sdist("fig", "1.0")
 
 NEEDS_FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux alone has /dev/full")
 
@@ -60,3 +63,38 @@ def test_messages_that_nobody_can_hear_change_nothing(person: Person, redirectio
     assert (person.output / "bom.json").is_file()
     code, _ = status_and_errors(person, redirection, "generate-env", person.source)
     assert code == 3
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("fetch-deps", "--help"), ("--version",)])
+def test_help_whose_reader_has_gone_is_no_defect(person: Person, arguments: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "cachi2ish", *arguments]
+    with subprocess.Popen(
+        command,
+        env=clean_environment(person.home, **person.environ),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 10
+
+
+@pytest.mark.parametrize("files", [8, 12, 16])
+def test_a_process_that_may_open_few_files_says_so(person: Person, files: int) -> None:
+    person.index.add("fig", FIG)
+    person.writes("requirements.txt", f"fig==1.0 {FIG.hash_option()}\n")
+    arguments = ("fetch-deps", "--source", person.source, "--output", person.output, "pip")
+    command = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", sys.executable, "-m", "cachi2ish"]
+    done = subprocess.run(
+        [*command, *map(str, arguments)],
+        env=clean_environment(person.home, **person.environ),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "internal error" not in done.stderr
+    assert done.returncode == 0 or "hint: allow more open files (ulimit -n 1024)" in done.stderr
+    assert done.returncode in {0, 10}

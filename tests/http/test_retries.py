@@ -171,6 +171,8 @@ def test_a_retry_after_beyond_the_limit_is_an_error_that_says_so(
         ("Wed, 21 Oct 2015 07:27:00 GMT", "Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
         ("Wednesday, 21-Oct-15 07:29:00 GMT", "Wed Oct 21 07:28:00 2015", 60.0),
         ("Wed, 21 Oct 2015 07:29:00 GMT", "", None),
+        ("Fri, 31 Dec 9999 23:59:59 -0500", "Fri, 31 Dec 9999 23:58:59 -0500", 60.0),
+        ("Fri, 31 Dec 9999 23:59:59 -0500", "Mon, 01 Jan 0001 00:00:00 +0500", 252424029599.0),
         ("Wed, 99 Oct 2015 07:29:00 GMT", "Wed, 21 Oct 2015 07:28:00 GMT", None),
         ("Wed, 21 Oct 99999999999 07:29:00 GMT", "Wed, 21 Oct 2015 07:28:00 GMT", None),
         ("Wed, 21 Oct 2015 07:29:00 GMT", "Wed, 21 Oct 2015 07:28:00 +99999999999999", None),

@@ -216,3 +216,16 @@ def test_a_current_directory_that_was_removed_disturbs_nothing(
         (work / "gone").rmdir()
         publish(outputs, work / "out", keep(store, b"x"), "x.zip")
     assert (work / "out/bom.json").exists()
+
+
+@pytest.mark.parametrize("exchange", [True, False])
+def test_an_output_may_have_the_longest_name_that_there_is(
+    outputs: Outputs, store: DiskBlobs, work: Path, monkeypatch: pytest.MonkeyPatch, *, exchange: bool
+) -> None:
+    if not exchange:
+        monkeypatch.setattr(swap, "exchange", lambda _one, _other: False)
+    target = work / ("o" * 255)
+    for content in (b"x", b"y"):
+        publish(outputs, target, keep(store, content), "x.zip")
+        assert (target / "deps/pip/x.zip").read_bytes() == content
+    assert names(work) == [target.name]

@@ -27,6 +27,7 @@ from cachi2ish.errors import (
     gravity,
     leaves,
 )
+from cachi2ish.files.os_errors import MORE_FILES, OUT_OF_FILES
 
 if TYPE_CHECKING:
     from cachi2ish.services.progress import Progress
@@ -224,6 +225,9 @@ def report_errors(
         if isinstance(error, FileNotFoundError) and not _working_directory_exists():
             console.error(_NO_WORKING_DIRECTORY)
             sys.exit(ExitCode.INPUT)
+        if isinstance(error, OSError) and error.errno in OUT_OF_FILES:  # anything may open a file, an import too
+            console.error(StorageError(f"no file can be opened: {error.strerror}", hint=MORE_FILES))
+            sys.exit(ExitCode.STORAGE)
         frame = traceback.extract_tb(error.__traceback__)[-1]
         console.error(
             Cachi2ishError(
