@@ -37,6 +37,7 @@ ONE_PYTHON = {
             "cli/test_misbehaving_servers.py",
             "cli/test_politeness.py",
         ),
+        "modules that are imported, and counted: the libraries import others on each": ("cli/test_cost.py",),
         "words, options and files in the names of another tool": (
             "cli/test_failure_note.py",
             "cli/test_any_order.py",

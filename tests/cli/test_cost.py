@@ -1,0 +1,92 @@
+"""What a run costs, as far as it can be counted without a clock: modules, requests, and hashed bytes.
+
+The numbers are what it takes today. A change that needs more of them should be worth it.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from cachi2ish.cache import hashing
+from tests.cli.conftest import Person
+from tests.support.command_line import clean_environment
+from tests.support.distributions import make_sdist
+
+FRUITS = ("apple", "banana", "cherry")
+
+#: Modules beside those that Python itself imports at its start.
+MOST_FOR_HELP = 120
+MOST_IN_A_SECOND_RUN = 455
+
+
+@pytest.fixture
+def lock(person: Person) -> Person:
+    sdists = {name: make_sdist(name, "1.0") for name in FRUITS}
+    for name, sdist in sdists.items():
+        person.index.add(name, sdist)
+    pins = (f"{name}==1.0 --hash=sha256:{sdist.sha256}\n" for name, sdist in sdists.items())
+    person.writes("requirements.txt", "".join(pins))
+    person.writes("pyproject.toml", '[project]\nname = "basket"\nversion = "1.0"\n')
+    return person
+
+
+def imported(person: Person, *arguments: str) -> set[str]:
+    """The modules that a process of its own imports."""
+    environ = clean_environment(person.home, **person.environ)
+    command = [sys.executable, "-X", "importtime", *arguments]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+    lines = (line.removeprefix("import time:").split("|") for line in done.stderr.splitlines() if "|" in line)
+    return {name.strip() for *_, name in lines}
+
+
+def test_help_imports_what_it_prints_with(lock: Person) -> None:
+    modules = imported(lock, "-m", "cachi2ish", "--help") - imported(lock, "-c", "pass")
+    tops = {name.partition(".")[0] for name in modules}
+    assert not tops & {"git", "msgspec", "packaging", "pydantic", "requests", "ssl", "urllib3", "yaml"}
+    assert len(modules) <= MOST_FOR_HELP
+
+
+def test_a_second_run_imports_nothing_for_the_network_and_for_archives(lock: Person) -> None:
+    assert lock.fetches().code == 0
+    command = ("-m", "cachi2ish", "fetch-deps", "--source", str(lock.source), "--output", str(lock.output))
+    modules = imported(lock, *command, "pip") - imported(lock, "-c", "pass")
+    tops = {name.partition(".")[0] for name in modules}
+    assert not tops & {"git", "isal", "requests", "tarfile", "urllib3", "yaml"}
+    assert not modules & {"cachi2ish.simple_api.json_pages", "cachi2ish.sdists.archive_reader"}
+    assert len(modules) <= MOST_IN_A_SECOND_RUN
+
+
+@contextmanager
+def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """The lengths of all that is hashed to see whether a file is the right one."""
+    lengths: list[int] = []
+    update = hashing.Hashes.update
+
+    def counting(self: hashing.Hashes, chunk: bytes | memoryview) -> None:
+        lengths.append(len(chunk))
+        update(self, chunk)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(hashing.Hashes, "update", counting)
+        yield lengths
+
+
+def test_a_file_is_hashed_once_in_each_run(lock: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    with counted(monkeypatch) as first:
+        assert lock.fetches().code == 0
+    size = sum(file.stat().st_size for file in (lock.output / "deps/pip").iterdir())
+    lock.index.forget_requests()
+    with counted(monkeypatch) as second:
+        assert lock.fetches().code == 0
+    assert sum(first) == sum(second) == size
+    assert lock.index.requests == ()
+
+
+def test_a_first_run_asks_once_for_each_page_and_each_file(lock: Person) -> None:
+    assert lock.fetches().code == 0
+    assert len(lock.index.paths) == len(set(lock.index.paths)) == 2 * len(FRUITS)
