@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import posixpath
 import re
-import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
+
+from cachi2ish.files.toml_text import read_toml
 
 #: What to run for a file that another tool wrote, and that has no reader here: it writes one that has.
 EXPORTS: Mapping[str, str] = {
@@ -132,7 +133,7 @@ def _unlocked_project(names: Sequence[str], read: Callable[[str], str | None]) -
 
 def _declared_in_pyproject(text: str) -> bool:
     try:
-        document = tomllib.loads(text[:_LARGEST_PROJECT])
+        document = read_toml(text[:_LARGEST_PROJECT])
     except (ValueError, RecursionError):
         return False  # its own reader says what is wrong with it
     project, poetry = _table(document, "project"), _table(document, "tool", "poetry", "dependencies")

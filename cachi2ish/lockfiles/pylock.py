@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from cachi2ish.core.messages import excerpt, shortened
 from cachi2ish.core.requirements import Pinned, Purpose, Requirement
 from cachi2ish.core.targets.markers import Selection, settle
 from cachi2ish.errors import Cachi2ishError, LockFileError, Origin, raise_all
+from cachi2ish.files.toml_text import read_toml
 from cachi2ish.lockfiles.interface import Lock, Scope
 from cachi2ish.lockfiles.pylock_package import Entry, requirement_of
 from cachi2ish.lockfiles.source_tree import SourceTree
@@ -67,7 +67,7 @@ def _parse(content: bytes, file: str) -> tuple[str, dict[str, Any]]:
             f"the file is not UTF-8 text: {error.reason}", hint=_RESTORE, origin=Origin(file, line)
         ) from None
     try:
-        return text, tomllib.loads(text)
+        return text, read_toml(text)
     except ValueError as error:  # TOMLDecodeError, and a number that Python does not read
         found = _LINE.search(str(error))
         line = int(found[1]) if found else text.rstrip("\n").count("\n") + 1

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, ValidationError
 
 from cachi2ish.errors import InputError
+from cachi2ish.files.toml_text import read_toml
 from cachi2ish.projects.directives import Layout, version_in_files, version_in_module
 from cachi2ish.projects.interface import DeclaredMetadata
 from cachi2ish.projects.project_folder import ProjectFolder
@@ -97,7 +97,7 @@ def _dynamic_version(setuptools: _Setuptools, folder: ProjectFolder) -> str | No
 
 def _parse(text: str, folder: ProjectFolder) -> _Document:
     try:
-        return _Document.model_validate(tomllib.loads(text))
+        return _Document.model_validate(read_toml(text))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         keys = [key for key in first["loc"] if isinstance(key, str)]

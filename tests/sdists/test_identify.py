@@ -386,3 +386,9 @@ def test_an_archive_of_a_hosting_site_is_built_with_what_its_pyproject_says(iden
     found = identify(make_sdist("demo", "1.0", files=below).content, "demo-1.0.tar.gz", "below")
     assert found is not None
     assert found.build_requires == ("flit_core",)
+
+
+def test_a_pyproject_with_a_key_of_very_many_parts_is_refused_and_not_read_for_hours(identify: Identify) -> None:
+    files = {"pyproject.toml": "a." * 500_000 + "b = 1"}
+    with pytest.raises(DistributionError, match="a key has more than 100 parts"):
+        identify(make_sdist("demo", "1.0", files=files).content, "demo-1.0.tar.gz")
