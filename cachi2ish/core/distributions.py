@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
-from packaging.tags import Tag
-from packaging.utils import NormalizedName, canonicalize_name, parse_wheel_filename
+from packaging.tags import Tag, parse_tag
+from packaging.utils import BuildTag, NormalizedName, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
 #: The endings of archives that pip unpacks, in the order in which they are preferred.
@@ -96,11 +96,23 @@ def _wheel(filename: str, project: NormalizedName) -> WheelName | None:
 
 
 def _any_wheel(filename: str) -> tuple[NormalizedName, WheelName] | None:
+    head, *tags = filename[: -len(WHEEL_EXTENSION)].rsplit("-", 3)
     try:
-        project, _, build, tags = parse_wheel_filename(filename[: -len(WHEEL_EXTENSION)] + WHEEL_EXTENSION)
+        project, _, build, _ = _wheel_head(head)
+        return project, WheelName(filename.split("-")[1], _tags("-".join(tags)), build)
     except ValueError:  # the two of packaging's, and numbers beyond what `int` reads
         return None
-    return project, WheelName(filename.split("-")[1], tags, build)
+
+
+# All wheels of a version have the same beginning, and those of all projects share some hundreds of tag sets.
+@lru_cache(maxsize=64)
+def _wheel_head(head: str) -> tuple[NormalizedName, Version, BuildTag, frozenset[Tag]]:
+    return parse_wheel_filename(f"{head}-py3-none-any{WHEEL_EXTENSION}")
+
+
+@lru_cache(maxsize=2048)
+def _tags(compressed: str) -> frozenset[Tag]:
+    return parse_tag(compressed)
 
 
 def wheel_tags(filename: str) -> frozenset[Tag]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from packaging.utils import canonicalize_name
+from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
 from cachi2ish.core.distributions import (
@@ -17,6 +17,7 @@ from cachi2ish.core.distributions import (
     read_name,
     same_version,
     sdist_extension,
+    wheel_tags,
 )
 
 
@@ -238,3 +239,30 @@ def test_a_plain_name_can_be_a_file(filename: str) -> None:
 )
 def test_anything_else_is_refused(filename: str) -> None:
     assert not plain_name(filename)
+
+
+@pytest.mark.parametrize(
+    "filename",
+    [
+        "a-1.0-py3-none-any.whl",
+        "a-1.0-1b-py2.py3-none-any.whl",
+        "A.b-1.0+local-cp312-abi3-manylinux_2_17_x86_64.manylinux2014_x86_64.WHL",
+        "a-b-1.0-1-py3-none-any.whl",
+        "a-1.0-b-py3-none-any.whl",
+        "a__b-1.0-py3-none-any.whl",
+        "a-one-py3-none-any.whl",
+        "a-1.0-py3-none.whl",
+        "py3-none-any.whl",
+        "a-1.0-py3--any.whl",
+        "-----.whl",
+        ".whl",
+    ],
+)
+def test_a_wheel_is_read_as_packaging_reads_it(filename: str) -> None:
+    try:
+        project, _, build, tags = parse_wheel_filename(filename[:-4] + ".whl")
+    except ValueError:
+        assert wheel_tags(filename) == frozenset()
+        return
+    assert read_name(filename, project) == WheelName(filename.split("-")[1], tags, build)
+    assert wheel_tags(filename) == tags
