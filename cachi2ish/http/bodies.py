@@ -78,17 +78,12 @@ class Stream:
                 answer.drain()
             self.response.read(_WORTH_DRAINING, decode_content=False)
 
-    def body(self) -> tuple[bytes, bytes | None]:
-        """Return the whole body, decompressed, and the same as it came where that was one gzip member (RFC 1952).
-
-        Raises `TransientError`, and `NetworkError` for one too large.
-        """
+    def body(self) -> bytes:
+        """Return the whole body, decompressed. Raises `TransientError`, and `NetworkError` for one too large."""
         with translated(self.url, self.authorities):
             if self.headers.get("content-encoding", "").strip().lower() not in _GZIP:
-                return self._joined(self.response.stream(CHUNK_SIZE, decode_content=True)), None
-            packed = self._joined(self.chunks())
-            body, members = self._unpacked(packed)
-            return body, packed if members == 1 else None
+                return self._joined(self.response.stream(CHUNK_SIZE, decode_content=True))
+            return self._unpacked(self._joined(self.chunks()))
 
     def _joined(self, pieces: Iterable[bytes]) -> bytes:
         body = io.BytesIO()  # gives away what it holds without a copy
@@ -97,7 +92,7 @@ class Stream:
             self._check_size(body.tell())
         return body.getvalue()
 
-    def _unpacked(self, packed: bytes) -> tuple[bytes, int]:
+    def _unpacked(self, packed: bytes) -> bytes:
         pieces: list[bytes] = []
         size, rest = 0, packed
         while rest:
@@ -108,14 +103,14 @@ class Stream:
                 pieces.append(member.decompress(rest, LARGEST_BODY + 1 - size))
             except InflateError as error:
                 if pieces:  # what stands behind a whole member is passed over, as gzip does
-                    return b"".join(pieces), len(pieces) + 1
+                    return b"".join(pieces)
                 raise DecodeError(str(error)) from None
             size += len(pieces[-1])
             self._check_size(size)
             if not member.eof:
                 raise TransientError(f"the answer from {self.url} ended too early")
             rest = member.unused_data
-        return b"".join(pieces), len(pieces)  # one alone is not copied
+        return b"".join(pieces)  # one alone is not copied
 
     def _check_size(self, size: int) -> None:
         if size > LARGEST_BODY:

@@ -14,7 +14,6 @@ from cachi2ish.core.urls import Address
 class Response:
     """A whole answer. url: where it came from after redirects; headers: names in lower case.
 
-    gzipped: the body as it came, where that was one gzip member (RFC 1952), else None.
     credentials: where the user name and password that were sent come from, for people; "" where none were.
     """
 
@@ -22,7 +21,6 @@ class Response:
     url: str = field(repr=False)
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
-    gzipped: bytes | None = field(default=None, repr=False)
     credentials: str = ""
 
 

@@ -96,13 +96,11 @@ class HttpSession:
         while True:
             try:
                 with self.stream(address, headers=headers) as stream:
-                    body, gzipped = stream.body()
                     return Response(
                         status=stream.status,
                         url=stream.url.redacted,
                         headers=stream.headers,
-                        body=body,
-                        gzipped=gzipped,
+                        body=stream.body(),
                         credentials=stream.credentials,
                     )
             except TransientError as failure:
