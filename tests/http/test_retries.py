@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 
 import pytest
@@ -214,3 +215,11 @@ def test_an_answer_that_is_tried_again_leaves_its_connection_to_be_used(
     connect().session.get(page)
 
     assert index.connections == 1
+
+
+@pytest.mark.parametrize("behind", [b"x", b"behind", b"behind it all", b"\x1f\x8b and no more than that"])
+def test_what_stands_behind_a_whole_member_is_passed_over(connect: Connect, behind: bytes) -> None:
+    packed = gzip.compress(b"hello") + behind
+    answer = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n" + packed
+    with RawServer([answer]) as server:
+        assert connect(retries=0).session.get(server.url).body == b"hello"
