@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.files import foreign, user_files
+from cachi2ish.files import foreign, toml_text, user_files
 from cachi2ish.git import command, objects, repositories
 from cachi2ish.http import bodies, session
 from cachi2ish.projects import project_folder, setup_cfg
@@ -47,6 +47,7 @@ LIMITS: list[tuple[str, float]] = [
     ("seconds for which git may be silent", repositories.STALL_SECONDS),
     ("MiB of an input, a lock", foreign.LARGEST_TEXT / MIB),
     ("MiB of a project file", project_folder.SIZE_LIMIT / MIB),
+    ("parts of a key in a file of TOML", toml_text.MOST_PARTS),
     ("characters of a value of `setup.cfg`", setup_cfg._LONGEST_VALUE),
     ("bytes of a bill", merge_sboms.LARGEST),
     ("seconds that a result waits", user_files._TRIES * user_files._PAUSE),

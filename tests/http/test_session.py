@@ -62,6 +62,16 @@ def test_a_page_in_several_compressed_pieces_is_whole(index: IndexServer, connec
     assert connect().session.get(packed(index, b"hello ", b"", b"world")).body == b"hello world"
 
 
+@pytest.mark.parametrize("behind", [b"x", b"hello", b"hello hello hello"])
+def test_what_stands_behind_a_compressed_page_is_passed_over(
+    index: IndexServer, connect: Connect, behind: bytes
+) -> None:
+    body = gzip.compress(b"hello", mtime=0) + behind
+    answer = Answer(200, body, {"Content-Type": "text/plain", "Content-Encoding": "gzip"})
+    index.script("/page", [Fault(instead=answer)])
+    assert connect(retries=0).session.get(f"{index.url}/page").body == b"hello"
+
+
 def test_a_page_in_thousands_of_compressed_pieces_is_refused(index: IndexServer, connect: Connect) -> None:
     """Each of them costs a copy of all that follows it."""
     with pytest.raises(NetworkError, match="compressed in a way"):
