@@ -110,7 +110,7 @@ def read_json(body: bytes, source: PageSource) -> Page:
         project=source.project,
         index=source.index,
         files=_files(project.files, Links(source.base)),
-        status=(status.status or "active").strip().lower(),
+        status=(status.status or "").strip().lower() or "active",
         status_reason=status.reason or "",
         versions=None if project.versions is None else tuple(project.versions),
         last_serial=_serial(meta.last_serial),

@@ -123,6 +123,7 @@ def test_odd_fields_of_a_file_become_their_defaults(stated: dict[str, Any], fiel
         ({"project-status": {"status": "archived", "reason": "done"}}, "status_reason", "done"),
         ({"project-status": {"status": "Quarantined"}}, "status", "quarantined"),
         ({"project-status": {"status": None}}, "status", "active"),
+        ({"project-status": {"status": " "}}, "status", "active"),
         ({"project-status": "archived"}, "status", "active"),
         ({"meta": None}, "status", "active"),
         ({"meta": {"api-version": 1.0}}, "status", "active"),
