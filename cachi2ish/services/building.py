@@ -15,12 +15,12 @@ from packaging.version import InvalidVersion, Version
 
 from cachi2ish.core.choose.choice import Choice
 from cachi2ish.core.distributions import is_wheel, wheel_tags
-from cachi2ish.core.placement import name_of_git, name_of_url
-from cachi2ish.core.requirements import Git, Pinned
+from cachi2ish.core.requirements import Pinned
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import Origin
 from cachi2ish.services.fetch.identifying import Fetched, version_of
 from cachi2ish.services.fetch.reading import Reading, SourcePackage
+from cachi2ish.services.fetch.targeting import direct_name, requirements_of
 
 #: So many are named; the rest is counted.
 MOST_NAMED = 20
@@ -97,14 +97,13 @@ def _sdists(reading: Reading, choices: Iterable[Choice], fetched: Iterable[Fetch
         for filename, targets in _to_build(choice):
             if filename in files:
                 yield _built(files[filename], choice.requirement.origin, targets)
-    for package in reading.packages:
-        for requirement in (one for lock in package.locks for one in lock.requirements):
-            if isinstance(requirement, Pinned) or not package.policy.wants(requirement.marker):
-                continue
-            filename = name_of_git(requirement) if isinstance(requirement, Git) else name_of_url(requirement)
-            if filename in files:
-                targets = tuple(one for one in package.policy.targets if one.wants(requirement.marker))
-                yield _built(files[filename], requirement.origin, targets)
+    for package, requirement in requirements_of(reading):
+        if isinstance(requirement, Pinned) or not package.policy.wants(requirement.marker):
+            continue
+        filename = direct_name(requirement)
+        if filename in files:
+            targets = tuple(one for one in package.policy.targets if one.wants(requirement.marker))
+            yield _built(files[filename], requirement.origin, targets)
 
 
 def _built(one: Fetched, origin: Origin, targets: tuple[Target, ...]) -> _Built:

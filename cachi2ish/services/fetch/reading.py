@@ -116,18 +116,9 @@ def _read_package(
         except Cachi2ishError as error:
             errors.extend(how_to_pin(one, dates, folder.relative) for one in leaves(error))
     raise_all(errors)
-    for lock in locks:
-        for note in lock.notes:
-            run.reporter.info(note)
-        for warning in lock.warnings:
-            run.reporter.warning(warning)
+    _pass_on(locks, run)
     if not locks:
-        unlocked = (
-            sources.locks.unlocked(root.path, folder.relative) if package.requirements_files is None else None
-        )
-        if unlocked is not None:
-            raise unlocked.reworded(f"nothing to fetch for the package at {package.path!r}: {unlocked.problem}")
-        run.reporter.warning(f"nothing to fetch for the package at {package.path!r}: {_why_nothing(package)}")
+        _nothing_to_read(package, folder, root, sources, run)
     main = _name(PurePosixPath(folder.relative).as_posix(), root, vcs, sources, run)
     for warning in (*policy_warnings(package, place, locks), *unused_overrides(dates, place, locks)):
         run.reporter.warning(warning)
