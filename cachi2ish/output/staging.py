@@ -38,21 +38,16 @@ _CANNOT = frozenset(
 )
 
 
-def copy_file(source: Path, destination: Path, mode: int) -> int:
-    """Make ``destination``, a new file with this mode whatever the umask; return its size in bytes.
-
-    Raises `OSError`: `FileExistsError` where there is one. A copy that fails leaves none behind.
-    """
-    with _opened(source) as reading:
-        return _copy(reading, destination, mode)
-
-
 def _opened(source: Path) -> FileIO:
     # A pipe in its place would be waited for, and a device has no end.
     return FileIO(os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC))
 
 
-def _copy(reading: FileIO, destination: Path, mode: int) -> int:
+def copy_file(reading: FileIO, destination: Path, mode: int) -> int:
+    """Make ``destination``, a new file with this mode whatever the umask; return its size in bytes.
+
+    Raises `OSError`: `FileExistsError` where there is one. A copy that fails leaves none behind.
+    """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     descriptor = os.open(destination, flags, 0o600)
     try:
@@ -136,7 +131,7 @@ class StagedOutput:
             try:
                 with _opened(blob.path) as source:
                     checked = _is_what_was_checked(blob, os.fstat(source.fileno()))
-                    size = _copy(source, path, _FILE_MODE)
+                    size = copy_file(source, path, _FILE_MODE)
             except FileExistsError:  # on a file system that does not tell upper from lower case
                 raise _taken(filename, "another file has the same name in other case") from None
             proved = size == blob.size and (checked or _sha256(path) == blob.sha256)

@@ -6,6 +6,7 @@ import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -108,7 +109,8 @@ def test_a_copy_is_whole_whatever_the_kernel_can_do(
         monkeypatch.setattr(staging, "_kernel_copy", lambda *_: False)
     content = os.urandom(3_000_000)
     (tmp_path / "source").write_bytes(content)
-    assert staging.copy_file(tmp_path / "source", tmp_path / "copy", 0o644) == len(content)
+    with FileIO(tmp_path / "source") as source:
+        assert staging.copy_file(source, tmp_path / "copy", 0o644) == len(content)
     assert (tmp_path / "copy").read_bytes() == content
 
 
