@@ -59,7 +59,6 @@ class _Row:
 
     mac: bytes
     facts: tuple[Fact, ...]
-    number: int
     content: bytes | None
 
 
@@ -155,7 +154,7 @@ def _row(connection: sqlite3.Connection, signer: Signer, key: PageKey) -> _Row |
         raise ForgedError
     if stale:
         note_used(connection, _USED_PAGE, number)
-    return _Row(mac, ("page", *facts), number, content)
+    return _Row(mac, ("page", *facts), content)
 
 
 def _kept(row: _Row, key: PageKey, versions: Collection[str]) -> KeptPage:

@@ -14,7 +14,6 @@ from msgspec import ValidationError, convert
 from packaging.utils import NormalizedName
 
 from cachi2ish.core import urls
-from cachi2ish.core.digests import Digest
 from cachi2ish.core.messages import excerpt
 from cachi2ish.core.pages import Hashes, digests_of
 from cachi2ish.core.urls import redact
@@ -144,11 +143,6 @@ class Links:
         if urls.split_web(url) is None:
             return None
         return None if _CONTROL.search(url) else url
-
-
-def digests_in_fragment(fragment: str) -> frozenset[Digest]:
-    """Return the digests in a URL's fragment (PEP 503: ``sha256=…``); other parts of it are passed over."""
-    return digests_of(hashes_in_fragment(fragment))
 
 
 def hashes_in_fragment(fragment: str) -> Hashes:

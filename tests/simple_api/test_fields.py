@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cachi2ish.core.digests import Digest
-from cachi2ish.simple_api.fields import Link, Links, digests_in_fragment, instant
+from cachi2ish.core.pages import digests_of
+from cachi2ish.simple_api.fields import Link, Links, hashes_in_fragment, instant
 
 BASE = "https://index.example/simple/demo/"
 
@@ -118,8 +119,6 @@ def test_the_short_cut_for_relative_links_agrees_with_the_standard_library(base:
 
 def test_digests_stand_anywhere_in_a_fragment() -> None:
     md5, sha256 = "d41d8cd98f00b204e9800998ecf8427e", "AB" * 32
-    assert digests_in_fragment(f"egg=demo&sha256={sha256}&md5={md5}&subdirectory=a") == {
-        Digest("sha256", "ab" * 32),
-        Digest("md5", md5),
-    }
-    assert digests_in_fragment("") == digests_in_fragment("sha256=&blake99=ab&sha1") == frozenset()
+    hashes = hashes_in_fragment(f"egg=demo&sha256={sha256}&md5={md5}&subdirectory=a")
+    assert digests_of(hashes) == {Digest("sha256", "ab" * 32), Digest("md5", md5)}
+    assert hashes_in_fragment("") == hashes_in_fragment("sha256=&blake99=ab&sha1") == ()
