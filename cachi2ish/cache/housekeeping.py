@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -19,6 +18,7 @@ from cachi2ish.cache.upkeep import Upkeep
 from cachi2ish.core.cache_contents import Amount, CacheContents, Entry, Finding
 from cachi2ish.files.locks import locked
 from cachi2ish.files.os_errors import cache_errors, storage_errors
+from cachi2ish.files.user_files import kind_of
 
 
 class DiskHousekeeping:
@@ -41,7 +41,7 @@ class DiskHousekeeping:
     @property
     def exists(self) -> bool:
         """Whether there is such a directory; False, too, where that cannot be told."""
-        return os.path.exists(self.directory)  # noqa: PTH110  (Path.exists raises where it cannot be told)
+        return kind_of(self.directory) != 0
 
     def contents(self) -> CacheContents:
         """Return what the cache holds; makes nothing. Raises `StorageError` where it cannot be read."""

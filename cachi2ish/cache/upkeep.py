@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from stat import S_IFREG
 
 from msgspec import MsgspecError
 
@@ -29,6 +30,7 @@ from cachi2ish.cache.signing import Signer, signer_of
 from cachi2ish.core.cache_contents import CatalogueContents, Finding, Flaw
 from cachi2ish.core.pages import IndexFile
 from cachi2ish.files.locks import locked
+from cachi2ish.files.user_files import kind_of
 
 _NO_FILE = "it is no regular file"
 
@@ -164,7 +166,7 @@ class Upkeep:
         return os.path.lexists(self._path)  # a link that leads nowhere is in the way, too
 
     def _is_file(self) -> bool:
-        return self._path.is_file() and not self._path.is_symlink()
+        return kind_of(self._path, follow=False) == S_IFREG
 
     def _finding(self, flaw: Flaw, detail: str) -> Finding:
         return Finding(flaw, self._path.name, f"cannot be used: {detail}")

@@ -28,7 +28,7 @@ from cachi2ish.core.urls import Address, bare
 from cachi2ish.errors import StorageError
 from cachi2ish.files.interface import SourceFiles
 from cachi2ish.files.scratch import scratch_directory
-from cachi2ish.files.user_files import DiskFiles
+from cachi2ish.files.user_files import DiskFiles, is_file
 from cachi2ish.git.repositories import CachedArchives, GitRepositories
 from cachi2ish.index.default import default_index_url
 from cachi2ish.lockfiles.interface import Rewriter
@@ -175,7 +175,7 @@ def _cache(settings: Settings, stack: ExitStack) -> tuple[DiskBlobs, Memory]:
     if kept is not None and not settings.dry_run:
         return DiskBlobs(kept), stack.enter_context(SqliteCatalogue(kept / _CATALOGUE, signer=signer))
     place = _temporary(stack)
-    if kept is not None and os.path.isfile(kept / _CATALOGUE):  # noqa: PTH113  (False where nobody may look)
+    if kept is not None and is_file(kept / _CATALOGUE):
         catalogue = SqliteCatalogue(kept / _CATALOGUE, read_only=True, signer=signer)
         return DiskBlobs(place), stack.enter_context(catalogue)
     return DiskBlobs(place), stack.enter_context(SqliteCatalogue(place / _CATALOGUE))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_IFDIR, S_IFREG
 from typing import TYPE_CHECKING
 
 from cachi2ish import __version__
@@ -18,6 +19,7 @@ from cachi2ish.cli.display.reporting import ConsoleReporter
 from cachi2ish.errors import Cachi2ishError, ExitCode, InputError, StorageError, exit_code_of
 from cachi2ish.files.interface import SourceFiles
 from cachi2ish.files.stream_names import names_a_stream
+from cachi2ish.files.user_files import kind_of
 from cachi2ish.http.interface import HostTraffic
 from cachi2ish.services.progress import Counts
 
@@ -101,10 +103,8 @@ def _may_be_replaced(path: Path) -> bool:
 
 def _is_stream(path: Path) -> bool:
     """Return whether what is written to ``path`` goes to a reader, for whom nothing can be written twice."""
-    if names_a_stream(path):
-        return True
-    # By os.path, which takes a path that cannot be looked at for one that is not there: writing tells why.
-    return os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))  # noqa: PTH110, PTH112, PTH113
+    # A path that cannot be looked at is none: writing tells why.
+    return names_a_stream(path) or kind_of(path) not in {0, S_IFREG, S_IFDIR}
 
 
 @contextmanager
