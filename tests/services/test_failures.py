@@ -74,7 +74,7 @@ def test_what_takes_the_place_of_a_file_is_told_with_what_there_is_to_be_told_of
     assert chosen.without(first, NotLockedError("not locked")) == ((second, page().index),)
     assert chosen.choice.files == (second,)
     notes = Notes()
-    chosen.say(choice, notes)
+    chosen.report(choice, notes)
     assert [(level, message.split(": ")[1][:30]) for level, message in notes.messages] == [
         ("warning", "foo-1.0.tar.gz is left out"),
         ("warning", "foo-1.0.zip is yanked today"),
@@ -86,7 +86,7 @@ def test_a_file_that_the_index_vouches_for_is_left_out_without_a_warning() -> No
     choice = choose(pin("1.0", sha256("foo-1.0.zip")), page(*listed), Policy())
     chosen, notes = Chosen(choice), Notes()
     chosen.without(listed[0], NotLockedError("not locked"))
-    chosen.say(choice, notes)
+    chosen.report(choice, notes)
     assert notes.messages == [("debug", "not taken: not locked")]
 
 

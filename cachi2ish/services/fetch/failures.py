@@ -96,7 +96,7 @@ class Chosen:
             self.possible = False
         return tuple(pair for pair in self.choice.listed if pair[0] not in before) if self.possible else ()
 
-    def say(self, first: Choice, reporter: Reporter) -> None:
+    def report(self, first: Choice, reporter: Reporter) -> None:
         """Tell what was left out, and what else is there to be told of what came in its place."""
         origin = self.choice.requirement.origin
         for file, error in self.dispensed:

@@ -138,11 +138,11 @@ def _read(request: RequestInput, source: Path, ports: Ports, run: Run) -> Readin
         indexes = {address.bare for one in wanted(reading, run.indexes) for address in one.indexes}
         for warning in unused_policies(run.dates.missing, indexes):
             run.reporter.warning(warning)
-    _say_what_has_no_hash(reading, run.reporter)
+    _report_pins_without_hash(reading, run.reporter)
     return reading
 
 
-def _say_what_has_no_hash(reading: Reading, reporter: Reporter) -> None:
+def _report_pins_without_hash(reading: Reading, reporter: Reporter) -> None:
     everything = {one for package in reading.packages for lock in package.locks for one in lock.requirements}
     pins = [one for one in everything.difference(left_out(reading)) if isinstance(one, Pinned)]
     bare_pins = sum(not strong(one.digests) for one in pins)

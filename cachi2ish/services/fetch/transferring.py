@@ -99,7 +99,7 @@ class Transfers:
                     self._submit_listed(one.chosen, file, index)
         for choice, chosen in self._chosen.values():
             if chosen.possible:
-                chosen.say(choice, self._means.reporter)
+                chosen.report(choice, self._means.reporter)
             else:
                 errors += ((choice.requirement, error) for _, error in chosen.dispensed)
         raise_all(failures_of_transfers(errors))
