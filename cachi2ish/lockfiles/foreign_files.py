@@ -54,11 +54,7 @@ def other_than_requirements(file: str, text: str) -> tuple[str, str] | None:
             'call it pylock.toml, and name it with another key: {"type": "pip", "lockfile": "pylock.toml"}',
         )
     if lock is not None:
-        written = EXPORTS[lock].rpartition(" ")[2]
-        return (
-            f"it is a lock file of the form of {lock}, and no requirements file",
-            f"run `{EXPORTS[lock]}`, and name what it writes: {key_for(written)}",
-        )
+        return f"it is a lock file of the form of {lock}, and no requirements file", how_to_export(lock)
     kind = _kind_of(text)
     if kind is None:
         return None
@@ -67,7 +63,13 @@ def other_than_requirements(file: str, text: str) -> tuple[str, str] | None:
     )
 
 
-def key_for(file: str) -> str:
+def how_to_export(lock: str) -> str:
+    """Return what to do for a lock file of another tool, one of `EXPORTS`."""
+    command = EXPORTS[lock]
+    return f"run `{command}`, and name what it writes: {_key_for(command.rpartition(' ')[2])}"
+
+
+def _key_for(file: str) -> str:
     """Return the key of the input that names a file which another tool writes."""
     return f'"lockfile": "{file}"' if file.endswith(".toml") else f'"requirements_files": ["{file}"]'
 
@@ -108,10 +110,8 @@ def unlocked(names: Collection[str], read: Callable[[str], str | None]) -> tuple
 def _unread_lock(names: Sequence[str]) -> tuple[str, str] | None:
     for name in names:
         if _PYLOCK.fullmatch(name):
-            return name, f"name it: {key_for(name)}"
-    for name in (one for one in names if one in EXPORTS):
-        return name, f"run `{EXPORTS[name]}`, and name what it writes: {key_for(EXPORTS[name].rpartition(' ')[2])}"
-    return None
+            return name, f"name it: {_key_for(name)}"
+    return next(((name, how_to_export(name)) for name in names if name in EXPORTS), None)
 
 
 def _other_requirements(names: Sequence[str]) -> tuple[str, str] | None:

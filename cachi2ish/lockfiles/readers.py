@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cachi2ish.core.requirements import Purpose
 from cachi2ish.errors import Cachi2ishError, InputError, Origin
-from cachi2ish.lockfiles.foreign_files import EXPORTS, key_for, unlocked
+from cachi2ish.lockfiles.foreign_files import EXPORTS, how_to_export, unlocked
 from cachi2ish.lockfiles.interface import Lock, LockReader
 from cachi2ish.lockfiles.pip.requirements_reader import PipRequirementsReader
 from cachi2ish.lockfiles.pylock import PylockReader
@@ -84,7 +84,4 @@ class NamedReaders:
 
 
 def _foreign(file: str, problem: str) -> InputError:
-    name = posixpath.basename(file)
-    command = EXPORTS[name]
-    key = key_for(command.rpartition(" ")[2])
-    return InputError(problem, hint=f"run `{command}`, and name what it writes: {key}", origin=Origin(file))
+    return InputError(problem, hint=how_to_export(posixpath.basename(file)), origin=Origin(file))
