@@ -17,6 +17,7 @@ from msgspec import msgpack
 
 from cachi2ish.errors import InputError, StorageError
 from cachi2ish.files.folder import Folder
+from cachi2ish.files.foreign import UnfitFileError, read_foreign
 
 _KEY_BYTES = 32
 
@@ -67,13 +68,12 @@ def signer_of(catalogue: Path, *, make: bool) -> Signer:
 def signer_with(file: Path) -> Signer:
     """Return the signer with the key in ``file``, which the user has made and gives to whom he likes.
 
-    Raises `InputError` for a key that can be guessed, and `StorageError` for a file that cannot be read.
+    Raises `InputError` for a key that can be guessed or is no file, and `StorageError` where it cannot be read.
     """
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as opened:
-            regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
-            key = opened.read(_MOST_BYTES).strip() if regular else b""
+        key = read_foreign(file, _MOST_BYTES).strip()
+    except UnfitFileError as error:
+        raise InputError(f"the key {file} of the cache {error.strerror}", hint=error.hint) from error
     except OSError as error:
         raise StorageError(
             f"the key {file} of the cache cannot be read: {error.strerror}",
