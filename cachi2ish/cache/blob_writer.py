@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import stat
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
@@ -17,7 +16,7 @@ from cachi2ish.cache.layout import Layout
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.digests import Digest
 from cachi2ish.files.folder import Folder, ObstacleError
-from cachi2ish.files.locks import locked, try_lock, wait_for_lock
+from cachi2ish.files.locks import locked, make_locked, try_lock
 from cachi2ish.files.os_errors import cache_errors, storage_errors
 
 _READ_ONLY = 0o444
@@ -159,13 +158,8 @@ def open_partial(folder: Folder, path: Path) -> Partial:
     descriptor = _open_locked(folder, path)
     if descriptor is not None:
         return Partial(folder, path, descriptor, private=False)
-    while True:
-        private = path.with_name(f"{path.name}.{secrets.token_hex(8)}{PRIVATE_SUFFIX}")
-        descriptor = folder.open(private, os.O_RDWR | os.O_CREAT | os.O_EXCL)
-        wait_for_lock(descriptor)
-        if folder.is_at(descriptor, private):  # `sweep` has not come between
-            return Partial(folder, private, descriptor, private=True)
-        os.close(descriptor)
+    private, descriptor = make_locked(folder, lambda name: path.with_name(f"{path.name}.{name}{PRIVATE_SUFFIX}"))
+    return Partial(folder, private, descriptor, private=True)
 
 
 def remove_partial(folder: Folder, path: Path) -> bool:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import threading
 import weakref
 from contextlib import suppress
@@ -20,11 +19,10 @@ from pathlib import Path
 
 from cachi2ish.cache.layout import Layout
 from cachi2ish.files.folder import Folder, ObstacleError
-from cachi2ish.files.locks import share_lock, sharing, try_lock, wait_for_lock
+from cachi2ish.files.locks import make_locked, share_lock, sharing, try_lock
 
-#: Bytes of a name in `Layout.running`, which are random.
-_BYTES = 8
-_NAME = re.compile(f"[0-9a-f]{{{2 * _BYTES}}}")
+#: The names in `Layout.running`, which are random.
+_NAME = re.compile("[0-9a-f]{16}")
 
 
 class Usage:
@@ -47,7 +45,7 @@ class Usage:
             os.close(folder.open(self._layout.readers, os.O_RDONLY | os.O_CREAT, 0o666))
             folder.make(directory)
             oldest_start(directory)
-            path, descriptor = _claim(folder, directory)
+            path, descriptor = make_locked(folder, directory.joinpath, 0o644)
             weakref.finalize(self, _leave, folder, path, descriptor)
             self._registered = True
 
@@ -80,7 +78,7 @@ def oldest_start(directory: Path) -> int | None:
     """Return when the process began that has run longest, by the file system's clock; None where there is none.
 
     In nanoseconds since 1970. Removes what killed processes have left, as far as that is possible. What has
-    another name than `_claim` gives is no process. Raises `OSError`.
+    another name than `make_locked` gives is no process. Raises `OSError`.
     """
     folder, starts = Folder(directory.parent), []
     for name in filter(_NAME.fullmatch, folder.names(directory)):
@@ -101,16 +99,6 @@ def is_read_unnoted(layout: Layout) -> bool:
     try:
         return not try_lock(descriptor)
     finally:
-        os.close(descriptor)
-
-
-def _claim(folder: Folder, directory: Path) -> tuple[Path, int]:
-    while True:
-        path = directory / secrets.token_hex(_BYTES)
-        descriptor = folder.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
-        wait_for_lock(descriptor)
-        if folder.is_at(descriptor, path):  # nobody took it for a leftover before it was locked
-            return path, descriptor
         os.close(descriptor)
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -46,6 +47,21 @@ def is_at(descriptor: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(descriptor), path.lstat())
     except FileNotFoundError:
         return False
+
+
+def make_locked(folder: Folder, path_of: Callable[[str], Path], mode: int = 0o600) -> tuple[Path, int]:
+    """Make a file below ``folder`` that this process holds the lock of; return its path, and it, open.
+
+    path_of: returns where, for 16 random characters. Whoever removes what dead processes have left may come
+    between making and locking; then another one is made. Raises `OSError`.
+    """
+    while True:
+        path = path_of(secrets.token_hex(8))
+        descriptor = folder.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
+        wait_for_lock(descriptor)
+        if folder.is_at(descriptor, path):
+            return path, descriptor
+        os.close(descriptor)
 
 
 @contextmanager
