@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -211,3 +212,11 @@ def test_a_key_that_is_none_is_refused(
     outcome = orchard.fetches("pip", "--cache-key", key)
     assert outcome.code == code
     assert f"error: the key {key} of the cache {said}" in outcome.err
+
+
+def test_a_key_that_is_a_named_pipe_is_refused_and_not_waited_for(orchard: Person, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    os.mkfifo(key)
+    outcome = orchard.fetches("pip", "--cache-key", key)
+    assert outcome.code == ExitCode.INPUT
+    assert f"error: the key {key} of the cache is not a regular file" in outcome.err
