@@ -135,8 +135,10 @@ class Credentials:
         user, password = self._hosts.get(credential.origin[1], ("", ""))
         if user == credential.user and password:
             return replace(credential, password=password, source=self._netrc)
-        if self._store is None or not credential.user:
+        if not credential.user:
             return credential
+        if self._store is None:
+            return replace(credential, source=f"{credential.source}, which names a user alone")
         stored = self._store.password(credential.address, credential.user)
         if stored is None:
             return replace(credential, source=f"{credential.source}, for which keyring has no password")

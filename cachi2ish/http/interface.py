@@ -9,6 +9,12 @@ from typing import Protocol
 from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.core.urls import Address
 
+#: What to do where a user and a password are refused.
+REFUSED_HINT = (
+    "correct them there; in a URL, percent-encode special characters. The password of a user that a URL names"
+    " alone may stand in a netrc file, or be asked of keyring (--keyring-provider subprocess)"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:

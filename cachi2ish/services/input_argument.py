@@ -133,7 +133,7 @@ def _parse(text: str, place: str) -> JsonValue:
     except json.JSONDecodeError as error:
         raise InputError(
             f"{place} is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}",
-            hint=_json_hint(place),
+            hint=_json_hint(text, place),
         ) from None
     except RecursionError:
         raise InputError(f"{place} is not valid JSON: it is nested too deeply") from None
@@ -142,9 +142,11 @@ def _parse(text: str, place: str) -> JsonValue:
     return value
 
 
-def _json_hint(place: str) -> str:
+def _json_hint(text: str, place: str) -> str:
     if place == _ARGUMENT:
         return "quote the whole argument for the shell with '…', and names and texts in it with \"…\""
+    if not text.startswith(_JSON):
+        return "name a requirements file that is not called *.txt or *.in with -r; JSON begins with { or ["
     return 'write names and texts in it between quotation marks ("…")'
 
 

@@ -223,6 +223,18 @@ def test_that_keyring_has_no_password_is_told(person: Person, private: IndexServ
     assert "noise" not in outcome.told
 
 
+def test_that_a_url_names_a_user_alone_is_told_with_who_may_know_the_password(
+    person: Person, private: IndexServer
+) -> None:
+    person.environ["PIP_INDEX_URL"] = with_user(private.index_url, "ci")
+
+    outcome = person.fetches()
+
+    assert outcome.code == ExitCode.UNAVAILABLE
+    assert "from the URL, which names a user alone (HTTP 401" in outcome.err
+    assert "--keyring-provider subprocess" in outcome.err
+
+
 @pytest.mark.usefixtures("private")
 def test_a_keyring_that_is_not_there_is_an_error_where_it_was_asked_for_and_a_note_where_pip_was(
     person: Person,

@@ -94,6 +94,14 @@ def test_a_file_that_is_wrong_is_named(tmp_path: Path, content: bytes, problem: 
     assert problems(str(file)) == [problem.format(file)]
 
 
+def test_a_file_that_is_no_json_at_all_is_perhaps_a_requirements_file_of_another_name(tmp_path: Path) -> None:
+    file = tmp_path / "pins"
+    file.write_text("apple==1.0\n")
+    with pytest.raises(InputError) as caught:
+        read_input(str(file))
+    assert "with -r" in (caught.value.hint or "")
+
+
 def test_a_folder_is_no_input_and_what_is_nothing_at_all_is_told_so(tmp_path: Path) -> None:
     assert problems(str(tmp_path)) == [f"the input file {str(tmp_path)!r} cannot be read: Is a directory"]
     assert problems("nowhere.json") == [
