@@ -33,7 +33,7 @@ from cachi2ish.git.repositories import CachedArchives, GitRepositories
 from cachi2ish.index.default import default_index_url
 from cachi2ish.lockfiles.interface import Rewriter
 from cachi2ish.lockfiles.pip.rewriting import RequirementsRewriter
-from cachi2ish.lockfiles.readers import NamedReaders
+from cachi2ish.lockfiles.readers import LOCK_NAMES, NamedReaders
 from cachi2ish.output.directories import OutputDirectories
 from cachi2ish.output.interface import Outputs
 from cachi2ish.projects.interface import ProjectReader
@@ -68,6 +68,11 @@ def housekeeping(flags: Flags) -> Housekeeping:
 
     directory = cache_directory(flags, os.environ, _home())
     return DiskHousekeeping(directory, directory / _CATALOGUE, _signer(cache_key(flags)))
+
+
+def lock_names() -> tuple[str, ...]:
+    """Return how lock files are called that are no requirements files, as patterns (`fnmatch`)."""
+    return LOCK_NAMES
 
 
 def rewriter() -> Rewriter:

@@ -21,6 +21,10 @@ READERS: tuple[LockReader, ...] = (
     PylockReader(),
 )
 
+#: How lock files are called that are no requirements files, as patterns (`fnmatch`): of those that are read, and
+#: of those that another tool has to export first.
+LOCK_NAMES = (*(pattern for reader in READERS[1:] for pattern in reader.names), *EXPORTS)
+
 _NO_REQUIREMENTS = "it is a lock file of a format of its own, and no requirements file"
 
 

@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -22,8 +23,7 @@ from cachi2ish.services.fetch.package_input import TYPE, RequestInput, validated
 
 _BARE_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*\Z")
 
-#: Names of files that are no input, and that an input names.
-_LOCKS = re.compile(r"(?:pylock(?:\.[^.]+)?\.toml|(?:uv|poetry|pdm|Pipfile)\.lock)\Z")
+#: Names of files that are no input, and that an input names, beside those of lock files.
 _REQUIREMENTS = re.compile(r".*\.(?:txt|in)\Z")
 
 #: What JSON begins with.
@@ -33,25 +33,27 @@ _JSON = ("{", "[", '"')
 _ARGUMENT = "the input"
 
 
-def read_input(argument: str, source: Path = Path()) -> RequestInput:
+def read_input(argument: str, source: Path = Path(), lock_names: Sequence[str] = ()) -> RequestInput:
     """Return what ``argument`` asks for; raises one `InputError` or an `ErrorGroup` of them.
 
-    source: where a requirements file or a lock file has to be.
+    source: where a requirements file or a lock file has to be. lock_names: how lock files are called, as patterns
+    (`fnmatch`).
     """
     text = argument.strip().removeprefix("\ufeff")
     if _BARE_TYPE.match(text) and (text == TYPE or not is_file(Path(text))):
         return validated({"packages": [{"type": text}]}, place=_ARGUMENT)
     if text.startswith(_JSON):
         return validated(_parse(text, _ARGUMENT), place=_ARGUMENT)
-    if _is_lock(text) and any(os.path.lexists(base / text) for base in (source, Path())):
-        return input_of_files([text], source)
+    if _is_locked(text, lock_names) and any(os.path.lexists(base / text) for base in (source, Path())):
+        return input_of_files([text], source, lock_names)
     return _from_file(text)
 
 
-def input_of_files(files: Sequence[str], source: Path) -> RequestInput:
+def input_of_files(files: Sequence[str], source: Path, lock_names: Sequence[str] = ()) -> RequestInput:
     """Return the input of one package with these requirements files, or with a lock file among them.
 
     files: relative to ``source``, or else to the current directory, and inside ``source`` either way.
+    lock_names: as for `read_input`.
     Raises `InputError`.
     """
     found: list[str] = []
@@ -63,7 +65,7 @@ def input_of_files(files: Sequence[str], source: Path) -> RequestInput:
                 hint="give its path relative to the source directory, which --source names",
             )
         found.append(inside)
-    locks = [file for file in found if _LOCKS.match(Path(file).name)]
+    locks = [file for file in found if _is_lock(file, lock_names)]
     if len(locks) > 1:
         raise InputError(
             f"a package has one lock file, not {len(locks)}", hint="list a package for each in the input"
@@ -75,10 +77,14 @@ def input_of_files(files: Sequence[str], source: Path) -> RequestInput:
     return validated({"type": TYPE, **keys}, place=_ARGUMENT)
 
 
-def _is_lock(name: str) -> bool:
+def _is_lock(name: str, lock_names: Sequence[str]) -> bool:
+    return any(fnmatchcase(Path(name).name, pattern) for pattern in lock_names)
+
+
+def _is_locked(name: str, lock_names: Sequence[str]) -> bool:
     """Return whether a path is that of a requirements file or a lock file, and of no file with an input in it."""
     path = Path(name)
-    if _LOCKS.match(path.name):
+    if _is_lock(name, lock_names):
         return True
     if not _REQUIREMENTS.match(path.name):
         return False

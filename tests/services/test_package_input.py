@@ -12,6 +12,7 @@ from cachi2ish.core.choose.checks import Policy
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import Cachi2ishError, InputError, leaves
 from cachi2ish.lockfiles.interface import Lock
+from cachi2ish.lockfiles.readers import LOCK_NAMES
 from cachi2ish.services.fetch.input_problems import _ELSEWHERE, OPTIONS
 from cachi2ish.services.fetch.package_input import (
     PackageInput,
@@ -263,12 +264,12 @@ def test_files_are_one_package_with_their_paths_from_the_source(
             (one,) = input_of_files([given], root).packages
             assert (one.requirements_files, one.lockfile) == ((found,), None)
             assert read_input(given, root).packages == (one,)
-    (one,) = input_of_files(["pylock.toml"], source).packages
+    (one,) = input_of_files(["pylock.toml"], source, LOCK_NAMES).packages
     assert (one.requirements_files, one.lockfile) == (None, "sub/pylock.toml")
-    (one,) = input_of_files(["sub/pylock.toml", "a.txt"], source).packages
+    (one,) = input_of_files(["sub/pylock.toml", "a.txt"], source, LOCK_NAMES).packages
     assert (one.requirements_files, one.lockfile) == (("a.txt",), "sub/pylock.toml")
     for bad in (["../../out.txt"], ["nowhere.txt"], ["a\0.txt"], ["sub/pylock.toml", "pylock.toml", "uv.lock"]):
         with pytest.raises(InputError):
-            input_of_files(bad, source)
+            input_of_files(bad, source, LOCK_NAMES)
     with pytest.raises(InputError, match="one lock file, not 2"):
-        input_of_files(["sub/pylock.toml", "pylock.toml"], source)
+        input_of_files(["sub/pylock.toml", "pylock.toml"], source, LOCK_NAMES)
