@@ -165,6 +165,7 @@ def test_a_version_that_the_page_in_the_cache_does_not_have_is_missing(orchard: 
     )
     assert told in outcome.err
     assert "run once without --offline" in outcome.err
+    assert "with the key that was used (--cache-key)" in outcome.err
     assert outcome.err.count("error: ") == 1
 
 

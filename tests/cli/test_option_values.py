@@ -61,6 +61,7 @@ REFUSED = {
     ),
     "age": Refused(("cache", "prune", "--older-than", "long"), ("--older-than: 'long' is not a duration",)),
     "size": Refused(("cache", "prune", "--max-size", "5"), ("--max-size: '5' has no unit", "5GiB")),
+    "speed": Refused((*FETCH, "--least-speed", "10"), ("'10' has no unit; write a number with a unit",)),
     "empty place": Refused((*FETCH, "--source", ""), ("--source", "it is empty; is a variable not set?")),
 }
 

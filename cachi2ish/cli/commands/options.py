@@ -29,7 +29,7 @@ def reads(parse: Callable[[Any], _Value]) -> Callable[[Any], _Value]:
         try:
             return parse(text)
         except InvalidValueError as error:
-            raise typer.BadParameter(str(error)) from None
+            raise typer.BadParameter("; ".join(filter(None, (str(error), error.hint)))) from None
 
     return read
 

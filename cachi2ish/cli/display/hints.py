@@ -26,7 +26,10 @@ WORDS: Mapping[str, str] = {
         f"{Hint.ONE_FILE_PER_INDEX}, each with its --index-url. uv asks the extra indexes first: where it has"
         " locked from one of them, name the --index-url among them too, as the first, and lock again"
     ),
-    Hint.FILL_CACHE: "run once without --offline, or bring along a cache that has it (--cache-dir)",
+    Hint.FILL_CACHE: (
+        "run once without --offline, or bring along a cache that has it (--cache-dir); of what somebody else has"
+        " filled, the pages count with the key that was used (--cache-key)"
+    ),
     Hint.ALLOW_UNTIMED: _ALLOW_UNTIMED,
     Hint.PIN_EARLIER_OR_ALLOW_UNTIMED: f"{Hint.PIN_EARLIER}; {_ALLOW_UNTIMED}",
     Hint.LOCK_UPLOAD_TIMES: _LOCK_UPLOAD_TIMES,
