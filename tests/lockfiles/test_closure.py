@@ -271,3 +271,8 @@ def test_repeated_requirements_merge_or_stand_beside_each_other(
 def test_merged_requirements_have_the_extras_of_all(tmp_path: Path) -> None:
     (requirement,) = read(tmp_path, "foo[b]==1\nfoo[a,b]==1\nfoo==1\n").requirements
     assert requirement.extras == ("a", "b")
+
+
+def test_a_project_on_more_lines_than_any_lock_has_is_one_error(tmp_path: Path) -> None:
+    (error,) = errors_of(tmp_path, "name\n" * 30_000)
+    assert str(error).startswith("requirements.txt:501: name stands on 30000 lines, more than the 500")

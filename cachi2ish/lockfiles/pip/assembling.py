@@ -15,6 +15,9 @@ from cachi2ish.errors import Cachi2ishError, LockFileError
 from cachi2ish.lockfiles.pip.closure import Line
 from cachi2ish.lockfiles.pip.pins import Pin, admits, pin_of, unpinned
 
+#: Lines of one project: each is compared with all others. A lock has a few, for markers and builds.
+_MOST_LINES = 500
+
 
 @dataclass(frozen=True, slots=True)
 class _Known:
@@ -22,6 +25,9 @@ class _Known:
 
     entries: tuple[Line, ...]
     constraints: tuple[Line, ...]
+
+    def __len__(self) -> int:
+        return len(self.entries) + len(self.constraints)
 
     def beside(self, marker: str | None) -> Iterable[Line]:
         """What holds for a requirement with ``marker``: the unmarked lines and those with the same marker."""
@@ -60,7 +66,12 @@ def assemble(
     known = _by_project(entries, constraints)
     found: list[Requirement] = []
     errors: list[Cachi2ishError] = []
+    for project, lines in known.items():
+        if len(lines) > _MOST_LINES:
+            errors.append(_too_many(project, lines))
     for line in entries:
+        if len(known[line.project]) > _MOST_LINES:
+            continue
         try:
             found.extend(_requirements(line, known[line.project], purpose))
         except LockFileError as error:
@@ -96,6 +107,14 @@ def _by_project(entries: Sequence[Line], constraints: Sequence[Line]) -> dict[No
     for line in constraints:
         lines[line.project][1].append(line)
     return {project: _Known(tuple(ours), tuple(theirs)) for project, (ours, theirs) in lines.items()}
+
+
+def _too_many(project: NormalizedName, lines: _Known) -> LockFileError:
+    return LockFileError(
+        f"{project} stands on {len(lines)} lines, more than the {_MOST_LINES} that are compared with one another",
+        hint="lock again: each version needs one line for each marker",
+        origin=(*lines.entries, *lines.constraints)[_MOST_LINES].origin,
+    )
 
 
 def _requirements(line: Line, known: _Known, purpose: Purpose) -> Iterable[Requirement]:
