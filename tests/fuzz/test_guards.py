@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import re
 import socket
@@ -74,10 +75,17 @@ def test_what_takes_too_long_or_too_much_is_seen(room: Path, monkeypatch: pytest
     monkeypatch.setattr(guards, "SECONDS", 5)
     monkeypatch.setattr(guards, "MEMORY", 10_000_000)
     with pytest.raises(AssertionError, match="MB of memory"), guarded(room):
-        bytearray(50_000_000)
+        use_new_memory(50_000_000)
     monkeypatch.setattr(guards, "HANG", 0.05)
     with pytest.raises(HangError), guarded(room):
         time.sleep(5)
+
+
+def use_new_memory(size: int) -> None:
+    """Touch memory that is new to this process: its heap may hold what earlier tests freed, and use it again."""
+    with mmap.mmap(-1, size) as pages:
+        for at in range(0, size, mmap.PAGESIZE):
+            pages[at] = 1
 
 
 def test_a_failure_says_how_to_see_it_again(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
