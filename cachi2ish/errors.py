@@ -12,28 +12,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import ClassVar, Final, Self
 
 from cachi2ish.advice import Hint, Place
-
-
-class ExitCode(IntEnum):
-    """The exit status of every command."""
-
-    OK = 0
-    INTERNAL = 1  # a defect of cachi2ish itself
-    USAGE = 2  # the command line cannot be understood (the shell's convention)
-    INPUT = 3  # the JSON input, a path in it, or a setting is wrong
-    LOCKFILE = 4  # a requirements file is wrong or asks for something that cannot be prefetched
-    UNAVAILABLE = 5  # no index has what is asked for, or nothing that may be taken
-    NETWORK = 6  # a server cannot be reached or does not do its part
-    DIGEST = 7  # a file is not the file that was promised
-    DISTRIBUTION = 8  # an archive is broken, unsafe, or not the distribution it claims to be
-    GIT = 9  # a git repository cannot be read or cloned
-    STORAGE = 10  # the cache, the source or the output cannot be read or written
-    INTERRUPTED = 130  # the user pressed Ctrl-C (128 + SIGINT)
-    TERMINATED = 143  # somebody asked the process to end with SIGTERM (128 + 15), as CI services do, or SIGHUP
+from cachi2ish.exit_codes import GRAVITY, ExitCode
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -235,25 +217,9 @@ class StorageError(Cachi2ishError):
         self.place: Final = place
 
 
-#: Which failure decides the exit status when several kinds arrive together: the one that matters most
-#: for security first, the one that another run might not show last.
-_GRAVITY = (
-    ExitCode.INTERNAL,
-    ExitCode.DIGEST,
-    ExitCode.DISTRIBUTION,
-    ExitCode.USAGE,
-    ExitCode.INPUT,
-    ExitCode.LOCKFILE,
-    ExitCode.UNAVAILABLE,
-    ExitCode.GIT,
-    ExitCode.STORAGE,
-    ExitCode.NETWORK,
-)
-
-
 def gravity(error: Cachi2ishError) -> int:
     """Return the place of a single error in the order in which errors decide the exit status: 0 is the gravest."""
-    return _GRAVITY.index(error.exit_code)
+    return GRAVITY.index(error.exit_code)
 
 
 class ErrorGroup(Cachi2ishError):

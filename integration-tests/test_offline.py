@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness import BIN, Shell, tree
 
-from cachi2ish.errors import ExitCode
+from cachi2ish.exit_codes import ExitCode
 from tests.support.distributions import make_sdist, sdist_files
 from tests.support.git_server import git_server, make_repository
 from tests.support.index_server import IndexServer

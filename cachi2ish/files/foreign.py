@@ -9,15 +9,21 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import stat
 from pathlib import Path
-
-from cachi2ish.files.stream_names import names_a_stream
 
 _MIB = 1 << 20
 
 #: Bytes of a file of text: an input, a lock, a configuration, a record. Of what is longer nothing is read.
 LARGEST_TEXT = 16 * _MIB
+
+#: The names by which a process reaches its streams, and devices that are written as streams are.
+#: ``/dev/shm`` is not among them: what is kept there are files. The last are those that ``/dev/fd`` leads to, such
+#: as ``/proc/12/fd/pipe:[34]`` (proc_pid_fd(5)).
+_STREAM = re.compile(
+    r"/dev/(?:std(?:in|out|err)|tty\w*|console|null|full|(?:fd|pts)/\d+)|/proc/[^/]+/(?:task/\d+/)?fd/.+", re.ASCII
+)
 
 
 class UnfitFileError(OSError):
@@ -62,6 +68,11 @@ def read_foreign(path: Path, most: int = LARGEST_TEXT, *, streams: bool = False)
     finally:
         os.close(descriptor)
     return b"".join(chunks)
+
+
+def names_a_stream(path: Path) -> bool:
+    """Return whether ``path`` is the name of a stream; the file system is not asked, and no link is followed."""
+    return _STREAM.fullmatch(str(path)) is not None
 
 
 def decode_text(content: bytes, encoding: str = "utf-8") -> str:

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import IO
 
 from cachi2ish.errors import StorageError
-from cachi2ish.files.foreign import UnfitFileError, read_foreign
+from cachi2ish.files.foreign import UnfitFileError, names_a_stream, read_foreign
 from cachi2ish.files.scratch import short_name
-from cachi2ish.files.stream_names import names_a_stream
 
 _MODE = 0o644
 

@@ -18,8 +18,7 @@ from urllib.parse import unquote
 
 from cachi2ish.core.urls import Address, WebOrigin
 from cachi2ish.errors import InputError
-from cachi2ish.files.foreign import UnfitFileError, read_foreign
-from cachi2ish.files.stream_names import names_a_stream
+from cachi2ish.files.foreign import UnfitFileError, names_a_stream, read_foreign
 from cachi2ish.http.http_errors import shown
 
 #: What the entry for all other hosts is called (netrc(5)).

@@ -19,7 +19,7 @@ from cachi2ish.core.outputs import (
     EnvironmentVariable,
 )
 from cachi2ish.errors import InputError, UsageError
-from cachi2ish.files.stream_names import names_a_stream
+from cachi2ish.files.foreign import names_a_stream
 from cachi2ish.files.user_files import is_system_text
 
 #: POSIX 1003.1, 8.1.

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict
 from cachi2ish.core.cutoff import rfc3339
 from cachi2ish.core.messages import shortened
 from cachi2ish.core.targets.machine import Target
-from cachi2ish.errors import Cachi2ishError, ExitCode, leaves
+from cachi2ish.errors import Cachi2ishError, leaves
+from cachi2ish.exit_codes import ExitCode
 from cachi2ish.http.interface import HostTraffic
 from cachi2ish.services.progress import Progress
 from cachi2ish.services.reporter import PlannedFile, StageName

@@ -14,8 +14,8 @@ from pathlib import Path
 from cachi2ish.core.messages import did_you_mean
 from cachi2ish.errors import InputError, Origin, raise_all
 from cachi2ish.files.foreign import UnfitFileError, decode_text, read_foreign
-from cachi2ish.settings.flags import SETTINGS, Flags, Setting, Source, key_of
-from cachi2ish.settings.values import InvalidValueError
+from cachi2ish.settings.flags import SETTINGS, Flags, Source
+from cachi2ish.settings.values import InvalidValueError, Setting, key_of
 
 #: Its name in the user's configuration directory.
 CONFIG_FILE = "config.toml"

@@ -13,8 +13,9 @@ from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError
 from cachi2ish.files.user_files import is_file, kind_of
 from cachi2ish.http.interface import HttpSettings
-from cachi2ish.settings.flags import KeyringProvider, Source
+from cachi2ish.settings.flags import Source
 from cachi2ish.settings.hermeto import HermetoSettings
+from cachi2ish.settings.network_flags import KeyringProvider
 from cachi2ish.settings.pip_settings import pip_number
 
 _DEFAULTS = HttpSettings(user_agent="")

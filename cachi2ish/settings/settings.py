@@ -21,9 +21,10 @@ from cachi2ish.errors import InputError
 from cachi2ish.http.interface import HttpSettings
 from cachi2ish.settings.config_file import CONFIG_FILE, read_config_file
 from cachi2ish.settings.connection import connection_settings
-from cachi2ish.settings.flags import DEFAULT_CONCURRENCY, MOST_CONCURRENT, Flags, Source
+from cachi2ish.settings.flags import Flags, Source
 from cachi2ish.settings.hermeto import is_hermetos, read_hermeto_settings
 from cachi2ish.settings.index_dates import default_dates
+from cachi2ish.settings.network_flags import DEFAULT_CONCURRENCY, MOST_CONCURRENT
 from cachi2ish.settings.pip_settings import not_followed, pip_extra_indexes, read_pip_configuration
 from cachi2ish.settings.values import InvalidValueError, parse_epoch
 

@@ -1,16 +1,17 @@
-"""How the values of settings are written: as text in an option or a variable, and in TOML.
+"""How settings are written: their names, and their values as text in an option or a variable, and in TOML.
 
-Anything else raises `InvalidValueError`: for a text, with the text, what is wanted, and what was probably meant.
+Any other value raises `InvalidValueError`: for a text, with the text, what is wanted, and what was probably meant.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cachi2ish.core.messages import did_you_mean, excerpt
 
@@ -25,6 +26,40 @@ class InvalidValueError(ValueError):
     def __init__(self, problem: str = "", hint: str = "") -> None:
         super().__init__(problem)
         self.hint = hint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """How a setting is written.
+
+    help: the option's. metavar: what stands for its value there; empty for an option without one.
+    parse: reads the text of an option or a variable; raises `InvalidValueError`.
+    negatable: whether ``--no-…`` takes it back. repeatable: whether there may be several.
+    variable: whether there is a variable. any_command: the option stands before every command, too; there the
+    variable is read, so that it is weaker than either.
+    toml: reads a value of the configuration file; None where the file has no such key.
+    wanted: what the file takes, in words.
+    """
+
+    help: str
+    metavar: str = ""
+    parse: Callable[[str], Any] = str
+    negatable: bool = False
+    repeatable: bool = False
+    variable: bool = True
+    any_command: bool = False
+    toml: Callable[[object], bool | str | tuple[str, ...] | None] | None = None
+    wanted: str = ""
+
+
+def key_of(name: str) -> str:
+    """Return the key of a setting in the configuration file; the option has two hyphens before it."""
+    return name.replace("_", "-")
+
+
+def variable_of(name: str) -> str:
+    """Return the variable of a setting."""
+    return f"CACHI2ISH_{name.upper()}"
 
 
 # Texts.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.errors import ExitCode
+from cachi2ish.exit_codes import ExitCode
 from tests.cli.conftest import Person
 from tests.sdists.test_bombs import BOMBS as ARCHIVES
 from tests.sdists.test_bombs import entry, many_files, zipped

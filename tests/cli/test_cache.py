@@ -19,7 +19,7 @@ from cachi2ish.cli.commands.cache_commands import periodic_report
 from cachi2ish.cli.display.console import Console, Level
 from cachi2ish.cli.display.figures import readable_size
 from cachi2ish.cli.display.reporting import ConsoleReporter
-from cachi2ish.errors import ExitCode
+from cachi2ish.exit_codes import ExitCode
 from cachi2ish.services.cache_upkeep import Verified
 from tests.cache.support import files_below, forbid_writing, small_disk
 from tests.cli.conftest import Person

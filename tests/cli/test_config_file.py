@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from cachi2ish.core.urls import Address
-from cachi2ish.errors import Cachi2ishError, ExitCode, InputError, exit_code_of, leaves
+from cachi2ish.errors import Cachi2ishError, InputError, exit_code_of, leaves
+from cachi2ish.exit_codes import ExitCode
 from cachi2ish.settings.config_file import read_config_file
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.settings import Settings, load_settings

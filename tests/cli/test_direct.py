@@ -15,7 +15,7 @@ from cyclonedx.model.bom import Bom
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from cachi2ish.errors import ExitCode
+from cachi2ish.exit_codes import ExitCode
 from tests.cli.conftest import Person, tree
 from tests.support.distributions import make_sdist, make_wheel, sdist_files
 from tests.support.git_server import GitServer, Repository

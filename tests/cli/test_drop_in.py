@@ -14,7 +14,7 @@ import pytest
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
 from cachi2ish import __version__
-from cachi2ish.errors import ExitCode
+from cachi2ish.exit_codes import ExitCode
 from tests.support.command_line import Outcome, run
 from tests.support.distributions import make_sdist
 from tests.support.index_server import IndexServer

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from cachi2ish.cli.display.console import FailureNote
-from cachi2ish.errors import DigestMismatchError, ExitCode, NetworkError
+from cachi2ish.errors import DigestMismatchError, NetworkError
+from cachi2ish.exit_codes import ExitCode
 from cachi2ish.services.progress import Progress
 from tests.cli.conftest import Person
 from tests.support.index_server import Fault

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.errors import ExitCode
+from cachi2ish.exit_codes import ExitCode
 from tests.cli.conftest import Person, tree
 from tests.support.distributions import make_sdist, make_wheel, sdist_files
 from tests.support.index_server import Fault

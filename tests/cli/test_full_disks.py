@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.errors import ExitCode
+from cachi2ish.exit_codes import ExitCode
 from tests.cli.conftest import Person, tree
 from tests.support.orchard import APPLE, BIG, BIG_PATH, PINS, asked_for, errors
 from tests.support.program import PROGRAM, environment

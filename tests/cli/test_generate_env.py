@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from cachi2ish.core.outputs import PIP_ENVIRONMENT, UV_ENVIRONMENT
-from cachi2ish.errors import ExitCode
+from cachi2ish.exit_codes import ExitCode
 from tests.cli.conftest import Person
 from tests.support.program import environment, shell
 

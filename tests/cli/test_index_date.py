@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cachi2ish.errors import ExitCode
+from cachi2ish.exit_codes import ExitCode
 from tests.cli.conftest import Person, tree
 from tests.support.distributions import Dist, make_sdist, make_wheel
 from tests.support.index_server import IndexServer

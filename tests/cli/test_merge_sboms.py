@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from cachi2ish.core.modes import SbomKind
-from cachi2ish.errors import ExitCode, InputError
+from cachi2ish.errors import InputError
+from cachi2ish.exit_codes import ExitCode
 from cachi2ish.sbom.merge.merger import Merger
 from cachi2ish.services import merge_sboms as service
 from cachi2ish.services.merge_sboms import LARGEST

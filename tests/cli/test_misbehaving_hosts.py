@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.errors import ExitCode
+from cachi2ish.exit_codes import ExitCode
 from cachi2ish.http.bodies import LARGEST_BODY
 from tests.cli.conftest import Person
 from tests.support.distributions import Dist

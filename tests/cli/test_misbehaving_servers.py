@@ -30,7 +30,7 @@ from unittest.mock import ANY
 
 import pytest
 
-from cachi2ish.errors import ExitCode
+from cachi2ish.exit_codes import ExitCode
 from tests.cli.conftest import Person
 from tests.support.distributions import make_sdist
 from tests.support.index_server import Answer, Fault

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.errors import ExitCode
+from cachi2ish.exit_codes import ExitCode
 from cachi2ish.files import user_files
 from tests.cli.conftest import Person
 from tests.support.distributions import make_sdist

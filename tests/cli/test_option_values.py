@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from cachi2ish.errors import ExitCode
+from cachi2ish.exit_codes import ExitCode
 from tests.cli.conftest import Person
 
 

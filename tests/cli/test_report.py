@@ -19,7 +19,7 @@ import pytest
 from pydantic import BaseModel
 
 from cachi2ish import __version__
-from cachi2ish.errors import ExitCode
+from cachi2ish.exit_codes import ExitCode
 from cachi2ish.services.report import Report
 from tests.cli.conftest import Person, tree
 from tests.support.distributions import make_sdist, make_wheel, sdist_files

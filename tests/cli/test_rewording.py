@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cachi2ish.errors import ExitCode
+from cachi2ish.exit_codes import ExitCode
 from tests.cli.conftest import Person
 from tests.support.distributions import Dist, make_sdist, make_wheel
 from tests.support.rewording import other, reworded

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 from cachi2ish.cache.page_format import dump
 from cachi2ish.core.pages import IndexFile, Page
-from cachi2ish.errors import ExitCode
+from cachi2ish.exit_codes import ExitCode
 from tests.cache.support import as_stranger, share
 from tests.cli.conftest import Person, tree
 from tests.support.distributions import Dist, make_sdist, sdist_files

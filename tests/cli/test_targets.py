@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from cachi2ish.errors import ExitCode
+from cachi2ish.exit_codes import ExitCode
 from tests.cli.conftest import Person
 from tests.support.distributions import Dist, make_sdist, make_wheel
 

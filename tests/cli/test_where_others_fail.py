@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.errors import ExitCode
+from cachi2ish.exit_codes import ExitCode
 from tests.cli.conftest import Person, tree
 from tests.support.command_line import clean_environment
 from tests.support.distributions import Dist, core_metadata, make_sdist, make_wheel

@@ -10,7 +10,6 @@ from cachi2ish.errors import (
     Cachi2ishError,
     DigestMismatchError,
     ErrorGroup,
-    ExitCode,
     HostError,
     LockFileError,
     NetworkError,
@@ -23,6 +22,7 @@ from cachi2ish.errors import (
     located,
     raise_all,
 )
+from cachi2ish.exit_codes import ExitCode
 
 PLACE = Origin("requirements.txt", 7)
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from cachi2ish.cli.main import app
-from cachi2ish.settings.flags import SETTINGS, key_of, variable_of
+from cachi2ish.settings.flags import SETTINGS
+from cachi2ish.settings.values import key_of, variable_of
 
 _REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 PAGE = _REFERENCE / "options.md"

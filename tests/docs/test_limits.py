@@ -15,7 +15,7 @@ from cachi2ish.projects import project_folder, setup_cfg
 from cachi2ish.sdists import metadata
 from cachi2ish.sdists.forward import Limits
 from cachi2ish.services import merge_sboms
-from cachi2ish.settings import flags
+from cachi2ish.settings import network_flags
 from cachi2ish.simple_api import fields
 from tests.cli import test_bombs
 
@@ -54,7 +54,7 @@ LIMITS: list[tuple[str, float]] = [
     ("characters of a value of `setup.cfg`", setup_cfg._LONGEST_VALUE),
     ("bytes of a bill", merge_sboms.LARGEST),
     ("seconds that a result waits", user_files._TRIES * user_files._PAUSE),
-    ("requests at once", flags.MOST_CONCURRENT),
+    ("requests at once", network_flags.MOST_CONCURRENT),
 ]
 ROWS = dict(re.findall(r"^\| (.+?) \| ([0-9,]+) \|$", PAGE, re.MULTILINE))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from cachi2ish.errors import ExitCode
+from cachi2ish.exit_codes import ExitCode
 from cachi2ish.lockfiles.pip.rewriting import RequirementsRewriter
 from cachi2ish.sbom import properties
 from cachi2ish.services.fetch.package_input import PackageInput

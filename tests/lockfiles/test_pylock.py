@@ -10,7 +10,8 @@ import pytest
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.requirements import Git, Indexes, Pinned, Purpose, Url
 from cachi2ish.core.urls import Address
-from cachi2ish.errors import Cachi2ishError, ExitCode, InputError, LockFileError, Origin, leaves
+from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin, leaves
+from cachi2ish.exit_codes import ExitCode
 from cachi2ish.lockfiles.interface import Lock, Scope
 from cachi2ish.lockfiles.pylock import PylockReader
 from tests.lockfiles.reading import COMMIT, A, B, names, pins, write

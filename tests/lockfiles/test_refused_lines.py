@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
-from cachi2ish.errors import ExitCode, LockFileError
+from cachi2ish.errors import LockFileError
+from cachi2ish.exit_codes import ExitCode
 from cachi2ish.lockfiles.pip.foreign_options import hint_for
 from cachi2ish.lockfiles.pip.grammar import _option_parser
 from tests.lockfiles.reading import COMMIT, GIT, HASH_A, HASH_B, ZIP, A, errors_of

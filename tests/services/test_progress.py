@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from cachi2ish.errors import DigestMismatchError, ErrorGroup, ExitCode, NetworkError, Origin
+from cachi2ish.errors import DigestMismatchError, ErrorGroup, NetworkError, Origin
+from cachi2ish.exit_codes import ExitCode
 from cachi2ish.http.interface import HostTraffic
 from cachi2ish.services.progress import Progress, Stage, UnderWay
 from cachi2ish.services.report import make_report

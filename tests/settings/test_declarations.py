@@ -11,7 +11,8 @@ import pytest
 
 from cachi2ish.cli.commands.options import with_settings
 from cachi2ish.settings.config_file import read_config_file
-from cachi2ish.settings.flags import SETTINGS, Flags, key_of, variable_of
+from cachi2ish.settings.flags import SETTINGS, Flags
+from cachi2ish.settings.values import key_of, variable_of
 from tests.docs import options_page
 
 #: A value of each setting that the configuration file may have: in TOML, and in the field.

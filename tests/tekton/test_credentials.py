@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.errors import ExitCode
+from cachi2ish.exit_codes import ExitCode
 from tests.support.command_line import Outcome
 from tests.support.distributions import make_sdist, sdist_files
 from tests.support.git_server import GitServer, git_server, make_repository

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.errors import ExitCode
+from cachi2ish.exit_codes import ExitCode
 from tests.support.archives import archived
 from tests.support.distributions import make_sdist
 from tests.support.tekton import TRUSTED, prepared, read_task

@@ -20,13 +20,13 @@ from cachi2ish.cli.display.hints import hint_of
 from cachi2ish.errors import (
     Cachi2ishError,
     DigestMismatchError,
-    ExitCode,
     InputError,
     StorageError,
     exit_code_of,
     gravity,
     leaves,
 )
+from cachi2ish.exit_codes import ExitCode
 from cachi2ish.files.os_errors import MORE_FILES, OUT_OF_FILES
 
 if TYPE_CHECKING:

@@ -16,9 +16,10 @@ from cachi2ish.cli.display.escaping import escaped_json
 from cachi2ish.cli.display.figures import counted, readable_seconds, readable_size
 from cachi2ish.cli.display.hints import hint_of
 from cachi2ish.cli.display.reporting import ConsoleReporter
-from cachi2ish.errors import Cachi2ishError, ExitCode, InputError, StorageError, exit_code_of
+from cachi2ish.errors import Cachi2ishError, InputError, StorageError, exit_code_of
+from cachi2ish.exit_codes import ExitCode
+from cachi2ish.files.foreign import names_a_stream
 from cachi2ish.files.interface import SourceFiles
-from cachi2ish.files.stream_names import names_a_stream
 from cachi2ish.files.user_files import kind_of
 from cachi2ish.http.interface import HostTraffic
 from cachi2ish.services.progress import Counts

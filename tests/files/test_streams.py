@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.files.stream_names import names_a_stream
+from cachi2ish.files.foreign import names_a_stream
 
 
 @pytest.mark.parametrize(
