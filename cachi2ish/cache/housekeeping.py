@@ -10,10 +10,10 @@ from pathlib import Path
 from cachi2ish.advice import Place
 from cachi2ish.cache.inspection import Inspector
 from cachi2ish.cache.layout import Layout
+from cachi2ish.cache.memory.signing import Signer
 from cachi2ish.cache.pruning import DiskPruning
 from cachi2ish.cache.running import oldest_start
 from cachi2ish.cache.scan import Scan, moment, scan_directory
-from cachi2ish.cache.signing import Signer
 from cachi2ish.cache.upkeep import Upkeep
 from cachi2ish.core.cache_contents import Amount, CacheContents, Entry, Finding
 from cachi2ish.files.locks import locked

@@ -7,8 +7,8 @@
     partial/<sha256 of a key>  what has arrived of a file; locked (flock) while somebody writes
     partial/<…>.<random>.tmp   the same for a second writer of one key; removed when it ends
     running/<random>           locked (flock) while a process has the cache open; mtime: when it began
-    catalogue.sqlite           what indexes said of projects, see `cachi2ish.cache.schema`
-    catalogue.key              by which its rows are known, for its owner alone, see `cachi2ish.cache.signing`
+    catalogue.sqlite           what indexes said of projects, see `cachi2ish.cache.memory.schema`
+    catalogue.key              by which its rows are known, for its owner alone, see `cachi2ish.cache.memory`
     catalogue-<uid>.key        the same for another user
 
 Nothing is synced to disk file by file: whoever takes a blob hashes it again, so that what a power cut has torn

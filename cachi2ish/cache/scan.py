@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cachi2ish.cache.blob_writer import PARTIAL, PRIVATE_PARTIAL
 from cachi2ish.cache.layout import Layout
-from cachi2ish.cache.schema import aside_of
+from cachi2ish.cache.memory.schema import aside_of
 from cachi2ish.core.cache_contents import Entry, EntryKind
 from cachi2ish.core.digests import ALGORITHMS, WEAK_ALGORITHMS, Digest
 

@@ -13,9 +13,9 @@ from stat import S_IFREG
 
 from msgspec import MsgspecError
 
-from cachi2ish.cache.page_format import from_microseconds, load
-from cachi2ish.cache.rows import forged
-from cachi2ish.cache.schema import (
+from cachi2ish.cache.memory.page_format import from_microseconds, load
+from cachi2ish.cache.memory.rows import forged
+from cachi2ish.cache.memory.schema import (
     USED_EVERY,
     NotOursError,
     UnusableError,
@@ -26,7 +26,7 @@ from cachi2ish.cache.schema import (
     open_existing,
     open_to_read,
 )
-from cachi2ish.cache.signing import Signer, signer_of
+from cachi2ish.cache.memory.signing import Signer, signer_of
 from cachi2ish.core.cache_contents import CatalogueContents, Finding, Flaw
 from cachi2ish.core.pages import IndexFile
 from cachi2ish.files.locks import locked

@@ -15,13 +15,14 @@ from pathlib import Path
 
 from cachi2ish import __version__
 from cachi2ish.cache.blobs import DiskBlobs
-from cachi2ish.cache.catalogue import SqliteCatalogue
 from cachi2ish.cache.interface import Housekeeping, Memory
-from cachi2ish.cache.signing import Signer, signer_with
+from cachi2ish.cache.memory.catalogue import SqliteCatalogue
+from cachi2ish.cache.memory.signing import Signer, signer_with
 from cachi2ish.cli.display.reporting import ConsoleReporter, log_messages_to
 from cachi2ish.cli.process import limit_malloc_arenas
 from cachi2ish.cli.program import PROGRAM
 from cachi2ish.cli.wiring_network import cache_alone, connector
+from cachi2ish.core.lazy import Once
 from cachi2ish.core.modes import SbomKind
 from cachi2ish.core.outputs import PIP_ENVIRONMENT, UV_ENVIRONMENT
 from cachi2ish.core.urls import Address, bare
@@ -40,7 +41,6 @@ from cachi2ish.projects.interface import ProjectReader
 from cachi2ish.projects.project_reader import SourceTreeReader
 from cachi2ish.sbom.interface import SbomMerger, SbomWriter
 from cachi2ish.sdists.interface import SdistReader
-from cachi2ish.sdists.lazy_reader import OnDemandReader
 from cachi2ish.services.fetch.ports import Archives, IndexAddresses, Leniency, Ports, Results, Run, Sources
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.settings import Settings, cache_directory, cache_key, load_settings
@@ -118,7 +118,7 @@ def fetching(flags: Flags, reporter: ConsoleReporter) -> Iterator[tuple[Ports, R
                 cache_alone(settings, blobs, catalogue, reporter.debug)
                 if settings.offline
                 else connector(settings, blobs, catalogue, stack, reporter),
-                Archives(OnDemandReader(partial(_archive_reader, projects)), catalogue),
+                Archives(Once(partial(_archive_reader, projects)), catalogue),
                 Results(outputs(), _sbom_writer(settings), rewriter()),
             ),
             Run(

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from packaging.utils import NormalizedName
 
 from cachi2ish.advice import Hint
+from cachi2ish.core.choose.reasons import Reason
 from cachi2ish.core.cutoff import Cutoff, rfc3339
 from cachi2ish.core.modes import Missing
 from cachi2ish.core.pages import Excluded, IndexFile, Page
-from cachi2ish.core.reasons import Reason
 from cachi2ish.core.urls import bare
 from cachi2ish.errors import AfterIndexDateError, Origin
 

@@ -17,9 +17,9 @@ from itertools import chain
 from msgspec import Struct
 from packaging.utils import NormalizedName
 
+from cachi2ish.core.choose.reasons import Reason
 from cachi2ish.core.digests import Digest, InvalidDigestError
 from cachi2ish.core.distributions import by_version, which_are
-from cachi2ish.core.reasons import Reason
 
 #: By far the most frequent digest, in its usual spelling: nothing to normalise.
 _SHA256 = re.compile("[0-9a-f]{64}")

@@ -18,8 +18,8 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyM
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from cachi2ish.core.urls import Address, host_of
-from cachi2ish.http.auth import separate
-from cachi2ish.http.tls import Contexts
+from cachi2ish.http.access.auth import separate
+from cachi2ish.http.access.tls import Contexts
 from cachi2ish.http.traffic import HttpTraffic
 
 #: How many hosts keep their connections at once.

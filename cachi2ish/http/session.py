@@ -13,14 +13,14 @@ from urllib.parse import urljoin
 
 from cachi2ish.core.urls import Address, WebOrigin
 from cachi2ish.errors import HostError, NetworkError
-from cachi2ish.http.auth import Credential, Credentials, separate
+from cachi2ish.http.access.auth import Credential, Credentials, separate
+from cachi2ish.http.access.keyring import KeyringProgram
+from cachi2ish.http.access.tls import TrustedHosts, authorities_of
 from cachi2ish.http.bodies import Stream
 from cachi2ish.http.http_errors import invalid_address, proxy_authentication, shown, translated
 from cachi2ish.http.interface import HttpSettings, Response
-from cachi2ish.http.keyring import KeyringProgram
 from cachi2ish.http.retries import RETRIED_STATUSES, Attempts, RetryPolicy, TransientError, retry_after
 from cachi2ish.http.throttle import Host, HostLimits, Hosts, too_much
-from cachi2ish.http.tls import TrustedHosts, authorities_of
 from cachi2ish.http.traffic import HttpTraffic
 from cachi2ish.http.transport import Sender
 

@@ -9,11 +9,11 @@ from urllib3.exceptions import HTTPError
 
 from cachi2ish.core.lazy import OncePerKey
 from cachi2ish.core.urls import Address
+from cachi2ish.http.access.proxies import Proxies
+from cachi2ish.http.access.tls import Contexts, TrustedHosts
 from cachi2ish.http.connections import Patience, Pools
 from cachi2ish.http.http_errors import unusable_proxy
 from cachi2ish.http.interface import HttpSettings
-from cachi2ish.http.proxies import Proxies
-from cachi2ish.http.tls import Contexts, TrustedHosts
 from cachi2ish.http.traffic import HttpTraffic
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cachi2ish.core.inventory import Dependency, Inventory, MainPackage
 from cachi2ish.sbom import package_urls
-from cachi2ish.sbom.names import unique
+from cachi2ish.sbom.document import unique
 
 
 @dataclass(frozen=True, slots=True)

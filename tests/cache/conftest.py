@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.cache.catalogue import SqliteCatalogue
+from cachi2ish.cache.memory.catalogue import SqliteCatalogue
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from packaging.utils import canonicalize_name
 
-from cachi2ish.cache.catalogue import SqliteCatalogue
+from cachi2ish.cache.memory.catalogue import SqliteCatalogue
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Hashes, IndexFile, Page
 

@@ -80,9 +80,9 @@ _AS_MEMBER = """
 import os, sys
 from pathlib import Path
 from cachi2ish.cache.blobs import DiskBlobs
-from cachi2ish.cache.catalogue import SqliteCatalogue
-from cachi2ish.cache.signing import signer_with
-from cachi2ish.cache.page_format import load
+from cachi2ish.cache.memory.catalogue import SqliteCatalogue
+from cachi2ish.cache.memory.signing import signer_with
+from cachi2ish.cache.memory.page_format import load
 from tests.cache.pages import INDEX, SDIST, kept, page_of
 from tests.cache.support import digest_of, keep
 cache, user, group = Path(sys.argv.pop(1)), int(sys.argv.pop(1)), int(sys.argv.pop(1))

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from msgspec import DecodeError
 from msgspec.structs import replace as replaced
 
-from cachi2ish.cache.catalogue import SqliteCatalogue
 from cachi2ish.cache.interface import Catalogue, KeptPage
-from cachi2ish.cache.page_format import load
+from cachi2ish.cache.memory.catalogue import SqliteCatalogue
+from cachi2ish.cache.memory.page_format import load
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import IndexFile
 from cachi2ish.core.urls import SECRET_ENDINGS, SECRET_NAMES, redact

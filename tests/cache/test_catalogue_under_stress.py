@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.cache.catalogue import SqliteCatalogue
+from cachi2ish.cache.memory.catalogue import SqliteCatalogue
 from cachi2ish.cli.display.hints import hint_of
 from cachi2ish.errors import StorageError
 from tests.cache.pages import INDEX, SDIST, WHEEL, T, index_file, kept, page_of
@@ -102,7 +102,7 @@ def test_a_place_where_no_file_can_be_is_one_clear_error(tmp_path: Path) -> None
 REMEMBER = """
 import sys
 from pathlib import Path
-from cachi2ish.cache.catalogue import SqliteCatalogue
+from cachi2ish.cache.memory.catalogue import SqliteCatalogue
 from tests.cache.pages import index_file, kept, page_of
 with SqliteCatalogue(Path(sys.argv[1])) as catalogue:
     for number in range(8):

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from cachi2ish.cache.blobs import DiskBlobs
-from cachi2ish.cache.catalogue import SqliteCatalogue
 from cachi2ish.cache.housekeeping import DiskHousekeeping
 from cachi2ish.cache.interface import Housekeeping
+from cachi2ish.cache.memory.catalogue import SqliteCatalogue
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.cache_contents import Amount, Entry, EntryKind, Finding, Flaw
 from cachi2ish.errors import StorageError
@@ -325,7 +325,7 @@ def test_use_is_noted_for_everything_that_is_read(
 def test_a_catalogue_that_is_being_written_for_long_is_one_clear_error(
     housekeeping: DiskHousekeeping, cache: Path, catalogue: SqliteCatalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cachi2ish.cache.schema._BUSY_TIMEOUT", 1)
+    monkeypatch.setattr("cachi2ish.cache.memory.schema._BUSY_TIMEOUT", 1)
     fill(catalogue)
     kept(cache, b"x")
     age_rows(cache)

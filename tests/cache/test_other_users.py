@@ -20,11 +20,11 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from cachi2ish.cache.blobs import DiskBlobs
-from cachi2ish.cache.catalogue import SqliteCatalogue
 from cachi2ish.cache.housekeeping import DiskHousekeeping
 from cachi2ish.cache.interface import KeptPage
-from cachi2ish.cache.schema import open_empty
-from cachi2ish.cache.signing import Signer, signer_of
+from cachi2ish.cache.memory.catalogue import SqliteCatalogue
+from cachi2ish.cache.memory.schema import open_empty
+from cachi2ish.cache.memory.signing import Signer, signer_of
 from cachi2ish.cli.display.console import Console, Level
 from cachi2ish.cli.display.reporting import ConsoleReporter
 from cachi2ish.core.artifacts import Blob

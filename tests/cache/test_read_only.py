@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from cachi2ish.cache.blobs import DiskBlobs
-from cachi2ish.cache.catalogue import SqliteCatalogue
 from cachi2ish.cache.housekeeping import DiskHousekeeping
+from cachi2ish.cache.memory.catalogue import SqliteCatalogue
 from cachi2ish.cli.display.hints import hint_of
 from cachi2ish.errors import StorageError
 from tests.cache.pages import INDEX, SDIST, WHEEL, kept, page_of

@@ -308,7 +308,7 @@ def test_what_cannot_be_removed_is_one_error_and_the_rest_is_removed(orchard: Pe
 def test_a_catalogue_that_somebody_holds_is_a_warning_and_files_are_removed(
     orchard: Person, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cachi2ish.cache.schema._BUSY_TIMEOUT", 1)
+    monkeypatch.setattr("cachi2ish.cache.memory.schema._BUSY_TIMEOUT", 1)
     age_rows(cache, days=20)
     with closing(sqlite3.connect(cache / "catalogue.sqlite", isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
@@ -387,7 +387,7 @@ from cachi2ish.cli.display.console import Console, Level
 from cachi2ish.cli.display.reporting import ConsoleReporter
 from cachi2ish.services.cache_upkeep import Limits, prune
 from cachi2ish.cache.housekeeping import DiskHousekeeping
-from cachi2ish.cache.schema import USED_EVERY
+from cachi2ish.cache.memory.schema import USED_EVERY
 cache, stop = map(Path, sys.argv[1:])
 removed = 0
 print("ready", flush=True)

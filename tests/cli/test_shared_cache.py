@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from packaging.utils import canonicalize_name
 
-from cachi2ish.cache.page_format import dump
+from cachi2ish.cache.memory.page_format import dump
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.exit_codes import ExitCode
 from tests.cache.support import as_stranger, share

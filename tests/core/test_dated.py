@@ -15,10 +15,10 @@ from cachi2ish.core.as_of import Dating, MissingPolicy, PackageDates, as_of
 from cachi2ish.core.choose.checks import Policy
 from cachi2ish.core.choose.choice import choose
 from cachi2ish.core.choose.explain import warning_of, words_of
+from cachi2ish.core.choose.reasons import Reason
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.modes import Missing
 from cachi2ish.core.pages import IndexFile, Page
-from cachi2ish.core.reasons import Reason
 from cachi2ish.core.requirements import Pinned
 from cachi2ish.core.urls import bare
 from cachi2ish.errors import Origin, UnavailableError

@@ -17,10 +17,10 @@ from cachi2ish.core.choose import explain
 from cachi2ish.core.choose.candidates import candidates_of
 from cachi2ish.core.choose.checks import Policy
 from cachi2ish.core.choose.choice import choose
+from cachi2ish.core.choose.reasons import Facts, Reason, Refusal, WarningKind
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.modes import Missing
 from cachi2ish.core.pages import IndexFile, Page
-from cachi2ish.core.reasons import Facts, Reason, Refusal, WarningKind
 from cachi2ish.core.requirements import Formats, Pinned
 from cachi2ish.core.targets.wheel_filter import WheelFilter
 from cachi2ish.errors import UnavailableError

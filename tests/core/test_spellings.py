@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cachi2ish.core.targets.machine import Target, read_machine, read_python
 from cachi2ish.core.targets.spellings import meant_platforms
 from cachi2ish.errors import InputError
-from cachi2ish.services.fetch.target_input import TargetInput
+from cachi2ish.services.fetch.input.target_input import TargetInput
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from cachi2ish.exit_codes import ExitCode
 from cachi2ish.lockfiles.pip.rewriting import RequirementsRewriter
 from cachi2ish.sbom import properties
-from cachi2ish.services.fetch.package_input import PackageInput
+from cachi2ish.services.fetch.input.package_input import PackageInput
 from tests.docs import options_page
 
 DOCS = Path(__file__).parents[2] / "docs"

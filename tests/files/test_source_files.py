@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.cache.catalogue import SqliteCatalogue
+from cachi2ish.cache.memory.catalogue import SqliteCatalogue
 from cachi2ish.errors import StorageError
 from cachi2ish.files.user_files import DiskFiles
 

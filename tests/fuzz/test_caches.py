@@ -16,9 +16,9 @@ from msgspec import DecodeError
 from packaging.utils import canonicalize_name
 
 from cachi2ish.cache.blobs import DiskBlobs
-from cachi2ish.cache.catalogue import SqliteCatalogue
 from cachi2ish.cache.housekeeping import DiskHousekeeping
-from cachi2ish.cache.page_format import dump, load
+from cachi2ish.cache.memory.catalogue import SqliteCatalogue
+from cachi2ish.cache.memory.page_format import dump, load
 from cachi2ish.core.cache_contents import Flaw
 from cachi2ish.core.digests import Digest
 from cachi2ish.errors import Cachi2ishError

@@ -21,8 +21,8 @@ from cachi2ish.core.requirements import Pinned
 from cachi2ish.core.urls import Address
 from cachi2ish.http.interface import Response
 from cachi2ish.index.upload_times import MetadataDocuments
-from cachi2ish.services.fetch.package_input import policy_of
-from cachi2ish.services.input_argument import read_input
+from cachi2ish.services.fetch.input.input_argument import read_input
+from cachi2ish.services.fetch.input.package_input import policy_of
 from cachi2ish.simple_api.fields import PageSource
 from cachi2ish.simple_api.html_pages import read_html, write_html
 from cachi2ish.simple_api.json_pages import read_json, write_json

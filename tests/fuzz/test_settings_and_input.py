@@ -10,9 +10,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from cachi2ish.core.urls import Address
-from cachi2ish.http.auth import Credentials
-from cachi2ish.services.fetch.package_input import policy_of, policy_warnings
-from cachi2ish.services.input_argument import read_input
+from cachi2ish.http.access.auth import Credentials
+from cachi2ish.services.fetch.input.input_argument import read_input
+from cachi2ish.services.fetch.input.package_input import policy_of, policy_warnings
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.settings import load_settings
 from tests.fuzz.campaign import fuzzed

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, InputError, NetworkError
-from cachi2ish.http.auth import Credentials, is_loopback, separate
+from cachi2ish.http.access.auth import Credentials, is_loopback, separate
 from tests.http.support import Client, client
 from tests.support.index_server import Fault, IndexServer, Request
 from tests.support.raw_server import RawServer

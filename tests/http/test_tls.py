@@ -10,7 +10,7 @@ import pytest
 
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError, NetworkError
-from cachi2ish.http.tls import TrustedHosts
+from cachi2ish.http.access.tls import TrustedHosts
 from tests.http.support import Client
 from tests.http.tunnel import Tunnel
 from tests.support.index_server import Fault, IndexServer

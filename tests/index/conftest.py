@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.cache.catalogue import SqliteCatalogue
+from cachi2ish.cache.memory.catalogue import SqliteCatalogue
 from cachi2ish.core.urls import Address
 from cachi2ish.index.http_index import SimpleIndex
 from tests.index.plain_http import PlainHttp

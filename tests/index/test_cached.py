@@ -10,8 +10,8 @@ import pytest
 from msgspec.structs import replace as replaced
 from packaging.utils import canonicalize_name
 
-from cachi2ish.cache.catalogue import SqliteCatalogue
 from cachi2ish.cache.interface import KeptPage
+from cachi2ish.cache.memory.catalogue import SqliteCatalogue
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import IndexFile, Page

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from packaging.utils import canonicalize_name
 
-from cachi2ish.cache.catalogue import SqliteCatalogue
+from cachi2ish.cache.memory.catalogue import SqliteCatalogue
 from cachi2ish.cli.display.hints import hint_of
 from cachi2ish.core.as_of import MissingPolicy
 from cachi2ish.core.cutoff import Cutoff

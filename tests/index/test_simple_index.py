@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace as replaced
 from packaging.utils import canonicalize_name
 
-from cachi2ish.cache.catalogue import SqliteCatalogue
+from cachi2ish.cache.memory.catalogue import SqliteCatalogue
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
 from cachi2ish.core.urls import Address

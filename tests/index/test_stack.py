@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from packaging.utils import NormalizedName, canonicalize_name
 
-from cachi2ish.cache.catalogue import SqliteCatalogue
+from cachi2ish.cache.memory.catalogue import SqliteCatalogue
 from cachi2ish.core.as_of import Dating, MissingPolicy
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.digests import Digest

@@ -19,7 +19,7 @@ from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import Origin
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.sdists.interface import Identity
-from cachi2ish.services.building import MOST_NAMED, missing_build_requirements
+from cachi2ish.services.fetch.building import MOST_NAMED, missing_build_requirements
 from cachi2ish.services.fetch.identifying import Fetched
 from cachi2ish.services.fetch.reading import Reading, SourcePackage
 from tests.core.one_project import pin

@@ -14,7 +14,7 @@ from cachi2ish.core.modes import Missing
 from cachi2ish.errors import Cachi2ishError, InputError, leaves
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.services.fetch.dating import announce, dates_of, unused_overrides, unused_policies
-from cachi2ish.services.input_argument import read_input
+from cachi2ish.services.fetch.input.input_argument import read_input
 from tests.core.one_project import pin
 from tests.services.fakes import Notes
 

@@ -33,8 +33,8 @@ from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.lockfiles.pip.rewriting import RequirementsRewriter
 from cachi2ish.sdists.interface import Identity
 from cachi2ish.services.fetch.fetch_deps import Outcome, Plan, fetch_deps, plan
+from cachi2ish.services.fetch.input.input_argument import read_input
 from cachi2ish.services.fetch.ports import Archives, Network, Ports, Results, Run, Sources
-from cachi2ish.services.input_argument import read_input
 from cachi2ish.services.reporter import Doing
 from tests.core.one_project import pin
 from tests.services.fakes import (
@@ -95,7 +95,7 @@ class World:
         return Ports(
             Sources(FakeLocks({"requirements.txt": self.lock}), FakeProjects(), repositories),
             connect,
-            Archives(FakeSdists(self.identities), FakeRecollection()),
+            Archives(lambda: FakeSdists(self.identities), FakeRecollection()),
             Results(self.outputs, FakeSbom(), RequirementsRewriter()),
         )
 

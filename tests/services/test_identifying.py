@@ -34,7 +34,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.sdists = FakeSdists(self.identities)
-        self.archives = Archives(self.sdists, FakeRecollection())
+        self.archives = Archives(lambda: self.sdists, FakeRecollection())
         self.leniency = Leniency(self.mode, self.notes)
 
     def identify(self, requirement: Requirement, filename: str = SDIST, content: bytes = b"x") -> Identity | None:

@@ -13,14 +13,14 @@ from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import Cachi2ishError, InputError, leaves
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.lockfiles.readers import LOCK_NAMES
-from cachi2ish.services.fetch.input_problems import _ELSEWHERE, OPTIONS
-from cachi2ish.services.fetch.package_input import (
+from cachi2ish.services.fetch.input.input_argument import input_of_files, read_input
+from cachi2ish.services.fetch.input.input_problems import _ELSEWHERE, OPTIONS
+from cachi2ish.services.fetch.input.package_input import (
     PackageInput,
     RequestInput,
     policy_of,
     policy_warnings,
 )
-from cachi2ish.services.input_argument import input_of_files, read_input
 from cachi2ish.settings.flags import SETTINGS
 from tests.core.one_project import pin
 

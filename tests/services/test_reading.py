@@ -16,9 +16,9 @@ from cachi2ish.core.inventory import MainPackage, VcsOrigin
 from cachi2ish.core.requirements import Purpose
 from cachi2ish.errors import Cachi2ishError, GitError, InputError, LockFileError, Origin
 from cachi2ish.lockfiles.interface import Lock, Scope
+from cachi2ish.services.fetch.input.input_argument import read_input
 from cachi2ish.services.fetch.ports import Sources
 from cachi2ish.services.fetch.reading import Reading, read
-from cachi2ish.services.input_argument import read_input
 from tests.core.one_project import pin
 from tests.services.fakes import FakeLocks, FakeProjects, FakeRepositories, Notes, a_run
 

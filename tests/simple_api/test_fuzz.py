@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 
-from cachi2ish.cache.catalogue import SqliteCatalogue
+from cachi2ish.cache.memory.catalogue import SqliteCatalogue
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError
 from cachi2ish.http.interface import Response

@@ -12,10 +12,10 @@ from cachi2ish.cli.display.figures import counted, readable_size
 from cachi2ish.core.cache_contents import Amount, CacheContents, Entry, Pruned
 from cachi2ish.core.choose.choice import Choice
 from cachi2ish.core.choose.explain import words_of
+from cachi2ish.core.choose.reasons import Facts, Reason
 from cachi2ish.core.cutoff import rfc3339
 from cachi2ish.core.messages import shortened
 from cachi2ish.core.placement import name_of_git, name_of_url
-from cachi2ish.core.reasons import Facts, Reason
 from cachi2ish.core.urls import redact
 from cachi2ish.services.fetch.fetch_deps import Plan
 from cachi2ish.services.fetch.targeting import Shares

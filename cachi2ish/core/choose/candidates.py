@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from cachi2ish.core.choose.reasons import Facts, Reason, Refusal
 from cachi2ish.core.digests import Digest, comparable, strong
 from cachi2ish.core.distributions import SdistName, WheelName, read_name
 from cachi2ish.core.pages import IndexFile, Page
-from cachi2ish.core.reasons import Facts, Reason, Refusal
 from cachi2ish.core.requirements import Pinned
 
 

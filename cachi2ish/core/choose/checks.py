@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from cachi2ish.core.choose.candidates import Candidate
+from cachi2ish.core.choose.reasons import Facts, Reason, Refusal
 from cachi2ish.core.digests import comparable, strong
 from cachi2ish.core.distributions import WheelName, plain_name
-from cachi2ish.core.reasons import Facts, Reason, Refusal
 from cachi2ish.core.requirements import Formats, Pinned
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.core.targets.wheel_filter import WheelFilter

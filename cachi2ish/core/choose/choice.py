@@ -23,9 +23,9 @@ from cachi2ish.core.choose.fit import (
     why_left,
     why_not_there,
 )
+from cachi2ish.core.choose.reasons import Facts, FileWarning, Reason, Refusal, WarningKind
 from cachi2ish.core.distributions import SdistName
 from cachi2ish.core.pages import IndexFile, Page
-from cachi2ish.core.reasons import Facts, FileWarning, Reason, Refusal, WarningKind
 from cachi2ish.core.requirements import Pinned
 from cachi2ish.errors import UnavailableError
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from cachi2ish.advice import Hint
 from cachi2ish.core.as_of import not_there_then
 from cachi2ish.core.choose.candidates import Candidate
+from cachi2ish.core.choose.reasons import Facts, FileWarning, Reason, Refusal, WarningKind
 from cachi2ish.core.cutoff import rfc3339
 from cachi2ish.core.digests import strong
 from cachi2ish.core.distributions import read_name, version_order
 from cachi2ish.core.pages import Page
-from cachi2ish.core.reasons import Facts, FileWarning, Reason, Refusal, WarningKind
 from cachi2ish.core.requirements import Pinned
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.core.urls import redact

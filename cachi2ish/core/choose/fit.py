@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from packaging.version import Version
 
 from cachi2ish.core.choose.candidates import Candidate
+from cachi2ish.core.choose.reasons import Facts, Reason, Refusal
 from cachi2ish.core.distributions import SDIST_EXTENSIONS, SdistName, version_order
 from cachi2ish.core.pages import IndexFile
-from cachi2ish.core.reasons import Facts, Reason, Refusal
 from cachi2ish.core.requirements import Pinned
 from cachi2ish.core.targets.machine import Target
 

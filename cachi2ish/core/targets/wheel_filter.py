@@ -13,8 +13,8 @@ from itertools import product
 
 from packaging.tags import Tag
 
+from cachi2ish.core.choose.reasons import Facts, Reason
 from cachi2ish.core.messages import did_you_mean
-from cachi2ish.core.reasons import Facts, Reason
 from cachi2ish.core.targets.markers import holds
 from cachi2ish.core.targets.platforms import (
     ARCHES,

@@ -11,10 +11,18 @@ from pydantic import JsonValue
 
 from cachi2ish.sbom.creators import own_tools, tool_components
 from cachi2ish.sbom.cyclonedx.cyclonedx_model import SPEC_VERSION, Bom, Component, Metadata, Needs
-from cachi2ish.sbom.document import JsonObject, as_json, canonical, latest, to_the_second
+from cachi2ish.sbom.document import (
+    JsonObject,
+    as_json,
+    canonical,
+    latest,
+    renamed,
+    to_the_second,
+    unique,
+    values_of,
+)
 from cachi2ish.sbom.merge.joining import join_components, joined, joined_objects, purl_key
 from cachi2ish.sbom.merge.to_cyclonedx import component_order
-from cachi2ish.sbom.names import renamed, unique, values_of
 
 #: The fields of CycloneDX 1.6 in which something is named by its ``bom-ref``.
 _NAMING = frozenset(

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from cachi2ish.sbom.creators import tools_of
 from cachi2ish.sbom.cyclonedx.cyclonedx_model import SPEC_VERSION, Bom, Component, Metadata, Needs
-from cachi2ish.sbom.document import EPOCH, JsonObject, canonical, latest, to_the_second
-from cachi2ish.sbom.names import unique
+from cachi2ish.sbom.document import EPOCH, JsonObject, canonical, latest, to_the_second, unique
 from cachi2ish.sbom.properties import SUBJECT
 from cachi2ish.sbom.spdx.spdx_model import DOCUMENT, ROOT, Annotation, Document, Package, Relationship
 from cachi2ish.sbom.spdx.spdx_package import component_of, property_of

@@ -16,8 +16,7 @@ from pydantic import JsonValue
 
 from cachi2ish.sbom.creators import creators_of
 from cachi2ish.sbom.cyclonedx.cyclonedx_model import Bom, Component, Metadata, Property
-from cachi2ish.sbom.document import as_json, canonical, document_text
-from cachi2ish.sbom.names import unique
+from cachi2ish.sbom.document import as_json, canonical, document_text, unique
 from cachi2ish.sbom.properties import SUBJECT, TOOL
 from cachi2ish.sbom.spdx.spdx_model import (
     DOCUMENT,

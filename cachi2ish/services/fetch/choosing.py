@@ -14,8 +14,8 @@ from packaging.utils import NormalizedName
 from cachi2ish.core.as_of import Dating, as_of, project_not_there_then
 from cachi2ish.core.choose.checks import Policy
 from cachi2ish.core.choose.choice import Choice, choose
+from cachi2ish.core.choose.reasons import FileWarning, WarningKind
 from cachi2ish.core.pages import Page
-from cachi2ish.core.reasons import FileWarning, WarningKind
 from cachi2ish.core.requirements import Pinned
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, NetworkError, NotCachedError, raise_all

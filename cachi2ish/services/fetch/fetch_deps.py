@@ -13,12 +13,12 @@ from cachi2ish.core.choose.explain import warning_of, words_of
 from cachi2ish.core.digests import strong
 from cachi2ish.core.requirements import Git, IndexOptions, Pinned, Url
 from cachi2ish.errors import Cachi2ishError, Origin, leaves, raise_all
-from cachi2ish.services.building import missing_build_requirements
+from cachi2ish.services.fetch.building import missing_build_requirements
 from cachi2ish.services.fetch.choosing import choose_all, wanted
 from cachi2ish.services.fetch.dating import announce, unused_policies
 from cachi2ish.services.fetch.identifying import Fetched, extra_dependencies, identify
+from cachi2ish.services.fetch.input.package_input import RequestInput
 from cachi2ish.services.fetch.jobs import Means
-from cachi2ish.services.fetch.package_input import RequestInput
 from cachi2ish.services.fetch.planning import files_of_choice, files_of_direct
 from cachi2ish.services.fetch.ports import Network, Ports, Run
 from cachi2ish.services.fetch.reading import Reading, read

@@ -118,7 +118,7 @@ def _declared(requirement: Requirement, blob: Blob, filename: str, archives: Arc
         middle = [*more, ""].index("")
         return Identity(name, version or None, tuple(more[:middle]), tuple(more[middle + 1 :]))
     try:
-        identity = archives.sdists.identify(blob.path, filename, subdirectory)
+        identity = archives.sdists().identify(blob.path, filename, subdirectory)
     except DistributionError as error:
         raise error.at(requirement.origin) from error.__cause__
     if identity is not None:

@@ -55,9 +55,9 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Archives:
-    """What tells which distribution a file is: it looks into it, and remembers what it has seen."""
+    """What tells which distribution a file is. sdists: returns what looks into it, which many runs do not need."""
 
-    sdists: SdistReader
+    sdists: Callable[[], SdistReader]
     recollection: Recollection
 
 

@@ -28,7 +28,7 @@ from cachi2ish.errors import (
 from cachi2ish.files.rooted import RootedPath
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.services.fetch.dating import dates_of, how_to_pin, unused_overrides
-from cachi2ish.services.fetch.package_input import PackageInput, RequestInput, policy_of, policy_warnings
+from cachi2ish.services.fetch.input.package_input import PackageInput, RequestInput, policy_of, policy_warnings
 from cachi2ish.services.fetch.ports import Run, Sources
 
 _DEFAULT_FILES = {Purpose.RUNTIME: "requirements.txt", Purpose.BUILD: "requirements-build.txt"}

@@ -14,9 +14,9 @@ from typing import Any
 from packaging.utils import NormalizedName
 
 from cachi2ish.cache.interface import KeptPage
-from cachi2ish.cache.page_format import dump, from_microseconds, load, to_microseconds
-from cachi2ish.cache.schema import STALE, note_used
-from cachi2ish.cache.signing import Fact, Signer
+from cachi2ish.cache.memory.page_format import dump, from_microseconds, load, to_microseconds
+from cachi2ish.cache.memory.schema import STALE, note_used
+from cachi2ish.cache.memory.signing import Fact, Signer
 from cachi2ish.core.pages import Page
 from cachi2ish.core.urls import redact
 

@@ -19,7 +19,7 @@ from cachi2ish.core.messages import excerpt, shortened
 from cachi2ish.errors import InputError, Origin
 from cachi2ish.files.foreign import UnfitFileError, decode_text, read_foreign
 from cachi2ish.files.user_files import is_file
-from cachi2ish.services.fetch.package_input import TYPE, RequestInput, validated
+from cachi2ish.services.fetch.input.package_input import TYPE, RequestInput, validated
 
 _BARE_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*\Z")
 

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from cachi2ish.core.messages import did_you_mean, excerpt
 from cachi2ish.errors import InputError
-from cachi2ish.services.fetch.target_input import OWN_WORDS, WANTED
+from cachi2ish.services.fetch.input.target_input import OWN_WORDS, WANTED
 
 #: The model of each group of keys, by the key that it stands under; "" for the outermost.
 Models = Mapping[str, type[BaseModel]]

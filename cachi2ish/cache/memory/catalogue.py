@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 from cachi2ish.advice import Place
 from cachi2ish.cache.interface import KeptPage
 from cachi2ish.cache.layout import OWN_FOLDER
-from cachi2ish.cache.rows import (
+from cachi2ish.cache.memory.rows import (
     ForgedError,
     PageKey,
     confirm_page,
@@ -32,7 +32,7 @@ from cachi2ish.cache.rows import (
     write_page,
     write_recollection,
 )
-from cachi2ish.cache.schema import (
+from cachi2ish.cache.memory.schema import (
     UnusableError,
     is_damage,
     lock_of,
@@ -42,7 +42,7 @@ from cachi2ish.cache.schema import (
     open_existing,
     open_to_read,
 )
-from cachi2ish.cache.signing import Signer, has_other_keys, signer_of
+from cachi2ish.cache.memory.signing import Signer, has_other_keys, signer_of
 from cachi2ish.core.pages import Page
 from cachi2ish.core.urls import redact
 from cachi2ish.errors import StorageError

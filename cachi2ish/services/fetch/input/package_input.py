@@ -24,8 +24,8 @@ from cachi2ish.core.messages import did_you_mean
 from cachi2ish.core.requirements import Pinned
 from cachi2ish.errors import Cachi2ishError, InputError, raise_all
 from cachi2ish.lockfiles.interface import Lock
-from cachi2ish.services.fetch.input_problems import Models, problems
-from cachi2ish.services.fetch.target_input import BinaryInput, TargetInput, worded
+from cachi2ish.services.fetch.input.input_problems import Models, problems
+from cachi2ish.services.fetch.input.target_input import BinaryInput, TargetInput, worded
 
 #: Flags that Hermeto knows; all concern other package managers.
 _FOREIGN_FLAGS = ("cgo-disable", "dev-package-managers", "force-gomod-tidy", "gomod-vendor", "gomod-vendor-check")

@@ -30,9 +30,9 @@ _CHECKPOINT = 25_000
 #: How long to wait for another process that is writing, in milliseconds.
 _BUSY_TIMEOUT = 30_000
 
-# signer, mac: who has written the row, see `cachi2ish.cache.signing`.
+# signer, mac: who has written the row, see `cachi2ish.cache.memory.signing`.
 # address: of the index, redacted. fetched_at: microseconds since 1970, UTC. etag: empty for none.
-# complete: whether all files are in the body. body: see `cachi2ish.cache.page_format`; there is none where the
+# complete: whether all files are in the body. body: see `page_format`; there is none where the
 # index has no such project. It stands apart, since a change of a row writes all of it anew.
 # digest: sha256 of the body, empty for none.
 # used: when last used, in seconds since 1970, by the database's own clock, to the precision of USED_EVERY.

@@ -1,0 +1,1 @@
+"""What the cache remembers beside the files: a database of signed rows."""

@@ -1,0 +1,1 @@
+"""By which way, and as whom, a host is reached: certificates, proxies, passwords."""

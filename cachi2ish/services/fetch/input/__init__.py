@@ -1,0 +1,1 @@
+"""The input of ``fetch-deps``: from its text to checked values."""
