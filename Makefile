@@ -123,8 +123,9 @@ COMPILE := PATH="$(abspath $(BIN)):$$PATH" uv pip compile --quiet --universal --
 	--generate-hashes --no-strip-extras --custom-compile-command 'make lock' pyproject.toml
 
 lock: ## Resolve requirements/*.txt again (needs uv, some minutes): ARGS=--upgrade for newer versions
-	$(COMPILE) --group dev --output-file requirements/dev.txt $(ARGS)
+	$(COMPILE) --extra mirror --group dev --output-file requirements/dev.txt $(ARGS)
 	$(COMPILE) --no-annotate --constraint requirements/dev.txt --output-file requirements/image.txt $(ARGS)
+	$(COMPILE) --extra mirror --no-annotate --constraint requirements/dev.txt --output-file requirements/mirror.txt $(ARGS)
 	@$(MAKE) --no-print-directory PYTHON="$(PYTHON)" VENV="$(VENV)" venv
 	@mkdir -p build
 	PATH="$(abspath $(BIN)):$$PATH" PYTHONWARNINGS=ignore python docs/examples/find_build_requirements.py \

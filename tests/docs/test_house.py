@@ -30,7 +30,10 @@ def test_no_folder_has_more_modules_than_a_screen_has_lines_for() -> None:
 
 
 def test_no_two_modules_have_one_name() -> None:
+    # Alembic looks for the second one of cli/commands/env.py by its name.
+    alembic = PACKAGE / "mirror/history/migrations/env.py"
     names = Counter(path.name for path in MODULES if path.name not in {"__init__.py", "interface.py"})
+    names[alembic.name] -= alembic in MODULES
     assert [name for name, count in names.items() if count > 1] == []
 
 

@@ -37,16 +37,22 @@ def test_every_dependency_is_in_the_lock_of_the_image(stated: str) -> None:
     assert fits(Requirement(stated), "requirements/image.txt"), "run: make lock"
 
 
+@pytest.mark.parametrize(
+    "stated", [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["mirror"]]
+)
+def test_every_dependency_of_the_mirror_is_in_its_lock(stated: str) -> None:
+    assert fits(Requirement(stated), "requirements/mirror.txt"), "run: make lock"
+
+
 @pytest.mark.parametrize("stated", PROJECT["build-system"]["requires"])
 def test_what_builds_the_project_itself_is_in_the_lock_of_the_build(stated: str) -> None:
     assert fits(Requirement(stated), "requirements/image-build.txt"), "run: make lock"
 
 
-def test_the_image_has_the_versions_that_are_tested() -> None:
+@pytest.mark.parametrize("lock", ["requirements/image.txt", "requirements/mirror.txt"])
+def test_what_is_installed_has_the_versions_that_are_tested(lock: str) -> None:
     tested = pins("requirements/dev.txt")
-    differing = {
-        name for name, versions in pins("requirements/image.txt").items() if versions - tested.get(name, versions)
-    }
+    differing = {name for name, versions in pins(lock).items() if versions - tested.get(name, versions)}
     assert not differing, "run: make lock"
 
 

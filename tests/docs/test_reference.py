@@ -77,8 +77,12 @@ def test_the_pattern_that_keeps_a_record_out_of_images_matches_each_record() -> 
 def test_every_dependency_has_its_line_of_reason() -> None:
     project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     text = (DOCS / "explanation" / "dependencies.md").read_text(encoding="utf-8")
-    assert [row[0] for row in table(text, "# Dependencies")] == [
+    of_all, _, of_mirror = text.partition("\nThe mirror (the extra")
+    assert [row[0] for row in table(of_all, "# Dependencies")] == [
         Requirement(text).name for text in project["dependencies"]
+    ]
+    assert [row[0] for row in table(of_mirror, "No other command imports them.")] == [
+        Requirement(text).name for text in project["optional-dependencies"]["mirror"]
     ]
 
 

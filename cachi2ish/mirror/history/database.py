@@ -1,0 +1,134 @@
+"""The database of the history: opening it, bringing its tables up to date, and transactions.
+
+What differs between kinds of databases is here, and nowhere else in the history.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from cachi2ish.errors import StorageError
+
+#: The newest step of `migrations`.
+HEAD = "0001"
+
+#: Seconds for which a process waits for another one that is writing.
+_PATIENCE = 30
+
+_WRITES = "history_writes"
+
+
+class Database:
+    """One database. Many threads and processes may share it; writers wait for one another."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the SQLite database at ``path``, or make it. Raises `StorageError`."""
+        self._name = str(path)
+        self._writer = Lock()
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._unusable(error.strerror or str(error)) from error
+        self._engine = _sqlite_engine(path)
+        try:
+            self._bring_up_to_date()
+        except BaseException:
+            self.close()
+            raise
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a transaction that sees one state of the database."""
+        with self._errors(), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Open a transaction that writes: everything of the block happens, on disk, or nothing of it."""
+        with self._errors(), self._writer, self._engine.connect() as opened:
+            connection = opened.execution_options(**{_WRITES: True})
+            with connection.begin():
+                yield connection
+
+    def size(self) -> int:
+        """Return the bytes of the database."""
+        with self.reading() as connection:
+            pages = connection.execute(text("PRAGMA page_count")).scalar_one()
+            return int(pages) * int(connection.execute(text("PRAGMA page_size")).scalar_one())
+
+    def damage(self) -> tuple[str, ...]:
+        """Return what the database itself finds wrong."""
+        with self.reading() as connection:
+            found = [str(row[0]) for row in connection.execute(text("PRAGMA integrity_check(20)"))]
+            broken = connection.execute(text("PRAGMA foreign_key_check")).first()
+        lines = tuple(f"the database is damaged: {line}" for line in found if line != "ok")
+        return lines if broken is None else (*lines, f"the table {broken[0]} has rows that lead nowhere")
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._engine.dispose()
+
+    def _bring_up_to_date(self) -> None:
+        with self._errors(), self._engine.connect() as connection:
+            found = _step(connection)
+        if found == HEAD:
+            return
+        # Only now: it takes some time to import.
+        from cachi2ish.mirror.history.upgrading import steps, upgrade  # noqa: PLC0415
+
+        if found is not None and found not in steps():
+            raise StorageError(
+                f"the history {self._name} was written by a later version of cachi2ish",
+                hint="look for a newer cachi2ish",
+            )
+        with self.writing() as connection:
+            upgrade(connection)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise self._unusable(str(error.orig)) from error
+        except SQLAlchemyError as error:
+            raise self._unusable(str(error)) from error
+
+    def _unusable(self, problem: str) -> StorageError:
+        return StorageError(
+            f"the history {self._name} cannot be used: {problem}",
+            hint="check rights and free space there; cachi2ish mirror verify tells whether it is damaged",
+        )
+
+
+def _sqlite_engine(path: Path) -> Engine:
+    engine = create_engine(f"sqlite:///{path.absolute()}", connect_args={"timeout": _PATIENCE})
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # the library begins transactions too late: see _begin
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")  # what was served as closed is on disk, power failure or not
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin(connection: Connection) -> None:
+    writes: Any = connection.get_execution_options().get(_WRITES)
+    # A writer that begins as a reader cannot wait for another writer.
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _step(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()

@@ -1,0 +1,135 @@
+"""The history of package indexes as the rest of the mirror sees it: what was seen goes in, dated pages come out.
+
+A page as of a `Cutoff` has what was there before it, by the rule of ``--index-date``: `Cutoff.admits`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+from typing import Protocol
+
+from packaging.utils import NormalizedName
+
+from cachi2ish.core.cutoff import Cutoff
+from cachi2ish.core.pages import Page
+from cachi2ish.mirror.records import (
+    Changes,
+    DatedPage,
+    Due,
+    FileChange,
+    FrozenDay,
+    Gone,
+    HistoricFile,
+    Instant,
+    Look,
+    Proof,
+    Refusal,
+    Registry,
+    Status,
+    Unchanged,
+)
+
+
+class History(Protocol):
+    """The log of one mirror, in a database. Many threads and processes may share it.
+
+    A look is one transaction: it is in the history whole, or not at all, whatever happens to the process::
+
+        changes = history.observe("pypi", name, page, Look(seen_at=now, serial=page.last_serial))
+        match history.page("pypi", name, Cutoff.parse("2024-10-01", now)):
+            case DatedPage() as dated: ...
+            case Refusal() as refusal: ...
+
+    All methods raise `StorageError` where the database cannot be used, and `InputError` for a registry that has
+    not been configured.
+    """
+
+    def configure(self, registry: Registry) -> None:
+        """Enter a registry, or the rules that hold for it from now on. What is closed stays as it is."""
+        ...
+
+    def registries(self) -> tuple[Registry, ...]:
+        """Return all, by name."""
+        ...
+
+    def observe(
+        self, registry: str, project: NormalizedName, answer: Page | Gone | Unchanged, look: Look
+    ) -> Changes:
+        """Write down what the upstream said; the project is followed from then on."""
+        ...
+
+    def page(
+        self, registry: str, project: NormalizedName, cutoff: Cutoff | None, *, observed_only: bool = False
+    ) -> DatedPage | Refusal:
+        """Return the page as of ``cutoff``; None for the newest that was seen. ``observed_only`` fails closed."""
+        ...
+
+    def projects(self, registry: str, cutoff: Cutoff | None) -> tuple[NormalizedName, ...]:
+        """Return the followed projects that have a page as of ``cutoff``, by name."""
+        ...
+
+    def file(self, key: str) -> tuple[HistoricFile, ...]:
+        """Return all files with this key: the same bytes may be on several registries, and in several projects."""
+        ...
+
+    def track(self, registry: str, projects: Collection[NormalizedName], now: Instant) -> int:
+        """Follow these; they are due at once. Return how many are new."""
+        ...
+
+    def due(self, registry: str, now: Instant, limit: int) -> tuple[Due, ...]:
+        """Return projects that are to be looked at, those first that have waited longest."""
+        ...
+
+    def postpone(self, registry: str, project: NormalizedName, until: Instant) -> None:
+        """Let a project be due again then, since the upstream fails or asks for it (``Retry-After``)."""
+        ...
+
+    def files_to_rescue(self, limit: int) -> tuple[HistoricFile, ...]:
+        """Return files that have vanished, and of whose bytes nobody has said what became of them."""
+        ...
+
+    def rescued(self, file: HistoricFile, *, held: bool, now: Instant) -> None:
+        """Write down that the mirror has the bytes of a vanished file, or that they cannot be had any more."""
+        ...
+
+    def freeze(self, registry: str, cutoff: Cutoff, now: Instant) -> FrozenDay:
+        """Return the digest over all pages as of ``cutoff``, and write it down where all of them are closed."""
+        ...
+
+    def prove(self, registry: str, cutoff: Cutoff, project: NormalizedName) -> Proof | None:
+        """Return the proof for a page of a day that was frozen; None where the day or the project was not."""
+        ...
+
+    def diff(
+        self, registry: str, project: NormalizedName, before: Cutoff, after: Cutoff
+    ) -> tuple[FileChange, ...]:
+        """Return how two dates differ, by file name."""
+        ...
+
+    def status(self, now: Instant) -> Status:
+        """Return how much is known."""
+        ...
+
+    def verify(self) -> tuple[str, ...]:
+        """Return all that contradicts itself, as sentences: the database, the log, and days that were frozen."""
+        ...
+
+    def prune(self, registry: str, now: Instant, *, unused: Collection[NormalizedName]) -> int:
+        """Follow these projects no more; what is known of them stays. Return how many were followed."""
+        ...
+
+    def export(self, registry: str, write: Callable[[bytes], object], key: Path | None) -> str:
+        """Write the history of a registry; the same history gives the same bytes. Return their digest."""
+        ...
+
+    def import_(self, lines: Iterable[bytes], *, digest: str | None, key: Path | None) -> int:
+        """Take the history of projects of which nothing is known yet; return how many.
+
+        digest: what all bytes must have. key: with what they must be signed. One of them there must be.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the database."""
+        ...

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_mock_engine, insert, select, text
+from sqlalchemy.engine.mock import MockConnection
+
+from cachi2ish.errors import StorageError
+from cachi2ish.mirror.history.database import HEAD, Database
+from cachi2ish.mirror.history.tables import metadata, registry
+from cachi2ish.mirror.history.upgrading import steps
+
+RULES = {"url": "https://a.example/", "untimed": "exclude", "private": False, "settling": 0, "interval": 0}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "made" / "history.sqlite"
+
+
+@pytest.fixture
+def database(path: Path) -> Iterator[Database]:
+    with closing(Database(path)) as opened:
+        yield opened
+
+
+def names(database: Database) -> list[str]:
+    with database.reading() as connection:
+        return list(connection.execute(select(registry.c.name)).scalars())
+
+
+def test_a_history_of_a_later_release_is_refused_and_left_as_it_is(path: Path, database: Database) -> None:
+    with database.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StorageError, match="later version"):
+        Database(path)
+    with database.reading() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "9999"
+
+
+def test_what_is_no_database_is_refused(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text("no database at all " * 100)
+    with pytest.raises(StorageError, match="cannot be used"):
+        Database(path)
+
+
+def test_a_place_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="cannot be used"):
+        Database(tmp_path / "file" / "history.sqlite")
+
+
+def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
+    with pytest.raises(StorageError), database.writing() as connection:
+        connection.execute(insert(registry), [{"name": "pypi", **RULES}, {"name": "pypi", **RULES}])
+    assert names(database) == []
+
+
+def test_a_reader_sees_one_state_while_another_writes(path: Path, database: Database) -> None:
+    with closing(Database(path)) as other, database.reading() as connection:
+        assert connection.execute(select(registry.c.name)).all() == []
+        with other.writing() as writer:
+            writer.execute(insert(registry).values(name="pypi", **RULES))
+        assert connection.execute(select(registry.c.name)).all() == []
+    assert names(database) == ["pypi"]
+
+
+def test_the_steps_lead_to_the_tables_of_the_code(database: Database) -> None:
+    assert steps() == {HEAD}
+    with database.reading() as connection:
+        found = compare_metadata(MigrationContext.configure(connection), metadata)
+    assert found == []
+
+
+def test_an_open_history_is_sound_and_on_disk_before_a_transaction_ends(database: Database) -> None:
+    assert database.damage() == ()
+    with database.reading() as connection:
+        assert connection.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
+        assert connection.execute(text("PRAGMA synchronous")).scalar_one() == 2
+
+
+def test_another_kind_of_database_takes_the_same_tables() -> None:
+    written: list[str] = []
+
+    def write(clause: Any, *_: object, **__: object) -> None:
+        written.append(str(clause.compile(dialect=engine.dialect)))
+
+    engine: MockConnection = create_mock_engine("postgresql://", write)
+    metadata.create_all(engine, checkfirst=False)
+    assert sum("CREATE TABLE" in one for one in written) == len(metadata.tables)
+
+
+@pytest.mark.usefixtures("database")
+def test_opening_what_is_up_to_date_imports_nothing_to_bring_it_there(path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from cachi2ish.mirror.history.database import Database;"
+        "Database(Path(sys.argv[1])).close(); sys.exit('alembic' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True)
