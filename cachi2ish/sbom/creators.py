@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-
-from pydantic import JsonValue
+from typing import TYPE_CHECKING
 
 from cachi2ish.sbom.document import JsonObject
 from cachi2ish.sbom.properties import TOOL
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 _VERSIONED = re.compile(r"(?P<name>.+)-(?P<version>v?\d[^-]*)")
 

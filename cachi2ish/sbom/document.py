@@ -1,4 +1,4 @@
-"""What documents of both formats share: unknown fields, names that hold in one document, times not the clock's."""
+"""What documents of both formats share: their text, names that hold in one document, times not the clock's."""
 
 from __future__ import annotations
 
@@ -6,31 +6,18 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, JsonValue
-from pydantic.alias_generators import to_camel
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 #: A JSON object of a shape that is somebody else's.
-JsonObject = dict[str, JsonValue]
+JsonObject: TypeAlias = "dict[str, JsonValue]"
 
 
-class Wire(BaseModel):
-    """A part of a document. Fields that no model names are kept as they are, in ``model_extra``."""
-
-    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True, alias_generator=to_camel)
-
-    __pydantic_extra__: JsonObject
-
-    @property
-    def further(self) -> JsonObject:
-        """The fields that the model does not name."""
-        return self.__pydantic_extra__
-
-
-def as_json(part: Wire) -> JsonObject:
-    """Return ``part`` as it is written: without what is not stated, and without empty lists."""
-    written: JsonObject = part.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    return written
+def without_empty(**fields: JsonValue) -> JsonObject:
+    """Return an object of these fields: without what is not stated (None), and without empty lists."""
+    return {name: value for name, value in fields.items() if value is not None and value != []}
 
 
 def canonical(value: JsonValue) -> str:

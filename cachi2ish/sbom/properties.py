@@ -8,7 +8,6 @@ policies and the merging of Konflux look for; what only cachi2ish knows keeps it
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from cachi2ish.core.cutoff import rfc3339
 from cachi2ish.core.inventory import Dependency, Inventory
@@ -60,47 +59,41 @@ _FOUND_BY = FOUND_BY.removeprefix(TOOL)
 _SHARED = frozenset({FOUND_BY, BINARY, BUILD_DEPENDENCY, MISSING_HASH})
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Property:
-    """A name and a value. A name may occur several times."""
-
-    name: str
-    value: str
+#: A name and a value. A name may occur several times.
+Property = tuple[str, str]
 
 
 def of_bill(inventory: Inventory) -> tuple[Property, ...]:
     """Return the properties of a bill as a whole, sorted."""
-    found = {Property(RELAXATION, f"{one.kind} {one.subject}: {one.detail}") for one in inventory.relaxations}
+    found = {(RELAXATION, f"{one.kind} {one.subject}: {one.detail}") for one in inventory.relaxations}
     for dates in inventory.index_dates:
         if dates.uploaded_before is not None:
-            found.add(Property(INDEX_DATE, dates.uploaded_before))
-        found |= {
-            Property(INDEX_DATE_OVERRIDE, f"{name} {instant or 'none'}") for name, instant in dates.overrides
-        }
+            found.add((INDEX_DATE, dates.uploaded_before))
+        found |= {(INDEX_DATE_OVERRIDE, f"{name} {instant or 'none'}") for name, instant in dates.overrides}
     return tuple(sorted(found))
 
 
 def of_main_package(found_by: str) -> tuple[Property, ...]:
     """Return the properties of a package of the user's own; ``found_by``: `TOOL`, or whom it stands in for."""
-    return (Property(_named(FOUND_BY, found_by), found_by),)
+    return ((_named(FOUND_BY, found_by), found_by),)
 
 
 def of_dependency(dependency: Dependency, found_by: str) -> tuple[Property, ...]:
     """Return the properties of a dependency, sorted; ``found_by``: `TOOL`, or whom it stands in for."""
-    found = {Property(FOUND_BY, found_by)}
+    found = {(FOUND_BY, found_by)}
     if any(file.wheel for file in dependency.files):
-        found.add(Property(BINARY, "true"))
+        found.add((BINARY, "true"))
     if dependency.build:
-        found.add(Property(BUILD_DEPENDENCY, "true"))
-    found |= {Property(MARKER, marker) for marker in dependency.markers}
-    found |= {Property(UNVERIFIED, file.filename) for file in dependency.files if not file.verified}
+        found.add((BUILD_DEPENDENCY, "true"))
+    found |= {(MARKER, marker) for marker in dependency.markers}
+    found |= {(UNVERIFIED, file.filename) for file in dependency.files if not file.verified}
     found |= {
-        Property(UPLOAD_TIME, f"{file.filename} {rfc3339(file.upload_time)}")
+        (UPLOAD_TIME, f"{file.filename} {rfc3339(file.upload_time)}")
         for file in dependency.files
         if file.upload_time is not None
     }
-    found |= {Property(MISSING_HASH, file) for file in dependency.missing_hash_in}
-    return tuple(sorted(Property(_named(one.name, found_by), one.value) for one in found))
+    found |= {(MISSING_HASH, file) for file in dependency.missing_hash_in}
+    return tuple(sorted((_named(name, found_by), value) for name, value in found))
 
 
 def _named(name: str, found_by: str) -> str:

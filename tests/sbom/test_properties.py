@@ -12,7 +12,7 @@ from tests.sbom import inventories
 
 
 def of(dependency: Dependency) -> list[tuple[str, str]]:
-    return [(each.name, each.value) for each in properties.of_dependency(dependency, "cachi2ish")]
+    return list(properties.of_dependency(dependency, "cachi2ish"))
 
 
 PLAIN = replace(inventories.BUILDER, build=False)
@@ -62,12 +62,12 @@ def test_each_fact_is_a_property(dependency: Dependency, expected: list[tuple[st
 
 
 def test_a_main_package_was_found_by_cachi2ish() -> None:
-    assert [(each.name, each.value) for each in properties.of_main_package("cachi2ish")] == [FOUND]
+    assert list(properties.of_main_package("cachi2ish")) == [FOUND]
 
 
 def test_a_stand_in_has_the_names_of_whom_it_stands_in_for_where_those_have_one() -> None:
     dependency = replace(inventories.PRIVATE, build=True)
-    assert [(each.name, each.value) for each in properties.of_dependency(dependency, "hermeto")] == [
+    assert list(properties.of_dependency(dependency, "hermeto")) == [
         ("cachi2ish:pip:package:unverified", "private-1.0+local.1.tar.gz"),
         ("cachi2ish:pip:package:upload_time", "private-1.0+local.1.tar.gz 2024-09-30T12:00:00.500000Z"),
         ("hermeto:found_by", "hermeto"),
@@ -75,9 +75,7 @@ def test_a_stand_in_has_the_names_of_whom_it_stands_in_for_where_those_have_one(
         ("hermeto:missing_hash:in_file", "requirements/more.txt"),
         ("hermeto:pip:package:build-dependency", "true"),
     ]
-    assert [(each.name, each.value) for each in properties.of_main_package("hermeto")] == [
-        ("hermeto:found_by", "hermeto")
-    ]
+    assert list(properties.of_main_package("hermeto")) == [("hermeto:found_by", "hermeto")]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +93,7 @@ def test_the_finder_is_read_from_the_names(names: list[str], found_by: str | Non
 
 
 def test_the_bill_as_a_whole_says_each_date_once() -> None:
-    assert [(each.name, each.value) for each in properties.of_bill(inventories.EVERYTHING)] == [
+    assert list(properties.of_bill(inventories.EVERYTHING)) == [
         ("cachi2ish:pip:index_date", "2024-10-02T00:00:00Z"),
         ("cachi2ish:pip:index_date_override", "pinned 2024-06-02T00:00:00Z"),
         ("cachi2ish:pip:index_date_override", "private none"),

@@ -6,10 +6,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
-from cachi2ish.sbom.document import Wire
-
-SPEC_VERSION = "1.6"
-SCHEMA = f"http://cyclonedx.org/schema/bom-{SPEC_VERSION}.schema.json"
+from cachi2ish.sbom.wire import Wire
 
 #: What can be read: each version of the JSON format is a subset of the next.
 READABLE_VERSIONS = ("1.2", "1.3", "1.4", "1.5", "1.6")

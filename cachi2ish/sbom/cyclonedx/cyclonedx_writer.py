@@ -10,10 +10,11 @@ from __future__ import annotations
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from cachi2ish.core.inventory import Inventory
-from cachi2ish.sbom.cyclonedx.cyclonedx_bom import make_bom
-from cachi2ish.sbom.cyclonedx.cyclonedx_model import SCHEMA, Bom
-from cachi2ish.sbom.document import as_json, canonical, document_text
+from cachi2ish.sbom.cyclonedx.cyclonedx_bom import SPEC_VERSION, make_bom
+from cachi2ish.sbom.document import JsonObject, canonical, document_text
 from cachi2ish.sbom.interface import CommitTime, no_time
+
+_SCHEMA = f"http://cyclonedx.org/schema/bom-{SPEC_VERSION}.schema.json"
 
 #: Stands for the serial number until the content is known that it is made from.
 _NIL = UUID(int=0).urn
@@ -35,9 +36,9 @@ class CycloneDxWriter:
         return render(make_bom(inventory, self._found_by, self._index_proxy))
 
 
-def render(bom: Bom) -> str:
+def render(bom: JsonObject) -> str:
     """Return ``bom`` as text, with the serial number that its content gives it."""
-    content = as_json(bom) | {"$schema": SCHEMA, "serialNumber": _NIL}
+    content = bom | {"$schema": _SCHEMA, "serialNumber": _NIL}
     content.setdefault("components", [])  # readers look for it, be it empty
     content["serialNumber"] = uuid5(NAMESPACE_URL, canonical(content)).urn
     return document_text(content)

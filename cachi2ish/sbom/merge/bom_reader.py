@@ -12,10 +12,11 @@ from pydantic import ValidationError
 from cachi2ish.errors import InputError, Origin
 from cachi2ish.sbom.cyclonedx import cyclonedx_model
 from cachi2ish.sbom.cyclonedx.cyclonedx_model import Bom
-from cachi2ish.sbom.document import JsonObject, as_json, values_of
+from cachi2ish.sbom.document import JsonObject, values_of
 from cachi2ish.sbom.interface import SbomFile
 from cachi2ish.sbom.spdx import spdx_model
 from cachi2ish.sbom.spdx.spdx_model import Document
+from cachi2ish.sbom.wire import as_json
 
 #: Where SPDX has identifiers beside those of packages, and in which field.
 _IDENTIFYING = {

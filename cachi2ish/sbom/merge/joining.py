@@ -9,9 +9,10 @@ from packageurl import PackageURL
 from pydantic import JsonValue
 
 from cachi2ish.sbom.cyclonedx.cyclonedx_model import Component, Property, reference_order
-from cachi2ish.sbom.document import JsonObject, as_json, canonical
+from cachi2ish.sbom.document import JsonObject, canonical
 from cachi2ish.sbom.properties import FINDERS, ONLY_WHERE_ALL_AGREE, finder
 from cachi2ish.sbom.spdx import leftovers
+from cachi2ish.sbom.wire import as_json
 
 
 def joined(first: JsonValue, second: JsonValue) -> JsonValue:

@@ -14,6 +14,7 @@ from cachi2ish.sbom.merge import merge_cyclonedx, merge_spdx, to_cyclonedx
 from cachi2ish.sbom.merge.bom_reader import read
 from cachi2ish.sbom.spdx import to_spdx
 from cachi2ish.sbom.spdx.spdx_model import Document
+from cachi2ish.sbom.wire import as_json
 
 
 class Merger:
@@ -27,7 +28,7 @@ class Merger:
         bills = _read_all(files)
         if kind is SbomKind.CYCLONEDX:
             boms = [bill if isinstance(bill, Bom) else to_cyclonedx.to_cyclonedx(bill) for bill in bills]
-            text = cyclonedx_writer.render(merge_cyclonedx.merge(boms, self._tool_version))
+            text = cyclonedx_writer.render(as_json(merge_cyclonedx.merge(boms, self._tool_version)))
         else:
             documents = [bill if isinstance(bill, Document) else _as_spdx(bill) for bill in bills]
             text = to_spdx.render(merge_spdx.merge(documents, self._tool_version, name))

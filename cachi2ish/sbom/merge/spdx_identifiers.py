@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cachi2ish.sbom.document import as_json, canonical, renamed, unique
+from cachi2ish.sbom.document import canonical, renamed, unique
 from cachi2ish.sbom.merge.joining import purl_key
 from cachi2ish.sbom.merge.to_cyclonedx import declared_subject, is_root
 from cachi2ish.sbom.spdx.spdx_model import DOCUMENT, ROOT, Document, Package
+from cachi2ish.sbom.wire import as_json
 
 #: The fields of SPDX 2.3 in which something is named by its identifier, alone or in a license expression.
 _NAMING = frozenset(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from cachi2ish.sbom.document import Wire
+from cachi2ish.sbom.wire import Wire
 
 SPDX_VERSION = "SPDX-2.3"
 

@@ -11,10 +11,11 @@ import json
 from pydantic import JsonValue, ValidationError
 
 from cachi2ish.sbom.cyclonedx.cyclonedx_model import Component, Property
-from cachi2ish.sbom.document import JsonObject, as_json, canonical
+from cachi2ish.sbom.document import JsonObject, canonical
 from cachi2ish.sbom.properties import TOOL, finder
 from cachi2ish.sbom.spdx import leftovers, spdx_origin
 from cachi2ish.sbom.spdx.spdx_model import NOASSERTION, Annotation, Package
+from cachi2ish.sbom.wire import as_json
 
 #: From the types of CycloneDX to the purposes of SPDX.
 _PURPOSES = {

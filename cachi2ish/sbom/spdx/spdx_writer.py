@@ -11,6 +11,7 @@ from datetime import datetime
 
 from cachi2ish.core.inventory import Inventory
 from cachi2ish.sbom.cyclonedx.cyclonedx_bom import make_bom
+from cachi2ish.sbom.cyclonedx.cyclonedx_model import Bom
 from cachi2ish.sbom.document import EPOCH, latest, to_the_second
 from cachi2ish.sbom.interface import CommitTime, no_time
 from cachi2ish.sbom.spdx.to_spdx import render, to_spdx
@@ -41,4 +42,5 @@ class SpdxWriter:
             for instant in (dates.uploaded_before, *(override for _, override in dates.overrides))
         )
         created = to_the_second(dated or self._source_date or committed_at() or EPOCH)
-        return render(to_spdx(make_bom(inventory, self._found_by, self._index_proxy), created))
+        bom = Bom.model_validate(make_bom(inventory, self._found_by, self._index_proxy))
+        return render(to_spdx(bom, created))

@@ -16,7 +16,7 @@ from pydantic import JsonValue
 
 from cachi2ish.sbom.creators import creators_of
 from cachi2ish.sbom.cyclonedx.cyclonedx_model import Bom, Component, Metadata, Property
-from cachi2ish.sbom.document import as_json, canonical, document_text, unique
+from cachi2ish.sbom.document import canonical, document_text, unique
 from cachi2ish.sbom.properties import SUBJECT, TOOL
 from cachi2ish.sbom.spdx.spdx_model import (
     DOCUMENT,
@@ -30,6 +30,7 @@ from cachi2ish.sbom.spdx.spdx_model import (
     Relationship,
 )
 from cachi2ish.sbom.spdx.spdx_package import annotation_of, package_of
+from cachi2ish.sbom.wire import as_json
 
 #: The name of a document about nothing in particular; SPDX wants one.
 UNNAMED = "sbom"
