@@ -33,6 +33,9 @@ _APART = re.compile(r"[^A-Za-z0-9.-]+")
 #: What stands between quotes in a marker, as packaging writes one.
 _TEXT = re.compile(r'"([^"]*)"')
 
+#: What a dependency begins with (PEP 508).
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
 #: Extras may ask for extras; no project nests them deeper.
 _DEEPEST = 10
 
@@ -157,8 +160,12 @@ def admits_newer(specifier: SpecifierSet, version: str) -> bool:
 def _edges(
     requirements: Sequence[Requirement], dependencies: Mapping[Requirement, Iterable[str]]
 ) -> Iterator[_Edge]:
+    projects = {one.project for one in requirements}
     for place, one in enumerate(requirements):
         for text in dependencies.get(one, ()):
+            name = _NAME.match(text)
+            if name is not None and canonicalize_name(name[0]) not in projects:
+                continue  # nothing hangs on its extras; to read a whole requirement takes a hundred times as long
             try:
                 dependency = Dependency(text)
             except InvalidRequirement:

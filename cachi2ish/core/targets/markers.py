@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 
 from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
 from packaging.utils import canonicalize_name
@@ -26,9 +27,15 @@ def holds(marker: str | None, machines: Iterable[Mapping[str, str]]) -> bool:
     """
     if marker is None:
         return True
-    parsed = Marker(marker)
-    read = {word for word in _WORD.findall(_QUOTED.sub("", str(parsed))) if word not in _OPERATORS}
+    parsed, read = _parsed(marker)
     return any(_holds(parsed, read, {"extra": "", **machine}) for machine in machines)
+
+
+@lru_cache(1000)  # a lock has few, and asks about each for many machines
+def _parsed(marker: str) -> tuple[Marker, frozenset[str]]:
+    """Return a marker, and the variables that it reads."""
+    parsed = Marker(marker)
+    return parsed, frozenset(_WORD.findall(_QUOTED.sub("", str(parsed)))) - _OPERATORS
 
 
 def _holds(marker: Marker, read: Iterable[str], machine: dict[str, str]) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as Needed
@@ -61,10 +61,10 @@ def missing_build_requirements(
     holds on every usual machine. At most `MOST_NAMED` warnings, and then the number of all.
     """
     everything = tuple(fetched)
-    output = _by_project(everything)
+    is_missing = cache(partial(_is_missing, output=_by_project(everything)))  # most are built with the same few
     warnings: dict[str, None] = {}
     for built in (*_sdists(reading, choices, everything), *_own(reading.packages)):
-        missing = tuple(one for one in built.requires if _is_missing(one, built.targets, output))
+        missing = tuple(one for one in built.requires if is_missing(one, built.targets))
         if missing:
             place = f"{built.origin}: " if built.origin else ""
             listed = ", ".join(missing)
@@ -132,7 +132,7 @@ def _own(packages: Iterable[SourcePackage]) -> Iterator[_Built]:
         yield _Built(f"the project itself{where}", None, package.build_requires, package.policy.targets)
 
 
-def _is_missing(text: str, targets: Collection[Target], output: Mapping[str, tuple[_File, ...]]) -> bool:
+def _is_missing(text: str, targets: tuple[Target, ...], output: Mapping[str, tuple[_File, ...]]) -> bool:
     try:
         needed = Needed(text)
     except InvalidRequirement:
