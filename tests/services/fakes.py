@@ -252,6 +252,9 @@ class FakeOutputs:
     def read_build_config(self, directory: Path) -> BuildConfig:
         raise NotImplementedError
 
+    def is_as_written(self, directory: Path) -> bool:
+        raise NotImplementedError
+
 
 class NotedProgress(Progress):
     """Counts, and writes down what it was given."""
