@@ -10,7 +10,7 @@ from cachi2ish.cache.interface import BlobStore, BlobWriter
 from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.errors import DigestMismatchError, HostError, NetworkError, located
 from cachi2ish.http.bodies import Stream
-from cachi2ish.http.interface import REFUSED_HINT, Advance, OnSize, ignore_size
+from cachi2ish.http.interface import Advance, OnSize, ignore_size, refused_hint
 from cachi2ish.http.retries import TransientError
 from cachi2ish.http.session import HttpSession
 from cachi2ish.http.verification import algorithms, cached, key_of, mismatch, wrong_length
@@ -159,7 +159,7 @@ class Transfer:
             cause, hint = (stream.url.host, str(stream.status), stream.credentials), _HINTS[stream.status]
             if stream.credentials:
                 problem += f" to the user name and password from {stream.credentials}"
-                hint = REFUSED_HINT
+                hint = refused_hint(stream.credentials)
             return HostError(problem, hint=hint, cause=cause)
         return NetworkError(
             problem,

@@ -9,11 +9,20 @@ from typing import Protocol
 from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.core.urls import Address
 
-#: What to do where a user and a password are refused.
-REFUSED_HINT = (
-    "correct them there; in a URL, percent-encode special characters. The password of a user that a URL names"
-    " alone may stand in a netrc file, or be asked of keyring (--keyring-provider subprocess)"
-)
+#: `Response.credentials` where the program keyring has the password.
+KEYRING = "keyring"
+
+
+def refused_hint(credentials: str) -> str:
+    """Return what to do where a user and a password are refused that come from there."""
+    if credentials == KEYRING:
+        return (
+            "store the right one with: keyring set ADDRESS USER, where ADDRESS is the index URL without the user"
+        )
+    return (
+        "correct them there; in a URL, percent-encode special characters. The password of a user that a URL names"
+        " alone may stand in a netrc file, or be asked of keyring (--keyring-provider subprocess)"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from cachi2ish.errors import (
     ProjectNotFoundError,
     UnavailableError,
 )
-from cachi2ish.http.interface import REFUSED_HINT, Http, Response
+from cachi2ish.http.interface import Http, Response, refused_hint
 from cachi2ish.index.interface import FRESH, PageQuery
 from cachi2ish.simple_api.fields import PageSource, not_a_project_page
 from cachi2ish.simple_api.negotiation import ACCEPT, HTML, JSON, TEXT_HTML, media_type
@@ -131,7 +131,7 @@ class SimpleIndex:
             return AccessError(
                 f"{host} refuses the user name and password from {response.credentials}"
                 f" (HTTP {status} from {self.address})",
-                hint=REFUSED_HINT,
+                hint=refused_hint(response.credentials),
                 cause=cause,
             )
         sent = f" with the user name and password from {response.credentials}" if response.credentials else ""

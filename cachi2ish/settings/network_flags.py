@@ -82,6 +82,13 @@ class KeyringProvider(StrEnum):
     SUBPROCESS = "subprocess"
 
 
+#: What pip has beside these words.
+_OF_PIP = {
+    "import": "write subprocess: the program keyring is asked, and nothing is imported",
+    "auto": "write subprocess where the program keyring is to be asked, else leave the option out",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class ConnectionFlags:
     """How servers are spoken to."""
@@ -113,7 +120,7 @@ class ConnectionFlags:
             help="Who knows the password of a user whom an index URL names without one: the program keyring"
             " (subprocess), or nobody but netrc. [default: pip's setting, else disabled]",
             metavar=metavar(KeyringProvider),
-            parse=one_of(KeyringProvider),
+            parse=one_of(KeyringProvider, hints=_OF_PIP),
             toml=toml_text,
             wanted='"subprocess" or "disabled"',
         ),

@@ -83,11 +83,11 @@ def path_in_build(text: str) -> str:
 
 
 def one_of(
-    choices: type[_Choice], synonyms: Mapping[str, _Choice] | None = None
+    choices: type[_Choice], synonyms: Mapping[str, _Choice] | None = None, hints: Mapping[str, str] | None = None
 ) -> Callable[[str | _Choice], _Choice]:
     """Return what reads one of ``choices`` by its value, in capitals or not.
 
-    synonyms: other words for them, in small letters.
+    synonyms: other words for them, in small letters. hints: what to write instead of words that others have.
     """
     words: dict[str, _Choice] = {one.value: one for one in choices}
     known = {**words, **(synonyms or {})}
@@ -100,7 +100,8 @@ def one_of(
             raise InvalidValueError(_EMPTY)
         if word not in known:
             problem = f"{excerpt(str(text))!r} is not one of {', '.join(words)}"
-            raise InvalidValueError("; ".join(filter(None, (problem, did_you_mean(word, words)))))
+            hint = (hints or {}).get(word) or did_you_mean(word, words)
+            raise InvalidValueError("; ".join(filter(None, (problem, hint))))
         return known[word]
 
     return read

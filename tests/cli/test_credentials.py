@@ -116,7 +116,8 @@ def test_a_wrong_password_is_told_once_with_where_it_comes_from(
         f"error: requirements.txt:1: 127.0.0.1 refuses the user name and password from {source} (HTTP 401 from"
         f" {private.index_url}); the same for requirements.txt:2 and requirements.txt:3"
     )
-    assert "hint: correct them there" in outcome.err
+    hint = "store the right one with: keyring set ADDRESS USER" if where == "keyring" else "correct them there"
+    assert f"hint: {hint}" in outcome.err
     assert "mistaken" not in outcome.told
 
 

@@ -335,6 +335,9 @@ def test_it_is_said_in_one_line_how_many_pins_the_index_alone_vouches_for(person
     person.index.add("apple", apple)
     person.writes("requirements.txt", f"apple==1.0 {apple.hash_option()}\n")
     assert "hash" not in person.fetches().err
+    person.writes("requirements.txt", "apple==1.0\n")
+    assert "1 of 1 pin has no hash: the index is trusted for it\n" in person.fetches().err
+    person.writes("requirements.txt", f"apple==1.0 {apple.hash_option()}\n")
     person.writes("requirements-build.txt", "banana==1.0\n")
     assert "1 of 2 pins has no hash: the index is trusted for it\n" in person.fetches().err
     person.writes("requirements-build.txt", "banana==1.0\ncherry==1.0\n")

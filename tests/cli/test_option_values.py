@@ -34,6 +34,14 @@ REFUSED = {
         (*FETCH, "--sbom-output-type", "spdx3"),
         ("--sbom-output-type", "'spdx3' is not one of cyclonedx, spdx", "did you mean 'spdx'?"),
     ),
+    "keyring as pip imports it": Refused(
+        (*FETCH, "--keyring-provider", "import"),
+        ("'import' is not one of disabled, subprocess", "write subprocess: the program keyring is asked"),
+    ),
+    "keyring as pip guesses": Refused(
+        (*FETCH, "--keyring-provider", "auto"),
+        ("'auto' is not one of", "write subprocess where", "leave the option out"),
+    ),
     "format": Refused(
         ("generate-env", ".", "--format", "docker"),
         ("'docker' is not one of env, sh, json, dockerfile, github", "did you mean 'dockerfile'?"),

@@ -115,7 +115,7 @@ REFUSED = [
     ("foo @ file:///out/deps/pip/foo.zip", "a file: URL", "https address"),
     ("-e .", "editable", "package of the input"),
     ("-e git@git.example:org/repo#egg=foo", "editable", "git+https"),
-    (f"-e {GIT}", "does not say which project", "name @ address"),
+    (f"-e {GIT}", "does not say which project", "append #egg=name"),
     ("-e git+https://git.example/repo#egg=foo", "names no commit", "git ls-remote"),
     ("--editable=git+https://git.example/repo@main#egg=foo", "'main', a branch or tag", "full commit"),
     (f"-e svn+https://h.example/r@{COMMIT}#egg=foo", "only git is supported", "released archive"),

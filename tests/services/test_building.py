@@ -169,7 +169,7 @@ def test_the_project_itself_is_built_too() -> None:
     (warning,) = Run(own=("flit_core>=3.2,<4",)).warnings()
     assert warning == (
         "the project itself is built with flit_core>=3.2,<4, which nothing in the output satisfies; pin it in"
-        " requirements-build.txt"
+        " requirements-build.txt, if the build installs the project (pip install .)"
     )
 
 

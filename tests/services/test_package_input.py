@@ -259,13 +259,13 @@ def test_files_are_one_package_with_their_paths_from_the_source(
         path.write_text("")
     monkeypatch.chdir(folder)
     (tmp_path / "link").symlink_to(source)
+    (folder / "requirements.txt").write_text("")
+    (source / "requirements.txt").write_text("")
     for root in (source, tmp_path / "link", Path("..")):
         for given, found in (("a.txt", "a.txt"), ("sub/a.txt", "sub/a.txt"), (str(folder / "a.txt"), "sub/a.txt")):
             (one,) = input_of_files([given], root).packages
             assert (one.requirements_files, one.lockfile) == ((found,), None)
             assert read_input(given, root).packages == (one,)
-    (one,) = input_of_files(["pylock.toml"], source, LOCK_NAMES).packages
-    assert (one.requirements_files, one.lockfile) == (None, "sub/pylock.toml")
     (one,) = input_of_files(["sub/pylock.toml", "a.txt"], source, LOCK_NAMES).packages
     assert (one.requirements_files, one.lockfile) == (("a.txt",), "sub/pylock.toml")
     for bad in (["../../out.txt"], ["nowhere.txt"], ["a\0.txt"], ["sub/pylock.toml", "pylock.toml", "uv.lock"]):
@@ -273,3 +273,33 @@ def test_files_are_one_package_with_their_paths_from_the_source(
             input_of_files(bad, source, LOCK_NAMES)
     with pytest.raises(InputError, match="one lock file, not 2"):
         input_of_files(["sub/pylock.toml", "pylock.toml"], source, LOCK_NAMES)
+
+
+def test_the_one_file_that_a_package_has_by_default_stands_for_the_package_in_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "services" / "web"
+    folder.mkdir(parents=True)
+    for path in (folder / "requirements.txt", folder / "pylock.toml", tmp_path / "requirements.txt"):
+        path.write_text("")
+    said: list[str] = []
+    keys = ("path", "requirements_files", "lockfile")
+    expected: dict[str, tuple[object, ...]] = {
+        "services/web/requirements.txt": ("services/web", None, None),
+        "services/web/pylock.toml": ("services/web", None, "pylock.toml"),
+        "requirements.txt": (".", ("requirements.txt",), None),
+    }
+    for file, values in expected.items():
+        (one,) = input_of_files([file], tmp_path, LOCK_NAMES, said.append).packages
+        assert tuple(getattr(one, key) for key in keys) == values
+    (one,) = input_of_files(["requirements.txt", "services/web/requirements.txt"], tmp_path).packages
+    assert one.path == "."
+    assert said == [
+        f"services/web/{name} is taken for the package in services/web, with what lies beside it"
+        for name in ("requirements.txt", "pylock.toml")
+    ]
+
+
+def test_a_requirements_file_that_is_not_there_is_looked_for_below_the_source(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read_input("nosuch.txt", tmp_path)
+    assert caught.value.problem == f"'nosuch.txt' is no file in the source directory {tmp_path}"
+    assert "--source" in (caught.value.hint or "")

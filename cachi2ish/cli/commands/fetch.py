@@ -98,9 +98,9 @@ def fetch_deps(
         ):
             note.progress = reporter.progress
             if package_input is None:
-                request = input_of_files(requirement or (), source, wiring.lock_names())
+                request = input_of_files(requirement or (), source, wiring.lock_names(), reporter.info)
             else:
-                request = read_input(package_input, source, wiring.lock_names())
+                request = read_input(package_input, source, wiring.lock_names(), reporter.info)
             if not allow_empty:
                 refuse_empty(request.packages)
             with wiring.fetching(flags, reporter) as (ports, run):

@@ -20,6 +20,7 @@ from cachi2ish.core.urls import Address, WebOrigin
 from cachi2ish.errors import InputError
 from cachi2ish.files.foreign import UnfitFileError, names_a_stream, read_foreign
 from cachi2ish.http.http_errors import shown
+from cachi2ish.http.interface import KEYRING
 
 #: What the entry for all other hosts is called (netrc(5)).
 _DEFAULT = "default"
@@ -141,7 +142,7 @@ class Credentials:
         stored = self._store.password(credential.address, credential.user)
         if stored is None:
             return replace(credential, source=f"{credential.source}, for which keyring has no password")
-        return replace(credential, password=stored, source="keyring")
+        return replace(credential, password=stored, source=KEYRING)
 
     @staticmethod
     def _read(address: Address) -> Credential | None:

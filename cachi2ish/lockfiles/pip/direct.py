@@ -29,6 +29,7 @@ _EGG = re.compile(rf"({_NAME.pattern})(?:\[[^\[\]]*\])?", re.ASCII)
 
 _GIT_TRANSPORTS = frozenset({"git+https", "git+http", "git+ssh", "git+file"})
 _WRITE_NAME = "write it as name @ address (PEP 508)"
+_APPEND_NAME = "append #egg=name to the address: an editable takes its name from there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +206,8 @@ def _digest(algorithm: str, value: str, origin: Origin) -> Digest:
 
 def _nameless(line: DirectLine) -> LockFileError:
     problem = f"{line.shown}: the address does not say which project it is"
-    return LockFileError(problem, hint=_WRITE_NAME, origin=line.origin)
+    hint = _APPEND_NAME if line.content.editable else _WRITE_NAME
+    return LockFileError(problem, hint=hint, origin=line.origin)
 
 
 def _egg_name(address: DirectAddress, line: DirectLine) -> str | None:

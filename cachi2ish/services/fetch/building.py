@@ -62,16 +62,17 @@ def missing_build_requirements(
     """
     everything = tuple(fetched)
     is_missing = cache(partial(_is_missing, output=_by_project(everything)))  # most are built with the same few
-    warnings: dict[str, None] = {}
+    warnings: dict[str, str] = {}
     for built in (*_sdists(reading, choices, everything), *_own(reading.packages)):
         missing = tuple(one for one in built.requires if is_missing(one, built.targets))
         if missing:
             place = f"{built.origin}: " if built.origin else ""
             listed = ", ".join(missing)
-            warnings[f"{place}{built.what} is built with {listed}, which nothing in the output satisfies"] = None
+            warning = f"{place}{built.what} is built with {listed}, which nothing in the output satisfies"
+            warnings[warning] = "" if built.origin else ", if the build installs the project (pip install .)"
     named = list(warnings)[:MOST_NAMED]
     for warning in named:
-        yield f"{warning}; pin it in requirements-build.txt"
+        yield f"{warning}; pin it in requirements-build.txt{warnings[warning]}"
     if len(warnings) > len(named):
         yield f"{len(warnings)} packages are built with what the output lacks, of which {len(named)} are named"
 

@@ -148,9 +148,10 @@ def _report_pins_without_hash(reading: Reading, reporter: Reporter) -> None:
     pins = [one for one in everything.difference(left_out(reading)) if isinstance(one, Pinned)]
     bare_pins = sum(not strong(one.digests) for one in pins)
     if bare_pins:
+        counted = "1 pin" if len(pins) == 1 else f"{len(pins)} pins"
         has = "has no hash: the index is trusted for it"
         have = "have no hash: the index is trusted for them"
-        reporter.info(f"{bare_pins} of {len(pins)} pins {has if bare_pins == 1 else have}")
+        reporter.info(f"{bare_pins} of {counted} {has if bare_pins == 1 else have}")
 
 
 def _connect(reading: Reading, ports: Ports) -> Network:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -26,6 +26,9 @@ _BARE_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*\Z")
 #: Names of files that are no input, and that an input names, beside those of lock files.
 _REQUIREMENTS = re.compile(r".*\.(?:txt|in)\Z")
 
+#: The requirements file that a package has where its input names none.
+_DEFAULT = "requirements.txt"
+
 #: What JSON begins with.
 _JSON = ("{", "[", '"')
 
@@ -33,27 +36,39 @@ _JSON = ("{", "[", '"')
 _ARGUMENT = "the input"
 
 
-def read_input(argument: str, source: Path = Path(), lock_names: Sequence[str] = ()) -> RequestInput:
+def read_input(
+    argument: str,
+    source: Path = Path(),
+    lock_names: Sequence[str] = (),
+    on_message: Callable[[str], None] = lambda _message: None,
+) -> RequestInput:
     """Return what ``argument`` asks for; raises one `InputError` or an `ErrorGroup` of them.
 
     source: where a requirements file or a lock file has to be. lock_names: how lock files are called, as patterns
-    (`fnmatch`).
+    (`fnmatch`). on_message: as for `input_of_files`.
     """
     text = argument.strip().removeprefix("\ufeff")
     if _BARE_TYPE.match(text) and (text == TYPE or not is_file(Path(text))):
         return validated({"packages": [{"type": text}]}, place=_ARGUMENT)
     if text.startswith(_JSON):
         return validated(_parse(text, _ARGUMENT), place=_ARGUMENT)
-    if _is_locked(text, lock_names) and any(os.path.lexists(base / text) for base in (source, Path())):
-        return input_of_files([text], source, lock_names)
+    if _is_locked(text, lock_names):
+        return input_of_files([text], source, lock_names, on_message)
     return _from_file(text)
 
 
-def input_of_files(files: Sequence[str], source: Path, lock_names: Sequence[str] = ()) -> RequestInput:
+def input_of_files(
+    files: Sequence[str],
+    source: Path,
+    lock_names: Sequence[str] = (),
+    on_message: Callable[[str], None] = lambda _message: None,
+) -> RequestInput:
     """Return the input of one package with these requirements files, or with a lock file among them.
 
+    The package is at the root of the source. A single file of the name that a package has by default is that of
+    the package in its folder, which may have a ``requirements-build.txt`` beside it.
     files: relative to ``source``, or else to the current directory, and inside ``source`` either way.
-    lock_names: as for `read_input`.
+    lock_names: as for `read_input`. on_message: is called with a line that says which package is meant.
     Raises `InputError`.
     """
     found: list[str] = []
@@ -61,8 +76,8 @@ def input_of_files(files: Sequence[str], source: Path, lock_names: Sequence[str]
         inside = _in_source(file, source)
         if inside is None:
             raise InputError(
-                f"{shortened(file)!r} is no file in the source directory",
-                hint="give its path relative to the source directory, which --source names",
+                f"{shortened(file)!r} is no file in the source directory {source}",
+                hint="give its path relative to the source directory, which --source names, or to the current one",
             )
         found.append(inside)
     locks = [file for file in found if _is_lock(file, lock_names)]
@@ -70,10 +85,13 @@ def input_of_files(files: Sequence[str], source: Path, lock_names: Sequence[str]
         raise InputError(
             f"a package has one lock file, not {len(locks)}", hint="list a package for each in the input"
         )
-    requirements: list[JsonValue] = [file for file in found if file not in locks]
     keys: dict[str, JsonValue] = {"lockfile": locks[0]} if locks else {}
-    if requirements:
-        keys["requirements_files"] = requirements
+    folder, slash, name = found[0].rpartition("/")
+    if slash and len(found) == 1 and (locks or name == _DEFAULT):
+        on_message(f"{found[0]} is taken for the package in {folder}, with what lies beside it")
+        keys = {"path": folder, "lockfile": name} if locks else {"path": folder}
+    elif requirements := [file for file in found if file not in locks]:
+        keys["requirements_files"] = [*requirements]
     return validated({"type": TYPE, **keys}, place=_ARGUMENT)
 
 
