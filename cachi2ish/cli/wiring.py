@@ -131,6 +131,7 @@ def fetching(flags: Flags, reporter: ConsoleReporter) -> Iterator[tuple[Ports, R
                 now=settings.now,
                 environ=settings.environ,
                 concurrency=settings.concurrency,
+                require_fresh=settings.require_fresh,
                 keeps=settings.cache_dir is not None and not settings.dry_run,
                 tool_version=__version__,
                 reporter=reporter,

@@ -11,11 +11,13 @@ from cachi2ish.files.toml_text import read_toml
 
 #: What to run for a file that another tool wrote, and that has no reader here: it writes one that has.
 EXPORTS: Mapping[str, str] = {
-    "uv.lock": "uv export --format pylock.toml --output-file pylock.toml",
     "poetry.lock": "poetry export --format requirements.txt --output requirements.txt",
     "pdm.lock": "pdm export --format pylock --output pylock.toml",
     "Pipfile.lock": "pipenv requirements --hash > requirements.txt",
 }
+
+#: Lock files of other tools that have a reader.
+READ = ("uv.lock",)
 
 #: Writes a lock of what a project file declares.
 COMPILE = "uv pip compile --universal --generate-hashes --output-file requirements.txt"
@@ -47,7 +49,7 @@ def other_than_requirements(file: str, text: str) -> tuple[str, str] | None:
     """
     text = text[:_LOOKED_AT].removeprefix("\ufeff")
     name = posixpath.basename(file)
-    lock = name if name in EXPORTS else _lock_in(text)
+    lock = name if name in {*EXPORTS, *READ} else _lock_in(text)
     if lock == "pylock.toml":
         return (
             "it is a lock file of the standard (PEP 751), and no requirements file",
@@ -64,7 +66,9 @@ def other_than_requirements(file: str, text: str) -> tuple[str, str] | None:
 
 
 def how_to_export(lock: str) -> str:
-    """Return what to do for a lock file of another tool, one of `EXPORTS`."""
+    """Return what to do for a lock file of another tool, one of `EXPORTS` or `READ`."""
+    if lock in READ:
+        return f'call it {lock}, and name it with another key: {{"type": "pip", "lockfile": "{lock}"}}'
     command = EXPORTS[lock]
     return f"run `{command}`, and name what it writes: {_key_for(command.rpartition(' ')[2])}"
 
@@ -108,9 +112,12 @@ def unlocked(names: Collection[str], read: Callable[[str], str | None]) -> tuple
 
 
 def _unread_lock(names: Sequence[str]) -> tuple[str, str] | None:
-    for name in names:
-        if _PYLOCK.fullmatch(name):
-            return name, f"name it: {_key_for(name)}"
+    locks = [name for name in names if _PYLOCK.fullmatch(name) or name in READ]
+    if len(locks) > 1:
+        listed = ", ".join(locks)
+        return f"several lock files: {listed}", f'name the one that is meant: "lockfile": "{locks[0]}", say'
+    if locks:
+        return locks[0], f'name it: "lockfile": "{locks[0]}"'
     return next(((name, how_to_export(name)) for name in names if name in EXPORTS), None)
 
 

@@ -9,7 +9,28 @@ from typing import Protocol
 
 from cachi2ish.core.requirements import FormatControl, Git, Pinned, Purpose, Requirement, Url
 from cachi2ish.core.urls import Address
-from cachi2ish.errors import InputError
+from cachi2ish.errors import InputError, LockFileError
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What of a lock file is wanted, in the words of the tool that wrote it.
+
+    groups, extras: beside those that the tool takes without being asked; `EVERYTHING` in them is all. no_groups:
+    those that it is not to take. packages: members of a workspace; empty for those that the tool takes.
+    """
+
+    groups: tuple[str, ...] = ()
+    no_groups: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+
+
+#: Stands for all groups or extras.
+EVERYTHING = ":all:"
+
+#: Nothing but what a tool takes without being asked.
+DEFAULT = Selection()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +62,7 @@ class Lock:
     texts: the files of the closure that ``inject-files`` rewrites.
     scope: the environments that it is for, where it says so.
     notes, warnings: what a person should know, as sentences.
+    stale: why it does not fit the project any more, with the command that mends it.
     """
 
     file: str
@@ -54,6 +76,7 @@ class Lock:
     scope: Scope | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    stale: tuple[LockFileError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +98,21 @@ class LockReader(Protocol):
         """How its files are called: names and patterns (`fnmatch`), as messages show them."""
         ...
 
-    def read(self, source: Path, file: str, purpose: Purpose, environ: Mapping[str, str]) -> Lock:
-        """Return the requirements of ``source / file`` and of all that it includes.
+    @property
+    def keys(self) -> frozenset[str]:
+        """Which fields of `Selection` mean something in the format."""
+        ...
+
+    def read(
+        self, source: Path, file: str, purpose: Purpose, environ: Mapping[str, str], selection: Selection = DEFAULT
+    ) -> Lock:
+        """Return the requirements of ``source / file`` and of all that it includes, as far as they are selected.
 
         source: the root of the user's tree, resolved. file: relative to it, POSIX separators.
         environ: for ``${VAR}``.
-        Raises one `LockFileError` or an `ErrorGroup` of all that is wrong in the whole closure; `InputError`
-        where the file itself is missing or a record of an injection is damaged.
+        Raises `InputError` for a name in ``selection`` that the file lacks, where the file itself is missing, or a
+        record of an injection is damaged; one `LockFileError` or an `ErrorGroup` of all that is wrong in the
+        whole closure.
         """
         ...
 
@@ -96,8 +127,13 @@ class LockFiles(Protocol):
         """
         ...
 
-    def read_lock(self, source: Path, file: str, environ: Mapping[str, str]) -> Lock:
-        """Read a file that the input names as ``lockfile``; raises as `read_requirements` does."""
+    def read_lock(
+        self, source: Path, file: str, environ: Mapping[str, str], selection: Selection = DEFAULT
+    ) -> Lock:
+        """Read a file that the input names as ``lockfile``; raises as `read_requirements` does.
+
+        Raises `InputError` too where ``selection`` has what the format knows nothing of.
+        """
         ...
 
     def unlocked(self, source: Path, folder: str) -> InputError | None:

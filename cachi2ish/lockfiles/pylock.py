@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import os
-import posixpath
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from packaging.pylock import Pylock, PylockValidationError
+from packaging.pylock import Package, Pylock, PylockValidationError
 from packaging.version import InvalidVersion, Version
 
 from cachi2ish.core.messages import excerpt, shortened
 from cachi2ish.core.requirements import Pinned, Purpose, Requirement
-from cachi2ish.core.targets.markers import Selection, settle
-from cachi2ish.errors import Cachi2ishError, LockFileError, Origin, raise_all
-from cachi2ish.files.toml_text import read_toml
-from cachi2ish.lockfiles.interface import Lock, Scope
-from cachi2ish.lockfiles.pylock_package import Entry, requirement_of
+from cachi2ish.core.targets.markers import Selection as Members
+from cachi2ish.core.targets.markers import settle
+from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin, raise_all
+from cachi2ish.lockfiles.entries import Entry, folder_note
+from cachi2ish.lockfiles.interface import DEFAULT, EVERYTHING, Lock, Scope, Selection
+from cachi2ish.lockfiles.lock_graph import chosen
+from cachi2ish.lockfiles.pylock_package import requirement_of
 from cachi2ish.lockfiles.source_tree import SourceTree
+from cachi2ish.lockfiles.toml_locks import lines_of, parse_toml
 
 #: The versions of the format that are known, the newest last.
 _KNOWN = ("1.0",)
-
-_HEADER = re.compile(r"^[ \t]*\[\[[ \t]*packages[ \t]*\]\]", re.MULTILINE)
-_LINE = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 _PIPENV = "pipenv"
 
@@ -35,51 +33,35 @@ _LONGEST = 300
 
 
 class PylockReader:
-    """`LockReader` for ``pylock.toml``."""
+    """Reads ``pylock.toml``."""
 
-    names = ("pylock.toml", "pylock.*.toml")
+    def read(
+        self,
+        source: Path,
+        file: str,
+        purpose: Purpose,
+        environ: Mapping[str, str],  # noqa: ARG002
+        selection: Selection = DEFAULT,
+    ) -> Lock:
+        """Return the packages of ``source / file`` that its default groups, and those of ``selection``, need.
 
-    def read(self, source: Path, file: str, purpose: Purpose, environ: Mapping[str, str]) -> Lock:  # noqa: ARG002
-        """Return the packages of ``source / file`` that its default groups need. See `LockReader.read`."""
+        See `LockReader.read`.
+        """
         tree = SourceTree(Path(os.path.realpath(source)))
         file = tree.name_of(file, "")
-        text, document = _parse(tree.read(file), file)
+        text, document = parse_toml(tree.read(file), file)
         lock = _Reading(file, purpose, str(document.get("created-by", "")))
         warnings = lock.check_version(document)
         try:
-            return lock.read(text, document, warnings)
+            return lock.read(text, document, warnings, selection)
         except Cachi2ishError as error:
-            if lock.created_by != _PIPENV:
+            if lock.created_by != _PIPENV or isinstance(error, InputError):
                 raise
             raise LockFileError(
                 "pipenv wrote it, and not by the standard (PEP 751): no installer reads it",
                 hint="take what Pipfile.lock says: `pipenv requirements --hash > requirements.txt`",
                 origin=Origin(file),
             ) from error
-
-
-def _parse(content: bytes, file: str) -> tuple[str, dict[str, Any]]:
-    try:
-        text = content.decode()
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise LockFileError(
-            f"the file is not UTF-8 text: {error.reason}", hint=_RESTORE, origin=Origin(file, line)
-        ) from None
-    try:
-        return text, read_toml(text)
-    except ValueError as error:  # TOMLDecodeError, and a number that Python does not read
-        found = _LINE.search(str(error))
-        line = int(found[1]) if found else text.rstrip("\n").count("\n") + 1
-        where = f", in column {found[2]}" if found else ""
-        reason = _LINE.sub("", str(error)).strip().removesuffix(" (at end of document)")
-        problem = f"it is no TOML{where}: {reason}"
-        raise LockFileError(problem, hint=_RESTORE, origin=Origin(file, line)) from None
-    except RecursionError:
-        raise LockFileError("it is nested too deeply", hint=_RESTORE, origin=Origin(file)) from None
-
-
-_RESTORE = "restore it from version control, or lock again"
 
 
 @dataclass(slots=True)
@@ -121,37 +103,35 @@ class _Reading:
             return (f"{self.file} has the lock-version {version}: what is newer in it than {known} is not read",)
         return ()
 
-    def read(self, text: str, document: dict[str, Any], warnings: tuple[str, ...]) -> Lock:
+    def read(self, text: str, document: dict[str, Any], warnings: tuple[str, ...], selection: Selection) -> Lock:
         """Return the lock; raises all that is wrong with it at once."""
         errors: list[Cachi2ishError] = []
         document["lock-version"] = _KNOWN[-1]
         packages = document.get("packages")
         listed = packages if isinstance(packages, list) else []
         top = self._top({**document, "packages": [] if isinstance(packages, list) else packages}, errors)
-        selection = {
-            "extras": frozenset[str](),
-            "dependency_groups": frozenset((top.default_groups if top else None) or ()),
-        }
-        lines = _lines(text, len(listed))
+        raise_all(errors if top is None and selection != DEFAULT else ())
+        members = _members(top, selection, self.file)
+        lines = lines_of(text, "packages", len(listed))
         requirements: list[Requirement] = []
         notes: list[str] = []
         left: list[str] = []
         for number, table in enumerate(listed):
             origin = Origin(self.file, lines[number])
             try:
-                entry = self._entry(table, number, origin, selection)
+                entry = self._entry(table, number, origin, members)
                 if entry is None:
                     left.append(table["name"])
-                elif entry.package.directory is not None:
-                    notes.append(_directory(entry, entry.package.directory.path))
+                elif entry[1].directory is not None:
+                    notes.append(folder_note(entry[0], entry[1].directory.path))
                 else:
-                    requirements.append(requirement_of(entry))
+                    requirements.append(requirement_of(*entry))
             except Cachi2ishError as error:
                 errors.append(error)
         raise_all(errors)
         if left:
             notes.append(
-                f"{self.file}: left out, since no default group needs them and no extra is selected:"
+                f"{self.file}: left out, since {_WHY_LEFT if selection == DEFAULT else _NOT_SELECTED}:"
                 f" {', '.join(dict.fromkeys(left))}"
             )
         if self.created_by == "pip":
@@ -174,19 +154,32 @@ class _Reading:
             errors.append(self._invalid(error, "", Origin(self.file)))
             return None
 
-    def _entry(self, table: Any, number: int, origin: Origin, selection: Selection) -> Entry | None:  # noqa: ANN401
+    def _entry(
+        self,
+        table: Any,  # noqa: ANN401  (whatever stands there)
+        number: int,
+        origin: Origin,
+        members: Members,
+    ) -> tuple[Entry, Package] | None:
         """Return a package, or None where what is selected does not need it; raises `LockFileError`."""
         head = {"lock-version": _KNOWN[-1], "created-by": self.created_by}
         name = table.get("name") if isinstance(table, dict) else None
         label = excerpt(name) if isinstance(name, str) else f"packages[{number}]"
         try:
             (package,) = Pylock.from_dict({**head, "packages": [table]}).packages
-            left = True if package.marker is None else settle(package.marker, selection)
+            left = True if package.marker is None else settle(package.marker, members)
         except (PylockValidationError, ValueError, RecursionError) as error:
             raise self._invalid(error, label, origin) from None
         if left is False:
             return None
-        return Entry(package, left if isinstance(left, str) else None, origin, self.purpose, self.hint)
+        entry = Entry(
+            name=package.name,
+            marker=left if isinstance(left, str) else None,
+            origin=origin,
+            purpose=self.purpose,
+            hint=self.hint,
+        )
+        return entry, package
 
     def _invalid(self, error: Exception, label: str, origin: Origin) -> LockFileError:
         context = (error.context or "") if isinstance(error, PylockValidationError) else ""
@@ -196,10 +189,25 @@ class _Reading:
         return LockFileError(f"{place}: {shortened(reason)[:_LONGEST]}", hint=self.hint, origin=origin)
 
 
-def _lines(text: str, count: int) -> Sequence[int | None]:
-    """Return where each package begins; None where they are not written as ``[[packages]]``."""
-    found = [text.count("\n", 0, match.start()) + 1 for match in _HEADER.finditer(text)]
-    return found if len(found) == count else [None] * count
+_WHY_LEFT = "no default group needs them and no extra is selected"
+_NOT_SELECTED = "no group or extra that is taken needs them"
+
+
+def _members(top: Pylock | None, selection: Selection, file: str) -> Members:
+    """Return the groups and extras that are taken; raises `InputError` for names that the file lacks."""
+    if top is None:
+        return {"extras": frozenset[str](), "dependency_groups": frozenset[str]()}
+    defaults = top.default_groups or ()
+    known = {*(top.dependency_groups or ()), *defaults}
+    left_out = chosen("group", [one for one in selection.no_groups if one != EVERYTHING], known, file)
+    groups = {
+        *(() if EVERYTHING in selection.no_groups else defaults),
+        *chosen("group", selection.groups, known, file),
+    }
+    return {
+        "extras": frozenset(chosen("extra", selection.extras, top.extras or (), file)),
+        "dependency_groups": frozenset(groups.difference(left_out)),
+    }
 
 
 def _scope(top: Pylock) -> Scope:
@@ -207,15 +215,3 @@ def _scope(top: Pylock) -> Scope:
         requires_python=str(top.requires_python) if top.requires_python else None,
         environments=tuple(str(marker) for marker in top.environments or ()),
     )
-
-
-def _directory(entry: Entry, path: str) -> str:
-    """Return the note on a package that is a folder of the source; raises `LockFileError` for one outside."""
-    here = posixpath.dirname(entry.origin.file)
-    folder = posixpath.normpath(posixpath.join(here, path))
-    if posixpath.isabs(folder) or folder.partition("/")[0] == "..":
-        raise entry.error(
-            f"the directory {excerpt(path)!r} is outside the source, so no build elsewhere has it",
-            "move it into the source directory, or lock a published version, an archive or a git commit of it",
-        )
-    return f"{entry.origin}: {entry.package.name} is not fetched: it is the folder {folder!r} of the source"

@@ -5,20 +5,45 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from pathlib import Path
+from pkgutil import resolve_name
 
 from cachi2ish.core.requirements import Purpose
 from cachi2ish.errors import Cachi2ishError, InputError, Origin
 from cachi2ish.lockfiles.foreign_files import EXPORTS, how_to_export, unlocked
-from cachi2ish.lockfiles.interface import Lock, LockReader
+from cachi2ish.lockfiles.interface import DEFAULT, Lock, LockReader, Selection
 from cachi2ish.lockfiles.pip.requirements_reader import PipRequirementsReader
-from cachi2ish.lockfiles.pylock import PylockReader
 from cachi2ish.lockfiles.source_tree import SourceTree
+
+
+@dataclass(frozen=True, slots=True)
+class OnDemand:
+    """A `LockReader` whose module is imported when a file is read: most runs read one format.
+
+    reader: a class without ``names`` and ``keys``, as ``package.module:Class``.
+    """
+
+    names: tuple[str, ...]
+    keys: frozenset[str]
+    reader: str
+
+    def read(
+        self, source: Path, file: str, purpose: Purpose, environ: Mapping[str, str], selection: Selection = DEFAULT
+    ) -> Lock:
+        """See `LockReader.read`."""
+        lock: Lock = resolve_name(self.reader)().read(source, file, purpose, environ, selection)
+        return lock
+
+
+_OF_GROUPS = frozenset({"groups", "no_groups", "extras"})
+_OF_WORKSPACES = _OF_GROUPS | {"packages"}
 
 READERS: tuple[LockReader, ...] = (
     PipRequirementsReader(),
-    PylockReader(),
+    OnDemand(("pylock.toml", "pylock.*.toml"), _OF_GROUPS, "cachi2ish.lockfiles.pylock:PylockReader"),
+    OnDemand(("uv.lock",), _OF_WORKSPACES, "cachi2ish.lockfiles.uv.uv_reader:UvReader"),
 )
 
 #: How lock files are called that are no requirements files, as patterns (`fnmatch`): of those that are read, and
@@ -49,12 +74,15 @@ class NamedReaders:
             )
         return reader.read(source, file, purpose, environ)
 
-    def read_lock(self, source: Path, file: str, environ: Mapping[str, str]) -> Lock:
+    def read_lock(
+        self, source: Path, file: str, environ: Mapping[str, str], selection: Selection = DEFAULT
+    ) -> Lock:
         """See `LockFiles.read_lock`."""
         name = posixpath.basename(file)
         reader = self._reader_of(name)
         if reader is not None:
-            return reader.read(source, file, Purpose.RUNTIME, environ)
+            _refuse_unknown_keys(reader, file, selection)
+            return reader.read(source, file, Purpose.RUNTIME, environ, selection)
         if name in EXPORTS:
             raise _foreign(file, "lock files of this format are not read")
         known = ", ".join(pattern for reader in self._readers for pattern in reader.names)
@@ -85,6 +113,17 @@ class NamedReaders:
     def _reader_of(self, name: str) -> LockReader | None:
         matching = (one for one in self._readers if any(fnmatchcase(name, pattern) for pattern in one.names))
         return next(matching, None)
+
+
+def _refuse_unknown_keys(reader: LockReader, file: str, selection: Selection) -> None:
+    used = [one.name for one in fields(selection) if getattr(selection, one.name)]
+    unknown = [f'"{key}"' for key in used if key not in reader.keys]
+    if unknown:
+        raise InputError(
+            f"{' and '.join(unknown)} of the input mean nothing for a lock file of this format",
+            hint="leave them out: what such a file holds was chosen when it was written",
+            origin=Origin(file),
+        )
 
 
 def _foreign(file: str, problem: str) -> InputError:

@@ -129,6 +129,15 @@ class RunFlags:
             wanted='"strict" or "permissive"',
         ),
     ] = None
+    require_fresh: Annotated[
+        bool | None,
+        Setting(
+            help="Refuse a lock file that does not fit its pyproject.toml any more, instead of a warning.",
+            negatable=True,
+            toml=toml_boolean,
+            wanted="true or false",
+        ),
+    ] = None
     config_file: Annotated[
         Path | None,
         Setting(

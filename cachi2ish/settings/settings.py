@@ -43,6 +43,7 @@ class Settings:
     index_proxy: the address that stands in for the public index, None for none; ``http`` has its credentials.
     offline: whether the cache is all there is; ``cache_dir`` is never None then.
     dry_run: whether nothing is written.
+    require_fresh: whether a lock file that does not fit its project any more is an error.
     sbom_kind, source_date: the format of the bill of materials, and the creation time of an SPDX document.
     drop_in: whether the program stands in for Hermeto.
     git_timeout: seconds that one run of git may take, None for any number while it reports progress.
@@ -59,6 +60,7 @@ class Settings:
     dry_run: bool
     concurrency: int
     environ: Mapping[str, str] = field(repr=False)
+    require_fresh: bool = False
     mode: Mode = Mode.STRICT
     sbom_kind: SbomKind = SbomKind.CYCLONEDX
     source_date: datetime | None = None
@@ -99,6 +101,7 @@ def load_settings(flags: Flags, environ: Mapping[str, str], home: Path | None, n
         cache_key=flags.cache_key or file.flags.cache_key,
         offline=_offline(flags, file.flags, cache_dir),
         dry_run=flags.dry_run,
+        require_fresh=bool(file.flags.require_fresh if flags.require_fresh is None else flags.require_fresh),
         concurrency=concurrency,
         environ=environ,
         mode=flags.mode or hermeto.mode or file.flags.mode or Mode.STRICT,

@@ -18,12 +18,12 @@ PIPFILE_LOCK = '{\n    "_meta": {\n        "hash": {},\n        "pipfile-spec": 
 
 #: content, what it is, what to do
 FOREIGN = {
-    "uv": (UV * 400, "the form of uv.lock", EXPORTS["uv.lock"]),
+    "uv": (UV * 400, "the form of uv.lock", '"lockfile": "uv.lock"'),
     "poetry": (POETRY, "the form of poetry.lock", EXPORTS["poetry.lock"]),
     "pdm": (PDM, "the form of pdm.lock", EXPORTS["pdm.lock"]),
     "pipenv": (PIPFILE_LOCK, "the form of Pipfile.lock", EXPORTS["Pipfile.lock"]),
     "pylock": (pylock(package("foo", "1.0")), "of the standard (PEP 751)", '"lockfile": "pylock.toml"'),
-    "windows": (UV.replace("\n", "\r\n"), "the form of uv.lock", "uv export"),
+    "windows": (UV.replace("\n", "\r\n"), "the form of uv.lock", '"lockfile": "uv.lock"'),
     "project": ('[project]\nname = "x"\n', "TOML or an INI file, with a table [project]", "uv pip compile"),
     "setup.cfg": ("\n[metadata]\nname = x\n", "a table [metadata]", "pyproject.toml"),
     "json": ('{"type": "pip"}', "it is JSON", "requirements file"),

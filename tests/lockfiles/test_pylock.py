@@ -12,7 +12,7 @@ from cachi2ish.core.requirements import Git, Indexes, Pinned, Purpose, Url
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin, leaves
 from cachi2ish.exit_codes import ExitCode
-from cachi2ish.lockfiles.interface import Lock, Scope
+from cachi2ish.lockfiles.interface import Lock, Scope, Selection
 from cachi2ish.lockfiles.pylock import PylockReader
 from tests.lockfiles.reading import COMMIT, A, B, names, pins, write
 from tests.support.pylocks import HEAD, package, pylock
@@ -332,3 +332,38 @@ def test_a_pinned_requirement_is_told_from_another_by_its_digests(tmp_path: Path
     first, second = pins(read(tmp_path, text))
     assert first != second
     assert isinstance(first, Pinned)
+
+
+class TestGroupsOfTheInput:
+    TEXT = pylock(
+        foo(marker="'dev' in dependency_groups"),
+        package("bar", "1.0", wheels=[a_file(WHEEL.replace("foo", "bar"))], marker="'s3' in extras"),
+        package("baz", "1.0", wheels=[a_file(WHEEL.replace("foo", "baz"))], marker="'docs' in dependency_groups"),
+        head=f'{HEAD}extras = ["s3"]\ndependency-groups = ["dev", "docs"]\ndefault-groups = ["dev"]\n',
+    )
+
+    @pytest.mark.parametrize(
+        ("selection", "taken"),
+        [
+            (Selection(), ["foo"]),
+            (Selection(groups=("docs",)), ["foo", "baz"]),
+            (Selection(groups=(":all:",), no_groups=("dev",)), ["baz"]),
+            (Selection(no_groups=(":all:",), extras=("S3",)), ["bar"]),
+            (Selection(extras=(":all:",)), ["foo", "bar"]),
+        ],
+    )
+    def test_groups_and_extras_are_taken_beside_the_default_groups(
+        self, selection: Selection, taken: list[str], tmp_path: Path
+    ) -> None:
+        write(tmp_path, {"pylock.toml": self.TEXT})
+        lock = PylockReader().read(tmp_path, "pylock.toml", Purpose.RUNTIME, {}, selection)
+        assert [one.name for one in lock.requirements] == taken
+
+    @pytest.mark.parametrize("created_by", ["a test", "pipenv"])
+    def test_a_name_that_the_file_lacks_is_answered_with_the_nearest(
+        self, created_by: str, tmp_path: Path
+    ) -> None:
+        write(tmp_path, {"pylock.toml": self.TEXT.replace("a test", created_by)})
+        with pytest.raises(InputError, match="the lock has no group 'doc'") as caught:
+            PylockReader().read(tmp_path, "pylock.toml", Purpose.RUNTIME, {}, Selection(groups=("doc",)))
+        assert caught.value.hint == "did you mean 'docs'?"

@@ -10,7 +10,7 @@ import pytest
 from cachi2ish.core.requirements import Pinned, Purpose
 from cachi2ish.errors import InputError, Origin
 from cachi2ish.lockfiles.foreign_files import EXPORTS
-from cachi2ish.lockfiles.interface import Lock, LockReader
+from cachi2ish.lockfiles.interface import DEFAULT, Lock, LockReader, Selection
 from cachi2ish.lockfiles.readers import READERS, NamedReaders
 from tests.lockfiles.reading import names, write
 from tests.support.distributions import make_wheel
@@ -26,8 +26,11 @@ class PinsReader:
     """A format as small as can be: a name and a version on each line."""
 
     names = ("pins.lock",)
+    keys: frozenset[str] = frozenset()
 
-    def read(self, source: Path, file: str, purpose: Purpose, environ: Mapping[str, str]) -> Lock:
+    def read(
+        self, source: Path, file: str, purpose: Purpose, environ: Mapping[str, str], selection: Selection = DEFAULT
+    ) -> Lock:
         lines = (source / file).read_text().splitlines()
         return Lock(
             file,
@@ -106,11 +109,11 @@ PROJECT = '[project]\nname = "x"\nversion = "1"\n'
 
 #: what lies in a folder without a requirements file, what it is called, and what to do
 UNLOCKED = [
-    ({"uv.lock": "…", "pyproject.toml": PROJECT}, "but uv.lock", EXPORTS["uv.lock"]),
+    ({"uv.lock": "…", "pyproject.toml": PROJECT}, "but uv.lock", 'name it: "lockfile": "uv.lock"'),
     ({"poetry.lock": "…"}, "but poetry.lock", 'name what it writes: "requirements_files": ["requirements.txt"]'),
     ({"pdm.lock": ""}, "but pdm.lock", "pdm export"),
     ({"Pipfile.lock": "", "Pipfile": ""}, "but Pipfile.lock", "pipenv requirements --hash"),
-    ({"pylock.toml": "", "uv.lock": ""}, "but pylock.toml", 'name it: "lockfile": "pylock.toml"'),
+    ({"pylock.toml": "", "uv.lock": ""}, "but several lock files: pylock.toml, uv.lock", "the one that is meant"),
     ({"pylock.dev.toml": ""}, "but pylock.dev.toml", '"lockfile": "pylock.dev.toml"'),
     (
         {"dev-requirements.txt": "", "requirements-a.txt": ""},

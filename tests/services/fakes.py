@@ -29,14 +29,12 @@ from cachi2ish.errors import (
     StorageError,
 )
 from cachi2ish.http.interface import Advance, OnSize, ignore_size
-from cachi2ish.lockfiles.interface import Lock
+from cachi2ish.lockfiles.interface import DEFAULT, Lock, Selection
 from cachi2ish.projects.interface import DeclaredMetadata
 from cachi2ish.sbom.interface import CommitTime, no_time
 from cachi2ish.sdists.interface import Identity
 from cachi2ish.services.fetch.ports import IndexAddresses, Leniency, Run
-from cachi2ish.services.progress import Arrival, Progress
-from cachi2ish.services.reporter import Doing
-from tests.support.clocks import Clock
+from cachi2ish.services.reporter import Arrival, Doing, PlannedFile
 
 #: The index that is asked when nobody names one.
 PUBLIC = "https://i.test/simple"
@@ -106,11 +104,15 @@ class FakeLocks:
     locks: dict[str, Lock | Cachi2ishError] = field(default_factory=dict)
     read: list[tuple[str, Purpose | None]] = field(default_factory=list)
     without_lock: InputError | None = None
+    selections: list[Selection] = field(default_factory=list)
 
     def read_requirements(self, source: Path, file: str, purpose: Purpose, environ: Mapping[str, str]) -> Lock:
         return self._answer(file, purpose)
 
-    def read_lock(self, source: Path, file: str, environ: Mapping[str, str]) -> Lock:
+    def read_lock(
+        self, source: Path, file: str, environ: Mapping[str, str], selection: Selection = DEFAULT
+    ) -> Lock:
+        self.selections.append(selection)
         return self._answer(file, None)
 
     def unlocked(self, source: Path, folder: str) -> InputError | None:
@@ -252,31 +254,6 @@ class FakeOutputs:
     def read_build_config(self, directory: Path) -> BuildConfig:
         raise NotImplementedError
 
-    def is_as_written(self, directory: Path) -> bool:
-        raise NotImplementedError
-
-
-class NotedProgress(Progress):
-    """Counts, and writes down what it was given."""
-
-    def __init__(self) -> None:
-        super().__init__(Clock())
-        self.expected: list[int | None] = []
-        self.sizes: list[tuple[int | None, int]] = []
-        self.received = 0
-
-    def expect(self, size: int | None) -> None:
-        super().expect(size)
-        self.expected.append(size)
-
-    def resize(self, before: int | None, size: int) -> None:
-        super().resize(before, size)
-        self.sizes.append((before, size))
-
-    def advance(self, size: int) -> None:
-        super().advance(size)
-        self.received += size
-
 
 @dataclass
 class Notes:
@@ -284,8 +261,12 @@ class Notes:
 
     messages: list[tuple[str, str]] = field(default_factory=list)
     stages: list[Doing] = field(default_factory=list)
+    expected: list[int | None] = field(default_factory=list)
     arrivals: list[Arrival] = field(default_factory=list)
-    progress: NotedProgress = field(default_factory=NotedProgress)
+    received: int = 0
+    planned: list[PlannedFile] = field(default_factory=list)
+    under_way: list[str] = field(default_factory=list)
+    sizes: list[tuple[int | None, int]] = field(default_factory=list)
 
     def debug(self, message: str) -> None:
         self.messages.append(("debug", message))
@@ -298,6 +279,24 @@ class Notes:
 
     def stage(self, doing: Doing) -> None:
         self.stages.append(doing)
+
+    def plan(self, file: PlannedFile) -> None:
+        self.planned.append(file)
+
+    def start_file(self, filename: str) -> None:
+        self.under_way.append(filename)
+
+    def end_file(self, filename: str) -> None:
+        self.under_way.remove(filename)
+
+    def expect(self, size: int | None) -> None:
+        self.expected.append(size)
+
+    def resize(self, before: int | None, size: int) -> None:
+        self.sizes.append((before, size))
+
+    def advance(self, size: int) -> None:
+        self.received += size
 
     def arrived(self, arrival: Arrival) -> None:
         self.arrivals.append(arrival)

@@ -221,7 +221,7 @@ ELSEWHERE = [
     ("constraints", "write -c"),
     ("platform", '"targets"'),
     ("python_version", '"targets"'),
-    ("extras", "lock with the extras"),
+    ("extra", 'write "extras"'),
     ("offline", "it is an option of fetch-deps: --offline"),
     ("cache-dir", "it is an option of fetch-deps: --cache-dir"),
     ("requirements_file", "did you mean 'requirements_files'?"),

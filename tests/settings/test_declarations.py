@@ -25,6 +25,7 @@ IN_FILE: dict[str, tuple[str, object]] = {
     "cache_key": ('"key"', Path("FOLDER/key")),
     "no_cache": ("true", True),
     "offline": ("false", False),
+    "require_fresh": ("true", True),
     "concurrency": ("7", 7),
     "least_speed": ('"10kB"', 10_000),
     "keyring_provider": ('"subprocess"', "subprocess"),

@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from cachi2ish.files.folder import Folder
@@ -96,7 +95,8 @@ def open_database(path: Path) -> sqlite3.Connection:
     with suppress(OSError):  # SQLite would let nobody else write to it, whatever the umask; it tells what is wrong
         os.close(Folder(path.parent).open(path, os.O_RDWR | os.O_CREAT, 0o666))
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    with _closed_on_failure(connection):
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
         new = _is_new(connection)
         if not new:
             _check(connection)
@@ -106,6 +106,12 @@ def open_database(path: Path) -> sqlite3.Connection:
         if new:
             connection.executescript(_MAKE)
             _check(connection)
+    except UnicodeDecodeError as error:
+        connection.close()
+        raise UnusableError(_UNREADABLE) from error
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -147,22 +153,16 @@ def open_empty() -> sqlite3.Connection:
 
 def _open_address(address: str) -> sqlite3.Connection:
     connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
-    with _closed_on_failure(connection):
-        _check(connection)
-    return connection
-
-
-@contextmanager
-def _closed_on_failure(connection: sqlite3.Connection) -> Iterator[None]:
     try:
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
-        yield
+        _check(connection)
     except UnicodeDecodeError as error:
         connection.close()
         raise UnusableError(_UNREADABLE) from error
     except BaseException:
         connection.close()
         raise
+    return connection
 
 
 def _is_new(connection: sqlite3.Connection) -> bool:

@@ -13,8 +13,8 @@ from threading import Lock
 from typing import TextIO
 
 from cachi2ish.cli.display.figures import counted, readable_size, readable_wait
-from cachi2ish.services.progress import Counts, StageName, UnderWay
-from cachi2ish.services.reporter import Doing
+from cachi2ish.services.progress import Counts, UnderWay
+from cachi2ish.services.reporter import Doing, StageName
 
 _SHORT: dict[StageName, str] = {
     "read": "reading",

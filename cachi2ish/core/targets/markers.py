@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import TypeVar
 
 from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
 from packaging.utils import canonicalize_name
@@ -60,42 +61,81 @@ def settle(marker: Marker, selection: Selection) -> str | bool:
     ``'dev' in dependency_groups and os_name == 'nt'`` leaves ``os_name == "nt"`` where ``dev`` is selected, and
     False where it is not. Raises `ValueError` where a set variable is read in another way than with ``in``.
     """
-    left = _any(deque(_TOKEN.findall(str(marker))), selection)
+
+    def one(comparison: Sequence[str]) -> str | bool:
+        return _settled(comparison, selection)
+
+    def any_of(terms: Sequence[str | bool]) -> str | bool:
+        return _joined(terms, " or ", decisive=True)
+
+    def all_of(terms: Sequence[str | bool]) -> str | bool:
+        return _joined(terms, " and ", decisive=False)
+
+    def group(inner: str | bool) -> str | bool:  # noqa: FBT001  (what is left may be a truth value)
+        return f"({inner})" if isinstance(inner, str) else inner
+
+    left = fold(marker, one, any_of=any_of, all_of=all_of, group=group)
     return left if isinstance(left, bool) else str(Marker(left))
 
 
-def _any(tokens: deque[str], selection: Selection) -> str | bool:
-    terms = [_all(tokens, selection)]
-    while tokens and tokens[0] == "or":
-        tokens.popleft()
-        terms.append(_all(tokens, selection))
-    return _joined(terms, " or ", decisive=True)
+#: What `fold` makes of a marker.
+_T = TypeVar("_T")
 
 
-def _all(tokens: deque[str], selection: Selection) -> str | bool:
-    terms = [_term(tokens, selection)]
-    while tokens and tokens[0] == "and":
-        tokens.popleft()
-        terms.append(_term(tokens, selection))
-    return _joined(terms, " and ", decisive=False)
+def fold(
+    marker: Marker,
+    one: Callable[[Sequence[str]], _T],
+    *,
+    any_of: Callable[[Sequence[_T]], _T],
+    all_of: Callable[[Sequence[_T]], _T],
+    group: Callable[[_T], _T] = lambda inner: inner,
+) -> _T:
+    """Return what a marker comes to, from its comparisons upwards.
+
+    one: is given a comparison in three parts, or four with ``not in``; texts are between quotation marks.
+    group: is given what stands between brackets.
+    Raises `ValueError` for a marker with quotation marks in a text.
+    """
+    text = str(marker)
+    tokens = deque(_TOKEN.findall(text))
+    if "".join("".join(tokens).split()) != "".join(text.split()):
+        raise ValueError("it has quotation marks in a text")
+
+    def terms(word: str, term: Callable[[], _T]) -> list[_T]:
+        found = [term()]
+        while tokens and tokens[0] == word:
+            tokens.popleft()
+            found.append(term())
+        return found
+
+    def alternatives() -> _T:
+        return any_of(terms("or", conjunction))
+
+    def conjunction() -> _T:
+        return all_of(terms("and", comparison))
+
+    def comparison() -> _T:
+        if tokens[0] == "(":
+            tokens.popleft()
+            inner = alternatives()
+            tokens.popleft()
+            return group(inner)
+        parts = [tokens.popleft(), tokens.popleft(), tokens.popleft()]
+        if parts[1] == "not":
+            parts.append(tokens.popleft())
+        return one(parts)
+
+    return alternatives()
 
 
-def _joined(terms: Collection[str | bool], word: str, *, decisive: bool) -> str | bool:
+def _joined(terms: Sequence[str | bool], word: str, *, decisive: bool) -> str | bool:
     open_terms = [term for term in terms if isinstance(term, str)]
     if any(term is decisive for term in terms) or not open_terms:
         return decisive if any(term is decisive for term in terms) else not decisive
     return word.join(open_terms)
 
 
-def _term(tokens: deque[str], selection: Selection) -> str | bool:
-    if tokens[0] == "(":
-        tokens.popleft()
-        inner = _any(tokens, selection)
-        tokens.popleft()
-        return inner if isinstance(inner, bool) else f"({inner})"
-    comparison = [tokens.popleft(), tokens.popleft(), tokens.popleft()]
-    if comparison[1] == "not":
-        comparison.append(tokens.popleft())
+def _settled(comparison: Sequence[str], selection: Selection) -> str | bool:
     if selection.keys().isdisjoint(comparison):
         return " ".join(comparison)
     member, *operator, variable = comparison

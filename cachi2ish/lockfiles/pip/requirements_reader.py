@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cachi2ish.core.requirements import Pinned, Purpose, Requirement
 from cachi2ish.errors import Cachi2ishError, LockFileError, Origin, raise_all
-from cachi2ish.lockfiles.interface import Lock
+from cachi2ish.lockfiles.interface import DEFAULT, Lock, Selection
 from cachi2ish.lockfiles.pip.assembling import assemble, demand_hashes
 from cachi2ish.lockfiles.pip.closure import Closure
 from cachi2ish.lockfiles.pip.pins import pin_of
@@ -21,8 +21,16 @@ class PipRequirementsReader:
     """`LockReader` for the requirements file format of pip."""
 
     names = ("requirements*.txt",)
+    keys: frozenset[str] = frozenset()
 
-    def read(self, source: Path, file: str, purpose: Purpose, environ: Mapping[str, str]) -> Lock:
+    def read(
+        self,
+        source: Path,
+        file: str,
+        purpose: Purpose,
+        environ: Mapping[str, str],
+        selection: Selection = DEFAULT,  # noqa: ARG002  (all of such a file is wanted)
+    ) -> Lock:
         """Return the requirements of ``source / file`` and of all that it includes. See `LockReader.read`."""
         closure = Closure(SourceTree(Path(os.path.realpath(source))), purpose, environ)
         closure.walk(closure.tree.name_of(file, ""))

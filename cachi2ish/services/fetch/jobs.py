@@ -18,8 +18,7 @@ from cachi2ish.git.interface import Repositories
 from cachi2ish.http.interface import Downloader
 from cachi2ish.sdists.interface import Identity
 from cachi2ish.services.fetch.identifying import Fetched
-from cachi2ish.services.progress import Arrival
-from cachi2ish.services.reporter import Reporter
+from cachi2ish.services.reporter import Arrival, Reporter, under_way
 
 #: Artifacts of several requirements are the same file whatever line asks for it.
 _ANYWHERE = Origin("")
@@ -69,12 +68,12 @@ class FileJob:
 
     def bring(self) -> Blob:
         """Return the file, from the cache or from its server."""
-        received, size, progress = 0, self.artifact.size, self.means.reporter.progress
+        received, size, reporter = 0, self.artifact.size, self.means.reporter
 
         def on_size(declared: int) -> None:
             nonlocal size
             if declared != size:
-                progress.resize(size, declared)
+                reporter.resize(size, declared)
                 size = declared
 
         def advance(more: int) -> None:
@@ -82,13 +81,13 @@ class FileJob:
             if self.abandoned.is_set():
                 raise _AbandonedError("the run has failed elsewhere")
             received += more
-            progress.advance(more)
+            reporter.advance(more)
 
-        with progress.under_way(self.artifact.filename):
+        with under_way(self.artifact.filename, reporter):
             blob = self.means.downloader.fetch(self.artifact, advance, on_size)
         if size is not None:
             on_size(blob.size)
-        self.means.reporter.arrived(
+        reporter.arrived(
             Arrival(
                 filename=self.artifact.filename,
                 size=blob.size,
@@ -141,7 +140,7 @@ class GitJob:
     def bring(self) -> Blob:
         """Return the archive, from the cache or made of what the repository sends."""
         found = self.means.repositories.find(self.requirement)
-        with self.means.reporter.progress.under_way(name_of_git(self.requirement)):
+        with under_way(name_of_git(self.requirement), self.means.reporter):
             blob = found or self.means.repositories.archive(self.requirement)
         self.means.reporter.arrived(
             Arrival(

@@ -108,6 +108,7 @@ class Run:
     keeps: whether what arrives outlives the run, in a cache.
     leniency: decides what becomes of problems that permissive mode lets pass.
     environment: what the output tells the build to set.
+    require_fresh: whether a lock file that does not fit its project any more is an error.
     """
 
     indexes: IndexAddresses
@@ -120,6 +121,7 @@ class Run:
     reporter: Reporter
     leniency: Leniency
     environment: tuple[EnvironmentVariable, ...] = (*PIP_ENVIRONMENT, *UV_ENVIRONMENT)
+    require_fresh: bool = False
 
 
 class Leniency:

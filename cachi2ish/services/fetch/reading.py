@@ -26,7 +26,7 @@ from cachi2ish.errors import (
     raise_all,
 )
 from cachi2ish.files.rooted import RootedPath
-from cachi2ish.lockfiles.interface import Lock
+from cachi2ish.lockfiles.interface import Lock, Selection
 from cachi2ish.services.fetch.dating import dates_of, how_to_pin, unused_overrides
 from cachi2ish.services.fetch.input.package_input import PackageInput, RequestInput, policy_of, policy_warnings
 from cachi2ish.services.fetch.ports import Run, Sources
@@ -110,7 +110,7 @@ def _read_package(
     policy = policy_of(package)
     for file, purpose in dict.fromkeys(_lock_files(package, place, folder)):
         try:
-            locks.append(_read_lock(root, file, purpose, sources, run))
+            locks.append(_read_lock(root, file, purpose, package.selection, sources, run))
             runtime.extend(locks[-1:] if purpose is not Purpose.BUILD else ())
             raise_all(_unfit(locks[-1], policy.targets))
         except Cachi2ishError as error:
@@ -143,7 +143,7 @@ def _pass_on(locks: Iterable[Lock], run: Run) -> None:
     for lock in locks:
         for note in lock.notes:
             run.reporter.info(note)
-        for warning in lock.warnings:
+        for warning in (*lock.warnings, *(f"{one}: {one.hint}" for one in lock.stale)):
             run.reporter.warning(warning)
 
 
@@ -178,9 +178,13 @@ def _as_built(lock: Lock, runtime: Collection[Lock], run: Run) -> Lock:
     return replace(lock, requirements=tuple(found))
 
 
-def _read_lock(root: RootedPath, file: str, purpose: Purpose | None, sources: Sources, run: Run) -> Lock:
+def _read_lock(
+    root: RootedPath, file: str, purpose: Purpose | None, selection: Selection, sources: Sources, run: Run
+) -> Lock:
     if purpose is None:
-        return sources.locks.read_lock(root.path, file, run.environ)
+        lock = sources.locks.read_lock(root.path, file, run.environ, selection)
+        raise_all(lock.stale if run.require_fresh else ())
+        return lock
     return sources.locks.read_requirements(root.path, file, purpose, run.environ)
 
 

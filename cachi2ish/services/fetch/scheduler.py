@@ -63,8 +63,12 @@ class _Task(Generic[_T]):
     future: Future[_T] = field(compare=False, default_factory=Future)
 
     def run(self) -> None:
-        if self.future.set_running_or_notify_cancel():
-            _settle(self.future, self.work)
+        if not self.future.set_running_or_notify_cancel():
+            return
+        try:
+            self.future.set_result(self.work())
+        except BaseException as error:  # noqa: BLE001  (whoever asks for the result is to have it)
+            self.future.set_exception(error)
 
 
 class LargestFirst:
@@ -149,14 +153,17 @@ class Scheduler:
         except BaseException as error:  # noqa: BLE001  (it is raised where the outcome is waited for)
             outcome.set_exception(error)
         else:
-            self._note(self._finishing.submit(_settle, outcome, partial(job.finish, brought)))
+            self._note(self._finishing.submit(_finish, job, brought, outcome))
 
     def _bring_once(self, job: Job[_Brought, Any]) -> _Brought:
         with self._lock:
             known = self._brought.get(job.key)
             future: Future[_Brought] = self._brought.setdefault(job.key, Future())
         if known is None:
-            _settle(future, job.bring)
+            try:
+                future.set_result(job.bring())
+            except BaseException as error:  # noqa: BLE001  (it is raised in every thread that waits)
+                future.set_exception(error)
         return future.result()
 
     def _note(self, step: Future[None]) -> None:
@@ -164,9 +171,8 @@ class Scheduler:
             self._steps.append(step)
 
 
-def _settle(future: Future[_T], work: Callable[[], _T]) -> None:
-    """Let ``future`` have what ``work`` returns or raises."""
+def _finish(job: Job[_Brought, _T], brought: _Brought, outcome: Future[_T]) -> None:
     try:
-        future.set_result(work())
-    except BaseException as error:  # noqa: BLE001  (it is raised wherever the result is waited for)
-        future.set_exception(error)
+        outcome.set_result(job.finish(brought))
+    except BaseException as error:  # noqa: BLE001  (it is raised where the outcome is waited for)
+        outcome.set_exception(error)

@@ -30,6 +30,8 @@ def problems(error: ValidationError, place: str, models: Models, *, skip_types: 
             continue
         if path and isinstance(path[-1], int) and key in _MEMBERS:
             key = _MEMBERS[key]
+        if path[:1] == ("packages",) and "packages" in path[1:]:  # those of a workspace
+            key = "members" if path[-1] == "packages" else "name"
         if path[-2:-1] == ("index_date_overrides",):
             key = "override"
         yield _sentence(detail, where, key, models)
@@ -75,6 +77,9 @@ _WANTED: Mapping[str, str] = {
     "type": 'the text "pip"',
     "path": "a folder relative to the source directory, as text",
     "lockfile": "the name of a lock file, as text",
+    **dict.fromkeys(("groups", "no_groups", "extras"), 'a list of names, or [":all:"]'),
+    "members": "a list of names",
+    "name": "a name, as text",
     "requirements_files": "a list of file names (an empty list for none)",
     "requirements_build_files": "a list of file names (an empty list for none)",
     "allow_binary": "true or false",
@@ -90,6 +95,7 @@ _WANTED: Mapping[str, str] = {
 
 #: What the members of a list are called in `_WANTED`.
 _MEMBERS: Mapping[str, str] = {
+    **dict.fromkeys(("groups", "no_groups", "extras", "members"), "name"),
     "requirements_files": "file",
     "requirements_build_files": "file",
     "packages": "package",
@@ -117,7 +123,6 @@ _WHEELS = (
     "it is a line of the requirements file: --{0} name; in the input, allow_binary, binary and targets say which"
     " wheels are fetched"
 )
-_EXTRAS = "lock with the extras and groups that you install: all that a lock names is fetched"
 
 #: What is no key of a package and is set in another place, by the key that people write.
 _ELSEWHERE: Mapping[str, str] = {
@@ -130,7 +135,9 @@ _ELSEWHERE: Mapping[str, str] = {
     **dict.fromkeys(("constraint", "constraints", "constraint_files", "constraints_files"), _CONSTRAINTS),
     "no_binary": _WHEELS.format("no-binary"),
     "only_binary": _WHEELS.format("only-binary"),
-    **dict.fromkeys(("extras", "extra", "groups", "dependency_groups"), _EXTRAS),
+    **dict.fromkeys(("extra", "all_extras"), 'write "extras": ["name"], or [":all:"]'),
+    **dict.fromkeys(("group", "dependency_groups", "all_groups"), 'write "groups": ["name"], or [":all:"]'),
+    **dict.fromkeys(("no_group", "no_dev", "only_group"), 'write "no_groups": ["name"], or [":all:"]'),
     "exclude_newer": 'write "index_date": "2024-10-01", say',
 }
 
@@ -148,7 +155,15 @@ OPTIONS = (
         "report",
         "no_cache",
     ),
-    *("cache_key", "sbom_output_type", "config_file", "keyring_provider", "least_speed", "allow_empty"),
+    *(
+        "cache_key",
+        "sbom_output_type",
+        "config_file",
+        "keyring_provider",
+        "least_speed",
+        "allow_empty",
+        "require_fresh",
+    ),
 )
 
 

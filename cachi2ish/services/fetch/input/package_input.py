@@ -5,7 +5,7 @@ All that is wrong with them is raised at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Annotated, Literal, Self
 
@@ -23,7 +23,7 @@ from cachi2ish.core.choose.checks import Policy
 from cachi2ish.core.messages import did_you_mean
 from cachi2ish.core.requirements import Pinned
 from cachi2ish.errors import Cachi2ishError, InputError, raise_all
-from cachi2ish.lockfiles.interface import Lock
+from cachi2ish.lockfiles.interface import DEFAULT, Lock, Selection
 from cachi2ish.services.fetch.input.input_problems import Models, problems
 from cachi2ish.services.fetch.input.target_input import BinaryInput, TargetInput, worded
 
@@ -42,13 +42,18 @@ _TYPES_OF_HERMETO = frozenset(
         "npm",
         "pnpm",
         "rpm",
-        "uv",
         "yarn",
         "yarn-classic",
     }
 )
 
 TYPE = "pip"
+
+#: Types that stand for a lock file of the tool.
+SHORT_FORMS: Mapping[str, str] = {
+    "pylock": "pylock.toml",
+    "uv": "uv.lock",
+}
 
 
 def _boolean(value: object) -> object:
@@ -74,6 +79,7 @@ def _not_null(value: object) -> object:
 
 
 _Date = Annotated[str | Literal[False], BeforeValidator(_date)]
+_Names = Annotated[tuple[StrictStr, ...], BeforeValidator(_list)]
 _Files = Annotated[tuple[StrictStr, ...] | None, BeforeValidator(_list)]
 
 
@@ -82,6 +88,7 @@ class PackageInput(BaseModel):
 
     path: the folder of the package, relative to the source directory.
     lockfile: a lock file of another format than pip's, relative to ``path``.
+    groups, no_groups, extras, packages: what of the lock file is wanted, see `Selection`.
     requirements_files, requirements_build_files: relative to ``path``; None where they are left out.
     allow_binary: take wheels beside sdists. binary: which of them; stronger than allow_binary, as in Hermeto.
     targets: the machines to choose for; wheels: the best for each of them, or all that it accepts.
@@ -95,6 +102,10 @@ class PackageInput(BaseModel):
     type: Literal["pip"]
     path: StrictStr = "."
     lockfile: Annotated[StrictStr | None, BeforeValidator(_not_null)] = None
+    groups: _Names = ()
+    no_groups: _Names = ()
+    extras: _Names = ()
+    packages: _Names = ()
     requirements_files: _Files = None
     requirements_build_files: _Files = None
     allow_binary: Annotated[bool, BeforeValidator(_boolean)] = False
@@ -104,6 +115,21 @@ class PackageInput(BaseModel):
     index_date: Annotated[str | Literal[False] | None, BeforeValidator(_date)] = None
     index_date_missing: Annotated[Literal["refuse", "allow"] | None, BeforeValidator(_not_null)] = None
     index_date_overrides: Annotated[dict[StrictStr, _Date] | None, BeforeValidator(_not_null)] = None
+
+    @property
+    def selection(self) -> Selection:
+        """What of the lock file is wanted."""
+        return Selection(self.groups, self.no_groups, self.extras, self.packages)
+
+    @model_validator(mode="after")
+    def _selected_from_a_lock(self) -> Self:
+        if self.lockfile is None and self.selection != DEFAULT:
+            used = [f'"{key}"' for key in ("groups", "no_groups", "extras", "packages") if getattr(self, key)]
+            raise worded(
+                f"{' and '.join(used)} choose from a lock file, and none is named",
+                'name it, for example "lockfile": "uv.lock"; all that a requirements file holds is fetched',
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_way_to_say_which_wheels(self) -> Self:
@@ -139,8 +165,9 @@ def validated(value: JsonValue, place: str) -> RequestInput:
         value = {"packages": value}
     elif isinstance(value, str):
         value = {"packages": [{"type": value}]}
-    elif isinstance(value, dict) and "packages" not in value:
+    elif isinstance(value, dict) and ("packages" not in value or _names_members(value)):
         value = {"packages": [value]}
+    value = _written_out(value)
     errors: list[Cachi2ishError] = list(_foreign_types(value, place))
     foreign = bool(errors)
     errors.extend(_foreign_flags(value, place))
@@ -152,6 +179,26 @@ def validated(value: JsonValue, place: str) -> RequestInput:
         raise
     raise_all(errors)
     return request
+
+
+def _names_members(value: Mapping[str, JsonValue]) -> bool:
+    """Return whether an object with "packages" is a package itself, which names members of a workspace."""
+    members = value["packages"]
+    return "type" in value and not (isinstance(members, list) and any(isinstance(one, dict) for one in members))
+
+
+def _written_out(value: JsonValue) -> JsonValue:
+    """Return the input with each short form as the package that it stands for."""
+    packages = value.get("packages") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or not isinstance(packages, list):
+        return value
+    found: list[JsonValue] = []
+    for package in packages:
+        kind = package.get("type") if isinstance(package, dict) else None
+        if isinstance(package, dict) and isinstance(kind, str) and kind in SHORT_FORMS:
+            package = {"lockfile": SHORT_FORMS[kind], **package, "type": TYPE}  # noqa: PLW2901
+        found.append(package)
+    return {**value, "packages": found}
 
 
 def _foreign_types(value: JsonValue, place: str) -> Iterable[InputError]:
@@ -169,7 +216,7 @@ def _foreign_types(value: JsonValue, place: str) -> Iterable[InputError]:
     elif _TYPES_OF_HERMETO.issuperset(kinds):
         hint = "take these out of the input, and prefetch them with Hermeto"
     else:
-        hint = 'the only type is "pip"'
+        hint = f'the only type is "pip"; {" and ".join(SHORT_FORMS)} stand for it with the lock file of that tool'
     yield InputError(f"cachi2ish prefetches packages of type pip, not {', '.join(kinds)}{places}", hint=hint)
 
 

@@ -1,0 +1,1 @@
+"""uv's lock file."""

@@ -1,0 +1,253 @@
+"""``uv.lock``: a graph of packages, each of which names its files with address and hash, so no index is asked."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
+
+import msgspec
+
+from cachi2ish.core.messages import excerpt, shortened
+from cachi2ish.core.pages import IndexFile
+from cachi2ish.core.requirements import Indexes, Pinned, Purpose, Requirement
+from cachi2ish.core.targets.environments import NOWHERE, Environments
+from cachi2ish.core.urls import Address
+from cachi2ish.errors import Cachi2ishError, LockFileError, Origin, raise_all
+from cachi2ish.lockfiles.entries import Entry, folder_note
+from cachi2ish.lockfiles.interface import DEFAULT, Lock, Scope, Selection
+from cachi2ish.lockfiles.source_tree import SourceTree
+from cachi2ish.lockfiles.toml_locks import lines_of, parse_toml
+from cachi2ish.lockfiles.uv.uv_freshness import differences, read_pyproject
+from cachi2ish.lockfiles.uv.uv_graph import LOCK_AGAIN, UvGraph, default_groups_of
+from cachi2ish.lockfiles.uv.uv_model import File, Package, UvLock, parse_package, parse_top
+
+#: The version that is read, and its newest revision. Who reads a version can read all its revisions.
+_VERSION, _REVISION = 1, 5
+
+_NUMBER = re.compile(r"\d{1,4}")
+
+
+class UvReader:
+    """Reads ``uv.lock``."""
+
+    def read(
+        self,
+        source: Path,
+        file: str,
+        purpose: Purpose,
+        environ: Mapping[str, str],  # noqa: ARG002
+        selection: Selection = DEFAULT,
+    ) -> Lock:
+        """Return what uv would install of ``source / file``. See `LockReader.read`."""
+        tree = SourceTree(Path(os.path.realpath(source)))
+        file = tree.name_of(file, "")
+        text, document = parse_toml(tree.read(file), file)
+        warnings = _check_version(document, file)
+        top = _top(document, file)
+        lines = lines_of(text, "package", len(top.package))
+        origins = [Origin(file, line) for line in lines]
+        packages = _packages(top, origins)
+        pyproject = read_pyproject(tree, posixpath.dirname(file))
+        graph = UvGraph(file, top, packages, origins, default_groups_of(pyproject))
+        members = {graph.packages[place].name: graph.packages[place] for place in graph.members}
+        return _lock(graph, selection, purpose, warnings, tuple(differences(tree, file, top, members)))
+
+
+def _check_version(document: Mapping[str, Any], file: str) -> tuple[str, ...]:
+    version, revision = document.get("version"), document.get("revision", 0)
+    if version != _VERSION or isinstance(version, bool):
+        shown = "has no version" if version is None else f"has version {excerpt(str(version))}"
+        raise LockFileError(
+            f"it {shown}, and only version {_VERSION} of uv.lock is known here (revisions 0 to {_REVISION})",
+            hint="use a newer cachi2ish, or lock with a uv that writes a version that is known",
+            origin=Origin(file),
+        )
+    if isinstance(revision, int) and revision > _REVISION:
+        known = f"{_VERSION}, revision {_REVISION}"
+        newer = excerpt(str(revision)) if revision < 10**9 else "a far later one"
+        return (f"{file} has the revision {newer}: what is newer in it than version {known} is not read",)
+    return ()
+
+
+def _top(document: dict[str, Any], file: str) -> UvLock:
+    try:
+        return parse_top(document)
+    except msgspec.ValidationError as error:
+        raise LockFileError(shortened(str(error)), hint=LOCK_AGAIN, origin=Origin(file)) from None
+
+
+def _packages(top: UvLock, origins: list[Origin]) -> list[Package]:
+    found: list[Package] = []
+    errors: list[Cachi2ishError] = []
+    for number, (table, origin) in enumerate(zip(top.package, origins, strict=True)):
+        try:
+            found.append(parse_package(table))
+        except msgspec.ValidationError as error:
+            name = table.get("name") if isinstance(table, dict) else None
+            label = excerpt(name) if isinstance(name, str) else f"package[{number}]"
+            errors.append(LockFileError(f"{label}: {shortened(str(error))}", hint=LOCK_AGAIN, origin=origin))
+    raise_all(errors)
+    return found
+
+
+def _lock(
+    graph: UvGraph,
+    selection: Selection,
+    purpose: Purpose,
+    warnings: tuple[str, ...],
+    stale: tuple[LockFileError, ...],
+) -> Lock:
+    reached: dict[int, Environments] = {}
+    for node, where in graph.reached(graph.wanted(selection)).items():
+        reached[node.package] = reached.get(node.package, NOWHERE) | where
+    reading = _Reading(graph, purpose, [], list(warnings), [])
+    requirements: list[Requirement] = []
+    for place, where in sorted(reached.items()):
+        try:
+            requirements.extend(reading.requirement(place, where))
+        except Cachi2ishError as error:
+            reading.errors.append(error)
+    raise_all(reading.errors)
+    left = len(graph.packages) - len(reached)
+    if left:
+        reading.notes.append(
+            f"{graph.file}: {left} of {len(graph.packages)} packages are left out: no group or extra that is taken"
+            " needs them"
+        )
+    pinned = [one for one in requirements if isinstance(one, Pinned)]
+    return Lock(
+        file=graph.file,
+        requirements=tuple(requirements),
+        index_urls=tuple(dict.fromkeys(url for one in pinned for url in one.indexes.addresses)),
+        require_hashes=all(one.digests for one in pinned),
+        scope=Scope(graph.lock.requires_python, graph.lock.supported_markers),
+        notes=tuple(reading.notes),
+        warnings=tuple(reading.warnings),
+        stale=stale,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One file while its packages become requirements."""
+
+    graph: UvGraph
+    purpose: Purpose
+    notes: list[str]
+    warnings: list[str]
+    errors: list[Cachi2ishError]
+
+    def requirement(self, place: int, where: Environments) -> Iterator[Requirement]:
+        """Yield what a package asks for; raises `LockFileError`. A folder of the source becomes a note."""
+        package = self.graph.packages[place]
+        entry = Entry(
+            name=package.name,
+            marker=where.marker,
+            origin=self.graph.origins[place],
+            purpose=self.purpose,
+            hint=LOCK_AGAIN,
+        )
+        source = package.source
+        if source.folder is not None:
+            note = folder_note(entry, source.folder)
+            if source.virtual is None:
+                self.notes.append(note)
+        elif source.git is not None:
+            yield _git(entry, source.git)
+        elif source.url is not None:
+            yield entry.archive(
+                entry.address(source.url, "source"), _hashes_of_archive(entry, package), source.subdirectory
+            )
+        elif source.registry is not None:
+            yield from self._pinned(entry, package, source.registry)
+        elif source.path is not None:
+            raise entry.error(
+                f"it is the file {excerpt(source.path)!r}, and only addresses are fetched",
+                "lock it from an index or an address",
+            )
+        else:
+            raise entry.error("it comes from nowhere that is known here")
+
+    def _pinned(self, entry: Entry, package: Package, registry: str) -> Iterator[Pinned]:
+        if package.version is None:
+            raise entry.error("it has no version")
+        sdist = [package.sdist] if package.sdist else []
+        files = entry.once_each(_file(entry, one) for one in (*sdist, *package.wheels))
+        if not files and entry.marker is None:
+            raise entry.error("the lock has no file of it, so nobody can install it")
+        if not files:
+            self.warnings.append(
+                f"{entry.origin}: {entry.name} is left out: the lock has no file of it, so uv cannot install it"
+                f" either ({entry.marker})"
+            )
+            return
+        proved = all(one.hashes for one in files)
+        indexes = (Address(entry.address(registry, "index")),) if "://" in registry else ()
+        yield Pinned(
+            name=package.name,
+            marker=entry.marker,
+            origin=entry.origin,
+            purpose=self.purpose,
+            version=package.version,
+            # Else a file that the index states no hash of would have to be one of the others.
+            digests=frozenset(digest for one in files for digest in one.digests) if proved else frozenset(),
+            indexes=Indexes(indexes, alone=True),
+            files=files,
+        )
+
+
+def _file(entry: Entry, file: File) -> IndexFile | LockFileError:
+    try:
+        if file.url is None:
+            name = file.filename or file.path or ""
+            raise entry.error(
+                f"{excerpt(name)!r} is a file of a folder, and only addresses are fetched",
+                "lock it from an index or an address",
+            )
+        url = entry.address(file.url, "file")
+        name = unquote(urlsplit(url).path.rpartition("/")[2])
+        algorithm, _, value = (file.hash or "").partition(":")
+        return IndexFile(
+            filename=name,
+            url=url,
+            hashes=entry.hashes({algorithm: value}, name) if file.hash is not None else (),
+            size=entry.size(file.size, name),
+            upload_time=entry.utc(_time(entry, file.upload_time or file.old_time, name)),
+        )
+    except LockFileError as error:
+        return error
+
+
+def _time(entry: Entry, text: str | None, name: str) -> datetime | None:
+    try:
+        return None if text is None else datetime.fromisoformat(text)
+    except ValueError:
+        raise entry.error(f"the upload time {excerpt(text or '')!r} of {excerpt(name)} is no time") from None
+
+
+def _hashes_of_archive(entry: Entry, package: Package) -> Mapping[str, str]:
+    files = [*([package.sdist] if package.sdist else []), *package.wheels]
+    found = next((file.hash for file in files if file.hash is not None), None)
+    if found is None:
+        raise entry.error("the lock has no hash of its archive")
+    algorithm, _, value = found.partition(":")
+    return {algorithm: value}
+
+
+def _git(entry: Entry, address: str) -> Requirement:
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        raise entry.error("its repository has no address that is read here") from None
+    query = dict(parse_qsl(parts.query))
+    url = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
+    if parts.scheme == "file" and not url.startswith("file://"):
+        url = f"file://{parts.path}"
+    return entry.git(url, parts.fragment, query.get("subdirectory"))

@@ -1,0 +1,117 @@
+"""``uv.lock`` from the outside: its files are fetched for groups, extras and targets, and no index is asked."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cachi2ish.exit_codes import ExitCode
+from tests.cli.conftest import Person
+from tests.lockfiles.test_uv_lock import HEAD, edges, package, project
+from tests.support.distributions import Dist, make_sdist, make_wheel
+
+APPLE = make_sdist("apple", "1.0")
+LINUX = make_wheel("fig", "1.0", "cp312-cp312-manylinux_2_28_x86_64")
+WINDOWS = make_wheel("fig", "1.0", "cp312-cp312-win_amd64")
+PLUM = make_wheel("plum", "1.0")
+TARGETS = [
+    {"python": "3.12", "platform": "manylinux_2_28_x86_64"},
+    {"python": "3.12", "platform": "win_amd64"},
+]
+
+
+def file_of(person: Person, dist: Dist, **more: object) -> dict[str, object]:
+    return {
+        "url": person.index.serve_file(dist),
+        "hash": f"sha256:{dist.sha256}",
+        "size": len(dist.content),
+        **more,
+    }
+
+
+def a_lock(person: Person, **more: object) -> str:
+    index = {"registry": person.index.index_url}
+    return (
+        HEAD
+        + package("apple", source=index, sdist=file_of(person, APPLE, **more), wheels=None)
+        + package("fig", source=index, wheels=[file_of(person, LINUX), file_of(person, WINDOWS)])
+        + package("plum", source=index, wheels=[file_of(person, PLUM)])
+        + project(
+            "apple",
+            {"name": "fig", "marker": "sys_platform == 'win32'"},
+            optional_dependencies={"sweet": edges("plum")},
+            metadata={"requires-dist": [{"name": "apple"}]},
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    "package_input", ["uv", "uv.lock", '{"type": "uv"}', '{"type": "pip", "lockfile": "uv.lock"}']
+)
+def test_each_way_to_name_it_fetches_its_files_and_asks_for_no_page(person: Person, package_input: str) -> None:
+    person.writes("uv.lock", HEAD + package("apple", sdist=file_of(person, APPLE), wheels=None) + project("apple"))
+    person.writes("requirements.txt", "not looked at\n")
+    outcome = person.fetches(package_input)
+    assert outcome.code == 0, outcome.told
+    assert person.deps() == [APPLE.filename]
+    assert person.index.paths == (f"/files/{APPLE.filename}",)
+
+
+def test_two_targets_take_one_request_for_each_file(person: Person) -> None:
+    person.writes("uv.lock", a_lock(person))
+    outcome = person.fetches(json.dumps({"type": "uv", "extras": ["sweet"], "targets": TARGETS}))
+    assert outcome.code == 0, outcome.told
+    assert person.deps() == sorted([APPLE.filename, PLUM.filename, WINDOWS.filename])
+    assert len(person.index.requests) == 3
+
+
+def test_a_file_that_was_tampered_with_ends_the_run(person: Person) -> None:
+    person.writes("uv.lock", a_lock(person, hash=f"sha256:{'0' * 64}"))
+    outcome = person.fetches(json.dumps({"type": "uv", "targets": TARGETS}))
+    assert outcome.code == ExitCode.DIGEST
+    assert not person.output.exists()
+
+
+def test_an_index_date_is_compared_with_the_upload_times(person: Person) -> None:
+    person.writes("uv.lock", a_lock(person, **{"upload-time": "2024-05-01T00:00:00Z"}))
+    request = json.dumps({"type": "uv", "targets": TARGETS[:1]})
+    assert person.fetches(request, "--index-date", "2024-05-01").code == 0
+    outcome = person.fetches(request, "--index-date", "2024-04-30")
+    assert outcome.code == ExitCode.UNAVAILABLE
+    assert "uv.lock:5: " in outcome.err
+
+
+def test_a_lock_that_does_not_fit_its_project_is_a_warning_or_an_error(person: Person) -> None:
+    person.writes("uv.lock", a_lock(person))
+    person.writes(
+        "pyproject.toml", '[project]\nname = "own"\nversion = "0"\ndependencies = ["apple", "pear>=2"]\n'
+    )
+    request = json.dumps({"type": "uv", "targets": TARGETS[:1]})
+    says = "it does not fit pyproject.toml any more, which declares pear>=2, other than when it was locked"
+    outcome = person.fetches(request)
+    assert outcome.code == 0
+    assert f"warning: uv.lock: {says}: run `uv lock`" in outcome.err
+    outcome = person.fetches(request, "--require-fresh")
+    assert outcome.code == ExitCode.LOCKFILE
+    assert f"error: uv.lock: {says}" in outcome.err
+    assert "hint: run `uv lock`, and commit what it writes" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("request_text", "says"),
+    [
+        ('{"type": "uv", "extras": ["swete"]}', "the lock has no extra 'swete'"),
+        ('{"type": "pip", "extras": ["x"]}', '"extras" choose from a lock file, and none is named'),
+        ('{"type": "uv", "extras": "x"}', """"x" is not a list of names, or [":all:"]"""),
+        ('{"type": "uv", "packages": [5]}', "5 is not a name, as text"),
+        ('{"type": "pylock", "packages": ["x"]}', '"packages" of the input mean nothing for a lock file'),
+        ('{"type": "uv", "path": "sub"}', "does not exist"),
+    ],
+)
+def test_what_is_wrong_in_the_input_is_said(person: Person, request_text: str, says: str) -> None:
+    person.writes("uv.lock", a_lock(person))
+    person.writes("pylock.toml", 'lock-version = "1.0"\ncreated-by = "x"\npackages = []\n')
+    outcome = person.fetches(request_text)
+    assert outcome.code == ExitCode.INPUT
+    assert says in outcome.err
