@@ -7,8 +7,9 @@ import re
 import stat
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from cachi2ish.advice import Place
 from cachi2ish.cache.hashing import SHAKE_BYTES, Hashes
@@ -126,8 +127,7 @@ PARTIAL = re.compile("[0-9a-f]{64}")
 PRIVATE_PARTIAL = re.compile(rf"{PARTIAL.pattern}\.[0-9a-f]{{16}}{re.escape(PRIVATE_SUFFIX)}")
 
 
-@dataclass(frozen=True, slots=True)
-class Partial:
+class Partial(Struct, frozen=True):
     """An open file that belongs to one writer. private: nobody can take it up again."""
 
     folder: Folder

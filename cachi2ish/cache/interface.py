@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.cache_contents import CacheContents, Entry, Finding
@@ -69,8 +70,7 @@ class BlobStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptPage:
+class KeptPage(Struct, frozen=True, kw_only=True):
     """What an index said of a project when it was last asked.
 
     page: None where it said that it has no such project. fetched_at: as of when it said so, aware.

@@ -19,8 +19,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from cachi2ish.cache.hashing import SHAKE_BYTES
 from cachi2ish.core.digests import Digest
@@ -33,8 +34,7 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 _HEXADECIMAL = re.compile("[0-9a-f]{8,}")
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """The places below ``root``."""
 
     root: Path

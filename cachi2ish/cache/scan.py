@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from msgspec import Struct
+
 from cachi2ish.cache.blob_writer import PARTIAL, PRIVATE_PARTIAL
 from cachi2ish.cache.layout import Layout
 from cachi2ish.cache.memory.schema import aside_of
@@ -28,16 +30,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST, _LAST = 0, 10**20
 
 
-@dataclass(frozen=True, slots=True)
-class StoredBlob:
+class StoredBlob(Struct, frozen=True):
     """A file in the place of a blob. sha256: what its name says."""
 
     sha256: str
     entry: Entry
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """A link from ``digest`` to the blob with ``sha256``; None where it leads to no place of a blob."""
 
     digest: Digest

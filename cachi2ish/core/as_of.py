@@ -7,8 +7,9 @@ uploaded later is not there, though its release is older.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from cachi2ish.advice import Hint
@@ -20,8 +21,7 @@ from cachi2ish.core.urls import bare
 from cachi2ish.errors import AfterIndexDateError, Origin
 
 
-@dataclass(frozen=True, slots=True)
-class MissingPolicy:
+class MissingPolicy(Struct, frozen=True):
     """What becomes of files without upload time, for all indexes or for some.
 
     by_index: pairs of an index's address, as `cachi2ish.core.urls.bare` makes it, and what holds there.
@@ -35,16 +35,14 @@ class MissingPolicy:
         return dict(self.by_index).get(bare(index), self.everywhere)
 
 
-@dataclass(frozen=True, slots=True)
-class Dating:
+class Dating(Struct, frozen=True):
     """The date of one requirement. cutoff: None for none."""
 
     cutoff: Cutoff | None = None
     missing: MissingPolicy = MissingPolicy()
 
 
-@dataclass(frozen=True, slots=True)
-class PackageDates:
+class PackageDates(Struct, frozen=True):
     """The dates of one package of the input.
 
     cutoff: None for none. overrides: what holds for single projects instead (None: no date), sorted.
@@ -69,8 +67,7 @@ class PackageDates:
         return Dating() if cutoff is None else Dating(cutoff, self.missing)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class RecordedDates:
+class RecordedDates(Struct, frozen=True, order=True):
     """The resolved dates of one package, as RFC 3339 text in UTC; None for no date.
 
     path: of the package, relative to the source. uploaded_before: the instant.

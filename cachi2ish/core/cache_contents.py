@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import Enum
 from pathlib import Path
 
+from msgspec import Struct
+
 
 class EntryKind(Enum):
     """What a file of a cache is. value: in words."""
@@ -17,8 +19,7 @@ class EntryKind(Enum):
     LEFTOVER = "leftover"  # of a process that was killed, or a catalogue that was moved aside
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A file of a cache. path: below the cache, POSIX. size: bytes. used: when last, aware, UTC."""
 
     kind: EntryKind
@@ -27,16 +28,14 @@ class Entry:
     used: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(Struct, frozen=True):
     """So many files, of so many bytes together."""
 
     count: int = 0
     size: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CatalogueContents:
+class CatalogueContents(Struct, frozen=True, kw_only=True):
     """What the catalogue holds.
 
     size: bytes of its files. pages: what indexes said of projects. recollections: small facts.
@@ -52,8 +51,7 @@ class CatalogueContents:
     problem: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CacheContents:
+class CacheContents(Struct, frozen=True, kw_only=True):
     """What a cache holds. exists: False where there is no such directory; then all numbers are zero."""
 
     directory: Path

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import string
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 #: The algorithms that can be checked on every Python.
 ALGORITHMS = frozenset(hashlib.algorithms_guaranteed)
@@ -28,8 +29,7 @@ class InvalidDigestError(ValueError):
     """The text is not a digest that can be checked; the message says why, as a sentence fragment."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Digest:
+class Digest(Struct, frozen=True, order=True):
     """A digest: algorithm in hashlib's spelling (``sha256``), value as lower-case hexadecimal digits."""
 
     algorithm: str

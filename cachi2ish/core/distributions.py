@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cache, lru_cache
 
+from msgspec import Struct
 from packaging.tags import Tag, parse_tag
 from packaging.utils import BuildTag, NormalizedName, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
@@ -36,16 +36,14 @@ WHEEL_EXTENSION = ".whl"
 _RELEASE = re.compile(r"\s*[vV]?([0-9]+)(?:\.([0-9]+))?(?:\.([0-9]+))?")
 
 
-@dataclass(frozen=True, slots=True)
-class SdistName:
+class SdistName(Struct, frozen=True):
     """A source distribution. version: as the name spells it. extension: one of `SDIST_EXTENSIONS`."""
 
     version: str
     extension: str
 
 
-@dataclass(frozen=True, slots=True)
-class WheelName:
+class WheelName(Struct, frozen=True):
     """A wheel. version: as the name spells it. tags: its compressed tag set, expanded (PEP 425).
 
     build: the build tag, empty where there is none; of two wheels that fit alike, the greater one is meant.

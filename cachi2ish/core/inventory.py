@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from msgspec import Struct
+
 from cachi2ish.core.as_of import RecordedDates
 from cachi2ish.core.digests import Digest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VcsOrigin:
+class VcsOrigin(Struct, frozen=True, kw_only=True):
     """Where a source tree comes from. url: redacted, without ``git+``; commit: 40 hexadecimal digits."""
 
     url: str
@@ -33,8 +34,7 @@ class MainPackage:
     guessed: bool = field(default=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True, order=True, kw_only=True)
-class InventoryFile:
+class InventoryFile(Struct, frozen=True, kw_only=True, order=True):
     """A file in ``deps/pip``.
 
     url: redacted, where it came from. digests: all that was proved of it, its sha256 among them.
@@ -51,8 +51,7 @@ class InventoryFile:
     upload_time: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FromIndex:
+class FromIndex(Struct, frozen=True, kw_only=True):
     """A package of an index.
 
     index: redacted address, "" where the lock file names the files and not their index. default: whether it is the
@@ -63,16 +62,14 @@ class FromIndex:
     default: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FromUrl:
+class FromUrl(Struct, frozen=True, kw_only=True):
     """url: redacted; digest: what the lock file asked for."""
 
     url: str
     digest: Digest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FromGit:
+class FromGit(Struct, frozen=True, kw_only=True):
     """A commit of a repository, and the folder in it that is the project."""
 
     vcs: VcsOrigin
@@ -110,8 +107,7 @@ class RelaxationKind(StrEnum):
     GIT_ORIGIN = "git-origin-unreadable"
 
 
-@dataclass(frozen=True, slots=True, order=True, kw_only=True)
-class Relaxation:
+class Relaxation(Struct, frozen=True, kw_only=True, order=True):
     """A problem that permissive mode has let pass. subject: what it is about. detail: one sentence."""
 
     kind: RelaxationKind

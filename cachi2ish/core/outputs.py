@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from cachi2ish.core.as_of import RecordedDates
 
 OUTPUT_DIR = "${output_dir}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class EnvironmentVariable:
+class EnvironmentVariable(Struct, frozen=True, order=True):
     """A variable for the build. value: a template; where it begins with ``file://`` the directory is quoted."""
 
     name: str

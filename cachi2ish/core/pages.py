@@ -65,8 +65,7 @@ class IndexFile(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
         return f"IndexFile({self.filename!r}, {' '.join(sorted(map(str, self.digests)))})"
 
 
-@dataclass(frozen=True, slots=True)
-class Excluded:
+class Excluded(Struct, frozen=True):
     """A file that a page lists today and that does not count."""
 
     file: IndexFile

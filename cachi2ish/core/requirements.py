@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from msgspec import Struct
 from packaging.utils import NormalizedName, canonicalize_name
 
 from cachi2ish.core.digests import Digest
@@ -36,8 +37,7 @@ class Formats(Enum):
 ALL_PROJECTS = ":all:"
 
 
-@dataclass(frozen=True, slots=True)
-class FormatControl:
+class FormatControl(Struct, frozen=True):
     """``--no-binary`` and ``--only-binary``: normalised project names, or `ALL_PROJECTS`."""
 
     no_binary: frozenset[str] = frozenset()
@@ -149,8 +149,7 @@ class Git(_Common):
 Requirement = Pinned | Url | Git
 
 
-@dataclass(frozen=True, slots=True)
-class IndexOptions:
+class IndexOptions(Struct, frozen=True):
     """Which indexes the user's settings name, and what connections need to know.
 
     index_url: None where nothing is said. extra_index_urls: in order.

@@ -11,8 +11,9 @@ import hashlib
 import struct
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import IO
+
+from msgspec import Struct
 
 from cachi2ish.git.objects import FOLDER, Entry, Objects, tagged
 from cachi2ish.git.tar import zlib_stored
@@ -21,8 +22,7 @@ _TYPES = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
 _LARGE = 1 << 31
 
 
-@dataclass(frozen=True, slots=True)
-class Pack:
+class Pack(Struct, frozen=True):
     """What was written. name: ``pack-<checksum>``; index: the content of its ``.idx``."""
 
     name: str
@@ -112,8 +112,7 @@ _CONFIG = """\
 _ATTRIBUTES = "* -text !eol !crlf -ident !filter !working-tree-encoding\n"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unlike:
+class Unlike(Struct, frozen=True, kw_only=True):
     """Paths where the archive differs from the tree on purpose. rewritten: content; absent: not there."""
 
     rewritten: Collection[bytes] = frozenset()

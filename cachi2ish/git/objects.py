@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO
 
+from msgspec import Struct
+
 from cachi2ish.errors import GitError
 from cachi2ish.git.clone import Clone
 from cachi2ish.git.git_errors import MADE_TO_DO_HARM
@@ -45,8 +47,7 @@ _FIRST_LINE = 64
 _HEADER = 128
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """An entry of a tree. mode: as git stores it; path: from the root, in the bytes that git has."""
 
     mode: int
@@ -64,8 +65,7 @@ class Entry:
         return 0o755 if self.mode & _EXECUTABLE else 0o644
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """A commit. root: its tree; date: of the committer, ISO 8601 with its time zone; time: in Unix seconds."""
 
     root: str
@@ -73,8 +73,7 @@ class Facts:
     time: int
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """Where an object's content lies. kind: ``commit``, ``tree``, ``blob`` or ``tag``; size in bytes."""
 
     kind: str

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
+from msgspec import Struct
+
 from cachi2ish.core.urls import Address
 from cachi2ish.git.command import Access
 
@@ -34,8 +36,7 @@ class Credential:
     password: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Remote:
+class Remote(Struct, frozen=True):
     """A repository to fetch from. url: without user name and password.
 
     local: whether files of this machine may be read.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from cachi2ish.git.clone import Clone, cloned, fetch_commit
 from cachi2ish.git.git_errors import subject
@@ -13,8 +14,7 @@ from cachi2ish.git.objects import SUBMODULE, Entry
 _MODULES = b".gitmodules"
 
 
-@dataclass(frozen=True, slots=True)
-class _Statement:
+class _Statement(Struct, frozen=True):
     """What ``.gitmodules`` says about a path (gitmodules(5))."""
 
     url: str | None

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 #: Settings (git-config(1)) without quotes, escapes, continued lines, and comments behind a value. Case matters to
 #: GitPython in some places and to git in others: what both read alike is in lower case.
@@ -24,8 +25,7 @@ _COMMIT = re.compile("([0-9a-f]{40})\n")
 _BRANCH = re.compile(r"ref: (refs/heads/[A-Za-z0-9_][A-Za-z0-9_-]*(?:[./][A-Za-z0-9_][A-Za-z0-9_-]*)*)\n")
 
 
-@dataclass(frozen=True, slots=True)
-class UsualCheckout:
+class UsualCheckout(Struct, frozen=True):
     """remotes: from names to addresses, in the order of the settings. commit: its full object name."""
 
     remotes: Mapping[str, str]

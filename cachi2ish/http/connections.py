@@ -9,11 +9,11 @@ from __future__ import annotations
 import http.client
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
+from msgspec import Struct
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
@@ -29,8 +29,7 @@ _HOSTS = 64
 _DRAIN_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(Struct, frozen=True):
     """How long an answer may take, whose server sends some bytes now and then. Times in seconds.
 
     silence: until the headers are complete, 1xx answers included. After that, for each so many seconds of waiting
@@ -182,8 +181,7 @@ class _VouchedForPool(HTTPSConnectionPool):
     ConnectionCls = _VouchedForConnection
 
 
-@dataclass(frozen=True, slots=True)
-class Pools:
+class Pools(Struct, frozen=True):
     """Makes the pools of connections to a host. most: connections; who needs one more waits."""
 
     contexts: Contexts

@@ -7,9 +7,9 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http.client import HTTPException, IncompleteRead
 
+from msgspec import Struct
 from urllib3 import exceptions as urllib3
 
 from cachi2ish.core.urls import Address
@@ -78,8 +78,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         waiting.extend(other for other in inner if isinstance(other, BaseException))
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
+class _Case(Struct, frozen=True):
     link: BaseException
     chain: tuple[BaseException, ...]
     url: Address

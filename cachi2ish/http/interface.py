@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from msgspec import Struct
+
 from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.core.urls import Address
 
@@ -78,8 +80,7 @@ class Downloader(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostTraffic:
+class HostTraffic(Struct, frozen=True, kw_only=True):
     """What has gone between this machine and one host.
 
     host: with its port where that is not the scheme's own; of a tunnel, the far end. requests: those sent, each
@@ -100,8 +101,7 @@ class HostTraffic:
     answer_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Silence:
+class Silence(Struct, frozen=True):
     """A host that owes an answer or a part of one. since: the instant of the last byte, or of the question."""
 
     host: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from threading import Condition, Lock
+
+from msgspec import Struct
 
 from cachi2ish.core.urls import Address, WebOrigin
 from cachi2ish.errors import HostError
@@ -15,8 +16,7 @@ from cachi2ish.http.retries import readable_retry_after
 _GROWTH = 0.25
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostLimits:
+class HostLimits(Struct, frozen=True, kw_only=True):
     """What holds for each host. most: requests at once. longest: seconds that anybody waits for a host.
 
     clock: seconds that only go forward. sleep: waits.

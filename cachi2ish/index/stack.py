@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from msgspec import Struct
+
 from cachi2ish.cache.interface import Memory
 from cachi2ish.core.as_of import Dating
 from cachi2ish.core.lazy import OncePerKey
@@ -36,8 +38,7 @@ class RunContext:
     on_message: Callable[[str], None] = lambda _message: None
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(Struct, frozen=True):
     """The indexes that are asked, in their order, as of a date; and the metadata documents beside their pages."""
 
     indexes: tuple[SimpleIndex, ...]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from cachi2ish.core import urls
 from cachi2ish.core.digests import ALGORITHMS, Digest, InvalidDigestError, strong
@@ -21,8 +22,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
 _TRANSPORTS = frozenset({"https", "http", "ssh", "file"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """A package of a lock file, and where it stands.
 
     marker: what is left of the markers that lead to it. hint: what helps where it is not as it should be.

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from msgspec import Struct
+
 from cachi2ish.core.requirements import FormatControl, Git, Pinned, Purpose, Requirement, Url
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError, LockFileError
@@ -79,8 +81,7 @@ class Lock:
     stale: tuple[LockFileError, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """The environments that a lock file is for, in each of which it has one entry for a project (PEP 751).
 
     requires_python: a specifier set as text, or None. environments: markers, one of which holds; empty for all.
@@ -144,8 +145,7 @@ class LockFiles(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(Struct, frozen=True):
     """What a URL or git requirement became in ``deps/pip``.
 
     filename: plain name. sha256: of the archive, where the requirement states no digest of its own (git):
@@ -156,8 +156,7 @@ class Placed:
     sha256: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(Struct, frozen=True):
     """A file as text. A byte-order mark stays the first character, so that `Rewriter.encode` is exact."""
 
     text: str

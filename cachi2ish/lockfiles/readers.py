@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from fnmatch import fnmatchcase
 from pathlib import Path
 from pkgutil import resolve_name
+
+from msgspec import Struct
 
 from cachi2ish.core.requirements import Purpose
 from cachi2ish.errors import Cachi2ishError, InputError, Origin
@@ -18,8 +20,7 @@ from cachi2ish.lockfiles.pip.requirements_reader import PipRequirementsReader
 from cachi2ish.lockfiles.source_tree import SourceTree
 
 
-@dataclass(frozen=True, slots=True)
-class OnDemand:
+class OnDemand(Struct, frozen=True):
     """A `LockReader` whose module is imported when a file is read: most runs read one format.
 
     reader: a class without ``names`` and ``keys``, as ``package.module:Class``.

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import posixpath
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin, StorageError
 from cachi2ish.files.foreign import UnfitFileError, read_foreign
 
 
-@dataclass(frozen=True, slots=True)
-class SourceTree:
+class SourceTree(Struct, frozen=True):
     """root: resolved. Files are named relative to it, with POSIX separators."""
 
     root: Path

@@ -7,8 +7,9 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
 
 from cachi2ish.advice import Hint
 from cachi2ish.core.distributions import is_wheel, sdist_extension
@@ -28,8 +29,7 @@ INSIDE = ".staging-"
 UNTOUCHED = re.compile(rf"{re.escape(INSIDE)}{RANDOM}|lost\+found")
 
 
-@dataclass(frozen=True, slots=True)
-class Workplace:
+class Workplace(Struct, frozen=True):
     """A staging directory.
 
     target: the output, links resolved. inside: whether ``path`` is in ``target`` and not beside it.

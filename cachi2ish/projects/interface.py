@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 from cachi2ish.core.inventory import VcsOrigin
 
 
-@dataclass(frozen=True, slots=True)
-class DeclaredMetadata:
+class DeclaredMetadata(Struct, frozen=True):
     """What a project's files say, as far as it can be known without running them (PEP 621 and before)."""
 
     name: str | None

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from cachi2ish.core.inventory import Dependency, Inventory, MainPackage
 from cachi2ish.sbom import package_urls
 from cachi2ish.sbom.document import unique
 
 
-@dataclass(frozen=True, slots=True)
-class MainNode:
+class MainNode(Struct, frozen=True):
     """A package of the user's own. ref: unique in the bill; purl: as text, None for what is no package."""
 
     ref: str
@@ -19,8 +19,7 @@ class MainNode:
     package: MainPackage
 
 
-@dataclass(frozen=True, slots=True)
-class DependencyNode:
+class DependencyNode(Struct, frozen=True):
     """A dependency. ref: unique in the bill; purl: as text."""
 
     ref: str
@@ -28,8 +27,7 @@ class DependencyNode:
     dependency: Dependency
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
+class Graph(Struct, frozen=True):
     """root: what the bill is about; packages: the others of the user's own; both sorted by package URL.
 
     edges: from the ``ref`` of a main package to those of what it needs directly, all sorted.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+from msgspec import Struct
 
 from cachi2ish.core.inventory import Inventory
 from cachi2ish.core.modes import SbomKind
@@ -30,16 +31,14 @@ class SbomWriter(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class SbomFile:
+class SbomFile(Struct, frozen=True):
     """A bill to merge. name: its path as the user would type it."""
 
     name: str
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class MergedSbom:
+class MergedSbom(Struct, frozen=True):
     """A merged bill. notes: what had to be left out, one sentence for each file that lost something."""
 
     text: str

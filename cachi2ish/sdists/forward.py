@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import IO
+
+from msgspec import Struct
 
 _MIB = 1 << 20
 
@@ -15,8 +16,7 @@ class TooLargeError(Exception):
     """A limit was passed; the message says which, as a clause."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """All in bytes but ``members``, ``depth``, ``keys`` and ``seconds``.
 
     members: entries of an archive. total: all of it unpacked. piece: what is read at once. header: an extended

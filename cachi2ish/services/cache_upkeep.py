@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from msgspec import Struct
+
 from cachi2ish.cache.interface import Housekeeping, Pruning
 from cachi2ish.core.cache_contents import Entry, EntryKind, Finding, Flaw, Pruned
 from cachi2ish.errors import Cachi2ishError, DigestMismatchError, StorageError, raise_all
@@ -75,8 +77,7 @@ def _error(finding: Finding, text: str) -> Cachi2ishError:
 _ABANDONED = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """What may stay. None: whatever there is.
 
     unused_since: what was last used before this instant (aware) goes. size: bytes of everything together.

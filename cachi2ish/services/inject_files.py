@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from stat import S_IFLNK
 from string import Template
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from cachi2ish.core.outputs import OUTPUT_DIR, BuildConfig, ProjectFile, text_digest
 from cachi2ish.core.placement import DEPS
@@ -29,8 +30,7 @@ _PLACED = re.compile(rf"file://{re.escape(OUTPUT_DIR)}/{DEPS}/(?!\.|%2[eE])[A-Za
 _VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}(?::\$\{[A-Z0-9_]+\})?@")
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
+class _Change(Struct, frozen=True):
     """A file to write. record: what to keep beside it, None to keep nothing."""
 
     path: Path
@@ -64,8 +64,7 @@ def revert_files(
     return _apply(config.project_files, source, files, lambda one, path: _reverted(one, path, rewriter, files))
 
 
-@dataclass(frozen=True, slots=True)
-class KeptRecord:
+class KeptRecord(Struct, frozen=True):
     """What is kept beside a rewritten file. secret: it holds a password or a token, since the file held it."""
 
     path: Path

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from threading import Lock
+
+from msgspec import Struct
 
 from cachi2ish.services.reporter import Arrival, PlannedFile, StageName
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
+class Counts(Struct, frozen=True, kw_only=True):
     """The state of a run at one moment. Sizes in bytes.
 
     stage: None before the first. expected: files that are known to be wanted; ``final``: no more of
@@ -40,16 +40,14 @@ class Counts:
         return self.size - self.cached_size
 
 
-@dataclass(frozen=True, slots=True)
-class UnderWay:
+class UnderWay(Struct, frozen=True):
     """A file that is on its way, and for how many seconds by now."""
 
     filename: str
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Struct, frozen=True):
     """A stage and how long it took. Transfers begin in "choose", while other pages are still being read."""
 
     name: StageName

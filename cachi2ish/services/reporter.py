@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from cachi2ish.core.digests import Digest
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 StageName = Literal["read", "choose", "transfer", "record"]
 
 
-@dataclass(frozen=True, slots=True)
-class Doing:
+class Doing(Struct, frozen=True):
     """What a run is doing.
 
     local: only the cache is asked. files: whether files are fetched as well as index pages (not in a dry run).
@@ -29,8 +29,7 @@ class Doing:
     files: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedFile:
+class PlannedFile(Struct, frozen=True, kw_only=True):
     """A file that is to be fetched, for one requirement; several may need the same.
 
     url: redacted; of a git requirement the repository. host: as in `Arrival`. name: the project's, normalised.
@@ -53,8 +52,7 @@ class PlannedFile:
     commit: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
+class Arrival(Struct, frozen=True, kw_only=True):
     """A file that is here, whole and verified.
 
     size: bytes, of which ``received`` came from the network just now: none of a file that was in the cache, not

@@ -5,8 +5,9 @@ from __future__ import annotations
 import platform
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from cachi2ish import __version__
 from cachi2ish.core.urls import Address
@@ -27,8 +28,7 @@ _KEYRING = "keyring"
 _PIP_ASKS = frozenset({"subprocess", "import"})
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(Struct, frozen=True):
     """The settings, and notes on what cannot be followed."""
 
     http: HttpSettings

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote, urlunsplit
 
+from msgspec import Struct
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, ValidationError
 
 from cachi2ish.core.messages import excerpt
@@ -70,8 +70,7 @@ class HermetoSettings(BaseModel):
         return urlunsplit(parts._replace(netloc=f"{userinfo}@{parts.netloc}"))
 
 
-@dataclass(frozen=True, slots=True)
-class FromHermeto:
+class FromHermeto(Struct, frozen=True):
     """settings: what holds. remarks: what is none of our business. notes: what is seen and not followed."""
 
     settings: HermetoSettings

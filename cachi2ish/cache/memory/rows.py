@@ -6,11 +6,12 @@ import re
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from cachi2ish.cache.interface import KeptPage
@@ -53,8 +54,7 @@ class ForgedError(Exception):
     """A row bears our name, and is not as we have written it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(Struct, frozen=True):
     """A page as we have written it. facts: what the signature is of."""
 
     mac: bytes

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from threading import Lock
 from typing import TextIO
+
+from msgspec import Struct
 
 from cachi2ish.cli.display.figures import counted, readable_size, readable_wait
 from cachi2ish.services.progress import Counts, UnderWay
@@ -31,8 +32,7 @@ _LONGEST_NAME = 40
 _WITH_FILES = frozenset({"choose", "transfer"})
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """What a line is about. speed: bytes per second; left: seconds; both None where they are not known.
 
     doing: None before the first stage. slow: a file that one waits for.
@@ -45,8 +45,7 @@ class Moment:
     slow: UnderWay | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(Struct, frozen=True):
     """A part of a line. weight: the lightest parts go first where there is no room."""
 
     weight: int

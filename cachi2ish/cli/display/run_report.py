@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from stat import S_IFDIR, S_IFREG
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from cachi2ish import __version__
 from cachi2ish.cli.display.console import Terminated, write_result
@@ -35,8 +36,7 @@ STANDARD_OUTPUT = Path("-")
 _BEGINNING = b'{\n  "version": '
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunReport:
+class RunReport(Struct, frozen=True, kw_only=True):
     """Where and of what a report is to be made. place: a file, or None for no report."""
 
     place: Path | None

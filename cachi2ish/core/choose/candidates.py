@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
+
+from msgspec import Struct
 
 from cachi2ish.core.choose.reasons import Facts, Reason, Refusal
 from cachi2ish.core.digests import Digest, comparable, strong
@@ -13,8 +15,7 @@ from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.requirements import Pinned
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A file of the pinned version, with what its name says.
 
     index: the address of the index that lists it, redacted.
@@ -36,8 +37,7 @@ class Candidate:
         return not strong(digests).isdisjoint(strong(self.file.digests))
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """The files of one version. unreadable: those that end like wheels, and whose tags nobody can read."""
 
     candidates: tuple[Candidate, ...]
@@ -76,7 +76,7 @@ def _meant(requirement: Pinned, listed: list[Candidate]) -> Candidate:
         return next(chain(named, possible), listed[0])
     first = next((one for one in listed if strong(one.file.digests)), listed[0])
     rivals = (one.file for one in listed if _contradict(one.file.digests, first.file.digests))
-    return replace(first, rivals=tuple(rivals))
+    return Candidate(first.file, first.name, first.index, tuple(rivals))
 
 
 def _contradict(one: Iterable[Digest], other: Iterable[Digest]) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from cachi2ish.core.choose.candidates import Candidate
 from cachi2ish.core.choose.reasons import Facts, Reason, Refusal
@@ -14,8 +15,7 @@ from cachi2ish.core.targets.machine import Target
 from cachi2ish.core.targets.wheel_filter import WheelFilter
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(Struct, frozen=True, kw_only=True):
     """What the user allows.
 
     wheels: whether there may be wheels at all (`allow_binary`, `binary`, `targets`).

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import repeat
 
+from msgspec import Struct
+
 from cachi2ish.core.choose.candidates import Candidate, candidates_of, excluded_from
 from cachi2ish.core.choose.checks import ALWAYS, BY_FILTER, Policy, passing
 from cachi2ish.core.choose.explain import listed_twice, nothing_for, nothing_to_take, quarantined
@@ -112,8 +114,7 @@ def _of_version(requirement: Pinned, page: Page) -> Page:
     return page.each(lambda part: replace(part, files=part.files_of(version, arbitrary=arbitrary)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Everything:
+class _Everything(Struct, frozen=True):
     """The best sdist, and the wheels that pip takes on some machine; refused: those that it takes on none."""
 
     taken: tuple[Candidate, ...]

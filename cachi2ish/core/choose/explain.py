@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from cachi2ish.advice import Hint
 from cachi2ish.core.as_of import not_there_then
@@ -24,8 +25,7 @@ from cachi2ish.errors import UnavailableError
 _LISTED = 6
 
 
-@dataclass(frozen=True, slots=True)
-class _Words:
+class _Words(Struct, frozen=True):
     """text: the end of "not taken: …", with the `Facts` in braces. hint: what helps against it, if anything."""
 
     text: str

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from packaging.version import Version
 
 from cachi2ish.core.choose.candidates import Candidate
@@ -18,16 +18,14 @@ from cachi2ish.core.targets.machine import Target
 _MOST_TEXTS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class TargetFiles:
+class TargetFiles(Struct, frozen=True):
     """What one target needs of a requirement: its best file, or all the wheels that it accepts."""
 
     target: Target
     files: tuple[IndexFile, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fitter:
+class Fitter(Struct, frozen=True, kw_only=True):
     """How files are chosen for targets.
 
     every_wheel: take all the wheels that a target accepts, and not only the best.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
+
+from msgspec import Struct
 
 
 class Reason(Enum):
@@ -32,8 +33,7 @@ class Reason(Enum):
     UPLOADED_LATER = auto()  # upload_time
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(Struct, frozen=True, kw_only=True):
     """What belongs to a reason.
 
     preferred: the name of the file that is taken instead. requires_python: a specifier set as text.
@@ -48,8 +48,7 @@ class Facts:
     accepted: tuple[frozenset[str] | None, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """A file of the pinned version that is not taken, and why."""
 
     filename: str
@@ -65,8 +64,7 @@ class WarningKind(Enum):
     UNREADABLE_UPLOAD_TIME = auto()  # declared
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileWarning:
+class FileWarning(Struct, frozen=True, kw_only=True):
     """A file that is taken with a warning.
 
     yanked_reason: as the index states it (PEP 592); may be empty. cutoff: the instant that it is taken to be

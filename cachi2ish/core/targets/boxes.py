@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from cachi2ish.core.targets.spans import Spans
 
 
@@ -49,8 +51,7 @@ class Texts:
 Values = Texts | Spans
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(Struct, frozen=True):
     """What each variable may be, sorted by its name; of the others nothing is said."""
 
     sides: tuple[tuple[str, Values], ...] = ()

@@ -7,9 +7,9 @@ versions. ``python_version`` and ``python_full_version`` are one variable.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache, reduce
 
+from msgspec import Struct
 from packaging.markers import Marker
 from packaging.version import InvalidVersion, Version
 
@@ -25,8 +25,7 @@ _MINOR = "python_version"
 _REVERSED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
-@dataclass(frozen=True, slots=True)
-class Environments:
+class Environments(Struct, frozen=True):
     """A set of marker environments: `EVERYWHERE`, `NOWHERE`, or what `environments_of` makes of a marker."""
 
     boxes: tuple[Box, ...]

@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as Dependency
 from packaging.specifiers import SpecifierSet
@@ -40,8 +40,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _DEEPEST = 10
 
 
-@dataclass(frozen=True, slots=True)
-class GivenUp:
+class GivenUp(Struct, frozen=True):
     """A pin, the requirement whose distribution asks for an extra of it, and how: ``core[toml]>=0.9``."""
 
     pin: Pinned
@@ -50,8 +49,7 @@ class GivenUp:
     extras: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Edge:
+class _Edge(Struct, frozen=True):
     """A dependency with extras, of the distribution of a requirement. place: of that in the lock.
 
     project, extras: of the dependency, normalised. named: what its marker has in quotes, normalised.

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
 from packaging.tags import mac_platforms
 
 #: The glibc version that each tag from before PEP 600 stands for.
@@ -55,8 +55,7 @@ FAT_BINARIES: Mapping[str, frozenset[str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Platform:
+class Platform(Struct, frozen=True):
     """What a platform tag says.
 
     tag: as it is written. family: ``linux``, ``manylinux``, ``musllinux``, ``macosx``, ``win``, or another word.

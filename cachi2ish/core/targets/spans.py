@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 #: A place between versions: numbers without zeros at the end, and whether it is just behind that version.
 _Cut = tuple[tuple[int, ...], bool]
@@ -15,8 +16,7 @@ _FIRST: _Cut = ((), False)
 _MINOR = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Spans:
+class Spans(Struct, frozen=True):
     """Versions from one cut to another, sorted and apart. A span without a beginning or an end has None there."""
 
     spans: tuple[_Span, ...]

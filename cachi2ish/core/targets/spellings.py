@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 #: What the glibc of every usual image accepts: Debian 10, RHEL 8, Ubuntu 20.04, and all that came after them.
 _USUAL_GLIBC = "2_28"
@@ -92,8 +93,7 @@ def meant_platforms(text: str) -> tuple[str, ...]:
     return tuple(f"manylinux_{version}_{linux_arch}" for version in (*versions, _USUAL_GLIBC))
 
 
-@dataclass(frozen=True, slots=True)
-class MeantPython:
+class MeantPython(Struct, frozen=True):
     """A version of Python 3. free_threaded: of the build without a GIL. pypy: of PyPy."""
 
     version: str

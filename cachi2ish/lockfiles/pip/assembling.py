@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from msgspec import Struct
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_version
 
@@ -19,8 +20,7 @@ from cachi2ish.lockfiles.pip.pins import Pin, admits, pin_of, unpinned
 _MOST_LINES = 500
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(Struct, frozen=True):
     """Everything that the closure says about one project: requirements, then constraints."""
 
     entries: tuple[Line, ...]
@@ -34,8 +34,7 @@ class _Known:
         return (line for line in (*self.entries, *self.constraints) if line.marker in {None, marker})
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(Struct, frozen=True):
     """A version, the line that pins it, and the marker under which it does."""
 
     pin: Pin

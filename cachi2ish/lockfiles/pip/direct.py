@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlunsplit
 
+from msgspec import Struct
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
@@ -32,8 +32,7 @@ _WRITE_NAME = "write it as name @ address (PEP 508)"
 _APPEND_NAME = "append #egg=name to the address: an editable takes its name from there"
 
 
-@dataclass(frozen=True, slots=True)
-class DirectLine:
+class DirectLine(Struct, frozen=True):
     """A line with an address. digests: what ``--hash`` states. shown: the line as a message may quote it."""
 
     content: RequirementLine

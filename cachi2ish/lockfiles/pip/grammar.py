@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 import pip_requirements_parser as library
+from msgspec import Struct
 from packaging.specifiers import SpecifierSet
 
 from cachi2ish.core.digests import Digest
@@ -44,8 +45,7 @@ class Option:
     value: str = field(default="", repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class DirectAddress:
+class DirectAddress(Struct, frozen=True):
     """The fragment of an address, taken apart. url: without fragment.
 
     egg: as written (``name`` or ``name[extra]``). digests: of the fragment, in its order.

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from operator import attrgetter
 
+from msgspec import Struct
+
 from cachi2ish.errors import InputError, LockFileError, Origin
 from cachi2ish.lockfiles.interface import Decoded
 
@@ -97,8 +99,7 @@ _COMMENT_START = re.compile(r"(?:^|(?<=\s))#")
 _BYTE_ORDER_MARK = "\ufeff"
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(Struct, frozen=True):
     """A run of characters that is contiguous in the file. start: in the line; source: in the file."""
 
     start: int

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from packaging.specifiers import Specifier, SpecifierSet
 
 from cachi2ish.advice import Hint
@@ -12,8 +11,7 @@ from cachi2ish.core.messages import excerpt
 from cachi2ish.errors import LockFileError, Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
+class Pin(Struct, frozen=True):
     """One exact version. arbitrary: ``===``, compared as text."""
 
     version: str

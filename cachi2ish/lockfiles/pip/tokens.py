@@ -11,6 +11,8 @@ import string
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from cachi2ish.core import urls
 from cachi2ish.lockfiles.pip.lines import logical_lines
 
@@ -51,8 +53,7 @@ def tab_before_options(text: str) -> bool:
     return options is not None and options.group().startswith("\t")
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(Struct, frozen=True):
     """Where the address of a direct requirement stands in a logical line, and how another one is put there.
 
     address: from, to. whole: what gives way to another address; of ``-e address`` that is the option too.

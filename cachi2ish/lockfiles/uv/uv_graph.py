@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from msgspec import Struct
 from packaging.utils import canonicalize_name
 
 from cachi2ish.core.targets.environments import EVERYWHERE, Environments, environments_of
@@ -15,8 +16,7 @@ from cachi2ish.lockfiles.lock_graph import chosen, reach
 from cachi2ish.lockfiles.uv.uv_model import ConflictItem, Declared, Dependency, Package, UvLock
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """A package by its place in the file, without anything, or with one extra or one group of it."""
 
     package: int
@@ -24,8 +24,7 @@ class Node:
     group: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """What is wanted: places of the members, and their groups and extras. packages: by name, of no member."""
 
     members: tuple[int, ...]

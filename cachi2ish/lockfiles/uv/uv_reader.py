@@ -6,13 +6,13 @@ import os
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 import msgspec
+from msgspec import Struct
 
 from cachi2ish.core.messages import excerpt, shortened
 from cachi2ish.core.pages import IndexFile
@@ -134,8 +134,7 @@ def _lock(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+class _Reading(Struct, frozen=True):
     """One file while its packages become requirements."""
 
     graph: UvGraph

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from cachi2ish.core.urls import split_web
 from cachi2ish.sbom.cyclonedx.cyclonedx_bom import COMMIT_COMMENT, PROXY_COMMENT
@@ -43,8 +44,7 @@ _COMMIT = re.compile(f"{COMMIT_COMMENT}(?P<commit>[0-9a-f]{{40}}|[0-9a-f]{{64}})
 _SEPARATOR = ";"
 
 
-@dataclass(frozen=True, slots=True)
-class Provenance:
+class Provenance(Struct, frozen=True):
     """What SPDX says of a package's provenance. source_info: the addresses of package proxies."""
 
     download_location: str = NOASSERTION

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
+from msgspec import Struct
 from pydantic import JsonValue
 
 from cachi2ish.sbom.creators import creators_of
@@ -120,8 +120,7 @@ def render(document: Document) -> str:
     return document_text(content)
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(Struct, frozen=True):
     """A component with the identifier that its package will have. parts: what it contains."""
 
     component: Component

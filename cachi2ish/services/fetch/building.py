@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache, partial
 
+from msgspec import Struct
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as Needed
 from packaging.tags import Tag
@@ -29,8 +29,7 @@ _PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 _PLATFORMS = ("manylinux_2_28_x86_64", "macosx_14_0_arm64", "win_amd64")
 
 
-@dataclass(frozen=True, slots=True)
-class _Built:
+class _Built(Struct, frozen=True):
     """What will be built. origin: what asks for it; None for the user's own. targets: where; empty: anywhere."""
 
     what: str
@@ -39,8 +38,7 @@ class _Built:
     targets: tuple[Target, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(Struct, frozen=True):
     """A file of the output. tags: of a wheel, None for an sdist."""
 
     version: Version

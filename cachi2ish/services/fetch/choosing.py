@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, partial
 from itertools import chain
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from cachi2ish.core.as_of import Dating, as_of, project_not_there_then
@@ -25,8 +26,7 @@ from cachi2ish.services.fetch.ports import IndexAddresses
 from cachi2ish.services.fetch.reading import Reading
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """A requirement to choose for.
 
     indexes: addresses. Where the requirement names digests, these tell which file is meant, on whichever index it

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+from msgspec import Struct
 
 from cachi2ish.core.choose.choice import Choice
 from cachi2ish.core.choose.explain import warning_of, words_of
@@ -39,8 +40,7 @@ from cachi2ish.services.reporter import Doing, PlannedFile, Reporter
 _FILES_PER_PAGE_WORKER = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What a run would do: files chosen from indexes, and direct addresses. Nothing was fetched for it."""
 
     choices: tuple[Choice, ...]
@@ -57,8 +57,7 @@ class Plan:
         return (*listed.values(), *[None] * (len(urls) + len(gits)))
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What a run has done."""
 
     fetched: tuple[Fetched, ...]

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Event
 
+from msgspec import Struct
+
 from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.core.digests import comparable, strong
 from cachi2ish.core.pages import IndexFile
@@ -28,8 +30,7 @@ class _AbandonedError(Cachi2ishError):
     """Ends a transfer whose outcome nobody waits for any more; what has arrived is kept and taken up again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
+class Means(Struct, frozen=True, kw_only=True):
     """What transfers use.
 
     identify: tells what a file says it is, and raises where that is not what was asked for.

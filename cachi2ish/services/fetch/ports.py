@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
 
+from msgspec import Struct
+
 from cachi2ish.cache.interface import Recollection
 from cachi2ish.core.as_of import Dating, PackageDates
 from cachi2ish.core.inventory import Relaxation, RelaxationKind
@@ -26,8 +28,7 @@ from cachi2ish.sdists.interface import SdistReader
 from cachi2ish.services.reporter import Reporter
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
+class Network(Struct, frozen=True):
     """What becomes possible once all lock files are read, since they say which hosts to trust.
 
     index: makes one index of a list of addresses, as of a date. Indexes of the same addresses share their pages,
@@ -44,8 +45,7 @@ class Network:
 Connect = Callable[[Sequence[IndexOptions]], Network]
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(Struct, frozen=True):
     """What the stage "read" looks into: lock files, project files, and where the checkout comes from."""
 
     locks: LockFiles
@@ -53,16 +53,14 @@ class Sources:
     repositories: Repositories
 
 
-@dataclass(frozen=True, slots=True)
-class Archives:
+class Archives(Struct, frozen=True):
     """What tells which distribution a file is. sdists: returns what looks into it, which many runs do not need."""
 
     sdists: Callable[[], SdistReader]
     recollection: Recollection
 
 
-@dataclass(frozen=True, slots=True)
-class Results:
+class Results(Struct, frozen=True):
     """What the stage "record" writes."""
 
     outputs: Outputs
@@ -70,8 +68,7 @@ class Results:
     rewriter: Rewriter
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
+class Ports(Struct, frozen=True):
     """What ``fetch-deps`` needs of the world, by stage: each stage is given its own."""
 
     sources: Sources

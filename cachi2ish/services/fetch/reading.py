@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
 
 from cachi2ish.core.as_of import PackageDates, RecordedDates
 from cachi2ish.core.choose.checks import Policy
@@ -34,8 +36,7 @@ from cachi2ish.services.fetch.ports import Run, Sources
 _DEFAULT_FILES = {Purpose.RUNTIME: "requirements.txt", Purpose.BUILD: "requirements-build.txt"}
 
 
-@dataclass(frozen=True, slots=True)
-class SourcePackage:
+class SourcePackage(Struct, frozen=True):
     """A package of the input with all that its files say.
 
     policy: which files may be taken, and for which machines. dates: as of when. build_requires: what the package
@@ -49,8 +50,7 @@ class SourcePackage:
     build_requires: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What the stage "read" has found: all packages of the input. root: what the bill of materials is about."""
 
     root: MainPackage

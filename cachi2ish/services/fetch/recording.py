@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from threading import Lock
 
+from msgspec.structs import replace
 from packaging.version import InvalidVersion, Version
 
 from cachi2ish.core.artifacts import Blob

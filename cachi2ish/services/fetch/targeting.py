@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from cachi2ish.core.choose.choice import Choice
 from cachi2ish.core.distributions import is_wheel, same_version, wheel_tags
@@ -16,8 +17,7 @@ from cachi2ish.services.fetch.identifying import Fetched
 from cachi2ish.services.fetch.reading import Reading, SourcePackage
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(Struct, frozen=True):
     """A number of files. size: bytes of those whose size is known; unknown: how many the others are."""
 
     files: int
@@ -25,8 +25,7 @@ class Share:
     unknown: int
 
 
-@dataclass(frozen=True, slots=True)
-class Shares:
+class Shares(Struct, frozen=True):
     """What each target gets, in the order of the input.
 
     left: the files that all wheels would have been more; None where nothing was narrowed down.

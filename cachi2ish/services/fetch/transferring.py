@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
 from types import TracebackType
 from typing import Self
+
+from msgspec import Struct
 
 from cachi2ish.core.artifacts import Artifact
 from cachi2ish.core.choose.choice import Choice
@@ -27,8 +28,7 @@ from cachi2ish.services.fetch.jobs import FileJob, GitJob, Means, artifact_of
 from cachi2ish.services.fetch.scheduler import Scheduler
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
+class _Outcome(Struct, frozen=True):
     """What is awaited. key: of the job. chosen, file: what it was chosen for, and as which file of the page."""
 
     requirement: Requirement
