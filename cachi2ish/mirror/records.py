@@ -173,6 +173,7 @@ class RefusalReason(StrEnum):
     UNKNOWN = "unknown"  # nobody has looked yet
     ABSENT = "absent"  # the upstream has never had it, as far as is known
     NOT_YET = "not-yet"  # nothing was uploaded before the instant
+    UNTIMED = "untimed"  # none of its files has an upload time, and files are not dated by first sight
     DELETED = "deleted"  # it was gone by then
     QUARANTINED = "quarantined"  # it was in quarantine then (PEP 792)
     COVERAGE = "coverage"  # nobody had looked by then, and only what was observed is wanted

@@ -1,0 +1,220 @@
+"""Pages as of an instant, made from the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TypeVar
+
+from packaging.utils import NormalizedName
+from sqlalchemy import Connection, select
+
+from cachi2ish.core.cutoff import Cutoff
+from cachi2ish.core.pages import Page
+from cachi2ish.mirror.history.instants import end_of, text_of
+from cachi2ish.mirror.history.known_files import KnownFile, files_of, key_text
+from cachi2ish.mirror.history.projects_seen import (
+    Generation,
+    KnownProject,
+    KnownRegistry,
+    find_project,
+    generation_at,
+    generations_of,
+    last_look,
+)
+from cachi2ish.mirror.history.tables import file, project
+from cachi2ish.mirror.records import Coverage, DatedPage, Instant, Refusal, RefusalReason
+from cachi2ish.simple_api.page_digest import page_digest
+
+_QUARANTINED = "quarantined"
+
+#: How many projects are read at once where all are wanted.
+_AT_ONCE = 500
+
+_Item = TypeVar("_Item")
+
+
+def dated_page(
+    connection: Connection,
+    registry: KnownRegistry,
+    name: NormalizedName,
+    cutoff: Cutoff | None,
+    *,
+    observed_only: bool,
+) -> DatedPage | Refusal:
+    """Return the page, or why there is none."""
+    known = find_project(connection, registry.id, name)
+    look = None if known is None else last_look(connection, known.id)
+    if known is None or look is None:
+        return Refusal(
+            reason=RefusalReason.UNKNOWN, text=f"nobody has looked for {name} on {registry.rules.name} yet"
+        )
+    generations = next((found for _, found in generations_of(connection, [known.id])), [])
+    if not generations:
+        return Refusal(
+            reason=RefusalReason.ABSENT,
+            text=f"{name} is not on {registry.rules.name}",
+            looked_at=look.last_at,
+        )
+    before = end_of(cutoff)
+    chosen = generation_at(generations, before)
+    refusal = _refused(connection, registry, name, chosen, before, observed_only=observed_only)
+    if refusal is not None:
+        reason, text = refusal
+        return Refusal(reason=reason, text=text, looked_at=look.last_at)
+    files = in_order(files_of(connection, [chosen.id], before))
+    page = page_of(registry, known, chosen, files, cutoff)
+    return DatedPage(
+        page=page,
+        keys=tuple([key_text(one.key) for one in files]),
+        coverage=Coverage.OBSERVED if before is None or chosen.first_seen < before else Coverage.COMPUTED,
+        unseen=0 if before is None else sum(one.first_seen >= before for one in files),
+        by_first_sight=sum(one.state.upload_time is None for one in files),
+        closed=is_closed(known, before),
+        digest=page_digest(page),
+        looked_at=look.last_at,
+        quarantined=generations[-1].newest.status == _QUARANTINED,
+    )
+
+
+def is_closed(known: KnownProject, before: Instant | None) -> bool:
+    """Return whether the page as of then never changes again."""
+    return before is not None and known.closed_until is not None and before <= known.closed_until
+
+
+def in_order(files: Iterator[KnownFile]) -> list[KnownFile]:
+    """Return those that are listed, in the order in which they came; equal histories give the same order."""
+    return sorted(
+        (one for one in files if one.state.listed),
+        key=lambda one: (
+            one.first_seen if one.available is None else one.available,
+            one.filename,
+            one.key,
+        ),
+    )
+
+
+def page_of(
+    registry: KnownRegistry,
+    known: KnownProject,
+    chosen: Generation,
+    files: Sequence[KnownFile],
+    cutoff: Cutoff | None,
+) -> Page:
+    """Return the page with these files."""
+    state = chosen.at(end_of(cutoff))
+    # PEP 700: those that have a file, spelled as the index does.
+    versions = tuple(dict.fromkeys(one.version for one in files if one.version is not None))
+    return Page(
+        project=known.name,
+        index=registry.rules.url,
+        files=tuple([one.on_page() for one in files]),
+        status=state.status,
+        status_reason=state.reason,
+        versions=versions if state.versions else None,
+        cutoff=None if cutoff is None else cutoff.instant,
+    )
+
+
+def _refused(
+    connection: Connection,
+    registry: KnownRegistry,
+    name: NormalizedName,
+    chosen: Generation,
+    before: Instant | None,
+    *,
+    observed_only: bool = False,
+) -> tuple[RefusalReason, str] | None:
+    where, state = registry.rules.name, chosen.at(before)
+    when = "by now" if before is None else f"before {text_of(before)}"
+    if not state.exists:
+        return RefusalReason.DELETED, f"{name} was deleted from {where} {when}"
+    if state.status == _QUARANTINED:
+        because = f": {state.reason}" if state.reason else ""
+        return RefusalReason.QUARANTINED, f"{where} has put {name} into quarantine {when}{because}"
+    return (
+        None if before is None else _not_yet(connection, where, name, chosen, before, observed_only=observed_only)
+    )
+
+
+def _not_yet(
+    connection: Connection,
+    where: str,
+    name: NormalizedName,
+    chosen: Generation,
+    before: Instant,
+    *,
+    observed_only: bool,
+) -> tuple[RefusalReason, str] | None:
+    if observed_only and chosen.first_seen >= before:
+        looked = f"{name} was first looked at {text_of(chosen.first_seen)}"
+        return RefusalReason.COVERAGE, f"{looked}, and only pages that were observed are wanted"
+    first = chosen.first_available
+    if first is not None and first < before:
+        return None
+    if chosen.first_seen >= before:
+        came = "none of its files has an upload time" if first is None else f"its first file came {text_of(first)}"
+        return RefusalReason.NOT_YET, f"{name} was not on {where} before {text_of(before)}: {came}"
+    if _has_undated(connection, chosen, before):
+        return RefusalReason.UNTIMED, f"{where} states no upload time for the files of {name}"
+    return None
+
+
+def _has_undated(connection: Connection, chosen: Generation, before: Instant) -> bool:
+    """Return whether there are files that were seen by then, though they are not dated before."""
+    found = select(file.c.id).where(file.c.generation_id == chosen.id, file.c.first_seen < before)
+    undated = found.where(file.c.available.is_(None) | (file.c.available >= before))
+    return connection.execute(undated.limit(1)).first() is not None
+
+
+# All of them.
+
+
+def all_pages(
+    connection: Connection, registry: KnownRegistry, cutoff: Cutoff
+) -> Iterator[tuple[KnownProject, Page]]:
+    """Yield every page as of ``cutoff``, by the names of the projects."""
+    before = end_of(cutoff)
+    for part in _parts(_projects(connection, registry, cutoff)):
+        files: dict[int, list[KnownFile]] = {chosen.id: [] for _, chosen in part}
+        for one in files_of(connection, files.keys(), before):
+            files[one.generation].append(one)
+        for known, chosen in part:
+            yield known, page_of(registry, known, chosen, in_order(iter(files[chosen.id])), cutoff)
+
+
+def all_projects(connection: Connection, registry: KnownRegistry, cutoff: Cutoff | None) -> list[KnownProject]:
+    """Return all projects that have a page, by name."""
+    return [known for known, _ in _projects(connection, registry, cutoff)]
+
+
+def _projects(
+    connection: Connection, registry: KnownRegistry, cutoff: Cutoff | None
+) -> Iterator[tuple[KnownProject, Generation]]:
+    before = end_of(cutoff)
+    for part in _parts(_all_known(connection, registry)):
+        generations = dict(generations_of(connection, [known.id for known in part]))
+        for known in part:
+            found = generations.get(known.id)
+            if found:
+                chosen = generation_at(found, before)
+                if _refused(connection, registry, known.name, chosen, before) is None:
+                    yield known, chosen
+
+
+def _all_known(connection: Connection, registry: KnownRegistry) -> Iterator[KnownProject]:
+    name = ""
+    while True:
+        chosen = select(project.c.id, project.c.name, project.c.due_at, project.c.closed_until)
+        chosen = chosen.where(project.c.registry_id == registry.id, project.c.name > name)
+        rows = connection.execute(chosen.order_by(project.c.name).limit(_AT_ONCE)).all()
+        if not rows:
+            return
+        yield from (KnownProject(*row) for row in rows)
+        name = rows[-1].name
+
+
+def _parts(items: Iterable[_Item]) -> Iterator[list[_Item]]:
+    rest = iter(items)
+    while part := list(islice(rest, _AT_ONCE)):
+        yield part

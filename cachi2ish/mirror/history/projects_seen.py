@@ -1,0 +1,172 @@
+"""Projects, their generations and what was seen of them, as rows of the history."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import NamedTuple
+
+from packaging.utils import NormalizedName
+from sqlalchemy import Connection, insert, select
+
+from cachi2ish.errors import InputError
+from cachi2ish.mirror.history.tables import generation, observation, project, project_state, registry
+from cachi2ish.mirror.records import Instant, Registry, UntimedFiles
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRegistry:
+    """A registry, and its number."""
+
+    id: int
+    rules: Registry
+
+
+@dataclass(frozen=True, slots=True)
+class KnownProject:
+    """A project: see the table."""
+
+    id: int
+    name: NormalizedName
+    due_at: Instant | None
+    closed_until: Instant | None
+
+
+class ProjectState(NamedTuple):
+    """What an upstream says of a project at one look: the columns of ``project_state``, see there."""
+
+    exists: bool
+    status: str
+    reason: str
+    versions: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A project from when its name was registered until it was deleted. states: with when they were seen first."""
+
+    id: int
+    number: int
+    since: Instant | None
+    first_seen: Instant
+    first_available: Instant | None
+    states: tuple[tuple[Instant, ProjectState], ...]
+
+    @property
+    def newest(self) -> ProjectState:
+        """What was seen last."""
+        return self.states[-1][1]
+
+    def at(self, cutoff: Instant | None) -> ProjectState:
+        """Return the state last seen before ``cutoff``, else the first one; None: the newest."""
+        if cutoff is None:
+            return self.newest
+        seen = [state for seen_from, state in self.states if seen_from < cutoff]
+        return seen[-1] if seen else self.states[0][1]
+
+
+@dataclass(frozen=True, slots=True)
+class LastLook:
+    """The newest row of ``observation``, see there."""
+
+    id: int
+    last_at: Instant
+    missing: bool
+    serial: int | None
+    etag: str | None
+    digest: bytes | None
+
+
+_REGISTRY = registry.c
+
+
+def find_registry(connection: Connection, name: str) -> KnownRegistry:
+    """Return a registry by name; raises `InputError` where there is none."""
+    for known in all_registries(connection):
+        if known.rules.name == name:
+            return known
+    raise InputError(
+        f"the mirror knows no registry {name!r}", hint="name it in the configuration file, or check the spelling"
+    )
+
+
+def all_registries(connection: Connection) -> list[KnownRegistry]:
+    """Return all registries, by name."""
+    rows = connection.execute(select(registry).order_by(registry.c.name))
+    return [
+        KnownRegistry(
+            row.id,
+            Registry(
+                name=row.name,
+                url=row.url,
+                untimed=UntimedFiles(row.untimed),
+                private=row.private,
+                settling=row.settling,
+                interval=row.interval,
+            ),
+        )
+        for row in rows
+    ]
+
+
+_PROJECT = select(project.c.id, project.c.name, project.c.due_at, project.c.closed_until)
+
+
+def find_project(connection: Connection, registry_id: int, name: str) -> KnownProject | None:
+    """Return a project by name, None for one of which nothing is known."""
+    chosen = _PROJECT.where(project.c.registry_id == registry_id, project.c.name == name)
+    row = connection.execute(chosen).first()
+    return None if row is None else KnownProject(*row)
+
+
+def find_or_add_project(connection: Connection, registry_id: int, name: NormalizedName) -> KnownProject:
+    """Return a project by name; one that is new is not followed yet."""
+    found = find_project(connection, registry_id, name)
+    if found is not None:
+        return found
+    number = connection.execute(insert(project).values(registry_id=registry_id, name=name)).inserted_primary_key
+    assert number is not None  # noqa: S101  (every table with a key of its own has one)
+    return KnownProject(int(number[0]), name, None, None)
+
+
+def last_look(connection: Connection, project_id: int) -> LastLook | None:
+    """Return what was seen last of a project, None where nobody has looked."""
+    chosen = select(
+        *(observation.c[name] for name in ("id", "last_at", "missing", "serial", "etag", "digest"))
+    ).where(observation.c.project_id == project_id)
+    row = connection.execute(chosen.order_by(observation.c.last_at.desc()).limit(1)).first()
+    return None if row is None else LastLook(*row)
+
+
+_GENERATION = tuple(
+    generation.c[name] for name in ("id", "number", "since", "first_seen", "first_available", "project_id")
+)
+_STATE = tuple(project_state.c[name] for name in ProjectState._fields)
+
+
+def generations_of(connection: Connection, projects: Collection[int]) -> Iterator[tuple[int, list[Generation]]]:
+    """Yield the generations of each project that has one, the oldest first, by the numbers of projects."""
+    chosen = (
+        select(*_GENERATION, project_state.c.seen_from, *_STATE)
+        .join(project_state, project_state.c.generation_id == generation.c.id)
+        .where(generation.c.project_id.in_(projects))
+        .order_by(generation.c.project_id, generation.c.number, project_state.c.seen_from)
+    )
+    width = len(_GENERATION)
+    for project_id, of_project in groupby(connection.execute(chosen), key=lambda row: row.project_id):
+        found = []
+        for _, rows in groupby(of_project, key=lambda row: row[0]):
+            states = list(rows)
+            seen = tuple((row[width], ProjectState(*row[width + 1 :])) for row in states)
+            row = states[0]
+            found.append(Generation(row.id, row.number, row.since, row.first_seen, row.first_available, seen))
+        yield project_id, found
+
+
+def generation_at(generations: list[Generation], cutoff: Instant | None) -> Generation:
+    """Return the one that the name means before ``cutoff``: of a project that has generations."""
+    if cutoff is None:
+        return generations[-1]
+    begun = [one for one in generations if one.since is None or one.since < cutoff]
+    return begun[-1]

@@ -1,0 +1,77 @@
+"""Files that have vanished: whether the mirror has their bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import IntEnum
+
+from packaging.utils import NormalizedName
+from sqlalchemy import Connection, func, insert, select, update
+
+from cachi2ish.mirror.history.known_files import KnownFile, files_numbered, key_bytes
+from cachi2ish.mirror.history.projects_seen import all_registries, generations_of
+from cachi2ish.mirror.history.tables import file, generation, project, rescue
+from cachi2ish.mirror.records import HistoricFile, Instant
+
+
+class RescueState(IntEnum):
+    """What became of the bytes."""
+
+    WANTED = 0
+    HELD = 1
+    LOST = 2
+
+
+def to_be_rescued(connection: Connection, files: Iterable[KnownFile], now: Instant) -> None:
+    """Write down that the bytes of these files are wanted, unless they were wanted before."""
+    wanted = [one.id for one in files]
+    for start in range(0, len(wanted), 500):
+        part = wanted[start : start + 500]
+        there = set(connection.execute(select(rescue.c.file_id).where(rescue.c.file_id.in_(part))).scalars())
+        rows = [{"file_id": one, "since": now, "state": RescueState.WANTED} for one in part if one not in there]
+        if rows:
+            connection.execute(insert(rescue), rows)
+
+
+def wanted_files(connection: Connection, limit: int) -> list[HistoricFile]:
+    """Return files whose bytes are wanted, those first that have vanished longest ago."""
+    chosen = select(rescue.c.file_id).where(rescue.c.state == RescueState.WANTED)
+    numbers = list(connection.execute(chosen.order_by(rescue.c.since, rescue.c.file_id).limit(limit)).scalars())
+    return historic_files(connection, files_numbered(connection, numbers))
+
+
+def write_rescued(connection: Connection, one: HistoricFile, *, held: bool) -> None:
+    """Write down what became of the bytes of a file: the same bytes may be wanted for several projects."""
+    key = key_bytes(one.key)
+    numbers = select(file.c.id).where(file.c.key == key)
+    state = RescueState.HELD if held else RescueState.LOST
+    connection.execute(
+        update(rescue)
+        .where(rescue.c.file_id.in_(numbers), rescue.c.state != RescueState.HELD)
+        .values(state=state.value)
+    )
+
+
+def count_rescues(connection: Connection, state: RescueState) -> int:
+    """Return how many vanished files are in this state."""
+    return connection.execute(
+        select(func.count()).select_from(rescue).where(rescue.c.state == state.value)
+    ).scalar_one()
+
+
+def historic_files(connection: Connection, files: Iterable[KnownFile]) -> list[HistoricFile]:
+    """Return files as others see them."""
+    registries = {one.id: one.rules for one in all_registries(connection)}
+    found = []
+    for one in files:
+        chosen = (
+            select(project.c.id, project.c.name, project.c.registry_id)
+            .join(generation, generation.c.project_id == project.c.id)
+            .where(generation.c.id == one.generation)
+        )
+        number, name, registry_id = connection.execute(chosen).one()
+        [(_, generations)] = generations_of(connection, [number])
+        exists = next(each for each in generations if each.id == one.generation).newest.exists
+        rules = registries[registry_id]
+        found.append(one.historic(rules.name, NormalizedName(name), private=rules.private, exists=exists))
+    return found

@@ -1,0 +1,210 @@
+"""The history in a database: implements `cachi2ish.mirror.history.interface.History`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Self
+
+from packaging.utils import NormalizedName
+from sqlalchemy import func, insert, select, update
+
+from cachi2ish.core.cutoff import Cutoff
+from cachi2ish.core.pages import Page
+from cachi2ish.mirror.history.database import Database
+from cachi2ish.mirror.history.dated_pages import all_projects, dated_page
+from cachi2ish.mirror.history.known_files import files_named, key_bytes
+from cachi2ish.mirror.history.observing import observe
+from cachi2ish.mirror.history.projects_seen import (
+    all_registries,
+    find_or_add_project,
+    find_project,
+    find_registry,
+    last_look,
+)
+from cachi2ish.mirror.history.rescuing import (
+    RescueState,
+    count_rescues,
+    historic_files,
+    wanted_files,
+    write_rescued,
+)
+from cachi2ish.mirror.history.tables import alarm, file, observation, project, registry
+from cachi2ish.mirror.records import (
+    Alarm,
+    AlarmKind,
+    Changes,
+    DatedPage,
+    Due,
+    Gone,
+    HistoricFile,
+    Instant,
+    Look,
+    Refusal,
+    Registry,
+    Status,
+    Unchanged,
+)
+
+#: How many alarms a status has.
+_ALARMS = 100
+
+
+class SqlHistory:
+    """A database with a history. To be closed; it is its own context manager."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the history in the SQLite database at ``path``, or begin one. Raises `StorageError`."""
+        self._database = Database(path)
+
+    def configure(self, registry: Registry) -> None:
+        """Enter a registry, or the rules that hold for it from now on; see the interface."""
+        values = {
+            "url": registry.url,
+            "untimed": registry.untimed.value,
+            "private": registry.private,
+            "settling": registry.settling,
+            "interval": registry.interval,
+        }
+        with self._database.reading() as connection:
+            if registry in (one.rules for one in all_registries(connection)):
+                return
+        with self._database.writing() as connection:
+            known = {one.rules.name: one.id for one in all_registries(connection)}
+            if registry.name in known:
+                connection.execute(update(_REGISTRY).where(_REGISTRY.c.id == known[registry.name]).values(values))
+            else:
+                connection.execute(insert(_REGISTRY), {"name": registry.name, **values})
+
+    def registries(self) -> tuple[Registry, ...]:
+        """Return all, by name."""
+        with self._database.reading() as connection:
+            return tuple(one.rules for one in all_registries(connection))
+
+    def observe(
+        self, registry: str, project: NormalizedName, answer: Page | Gone | Unchanged, look: Look
+    ) -> Changes:
+        """Write down what the upstream said; see the interface."""
+        with self._database.writing() as connection:
+            return observe(connection, find_registry(connection, registry), project, answer, look)
+
+    def page(
+        self, registry: str, project: NormalizedName, cutoff: Cutoff | None, *, observed_only: bool = False
+    ) -> DatedPage | Refusal:
+        """Return the page as of ``cutoff``; see the interface."""
+        with self._database.reading() as connection:
+            known = find_registry(connection, registry)
+            return dated_page(connection, known, project, cutoff, observed_only=observed_only)
+
+    def projects(self, registry: str, cutoff: Cutoff | None) -> tuple[NormalizedName, ...]:
+        """Return the projects that have a page as of ``cutoff``, by name."""
+        with self._database.reading() as connection:
+            known = find_registry(connection, registry)
+            return tuple(one.name for one in all_projects(connection, known, cutoff))
+
+    def file(self, key: str) -> tuple[HistoricFile, ...]:
+        """Return all files with this key."""
+        value = key_bytes(key)
+        if value is None:
+            return ()
+        with self._database.reading() as connection:
+            return tuple(historic_files(connection, files_named(connection, value)))
+
+    def track(self, registry: str, projects: Collection[NormalizedName], now: Instant) -> int:
+        """Follow these; see the interface."""
+        with self._database.writing() as connection:
+            known, count = find_registry(connection, registry), 0
+            for name in projects:
+                found = find_or_add_project(connection, known.id, name)
+                if found.due_at is None:
+                    count += 1
+                    connection.execute(update(_PROJECT).where(_PROJECT.c.id == found.id).values(due_at=now))
+            return count
+
+    def due(self, registry: str, now: Instant, limit: int) -> tuple[Due, ...]:
+        """Return projects that are to be looked at, those first that have waited longest."""
+        with self._database.reading() as connection:
+            known = find_registry(connection, registry)
+            chosen = select(_PROJECT.c.id, _PROJECT.c.name).where(
+                _PROJECT.c.registry_id == known.id, _PROJECT.c.due_at <= now
+            )
+            rows = connection.execute(chosen.order_by(_PROJECT.c.due_at, _PROJECT.c.id).limit(limit)).all()
+            looks = ((row.name, last_look(connection, row.id)) for row in rows)
+            return tuple(
+                Due(
+                    registry=registry,
+                    project=NormalizedName(name),
+                    etag=None if look is None or look.missing else look.etag,
+                    serial=None if look is None else look.serial,
+                    looked_at=None if look is None else look.last_at,
+                )
+                for name, look in looks
+            )
+
+    def postpone(self, registry: str, project: NormalizedName, until: Instant) -> None:
+        """Let a project that is followed be due again then."""
+        with self._database.writing() as connection:
+            found = find_project(connection, find_registry(connection, registry).id, project)
+            if found is not None and found.due_at is not None:
+                connection.execute(update(_PROJECT).where(_PROJECT.c.id == found.id).values(due_at=until))
+
+    def files_to_rescue(self, limit: int) -> tuple[HistoricFile, ...]:
+        """Return files that have vanished, and of whose bytes nobody has said what became of them."""
+        with self._database.reading() as connection:
+            return tuple(wanted_files(connection, limit))
+
+    def rescued(self, file: HistoricFile, *, held: bool, now: Instant) -> None:  # noqa: ARG002  (the interface's)
+        """Write down that the mirror has the bytes of a vanished file, or that they cannot be had any more."""
+        with self._database.writing() as connection:
+            write_rescued(connection, file, held=held)
+
+    def status(self, now: Instant) -> Status:
+        """Return how much is known."""
+        size = self._database.size()
+        with self._database.reading() as connection:
+            counted = (
+                select(registry.c.name, func.count(project.c.id).label("number"))
+                .join(project, project.c.registry_id == registry.c.id, isouter=True)
+                .group_by(registry.c.name)
+                .order_by(registry.c.name)
+            )
+            due = select(func.count(), func.min(project.c.due_at)).where(project.c.due_at <= now)
+            waiting, overdue = connection.execute(due).one()
+            return Status(
+                projects={row.name: row.number for row in connection.execute(counted)},
+                files=connection.execute(select(func.count()).select_from(file)).scalar_one(),
+                looks=connection.execute(select(func.coalesce(func.sum(observation.c.looks), 0))).scalar_one(),
+                due=waiting,
+                overdue=overdue,
+                to_rescue=count_rescues(connection, RescueState.WANTED),
+                lost=count_rescues(connection, RescueState.LOST),
+                size=size,
+                alarms=tuple(
+                    Alarm(row.at, row.registry, NormalizedName(row.project), AlarmKind(row.kind), row.text)
+                    for row in connection.execute(_NEWEST_ALARMS)
+                ),
+            )
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+# The methods have parameters of these names.
+_REGISTRY, _PROJECT = registry, project
+
+_NEWEST_ALARMS = (
+    select(
+        alarm.c.at, alarm.c.kind, alarm.c.text, registry.c.name.label("registry"), project.c.name.label("project")
+    )
+    .join(project, project.c.id == alarm.c.project_id)
+    .join(registry, registry.c.id == project.c.registry_id)
+    .order_by(alarm.c.at.desc(), alarm.c.id.desc())
+    .limit(_ALARMS)
+)
