@@ -7,7 +7,9 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import IO
 
@@ -98,7 +100,7 @@ def archived(clone: Clone, *, top: str, subdirectory: str | None, whole: bool) -
     with ExitStack() as resources:
         entries = tree(clone)
         folders = _project_folders(clone, entries, subdirectory)
-        members = list(_submodule_members(clone, entries, resources))
+        members = list(_submodule_members(clone, entries, resources, count(1)))
         if not whole:
             fetch_history(clone)
         commits, named = history(clone), tags(clone)
@@ -139,22 +141,17 @@ def _project_folders(clone: Clone, entries: tuple[Entry, ...], subdirectory: str
     return frozenset({b"", path + b"/"})
 
 
-def _submodule_members(clone: Clone, entries: tuple[Entry, ...], resources: ExitStack) -> Iterator[Member]:
-    for path, inner in submodules(clone, entries, resources):
+def _submodule_members(
+    clone: Clone, entries: tuple[Entry, ...], resources: ExitStack, numbers: Iterator[int]
+) -> Iterator[Member]:
+    for path, inner in submodules(clone, entries, resources, numbers):
         files = tree(inner)
         found = resources.enter_context(objects(inner, {e.oid for e in files if e.mode != SUBMODULE}))
         prefix = path + b"/"
         unsafe = _unsafe_links(inner, files, found, prefix)
         yield from _tree_members(files, found, prefix, leave_out=unsafe)
-        for member in _submodule_members(inner, files, resources):
-            yield Member(
-                path=prefix + member.path,
-                kind=member.kind,
-                permissions=member.permissions,
-                size=member.size,
-                target=member.target,
-                chunks=member.chunks,
-            )
+        for member in _submodule_members(inner, files, resources, numbers):
+            yield replace(member, path=prefix + member.path)
 
 
 def _unsafe_links(clone: Clone, entries: tuple[Entry, ...], found: Objects, prefix: bytes) -> set[bytes]:

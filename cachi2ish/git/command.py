@@ -10,11 +10,13 @@ import io
 import math
 import os
 import re
+import resource
 import selectors
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -32,6 +34,8 @@ _CONFIG = {
     "core.hooksPath": os.devnull,
     "core.fsmonitor": "false",
     "core.askPass": "",
+    "core.bigFileThreshold": "64m",  # a larger file passes through, and is not held
+    "pack.threads": "4",  # each may hold 100 MB
     "gc.auto": "0",
     "maintenance.auto": "false",
     "fetch.recurseSubmodules": "false",
@@ -42,6 +46,10 @@ _CONFIG = {
 
 #: Bytes that a command may print. A list of two million commits is shorter.
 OUTPUT_LIMIT = 100_000_000
+
+#: Bytes that one process of git may hold, beside the files that it maps. Where there is no such limit (it is that
+#: of Linux), there is none.
+MEMORY = 2_000_000_000
 
 _CHUNK = 1 << 16
 _STDERR_KEPT = 1 << 16
@@ -90,13 +98,14 @@ class GitCommand:
 
     environ: the user's environment (proxies, ``HOME``, ssh agent, credential helpers, …).
     stall_seconds: how long git may be silent before it is ended. timeout: how many seconds it may take in all,
-    None for any number. fetching: hears of each run that fetches.
+    None for any number. fetching: hears of each run that fetches. memory: bytes that each process of git may hold.
     """
 
     environ: Mapping[str, str] = field(repr=False)
     stall_seconds: float
     timeout: float | None = None
     fetching: Callable[[], None] = lambda: None
+    memory: int = MEMORY
 
     def output(self, arguments: Sequence[str], *, cwd: Path, access: Access = Access()) -> bytes:
         """Return what git prints; raises `CommandError`, `OutputLimitError`."""
@@ -147,6 +156,7 @@ class GitCommand:
         except (FileNotFoundError, PermissionError) as error:
             raise MissingGitError(str(error.strerror)) from error
         with _ended(process):
+            _limit_memory(process.pid, self.memory)
             said = self._listen(process, on_output)
             status = process.wait()
         if status:
@@ -221,6 +231,13 @@ def _with_config(environ: dict[str, str], config: Sequence[tuple[str, str]]) -> 
         environ[f"GIT_CONFIG_VALUE_{number}"] = value
     environ["GIT_CONFIG_COUNT"] = str(count + len(config))
     return environ
+
+
+def _limit_memory(pid: int, most: int) -> None:
+    # The processes that it starts are limited alike, each by itself.
+    with suppress(OSError):  # it has ended, or the system does not let us
+        if sys.platform == "linux":
+            resource.prlimit(pid, resource.RLIMIT_DATA, (most, most))
 
 
 @contextmanager

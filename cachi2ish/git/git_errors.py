@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from cachi2ish.errors import GitError, Origin
 from cachi2ish.git.command import (
+    MEMORY,
     CommandError,
     MissingGitError,
     OutputLimitError,
@@ -20,6 +21,11 @@ _REFUSED = "refused access"
 
 #: What git and servers say (with LC_ALL=C), what it means, and what to do; the first that is found decides.
 _EXPLANATIONS = (
+    (
+        re.compile(r"(?i)out of memory|cannot allocate memory|unable to create thread"),
+        f"takes more than {MEMORY // 1_000_000} MB of memory",
+        "a repository like this may be made to do harm; look at it before you use it",
+    ),
     (
         re.compile(r"(?i)transport '[^']*' not allowed"),
         "would be read by a transport that is not allowed here",

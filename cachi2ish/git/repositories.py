@@ -13,7 +13,7 @@ from cachi2ish.core.inventory import VcsOrigin
 from cachi2ish.core.requirements import Git
 from cachi2ish.errors import NotCachedError, StorageError
 from cachi2ish.git.checkout import origin_of_checkout, time_of_commit
-from cachi2ish.git.command import GitCommand
+from cachi2ish.git.command import MEMORY, GitCommand
 from cachi2ish.git.git_errors import subject
 from cachi2ish.git.interface import Repositories
 from cachi2ish.git.remotes import normalised, remote
@@ -32,6 +32,7 @@ class GitRepositories:
     environ: the user's environment, for git alone. scratch: where clones are made for the time of a fetch,
     None for the system's temporary directory. stall_seconds: how long git may be silent. timeout: seconds that one
     run of git may take in all, None for any number. fetching: hears of each run of git that fetches.
+    memory: bytes that each process of git may hold.
     """
 
     def __init__(
@@ -44,10 +45,11 @@ class GitRepositories:
         stall_seconds: float = STALL_SECONDS,
         timeout: float | None = None,
         fetching: Callable[[], None] = lambda: None,
+        memory: int = MEMORY,
     ) -> None:
         self._blobs = blobs
         self._recollection = recollection
-        self._command = GitCommand(environ, stall_seconds, timeout, fetching)
+        self._command = GitCommand(environ, stall_seconds, timeout, fetching, memory)
         self._scratch = scratch
 
     def origin(self, source: Path) -> VcsOrigin | None:

@@ -8,10 +8,13 @@ from contextlib import ExitStack
 from msgspec import Struct
 
 from cachi2ish.git.clone import Clone, cloned, fetch_commit
-from cachi2ish.git.git_errors import subject
+from cachi2ish.git.git_errors import MADE_TO_DO_HARM, subject
 from cachi2ish.git.objects import SUBMODULE, Entry
 
 _MODULES = b".gitmodules"
+
+#: Submodules of a commit, with theirs. The largest projects that pip builds have some dozens; each is fetched.
+MOST_SUBMODULES = 200
 
 
 class _Statement(Struct, frozen=True):
@@ -21,11 +24,13 @@ class _Statement(Struct, frozen=True):
     update: str | None
 
 
-def submodules(clone: Clone, entries: tuple[Entry, ...], resources: ExitStack) -> Iterator[tuple[bytes, Clone]]:
+def submodules(
+    clone: Clone, entries: tuple[Entry, ...], resources: ExitStack, numbers: Iterator[int]
+) -> Iterator[tuple[bytes, Clone]]:
     """Fetch the submodules in ``entries``; yield where each stands and its clone, which lives in ``resources``.
 
     Without ``.gitmodules`` there is nothing to fetch and ``update = none`` switches one off, as for
-    ``git submodule update``. Raises `GitError`.
+    ``git submodule update``. numbers: 1, 2 and so on, for all submodules of one archive. Raises `GitError`.
     """
     links = [entry for entry in entries if entry.mode == SUBMODULE]
     if not links or not any(entry.path == _MODULES for entry in entries):
@@ -41,6 +46,8 @@ def submodules(clone: Clone, entries: tuple[Entry, ...], resources: ExitStack) -
                 f".gitmodules of {clone.subject.remote.url} has no address for the submodule {shown}",
                 "the repository cannot be checked out by pip either; report it to its authors",
             )
+        if next(numbers) > MOST_SUBMODULES:
+            raise clone.subject.error(f"it has more than {MOST_SUBMODULES} submodules", MADE_TO_DO_HARM)
         inner = subject(
             f"{clone.subject.label}, submodule {shown}",
             clone.subject.remote.submodule(statement.url),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cachi2ish.files import foreign, toml_text, user_files
-from cachi2ish.git import command, objects, repositories
+from cachi2ish.git import command, objects, repositories, submodules
 from cachi2ish.http import bodies, session
 from cachi2ish.lockfiles.pip import assembling, grammar
 from cachi2ish.projects import project_folder, setup_cfg
@@ -46,6 +46,8 @@ LIMITS: list[tuple[str, float]] = [
     ("bytes of what a link leads to", objects.LONGEST_TARGET),
     ("bytes that one command of git", command.OUTPUT_LIMIT),
     ("seconds for which git may be silent", repositories.STALL_SECONDS),
+    ("submodules of a commit", submodules.MOST_SUBMODULES),
+    ("MB of memory that a process of git", command.MEMORY / 1_000_000),
     ("MiB of an input, a lock", foreign.LARGEST_TEXT / MIB),
     ("MiB of a project file", project_folder.SIZE_LIMIT / MIB),
     ("parts of a key in a file of TOML", toml_text.MOST_PARTS),

@@ -17,6 +17,7 @@ from cachi2ish.core.digests import Digest
 from cachi2ish.core.requirements import Git
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Origin
+from cachi2ish.git.command import MEMORY
 from cachi2ish.git.repositories import GitRepositories
 from tests.support.git_server import GitServer, Repository, git_environment, git_server, make_repository
 
@@ -93,6 +94,7 @@ class Workbench:
         *,
         stall_seconds: float = 20.0,
         timeout: float | None = None,
+        memory: int = MEMORY,
     ) -> GitRepositories:
         """A fresh room with an empty store, which shares only what is remembered."""
         self.count += 1
@@ -106,6 +108,7 @@ class Workbench:
             scratch=scratch,
             stall_seconds=stall_seconds,
             timeout=timeout,
+            memory=memory,
         )
 
     def fetch(self, url: str, commit: str, **environ: str) -> bytes:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from cachi2ish.errors import GitError
-from cachi2ish.git import objects
-from tests.git.conftest import Workbench, run_git
+from cachi2ish.git import objects, submodules
+from tests.git.conftest import Workbench, run_git, wanted
 from tests.support.git_server import Link, Repository, Submodule
 
 
@@ -137,3 +137,33 @@ def test_settings_of_a_checkout_include_no_other_file(tmp_path: Path) -> None:
         [sys.executable, "-c", ORIGIN, str(checkout)], capture_output=True, text=True, timeout=20, check=True
     )
     assert done.stdout.strip() == "None"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no such limit")
+def test_a_commit_that_takes_more_memory_than_git_may_have_is_refused(bench: Workbench) -> None:
+    repository = bench.repository()
+    honest = repository.commit({"a": "a"})
+    head, message = repository.git("cat-file", "commit", honest), b"\n\n" + bytes(80_000_000).replace(b"\0", b"x")
+    commit = repository.git("hash-object", "-t", "commit", "-w", "--stdin", content=head.encode() + message)
+    repository.git("update-ref", "refs/heads/large", commit)
+    room = bench.room(memory=70_000_000)
+    assert room.archive(wanted(bench.server.url("project.git"), honest)).size
+    with pytest.raises(GitError, match="takes more than 2000 MB of memory"):
+        room.archive(wanted(bench.server.url("project.git"), commit))
+
+
+def test_more_submodules_than_any_project_has_are_refused_wherever_they_are(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = bench.repository("inner.git").commit({"a": "a"})
+    outer = '[submodule "i"]\n\tpath = i\n\turl = ../inner.git\n'
+    middle = bench.repository("middle.git").commit({"i": Submodule(inner), ".gitmodules": outer})
+    texts = "".join(f'[submodule "{name}"]\n\tpath = {name}\n\turl = ../middle.git\n' for name in "ab")
+    commit = bench.repository("project.git").commit(
+        {"a": Submodule(middle), "b": Submodule(middle), ".gitmodules": texts}
+    )
+    monkeypatch.setattr(submodules, "MOST_SUBMODULES", 4)
+    assert bench.fetch(bench.server.url("project.git"), commit)
+    monkeypatch.setattr(submodules, "MOST_SUBMODULES", 3)
+    with pytest.raises(GitError, match="it has more than 3 submodules"):
+        bench.fetch(bench.server.url("project.git"), commit)
