@@ -47,7 +47,7 @@ def connector(
         def downloader() -> Downloader:
             from cachi2ish.http.download import FileDownloader
 
-            return FileDownloader(session(), blobs)
+            return FileDownloader(session(), blobs, memory)
 
         run = RunContext(http=session, memory=memory, run_started=settings.now)
         return Network(index=IndexStack(run).index, downloader=CachedFirst(blobs, memory, downloader))

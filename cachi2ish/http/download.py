@@ -6,14 +6,15 @@ import re
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from cachi2ish.cache.interface import BlobStore, BlobWriter
+from cachi2ish.cache.interface import BlobStore, BlobWriter, Recollection
 from cachi2ish.core.artifacts import Artifact, Blob
-from cachi2ish.errors import DigestMismatchError, HostError, NetworkError, located
+from cachi2ish.errors import DigestMismatchError, HostError, NetworkError, NotLockedError, located
 from cachi2ish.http.bodies import Stream
 from cachi2ish.http.interface import Advance, OnSize, ignore_size, refused_hint
 from cachi2ish.http.retries import TransientError
 from cachi2ish.http.session import HttpSession
-from cachi2ish.http.verification import algorithms, cached, key_of, mismatch, wrong_length
+from cachi2ish.http.unnamed import Unnamed, recall, remember
+from cachi2ish.http.verification import algorithms, cached, key_of, mismatch, not_locked, wrong_length
 
 #: Bytes of progress that make the count of failed attempts begin anew: a large file over a bad line may be cut
 #: more often than one request may fail. (Not every byte does, or a server could keep us for ever.)
@@ -28,18 +29,28 @@ _HINTS = {
 
 
 class Transfer:
-    """One fetch of one artifact. Not to be shared between threads."""
+    """One fetch of one artifact. Not to be shared between threads.
+
+    unnamed: what its address has sent before and is not wanted. validator: of what it sends now, None for none.
+    """
 
     def __init__(
-        self, http: HttpSession, artifact: Artifact, writer: BlobWriter, advance: Advance, on_size: OnSize
+        self,
+        http: HttpSession,
+        artifact: Artifact,
+        writer: BlobWriter,
+        advance: Advance,
+        on_size: OnSize,
+        unnamed: Unnamed | None = None,
     ) -> None:
         self._http = http
         self._on_size = on_size
         self._artifact = artifact
         self._writer = writer
         self._advance = advance
+        self._unnamed = unnamed
         self._counted = 0
-        self._validator: str | None = None
+        self.validator: str | None = None
         self._spliced = False
 
     def run(self) -> None:
@@ -81,7 +92,8 @@ class Transfer:
         if offset and offset == self._artifact.size:
             self._spliced = True
             return True
-        headers = {"Accept-Encoding": "identity", **self._range(offset)}
+        condition = self._unnamed.condition if self._unnamed and not offset else {}
+        headers = {"Accept-Encoding": "identity", **self._range(offset), **condition}
         with self._http.stream(self._artifact.url, headers=headers) as stream:
             if offset and not self._continues(stream, offset):
                 stream.drain()
@@ -90,10 +102,12 @@ class Transfer:
             if stream.status == HTTPStatus.OK:
                 self._restart()
                 self._check_announced(stream)
+            elif stream.status == HTTPStatus.NOT_MODIFIED and self._unnamed and condition:
+                raise not_locked(self._artifact, self._unnamed.digests)
             elif stream.status != HTTPStatus.PARTIAL_CONTENT or not offset:
                 stream.drain()
                 raise self._refused(stream)
-            self._validator = _validator(stream.headers)
+            self.validator = _validator(stream.headers)
             if (size := _whole_size(stream)) is not None:
                 self._on_size(size)
             self._copy(stream, self._artifact.size if self._artifact.size is not None else _total(stream))
@@ -116,7 +130,7 @@ class Transfer:
         if self._counted:
             self._advance(-self._counted)
         self._counted = 0
-        self._validator = None
+        self.validator = None
         self._spliced = False
 
     def _resumable(self) -> bool:
@@ -128,13 +142,13 @@ class Transfer:
         offset, size = self._writer.offset, self._artifact.size
         if size is not None and offset > size:
             return False
-        return bool(offset) and (self._artifact.verifiable or (self._validator or "").startswith('"'))
+        return bool(offset) and (self._artifact.verifiable or (self.validator or "").startswith('"'))
 
     def _range(self, offset: int) -> Mapping[str, str]:
         if not offset:
             return {}
         # If-Range (RFC 9110 section 13.1.5): the whole file, if it is no longer the one that was begun.
-        condition = {"If-Range": self._validator} if self._validator else {}
+        condition = {"If-Range": self.validator} if self.validator else {}
         return {"Range": f"bytes={offset}-", **condition}
 
     def _continues(self, stream: Stream, offset: int) -> bool:
@@ -142,7 +156,7 @@ class Transfer:
         if stream.status != HTTPStatus.PARTIAL_CONTENT:
             return stream.status != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
         current = _validator(stream.headers)
-        if current != self._validator and (not self._artifact.verifiable or (current and self._validator)):
+        if current != self.validator and (not self._artifact.verifiable or (current and self.validator)):
             return False  # a part of another version is never put behind the first (RFC 9110 section 15.3.7.3)
         self._spliced = True
         start, total = _content_range(stream.headers)
@@ -197,9 +211,10 @@ def _whole_size(stream: Stream) -> int | None:
 class FileDownloader:
     """Implements `Downloader`. Keeps no state of its own: safe to use from many threads."""
 
-    def __init__(self, http: HttpSession, blobs: BlobStore) -> None:
+    def __init__(self, http: HttpSession, blobs: BlobStore, recollection: Recollection) -> None:
         self._http = http
         self._blobs = blobs
+        self._recollection = recollection
 
     def fetch(self, artifact: Artifact, advance: Advance, on_size: OnSize = ignore_size) -> Blob:
         """Return the file, as `Downloader.fetch` says; every error names the artifact's origin."""
@@ -213,7 +228,13 @@ class FileDownloader:
             self._blobs.discard(key)
         try:
             with self._blobs.writer(key, algorithms(artifact)) as writer:
-                Transfer(self._http, artifact, writer, advance, on_size).run()
+                unnamed = recall(artifact, self._recollection)
+                transfer = Transfer(self._http, artifact, writer, advance, on_size, unnamed)
+                try:
+                    transfer.run()
+                except NotLockedError:
+                    remember(artifact, writer, transfer.validator, self._recollection)
+                    raise
                 return writer.commit()
         except DigestMismatchError:
             self._blobs.discard(key)

@@ -66,10 +66,15 @@ def mismatch(artifact: Artifact, writer: BlobWriter) -> DigestMismatchError | No
         if not _holds(digest, writer):
             return _wrong(artifact, str(digest), [writer.digest(digest.algorithm)])
     if artifact.allowed and not any(_holds(digest, writer) for digest in artifact.allowed):
-        got = [writer.digest(name) for name in sorted({digest.algorithm for digest in artifact.allowed})]
         # All that was promised of it has held: it may be another file of the release than the lock file names.
-        return _wrong(artifact, _one_of(sorted(artifact.allowed)), got, NotLockedError)
+        names = sorted({digest.algorithm for digest in artifact.allowed})
+        return not_locked(artifact, map(writer.digest, names))
     return None
+
+
+def not_locked(artifact: Artifact, got: Iterable[Digest]) -> DigestMismatchError:
+    """Return the error for a file with the digests ``got``, none of which is the lock's."""
+    return _wrong(artifact, _one_of(sorted(artifact.allowed)), got, NotLockedError)
 
 
 def wrong_length(artifact: Artifact, length: int | None) -> DigestMismatchError:

@@ -46,6 +46,21 @@ def test_a_file_that_the_lock_does_not_name_is_left_out_and_said(person: Person,
             assert "promised" not in outcome.err
 
 
+def test_a_file_that_the_lock_does_not_name_is_not_sent_again_unless_it_has_changed(person: Person) -> None:
+    lists(person, SDIST, PURE)
+    locks(person, SDIST)
+    assert person.fetches(WHEELS).code == 0
+    person.index.forget_requests()
+    outcome = person.fetches(WHEELS)
+    assert outcome.code == 0
+    assert f"requirements.txt:1: {PURE.filename} is left out" in outcome.err
+    answers = {one.path.rpartition("/")[2]: one.status for one in person.index.requests}
+    assert (answers[PURE.filename], SDIST.filename in answers) == (304, False)
+    locks(person, SDIST, PURE)  # the lock names by now what was left out
+    assert person.fetches(WHEELS).code == 0
+    assert person.deps() == sorted((SDIST.filename, PURE.filename))
+
+
 def test_where_no_file_is_named_every_one_is_an_alarm(person: Person) -> None:
     lists(person, SDIST, PURE)
     locks(person, WIN)

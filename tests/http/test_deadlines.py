@@ -18,6 +18,7 @@ from cachi2ish.errors import NetworkError
 from cachi2ish.http.download import FileDownloader
 from cachi2ish.http.session import HttpSession
 from tests.http.support import ORIGIN, SETTINGS, Progress
+from tests.services.fakes import FakeRecollection
 
 Connect = Callable[..., HttpSession]
 
@@ -89,7 +90,7 @@ def test_a_file_by_the_byte_is_an_error_in_time(connect: Connect, blobs: DiskBlo
         artifact = Artifact(filename="a.zip", url=Address(f"{url}/a.zip"), size=1_000_000, origin=ORIGIN)
         began = time.monotonic()
         with pytest.raises(NetworkError, match=r"a\.zip cannot be downloaded"):
-            FileDownloader(connect(retries=1), blobs).fetch(artifact, Progress())
+            FileDownloader(connect(retries=1), blobs, FakeRecollection()).fetch(artifact, Progress())
         assert time.monotonic() - began < ENOUGH
 
 

@@ -29,7 +29,7 @@ WEAK = Digest("md5", "0" * 32)
 
 @pytest.fixture
 def downloader(connect: Connect, blobs: DiskBlobs) -> FileDownloader:
-    return FileDownloader(connect().session, blobs)
+    return FileDownloader(connect().session, blobs, FakeRecollection())
 
 
 def test_a_file_is_fetched_once_and_then_comes_from_the_cache(
@@ -125,7 +125,7 @@ def test_a_transfer_that_nobody_waits_for_is_not_tried_again(
         raise NobodyWaitsError("the run has failed elsewhere")
 
     with pytest.raises(NobodyWaitsError):
-        FileDownloader(client.session, blobs).fetch(artifact, advance)
+        FileDownloader(client.session, blobs, FakeRecollection()).fetch(artifact, advance)
 
     assert (len(index.requests), client.waits) == (1, [])
 
@@ -165,7 +165,7 @@ def test_a_tampered_file_is_not_committed_nor_asked_for_again_nor_taken_from_the
     allowed: set[Digest],
 ) -> None:
     client = connect()
-    downloader = FileDownloader(client.session, blobs)
+    downloader = FileDownloader(client.session, blobs, FakeRecollection())
     good = serve(index, DATA)
     artifact = replace(good, digests=frozenset(digests), allowed=frozenset(allowed))
 
@@ -247,7 +247,7 @@ def test_a_status_that_brings_no_file_is_an_error_that_names_it(
     with pytest.raises(
         NetworkError, match=rf"demo-1\.0\.tar\.gz cannot be downloaded: .*answers HTTP {status}"
     ) as e:
-        FileDownloader(client.session, blobs).fetch(artifact, Progress())
+        FileDownloader(client.session, blobs, FakeRecollection()).fetch(artifact, Progress())
 
     assert e.value.origin == ORIGIN
     assert e.value.hint
@@ -264,7 +264,7 @@ def test_a_server_that_stays_broken_is_an_error_that_names_the_file(
     with pytest.raises(
         NetworkError, match=r"^requirements.txt:7: demo-1.0.tar.gz cannot be downloaded: .*HTTP 503"
     ):
-        FileDownloader(client.session, blobs).fetch(artifact, Progress())
+        FileDownloader(client.session, blobs, FakeRecollection()).fetch(artifact, Progress())
 
     assert len(index.requests) == 4
     assert len(client.waits) == 3
@@ -275,7 +275,7 @@ def test_a_file_that_cannot_be_stored_is_an_error_with_its_origin(
 ) -> None:
     blobs = DiskBlobs(tmp_path / "cache")
     artifact = serve(index, DATA)
-    downloader = FileDownloader(connect().session, blobs)
+    downloader = FileDownloader(connect().session, blobs, FakeRecollection())
 
     def spoil(_: int) -> None:
         blob = blobs._layout.blob(digest(DATA).value)
@@ -307,7 +307,7 @@ def test_32_threads_fetch_at_once_over_few_connections(
 ) -> None:
     artifacts = [serve(index, content(1000 + n), f"demo-{n}.tar.gz") for n in range(120)]
     client = connect(connections=16)
-    downloader = FileDownloader(client.session, blobs)
+    downloader = FileDownloader(client.session, blobs, FakeRecollection())
     for artifact in artifacts[::10]:
         index.script(str(artifact.url), [Fault.status(503), Fault.truncated(500)])
 

@@ -16,6 +16,7 @@ from cachi2ish.http.bodies import CHUNK_SIZE
 from cachi2ish.http.download import FileDownloader
 from cachi2ish.http.verification import key_of
 from tests.http.support import ORIGIN, Client, Progress, content, digest, serve
+from tests.services.fakes import FakeRecollection
 from tests.support.distributions import Dist
 from tests.support.index_server import Answer, Fault, IndexServer
 from tests.support.raw_server import RawServer
@@ -28,7 +29,7 @@ DATA = content(SIZE)
 
 @pytest.fixture
 def downloader(connect: Connect, blobs: DiskBlobs) -> FileDownloader:
-    return FileDownloader(connect().session, blobs)
+    return FileDownloader(connect().session, blobs, FakeRecollection())
 
 
 def leave(blobs: DiskBlobs, artifact: Artifact, data: bytes) -> None:
@@ -75,7 +76,7 @@ def test_a_connection_that_stalls_is_resumed(index: IndexServer, connect: Connec
     artifact, progress = serve(index, DATA), Progress()
     index.script(str(artifact.url), [Fault.stall(CUT)])
 
-    FileDownloader(connect(read_timeout=1).session, blobs).fetch(artifact, progress)
+    FileDownloader(connect(read_timeout=1).session, blobs, FakeRecollection()).fetch(artifact, progress)
 
     # What came after the last whole chunk is not there yet when the time is up.
     assert index.requests[1].headers["range"] == f"bytes={CHUNK_SIZE}-"
@@ -89,7 +90,7 @@ def test_a_server_without_ranges_sends_all_again_and_nothing_is_counted_twice(
         artifact, progress = serve(index, DATA), Progress()
         index.script(str(artifact.url), [Fault.truncated(CUT)])
 
-        FileDownloader(connect().session, blobs).fetch(artifact, progress)
+        FileDownloader(connect().session, blobs, FakeRecollection()).fetch(artifact, progress)
 
         assert [request.status for request in index.requests] == [200, 200]
         assert progress.total == SIZE
@@ -102,7 +103,7 @@ def test_a_server_that_is_always_cut_at_the_same_place_is_given_up(connect: Conn
         index.script(str(artifact.url), [Fault.truncated(1024 * 1024 + 1)] * 20)
 
         with pytest.raises(NetworkError, match=r"ended too early \(after \d attempts\)"):
-            FileDownloader(connect().session, blobs).fetch(artifact, Progress())
+            FileDownloader(connect().session, blobs, FakeRecollection()).fetch(artifact, Progress())
 
         assert len(index.requests) <= 2 * 4
 
@@ -111,7 +112,7 @@ def test_progress_earns_new_attempts(index: IndexServer, connect: Connect, blobs
     artifact = serve(index, content(4 * 1024 * 1024))
     index.script(str(artifact.url), [Fault.truncated(1024 * 1024)] * 3)
 
-    FileDownloader(connect(retries=1).session, blobs).fetch(artifact, Progress())
+    FileDownloader(connect(retries=1).session, blobs, FakeRecollection()).fetch(artifact, Progress())
 
     assert len(index.requests) == 4
 
@@ -140,7 +141,12 @@ def test_a_wrong_splice_is_fetched_once_more_in_one_piece(connect: Connect, blob
         index.script(str(artifact.url), [Fault.truncated(CUT), partial(new, CUT)])
         index.script(str(artifact.url), [Fault(content=new)])
 
-        assert FileDownloader(connect().session, blobs).fetch(artifact, progress).path.read_bytes() == new
+        assert (
+            FileDownloader(connect().session, blobs, FakeRecollection())
+            .fetch(artifact, progress)
+            .path.read_bytes()
+            == new
+        )
         assert [request.headers.get("range") for request in index.requests] == [None, f"bytes={CUT}-", None]
         assert progress.total == SIZE
 
@@ -172,7 +178,7 @@ def test_a_range_that_is_not_the_one_asked_for_makes_it_begin_again(
     artifact, progress = serve(index, DATA), Progress()
     index.script(str(artifact.url), [Fault.truncated(CUT), fault])
 
-    assert FileDownloader(client.session, blobs).fetch(artifact, progress).size == SIZE
+    assert FileDownloader(client.session, blobs, FakeRecollection()).fetch(artifact, progress).size == SIZE
 
     assert [request.headers.get("range") for request in index.requests] == [None, f"bytes={CUT}-", None]
     assert progress.total == SIZE
@@ -205,7 +211,7 @@ def test_what_an_earlier_run_left_is_not_fetched_again(
 def test_a_failed_run_leaves_its_bytes_to_the_next(index: IndexServer, connect: Connect, blobs: DiskBlobs) -> None:
     artifact = serve(index, DATA)
     index.script(str(artifact.url), [Fault.truncated(CUT), Fault.status(404)])
-    downloader = FileDownloader(connect().session, blobs)
+    downloader = FileDownloader(connect().session, blobs, FakeRecollection())
     with pytest.raises(NetworkError):
         downloader.fetch(artifact, Progress())
 
@@ -257,7 +263,9 @@ def test_without_a_strong_digest_only_an_entity_tag_allows_to_resume(
         artifact = replace(serve(index, DATA), digests=frozenset())
         index.script(str(artifact.url), [Fault.truncated(CUT)])
 
-        assert FileDownloader(connect().session, blobs).fetch(artifact, Progress()).size == SIZE
+        assert (
+            FileDownloader(connect().session, blobs, FakeRecollection()).fetch(artifact, Progress()).size == SIZE
+        )
         assert ("range" in index.requests[1].headers) is etags
 
 
@@ -272,7 +280,12 @@ def test_without_a_strong_digest_a_part_of_another_version_is_not_put_behind_the
         where = {"Content-Range": f"bytes {CUT}-{SIZE - 1}/{SIZE}", **({"ETag": tag} if tag else {})}
         index.script(str(artifact.url), [begun, Fault(instead=Answer(206, new[CUT:], where))])
 
-        assert FileDownloader(connect().session, blobs).fetch(artifact, Progress()).path.read_bytes() == new
+        assert (
+            FileDownloader(connect().session, blobs, FakeRecollection())
+            .fetch(artifact, Progress())
+            .path.read_bytes()
+            == new
+        )
         assert ["range" in request.headers for request in index.requests] == [False, True, False]
 
 
@@ -292,7 +305,7 @@ def test_the_condition_is_a_strong_entity_tag_or_else_the_date(
         artifact = serve(index, DATA)
         index.script(str(artifact.url), [Fault(instead=Answer(200, DATA, headers, cut=CUT, then="close"))])
 
-        FileDownloader(connect().session, blobs).fetch(artifact, Progress())
+        FileDownloader(connect().session, blobs, FakeRecollection()).fetch(artifact, Progress())
 
         assert index.requests[1].headers.get("if-range") == expected
 
@@ -307,11 +320,11 @@ def test_an_answer_without_length_that_is_too_short_is_resumed(connect: Connect,
             size=10,
             origin=ORIGIN,
         )
-        assert FileDownloader(connect().session, blobs).fetch(artifact, Progress()).size == 10
+        assert FileDownloader(connect().session, blobs, FakeRecollection()).fetch(artifact, Progress()).size == 10
 
 
 def test_an_answer_without_length_that_goes_on_and_on_is_stopped(connect: Connect, blobs: DiskBlobs) -> None:
     with RawServer([b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + content(3 * CHUNK_SIZE)]) as server:
         artifact = Artifact(filename="x", url=Address(server.url), size=10, origin=ORIGIN)
         with pytest.raises(DigestMismatchError, match="expected 10 bytes, got more"):
-            FileDownloader(connect().session, blobs).fetch(artifact, Progress())
+            FileDownloader(connect().session, blobs, FakeRecollection()).fetch(artifact, Progress())

@@ -18,6 +18,7 @@ from cachi2ish.http.session import HttpSession
 from cachi2ish.http.traffic import HttpTraffic
 from tests.http.support import SETTINGS, Progress, content, serve
 from tests.http.tunnel import Tunnel
+from tests.services.fakes import FakeRecollection
 from tests.support.index_server import Fault, IndexServer
 from tests.support.raw_server import RawServer
 
@@ -77,7 +78,7 @@ def test_a_file_is_counted_with_the_attempts_that_failed(
     progress = Progress()
 
     with session(traffic) as http:
-        FileDownloader(http, blobs).fetch(artifact, progress)
+        FileDownloader(http, blobs, FakeRecollection()).fetch(artifact, progress)
 
     assert of(traffic, index).retries == 2
     assert progress.total == 3_000_000

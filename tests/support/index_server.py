@@ -243,6 +243,8 @@ class IndexServer:
         stated = {"Content-Type": "application/octet-stream"}
         if self.etags:
             stated["ETag"] = etag
+            if headers.get("if-none-match") == etag:
+                return Answer(304, headers={"ETag": etag})
         if not self.ranges:
             return Answer(200, content, stated)
         stated["Accept-Ranges"] = "bytes"
