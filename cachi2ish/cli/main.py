@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cachi2ish import __version__
+from cachi2ish.cli.commands.build_deps import lock_build_deps
 from cachi2ish.cli.commands.cache_commands import cache
 from cachi2ish.cli.commands.env import generate_env
 from cachi2ish.cli.commands.fetch import fetch_deps
@@ -34,6 +35,9 @@ app = typer.Typer(
 )
 app.command("fetch-deps", cls=CommandWithSettings, short_help="Fetch all that a project's pins need, verified.")(
     fetch_deps
+)
+app.command("lock-build-deps", cls=CommandWithSettings, short_help="Lock what sdists are built with.")(
+    lock_build_deps
 )
 app.command("generate-env", short_help="Write the environment of the offline build.")(generate_env)
 app.command("inject-files", short_help="Point URL and git requirements at the fetched files.")(inject_files)

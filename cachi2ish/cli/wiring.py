@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cachi2ish import __version__
 from cachi2ish.cache.blobs import DiskBlobs
@@ -44,6 +45,9 @@ from cachi2ish.sdists.interface import SdistReader
 from cachi2ish.services.fetch.ports import Archives, IndexAddresses, Leniency, Ports, Results, Run, Sources
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.settings import Settings, cache_directory, cache_key, load_settings
+
+if TYPE_CHECKING:
+    from cachi2ish.build.interface import BuildFactsReader, Planner
 
 #: Value of found_by; SBOM consumers match on it.
 _HERMETO = "hermeto"
@@ -118,7 +122,7 @@ def fetching(flags: Flags, reporter: ConsoleReporter) -> Iterator[tuple[Ports, R
                 cache_alone(settings, blobs, catalogue, reporter.debug)
                 if settings.offline
                 else connector(settings, blobs, catalogue, stack, reporter),
-                Archives(Once(partial(_archive_reader, projects)), catalogue),
+                Archives(Once(partial(_archive_reader, projects)), catalogue, cache(build_facts)),
                 Results(outputs(), _sbom_writer(settings), rewriter()),
             ),
             Run(
@@ -145,6 +149,21 @@ def _archive_reader(projects: ProjectReader) -> SdistReader:
     from cachi2ish.sdists.archive_reader import ArchiveReader
 
     return ArchiveReader(projects)
+
+
+def build_facts() -> BuildFactsReader:
+    """Return what reads how sdists are built."""
+    from cachi2ish.build.facts_reader import FactsReader
+    from cachi2ish.sdists.text_reader import ArchiveTexts
+
+    return FactsReader(ArchiveTexts())
+
+
+def planner() -> Planner:
+    """Return what finds the requirements of builds."""
+    from cachi2ish.build.planner import BuildPlanner
+
+    return BuildPlanner()
 
 
 def _actual_index(proxy: Address | None, address: Address) -> Address:

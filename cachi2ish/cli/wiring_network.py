@@ -12,9 +12,10 @@ from cachi2ish.cache.interface import BlobStore, Memory
 from cachi2ish.cli.display.reporting import ConsoleReporter
 from cachi2ish.core.lazy import Once
 from cachi2ish.core.requirements import IndexOptions
-from cachi2ish.http.interface import Downloader, HttpSettings
+from cachi2ish.http.interface import Downloader, Http, HttpSettings
 from cachi2ish.http.on_demand import CachedFiles, CachedFirst, NoHttp
 from cachi2ish.http.traffic import HttpTraffic
+from cachi2ish.index.interface import MetadataFiles
 from cachi2ish.index.stack import IndexStack, RunContext
 from cachi2ish.services.fetch.ports import Connect, Network
 from cachi2ish.settings.settings import Settings
@@ -50,9 +51,19 @@ def connector(
             return FileDownloader(session(), blobs, memory)
 
         run = RunContext(http=session, memory=memory, run_started=settings.now)
-        return Network(index=IndexStack(run).index, downloader=CachedFirst(blobs, memory, downloader))
+        return Network(
+            index=IndexStack(run).index,
+            downloader=CachedFirst(blobs, memory, downloader),
+            metadata=lambda: _wheel_metadata(session),
+        )
 
     return connect
+
+
+def _wheel_metadata(http: Callable[[], Http]) -> MetadataFiles:
+    from cachi2ish.index.wheel_metadata import WheelMetadata
+
+    return WheelMetadata(http)
 
 
 def _http_settings(settings: HttpSettings, indexes: Sequence[IndexOptions]) -> HttpSettings:
@@ -72,5 +83,10 @@ def cache_alone(
 ) -> Connect:
     """Return a network that is none: everything in it knows the cache only."""
     run = RunContext(http=NoHttp, memory=memory, run_started=settings.now, offline=True, on_message=on_message)
-    network = Network(index=IndexStack(run).index, downloader=CachedFiles(blobs, memory), local=True)
+    network = Network(
+        index=IndexStack(run).index,
+        downloader=CachedFiles(blobs, memory),
+        local=True,
+        metadata=lambda: _wheel_metadata(NoHttp),
+    )
     return lambda _declared: network

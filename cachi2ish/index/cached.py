@@ -55,7 +55,7 @@ def may_answer(policy: CachePolicy, query: PageQuery, kept: KeptPage | None) -> 
       all files that the requirements name, the index is asked all the same, since a lock is right more often.
     - Nobody may be asked, and the page has the versions in question.
     """
-    settled_at = policy.settled_at if query.versions else None
+    settled_at = policy.settled_at if query.versions or query.as_of_date else None
     if kept is None:
         return policy.offline or bool(query.digests) or settled_at is not None
     page = kept.page
@@ -65,7 +65,7 @@ def may_answer(policy: CachePolicy, query: PageQuery, kept: KeptPage | None) -> 
         return True
     if not kept.complete:
         return False
-    releases = [page.files_of(version) for version in query.versions]
+    releases = [page.files] if query.as_of_date else [page.files_of(version) for version in query.versions]
     if policy.offline:
         return all(releases)
     return (

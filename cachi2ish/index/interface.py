@@ -8,7 +8,7 @@ from typing import Protocol
 from packaging.utils import NormalizedName
 
 from cachi2ish.core.digests import Digest
-from cachi2ish.core.pages import Page
+from cachi2ish.core.pages import IndexFile, Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +20,14 @@ class PageQuery:
     by_digest: whether each of these requirements names digests. They then tell which file is meant, on whichever
     index it is, and all indexes count together; else the first that has the project answers for it alone.
     versions: those that the run's requirements pin, as they spell them; empty for all.
+    as_of_date: all versions are meant, and only what was there on the date counts: a page from the cache will do
+    that was fetched when no more of it could come.
     """
 
     digests: frozenset[Digest] = frozenset()
     versions: frozenset[str] = frozenset()
     by_digest: bool = False
+    as_of_date: bool = False
 
 
 #: The whole page, as the index has it now.
@@ -54,4 +57,12 @@ class Index(Protocol):
         Raises `ProjectNotFoundError`, `NetworkError`, `NotCachedError` where nobody may be asked, or
         `UnavailableError` for a page that cannot be read. Safe to call from many threads.
         """
+        ...
+
+
+class MetadataFiles(Protocol):
+    """The metadata of wheels that an index lists, without the wheels."""
+
+    def of_wheel(self, file: IndexFile) -> bytes | None:
+        """Return METADATA, None where it is not to be had; raises `NetworkError`, `NotCachedError`."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -32,4 +33,16 @@ class SdistReader(Protocol):
         then the static metadata of ``pyproject.toml`` and its elders; None where nothing tells.
         Raises `DistributionError` for an archive that is broken or unsafe to unpack.
         """
+        ...
+
+
+class TextReader(Protocol):
+    """Reads single files of an sdist. Both raise `DistributionError` for an archive that is broken or unsafe."""
+
+    def top(self, path: Path, filename: str, names: Collection[str]) -> Mapping[str, bytes]:
+        """Return the contents of those of ``names`` that stand at the top of the project."""
+        ...
+
+    def below(self, path: Path, filename: str, wanted: Callable[[str], bool]) -> Mapping[str, bytes]:
+        """Return the contents of the files whose path below the top is wanted."""
         ...

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
@@ -52,15 +52,23 @@ def format_of(output: Path | None) -> EnvFormat:
 
 
 def generate_env(
-    config: BuildConfig, output_dir: PurePosixPath, env_format: EnvFormat, *, uv: bool | None = None
+    config: BuildConfig,
+    output_dir: PurePosixPath,
+    env_format: EnvFormat,
+    *,
+    uv: bool | None = None,
+    build_constraint: str | None = None,
 ) -> str:
     """Return the variables of ``config`` as text, for a build that sees the output at ``output_dir``.
 
     uv: whether those of uv are among them; None where that is as recorded. They are for an output from which pip
-    installs; of other tools' variables none is added or left out.
+    installs; of other tools' variables none is added or left out. build_constraint: the path, in the build, of a file
+    with constraints for what is built, as ``lock-build-deps --as-of-upload`` writes it.
     Raises `InputError` for one that is no variable, or none in this format.
     """
     chosen = _chosen(config.environment_variables, uv=uv)
+    if build_constraint is not None:
+        chosen = tuple(sorted({*chosen, *_constrained(build_constraint, chosen)}))
     for variable in chosen:
         _check(variable)
     variables = [EnvironmentVariable(variable.name, _resolve(variable, output_dir)) for variable in chosen]
@@ -78,6 +86,17 @@ def _chosen(recorded: tuple[EnvironmentVariable, ...], *, uv: bool | None) -> tu
         return recorded
     others = tuple(variable for variable in recorded if variable not in UV_ENVIRONMENT)
     return tuple(sorted({*others, *UV_ENVIRONMENT})) if uv and set(PIP_ENVIRONMENT) <= set(others) else others
+
+
+def _constrained(path: str, chosen: tuple[EnvironmentVariable, ...]) -> Iterator[EnvironmentVariable]:
+    if any(character.isspace() for character in path):  # where pip and uv split the variable
+        raise InputError(
+            f"the path {path!r} has white space in it, at which pip splits the variable",
+            hint="give the file of constraints another name",
+        )
+    yield EnvironmentVariable("PIP_BUILD_CONSTRAINT", path)
+    if any(variable in UV_ENVIRONMENT for variable in chosen):
+        yield EnvironmentVariable("UV_BUILD_CONSTRAINT", path)
 
 
 def _check(variable: EnvironmentVariable) -> None:

@@ -138,3 +138,15 @@ def test_a_value_that_no_variable_can_hold_is_refused() -> None:
 def test_a_line_break_brings_no_further_line_into_a_format_of_lines(env_format: EnvFormat, value: str) -> None:
     with pytest.raises(InputError, match="has a line break in it, which this format cannot hold"):
         rendered(env_format, ("A", value))
+
+
+def test_the_constraints_of_a_stage_are_set_for_the_installers_whose_variables_are_there() -> None:
+    def names(*variables: EnvironmentVariable, path: str = "stage.txt") -> list[str]:
+        config = BuildConfig("7", variables)
+        text = generate_env(config, PurePosixPath("/out"), EnvFormat.JSON, build_constraint=path)
+        return [one["name"] for one in json.loads(text) if one["value"] == path]
+
+    assert names(*PIP_ENVIRONMENT) == ["PIP_BUILD_CONSTRAINT"]
+    assert names(*PIP_ENVIRONMENT, *UV_ENVIRONMENT) == ["PIP_BUILD_CONSTRAINT", "UV_BUILD_CONSTRAINT"]
+    with pytest.raises(InputError, match="white space"):
+        names(path="the stage.txt")

@@ -18,7 +18,7 @@ from cachi2ish.cli.commands.options import (
 from cachi2ish.cli.display.console import report_errors, write_result
 from cachi2ish.core.modes import EnvFormat
 from cachi2ish.settings.flags import Flags
-from cachi2ish.settings.values import metavar, one_of
+from cachi2ish.settings.values import metavar, one_of, path_in_build
 
 
 @with_settings()
@@ -44,6 +44,14 @@ def generate_env(
             help="Set uv's variables too, or pip's alone. [default: as fetch-deps has it; hermeto: pip's alone]",
         ),
     ] = None,
+    build_constraint: Annotated[
+        str | None,
+        typer.Option(
+            parser=reads(path_in_build),
+            metavar="FILE",
+            help="Set PIP_BUILD_CONSTRAINT (and UV_BUILD_CONSTRAINT) too, for a stage of lock-build-deps.",
+        ),
+    ] = None,
     *,
     flags: Flags,
 ) -> None:
@@ -57,7 +65,7 @@ def generate_env(
         config = outputs().read_build_config(from_output_dir)
         # Under another tool's name a build gets what that tool sets, whoever has fetched the output.
         wanted = False if uv is None and flags.drop_in else uv
-        text = generate(config, output_dir(from_output_dir, for_output_dir), chosen, uv=wanted)
+        text = generate(config, output_dir(from_output_dir, for_output_dir), chosen, uv=wanted, build_constraint=build_constraint)
         if output is None:
             write_result(text)
         elif chosen is EnvFormat.GITHUB:  # earlier lines of the file are somebody else's

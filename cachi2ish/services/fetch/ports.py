@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -19,13 +20,16 @@ from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, leaves
 from cachi2ish.git.interface import Repositories
 from cachi2ish.http.interface import Downloader
-from cachi2ish.index.interface import Index
+from cachi2ish.index.interface import Index, MetadataFiles
 from cachi2ish.lockfiles.interface import LockFiles, Rewriter
 from cachi2ish.output.interface import Outputs
 from cachi2ish.projects.interface import ProjectReader
 from cachi2ish.sbom.interface import SbomWriter
 from cachi2ish.sdists.interface import SdistReader
 from cachi2ish.services.reporter import Reporter
+
+if TYPE_CHECKING:
+    from cachi2ish.build.interface import BuildFactsReader
 
 
 class Network(Struct, frozen=True):
@@ -34,11 +38,13 @@ class Network(Struct, frozen=True):
     index: makes one index of a list of addresses, as of a date. Indexes of the same addresses share their pages,
     whatever the date.
     local: whether all this is in the cache, so that nobody has to wait for any of it.
+    metadata: returns what reads that of wheels which are not fetched.
     """
 
     index: Callable[[tuple[Address, ...], Dating], Index]
     downloader: Downloader
     local: bool = False
+    metadata: Callable[[], MetadataFiles] | None = None
 
 
 #: Opens the network for the index options of all lock files.
@@ -54,10 +60,14 @@ class Sources(Struct, frozen=True):
 
 
 class Archives(Struct, frozen=True):
-    """What tells which distribution a file is. sdists: returns what looks into it, which many runs do not need."""
+    """What tells which distribution a file is, and how it is built.
+
+    sdists, facts: return what looks into one, which many runs do not need.
+    """
 
     sdists: Callable[[], SdistReader]
     recollection: Recollection
+    facts: Callable[[], BuildFactsReader]
 
 
 class Results(Struct, frozen=True):

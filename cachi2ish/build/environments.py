@@ -1,0 +1,53 @@
+"""The environment of a build, in the two steps of an installer: what is declared, and what the hook asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from cachi2ish.build.interface import IMPLICIT, Build, Environment, Machine, Why
+from cachi2ish.build.resolving import NoSolutionError, Solver, parsed
+from cachi2ish.build.rules.question import Answer, Question
+from cachi2ish.build.rules.registry import answer
+
+
+def environment(build: Build, machine: Machine, solver: Solver) -> Environment:
+    """Return what an installer puts into the environment of ``build``; raises `NoSolutionError`."""
+    facts = build.facts
+    declared = IMPLICIT if facts.is_legacy else facts.requires or ()
+    why = Why.IMPLICIT if facts.is_legacy else Why.DECLARED
+    # pip before 24.0 takes wheel where nothing is declared; where there is none, later ones do not miss it.
+    if facts.is_legacy and not solver.versions("wheel"):
+        declared = IMPLICIT[:1]
+    first = solver.resolve(declared, machine)
+    added = answer(Question(facts, machine, first))
+    more = _missing(added, machine, first)
+    second = solver.resolve(more, machine) if more else {}
+    installed = {**second, **first}  # the first of the two on the path of imports
+    requested = [(text, why) for text in _holding(declared, machine)]
+    requested += [(text, Why.RULE) for text in _holding(added.requires, machine)]
+    return Environment(installed, tuple(requested), added.unknown)
+
+
+def _holding(texts: Iterable[str], machine: Machine) -> list[str]:
+    found = []
+    for text in texts:
+        one = parsed(text)
+        if one is not None and machine.wants(None if one.marker is None else str(one.marker)):
+            found.append(text)
+    return found
+
+
+def _missing(added: Answer, machine: Machine, installed: Mapping[str, Version]) -> Sequence[str]:
+    """Return what the hook asks for and is not there; raises `NoSolutionError` where something else is."""
+    missing: list[str] = []
+    for text in _holding(added.requires, machine):
+        one = parsed(text)
+        version = None if one is None else installed.get(canonicalize_name(one.name))
+        if one is None or version is None:
+            missing.append(text)
+        elif not one.specifier.contains(version, prereleases=True):
+            raise NoSolutionError(f"the back-end asks for {text}, and {one.name} {version} is declared")
+    return missing

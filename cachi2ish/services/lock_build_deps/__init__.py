@@ -1,0 +1,1 @@
+"""``lock-build-deps``: read, choose, look into sdists, find what they are built with, write it down."""

@@ -1,0 +1,52 @@
+"""Constraints of the user's: what build requirements may be, as pip's ``--build-constraint`` takes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+from cachi2ish.core.messages import excerpt
+from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin, raise_all
+from cachi2ish.files.foreign import UnfitFileError, decode_text, read_foreign
+
+_CONTINUED = re.compile(r"\\\r?\n")
+_OPTIONS = re.compile(r"(?:^|\s)--\w.*$|(?:^|\s)#.*$")
+
+
+def read_constraints(paths: Iterable[Path]) -> Mapping[str, SpecifierSet]:
+    """Return what the files say of each project, by normalised name; raises all that is wrong with them."""
+    found: dict[str, SpecifierSet] = {}
+    errors: list[Cachi2ishError] = []
+    for path in paths:
+        for number, line in enumerate(_lines(path), start=1):
+            text = _OPTIONS.sub("", line).strip()
+            if not text:
+                continue
+            try:
+                one = Requirement(text)
+            except InvalidRequirement:
+                problem = f"{excerpt(text)!r} is no constraint"
+                hint = "write one a line, such as setuptools<81"
+                errors.append(LockFileError(problem, hint=hint, origin=Origin(str(path), number)))
+                continue
+            project = canonicalize_name(one.name)
+            found[project] = found.get(project, SpecifierSet()) & one.specifier
+    raise_all(errors)
+    return found
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        text = decode_text(read_foreign(path), "utf-8-sig")
+    except UnfitFileError as error:
+        raise InputError(f"the constraints file {path} {error.strerror}", hint=error.hint) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"the constraints file {path} cannot be read: {reason}") from None
+    # A line that is continued counts as one, and the lines behind it keep their numbers.
+    return _CONTINUED.sub(" ", text).splitlines()

@@ -1,0 +1,104 @@
+"""The lock of build requirements as text: pins with digests, sorted, and with who needs them and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from cachi2ish.build.interface import Machine, Plan, Release, Stage
+from cachi2ish.core.digests import Digest
+
+#: How many that need a release are named; the rest is counted.
+_MOST_NAMED = 6
+
+_TITLE = "# What the sdists are built with, and what that is built with; made by cachi2ish lock-build-deps"
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """What the text says beside a plan.
+
+    as_of: the instant, and what it is. machines: where it holds, in words. tools: those that are there.
+    digests: returns those of all files of a release. marker: returns for which machines a release is, or "".
+    dependencies: returns ``Requires-Dist`` of a release. notes: sentences for the head.
+    """
+
+    as_of: str
+    machines: tuple[Machine, ...]
+    tools: frozenset[str]
+    digests: Callable[[Release], Collection[Digest]]
+    marker: Callable[[Release], str]
+    dependencies: Callable[[Release], tuple[str, ...]]
+    notes: tuple[str, ...] = ()
+
+
+def lock_text(plan: Plan, pins: Pins) -> str:
+    """Return the file: the same bytes for the same plan."""
+    lines = [_TITLE, f"# As of: {pins.as_of}"]
+    lines += [f"# For: {machine}" for machine in pins.machines]
+    lines += [f"# With the tools: {', '.join(sorted(pins.tools))}"] if pins.tools else []
+    lines += [f"# {note}" for note in pins.notes]
+    needed = _needed(plan, pins)
+    for release in sorted(plan.used):
+        lines += _block(release, pins, needed.get(release, ()))
+    return "\n".join(lines) + "\n"
+
+
+def constraints_text(stage: Stage) -> str:
+    """Return the file that ``PIP_BUILD_CONSTRAINT`` names while the builds of a stage run."""
+    head = [f"# For PIP_BUILD_CONSTRAINT while {stage.name} is built; made by cachi2ish lock-build-deps"]
+    return "\n".join((*head, *(f"{project}{text}" for project, text in stage.constraints))) + "\n"
+
+
+def _block(release: Release, pins: Pins, needed: Iterable[str]) -> Iterator[str]:
+    marker = pins.marker(release)
+    digests = sorted(str(one) for one in pins.digests(release))
+    begin = f"{release.project}=={release.version}{f' ; {marker}' if marker else ''}"
+    yield " \\\n".join((begin, *(f"    --hash={one}" for one in digests)))
+    named = sorted(needed)
+    yield from (f"    # {one}" for one in named[:_MOST_NAMED])
+    if len(named) > _MOST_NAMED:
+        yield f"    # and {len(named) - _MOST_NAMED} more"
+
+
+def _needed(plan: Plan, pins: Pins) -> Mapping[Release, set[str]]:
+    """Return who needs each release, and why."""
+    found: dict[Release, set[str]] = {}
+    wanted_by: dict[Release, set[str]] = {}
+    for stage in plan.stages:
+        place = f" (stage {stage.name})" if stage.name else ""
+        for (build, machine), environment in stage.environments.items():
+            names = {_project(text): why for text, why in reversed(environment.requested)}
+            for project, version in environment.installed.items():
+                release = Release(project, version)
+                if project in names:
+                    found.setdefault(release, set()).add(f"{build.name}: {names[project]}{place}")
+                for dependency in _needs(pins.dependencies(release), machine):
+                    if dependency in environment.installed and dependency not in names:
+                        other = Release(dependency, environment.installed[dependency])
+                        wanted_by.setdefault(other, set()).add(f"{release}: needs it{place}")
+    return {one: found.get(one, set()) | wanted_by.get(one, set()) for one in plan.used}
+
+
+def _needs(texts: Iterable[str], machine: Machine) -> Iterator[str]:
+    for text in texts:
+        one = _parsed(text)
+        if one is not None and machine.wants(None if one.marker is None else str(one.marker)):
+            yield canonicalize_name(one.name)
+
+
+def _project(text: str) -> str:
+    one = _parsed(text)
+    return "" if one is None else canonicalize_name(one.name)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> Requirement | None:
+    try:
+        return Requirement(text)
+    except InvalidRequirement:
+        return None

@@ -1,0 +1,134 @@
+"""Sdists and wheels that are looked into for what they are built with, or need; each once, whoever asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from cachi2ish.build.interface import BuildFactsReader, SdistFacts
+from cachi2ish.cache.interface import Recollection
+from cachi2ish.core.artifacts import Artifact, Blob
+from cachi2ish.core.lazy import OncePerKey
+from cachi2ish.core.pages import IndexFile
+from cachi2ish.core.urls import Address
+from cachi2ish.errors import NotCachedError, Origin
+from cachi2ish.http.interface import Downloader
+from cachi2ish.index.interface import MetadataFiles
+from cachi2ish.services.reporter import Arrival, Reporter, under_way
+
+#: Part of what facts are remembered by: raise it when archives are read by another rule.
+_RULE = "1"
+
+_NOWHERE = Origin("")
+
+#: Reads ``Requires-Dist`` of a METADATA.
+ReadMetadata = Callable[[bytes], tuple[str, ...]]
+
+
+class SdistFiles:
+    """Brings files and reads them. Safe for many threads; what was read is kept under the digest of the file."""
+
+    def __init__(
+        self,
+        downloader: Downloader,
+        metadata: MetadataFiles | None,
+        read_metadata: ReadMetadata,
+        facts: Callable[[], BuildFactsReader],
+        recollection: Recollection,
+        reporter: Reporter,
+    ) -> None:
+        self._downloader = downloader
+        self._metadata = metadata
+        self._read_metadata = read_metadata
+        self._facts = facts
+        self._recollection = recollection
+        self._reporter = reporter
+        self._read = OncePerKey(self._facts_of_artifact)
+        self._needs = OncePerKey(self._dependencies)
+
+    def of_artifact(self, artifact: Artifact) -> SdistFacts:
+        """Return what an sdist says; raises what fetching and reading it raises."""
+        return self._read(artifact)
+
+    def of_blob(self, blob: Blob, filename: str) -> SdistFacts:
+        """Return what an archive that is in the cache says."""
+        return self._remembered(blob.sha256, filename, lambda: blob)
+
+    def dependencies_of_wheel(self, file: IndexFile) -> tuple[str, ...] | None:
+        """Return ``Requires-Dist`` of a wheel of an index, None where it is not to be had."""
+        return self._needs(file)
+
+    def _facts_of_artifact(self, artifact: Artifact) -> SdistFacts:
+        return self._remembered(_sha256(artifact), artifact.filename, lambda: self._bring(artifact))
+
+    def _remembered(self, sha256: str, filename: str, bring: Callable[[], Blob]) -> SdistFacts:
+        key = f"build facts\n{_RULE}\n{sha256}\n{filename}"
+        known = self._recollection.get(key) if sha256 else None
+        if known is not None:
+            try:
+                return msgspec.json.decode(known, type=SdistFacts)
+            except msgspec.MsgspecError:
+                pass  # of another version of this program
+        blob = bring()
+        facts = self._facts().of_archive(blob.path, filename)
+        self._recollection.put(
+            f"build facts\n{_RULE}\n{blob.sha256}\n{filename}", msgspec.json.encode(facts).decode()
+        )
+        return facts
+
+    def _bring(self, artifact: Artifact) -> Blob:
+        received = 0
+        self._reporter.expect(artifact.size)
+
+        def advance(more: int) -> None:
+            nonlocal received
+            received += more
+            self._reporter.advance(more)
+
+        with under_way(artifact.filename, self._reporter):
+            blob = self._downloader.fetch(artifact, advance)
+        self._reporter.arrived(
+            Arrival(
+                filename=artifact.filename,
+                size=blob.size,
+                sha256=blob.sha256,
+                cached=not received,
+                received=received,
+                announced=artifact.size is not None,
+                host=artifact.url.host,
+                url=artifact.url.redacted,
+            )
+        )
+        return blob
+
+    def _dependencies(self, file: IndexFile) -> tuple[str, ...] | None:
+        sha256 = _sha256(artifact_of_file(file, _NOWHERE))
+        key = f"wheel metadata\n{_RULE}\n{sha256}\n{file.filename}"
+        known = self._recollection.get(key) if sha256 else None
+        if known is not None:
+            return tuple(msgspec.json.decode(known, type=list[str]))
+        if self._metadata is None:
+            return None
+        try:
+            content = self._metadata.of_wheel(file)
+        except NotCachedError:
+            return None
+        if content is None:
+            return None
+        requires = self._read_metadata(content)
+        if sha256:
+            self._recollection.put(key, msgspec.json.encode(requires).decode())
+        return requires
+
+
+def artifact_of_file(file: IndexFile, origin: Origin) -> Artifact:
+    """Return a file of an index as it has to arrive."""
+    return Artifact(
+        filename=file.filename, url=Address(file.url), digests=file.digests, size=file.size, origin=origin
+    )
+
+
+def _sha256(artifact: Artifact) -> str:
+    promised = (*artifact.digests, *(artifact.allowed if len(artifact.allowed) == 1 else ()))
+    return next((one.value for one in promised if one.algorithm == "sha256"), "")
