@@ -17,7 +17,7 @@ from typing import Any
 from packaging.version import InvalidVersion, Version
 
 from cachi2ish.build.interface import SdistFacts
-from cachi2ish.build.rules.tables import table, texts
+from cachi2ish.build.rules.toml_values import table, texts
 from cachi2ish.build.setup_script import setup_requires_of
 from cachi2ish.files.toml_text import read_toml
 

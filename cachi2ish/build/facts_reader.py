@@ -21,7 +21,7 @@ from cachi2ish.build.declared import (
 )
 from cachi2ish.build.interface import SdistFacts
 from cachi2ish.build.rules import flit_rule, in_tree_rule
-from cachi2ish.build.rules.tables import table
+from cachi2ish.build.rules.toml_values import table
 from cachi2ish.files.foreign import UnfitFileError, read_foreign
 from cachi2ish.sdists.interface import TextReader
 

@@ -14,7 +14,6 @@ from functools import cache
 
 from packaging.version import Version
 
-from cachi2ish.build.environments import environment
 from cachi2ish.build.interface import (
     USUAL,
     Build,
@@ -26,6 +25,7 @@ from cachi2ish.build.interface import (
     Root,
     Rung,
 )
+from cachi2ish.build.isolation import environment
 from cachi2ish.build.resolving import NoSolutionError, Solver, Versions
 
 #: How often the set may grow, and be pruned: each time brings in a version, and in practice two will do.

@@ -62,7 +62,8 @@ def generate_env(
     """Return the variables of ``config`` as text, for a build that sees the output at ``output_dir``.
 
     uv: whether those of uv are among them; None where that is as recorded. They are for an output from which pip
-    installs; of other tools' variables none is added or left out. build_constraint: the path, in the build, of a file
+    installs; of other tools' variables none is added or left out.
+    build_constraint: the path, in the build, of a file
     with constraints for what is built, as ``lock-build-deps --as-of-upload`` writes it.
     Raises `InputError` for one that is no variable, or none in this format.
     """

@@ -28,7 +28,16 @@ _TERMINAL = {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "TERM": "dumb", "NO_COLO
 
 _CACHE = tuple(("cache", name) for name in ("path", "info", "verify", "prune"))
 
-_COMMANDS = ((), ("fetch-deps",), ("lock-build-deps",), ("generate-env",), ("inject-files",), ("merge-sboms",), ("cache",), *_CACHE)
+_COMMANDS = (
+    (),
+    ("fetch-deps",),
+    ("lock-build-deps",),
+    ("generate-env",),
+    ("inject-files",),
+    ("merge-sboms",),
+    ("cache",),
+    *_CACHE,
+)
 
 
 def generated() -> str:

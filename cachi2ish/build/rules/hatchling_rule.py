@@ -6,7 +6,7 @@ from itertools import chain
 from typing import Any
 
 from cachi2ish.build.rules.question import Answer, Question
-from cachi2ish.build.rules.tables import table, texts
+from cachi2ish.build.rules.toml_values import table, texts
 
 MODULES = ("hatchling.build",)
 

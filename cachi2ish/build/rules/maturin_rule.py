@@ -5,7 +5,7 @@ from __future__ import annotations
 from packaging.version import Version
 
 from cachi2ish.build.rules.question import Answer, Question
-from cachi2ish.build.rules.tables import table
+from cachi2ish.build.rules.toml_values import table
 
 MODULES = ("maturin",)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cachi2ish.build.rules.question import Answer, Question
-from cachi2ish.build.rules.tables import table
+from cachi2ish.build.rules.toml_values import table
 
 MODULES = ("pdm.backend", "pdm.pep517.api")
 

@@ -8,7 +8,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from cachi2ish.build.rules import setuptools_rule
 from cachi2ish.build.rules.question import Answer, Question
-from cachi2ish.build.rules.tables import table, texts
+from cachi2ish.build.rules.toml_values import table, texts
 
 MODULES = ("scikit_build_core.build", "scikit_build_core.setuptools.build_meta")
 

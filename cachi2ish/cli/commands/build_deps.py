@@ -113,7 +113,7 @@ def lock_build_deps(
 
         from cachi2ish.cli import wiring
         from cachi2ish.cli.display.reporting import reporter_for
-        from cachi2ish.services.input_argument import input_of_files, read_input
+        from cachi2ish.services.fetch.input.input_argument import input_of_files, read_input
         from cachi2ish.services.lock_build_deps import lock_build_deps as service
         from cachi2ish.services.lock_build_deps.constraints import read_constraints
 

@@ -65,7 +65,13 @@ def generate_env(
         config = outputs().read_build_config(from_output_dir)
         # Under another tool's name a build gets what that tool sets, whoever has fetched the output.
         wanted = False if uv is None and flags.drop_in else uv
-        text = generate(config, output_dir(from_output_dir, for_output_dir), chosen, uv=wanted, build_constraint=build_constraint)
+        text = generate(
+            config,
+            output_dir(from_output_dir, for_output_dir),
+            chosen,
+            uv=wanted,
+            build_constraint=build_constraint,
+        )
         if output is None:
             write_result(text)
         elif chosen is EnvFormat.GITHUB:  # earlier lines of the file are somebody else's

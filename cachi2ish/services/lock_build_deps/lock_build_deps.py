@@ -23,7 +23,7 @@ from cachi2ish.errors import Cachi2ishError, InputError, raise_all
 from cachi2ish.index.interface import PageQuery
 from cachi2ish.services.fetch.choosing import choose_all, wanted
 from cachi2ish.services.fetch.dating import announce
-from cachi2ish.services.fetch.package_input import RequestInput
+from cachi2ish.services.fetch.input.package_input import RequestInput
 from cachi2ish.services.fetch.ports import Network, Ports, Run
 from cachi2ish.services.fetch.reading import Reading, SourcePackage, read
 from cachi2ish.services.lock_build_deps.findings import (
