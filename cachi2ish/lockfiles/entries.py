@@ -128,6 +128,15 @@ class Entry(Struct, frozen=True, kw_only=True):
             subdirectory=self.subdirectory(subdirectory),
         )
 
+    def without_files(self) -> str:
+        """Return the warning on a package without files; raises `LockFileError` where it is needed everywhere."""
+        if self.marker is None:
+            raise self.error("the lock has no file of it, so nobody can install it")
+        return (
+            f"{self.origin}: {excerpt(self.name)} is left out: the lock has no file of it, so nobody can install"
+            f" it ({shortened(self.marker)})"
+        )
+
     def once_each(self, files: Iterable[IndexFile | LockFileError]) -> tuple[IndexFile, ...]:
         """Return the files of a package, each name once; raises all errors among them."""
         found: dict[str, IndexFile] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from packaging.utils import canonicalize_name
@@ -64,3 +64,12 @@ def chosen(what: str, names: Sequence[str], known: Collection[str], file: str) -
             )
     raise_all(errors)
     return tuple(dict.fromkeys(map(canonicalize_name, names)))
+
+
+def left_out_note(file: str, reached: int, packages: int) -> Iterator[str]:
+    """Yield a note where not all packages of a lock are taken."""
+    if reached < packages:
+        yield (
+            f"{file}: {packages - reached} of {packages} packages are left out: no group or extra that is taken"
+            " needs them"
+        )

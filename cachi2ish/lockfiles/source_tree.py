@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import posixpath
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
 from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin, StorageError
 from cachi2ish.files.foreign import UnfitFileError, read_foreign
+from cachi2ish.files.toml_text import read_toml
 
 
 class SourceTree(Struct, frozen=True):
@@ -67,3 +70,12 @@ class SourceTree(Struct, frozen=True):
         if included_at is None:
             return InputError(problem, hint=hint, origin=Origin(file))
         return LockFileError(problem, hint=f"{hint}; it is relative to the file that names it", origin=included_at)
+
+
+def read_pyproject(tree: SourceTree, folder: str) -> Mapping[str, Any]:
+    """Return the ``pyproject.toml`` of a folder; nothing where there is none that can be read."""
+    try:
+        content = tree.find(posixpath.join(folder, "pyproject.toml"))
+        return {} if content is None else read_toml(content.decode())
+    except (Cachi2ishError, ValueError, RecursionError):
+        return {}

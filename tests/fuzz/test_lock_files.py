@@ -6,10 +6,12 @@ from pathlib import Path
 
 from cachi2ish.core.requirements import Purpose
 from cachi2ish.lockfiles.interface import Selection
+from cachi2ish.lockfiles.poetry.poetry_reader import PoetryReader
 from cachi2ish.lockfiles.uv.uv_reader import UvReader
 from tests.fuzz.campaign import fuzzed
 from tests.fuzz.guards import each_error
 from tests.fuzz.mutating import files_like, write
+from tests.lockfiles.test_poetry_lock import GROUPS, OLD, OPTIONAL
 from tests.lockfiles.test_uv_lock import CONFLICT, FRESH, GRAPH, TRAPS, TestFreshness
 
 UV_LOCKS = (GRAPH, CONFLICT, TestFreshness.TEXT, *(text for text, _ in TRAPS.values()))
@@ -38,3 +40,36 @@ def test_uv_lock(files: dict[str, bytes], room: Path) -> None:
     for selection in (Selection(), SELECTION):
         with each_error(lambda one: one.origin is not None and one.hint):
             UvReader().read(room, "uv.lock", Purpose.RUNTIME, {}, selection)
+
+
+POETRY_WORDS = (
+    *("[[package]]\n", "[package.dependencies]\n", "[package.source]\n", "[metadata]\n", 'lock-version = "1.1"\n'),
+    *(
+        "markers = ",
+        'extra == "s3"',
+        "^1.2",
+        "~=",
+        "||",
+        ">=1,<2",
+        "*",
+        " and ",
+        "(",
+        "type = ",
+        '"git"',
+        '"legacy"',
+    ),
+    *("optional = true\n", "extras = [", "{ version = ", " }", "sha256:", '"""', "9" * 30, "[]", "\n["),
+)
+POETRY_PROJECTS = (
+    OPTIONAL,
+    '[tool.poetry.dependencies]\nfoo = [{version = "^1", python = "<3"}]\nbar = {optional = true}\n',
+    '[project]\ndependencies = ["foo[x]>=1"]\n[dependency-groups]\ndev = ["bar", {include-group = "x"}]\n',
+)
+
+
+@fuzzed(files=files_like({"poetry.lock": (GROUPS, OLD), "pyproject.toml": POETRY_PROJECTS}, POETRY_WORDS))
+def test_poetry_lock(files: dict[str, bytes], room: Path) -> None:
+    write(room, files)
+    for selection in (Selection(), SELECTION):
+        with each_error(lambda one: one.origin is not None and one.hint):
+            PoetryReader().read(room, "poetry.lock", Purpose.RUNTIME, {}, selection)

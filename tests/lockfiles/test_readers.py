@@ -110,7 +110,7 @@ PROJECT = '[project]\nname = "x"\nversion = "1"\n'
 #: what lies in a folder without a requirements file, what it is called, and what to do
 UNLOCKED = [
     ({"uv.lock": "…", "pyproject.toml": PROJECT}, "but uv.lock", 'name it: "lockfile": "uv.lock"'),
-    ({"poetry.lock": "…"}, "but poetry.lock", 'name what it writes: "requirements_files": ["requirements.txt"]'),
+    ({"poetry.lock": "…"}, "but poetry.lock", 'name it: "lockfile": "poetry.lock"'),
     ({"pdm.lock": ""}, "but pdm.lock", "pdm export"),
     ({"Pipfile.lock": "", "Pipfile": ""}, "but Pipfile.lock", "pipenv requirements --hash"),
     ({"pylock.toml": "", "uv.lock": ""}, "but several lock files: pylock.toml, uv.lock", "the one that is meant"),

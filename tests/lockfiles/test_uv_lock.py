@@ -327,7 +327,7 @@ def test_a_package_without_a_hash_is_no_promise_and_one_without_files_is_said(tm
     assert not without.require_hashes
     assert pins(without)[0].digests == frozenset()
     assert read(tmp_path, TRAPS["a package without files, where a marker spares it"][0]).warnings == (
-        'uv.lock:5: foo is left out: the lock has no file of it, so uv cannot install it either (os_name == "x")',
+        'uv.lock:5: foo is left out: the lock has no file of it, so nobody can install it (os_name == "x")',
     )
 
 

@@ -13,9 +13,8 @@ from packaging.specifiers import InvalidSpecifier, Specifier, SpecifierSet
 from packaging.utils import canonicalize_name, canonicalize_version
 
 from cachi2ish.core.messages import excerpt
-from cachi2ish.errors import Cachi2ishError, LockFileError, Origin
-from cachi2ish.files.toml_text import read_toml
-from cachi2ish.lockfiles.source_tree import SourceTree
+from cachi2ish.errors import LockFileError, Origin
+from cachi2ish.lockfiles.source_tree import SourceTree, read_pyproject
 from cachi2ish.lockfiles.uv.uv_model import Declared, Package, UvLock
 
 _EXTRA = re.compile(r"""extra == ['"]([^'"]+)['"]""")
@@ -23,15 +22,6 @@ _EXTRA = re.compile(r"""extra == ['"]([^'"]+)['"]""")
 #: Where it is declared ("", ``extra:x``, ``group:x``), of which project, and with which extras.
 _Key = tuple[str, str, frozenset[str]]
 _Specifiers = Mapping[_Key, set[frozenset[str] | None]]
-
-
-def read_pyproject(tree: SourceTree, folder: str) -> Mapping[str, Any]:
-    """Return the ``pyproject.toml`` of a folder; nothing where there is none that can be read."""
-    try:
-        content = tree.find(posixpath.join(folder, "pyproject.toml"))
-        return {} if content is None else read_toml(content.decode())
-    except (Cachi2ishError, ValueError, RecursionError):
-        return {}
 
 
 def differences(

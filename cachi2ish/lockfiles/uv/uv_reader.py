@@ -22,9 +22,10 @@ from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, LockFileError, Origin, raise_all
 from cachi2ish.lockfiles.entries import Entry, folder_note
 from cachi2ish.lockfiles.interface import DEFAULT, Lock, Scope, Selection
-from cachi2ish.lockfiles.source_tree import SourceTree
+from cachi2ish.lockfiles.lock_graph import left_out_note
+from cachi2ish.lockfiles.source_tree import SourceTree, read_pyproject
 from cachi2ish.lockfiles.toml_locks import lines_of, parse_toml
-from cachi2ish.lockfiles.uv.uv_freshness import differences, read_pyproject
+from cachi2ish.lockfiles.uv.uv_freshness import differences
 from cachi2ish.lockfiles.uv.uv_graph import LOCK_AGAIN, UvGraph, default_groups_of
 from cachi2ish.lockfiles.uv.uv_model import File, Package, UvLock, parse_package, parse_top
 
@@ -115,12 +116,7 @@ def _lock(
         except Cachi2ishError as error:
             reading.errors.append(error)
     raise_all(reading.errors)
-    left = len(graph.packages) - len(reached)
-    if left:
-        reading.notes.append(
-            f"{graph.file}: {left} of {len(graph.packages)} packages are left out: no group or extra that is taken"
-            " needs them"
-        )
+    reading.notes.extend(left_out_note(graph.file, len(reached), len(graph.packages)))
     pinned = [one for one in requirements if isinstance(one, Pinned)]
     return Lock(
         file=graph.file,
@@ -179,13 +175,8 @@ class _Reading(Struct, frozen=True):
             raise entry.error("it has no version")
         sdist = [package.sdist] if package.sdist else []
         files = entry.once_each(_file(entry, one) for one in (*sdist, *package.wheels))
-        if not files and entry.marker is None:
-            raise entry.error("the lock has no file of it, so nobody can install it")
         if not files:
-            self.warnings.append(
-                f"{entry.origin}: {entry.name} is left out: the lock has no file of it, so uv cannot install it"
-                f" either ({entry.marker})"
-            )
+            self.warnings.append(entry.without_files())
             return
         proved = all(one.hashes for one in files)
         indexes = (Address(entry.address(registry, "index")),) if "://" in registry else ()

@@ -1,0 +1,185 @@
+"""``poetry.lock``: packages with the names and hashes of their files, whose addresses an index tells."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cachi2ish.core.messages import excerpt, shortened
+from cachi2ish.core.pages import digests_of
+from cachi2ish.core.requirements import Indexes, Pinned, Purpose, Requirement
+from cachi2ish.core.urls import Address
+from cachi2ish.errors import Cachi2ishError, LockFileError, Origin, raise_all
+from cachi2ish.lockfiles.entries import Entry, folder_note
+from cachi2ish.lockfiles.interface import DEFAULT, Lock, Scope, Selection
+from cachi2ish.lockfiles.lock_graph import left_out_note
+from cachi2ish.lockfiles.poetry.poetry_constraints import alternatives_of, python_marker
+from cachi2ish.lockfiles.poetry.poetry_graph import LOCK_AGAIN, PoetryGraph
+from cachi2ish.lockfiles.poetry.poetry_model import (
+    File,
+    Package,
+    PoetryLock,
+    parse_package,
+    parse_top,
+)
+from cachi2ish.lockfiles.poetry.poetry_project import PoetryProject
+from cachi2ish.lockfiles.source_tree import SourceTree, read_pyproject
+from cachi2ish.lockfiles.toml_locks import lines_of, parse_toml
+
+#: The versions that are read; from 2.1 on, each package says which groups need it, and where.
+_KNOWN = ("1.1", "2.0", "2.1")
+_WITH_GROUPS = "2.1"
+
+
+class PoetryReader:
+    """Reads ``poetry.lock``."""
+
+    def read(
+        self,
+        source: Path,
+        file: str,
+        purpose: Purpose,
+        environ: Mapping[str, str],  # noqa: ARG002
+        selection: Selection = DEFAULT,
+    ) -> Lock:
+        """Return what Poetry would install of ``source / file``. See `LockReader.read`."""
+        tree = SourceTree(Path(os.path.realpath(source)))
+        file = tree.name_of(file, "")
+        text, document = parse_toml(tree.read(file), file)
+        version = _version(document, file)
+        try:
+            lock = parse_top(document)
+        except msgspec.ValidationError as error:
+            raise LockFileError(shortened(str(error)), hint=LOCK_AGAIN, origin=Origin(file)) from None
+        origins = [Origin(file, line) for line in lines_of(text, "package", len(lock.package))]
+        project = PoetryProject(read_pyproject(tree, posixpath.dirname(file)))
+        if version != _WITH_GROUPS and not project.document:
+            raise LockFileError(
+                f"in version {version}, only pyproject.toml says which packages are wanted, and there is none",
+                hint="keep the two together, or lock with Poetry 2",
+                origin=Origin(file),
+            )
+        graph = PoetryGraph(
+            file, lock, _packages(lock, origins), origins, project, with_groups=version == _WITH_GROUPS
+        )
+        return _lock(graph, selection, purpose)
+
+
+def _version(document: Mapping[str, Any], file: str) -> str:
+    metadata = document.get("metadata")
+    version = metadata.get("lock-version") if isinstance(metadata, dict) else None
+    if version not in _KNOWN:
+        shown = "has no lock-version" if version is None else f"has the lock-version {excerpt(str(version))}"
+        raise LockFileError(
+            f"it {shown}, and of poetry.lock the versions {', '.join(_KNOWN)} are known here",
+            hint="use a newer cachi2ish, or lock with a Poetry that writes a version that is known",
+            origin=Origin(file),
+        )
+    return str(version)
+
+
+def _packages(lock: PoetryLock, origins: Sequence[Origin]) -> list[Package]:
+    found: list[Package] = []
+    errors: list[Cachi2ishError] = []
+    for number, (table, origin) in enumerate(zip(lock.package, origins, strict=True)):
+        try:
+            found.append(parse_package(table))
+        except msgspec.ValidationError as error:
+            name = table.get("name") if isinstance(table, dict) else None
+            label = excerpt(name) if isinstance(name, str) else f"package[{number}]"
+            errors.append(LockFileError(f"{label}: {shortened(str(error))}", hint=LOCK_AGAIN, origin=origin))
+    raise_all(errors)
+    return found
+
+
+def _lock(graph: PoetryGraph, selection: Selection, purpose: Purpose) -> Lock:
+    reached = graph.reached(selection)
+    requirements: list[Requirement] = []
+    notes: list[str] = []
+    warnings: list[str] = []
+    errors: list[Cachi2ishError] = []
+    for place, where in sorted(reached.items()):
+        package = graph.packages[place]
+        entry = Entry(
+            name=package.name, marker=where.marker, origin=graph.origins[place], purpose=purpose, hint=LOCK_AGAIN
+        )
+        files = package.files or graph.lock.metadata.files.get(package.name, ())
+        try:
+            if package.source is not None and package.source.type == "directory":
+                notes.append(folder_note(entry, package.source.url))
+            elif not files and (package.source is None or package.source.type == "legacy"):
+                warnings.append(entry.without_files())
+            else:
+                requirements.append(_requirement(entry, package, files))
+        except Cachi2ishError as error:
+            errors.append(error)
+    raise_all(errors)
+    notes += left_out_note(graph.file, len(reached), len(graph.packages))
+    return Lock(
+        file=graph.file,
+        requirements=tuple(requirements),
+        index_urls=tuple(
+            dict.fromkeys(url for one in requirements if isinstance(one, Pinned) for url in one.indexes.addresses)
+        ),
+        require_hashes=True,
+        scope=_scope(graph.lock.metadata.python_versions),
+        notes=tuple(notes),
+        warnings=tuple(warnings),
+        stale=tuple(_stale(graph)),
+    )
+
+
+def _requirement(entry: Entry, package: Package, files: Sequence[File]) -> Requirement:
+    source = package.source
+    kind = source.type if source is not None else ""
+    if source is None or kind == "legacy":
+        hashes = [entry.hashes(_hash(one), one.file) for one in files]
+        return Pinned(
+            name=package.name,
+            marker=entry.marker,
+            origin=entry.origin,
+            purpose=entry.purpose,
+            version=package.version,
+            digests=frozenset(digest for some in hashes for digest in digests_of(some)),
+            indexes=Indexes((Address(entry.address(source.url, "index")),), alone=True) if source else Indexes(),
+        )
+    if kind == "git":
+        return entry.git(source.url, source.resolved_reference or source.reference or "", source.subdirectory)
+    if kind == "url":
+        if not files:
+            raise entry.error("the lock has no hash of its archive")
+        return entry.archive(entry.address(source.url, "source"), _hash(files[0]), source.subdirectory)
+    if kind == "file":
+        raise entry.error(
+            f"it is the file {excerpt(source.url)!r}, and only addresses are fetched",
+            "lock it from an index or an address",
+        )
+    raise entry.error(f"it comes from {excerpt(kind)!r}, which is not known here")
+
+
+def _hash(file: File) -> Mapping[str, str]:
+    algorithm, _, value = file.hash.partition(":")
+    return {algorithm: value}
+
+
+def _scope(python_versions: str) -> Scope:
+    alternatives = alternatives_of(python_versions) or ()
+    if len(alternatives) == 1:
+        return Scope(requires_python=str(alternatives[0]) or None)
+    marker = python_marker(python_versions)
+    return Scope(environments=(marker,) if marker else ())
+
+
+def _stale(graph: PoetryGraph) -> Iterator[LockFileError]:
+    hashes, locked = graph.project.content_hashes, graph.lock.metadata.content_hash
+    if locked and hashes and locked not in hashes:
+        yield LockFileError(
+            "it does not fit pyproject.toml any more, which has another content-hash than when it was locked",
+            hint="run `poetry lock`, and commit what it writes",
+            origin=Origin(graph.file),
+        )
