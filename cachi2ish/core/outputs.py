@@ -44,12 +44,80 @@ def text_digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+@dataclass(frozen=True, slots=True, order=True, kw_only=True)
+class RecordedRequirement:
+    """A requirement of a lock file, and the files of the output that it may be.
+
+    requirement: without marker (PEP 508) and address: ``core[toml]==1.0``. file, line: where it stands.
+    files: names; in hash mode those alone whose digests the lock file has, whoever they were fetched for.
+    direct: it has an address, which ``inject-files`` points at the one file. subdirectory: what of that is built.
+    """
+
+    requirement: str
+    marker: str | None = None
+    file: str
+    line: int | None = None
+    files: tuple[str, ...] = ()
+    direct: bool = False
+    subdirectory: str | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True, kw_only=True)
+class RecordedLock:
+    """A lock file that is installed, or whose files are there for building.
+
+    path: of its package. hash_mode: pip takes nothing that it does not pin with a digest. no_binary, only_binary:
+    as pip has them, sorted.
+    """
+
+    path: str
+    file: str
+    build: bool = False
+    hash_mode: bool = False
+    no_binary: tuple[str, ...] = ()
+    only_binary: tuple[str, ...] = ()
+    requirements: tuple[RecordedRequirement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, order=True, kw_only=True)
+class RecordedTarget:
+    """A target of the input, as `cachi2ish.core.targets.machine.Target.parse` reads one."""
+
+    python: str
+    platform: str
+    implementation: str = "cp"
+    abi: str | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True, kw_only=True)
+class RecordedPackage:
+    """A package of the input. build_requires: what it declares to be built with; empty where it is not built."""
+
+    path: str
+    build_requires: tuple[str, ...] = ()
+    targets: tuple[RecordedTarget, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputRecord:
+    """What ``verify`` holds an output against.
+
+    digests: name and sha256 of each file in ``deps/pip``. bom: sha256 of the bill of materials.
+    """
+
+    packages: tuple[RecordedPackage, ...] = ()
+    locks: tuple[RecordedLock, ...] = ()
+    digests: tuple[tuple[str, str], ...] = ()
+    bom: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class BuildConfig:
     """The content of ``.build-config.json``.
 
     tool_version: of the cachi2ish that wrote it. index_dates: of the packages that have one. files: the paths of
     those below ``deps``, in the output; None where it does not say (Hermeto's does not).
+    record: what was asked for and what became of it; None where it does not say.
     """
 
     tool_version: str
@@ -57,6 +125,7 @@ class BuildConfig:
     project_files: tuple[ProjectFile, ...] = ()
     index_dates: tuple[RecordedDates, ...] = ()
     files: tuple[str, ...] | None = None
+    record: OutputRecord | None = None
 
 
 #: What makes pip install from the output directory and from nowhere else.

@@ -7,18 +7,24 @@ understood, and unknown keys are skipped.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cachi2ish.core.as_of import RecordedDates
-from cachi2ish.core.outputs import BuildConfig, EnvironmentVariable, ProjectFile
+from cachi2ish.core.outputs import BuildConfig, EnvironmentVariable, OutputRecord, ProjectFile
 from cachi2ish.errors import InputError, Origin
 from cachi2ish.files.foreign import UnfitFileError, read_foreign
 
 #: The name of the file, at the top of every output directory.
 BUILD_CONFIG = ".build-config.json"
+
+#: The digest of the whole file with an empty seal in it. It tells a changed file, and is no signature.
+_SEAL = re.compile(rb'"seal": "([0-9a-f]{64})"')
+_EMPTY_SEAL = '"seal": ""'
 
 _READ = ConfigDict(frozen=True, extra="ignore")
 
@@ -54,6 +60,8 @@ class _Tool(BaseModel):
     version: str = ""
     index_dates: tuple[_Dates, ...] = ()
     files: tuple[str, ...] | None = None
+    record: OutputRecord | None = None
+    seal: str | None = None
 
 
 class _Config(BaseModel):
@@ -89,9 +97,20 @@ def render_build_config(config: BuildConfig) -> str:
         ),
     )
     content = wire.model_dump()
+    own = content["cachi2ish"]
     if config.files is None:
-        del content["cachi2ish"]["files"]
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        del own["files"]
+    del own["record"], own["seal"]
+    if config.record is not None:
+        own["record"] = _Tool(record=config.record).model_dump(exclude_defaults=True)["record"]
+        own["seal"] = ""
+    return _sealed(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def _sealed(text: str) -> str:
+    """Return ``text``, which has one empty seal, with its seal; text without one is as it was."""
+    digest = hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
+    return text.replace(_EMPTY_SEAL, f'"seal": "{digest}"', 1)
 
 
 def read_build_config(directory: Path) -> BuildConfig:
@@ -103,8 +122,22 @@ def read_build_config(directory: Path) -> BuildConfig:
     Raises `InputError` where the file is missing, cannot be read, or does not say what it should.
     """
     path = directory / BUILD_CONFIG
+    return _parse(_content(directory, path), path)
+
+
+def is_as_written(directory: Path) -> bool:
+    """Return whether the file has a seal, and the bytes that were sealed; raises as `read_build_config`."""
+    content = _content(directory, directory / BUILD_CONFIG)
+    found = _SEAL.search(content)
+    if found is None:
+        return False
+    before = content[: found.start()] + _EMPTY_SEAL.encode() + content[found.end() :]
+    return hashlib.sha256(before).hexdigest() == found[1].decode()
+
+
+def _content(directory: Path, path: Path) -> bytes:
     try:
-        content = read_foreign(path)
+        return read_foreign(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(
             f"{directory} is no output of fetch-deps: it has no {BUILD_CONFIG}",
@@ -116,7 +149,6 @@ def read_build_config(directory: Path) -> BuildConfig:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no path"
         raise InputError(f"{path} cannot be read: {reason}", hint="check the rights of the directory") from error
-    return _parse(content, path)
 
 
 def _parse(content: bytes, path: Path) -> BuildConfig:
@@ -149,6 +181,7 @@ def _parse(content: bytes, path: Path) -> BuildConfig:
             for one in wire.cachi2ish.index_dates
         ),
         files=wire.cachi2ish.files,
+        record=wire.cachi2ish.record,
     )
 
 

@@ -14,7 +14,7 @@ from cachi2ish.core.outputs import BuildConfig
 from cachi2ish.errors import StorageError
 from cachi2ish.files.os_errors import storage_errors
 from cachi2ish.files.rooted import RootedPath
-from cachi2ish.output.build_config import read_build_config
+from cachi2ish.output.build_config import is_as_written, read_build_config
 from cachi2ish.output.staging import StagedOutput, stamp
 from cachi2ish.output.workplace import open_workplace, refuse_strangers
 
@@ -58,3 +58,7 @@ class OutputDirectories:
     def read_build_config(self, directory: Path) -> BuildConfig:
         """Return what an earlier ``fetch-deps`` recorded; raises `InputError` where there is nothing to read."""
         return read_build_config(directory)
+
+    def is_as_written(self, directory: Path) -> bool:
+        """Return whether the record is still as it was written; raises as `read_build_config`."""
+        return is_as_written(directory)

@@ -52,3 +52,7 @@ class Outputs(Protocol):
     def read_build_config(self, directory: Path) -> BuildConfig:
         """Return what an earlier ``fetch-deps`` recorded; raises `InputError` where there is none."""
         ...
+
+    def is_as_written(self, directory: Path) -> bool:
+        """Return whether what ``fetch-deps`` recorded is still as it was written, byte for byte."""
+        ...

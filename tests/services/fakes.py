@@ -254,6 +254,9 @@ class FakeOutputs:
     def read_build_config(self, directory: Path) -> BuildConfig:
         raise NotImplementedError
 
+    def is_as_written(self, directory: Path) -> bool:
+        raise NotImplementedError
+
 
 @dataclass
 class Notes:

@@ -10,8 +10,9 @@ from cachi2ish.core.as_of import PackageDates
 from cachi2ish.core.choose.checks import Policy
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.inventory import MainPackage
-from cachi2ish.core.outputs import text_digest
-from cachi2ish.core.requirements import Git, Pinned, Purpose, Requirement, Url
+from cachi2ish.core.outputs import RecordedTarget, text_digest
+from cachi2ish.core.requirements import FormatControl, Git, Pinned, Purpose, Requirement, Url
+from cachi2ish.core.targets.machine import Target
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Origin
 from cachi2ish.lockfiles.interface import Lock, LockText
@@ -130,3 +131,34 @@ def test_files_with_addresses_are_recorded_as_templates_without_secrets() -> Non
     assert (file.path, file.abspath) == ("requirements.txt", "/source/requirements.txt")
     assert file.sha256 == text_digest(text)
     assert "s3cret" not in file.template
+
+
+def test_the_record_says_what_was_asked_for_and_which_files_it_may_be() -> None:
+    digest = Digest("sha256", blob_of(b"other").sha256)
+    hashed, free = replace(pin("1.0"), digests=frozenset({digest})), replace(pin("2.0"), extras=("red",))
+    files = [
+        fetched(hashed, "foo-1.0.tar.gz", b"x"),
+        fetched(free, "foo-2.0.tar.gz", b"y"),
+        fetched(free, "foo-2.0-py3-none-any.whl", b"other"),
+    ]
+    locks = (
+        Lock("requirements.txt", (hashed,), require_hashes=True),
+        Lock("more.txt", (free,), format_control=FormatControl(frozenset({"foo"}))),
+    )
+    policy = Policy(targets=(Target.parse("3.13", "win_amd64", abi="cp313t"),))
+    package = SourcePackage(ROOT, locks, policy, PackageDates(), ("flit_core",))
+    staging = recorded(Reading(ROOT, (package,)), files)
+    assert staging.config is not None
+    record = staging.config.record
+    assert record is not None
+    (found,) = record.packages
+    assert found.build_requires == ("flit_core",)
+    assert found.targets == (RecordedTarget(python="3.13", platform="win_amd64", abi="cp313t"),)
+    more, requirements = record.locks
+    assert (more.file, more.hash_mode, more.no_binary) == ("more.txt", False, ("foo",))
+    assert more.requirements[0].requirement == "Foo[red]==2.0"
+    assert more.requirements[0].files == ("foo-2.0-py3-none-any.whl", "foo-2.0.tar.gz")
+    assert requirements.hash_mode
+    # With hashes, what another line has brought counts too, if its digest is one that the lock has.
+    assert requirements.requirements[0].files == ("foo-1.0.tar.gz", "foo-2.0-py3-none-any.whl")
+    assert dict(record.digests)["foo-2.0-py3-none-any.whl"] == digest.value

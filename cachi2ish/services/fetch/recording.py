@@ -35,6 +35,7 @@ from cachi2ish.sbom.interface import CommitTime, no_time
 from cachi2ish.services.fetch.identifying import Fetched, version_of
 from cachi2ish.services.fetch.ports import Results, Run
 from cachi2ish.services.fetch.reading import Reading
+from cachi2ish.services.output_record import take_record
 
 BOM = "bom.json"
 
@@ -94,14 +95,16 @@ def record(
 ) -> None:
     """Complete the output, whose files are placed, and publish it; an earlier one stays if this fails."""
     inventory = take_inventory(reading, fetched, run)
+    bill = results.sbom.render(inventory, committed_at)
     config = BuildConfig(
         tool_version=run.tool_version,
         # Where nothing was asked for, the build is to go on as if nobody had been here.
         environment_variables=run.environment if reading.packages else (),
         project_files=tuple(_project_files(source, reading, fetched, results.rewriter)),
         index_dates=reading.index_dates,
+        record=take_record(reading, fetched, bill),
     )
-    staging.write(BOM, results.sbom.render(inventory, committed_at))
+    staging.write(BOM, bill)
     staging.write_build_config(config)
     staging.publish()
 

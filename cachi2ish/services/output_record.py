@@ -1,0 +1,110 @@
+"""What the output remembers of the input, so that ``verify`` can hold it against the files later."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+
+from cachi2ish.core.digests import Digest, strong
+from cachi2ish.core.outputs import (
+    OutputRecord,
+    RecordedLock,
+    RecordedPackage,
+    RecordedRequirement,
+    RecordedTarget,
+)
+from cachi2ish.core.requirements import Pinned, Purpose, Requirement
+from cachi2ish.core.targets.machine import Target
+from cachi2ish.lockfiles.interface import Lock
+from cachi2ish.services.fetch.identifying import Fetched
+from cachi2ish.services.fetch.reading import Reading, SourcePackage
+from cachi2ish.services.fetch.targeting import direct_name
+
+
+def take_record(reading: Reading, fetched: Iterable[Fetched], bill: str) -> OutputRecord:
+    """Return what was asked for and what became of it. bill: the text of the bill of materials."""
+    everything = tuple(fetched)
+    by_project: dict[str, list[Fetched]] = defaultdict(list)
+    for one in everything:
+        by_project[one.requirement.project].append(one)
+    return OutputRecord(
+        packages=tuple(sorted({_package(package) for package in reading.packages}, key=repr)),
+        locks=tuple(
+            sorted(
+                {
+                    _lock(package.main.path, lock, by_project)
+                    for package in reading.packages
+                    for lock in package.locks
+                },
+                key=repr,
+            )
+        ),
+        digests=tuple(sorted({(one.filename, one.blob.sha256) for one in everything})),
+        bom=hashlib.sha256(bill.encode("utf-8", "backslashreplace")).hexdigest(),
+    )
+
+
+def _package(package: SourcePackage) -> RecordedPackage:
+    return RecordedPackage(
+        path=package.main.path,
+        build_requires=package.build_requires,
+        targets=tuple(_target(target) for target in package.policy.targets),
+    )
+
+
+def _target(target: Target) -> RecordedTarget:
+    python = ".".join(map(str, target.python))
+    usual = Target.parse(python, target.platform.tag, target.implementation).abi
+    return RecordedTarget(
+        python=python,
+        platform=target.platform.tag,
+        implementation=target.implementation,
+        abi=None if target.abi == usual else target.abi,
+    )
+
+
+def _lock(path: str, lock: Lock, fetched: Mapping[str, Collection[Fetched]]) -> RecordedLock:
+    purposes = {one.purpose for one in lock.requirements}
+    return RecordedLock(
+        path=path,
+        file=lock.file,
+        build=purposes == {Purpose.BUILD},
+        hash_mode=lock.require_hashes,
+        no_binary=tuple(sorted(lock.format_control.no_binary)),
+        only_binary=tuple(sorted(lock.format_control.only_binary)),
+        requirements=tuple(
+            _requirement(one, fetched.get(one.project, ()), hash_mode=lock.require_hashes)
+            for one in lock.requirements
+        ),
+    )
+
+
+def _requirement(one: Requirement, fetched: Collection[Fetched], *, hash_mode: bool) -> RecordedRequirement:
+    extras = f"[{','.join(one.extras)}]" if one.extras else ""
+    if isinstance(one, Pinned):
+        operator = "===" if one.arbitrary else "=="
+        text, files = f"{one.name}{extras}{operator}{one.version}", _files(one, fetched, hash_mode=hash_mode)
+    else:
+        there = {each.filename for each in fetched}
+        text, files = f"{one.name}{extras}", {direct_name(one)} & there
+    return RecordedRequirement(
+        requirement=text,
+        marker=one.marker,
+        file=one.origin.file,
+        line=one.origin.line,
+        files=tuple(sorted(files)),
+        direct=not isinstance(one, Pinned),
+        subdirectory=None if isinstance(one, Pinned) else one.subdirectory,
+    )
+
+
+def _files(pin: Pinned, fetched: Iterable[Fetched], *, hash_mode: bool) -> set[str]:
+    if not hash_mode:
+        return {one.filename for one in fetched if one.requirement == pin}
+    named = strong(pin.digests)
+    return {one.filename for one in fetched if one.requirement == pin or named & _digests(one)}
+
+
+def _digests(one: Fetched) -> frozenset[Digest]:
+    return frozenset((*one.digests, one.blob.digest))
