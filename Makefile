@@ -61,8 +61,8 @@ integration: $(MADE) ## Install for real from what was fetched, network cut off 
 coverage: $(MADE) ## Run the unit tests and measure what they cover, by branch
 	$(PYTEST) --dist worksteal tests --cov --cov-report=term --cov-report=xml
 
-bench: $(MADE) ## Compare with curl, pip and uv over a mirror on loopback: ROUNDS=5 (asks PyPI once, some minutes)
-	$(BIN)/python -m benchmarks --rounds $(or $(ROUNDS),5) $(ARGS)
+bench: $(MADE) ## Print the table of targets: ROUNDS=5 ROW=line,warm (asks PyPI once for 450 MB; some 12 minutes)
+	$(BIN)/python -m benchmarks --rounds $(or $(ROUNDS),5) $(if $(ROW),--rows $(ROW)) $(ARGS)
 
 lint: $(MADE) ## Check style and formatting
 	$(BIN)/ruff check .

@@ -8,17 +8,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from benchmarks import script
 from benchmarks.checking import Check, holds_files, holds_installed
+from benchmarks.failures import CannotMeasureError
 from benchmarks.mirror import Mirror
 from benchmarks.serving import Plan
 from benchmarks.sources import Sources
 from benchmarks.tools import Tool, Tools
 from benchmarks.workload import ARCHITECTURE, GLIBC, PYTHON, Held, platforms
-
-Group = Literal["sdists", "wheels"]
 
 #: What all ratios of a group are made against: the files alone, without pages, digests and a record.
 LIMIT = "curl --parallel"
@@ -26,22 +24,48 @@ LIMIT = "curl --parallel"
 #: The case of each group that the others are compared with.
 PRODUCT = "cachi2ish"
 
+SCRIPT = "a script with requests"
+HTML_PAGES = "cachi2ish, HTML pages"
+SECOND_RUN = "cachi2ish, second run"
+FLOOR = "openssl dgst, then cp"
+PIP, UV, HERMETO = "pip download", "uv pip install", "Hermeto"
+FEW, MANY = "200 projects", "2,000 projects"
+
+#: The names of all cases, by group. The groups of "line" and "unshaped" have the longer list of projects.
+TITLES: Mapping[str, tuple[str, ...]] = {
+    "sdists": (LIMIT, SCRIPT, PRODUCT, HTML_PAGES, SECOND_RUN, HERMETO),
+    "wheels": (LIMIT, PRODUCT, PIP, UV),
+    "line sdists": (LIMIT, SCRIPT, PRODUCT, SECOND_RUN, FLOOR, HERMETO),
+    "line sdists and wheels": (LIMIT, PRODUCT),
+    "line wheels": (LIMIT, PRODUCT, PIP, UV),
+    "unshaped sdists": (PRODUCT, HERMETO),
+    "scale": (FEW, MANY),
+}
+
+
+def case_name(group: str, title: str) -> str:
+    return f"{group}: {title}"
+
 
 @dataclass(frozen=True)
 class Case:
-    """One command. ``folder`` is its own; ``keeps_cache``: an earlier run's cache stays there for the next one."""
+    """One command. ``folder`` is its own; ``keeps_cache``: an earlier run's cache stays there for the next one.
 
-    group: Group
+    within: the words in front of the command that let it run elsewhere, in a namespace.
+    """
+
+    group: str
     title: str
     command: tuple[str, ...]
     folder: Path
     environment: Mapping[str, str]
     check: Check
     keeps_cache: bool = False
+    within: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        return f"{self.group}: {self.title}"
+        return case_name(self.group, self.title)
 
     @property
     def is_needed(self) -> bool:
@@ -63,98 +87,83 @@ class Case:
 
 @dataclass(frozen=True)
 class Bench:
-    """What cases are made of: the tools, the mirror and its server, and a folder for what they write."""
+    """What cases are made of: the tools, the mirror and its server, and a folder for what they write.
+
+    within: what is written in front of each command, so that it runs at the other end of the line.
+    """
 
     tools: Tools
     mirror: Mirror
     plan: Plan
     sources: Sources
     work: Path
+    within: tuple[str, ...] = ()
 
-    def cases(self) -> tuple[Case, ...]:
-        return (*self._sdists(), *self._wheels())
+    def case(self, group: str, title: str) -> Case:
+        """Make a case of `TITLES`. Raises CannotMeasureError for a tool that is not here."""
+        kinds = (
+            {"sdist", "wheel"} if group.endswith("sdists and wheels") else {group.rpartition(" ")[2].rstrip("s")}
+        )
+        held = [each for each in self.mirror.held if each.kind in kinds]
+        files = holds_files({each.file.filename: each.file.sha256 for each in held})
+        match title:
+            case _ if title == LIMIT:
+                return self._case(group, title, self._curl(group, held), files)
+            case _ if title == SCRIPT:
+                where = (self.plan.addresses.index_url, str(self.sources.pins), "output")
+                return self._case(group, title, (sys.executable, str(Path(script.__file__)), *where), files)
+            case _ if title == FLOOR:
+                return self._case(group, title, self._floor(held), files)
+            case _ if title == PIP:
+                return self._case(group, title, self._pip(_found(self.tools.pip, "pip")), files)
+            case _ if title == UV:
+                installed = holds_installed([self.mirror.site / each.file.path for each in held])
+                return self._case(group, title, self._uv(_found(self.tools.uv, "uv")), installed)
+        tool = _found(self.tools.hermeto, "Hermeto") if title == HERMETO else self.tools.cachi2ish
+        source = self.sources.html if title == HTML_PAGES else self.sources.json
+        if kinds == {"sdist", "wheel"}:
+            source = self.sources.held
+        command = self._prefetch(group, title, tool, source, _package(kinds))
+        return self._case(group, title, command, files, keeps_cache=title == SECOND_RUN)
 
-    def _sdists(self) -> list[Case]:
-        held = [each for each in self.mirror.held if each.kind == "sdist"]
+    def scale_case(self, title: str, source: Path, held: Sequence[Held]) -> Case:
+        """Make a case of as many projects as its title says."""
+        command = self._prefetch("scale", title, self.tools.cachi2ish, source, {"type": "pip"})
         check = holds_files({each.file.filename: each.file.sha256 for each in held})
-        pip = {"type": "pip"}
-        cases = [
-            self._curl("sdists", held, check),
-            self._script(check),
-            self._cachi2ish("sdists", PRODUCT, self.sources.json, pip, check),
-            self._cachi2ish("sdists", "cachi2ish, HTML pages", self.sources.html, pip, check),
-            self._cachi2ish("sdists", "cachi2ish, second run", self.sources.json, pip, check, keeps_cache=True),
-        ]
-        if self.tools.hermeto:
-            cases.append(self._prefetch("sdists", "Hermeto", self.tools.hermeto, self.sources.json, pip, check))
-        return cases
+        return self._case("scale", title, command, check)
 
-    def _wheels(self) -> list[Case]:
-        held = [each for each in self.mirror.held if each.kind == "wheel"]
-        check = holds_files({each.file.filename: each.file.sha256 for each in held})
-        target = {"python": f"{PYTHON[0]}.{PYTHON[1]}", "platform": platforms()[0]}
-        cases = [
-            self._curl("wheels", held, check),
-            self._cachi2ish("wheels", PRODUCT, self.sources.json, {"type": "pip", "targets": [target]}, check),
-        ]
-        if self.tools.pip:
-            cases.append(self._pip(self.tools.pip, check))
-        if self.tools.uv:
-            installed = holds_installed([self.mirror.site / each.file.path for each in held])
-            cases.append(self._uv(self.tools.uv, installed))
-        return cases
-
-    def _curl(self, group: Group, held: Sequence[Held], check: Check) -> Case:
-        folder = self._folder(group, LIMIT)
-        listed = folder / "files.curl"
+    def _curl(self, group: str, held: Sequence[Held]) -> tuple[str, ...]:
+        listed = self._folder(group, LIMIT) / "files.curl"
         listed.write_text(curl_list(held, self.plan.addresses.files_url))
         options = ("--silent", "--show-error", "--fail", "--parallel", "--create-dirs", "--config", str(listed))
-        return self._case(group, LIMIT, (*self.tools.curl.command, *options), check)
+        return (*self.tools.curl.command, *options)
 
-    def _script(self, check: Check) -> Case:
-        where = (self.plan.addresses.index_url, str(self.sources.pins), "output")
-        return self._case(
-            "sdists", "a script with requests", (sys.executable, str(Path(script.__file__)), *where), check
-        )
-
-    def _cachi2ish(
-        self, group: Group, title: str, source: Path, package: object, check: Check, *, keeps_cache: bool = False
-    ) -> Case:
-        cache = ("--cache-dir", str(self._folder(group, title) / "cache"))
-        return self._prefetch(
-            group, title, self.tools.cachi2ish, source, package, check, *cache, keeps_cache=keeps_cache
-        )
+    def _floor(self, held: Sequence[Held]) -> tuple[str, ...]:
+        """To hash each file and to copy it: what a second run cannot go without."""
+        steps = 'openssl dgst -sha256 "$@" > /dev/null && mkdir output && cp "$@" output'
+        return ("sh", "-c", steps, "sh", *(str(self.mirror.site / each.file.path) for each in held))
 
     def _prefetch(
-        self,
-        group: Group,
-        title: str,
-        tool: Tool,
-        source: Path,
-        package: object,
-        check: Check,
-        *options: str,
-        keeps_cache: bool = False,
-    ) -> Case:
+        self, group: str, title: str, tool: Tool, source: Path, package: Mapping[str, object]
+    ) -> tuple[str, ...]:
         places = ("--source", str(source), "--output", str(self._folder(group, title) / "output"))
-        command = (*tool.command, "fetch-deps", *places, *options, json.dumps(package))
-        return self._case(group, title, command, check, keeps_cache=keeps_cache)
+        cache = () if title == HERMETO else ("--cache-dir", str(self._folder(group, title) / "cache"))
+        return (*tool.command, "fetch-deps", *places, *cache, json.dumps(package))
 
-    def _pip(self, pip: Tool, check: Check) -> Case:
+    def _pip(self, pip: Tool) -> tuple[str, ...]:
         # pip takes a platform by its letter; its cache is left out, since it would only cost it time here.
         machine = ("--implementation", "cp", "--python-version", f"{PYTHON[0]}.{PYTHON[1]}")
         accepted = [word for platform in platforms() for word in ("--platform", platform)]
         command = (*pip.command, "download", "--quiet", "--no-cache-dir", "--dest", "output", *machine, *accepted)
-        return self._case("wheels", "pip download", (*command, *self._pinned()), check)
+        return (*command, *self._pinned())
 
-    def _uv(self, uv: Tool, check: Check) -> Case:
+    def _uv(self, uv: Tool) -> tuple[str, ...]:
         machine = (
             *("--python-version", f"{PYTHON[0]}.{PYTHON[1]}"),
             *("--python-platform", f"{ARCHITECTURE}-manylinux_{GLIBC[0]}_{GLIBC[1]}"),
         )
         places = ("--no-config", "--python", sys.executable, "--target", "output", "--cache-dir", "cache")
-        command = (*uv.command, "pip", "install", "--quiet", *places, *machine, *self._pinned())
-        return self._case("wheels", "uv pip install", command, check)
+        return (*uv.command, "pip", "install", "--quiet", *places, *machine, *self._pinned())
 
     def _pinned(self) -> tuple[str, ...]:
         """The options that pip and uv share: what is pinned, from the mirror, wheels only."""
@@ -162,16 +171,35 @@ class Bench:
         return (*only, "--index-url", self.plan.addresses.index_url, "--requirement", str(self.sources.pins))
 
     def _case(
-        self, group: Group, title: str, command: Sequence[str], check: Check, *, keeps_cache: bool = False
+        self, group: str, title: str, command: Sequence[str], check: Check, *, keeps_cache: bool = False
     ) -> Case:
         folder = self._folder(group, title)
         settings = environment(folder / "home", self.plan.certificates.authority)
-        return Case(group, title, tuple(command), folder, settings, check, keeps_cache)
+        return Case(group, title, tuple(command), folder, settings, check, keeps_cache, self.within)
 
-    def _folder(self, group: Group, title: str) -> Path:
-        folder = self.work / f"{group}-{title.replace(',', '').replace('--', '').replace(' ', '-')}".lower()
+    def _folder(self, group: str, title: str) -> Path:
+        words = case_name(group, title).replace(":", "").replace(",", "").replace("--", "").split()
+        folder = self.work / "-".join(words).lower()
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+
+def _found(tool: Tool | None, name: str) -> Tool:
+    if tool is None:
+        raise CannotMeasureError(f"{name} is not installed here")
+    return tool
+
+
+def _package(kinds: set[str]) -> dict[str, object]:
+    python = f"{PYTHON[0]}.{PYTHON[1]}"
+    if kinds == {"sdist"}:
+        return {"type": "pip"}
+    if kinds == {"wheel"}:
+        return {"type": "pip", "targets": [{"python": python, "platform": platforms()[0]}]}
+    return {
+        "type": "pip",
+        "binary": {"arch": ARCHITECTURE, "os": "linux", "py_version": int(python.replace(".", ""))},
+    }
 
 
 def curl_list(held: Sequence[Held], files_url: str) -> str:

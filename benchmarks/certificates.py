@@ -1,4 +1,4 @@
-"""TLS for loopback: an authority of one's own, and a certificate of it for 127.0.0.1."""
+"""TLS for the mirror: an authority of one's own, and a certificate of it for loopback and for the line."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ subjectKeyIdentifier = hash
 basicConstraints = critical,CA:FALSE
 keyUsage = critical,digitalSignature
 extendedKeyUsage = serverAuth
-subjectAltName = IP:127.0.0.1
+subjectAltName = IP:127.0.0.1,IP:198.18.0.1
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
 """

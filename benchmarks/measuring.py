@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.cases import Case
@@ -54,6 +54,22 @@ def run_once(case: Case, turn: int, log: Path) -> Run:
     return Run(case.name, turn, seconds, processor, peak, traffic)
 
 
+def modules_of(case: Case) -> int:
+    """How many modules a case imports, beside those that Python itself does; 0 for what is not written in Python.
+
+    Raises BenchmarkError if the tool fails.
+    """
+    nothing = replace(case, command=(sys.executable, "-c", "pass"))
+    return len(_imported(case) - _imported(nothing))
+
+
+def _imported(case: Case) -> frozenset[str]:
+    _clear(case)
+    _stopped(replace(case, environment={**case.environment, "PYTHONPROFILEIMPORTTIME": "1"}))
+    lines = (case.folder / "said.txt").read_text(errors="replace").splitlines()
+    return frozenset(line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:"))
+
+
 def _clear(case: Case) -> None:
     for path in (case.output, case.home, *(() if case.keeps_cache else (case.cache,))):
         shutil.rmtree(path, ignore_errors=True)
@@ -64,7 +80,7 @@ def _clear(case: Case) -> None:
 def _stopped(case: Case) -> tuple[float, float, int]:
     figures, said = case.folder / "figures.txt", case.folder / "said.txt"
     figures.unlink(missing_ok=True)
-    command = [sys.executable, "-I", "-S", str(_STOPWATCH), str(figures), *case.command]
+    command = [*case.within, sys.executable, "-I", "-S", str(_STOPWATCH), str(figures), *case.command]
     with said.open("wb") as output:
         child = subprocess.Popen(
             command,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -45,8 +44,8 @@ http {
     "~application/vnd\\.pypi\\.simple\\.v1\\+json" index.json;
   }
   server {
-    listen 127.0.0.1:$page_port ssl http2;
-    listen 127.0.0.1:$file_port ssl http2;
+    listen $host:$page_port ssl http2;
+    listen $host:$file_port ssl http2;
     root "$site";
     location /simple/ { index $$page; add_header Vary Accept; }
     location /html/ { alias "$site/simple/"; index index.html; }
@@ -70,10 +69,20 @@ class Nginx:
     @contextmanager
     def serve(self, plan: Plan) -> Iterator[None]:
         plan.state.mkdir(parents=True, exist_ok=True)
-        plan.log.unlink(missing_ok=True)
+        for stale in (plan.log, _process_id(plan)):
+            stale.unlink(missing_ok=True)
         configuration = plan.state / "nginx.conf"
         configuration.write_text(_configure(plan))
-        command = [self._program, "-p", str(plan.state), "-c", str(configuration), "-g", "daemon off;"]
+        command = [
+            *plan.within,
+            self._program,
+            "-p",
+            str(plan.state),
+            "-c",
+            str(configuration),
+            "-g",
+            "daemon off;",
+        ]
         with (
             (plan.state / "nginx.out").open("wb") as output,
             # A session of its own: Ctrl-C is for the benchmark, which then stops the server in peace.
@@ -95,6 +104,7 @@ def _configure(plan: Plan) -> str:
         site=_quoted(plan.site),
         certificate=_quoted(plan.certificates.server),
         key=_quoted(plan.certificates.key),
+        host=plan.addresses.host,
         page_port=plan.addresses.page_port,
         file_port=plan.addresses.file_port,
     )
@@ -110,13 +120,16 @@ def _quoted(path: Path) -> str:
 def _await(server: subprocess.Popen[bytes], plan: Plan) -> None:
     deadline = time.monotonic() + _PATIENCE
     while server.poll() is None and time.monotonic() < deadline:
-        try:
-            with socket.create_connection(("127.0.0.1", plan.addresses.file_port), 1):
-                return
-        except OSError:
-            time.sleep(0.05)
+        # It is written when the ports are open. To connect would not do: the server may be in another namespace.
+        if _process_id(plan).exists():
+            return
+        time.sleep(0.05)
     said = (plan.state / "nginx.out").read_text(errors="replace").strip()
     raise BenchmarkError(f"nginx did not start (--server python needs none): {said or 'it said nothing'}")
+
+
+def _process_id(plan: Plan) -> Path:
+    return plan.state / "nginx.pid"
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:

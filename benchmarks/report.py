@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.measuring import Run
@@ -22,7 +22,12 @@ class Spread:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.median:.2f} ({self.low:.2f}-{self.high:.2f})"
+        return self.text(2)
+
+    def text(self, digits: int) -> str:
+        """With so many digits behind the point; a whole number alone where all are the same."""
+        median, low, high = (f"{each:.{digits}f}" for each in (self.median, self.low, self.high))
+        return median if not digits and low == high else f"{median} ({low}-{high})"
 
 
 def spread(numbers: Iterable[float]) -> Spread:
@@ -33,15 +38,19 @@ def spread(numbers: Iterable[float]) -> Spread:
     return Spread(statistics.median(known), known[0], known[-1])
 
 
-def ratios(runs: Iterable[Run], case: str, against: str) -> Spread:
-    """How many times as long ``case`` takes as ``against``: round by round, then the spread of these ratios.
+def _seconds(run: Run) -> float:
+    return run.seconds
+
+
+def ratios(runs: Iterable[Run], case: str, against: str, quantity: Callable[[Run], float] = _seconds) -> Spread:
+    """How many times as long (or as much) ``case`` takes as ``against``: round by round, then the spread of that.
 
     The two runs of a round were near each other in time, so that what slows the machine down for longer than a
     round is in both. Raises ValueError if they have no round in common.
     """
-    seconds = {(run.case, run.turn): run.seconds for run in runs}
-    turns = [turn for name, turn in seconds if name == case and (against, turn) in seconds]
-    return spread(seconds[case, turn] / seconds[against, turn] for turn in turns)
+    known = {(run.case, run.turn): quantity(run) for run in runs}
+    turns = [turn for name, turn in known if name == case and (against, turn) in known]
+    return spread(known[case, turn] / known[against, turn] for turn in turns)
 
 
 def table(runs: Sequence[Run], group: str, limit: str, product: str) -> str:
@@ -56,7 +65,7 @@ def table(runs: Sequence[Run], group: str, limit: str, product: str) -> str:
             cases.setdefault(run.case, []).append(run)
     fastest_first = sorted(cases, key=lambda name: statistics.median(run.seconds for run in cases[name]))
     against = tuple(f"{group}: {title}" for title in (limit, product))
-    return _aligned([_HEADINGS, *(_row(runs, cases[name], against) for name in fastest_first)])
+    return aligned([_HEADINGS, *(_row(runs, cases[name], against) for name in fastest_first)])
 
 
 def _row(runs: Sequence[Run], mine: Sequence[Run], against: tuple[str, ...]) -> tuple[str, ...]:
@@ -79,7 +88,8 @@ def _row(runs: Sequence[Run], mine: Sequence[Run], against: tuple[str, ...]) -> 
     )
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Write rows as a Markdown table, the first one as its head."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
     rule = " | ".join("-" * width for width in widths)

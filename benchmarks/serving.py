@@ -1,4 +1,4 @@
-"""A server for the mirror on loopback: pages and files on a port each, as PyPI has a host for each."""
+"""A server for the mirror: pages and files on a port each, as PyPI has a host for each."""
 
 from __future__ import annotations
 
@@ -18,30 +18,36 @@ class Addresses:
 
     page_port: int
     file_port: int
+    host: str = "127.0.0.1"
 
     @property
     def index_url(self) -> str:
         """JSON pages for who asks for JSON, else HTML."""
-        return f"https://127.0.0.1:{self.page_port}/simple/"
+        return f"https://{self.host}:{self.page_port}/simple/"
 
     @property
     def html_index_url(self) -> str:
         """HTML pages for everybody, as many private indexes have it."""
-        return f"https://127.0.0.1:{self.page_port}/html/"
+        return f"https://{self.host}:{self.page_port}/html/"
 
     @property
     def files_url(self) -> str:
-        return f"https://127.0.0.1:{self.file_port}/"
+        return f"https://{self.host}:{self.file_port}/"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a server needs. ``state``: a folder for its log and its own files."""
+    """All that a server needs.
+
+    state: a folder for its log and its own files. within: the words in front of a command that starts it in a
+    namespace.
+    """
 
     site: Path
     state: Path
     addresses: Addresses
     certificates: Certificates
+    within: tuple[str, ...] = ()
 
     @property
     def log(self) -> Path:
@@ -57,10 +63,10 @@ class Server(Protocol):
     def serve(self, plan: Plan) -> AbstractContextManager[None]: ...
 
 
-def free_addresses() -> Addresses:
-    """Two ports of loopback that nobody listens on at the moment."""
+def free_addresses(host: str = "127.0.0.1") -> Addresses:
+    """Two ports that nobody listens on at the moment, on loopback; on another host, nobody is expected to."""
     with _listener() as first, _listener() as second:
-        return Addresses(first.getsockname()[1], second.getsockname()[1])
+        return Addresses(first.getsockname()[1], second.getsockname()[1], host)
 
 
 @contextmanager

@@ -38,11 +38,17 @@ def options(closure: Closure, tmp_path: Path) -> tuple[str | Path, ...]:
 def test_help_names_every_option(tmp_path: Path) -> None:
     said = bench(tmp_path, "--help")
     assert said.returncode == 0
-    assert {"--rounds", "--seed", "--cases", "--server", "--tool", "--json", "--list"} <= set(said.stdout.split())
+    words = set(said.stdout.split())
+    assert {"--rounds", "--seed", "--rows", "--cases", "--server", "--tool", "--json", "--list"} <= words
 
 
 @pytest.mark.parametrize(
-    ("option", "told"), [(("--rounds", "0"), "no number from 1 on"), (("--cases", "("), "no regular expression")]
+    ("option", "told"),
+    [
+        (("--rounds", "0"), "no number from 1 on"),
+        (("--cases", "("), "no regular expression"),
+        (("--rows", "line,lane"), "there is no row 'lane', but line, "),
+    ],
 )
 def test_a_wrong_option_is_told(tmp_path: Path, option: tuple[str, str], told: str) -> None:
     said = bench(tmp_path, *option)
@@ -77,10 +83,37 @@ def test_cases_are_compared_round_by_round(
 
 @needs_openssl
 @needs_curl
-def test_names_that_no_case_has_are_told(
+def test_a_row_is_printed_as_reached_as_missed_or_with_the_reason_why_it_was_not_measured(
     closure: Closure, options: tuple[str | Path, ...], tmp_path: Path
 ) -> None:
-    said = bench(tmp_path, *options, "--cases", "pixi", PIP_INDEX_URL=closure.index.index_url)
+    said = bench(tmp_path, *options, "--cases", "sdists", PIP_INDEX_URL=closure.index.index_url)
+    assert said.returncode == 0, said.stderr
+    rows = {cells[0]: cells[1:] for cells in map(cells_of, said.stdout.splitlines()) if len(cells) == 5}
+    assert rows["modules-help"][1] == "at most 120"
+    assert int(rows["modules-help"][2]) > 20
+    assert int(rows["modules-warm"][2]) > int(rows["modules-help"][2])
+    assert rows["uv"][2:] == ["", "not measured: its cases were not run"]
+    assert "line" not in rows
+
+
+def cells_of(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_rows_and_cases_are_listed_without_a_mirror(tmp_path: Path) -> None:
+    said = bench(tmp_path, "--list", "--rows", "line,warm-requests", "--folder", tmp_path / "bench")
+    assert said.stdout.splitlines() == [
+        "row line: 204 sdists over the line: time / curl",
+        "row warm-requests: second run: requests",
+        "line sdists: curl --parallel",
+        "line sdists: cachi2ish",
+        "line sdists: cachi2ish, second run",
+    ]
+    assert not (tmp_path / "bench").exists()
+
+
+def test_names_that_no_case_has_are_told(options: tuple[str | Path, ...], tmp_path: Path) -> None:
+    said = bench(tmp_path, *options, "--cases", "pixi")
     assert said.returncode == 1
     assert said.stderr.endswith("no case has a name with 'pixi' in it; --list prints them\n")
 
@@ -90,11 +123,11 @@ def test_names_that_no_case_has_are_told(
 def test_one_folder_is_for_one_benchmark_at_a_time(
     closure: Closure, options: tuple[str | Path, ...], tmp_path: Path
 ) -> None:
-    first = bench(tmp_path, *options, "--list", PIP_INDEX_URL=closure.index.index_url)
-    assert "sdists: cachi2ish\n" in first.stdout
+    index, few = closure.index.index_url, ("--cases", "^wheels: curl")
+    assert bench(tmp_path, *options, *few, PIP_INDEX_URL=index).returncode == 0
     (lock,) = (tmp_path / "bench").glob("*/lock")
     with lock.open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        said = bench(tmp_path, *options, "--list", PIP_INDEX_URL=closure.index.index_url)
+        said = bench(tmp_path, *options, *few, PIP_INDEX_URL=index)
     assert said.returncode == 1
     assert "another benchmark is running" in said.stderr
