@@ -37,3 +37,16 @@ GRAVITY = (
     ExitCode.STORAGE,
     ExitCode.NETWORK,
 )
+
+
+class VerdictCode(IntEnum):
+    """The exit status of ``verify``, where it is a verdict.
+
+    Two of these numbers mean something else elsewhere: so ``verify`` ends with `ExitCode.INPUT` where others end
+    with `ExitCode.USAGE`, and with ``DEFECT`` where they end with `ExitCode.INTERNAL`.
+    """
+
+    PROVED = 0
+    DISPROVED = 1
+    UNKNOWN = 2
+    DEFECT = 70  # a defect of cachi2ish itself (EX_SOFTWARE of sysexits.h)

@@ -16,9 +16,17 @@ from cachi2ish.cli.commands.fetch import fetch_deps
 from cachi2ish.cli.commands.inject import inject_files
 from cachi2ish.cli.commands.merge import merge_sboms
 from cachi2ish.cli.commands.options import with_program_settings
+from cachi2ish.cli.commands.verify_command import verify
 from cachi2ish.cli.display.console import write_result
 from cachi2ish.cli.process import run_to_the_end
-from cachi2ish.cli.program import PROGRAM, CommandWithSettings, ProgramGroup, program_name, program_of
+from cachi2ish.cli.program import (
+    PROGRAM,
+    CommandWithSettings,
+    CommandWithVerdict,
+    ProgramGroup,
+    program_name,
+    program_of,
+)
 from cachi2ish.settings.flags import Flags
 
 _HELP = "Prefetch everything a Python build needs, prove what was fetched, and build without a network."
@@ -42,6 +50,9 @@ app.command("lock-build-deps", cls=CommandWithSettings, short_help="Lock what sd
 app.command("generate-env", short_help="Write the environment of the offline build.")(generate_env)
 app.command("inject-files", short_help="Point URL and git requirements at the fetched files.")(inject_files)
 app.command("merge-sboms", short_help="Merge bills of materials into one.")(merge_sboms)
+app.command("verify", cls=CommandWithVerdict, short_help="Prove that the offline install has all that it needs.")(
+    verify
+)
 app.add_typer(cache, name="cache")
 
 

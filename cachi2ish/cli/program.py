@@ -6,7 +6,8 @@ by. No distribution installs the other names, since the real program may be in t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Protocol
@@ -15,6 +16,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from cachi2ish.core.messages import excerpt
+from cachi2ish.exit_codes import ExitCode
 from cachi2ish.settings.hermeto_sources import KEYS, variable
 
 #: Its own name.
@@ -170,8 +172,33 @@ def _complete(error: typer.BadParameter) -> typer.BadParameter:
     return error
 
 
+class CommandWithVerdict(TyperCommand):
+    """A command whose exit status is a verdict (`VerdictCode`): 2 is one, and no matter of usage."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # as above
+        """Parse ``args``."""
+        with _usage_is_input():
+            return super().parse_args(ctx, args)
+
+
+@contextmanager
+def _usage_is_input() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if getattr(error, "exit_code", None) == ExitCode.USAGE:
+            error.exit_code = ExitCode.INPUT  # type: ignore[attr-defined]  # the library's errors have one
+        raise
+
+
 class ProgramGroup(AnyOrder):
     """The program."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # as above
+        """Parse ``args``."""
+        command = next((self.commands[word] for word in args if word in self.commands), None)
+        with _usage_is_input() if isinstance(command, CommandWithVerdict) else nullcontext():
+            return super().parse_args(ctx, args)
 
     def format_epilog(self, ctx: typer.Context, formatter: _Formatter) -> None:  # type: ignore[override]  # typer's base is private
         """Write what stands at the end."""

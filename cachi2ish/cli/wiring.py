@@ -48,6 +48,7 @@ from cachi2ish.settings.settings import Settings, cache_directory, cache_key, lo
 
 if TYPE_CHECKING:
     from cachi2ish.build.interface import BuildFactsReader, Planner
+    from cachi2ish.proof.interface import Prover
 
 #: Value of found_by; SBOM consumers match on it.
 _HERMETO = "hermeto"
@@ -89,6 +90,18 @@ def merger() -> SbomMerger:
     from cachi2ish.sbom.merge.merger import Merger
 
     return Merger(__version__)
+
+
+def prover() -> Prover:
+    """Return what holds outputs against targets."""
+    from cachi2ish.build.backends import RuledBackends
+    from cachi2ish.build.facts_reader import FactsReader
+    from cachi2ish.proof.prover import OutputProver
+    from cachi2ish.sdists.core_metadata import InstallersMetadata
+    from cachi2ish.sdists.text_reader import ArchiveTexts
+
+    texts = ArchiveTexts()
+    return OutputProver(texts, InstallersMetadata(), FactsReader(texts), RuledBackends())
 
 
 @contextmanager

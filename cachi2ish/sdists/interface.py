@@ -23,6 +23,38 @@ class Identity:
     build_requires: tuple[str, ...] = field(default=(), compare=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoreMetadata:
+    """Core metadata as far as installers decide by it (core metadata specifications).
+
+    format_version: ``Metadata-Version``, "" where it states none. requires_dist: as written, each on one line.
+    dynamic: the fields that a build may change (PEP 643), lower case.
+    """
+
+    format_version: str
+    name: str
+    version: str | None
+    requires_dist: tuple[str, ...] = ()
+    requires_python: str | None = None
+    provides_extra: tuple[str, ...] = ()
+    dynamic: frozenset[str] = frozenset()
+
+
+class MetadataReader(Protocol):
+    """Reads what installers decide by."""
+
+    def of_wheel(self, path: Path, filename: str) -> CoreMetadata | None:
+        """Return what the METADATA of a wheel says; None where there is none to read.
+
+        Raises `DistributionError` for an archive that is broken, and `StorageError`.
+        """
+        ...
+
+    def of_text(self, content: bytes) -> CoreMetadata | None:
+        """Return what the text of a PKG-INFO or METADATA says, or None where it names no project."""
+        ...
+
+
 class SdistReader(Protocol):
     """Looks into archives without unpacking or running anything."""
 

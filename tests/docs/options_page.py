@@ -35,6 +35,7 @@ _COMMANDS = (
     ("generate-env",),
     ("inject-files",),
     ("merge-sboms",),
+    ("verify",),
     ("cache",),
     *_CACHE,
 )

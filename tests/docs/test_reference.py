@@ -91,7 +91,7 @@ def test_every_option_that_a_page_shows_exists(file: Path) -> None:
     """In the command lines of the documentation, for the commands of cachi2ish."""
     known = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", options_page.generated()))
     text = re.sub(r"\\\n\s*", " ", file.read_text(encoding="utf-8"))
-    names = "fetch-deps|generate-env|inject-files|cache (?:info|verify|prune|path)"
+    names = "fetch-deps|verify|generate-env|inject-files|cache (?:info|verify|prune|path)"
     commands = re.findall(rf"(?:cachi2ish )?(?:{names}) [^\n`]*", text)
     used = {word for command in commands for word in re.findall(r"(?<!\S)--?[a-z][a-z-]*", command)}
     assert used <= known

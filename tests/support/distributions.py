@@ -92,8 +92,16 @@ def make_sdist(
     return Dist(filename or f"{root}{extension}", content)
 
 
-def make_wheel(name: str, version: str, tag: str = "py3-none-any", *, requires: tuple[str, ...] = ()) -> Dist:
-    """Build a wheel that installs one module (PEP 427)."""
+def make_wheel(
+    name: str,
+    version: str,
+    tag: str = "py3-none-any",
+    *,
+    requires: tuple[str, ...] = (),
+    metadata: str = "",
+    modules: Mapping[str, str] | None = None,
+) -> Dist:
+    """Build a wheel that installs one module, or those of ``modules`` (PEP 427). metadata: further lines."""
     module = module_name(name)
     info = f"{module}-{version}.dist-info"
     tags = [
@@ -102,10 +110,11 @@ def make_wheel(name: str, version: str, tag: str = "py3-none-any", *, requires: 
         for abi in tag.split("-")[1].split(".")
         for platform in tag.split("-")[2].split(".")
     ]
+    sources = {f"{module}.py": f'VERSION = "{version}"\n'} if modules is None else modules
     members = {
-        f"{module}.py": f'VERSION = "{version}"\n'.encode(),
+        **{path: text.encode() for path, text in sources.items()},
         f"{info}/METADATA": core_metadata(
-            name, version, "".join(f"Requires-Dist: {requirement}\n" for requirement in requires)
+            name, version, metadata + "".join(f"Requires-Dist: {requirement}\n" for requirement in requires)
         ).encode(),
         f"{info}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\n{''.join(tags)}".encode(),
     }

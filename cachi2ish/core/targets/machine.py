@@ -12,7 +12,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import Tag, compatible_tags, cpython_tags, generic_tags
 
 from cachi2ish.core.messages import did_you_mean
-from cachi2ish.core.targets.markers import holds
+from cachi2ish.core.targets.markers import holds, may_be
 from cachi2ish.core.targets.platforms import ARCHES, Platform, implied_tags, marker_facts, read_platform
 from cachi2ish.core.targets.spellings import meant_platforms, meant_python, tag_of_docker
 from cachi2ish.errors import InputError
@@ -141,6 +141,21 @@ class Target:
     def wants(self, *markers: str | None) -> bool:
         """Return whether all of ``markers`` hold there, with one patch version where the target names none."""
         return any(all(holds(marker, (machine,)) for marker in markers) for machine in self._machines(markers))
+
+    def answers(self, marker: str | None, extra: str = "") -> frozenset[bool]:
+        """Return what a marker may say there: both where the patch version, or what is not known, decides."""
+        return may_be(marker, ({**machine, "extra": extra} for machine in self._machines((marker,))))
+
+    def patches_admitted(self, requires_python: str | None) -> frozenset[bool]:
+        """Return whether a file asks for this Python: both where its patch version decides."""
+        try:
+            needed = SpecifierSet(requires_python or "")
+        except InvalidSpecifier:
+            return frozenset({True})  # as pip decides
+        if len(self.python) > _MINOR:
+            return frozenset({needed.contains(self._full_version, prereleases=True)})
+        exact = (".".join(map(str, (*self.python, patch))) for patch in range(_GREATEST + 1))
+        return frozenset(needed.contains(one, prereleases=True) for one in exact)
 
     def decides(self, marker: str | None) -> bool:
         """Return whether a marker says the same for every patch version that the target may have."""

@@ -39,6 +39,22 @@ def _parsed(marker: str) -> tuple[Marker, frozenset[str]]:
     return parsed, frozenset(_WORD.findall(_QUOTED.sub("", str(parsed)))) - _OPERATORS
 
 
+def may_be(marker: str | None, machines: Iterable[Mapping[str, str]]) -> frozenset[bool]:
+    """Return what ``marker`` may say on the machines: one answer, or both where they differ or one is not known.
+
+    As `holds`, and ``extra`` is what a machine says of it.
+    """
+    if marker is None:
+        return frozenset({True})
+    parsed, read = _parsed(marker)
+    found: set[bool] = set()
+    for machine in machines:
+        known = {"extra": "", **machine}
+        answer = _holds(parsed, read, known)
+        found |= {answer} if read <= known.keys() else {answer, not answer}
+    return frozenset(found)
+
+
 def _holds(marker: Marker, read: Iterable[str], machine: dict[str, str]) -> bool:
     # Every variable that is read is known, so nothing of the machine that runs this comes in.
     if any(name not in machine for name in read):

@@ -1,0 +1,86 @@
+"""``cachi2ish verify``."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+from cachi2ish.cli.commands.options import FromOutputDir, console_for, reads, with_settings
+from cachi2ish.cli.display.console import is_live, report_errors, write_result
+from cachi2ish.cli.display.escaping import escaped_json
+from cachi2ish.errors import InputError
+from cachi2ish.exit_codes import ExitCode, VerdictCode
+from cachi2ish.settings.flags import Flags
+from cachi2ish.settings.values import InvalidValueError
+
+
+def _target(text: str) -> object:
+    """Return the target; ``--help`` does without what it takes to read one."""
+    from cachi2ish.services.verify import parse_target
+
+    try:
+        return parse_target(text)
+    except InputError as error:
+        raise InvalidValueError(error.problem, error.hint or "") from None
+
+
+def _tools(text: str) -> frozenset[str]:
+    return frozenset(word.strip() for word in text.split(",")) - {""}
+
+
+@contextmanager
+def _defects_are_no_verdict() -> Iterator[None]:
+    try:
+        yield
+    except SystemExit as end:
+        if end.code == ExitCode.INTERNAL:
+            sys.exit(VerdictCode.DEFECT)
+        raise
+
+
+@with_settings()
+def verify(
+    from_output_dir: FromOutputDir,
+    target: Annotated[
+        list[Any] | None,
+        typer.Option(
+            parser=reads(_target),
+            metavar="TARGET",
+            help="Where it will be installed: python=3.12,platform=manylinux_2_28_x86_64, perhaps with "
+            "implementation=pp or abi=cp313t. May be repeated. [default: the targets of the input]",
+        ),
+    ] = None,
+    tools: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Programs that are there, with commas between them: ninja,cmake,cargo. May be repeated.",
+        ),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Write the proof as JSON.")] = False,
+    *,
+    flags: Flags,
+) -> None:
+    """Prove that an offline install from an output has all that it needs, or name what it lacks.
+
+    Nothing is run. The exit status is the verdict: 0 proved, 1 disproved, 2 unknown.
+    """
+    with _defects_are_no_verdict(), report_errors(console_for(flags)):
+        from cachi2ish.cli import wiring
+        from cachi2ish.cli.display.proof_text import proof_text
+        from cachi2ish.services import verify as service
+
+        names = frozenset[str]().union(*map(_tools, tools or ()))
+        proof = service.verify(from_output_dir, target or (), names, wiring.outputs(), wiring.prover())
+        if json:
+            write_result(escaped_json(f"{service.proof_report(proof).model_dump_json(indent=2)}\n"))
+        else:
+            width = shutil.get_terminal_size().columns if is_live(sys.stdout) else None
+            write_result(proof_text(proof, width))
+        code = VerdictCode[proof.verdict.name]
+    raise typer.Exit(code)

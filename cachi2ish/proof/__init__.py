@@ -1,0 +1,1 @@
+"""What an offline install will do with an output, on a target."""

@@ -1,0 +1,148 @@
+"""What pip does to build an sdist: environments made of the same directory, down to sdists that need nothing.
+
+Each build has two of them: what is declared (PEP 518), then what the back-end adds (PEP 517). pip passes
+``--no-binary`` and ``--only-binary`` on to both, and no hash mode. It refuses to build an sdist that is being
+built already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from packaging.requirements import InvalidRequirement
+from packaging.requirements import Requirement as Needed
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName
+from packaging.version import InvalidVersion, Version
+
+from cachi2ish.build.interface import IMPLICIT, Machine, SdistFacts
+from cachi2ish.core.requirements import FormatControl
+from cachi2ish.proof.find_links import FindLinks
+from cachi2ish.proof.interface import Backends, Finding, Verdict
+from cachi2ish.proof.needs import Chosen, FactsOf, Need
+from cachi2ish.proof.resolution import Install, fate
+from cachi2ish.proof.wording import of_build
+
+
+@dataclass(frozen=True, slots=True)
+class BuildProof:
+    """What is known of a build: what is missing, and all that is taken for it, whatever builds that included."""
+
+    findings: tuple[Finding, ...] = ()
+    taken: tuple[Chosen, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Builds:
+    """All builds on one machine, with one set of formats. build_facts: what an sdist says of how it is built."""
+
+    folder: FindLinks
+    machine: Machine
+    facts_of: FactsOf
+    build_facts: Callable[[str], SdistFacts]
+    backends: Backends
+    formats: FormatControl = field(default_factory=FormatControl)
+    constraints: Mapping[NormalizedName, SpecifierSet] = field(default_factory=dict)
+    _known: dict[str, BuildProof] = field(default_factory=dict)
+
+    def prove(self, filename: str, below: tuple[str, ...] = ()) -> BuildProof:
+        """Return what is known of the build of an sdist.
+
+        below: those whose builds need it, the outermost first.
+        """
+        if filename in below:
+            circle = " needs ".join((*below[below.index(filename) :], filename))
+            problem = f"its build needs itself: {circle}"
+            return BuildProof((Finding(verdict=Verdict.DISPROVED, subject=filename, problem=problem),))
+        if filename in self._known:
+            return self._known[filename]
+        found = self.of_facts(filename, self.build_facts(filename), (*below, filename))
+        self._known[filename] = found
+        return found
+
+    def of_facts(self, subject: str, facts: SdistFacts, below: tuple[str, ...]) -> BuildProof:
+        """Return what is known of the build of ``subject``, which says ``facts`` of it."""
+        findings: list[Finding] = []
+        taken: list[Chosen] = []
+        declared = facts.requires if facts.requires is not None else IMPLICIT[:1]
+        first = self._environment(subject, declared, findings)
+        installed: dict[str, Version] = {one.project: _version(one) for one in first}
+        added, unknown = self.backends.added(facts, self.machine, installed)
+        more = tuple(self._missing(subject, added, installed, findings))
+        second = self._environment(subject, more, findings, added=facts.hook)
+        for one in (*first, *second):
+            taken.append(one)
+            for sdist in one.built:
+                inner = self.prove(sdist, below)
+                findings.extend(inner.findings)
+                taken.extend(inner.taken)
+        findings.extend(_unknown(subject, f"it is not known {what}") for what in unknown)
+        if self.backends.needs_crates(facts):
+            crates = f"needs {facts.crates or ''} crates of Rust".replace("  ", " ")
+            mend = f'the wheel, with "binary": {{"packages": "{facts.name}"}} in the input'
+            findings.append(replace(_unknown(subject, f"{crates}, which are not in the output"), mend=mend))
+        return BuildProof(tuple(dict.fromkeys(findings)), tuple(dict.fromkeys(taken)))
+
+    def _environment(
+        self,
+        subject: str,
+        requires: Iterable[str],
+        findings: list[Finding],
+        *,
+        added: str = "",
+    ) -> tuple[Chosen, ...]:
+        needs = tuple(self._needs(subject, requires))
+        if not needs:
+            return ()
+        install = Install(
+            folder=self.folder,
+            target=self.machine.target,
+            facts_of=self.facts_of,
+            formats=self.formats,
+            constraints=self.constraints,
+        )
+        found = install.resolve(needs)
+        findings.extend(of_build(one, subject, self.machine.target, added) for one in found.failures)
+        for one in found.chosen.values():
+            doubt = self.facts_of(one.filename).doubt
+            if doubt:
+                findings.append(_unknown(one.filename, doubt))
+        return tuple(found.chosen.values())
+
+    def _missing(
+        self, subject: str, added: Iterable[str], installed: Mapping[str, Version], findings: list[Finding]
+    ) -> Iterator[str]:
+        """Yield what the back-end adds and is not there; pip refuses what is there and does not fit."""
+        for need in self._needs(subject, added):
+            version = installed.get(need.project)
+            if version is None:
+                yield need.text
+            elif not need.needed.specifier.contains(version, prereleases=True):
+                problem = (
+                    f"its back-end asks for {need.needed}, and {need.project} {version} is what it is built with"
+                )
+                findings.append(
+                    Finding(verdict=Verdict.DISPROVED, subject=subject, problem=problem, requirement=need.text)
+                )
+
+    def _needs(self, subject: str, requires: Iterable[str]) -> Iterator[Need]:
+        for text in requires:
+            try:
+                needed = Needed(text)
+            except InvalidRequirement:
+                continue  # pip refuses to build it, whatever is there
+            certain = fate(needed, self.machine.target)
+            if certain is not None:
+                yield Need(needed=needed, text=text, by=subject, certain=certain)
+
+
+def _unknown(subject: str, problem: str) -> Finding:
+    return Finding(verdict=Verdict.UNKNOWN, subject=subject, problem=problem)
+
+
+def _version(one: Chosen) -> Version:
+    try:
+        return Version(one.version)
+    except InvalidVersion:
+        return Version("0")

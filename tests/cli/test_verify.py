@@ -1,0 +1,177 @@
+"""``cachi2ish verify`` as a person sees it: the table, the JSON, the exit status."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.conftest import Person
+from tests.support.distributions import make_sdist, make_wheel
+from tests.support.offline import HERE, backend, buildable
+
+LINUX = "python=3.12,platform=manylinux_2_28_x86_64"
+MAC = "python=3.12,platform=macosx_14_0_arm64"
+ALLOWED = '{"type": "pip", "allow_binary": true}'
+
+
+@pytest.fixture
+def fetched(person: Person) -> Person:
+    """Somebody whose output has a wheel, and an sdist that lacks what it is built with."""
+    person.index.add("apple", make_sdist("apple", "1.0", files=buildable("apple", "1.0")))
+    person.index.add("banana", make_wheel("banana", "1.0", "cp312-cp312-manylinux_2_17_x86_64"))
+    person.writes("requirements.txt", "banana==1.0\napple==1.0\n")
+    done = person.fetches(ALLOWED)
+    assert done.code == 0, done.told
+    return person
+
+
+def test_a_disproof_names_who_asks_for_what_and_the_line_that_mends_it(fetched: Person) -> None:
+    found = fetched.runs("verify", fetched.output, "--target", LINUX)
+    assert (found.code, found.err) == (1, "")
+    *table, looked_at, verdict = found.out.splitlines()
+    assert table == [
+        "Python 3.12 on manylinux_2_28_x86_64: disproved",
+        "  disproved  apple 1.0",
+        "    requirements.txt:2: apple-1.0.tar.gz is built with flit_core>=3, which nothing in the output fulfils",
+        "      to mend: requirements-build.txt: flit_core>=3",
+        "  proved     banana 1.0",
+    ]
+    assert looked_at.startswith("2 files compared. Not looked at: compilers, headers and system libraries;")
+    assert verdict == "disproved"
+
+
+def test_what_mends_it_does(fetched: Person) -> None:
+    fetched.index.add("flit-core", backend("3.9"))
+    fetched.writes("requirements-build.txt", "flit-core==3.9\n")
+    assert fetched.fetches(ALLOWED).code == 0
+    found = fetched.runs("verify", fetched.output, "--target", LINUX)
+    assert (found.code, found.out.splitlines()[-1]) == (0, "proved")
+
+
+def test_each_target_has_its_table_and_the_worst_of_them_decides(fetched: Person) -> None:
+    fetched.writes("requirements.txt", "banana==1.0\n")
+    assert fetched.fetches(ALLOWED).code == 0
+    found = fetched.runs("verify", fetched.output, "--target", LINUX, "--target", MAC)
+    assert found.code == 1
+    assert "Python 3.12 on manylinux_2_28_x86_64: proved\n" in found.out
+    mac = found.out.partition("Python 3.12 on macosx_14_0_arm64: disproved\n")[2].splitlines()
+    assert mac[0] == (
+        "    disproved: requirements.txt:1: asks for banana==1.0, which only"
+        " banana-1.0-cp312-cp312-manylinux_2_17_x86_64.whl fulfils, a wheel for other machines"
+    )
+    assert mac[1] == '      to mend: "targets": [{"python": "3.12", "platform": "macosx_14_0_arm64"}]'
+
+
+def test_the_targets_of_the_input_need_not_be_named_again(fetched: Person) -> None:
+    unnamed = fetched.runs("verify", fetched.output)
+    assert unnamed.code == 3
+    assert "says of no target that it is for it" in unnamed.err
+    fetched.writes("requirements.txt", "banana==1.0\n")
+    target = '{"python": "3.12", "platform": "manylinux_2_28_x86_64"}'
+    assert fetched.fetches(f'{{"type": "pip", "targets": [{target}]}}').code == 0
+    found = fetched.runs("verify", fetched.output)
+    assert (found.code, found.out.splitlines()[0]) == (0, "Python 3.12 on manylinux_2_28_x86_64: proved")
+
+
+def test_the_json_says_the_same(fetched: Person) -> None:
+    found = fetched.runs("verify", fetched.output, "--target", LINUX, "--tools", "ninja, cmake", "--json")
+    assert found.code == 1
+    proof = json.loads(found.out)
+    assert (proof["version"], proof["verdict"], proof["files"], proof["findings"]) == (1, "disproved", 2, [])
+    (target,) = proof["targets"]
+    assert (target["python"], target["platform"], target["tools"]) == (
+        "3.12",
+        "manylinux_2_28_x86_64",
+        ["cmake", "ninja"],
+    )
+    assert target["packages"][0] == {
+        "name": "apple",
+        "version": "1.0",
+        "verdict": "disproved",
+        "files": ["apple-1.0.tar.gz"],
+        "build": False,
+        "findings": [
+            {
+                "verdict": "disproved",
+                "subject": "apple-1.0.tar.gz",
+                "problem": "is built with flit_core>=3, which nothing in the output fulfils",
+                "requirement": "flit_core>=3",
+                "needed_by": "apple-1.0.tar.gz",
+                "file": "requirements.txt",
+                "line": 2,
+                "mend": "requirements-build.txt: flit_core>=3",
+            }
+        ],
+    }
+    assert target["packages"][1]["verdict"] == "proved"
+
+
+def test_the_project_itself_is_built_too(fetched: Person) -> None:
+    fetched.writes("requirements.txt", "banana==1.0\n")
+    fetched.writes(
+        "pyproject.toml", '[build-system]\nrequires = ["flit_core"]\nbuild-backend = "flit_core.buildapi"'
+    )
+    assert fetched.fetches(ALLOWED).code == 0
+    found = fetched.runs("verify", fetched.output, "--target", LINUX)
+    assert found.code == 1
+    assert "the project itself is built with flit_core, which nothing in the output fulfils" in found.out
+
+
+def test_a_backend_that_no_rule_knows_leaves_it_unknown(fetched: Person) -> None:
+    files = buildable("apple", "1.0", built_with=())
+    files["pyproject.toml"] = '[build-system]\nrequires = []\nbuild-backend = "whoknows.api"\n'
+    fetched.index.add(
+        "apple", make_sdist("apple", "1.1", files={**files, "PKG-INFO": files["PKG-INFO"].replace("1.0", "1.1")})
+    )
+    fetched.writes("requirements.txt", "apple==1.1\n")
+    assert fetched.fetches(ALLOWED).code == 0
+    found = fetched.runs("verify", fetched.output, "--target", LINUX)
+    assert (found.code, found.out.splitlines()[-1]) == (2, "unknown")
+    assert "it is not known what the back-end whoknows.api adds" in found.out
+
+
+def test_an_output_that_does_not_say_what_was_asked_for_is_unknown(fetched: Person) -> None:
+    config = fetched.output / ".build-config.json"
+    content = json.loads(config.read_text())
+    del content["cachi2ish"]
+    config.write_text(json.dumps(content))
+    found = fetched.runs("verify", fetched.output, "--target", LINUX)
+    assert (found.code, found.out.splitlines()[-1]) == (2, "unknown")
+    assert ".build-config.json does not say what was asked for" in found.out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--target", "python=3.12"), "platform is missing"),
+        (("--target", "python=3.12,pltform=win32"), "'pltform' is no key of a target"),
+        (("--target", "python=2.7,platform=win32"), "'2.7' is not a version of Python 3"),
+        (("--target", "3.12"), "'3.12' is not KEY=VALUE"),
+        (("--tarjet", LINUX), "No such option"),
+        ((), "Missing argument"),
+    ],
+)
+def test_what_is_wrong_with_the_command_line_is_no_verdict(
+    person: Person, words: tuple[str, ...], says: str
+) -> None:
+    place = () if says == "Missing argument" else (person.output,)
+    found = person.runs("verify", *place, *words)
+    assert found.code == 3, found.told
+    assert says in found.err
+    before = person.runs("--no-such-option", "verify", *place, *words)
+    assert before.code == 3, before.told
+
+
+def test_a_defect_is_no_verdict_either(fetched: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr("cachi2ish.cli.wiring.prover", broken)
+    found = fetched.runs("verify", fetched.output, "--target", LINUX)
+    assert found.code == 70
+    assert "internal error: RuntimeError" in found.err
+
+
+def test_this_machine_can_be_named_as_it_names_itself(fetched: Person) -> None:
+    assert fetched.runs("verify", fetched.output, "--target", HERE).code == 1
