@@ -99,7 +99,7 @@ def _meet_again(
     values: dict[str, Any] = {}
     url, path = split_url(shown.url, shown.filename)
     if (url, path) != (before.site, before.path):
-        values |= {"site_id": _site(sight.connection, url), "path": path}
+        values |= {"site_id": site_number(sight.connection, url), "path": path}
     if before.available is None and state.upload_time is not None:
         # It is dated only now, so it must not come onto pages that are closed without it.
         values["available"] = available = sight.available_from(state.upload_time)
@@ -126,7 +126,7 @@ def _add_files(
     for (filename, key), shown in new.items():
         url, path = split_url(shown.url, filename)
         if url not in sites:
-            sites[url] = _site(sight.connection, url)
+            sites[url] = site_number(sight.connection, url)
         state = FileState.of(shown)
         available = sight.available_from(state.upload_time, names.get(filename))
         if available is not None:
@@ -155,7 +155,8 @@ def _row(number: int, seen_from: Instant, state: FileState) -> dict[str, Any]:
     return {"file_id": number, "seen_from": seen_from, **state._asdict()}
 
 
-def _site(connection: Connection, url: str) -> int:
+def site_number(connection: Connection, url: str) -> int:
+    """Return the number of a site, which is added where it is new."""
     number: int | None = connection.execute(select(site.c.id).where(site.c.url == url)).scalar_one_or_none()
     if number is None:
         number = connection.execute(insert(site).returning(site.c.id), {"url": url}).scalar_one()

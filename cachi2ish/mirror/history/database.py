@@ -82,7 +82,7 @@ class Database:
         if found == HEAD:
             return
         # Only now: it takes some time to import.
-        from cachi2ish.mirror.history.upgrading import steps, upgrade  # noqa: PLC0415
+        from cachi2ish.mirror.history.migrations.upgrading import steps, upgrade  # noqa: PLC0415
 
         if found is not None and found not in steps():
             raise StorageError(

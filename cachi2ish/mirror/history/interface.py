@@ -6,7 +6,6 @@ A page as of a `Cutoff` has what was there before it, by the rule of ``--index-d
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from pathlib import Path
 from typing import Protocol
 
 from packaging.utils import NormalizedName
@@ -31,8 +30,22 @@ from cachi2ish.mirror.records import (
 )
 
 
-class History(Protocol):
-    """The log of one mirror, in a database. Many threads and processes may share it.
+class Seal(Protocol):
+    """Signs, and tells its own signatures from others (`cachi2ish.cache.memory.signing`)."""
+
+    def sign(self, *facts: str) -> bytes:
+        """Return the signature of ``facts``."""
+        ...
+
+    def has_signed(self, signature: object, *facts: str) -> bool:
+        """Return whether ``signature`` is the one of ``facts``."""
+        ...
+
+
+class Sightings(Protocol):
+    """The log of one mirror as those need it who look at upstreams, and serve. In a database.
+
+    Many threads and processes may share it.
 
     A look is one transaction: it is in the history whole, or not at all, whatever happens to the process::
 
@@ -93,12 +106,23 @@ class History(Protocol):
         """Write down that the mirror has the bytes of a vanished file, or that they cannot be had any more."""
         ...
 
+    def close(self) -> None:
+        """Let go of the database."""
+        ...
+
+
+class History(Sightings, Protocol):
+    """All that there is to do with a log."""
+
     def freeze(self, registry: str, cutoff: Cutoff, now: Instant) -> FrozenDay:
         """Return the digest over all pages as of ``cutoff``, and write it down where all of them are closed."""
         ...
 
-    def prove(self, registry: str, cutoff: Cutoff, project: NormalizedName) -> Proof | None:
-        """Return the proof for a page of a day that was frozen; None where the day or the project was not."""
+    def prove(self, registry: str, cutoff: Cutoff, project: NormalizedName, digest: str) -> Proof | None:
+        """Return the proof that a page is in the frozen day with this digest; None where it is not.
+
+        A day that is frozen again, once more projects are followed, has another digest; the first stays provable.
+        """
         ...
 
     def diff(
@@ -115,21 +139,18 @@ class History(Protocol):
         """Return all that contradicts itself, as sentences: the database, the log, and days that were frozen."""
         ...
 
-    def prune(self, registry: str, now: Instant, *, unused: Collection[NormalizedName]) -> int:
+    def forget(self, registry: str, projects: Collection[NormalizedName]) -> int:
         """Follow these projects no more; what is known of them stays. Return how many were followed."""
         ...
 
-    def export(self, registry: str, write: Callable[[bytes], object], key: Path | None) -> str:
+    def export(self, registry: str, write: Callable[[bytes], object], seal: Seal | None) -> str:
         """Write the history of a registry; the same history gives the same bytes. Return their digest."""
         ...
 
-    def import_(self, lines: Iterable[bytes], *, digest: str | None, key: Path | None) -> int:
-        """Take the history of projects of which nothing is known yet; return how many.
+    def import_(self, registry: str, lines: Iterable[bytes], *, digest: str | None, seal: Seal | None) -> int:
+        """Take the history of projects of which nothing is known yet, all or none; return how many.
 
-        digest: what all bytes must have. key: with what they must be signed. One of them there must be.
+        digest: what all bytes must have. seal: whose signature they must have. One of them there must be.
+        Raises `DigestMismatchError` where they do not.
         """
-        ...
-
-    def close(self) -> None:
-        """Let go of the database."""
         ...

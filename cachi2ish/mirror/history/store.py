@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Self
 
@@ -13,7 +13,11 @@ from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.pages import Page
 from cachi2ish.mirror.history.database import Database
 from cachi2ish.mirror.history.dated_pages import all_projects, dated_page
+from cachi2ish.mirror.history.differences import differences
+from cachi2ish.mirror.history.freezing import contradictions, freeze, prove
+from cachi2ish.mirror.history.interface import Seal
 from cachi2ish.mirror.history.known_files import files_named, key_bytes
+from cachi2ish.mirror.history.moving import export, import_
 from cachi2ish.mirror.history.observing import observe
 from cachi2ish.mirror.history.projects_seen import (
     all_registries,
@@ -36,10 +40,13 @@ from cachi2ish.mirror.records import (
     Changes,
     DatedPage,
     Due,
+    FileChange,
+    FrozenDay,
     Gone,
     HistoricFile,
     Instant,
     Look,
+    Proof,
     Refusal,
     Registry,
     Status,
@@ -184,6 +191,55 @@ class SqlHistory:
                     for row in connection.execute(_NEWEST_ALARMS)
                 ),
             )
+
+    def freeze(self, registry: str, cutoff: Cutoff, now: Instant) -> FrozenDay:
+        """Return the digest over all pages as of ``cutoff``; see the interface."""
+        return freeze(self._database, registry, cutoff, now)
+
+    def prove(self, registry: str, cutoff: Cutoff, project: NormalizedName, digest: str) -> Proof | None:
+        """Return the proof that a page is in the frozen day with this digest; None where it is not."""
+        with self._database.reading() as connection:
+            return prove(connection, find_registry(connection, registry), cutoff, project, digest)
+
+    def diff(
+        self, registry: str, project: NormalizedName, before: Cutoff, after: Cutoff
+    ) -> tuple[FileChange, ...]:
+        """Return how two dates differ, by file name."""
+        with self._database.reading() as connection:
+            known = find_registry(connection, registry)
+            then, now = (
+                dated_page(connection, known, project, one, observed_only=False) for one in (before, after)
+            )
+        return differences(then, now)
+
+    def verify(self) -> tuple[str, ...]:
+        """Return all that contradicts itself, as sentences."""
+        found = list(self._database.damage())
+        with self._database.reading() as connection:
+            found += contradictions(connection)
+        return tuple(found)
+
+    def forget(self, registry: str, projects: Collection[NormalizedName]) -> int:
+        """Follow these projects no more; what is known of them stays."""
+        with self._database.writing() as connection:
+            known = find_registry(connection, registry)
+            followed = update(_PROJECT).where(
+                _PROJECT.c.registry_id == known.id,
+                _PROJECT.c.name.in_(projects),
+                _PROJECT.c.due_at.is_not(None),
+            )
+            return connection.execute(followed.values(due_at=None)).rowcount
+
+    def export(self, registry: str, write: Callable[[bytes], object], seal: Seal | None) -> str:
+        """Write the history of a registry; return the digest."""
+        with self._database.reading() as connection:
+            return export(connection, find_registry(connection, registry), write, seal)
+
+    def import_(self, registry: str, lines: Iterable[bytes], *, digest: str | None, seal: Seal | None) -> int:
+        """Take the history of projects of which nothing is known yet; see the interface."""
+        with self._database.writing() as connection:
+            known = find_registry(connection, registry)
+            return import_(connection, known, lines, digest=digest, seal=seal)
 
     def close(self) -> None:
         """Let go of the database."""

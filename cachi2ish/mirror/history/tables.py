@@ -177,7 +177,7 @@ frozen = Table(
     Column("made_at", BigInteger, nullable=False),
     Column("projects", Integer, nullable=False),
     Column("digest", LargeBinary, nullable=False),
-    UniqueConstraint("registry_id", "cutoff"),
+    UniqueConstraint("registry_id", "cutoff", "digest"),
 )
 
 # The leaves, in their order, so that one of them can be proved.

@@ -15,8 +15,8 @@ from sqlalchemy.engine.mock import MockConnection
 
 from cachi2ish.errors import StorageError
 from cachi2ish.mirror.history.database import HEAD, Database
+from cachi2ish.mirror.history.migrations.upgrading import steps
 from cachi2ish.mirror.history.tables import metadata, registry
-from cachi2ish.mirror.history.upgrading import steps
 
 RULES = {"url": "https://a.example/", "untimed": "exclude", "private": False, "settling": 0, "interval": 0}
 

@@ -1,4 +1,4 @@
-"""Runs the steps on the connection that `cachi2ish.mirror.history.upgrading` has opened."""
+"""Runs the steps on the connection that `cachi2ish.mirror.history.migrations.upgrading` has opened."""
 
 from __future__ import annotations
 

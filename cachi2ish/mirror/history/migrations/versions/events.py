@@ -42,7 +42,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["registry_id"], ["registry.id"], name="fk_frozen_registry_id"),
         sa.PrimaryKeyConstraint("id", name="pk_frozen"),
-        sa.UniqueConstraint("registry_id", "cutoff", name="uq_frozen_registry_id_cutoff"),
+        sa.UniqueConstraint("registry_id", "cutoff", "digest", name="uq_frozen_registry_id_cutoff_digest"),
     )
     op.create_table(
         "project",

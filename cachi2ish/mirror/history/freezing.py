@@ -1,0 +1,146 @@
+"""All pages of a day as one digest: the root of a Merkle tree over the projects and the digests of their pages."""
+
+from __future__ import annotations
+
+from packaging.utils import NormalizedName
+from sqlalchemy import Connection, func, insert, select
+
+from cachi2ish.core.cutoff import Cutoff
+from cachi2ish.core.merkle import inclusion_path, leaf_of, root_of
+from cachi2ish.mirror.history.database import Database
+from cachi2ish.mirror.history.dated_pages import all_pages, dated_page
+from cachi2ish.mirror.history.instants import instant_of, moment_of, text_of
+from cachi2ish.mirror.history.projects_seen import KnownRegistry, all_registries, find_registry
+from cachi2ish.mirror.history.tables import frozen, frozen_page, project
+from cachi2ish.mirror.records import DatedPage, FrozenDay, Instant, Proof
+from cachi2ish.simple_api.page_digest import page_digest
+
+_SHA256 = "sha256:"
+
+#: Rows that are written at once.
+_AT_ONCE = 5000
+
+
+def entry_of(name: str, digest: bytes) -> bytes:
+    """Return what of a page is an entry of the tree."""
+    return name.encode() + b"\0" + digest
+
+
+def freeze(database: Database, registry: str, cutoff: Cutoff, now: Instant) -> FrozenDay:
+    """Return the digest of a day; written down, with its leaves, where no page of it can change any more."""
+    before = instant_of(cutoff.instant)
+    with database.reading() as connection:
+        known = find_registry(connection, registry)
+        pages = [
+            (one.id, one.name, bytes.fromhex(page_digest(page)))
+            for one, page in all_pages(connection, known, cutoff)
+        ]
+        provisional = _count_provisional(connection, known, before)
+    root = root_of([leaf_of(entry_of(name, digest)) for _, name, digest in pages])
+    if not provisional:
+        with database.writing() as connection:
+            _write(connection, known, before, now, root, pages)
+    return FrozenDay(
+        registry=registry,
+        cutoff=cutoff,
+        digest=_SHA256 + root.hex(),
+        projects=len(pages),
+        provisional=provisional,
+    )
+
+
+def _count_provisional(connection: Connection, registry: KnownRegistry, before: Instant) -> int:
+    """Return how many followed projects were not looked at since: their pages, if they have any, may change."""
+    closed = project.c.closed_until
+    chosen = select(func.count()).where(
+        project.c.registry_id == registry.id,
+        project.c.due_at.is_not(None),
+        closed.is_(None) | (closed < before),
+    )
+    return connection.execute(chosen).scalar_one()
+
+
+def _write(
+    connection: Connection,
+    registry: KnownRegistry,
+    before: Instant,
+    now: Instant,
+    root: bytes,
+    pages: list[tuple[int, NormalizedName, bytes]],
+) -> None:
+    if _find(connection, registry, before, root) is not None:
+        return
+    row = {
+        "registry_id": registry.id,
+        "cutoff": before,
+        "made_at": now,
+        "projects": len(pages),
+        "digest": root,
+    }
+    number = connection.execute(insert(frozen).returning(frozen.c.id), row).scalar_one()
+    for start in range(0, len(pages), _AT_ONCE):
+        part = enumerate(pages[start : start + _AT_ONCE], start)
+        rows = [
+            {"frozen_id": number, "position": position, "project_id": one, "digest": digest}
+            for position, (one, _, digest) in part
+        ]
+        connection.execute(insert(frozen_page), rows)
+
+
+def _find(connection: Connection, registry: KnownRegistry, before: Instant, root: bytes) -> int | None:
+    chosen = select(frozen.c.id).where(
+        frozen.c.registry_id == registry.id, frozen.c.cutoff == before, frozen.c.digest == root
+    )
+    found: int | None = connection.execute(chosen).scalar_one_or_none()
+    return found
+
+
+def prove(
+    connection: Connection, registry: KnownRegistry, cutoff: Cutoff, name: NormalizedName, digest: str
+) -> Proof | None:
+    """Return the proof that the page of a project is in the frozen day with this digest; None where it is not."""
+    try:
+        root = bytes.fromhex(digest.removeprefix(_SHA256))
+    except ValueError:
+        return None
+    number = _find(connection, registry, instant_of(cutoff.instant), root)
+    if number is None:
+        return None
+    rows = _leaves(connection, number)
+    position = next((place for place, (each, _) in enumerate(rows) if each == name), None)
+    if position is None:
+        return None
+    path = inclusion_path([leaf_of(entry_of(each, page)) for each, page in rows], position)
+    return Proof(
+        digest=rows[position][1].hex(),
+        position=position,
+        projects=len(rows),
+        path=tuple(node.hex() for node in path),
+    )
+
+
+def _leaves(connection: Connection, number: int) -> list[tuple[str, bytes]]:
+    chosen = (
+        select(project.c.name, frozen_page.c.digest)
+        .join(project, project.c.id == frozen_page.c.project_id)
+        .where(frozen_page.c.frozen_id == number)
+        .order_by(frozen_page.c.position)
+    )
+    return [(row.name, row.digest) for row in connection.execute(chosen)]
+
+
+def contradictions(connection: Connection) -> list[str]:
+    """Return what the log says otherwise now than when a day was frozen, as sentences."""
+    registries = {one.id: one for one in all_registries(connection)}
+    found = []
+    for row in connection.execute(select(frozen).order_by(frozen.c.id)).all():
+        registry, cutoff = registries[row.registry_id], Cutoff(moment_of(row.cutoff))
+        what = f"{registry.rules.name} before {text_of(row.cutoff)}, which was frozen,"
+        leaves = _leaves(connection, row.id)
+        if root_of([leaf_of(entry_of(name, digest)) for name, digest in leaves]) != row.digest:
+            found.append(f"{what} has other pages than its digest says")
+        for name, digest in leaves:
+            page = dated_page(connection, registry, NormalizedName(name), cutoff, observed_only=False)
+            if not isinstance(page, DatedPage) or bytes.fromhex(page.digest) != digest:
+                found.append(f"{what} has another page of {name} now")
+    return found
