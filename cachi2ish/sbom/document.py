@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 #: A JSON object of a shape that is somebody else's.
 JsonObject: TypeAlias = "dict[str, JsonValue]"
+
+#: So many pieces of a document are put together at once.
+_PIECES = 10_000
 
 
 def without_empty(**fields: JsonValue) -> JsonObject:
@@ -27,7 +31,10 @@ def canonical(value: JsonValue) -> str:
 
 def document_text(content: JsonObject) -> str:
     """Return a document as it is written into a file."""
-    return json.dumps(content, indent=2, sort_keys=True) + "\n"
+    pieces = json.JSONEncoder(indent=2, sort_keys=True).iterencode(content)
+    # Each word is a piece: all of them at once would weigh six times as much as the text.
+    parts = iter(lambda: "".join(islice(pieces, _PIECES)), "")
+    return "".join(parts) + "\n"
 
 
 #: What SPDX documents say that were created at no particular time; the SBOM tools of Konflux write the same.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from functools import cache, partial
 from itertools import chain
@@ -86,11 +86,12 @@ def choose_all(
     indexes = {(addresses, dating): index_of(addresses, dating) for addresses, dating in needed}
     pool = ThreadPoolExecutor(workers, thread_name_prefix="page")
     try:
-        futures = []
+        running: set[Future[list[tuple[int, Choice | Cachi2ishError]]]] = set()
         for (addresses, project, _), members in groups.items():
             dated = {member.dating: indexes[addresses, member.dating] for _, member in members}
-            futures.append(pool.submit(_choose_group, dated, project, versions[project], members, on_choice))
-        for future in as_completed(futures):
+            running.add(pool.submit(_choose_group, dated, project, versions[project], members, on_choice))
+        for future in as_completed(running):
+            running.discard(future)
             for position, outcome in future.result():
                 _note(position, outcome, made, failed)
     finally:

@@ -9,9 +9,9 @@ from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
-from threading import Event, Lock
+from threading import Condition, Event, Lock
 from types import TracebackType
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar, cast
 
 _T = TypeVar("_T")
 _Brought = TypeVar("_Brought")
@@ -110,6 +110,58 @@ class LargestFirst:
         task.run()
 
 
+class Outcome(Generic[_T]):
+    """What a job has returned or raised, or will: a future, of which there may be thousands.
+
+    One of the standard library weighs more than a kilobyte, since each has a condition of its own. changed: the
+    condition that all outcomes of a scheduler share.
+    """
+
+    __slots__ = ("_changed", "_done", "_error", "_value")
+
+    def __init__(self, changed: Condition) -> None:
+        self._changed = changed
+        self._done = False
+        self._value: _T | None = None
+        self._error: BaseException | None = None
+
+    def done(self) -> bool:
+        """Return whether the job has ended."""
+        return self._done
+
+    def result(self) -> _T:
+        """Wait for the end, and return what the job has returned; raises what it has raised."""
+        error = self.exception()
+        if error is not None:
+            raise error
+        return cast("_T", self._value)
+
+    def exception(self) -> BaseException | None:
+        """Wait for the end, and return what the job has raised."""
+        with self._changed:
+            self._changed.wait_for(self.done)
+        return self._error
+
+    def settle(self, work: Callable[[], _T]) -> None:
+        """Have what ``work`` returns or raises."""
+        try:
+            self._value = work()
+        except BaseException as error:  # noqa: BLE001  (it is raised wherever the result is waited for)
+            self.fail(error)
+        else:
+            self._end()
+
+    def fail(self, error: BaseException) -> None:
+        """Have raised ``error``."""
+        self._error = error
+        self._end()
+
+    def _end(self) -> None:
+        with self._changed:
+            self._done = True
+            self._changed.notify_all()
+
+
 class Scheduler:
     """Runs jobs. Use as a context manager: left by an error, it begins no further work and waits `_GRACE` seconds.
 
@@ -121,8 +173,9 @@ class Scheduler:
         self._bringing = LargestFirst(workers)
         self._finishing = ThreadPoolExecutor(_FINISHERS, thread_name_prefix="finish")
         self._lock = Lock()
-        self._steps: list[Future[None]] = []
-        self._brought: dict[Hashable, Future[Any]] = {}
+        self._steps: set[Future[None]] = set()
+        self._brought: dict[Hashable, Outcome[Any]] = {}
+        self._changed = Condition()
 
     def __enter__(self) -> Self:
         return self
@@ -133,6 +186,7 @@ class Scheduler:
         if kind is None:
             self._bringing.shutdown()
             self._finishing.shutdown()
+            self._brought.clear()
             return
         self.abandoned.set()
         self._bringing.abandon()
@@ -141,38 +195,34 @@ class Scheduler:
             running = tuple(self._steps)
         wait_for(running, timeout=_GRACE)
 
-    def submit(self, job: Job[Any, _T]) -> Future[_T]:
+    def submit(self, job: Job[Any, _T]) -> Outcome[_T]:
         """Begin a job, and return its outcome. Safe to call from many threads."""
-        outcome: Future[_T] = Future()
+        outcome: Outcome[_T] = Outcome(self._changed)
         self._note(self._bringing.submit(job.size, partial(self._bring, job, outcome)))
         return outcome
 
-    def _bring(self, job: Job[Any, _T], outcome: Future[_T]) -> None:
-        try:
-            brought = self._bring_once(job)
-        except BaseException as error:  # noqa: BLE001  (it is raised where the outcome is waited for)
-            outcome.set_exception(error)
+    def _bring(self, job: Job[_Brought, _T], outcome: Outcome[_T]) -> None:
+        brought = self._bring_once(job)
+        error = brought.exception()
+        if error is None:
+            self._note(self._finishing.submit(outcome.settle, partial(job.finish, brought.result())))
         else:
-            self._note(self._finishing.submit(_finish, job, brought, outcome))
+            outcome.fail(error)
 
-    def _bring_once(self, job: Job[_Brought, Any]) -> _Brought:
+    def _bring_once(self, job: Job[_Brought, Any]) -> Outcome[_Brought]:
         with self._lock:
             known = self._brought.get(job.key)
-            future: Future[_Brought] = self._brought.setdefault(job.key, Future())
+            brought: Outcome[_Brought] = self._brought.setdefault(job.key, Outcome(self._changed))
         if known is None:
-            try:
-                future.set_result(job.bring())
-            except BaseException as error:  # noqa: BLE001  (it is raised in every thread that waits)
-                future.set_exception(error)
-        return future.result()
+            brought.settle(job.bring)
+        return brought
 
     def _note(self, step: Future[None]) -> None:
         with self._lock:
-            self._steps.append(step)
+            self._steps.add(step)
+        # A future weighs more than a kilobyte, and there are thousands of files.
+        step.add_done_callback(self._forget)
 
-
-def _finish(job: Job[_Brought, _T], brought: _Brought, outcome: Future[_T]) -> None:
-    try:
-        outcome.set_result(job.finish(brought))
-    except BaseException as error:  # noqa: BLE001  (it is raised where the outcome is waited for)
-        outcome.set_exception(error)
+    def _forget(self, step: Future[None]) -> None:
+        with self._lock:
+            self._steps.discard(step)

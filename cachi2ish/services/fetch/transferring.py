@@ -8,7 +8,6 @@ content, and nothing is published before every stage has ended well.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from concurrent.futures import Future
 from datetime import datetime
 from threading import Lock
 from types import TracebackType
@@ -25,7 +24,7 @@ from cachi2ish.errors import Cachi2ishError, DigestMismatchError, raise_all
 from cachi2ish.services.fetch.failures import Chosen, all_needed, failures_of_transfers, may_be_left_out, position
 from cachi2ish.services.fetch.identifying import Fetched
 from cachi2ish.services.fetch.jobs import FileJob, GitJob, Means, artifact_of
-from cachi2ish.services.fetch.scheduler import Scheduler
+from cachi2ish.services.fetch.scheduler import Outcome, Scheduler
 
 
 class _Outcome(Struct, frozen=True):
@@ -33,7 +32,7 @@ class _Outcome(Struct, frozen=True):
 
     requirement: Requirement
     key: Hashable
-    future: Future[Fetched]
+    future: Outcome[Fetched]
     chosen: Chosen | None
     file: IndexFile | None
 
@@ -103,13 +102,14 @@ class Transfers:
             else:
                 errors += ((choice.requirement, error) for _, error in chosen.dispensed)
         raise_all(failures_of_transfers(errors))
+        self._outcomes.clear()
         return tuple(sorted(fetched, key=lambda one: (one.filename, position(one.requirement))))
 
     def mismatches(self) -> tuple[Cachi2ishError, ...]:
         """Return the files that have arrived by now and are not what was promised, in reading order."""
         with self._lock:
             outcomes = tuple(self._outcomes)
-        ended = (one for one in outcomes if one.future.done() and not one.future.cancelled())
+        ended = (one for one in outcomes if one.future.done())
         wrong = {
             one.key: error for one in ended if isinstance(error := one.future.exception(), DigestMismatchError)
         }
