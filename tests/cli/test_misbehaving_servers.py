@@ -122,7 +122,8 @@ def test_a_file_that_is_replaced_while_it_is_fetched_is_fetched_from_its_start(o
 class Lasting:
     """Faults that end a run. says: a part of the one error. requests: for the file, by the run that fails.
 
-    alone: the other file is there before, since an attempt does not count while the host serves somebody else.
+    alone: the other file is there before, since an attempt does not count while the host serves somebody else, and
+    a host that wants to be left alone is not asked for the other file, either.
     """
 
     fault: Fault
@@ -141,9 +142,10 @@ LASTING = {
         Fault.status(429, retry_after="Fri, 31 Dec 9999 23:59:59 -0500"),
         "asks to wait more than a day (Retry-After)",
         requests=1,
+        alone=True,
     ),
     "503 with a long Retry-After": Lasting(
-        Fault.status(503, retry_after="3600"), "asks to wait 3600 seconds (Retry-After)", requests=1
+        Fault.status(503, retry_after="3600"), "asks to wait 3600 seconds (Retry-After)", requests=1, alone=True
     ),
     "503": Lasting(Fault.status(503), "answers HTTP 503 (Service Unavailable) (after 3 attempts)"),
     "500": Lasting(Fault.status(500), "answers HTTP 500 (Internal Server Error) (after 3 attempts)"),
