@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from packaging.version import Version
 
 from cachi2ish.build.fixpoint import Bounds, Closure
 from cachi2ish.build.interface import Cycle, Machine, Release, Releases, Remedy, Rung
+from cachi2ish.build.resolving import needs_of
 
 #: How many newer releases of each project of a cycle are tried, and how many cycles are resolved.
 _MOST_STEPS = 8
@@ -45,7 +47,8 @@ def resolve_cycles(
         cycle = next(cycles_of(closure, releases), None)
         if cycle is None:
             return Resolved(closure, tuple(remedies))
-        forward = _forward(cycle, solve, releases, bounds, fixed)
+        movable = [one for one in (*_carriers(cycle, closure, releases), *cycle.members) if one not in fixed]
+        forward = _forward(cycle, movable, solve, releases, bounds)
         if forward is not None:
             bounds, closure, moved = forward
             remedies.append(Remedy(cycle, moved=moved))
@@ -58,15 +61,28 @@ def resolve_cycles(
     return Resolved(closure, tuple(remedies), tuple(cycles_of(closure, releases)))
 
 
+def _carriers(cycle: Cycle, closure: Closure, releases: Releases) -> list[Release]:
+    """Return what needs a member of the cycle to be installed, where another one is built."""
+    projects = {one.project for one in cycle.members}
+    names = {str(one) for one in cycle.members}
+    found: set[Release] = set()
+    for (build, machine), there in closure.environments.items():
+        if build.name in names and machine == cycle.machine:
+            for release in itertools.starmap(Release, there.installed.items()):
+                needs = needs_of(releases.dependencies(release), machine)
+                if any(need.key[0] in projects for need in needs):
+                    found.add(release)
+    return sorted(found.difference(cycle.members))
+
+
 def _forward(
     cycle: Cycle,
+    movable: Sequence[Release],
     solve: Callable[[Bounds], Closure],
     releases: Releases,
     bounds: Bounds,
-    fixed: frozenset[Release],
 ) -> tuple[Bounds, Closure, Release] | None:
     """Return what comes of moving one of the projects to a newer release: the fewest steps that will do."""
-    movable = [one for one in cycle.members if one not in fixed]
     newer = {one: _newer(one, cycle.machine, releases, bounds) for one in movable}
     for step in range(_MOST_STEPS):
         for one in movable:

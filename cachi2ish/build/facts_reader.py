@@ -29,6 +29,10 @@ from cachi2ish.sdists.interface import TextReader
 _Below = Callable[[Callable[[str], bool]], Mapping[str, bytes]]
 
 
+#: Where flit looks for what a module states, the module itself first.
+_OF_MODULE = ("/__init__.py", ".py", "/version.py", "/_version.py", "/__version__.py")
+
+
 class FactsReader:
     """Implements `BuildFactsReader`."""
 
@@ -60,7 +64,7 @@ def _completed(facts: SdistFacts, below: _Below) -> SdistFacts:
     if not (modules or flit or rust or plain):
         return facts
     named = str(table(facts.tool, "flit", "module").get("name") or project).replace(".", "/")
-    own = tuple(f"{root}{named}{end}" for root in ("", "src/") for end in ("/__init__.py", ".py")) if flit else ()
+    own = tuple(f"{root}{named}{end}" for root in ("", "src/") for end in _OF_MODULE) if flit else ()
 
     def wanted(path: str) -> bool:
         return (
@@ -93,11 +97,15 @@ def _modules_of_backend(facts: SdistFacts) -> tuple[str, ...]:
 
 
 def _names_itself(facts: SdistFacts, contents: Mapping[str, bytes], own: tuple[str, ...]) -> bool | None:
-    source = next((contents[one] for one in own if one in contents), None)
-    if source is None:
+    sources = [contents[one] for one in own if one in contents]
+    if not sources:
         return None
-    dynamic = set(facts.dynamic)
-    return states_itself(source, summary="description" in dynamic, version="version" in dynamic)
+    # The summary is that of the module, and the version may stand in a file beside it.
+    summary = "description" not in facts.dynamic or states_itself(sources[0], summary=True, version=False)
+    version = "version" not in facts.dynamic or any(
+        states_itself(source, summary=False, version=True) for source in sources
+    )
+    return summary and version
 
 
 def _read(path: Path) -> bytes | None:

@@ -55,6 +55,18 @@ def test_what_is_built_with_itself_is_a_cycle_too() -> None:
     assert [str(one) for one in plan.left] == ["snake 1"]
 
 
+def test_what_carries_a_cycle_is_moved_before_its_members() -> None:
+    universe = Universe(cutoff=datetime(2022, 2, 1, tzinfo=UTC))
+    universe.add("flit-core", "3.4", Entry(needs=("tomli",), uploaded=THEN))
+    universe.add("tomli", "1.2", Entry(built_with=("flit-core",), uploaded=THEN))
+    universe.add("tomli", "2.0", Entry(built_with=("setuptools",), uploaded=LATER))
+    universe.add("flit-core", "3.5", Entry(uploaded=LATER))
+    universe.add("setuptools", "60", Entry(uploaded=THEN))
+    plan = PLAN((root("apple", "tomli"),), universe, (), {})
+    (remedy,) = plan.remedies
+    assert (str(remedy.cycle), remedy.moved) == ("tomli 1.2", release("flit-core 3.5"))
+
+
 def test_what_the_project_itself_pins_is_not_moved() -> None:
     universe = circle()
     universe.add("tomli", "2", Entry(built_with=("setuptools",), uploaded=LATER))

@@ -154,6 +154,8 @@ def test_flit_is_told_by_the_module_or_imports_it(tmp_path: Path, module: str, s
     )
     assert facts(tmp_path, pyproject_dot_toml=table, src__apple__apple_dot_py="").names_itself is None
     assert facts(tmp_path, pyproject_dot_toml=table, apple_dot_py=module).names_itself is states
+    beside = {"apple/__init__.py": '"""Fruit."""\n', "apple/_version.py": module}
+    assert facts(tmp_path, pyproject_dot_toml=table, **beside).names_itself is states
 
 
 def test_a_folder_is_read_as_an_sdist_is_and_one_that_is_not_built_says_nothing(tmp_path: Path) -> None:

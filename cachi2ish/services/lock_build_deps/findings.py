@@ -27,10 +27,10 @@ def remedies_of(plan: Plan) -> Iterable[str]:
     """Yield how cycles were resolved, and what is as of another time."""
     for remedy in plan.remedies:
         if remedy.moved is not None:
-            yield f"cycle: {remedy.cycle} need each other to be built; {remedy.moved} does without"
+            yield f"cycle: {_needing(remedy.cycle)}; {remedy.moved} does without"
         elif remedy.wheel is not None:
             yield (
-                f"cycle: {remedy.cycle} need each other to be built, and no newer release does without;"
+                f"cycle: {_needing(remedy.cycle)}, and no newer release does without;"
                 f' {remedy.wheel} has to come as a wheel ("binary": {{"packages": "{remedy.wheel.project}"}})'
             )
     for build, before in plan.fallbacks:
@@ -60,9 +60,13 @@ def failures_of(plan: Plan, places: Iterable[Place]) -> Iterable[Cachi2ishError]
 def cycle_left(cycle: Cycle) -> Cachi2ishError:
     """Return the error for builds that need each other."""
     return UnavailableError(
-        f"{cycle} need each other to be built on {cycle.machine}, and there is no wheel of any of them",
+        f"{_needing(cycle)} on {cycle.machine}, and there is no wheel that would do",
         hint="pin another version of one of them with --constraint",
     )
+
+
+def _needing(cycle: Cycle) -> str:
+    return f"{cycle} {'need each other to be built' if cycle.members[1:] else 'is needed to build itself'}"
 
 
 def stages_of(names: frozenset[str], places: Iterable[Place]) -> frozenset[str]:

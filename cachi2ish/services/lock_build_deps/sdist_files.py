@@ -18,7 +18,7 @@ from cachi2ish.index.interface import MetadataFiles
 from cachi2ish.services.reporter import Arrival, Reporter, under_way
 
 #: Part of what facts are remembered by: raise it when archives are read by another rule.
-_RULE = "1"
+_RULE = "2"
 
 _NOWHERE = Origin("")
 
