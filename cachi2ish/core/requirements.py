@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 
 from msgspec import Struct
 from packaging.utils import NormalizedName, canonicalize_name
@@ -85,7 +86,11 @@ class _Common:
     @property
     def project(self) -> NormalizedName:
         """The name under which an index lists the project (PEP 503)."""
-        return canonicalize_name(self.name)
+        return _normalized(self.name)
+
+
+# A run asks each requirement some fifty times.
+_normalized = lru_cache(4096)(canonicalize_name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,6 +99,7 @@ class StagedOutput:
     def __init__(self, workplace: Workplace) -> None:
         self._workplace = workplace
         self._root = RootedPath.of(workplace.path, error=StorageError)
+        self._deps = self._root.join(DEPS).path
         self._placed: dict[str, str] = {}
         self._below_deps: set[str] = set()
         self._guard = threading.Lock()
@@ -117,14 +118,15 @@ class StagedOutput:
         """
         if not plain_name(filename):
             raise DistributionError(f"{filename!r} cannot be used as a file name")
-        path = self._root.join(f"{DEPS}/{filename}").path
         with self._guard:
             other = self._placed.get(filename)
             if other == blob.sha256:
                 return
             if other:
                 raise _taken(filename, f"sha256:{other} and sha256:{blob.sha256}")
-            self._make_parents(path)
+            if not self._placed:
+                self._make_parents(self._deps / filename)
+            path = self._deps / filename
             self._placed[filename] = blob.sha256
             self._below_deps.add(f"{DEPS}/{filename}")
         with self._failures(f"{filename} cannot be placed in {self._workplace.target}", about=filename):
@@ -169,7 +171,7 @@ class StagedOutput:
             raise ValueError(msg)
         work = self._workplace
         # The environment of the build names the folder, be there anything in it or not.
-        self._make_parents(self._root.join(f"{DEPS}/file").path)
+        self._make_parents(self._deps / "file")
         with self._failures(f"the output {work.target} cannot be replaced"):
             refuse_strangers(work.target)  # somebody may have put something there meanwhile
             work.path.chmod(_DIRECTORY_MODE)
