@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from hashlib import sha256 as sha256_of
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec import DecodeError
+from msgspec import DecodeError, msgpack
 from msgspec.structs import replace as replaced
 
 from cachi2ish.cache.interface import Catalogue, KeptPage
@@ -225,6 +228,25 @@ def test_where_there_is_none_to_read_only_nothing_is_known(path: Path, content: 
     assert (path.read_bytes() if path.exists() else None) == content
 
 
-def test_a_body_that_is_nested_too_deeply_is_damage_as_any_other() -> None:
+@pytest.mark.parametrize("where", ["head", "part"])
+def test_a_body_that_is_nested_too_deeply_is_damage_as_any_other(where: str) -> None:
+    nested = b"\x91" * 100_000 + b"\xc0"
+    part = b"\x91\x92\xa0" + nested
+    listed = nested if where == "head" else msgpack.encode([[[""], len(part), sha256_of(part).digest()]])
+    head = b"\x95\xa0\xa0\xc0\xc0" + listed
     with pytest.raises(DecodeError):
-        load(b"\x95\xa0\xa0\xc0\xc0\x91\x92\xa0" + b"\x91" * 100_000 + b"\xc0", INDEX, page_of().project, T)
+        load(len(head).to_bytes(4) + head + part, INDEX, page_of().project, T)
+
+
+def test_of_a_large_page_the_part_with_the_version_is_read_and_no_other(
+    catalogue: SqliteCatalogue, path: Path
+) -> None:
+    files = [index_file(f"thing-{number}.0.tar.gz") for number in range(1000)]
+    catalogue.keep_page(page_of(*files))
+    with closing(sqlite3.connect(path)) as other, other:
+        ((content,),) = other.execute("SELECT content FROM body").fetchall()
+        middle = len(content) // 2
+        torn = content[:middle] + bytes(100) + content[middle + 100 :]
+        other.execute("UPDATE body SET content = ?", (torn,))
+    assert kept(catalogue, "999") == page_of(files[-1])
+    assert catalogue.kept_page(INDEX, "thing") is None

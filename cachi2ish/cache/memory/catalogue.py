@@ -22,7 +22,6 @@ from cachi2ish.advice import Place
 from cachi2ish.cache.interface import KeptPage
 from cachi2ish.cache.layout import OWN_FOLDER
 from cachi2ish.cache.memory.rows import (
-    ForgedError,
     PageKey,
     confirm_page,
     read_etag,
@@ -42,7 +41,7 @@ from cachi2ish.cache.memory.schema import (
     open_existing,
     open_to_read,
 )
-from cachi2ish.cache.memory.signing import Signer, has_other_keys, signer_of
+from cachi2ish.cache.memory.signing import ForgedError, Signer, has_other_keys, signer_of
 from cachi2ish.core.pages import Page
 from cachi2ish.core.urls import redact
 from cachi2ish.errors import StorageError

@@ -1,25 +1,37 @@
 """Index pages as bytes of the catalogue, and back: whole, and quick to read for a few versions.
 
 A page of ten thousand files is asked for the ten of one version, run after run. So the files stand in runs of one
-version each, and only those that are asked for become objects again.
+version each, and the runs in parts: only the part with a version is read from the disk, and only the files of that
+version become objects again. A head says which versions are in which part, and the sha256 of each: who has proved
+the head has proved all that is read by it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from io import BytesIO
 from itertools import chain, groupby
+from typing import Protocol
 
 from msgspec import DecodeError, Raw, Struct
 from msgspec.msgpack import Decoder, Encoder
 from packaging.utils import NormalizedName
 
+from cachi2ish.cache.memory.signing import ForgedError
 from cachi2ish.core.distributions import which_are
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.urls import redact
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+
+#: Bytes of a part, at the least, but for the last one. Smaller ones are more to list, larger ones more to read.
+_PART = 16 * 1024
+
+#: Bytes of the number in front, which says how long the head is.
+_NUMBER = 4
 
 
 class _Run(Struct, array_like=True, gc=False):
@@ -29,19 +41,35 @@ class _Run(Struct, array_like=True, gc=False):
     files: Raw
 
 
-class _Content(Struct, array_like=True, gc=False):
+class _Part(Struct, array_like=True, gc=False):
+    """Runs that follow one another: their versions, how many bytes they are, and the sha256 of these."""
+
+    versions: list[str]
+    size: int
+    digest: bytes
+
+
+class _Head(Struct, array_like=True, gc=False):
     """What is kept of a page beside its address, its project and its instant."""
 
     status: str
     status_reason: str
     versions: tuple[str, ...] | None
     last_serial: int | None
-    runs: list[_Run]
+    parts: list[_Part]
 
 
 _ENCODER = Encoder()
-_CONTENT = Decoder(_Content)
+_HEAD = Decoder(_Head)
+_RUNS = Decoder(list[_Run])
 _FILES = Decoder(tuple[IndexFile, ...])
+
+
+class Content(Protocol):
+    """What a page is read from: a file, or a value of the database that is read in pieces."""
+
+    def read(self, size: int, /) -> bytes: ...  # noqa: D102
+    def seek(self, offset: int, /) -> object: ...  # noqa: D102
 
 
 def dump(page: Page) -> tuple[bytes, bool]:
@@ -58,30 +86,104 @@ def dump(page: Page) -> tuple[bytes, bool]:
     except (ValueError, OverflowError):
         files = tuple(file for file in files if _can_be_written(file))
         runs = list(_runs(page, files))
-    content = _Content(page.status, page.status_reason, page.versions, page.last_serial, runs)
-    return _ENCODER.encode(content), len(files) == len(page.files)
+    bodies, parts = [], []
+    for group in _grouped(runs):
+        bodies.append(_ENCODER.encode(group))
+        parts.append(_Part([run.version for run in group], len(bodies[-1]), sha256(bodies[-1]).digest()))
+    head = _ENCODER.encode(_Head(page.status, page.status_reason, page.versions, page.last_serial, parts))
+    return b"".join((len(head).to_bytes(_NUMBER), head, *bodies)), len(files) == len(page.files)
+
+
+def _grouped(runs: Iterable[_Run]) -> Iterator[list[_Run]]:
+    group: list[_Run] = []
+    size = 0
+    for run in runs:
+        group.append(run)
+        size += len(run.files)
+        if size >= _PART:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def digest_of(content: bytes) -> bytes:
+    """Return what proves a page: the sha256 of its head, which has those of its parts."""
+    return sha256(_head(BytesIO(content))).digest()
+
+
+def is_whole(content: bytes) -> bool:
+    """Return whether each part is what the head says."""
+    try:
+        load(content, "", NormalizedName(""), _EPOCH)
+    except (ValueError, RecursionError):
+        return False
+    return len(content) == _NUMBER + len(head := _head(BytesIO(content))) + sum(
+        part.size for part in _HEAD.decode(head).parts
+    )
+
+
+def _head(content: Content) -> bytes:
+    return content.read(int.from_bytes(content.read(_NUMBER)))
 
 
 def load(
     content: bytes, address: str, project: NormalizedName, fetched_at: datetime, versions: Collection[str] = ()
 ) -> Page:
-    """Return the page with the files of ``versions`` (empty for all). Raises `msgspec.DecodeError`."""
+    """Return the page with the files of ``versions`` (empty for all).
+
+    Raises `msgspec.DecodeError`, and `ForgedError` for a part that is not what the head says.
+    """
+    return load_from(BytesIO(content), None, address, project, fetched_at, versions)
+
+
+def load_from(
+    content: Content,
+    digest: bytes | None,
+    address: str,
+    project: NormalizedName,
+    fetched_at: datetime,
+    versions: Collection[str],
+) -> Page:
+    """Do the same for content that has to have a `digest_of`, reading of it no more than needed; None for any."""
+    head = _head(content)
+    if digest is not None and sha256(head).digest() != digest:
+        raise ForgedError
     try:
-        kept = _CONTENT.decode(content)
+        kept = _HEAD.decode(head)
     except RecursionError:
         raise DecodeError("it is nested too deeply") from None
-    known = {run.version for run in kept.runs}
+    known = {version for part in kept.parts for version in part.versions}
     wanted = set(chain.from_iterable(which_are(one, known) for one in versions)) if versions else known
+    files: list[IndexFile] = []
+    offset = _NUMBER + len(head)
+    for part in kept.parts:
+        if not wanted.isdisjoint(part.versions):
+            content.seek(offset)
+            body = content.read(part.size)
+            if sha256(body).digest() != part.digest:
+                raise ForgedError
+            for run in _runs_in(body):
+                if run.version in wanted:
+                    files.extend(_FILES.decode(run.files))
+        offset += part.size
     return Page(
         project=project,
         index=address,
-        files=tuple(chain.from_iterable(_FILES.decode(run.files) for run in kept.runs if run.version in wanted)),
+        files=tuple(files),
         status=kept.status,
         status_reason=kept.status_reason,
         versions=kept.versions,
         last_serial=kept.last_serial,
         fetched_at=fetched_at,
     )
+
+
+def _runs_in(body: bytes) -> list[_Run]:
+    try:
+        return _RUNS.decode(body)
+    except RecursionError:
+        raise DecodeError("it is nested too deeply") from None
 
 
 def to_microseconds(instant: datetime) -> int:

@@ -8,16 +8,22 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 
 from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from cachi2ish.cache.interface import KeptPage
-from cachi2ish.cache.memory.page_format import dump, from_microseconds, load, to_microseconds
+from cachi2ish.cache.memory.page_format import (
+    digest_of,
+    dump,
+    from_microseconds,
+    is_whole,
+    load_from,
+    to_microseconds,
+)
 from cachi2ish.cache.memory.schema import STALE, note_used
-from cachi2ish.cache.memory.signing import Fact, Signer
+from cachi2ish.cache.memory.signing import Fact, ForgedError, Signer
 from cachi2ish.core.pages import Page
 from cachi2ish.core.urls import redact
 
@@ -27,7 +33,9 @@ PageKey = tuple[str, NormalizedName]
 _FACTS = "address, project, fetched_at, etag, complete, digest"
 _WHICH = " WHERE address = ? AND project = ? AND signer = ?"
 _HEAD = f"SELECT mac, {_FACTS} FROM page{_WHICH}"  # noqa: S608  (what is put in is a constant, here and below)
-_PAGE = f"SELECT mac, {_FACTS}, id, content, {STALE} FROM page LEFT JOIN body ON body.page = page.id{_WHICH}"  # noqa: S608
+_PAGE = (
+    f"SELECT mac, {_FACTS}, id, typeof(content), {STALE} FROM page LEFT JOIN body ON body.page = page.id{_WHICH}"  # noqa: S608
+)
 _KEEP_PAGE = (
     f"INSERT INTO page ({_FACTS}, signer, mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
     " ON CONFLICT (address, project, signer) DO UPDATE SET fetched_at = excluded.fetched_at, etag = excluded.etag,"
@@ -46,44 +54,48 @@ _USED_RECOLLECTION = "UPDATE recollection SET used = strftime('%s', 'now') WHERE
 _PAGES_OF = f"SELECT mac, {_FACTS}, content FROM page LEFT JOIN body ON body.page = page.id WHERE signer = ?"  # noqa: S608
 _RECOLLECTIONS_OF = "SELECT mac, key, value FROM recollection WHERE signer = ?"
 
+#: The digest of no body: the index has no such project.
+_NOTHING = b""
+
 #: What can be sent back as it came (RFC 9110, 8.8.3, and what is not quoted, as some servers have it).
 _ETAG = re.compile(r"[!-~\x80-\xff][ -~\x80-\xff]{0,1022}")
 
 
-class ForgedError(Exception):
-    """A row bears our name, and is not as we have written it."""
-
-
 class _Row(Struct, frozen=True):
-    """A page as we have written it. facts: what the signature is of."""
+    """What we have written of a page beside its body. facts: what the signature is of. stale: to be noted as used.
+
+    body: whether there is one, at ``number``.
+    """
 
     mac: bytes
     facts: tuple[Fact, ...]
-    content: bytes | None
+    number: int
+    body: bool
+    stale: bool
 
 
 def read_page(
     connection: sqlite3.Connection, signer: Signer, key: PageKey, versions: Collection[str]
 ) -> KeptPage | None:
     """Return what is kept under ``key``. Raises `ForgedError`, and what reading the body raises."""
-    row = _row(connection, signer, key)
-    return None if row is None else _kept(row, key, versions)
+    found = _found(connection, signer, key, versions)
+    return None if found is None else found[1]
 
 
 def confirm_page(
     connection: sqlite3.Connection, signer: Signer, key: PageKey, fetched_at: datetime
 ) -> Page | None:
     """Return the page that is kept, and keep it as still the same at ``fetched_at``. Raises as `read_page`."""
-    row = _row(connection, signer, key)
-    kept = None if row is None else _kept(row, key, ())
-    if row is None or kept is None or kept.page is None:
+    found = _found(connection, signer, key, ())
+    if found is None or found[1].page is None:
         return None
+    row, page = found[0], found[1].page
     instant = to_microseconds(fetched_at)
     mac = signer.sign("page", *key, instant, *row.facts[4:])
     with suppress(sqlite3.OperationalError):  # read-only or busy: the page is none the worse for it
         # Unless somebody has meanwhile kept another page there.
         connection.execute(_CONFIRM, (instant, mac, *key, signer.name, row.mac)).close()
-    return replace(kept.page, fetched_at=fetched_at)
+    return replace(page, fetched_at=fetched_at)
 
 
 def read_etag(connection: sqlite3.Connection, signer: Signer, key: PageKey) -> str | None:
@@ -136,7 +148,7 @@ def forged(connection: sqlite3.Connection, signer: Signer) -> Iterator[str]:
     """Yield each row that bears our name and is not as we have written it, in words. Reads all of them."""
     with closing(connection.execute(_PAGES_OF, (signer.name,))) as found:
         for mac, *facts, content in found:
-            if not signer.has_signed(mac, "page", *facts) or facts[-1] != _digest(content):
+            if not signer.has_signed(mac, "page", *facts) or not _is_proved(content, facts[-1]):
                 yield f"page of {facts[1]} at {facts[0]}"
     with closing(connection.execute(_RECOLLECTIONS_OF, (signer.name,))) as found:
         for mac, key, value in found:
@@ -144,23 +156,42 @@ def forged(connection: sqlite3.Connection, signer: Signer) -> Iterator[str]:
                 yield f"recollection {str(key).partition(chr(10))[0]}"
 
 
+def _found(
+    connection: sqlite3.Connection, signer: Signer, key: PageKey, versions: Collection[str]
+) -> tuple[_Row, KeptPage] | None:
+    connection.execute("BEGIN")  # the row and its body as of one instant
+    try:
+        row = _row(connection, signer, key)
+        kept = None if row is None else _kept(connection, row, key, versions)
+    finally:
+        if connection.in_transaction:  # an error may have ended it
+            connection.execute("COMMIT")
+    if row is None or kept is None:
+        return None
+    if row.stale:
+        note_used(connection, _USED_PAGE, row.number)
+    return row, kept
+
+
 def _row(connection: sqlite3.Connection, signer: Signer, key: PageKey) -> _Row | None:
     found = _one(connection, _PAGE, (*key, signer.name))
     if found is None:
         return None
-    mac, *facts, number, content, stale = found
+    mac, *facts, number, kind, stale = found
     _check(signer, mac, "page", *facts)
-    if facts[-1] != _digest(content):
+    has_body = facts[-1] != _NOTHING
+    if kind != ("blob" if has_body else "null"):
         raise ForgedError
-    if stale:
-        note_used(connection, _USED_PAGE, number)
-    return _Row(mac, ("page", *facts), content)
+    return _Row(mac, ("page", *facts), number, has_body, bool(stale))
 
 
-def _kept(row: _Row, key: PageKey, versions: Collection[str]) -> KeptPage:
-    fetched_at, complete = row.facts[3], row.facts[5]
+def _kept(connection: sqlite3.Connection, row: _Row, key: PageKey, versions: Collection[str]) -> KeptPage:
+    _, _, _, fetched_at, _, complete, digest = row.facts
     instant = from_microseconds(fetched_at)  # type: ignore[arg-type]  # signed: it is as `_write` has it
-    page = None if row.content is None else load(row.content, *key, instant, versions)
+    page = None
+    if row.body:
+        with connection.blobopen("body", "content", row.number, readonly=True) as content:
+            page = load_from(content, digest, *key, instant, versions)  # type: ignore[arg-type]  # signed
     return KeptPage(page=page, fetched_at=instant, complete=bool(complete))
 
 
@@ -170,7 +201,7 @@ def _write(
     facts: tuple[str, NormalizedName, int, str, bool],
     content: bytes | None,
 ) -> None:
-    key, digest = facts[:2], _digest(content)
+    key, digest = facts[:2], _NOTHING if content is None else digest_of(content)
     signed = (*facts[:4], int(facts[4]), digest)  # SQLite gives a truth back as a number
     with connection:
         connection.execute("BEGIN IMMEDIATE")
@@ -181,11 +212,10 @@ def _write(
             connection.execute(_KEEP_BODY, (*key, signer.name, content))
 
 
-def _digest(content: object) -> bytes | None:
-    """Return the sha256 of a body, empty for none; None for what is no body at all."""
+def _is_proved(content: object, digest: object) -> bool:
     if content is None:
-        return b""
-    return sha256(content).digest() if isinstance(content, bytes) else None
+        return digest == _NOTHING
+    return isinstance(content, bytes) and digest_of(content) == digest and is_whole(content)
 
 
 def _check(signer: Signer, mac: object, *facts: Fact) -> None:

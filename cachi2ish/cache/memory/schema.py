@@ -15,7 +15,7 @@ from pathlib import Path
 from cachi2ish.files.folder import Folder
 
 #: Kept in ``PRAGMA user_version``; raise it with every change of the tables.
-VERSION = 4
+VERSION = 5
 
 #: Seconds between two notes of when a row was used: reading is not to be writing each time.
 USED_EVERY = 86_400
@@ -34,7 +34,7 @@ _BUSY_TIMEOUT = 30_000
 # address: of the index, redacted. fetched_at: microseconds since 1970, UTC. etag: empty for none.
 # complete: whether all files are in the body. body: see `page_format`; there is none where the
 # index has no such project. It stands apart, since a change of a row writes all of it anew.
-# digest: sha256 of the body, empty for none.
+# digest: what proves the body (`page_format.digest_of`), empty for none.
 # used: when last used, in seconds since 1970, by the database's own clock, to the precision of USED_EVERY.
 # Only housekeeping looks at it.
 _TABLES = (

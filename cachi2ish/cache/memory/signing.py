@@ -29,6 +29,10 @@ _MOST_BYTES = 1 << 16
 Fact = str | bytes | int | float | None
 
 
+class ForgedError(ValueError):
+    """A row bears our name, and is not as we have written it."""
+
+
 class Signer:
     """Signs rows, and tells its own from others. Safe to use from many threads.
 
