@@ -217,6 +217,20 @@ class StorageError(Cachi2ishError):
         self.place: Final = place
 
 
+class DisprovedError(Cachi2ishError):
+    """An output was written, and an offline install from it will fail (``--verify``)."""
+
+    exit_code = ExitCode.DISPROVED
+    of_requirement = False
+
+
+class UnprovedError(Cachi2ishError):
+    """An output was written, and nobody can say whether it is enough for an offline install (``--verify``)."""
+
+    exit_code = ExitCode.UNPROVED
+    of_requirement = False
+
+
 def gravity(error: Cachi2ishError) -> int:
     """Return the place of a single error in the order in which errors decide the exit status: 0 is the gravest."""
     return GRAVITY.index(error.exit_code)

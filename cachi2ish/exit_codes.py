@@ -19,6 +19,8 @@ class ExitCode(IntEnum):
     DISTRIBUTION = 8  # an archive is broken, unsafe, or not the distribution it claims to be
     GIT = 9  # a git repository cannot be read or cloned
     STORAGE = 10  # the cache, the source or the output cannot be read or written
+    DISPROVED = 11  # fetch-deps --verify: the output is there, and an offline install from it fails
+    UNPROVED = 12  # fetch-deps --verify: the output is there, and whether it is enough is not known
     INTERRUPTED = 130  # the user pressed Ctrl-C (128 + SIGINT)
     TERMINATED = 143  # somebody asked the process to end with SIGTERM (128 + 15), as CI services do, or SIGHUP
 
@@ -36,6 +38,8 @@ GRAVITY = (
     ExitCode.GIT,
     ExitCode.STORAGE,
     ExitCode.NETWORK,
+    ExitCode.DISPROVED,
+    ExitCode.UNPROVED,
 )
 
 

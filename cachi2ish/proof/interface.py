@@ -11,7 +11,7 @@ from typing import Protocol
 from packaging.version import Version
 
 from cachi2ish.build.interface import Machine, SdistFacts
-from cachi2ish.core.outputs import BuildConfig
+from cachi2ish.core.outputs import BuildConfig, RecordedTarget
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import Origin
 
@@ -106,6 +106,11 @@ class Proof:
         return worst((*(one.verdict for one in self.findings), *(one.verdict for one in self.targets)))
 
 
+def target_of(recorded: RecordedTarget) -> Target:
+    """Return the target that a record names; raises `InputError` for one that makes no sense."""
+    return Target.parse(recorded.python, recorded.platform, recorded.implementation, recorded.abi)
+
+
 class Backends(Protocol):
     """What back-ends do, by rules."""
 
@@ -126,10 +131,19 @@ class Backends(Protocol):
 class Prover(Protocol):
     """Holds outputs against targets; runs nothing."""
 
-    def prove(self, output: Path, config: BuildConfig, machines: Iterable[Machine], *, as_written: bool) -> Proof:
+    def prove(
+        self,
+        output: Path,
+        config: BuildConfig,
+        machines: Iterable[Machine],
+        *,
+        as_written: bool,
+        own_targets: bool = False,
+    ) -> Proof:
         """Return what is known of an offline install from ``output``.
 
-        as_written: whether the record is still the one that was written. Raises `StorageError` where a file
-        cannot be read.
+        as_written: whether the record is still the one that was written. own_targets: whether each package is
+        installed on the targets alone that the input names for it. Raises `StorageError` where a file cannot be
+        read.
         """
         ...

@@ -20,7 +20,7 @@ from cachi2ish.proof.builds import Builds
 from cachi2ish.proof.file_checks import changed, files_of
 from cachi2ish.proof.file_facts import FileFactsReader
 from cachi2ish.proof.find_links import FindLinks
-from cachi2ish.proof.interface import Backends, Finding, Proof, ProvedPackage, TargetProof, Verdict
+from cachi2ish.proof.interface import Backends, Finding, Proof, ProvedPackage, TargetProof, Verdict, target_of
 from cachi2ish.proof.needs import Chosen, FactsOf, Need
 from cachi2ish.proof.resolution import Install, fate
 from cachi2ish.proof.wording import of_install
@@ -45,7 +45,15 @@ class OutputProver:
         self._builds = builds
         self._backends = backends
 
-    def prove(self, output: Path, config: BuildConfig, machines: Iterable[Machine], *, as_written: bool) -> Proof:
+    def prove(
+        self,
+        output: Path,
+        config: BuildConfig,
+        machines: Iterable[Machine],
+        *,
+        as_written: bool,
+        own_targets: bool = False,
+    ) -> Proof:
         """Return what is known; raises `StorageError` where a file cannot be read."""
         record = config.record
         if record is None:
@@ -57,7 +65,7 @@ class OutputProver:
         return Proof(
             files=len(names),
             findings=tuple(changed(output, record, names, as_written=as_written)),
-            targets=tuple(desk.on(machine) for machine in machines),
+            targets=tuple(desk.on(machine, own_targets=own_targets) for machine in machines),
         )
 
     def _facts(self, output: Path, record: OutputRecord) -> FactsOf:
@@ -95,15 +103,21 @@ class _Desk:
         self._backends = backends
         self._build_facts: dict[str, SdistFacts] = {}
 
-    def on(self, machine: Machine) -> TargetProof:
-        """Return what is known of a target."""
+    def on(self, machine: Machine, *, own_targets: bool) -> TargetProof:
+        """Return what is known of a target. own_targets: leave out the packages that are not for it."""
         tally = _Tally()
+        packages = [
+            one
+            for one in self._record.packages
+            if not own_targets or machine.target in map(target_of, one.targets)
+        ]
+        paths = {one.path for one in packages}
+        installed = [lock for lock in self._record.locks if not lock.build and lock.path in paths]
         builds: dict[FormatControl, Builds] = {}
-        for lock in self._record.locks:
-            if not lock.build:
-                self._install(lock, machine, self._building(builds, lock, machine), tally)
-        for package in self._record.packages:
-            locks = [lock for lock in self._record.locks if lock.path == package.path and not lock.build]
+        for lock in installed:
+            self._install(lock, machine, self._building(builds, lock, machine), tally)
+        for package in packages:
+            locks = [lock for lock in installed if lock.path == package.path]
             for lock in locks or [RecordedLock(path=package.path, file="")]:
                 self._own_build(package, self._building(builds, lock, machine), tally)
         return _sorted(machine, tally)

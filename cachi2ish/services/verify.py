@@ -10,11 +10,19 @@ from pydantic import BaseModel, ConfigDict
 
 from cachi2ish.build.interface import Machine
 from cachi2ish.core.messages import did_you_mean
-from cachi2ish.core.outputs import BuildConfig
 from cachi2ish.core.targets.machine import Target
-from cachi2ish.errors import InputError
+from cachi2ish.errors import DisprovedError, InputError, Origin, UnprovedError, located
 from cachi2ish.output.interface import Outputs
-from cachi2ish.proof.interface import Finding, Proof, ProvedPackage, Prover, TargetProof
+from cachi2ish.proof.interface import (
+    Finding,
+    Proof,
+    ProvedPackage,
+    Prover,
+    TargetProof,
+    Verdict,
+    target_of,
+)
+from cachi2ish.services.fetch.input.package_input import RequestInput, policy_of
 
 #: Grows when a field goes or changes its meaning; new fields may come without.
 VERSION = 1
@@ -59,22 +67,47 @@ def verify(
     Raises `InputError` where there is no output, or no target; `StorageError` where a file cannot be read.
     """
     config = outputs.read_build_config(output)
-    as_written = outputs.is_as_written(output)
-    chosen = tuple(dict.fromkeys(targets)) or _recorded(config)
-    if not chosen and config.record is not None:
-        raise InputError(f"{output} says of no target that it is for it", hint=f"name one: --target {_EXAMPLE}")
-    known = frozenset(tools)
-    return prover.prove(output, config, [Machine(one, known) for one in chosen], as_written=as_written)
-
-
-def _recorded(config: BuildConfig) -> tuple[Target, ...]:
     packages = config.record.packages if config.record else ()
-    found = (
-        Target.parse(one.python, one.platform, one.implementation, one.abi)
-        for package in packages
-        for one in package.targets
+    chosen = tuple(dict.fromkeys(targets))
+    if not chosen:
+        nowhere = next((one.path for one in packages if not one.targets), None)
+        if nowhere is not None:
+            raise InputError(
+                f"{output} does not say which targets the package at {nowhere!r} is for",
+                hint=f"name one: --target {_EXAMPLE}; or list them in the input",
+            )
+        with located(Origin(".build-config.json")):
+            chosen = tuple(dict.fromkeys(target_of(target) for one in packages for target in one.targets))
+    known = frozenset(tools)
+    return prover.prove(
+        output,
+        config,
+        [Machine(one, known) for one in chosen],
+        as_written=outputs.is_as_written(output),
+        own_targets=not targets,
     )
-    return tuple(dict.fromkeys(found))
+
+
+def refuse_without_targets(request: RequestInput) -> None:
+    """Raise `InputError` for an input of which no proof can be made, since a package names no target."""
+    for number, package in enumerate(request.packages):
+        if not policy_of(package).targets:
+            raise InputError(
+                f"the input, packages[{number}]: --verify needs to know for which machine",
+                hint='add "targets": [{"python": "3.12", "platform": "manylinux_2_28_x86_64"}]',
+            )
+
+
+def refuse_unproved(proof: Proof, output: Path) -> None:
+    """Raise `DisprovedError` or `UnprovedError` unless an output is proved."""
+    if proof.verdict is Verdict.PROVED:
+        return
+    targets = [str(one.target) for one in proof.targets if one.verdict is proof.verdict]
+    where = f" for {', '.join(targets)}" if targets else ""
+    hint = f"mend what is named above; cachi2ish verify {output} names it again"
+    if proof.verdict is Verdict.DISPROVED:
+        raise DisprovedError(f"an offline install from {output} will fail{where}", hint=hint)
+    raise UnprovedError(f"it is not known whether {output} is enough for an offline install{where}", hint=hint)
 
 
 class _Frozen(BaseModel):

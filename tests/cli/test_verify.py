@@ -66,7 +66,7 @@ def test_each_target_has_its_table_and_the_worst_of_them_decides(fetched: Person
 def test_the_targets_of_the_input_need_not_be_named_again(fetched: Person) -> None:
     unnamed = fetched.runs("verify", fetched.output)
     assert unnamed.code == 3
-    assert "says of no target that it is for it" in unnamed.err
+    assert "does not say which targets the package at '.' is for" in unnamed.err
     fetched.writes("requirements.txt", "banana==1.0\n")
     target = '{"python": "3.12", "platform": "manylinux_2_28_x86_64"}'
     assert fetched.fetches(f'{{"type": "pip", "targets": [{target}]}}').code == 0
@@ -175,3 +175,54 @@ def test_a_defect_is_no_verdict_either(fetched: Person, monkeypatch: pytest.Monk
 
 def test_this_machine_can_be_named_as_it_names_itself(fetched: Person) -> None:
     assert fetched.runs("verify", fetched.output, "--target", HERE).code == 1
+
+
+TARGET = '{"python": "3.12", "platform": "manylinux_2_28_x86_64"}'
+
+
+def test_a_run_proves_what_it_has_written_and_says_so_by_its_code(fetched: Person) -> None:
+    package = f'{{"type": "pip", "targets": [{TARGET}]}}'
+    report = fetched.output.parent / "report.json"
+    found = fetched.fetches(package, "--verify", "--report", report)
+    assert (found.code, found.out) == (11, "")
+    assert "apple-1.0.tar.gz is built with flit_core>=3, which nothing in the output fulfils" in found.err
+    assert f"an offline install from {fetched.output} will fail for Python 3.12 on manylinux_2_28" in found.err
+    assert "as it was" not in found.err
+    assert "apple-1.0.tar.gz" in fetched.deps()
+    assert json.loads(report.read_text())["exit_code"] == 11
+
+    fetched.index.add("flit-core", backend("3.9"))
+    fetched.writes("requirements-build.txt", "flit-core==3.9\n")
+    proved = fetched.fetches(package, "--verify")
+    assert proved.code == 0, proved.told
+    assert "proved     apple 1.0" in proved.err
+
+
+def test_a_run_that_cannot_know_has_a_code_of_its_own(fetched: Person) -> None:
+    files = buildable("apple", "1.2", built_with=())
+    files["pyproject.toml"] = '[build-system]\nrequires = []\nbuild-backend = "whoknows.api"\n'
+    fetched.index.add("apple", make_sdist("apple", "1.2", files=files))
+    fetched.writes("requirements.txt", "apple==1.2\n")
+    found = fetched.fetches(f'{{"type": "pip", "targets": [{TARGET}]}}', "--verify")
+    assert found.code == 12, found.told
+
+
+def test_each_package_is_proved_for_its_own_targets(fetched: Person) -> None:
+    fetched.writes("requirements.txt", "banana==1.0\n")
+    fetched.writes("mac/requirements.txt", "cherry==1.0\n")
+    fetched.index.add("cherry", make_wheel("cherry", "1.0", "cp312-cp312-macosx_11_0_arm64"))
+    mac = '{"python": "3.12", "platform": "macosx_14_0_arm64"}'
+    packages = f'[{{"type": "pip", "targets": [{TARGET}]}}, {{"type": "pip", "path": "mac", "targets": [{mac}]}}]'
+    found = fetched.fetches(packages, "--verify")
+    assert found.code == 0, found.told
+    assert fetched.runs("verify", fetched.output).code == 0
+    assert fetched.runs("verify", fetched.output, "--target", MAC).code == 1, "all packages, where one is named"
+
+
+def test_a_run_is_not_begun_that_cannot_be_proved(fetched: Person) -> None:
+    fetched.index.forget_requests()
+    found = fetched.fetches(ALLOWED, "--verify")
+    assert found.code == 3
+    assert "packages[0]: --verify needs to know for which machine" in found.err
+    assert fetched.index.requests == ()
+    assert fetched.fetches(ALLOWED, "--verify", "--dry-run").code == 2

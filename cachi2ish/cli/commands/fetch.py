@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cachi2ish.cli.commands.options import ForeignFlags, console_for, reads, with_settings
-from cachi2ish.cli.display.console import FailureNote, Level, report_errors, write_result
+from cachi2ish.cli.commands.verify_command import proof_lines
+from cachi2ish.cli.display.console import Console, FailureNote, Level, report_errors, write_result
 from cachi2ish.cli.program import program_of
 from cachi2ish.settings.flags import SETTINGS, Flags
 from cachi2ish.settings.values import path_of
+
+if TYPE_CHECKING:
+    from cachi2ish.proof.interface import Proof
+    from cachi2ish.services.fetch.input.package_input import RequestInput
 
 
 def _one_of_both(context: typer.Context, package_input: str | None, requirements: list[str] | None) -> None:
@@ -23,6 +31,33 @@ def _one_of_both(context: typer.Context, package_input: str | None, requirements
             "-r and INPUT both say what to prefetch: give one of them. In JSON, files are named by"
             ' "requirements_files".'
         )
+
+
+@contextmanager
+def _proof_at_end(console: Console) -> Iterator[list[Proof]]:
+    """Report the proof that the block appends, when all else has been reported."""
+    proofs: list[Proof] = []
+    try:
+        yield proofs
+    finally:
+        for proof in proofs:
+            for line in proof_lines(proof, sys.stderr):
+                console.write_line(line)
+
+
+def _refuse_without_targets(request: RequestInput) -> None:
+    from cachi2ish.services.verify import refuse_without_targets
+
+    refuse_without_targets(request)
+
+
+def _verify(output: Path, proofs: list[Proof]) -> None:
+    from cachi2ish.cli import wiring
+    from cachi2ish.services import verify as service
+
+    proof = service.verify(output, (), (), wiring.outputs(), wiring.prover())
+    proofs.append(proof)
+    service.refuse_unproved(proof, output)
 
 
 @with_settings(*SETTINGS)
@@ -63,12 +98,18 @@ def fetch_deps(
     allow_empty: Annotated[
         bool, typer.Option("--allow-empty", help="Take an input without packages; the output has no files.")
     ] = False,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="At the end, prove that the output is enough on the targets of the input."),
+    ] = False,
     *,
     flags: Flags,
     foreign_flags: ForeignFlags = False,
 ) -> None:
     """Fetch everything that the pinned requirements of a project need, verified, into one directory."""
     _one_of_both(context, package_input, requirement)
+    if verify and flags.dry_run:
+        context.fail("--verify looks at an output, and --dry-run writes none: leave one of them out.")
     console = console_for(flags)
     output = output or Path(f"{program_of(context)}-output")
     if foreign_flags:
@@ -85,6 +126,7 @@ def fetch_deps(
         from cachi2ish.services.fetch.input.input_problems import refuse_empty
 
         with (
+            _proof_at_end(console) as proofs,
             reporter_for(console) as reporter,
             report_at_end(
                 RunReport(
@@ -103,6 +145,8 @@ def fetch_deps(
                 request = read_input(package_input, source, wiring.lock_names(), reporter.info)
             if not allow_empty:
                 refuse_empty(request.packages)
+            if verify:
+                _refuse_without_targets(request)
             with wiring.fetching(flags, reporter) as (ports, run):
                 note.keeps = run.keeps
                 if flags.dry_run:
@@ -112,5 +156,7 @@ def fetch_deps(
                     text = ""
                     for line in shares_text(outcome.shares):
                         reporter.info(line)
+            if verify:
+                _verify(output, proofs)
         if text and flags.report != STANDARD_OUTPUT:  # there the report is the plan
             write_result(text)

@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
@@ -17,6 +17,9 @@ from cachi2ish.errors import InputError
 from cachi2ish.exit_codes import ExitCode, VerdictCode
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.values import InvalidValueError
+
+if TYPE_CHECKING:
+    from cachi2ish.proof.interface import Proof
 
 
 def _target(text: str) -> object:
@@ -41,6 +44,13 @@ def _defects_are_no_verdict() -> Iterator[None]:
         if end.code == ExitCode.INTERNAL:
             sys.exit(VerdictCode.DEFECT)
         raise
+
+
+def proof_lines(proof: Proof, stream: TextIO | None) -> list[str]:
+    """Return the tables, as wide as ``stream`` is, if that is a terminal."""
+    from cachi2ish.cli.display.proof_text import proof_text
+
+    return proof_text(proof, shutil.get_terminal_size().columns if is_live(stream) else None).splitlines()
 
 
 @with_settings()
@@ -72,7 +82,6 @@ def verify(
     """
     with _defects_are_no_verdict(), report_errors(console_for(flags)):
         from cachi2ish.cli import wiring
-        from cachi2ish.cli.display.proof_text import proof_text
         from cachi2ish.services import verify as service
 
         names = frozenset[str]().union(*map(_tools, tools or ()))
@@ -80,7 +89,6 @@ def verify(
         if json:
             write_result(escaped_json(f"{service.proof_report(proof).model_dump_json(indent=2)}\n"))
         else:
-            width = shutil.get_terminal_size().columns if is_live(sys.stdout) else None
-            write_result(proof_text(proof, width))
+            write_result("".join(f"{line}\n" for line in proof_lines(proof, sys.stdout)))
         code = VerdictCode[proof.verdict.name]
     raise typer.Exit(code)
