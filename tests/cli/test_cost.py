@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -90,3 +91,44 @@ def test_a_file_is_hashed_once_in_each_run(lock: Person, monkeypatch: pytest.Mon
 def test_a_first_run_asks_once_for_each_page_and_each_file(lock: Person) -> None:
     assert lock.fetches().code == 0
     assert len(lock.index.paths) == len(set(lock.index.paths)) == 2 * len(FRUITS)
+
+
+def test_a_first_run_opens_no_more_connections_than_it_has_files_and_a_second_none(lock: Person) -> None:
+    assert lock.fetches().code == 0
+    opened = lock.index.connections
+    assert opened <= 2 * len(FRUITS)  # on one host; those that are free are used again
+    assert lock.fetches().code == 0
+    assert lock.index.connections == opened
+
+
+#: Prints how many bytes its only child has read from files, by the kernel's count.
+_READ = """
+import pathlib, re, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, capture_output=True)
+print(re.search("rchar: ([0-9]+)", pathlib.Path("/proc/self/io").read_text())[1])
+"""
+
+
+def read_by(person: Person) -> int:
+    """Fetch once more; return how many bytes were read."""
+    places = ("--source", str(person.source), "--output", str(person.output))
+    command = [sys.executable, "-c", _READ, sys.executable, "-m", "cachi2ish", "fetch-deps", *places, "pip"]
+    environ = clean_environment(person.home, **person.environ)
+    return int(subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout)
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="the kernel does not count what is read")
+def test_each_byte_of_a_file_is_read_twice_at_most_to_look_at_it_and_to_copy_it(lock: Person) -> None:
+    read_by(lock)  # what Python compiles is not read again
+    sizes, firsts, seconds = [], [], []
+    for number, padding in enumerate((10_000, 4_000_000)):
+        lock.environ["CACHI2ISH_CACHE_DIR"] = str(lock.home / f"cache{number}")
+        sdist = make_sdist("date", f"{number}.0", padding=padding)
+        lock.index.add("date", sdist)
+        lock.writes("requirements.txt", f"date=={number}.0 {sdist.hash_option()}\n")
+        sizes.append(len(sdist.content))
+        firsts.append(read_by(lock))
+        seconds.append(read_by(lock))
+    more = sizes[1] - sizes[0]
+    assert firsts[1] - firsts[0] <= 2.1 * more
+    assert seconds[1] - seconds[0] <= 2.1 * more
