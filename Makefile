@@ -106,11 +106,11 @@ $(MADE): requirements/dev.txt pyproject.toml
 PREFIX ?= $(HOME)/.local
 INSTALLED := $(PREFIX)/lib/cachi2ish
 
-install: $(MADE) ## Install cachi2ish with what requirements/image.txt pins: PREFIX=~/.local
+install: $(MADE) ## Install cachi2ish with what requirements/image.txt pins: PREFIX=~/.local WITH=mirror
 	@rm -rf build/lib build/wheel
 	@$(BIN)/python -m pip wheel -qq --no-deps --no-build-isolation --no-index --wheel-dir build/wheel .
 	@$(PYTHON) -m venv --clear "$(INSTALLED)"
-	@"$(INSTALLED)/bin/python" -m pip install $(PINNED) -r requirements/image.txt
+	@"$(INSTALLED)/bin/python" -m pip install $(PINNED) -r requirements/$(or $(WITH),image).txt
 	@"$(INSTALLED)/bin/python" -m pip install --quiet --no-deps --no-index build/wheel/*.whl
 	@"$(INSTALLED)/bin/python" -m pip check --quiet
 	@mkdir -p "$(PREFIX)/bin"

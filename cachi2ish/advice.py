@@ -10,6 +10,7 @@ class Place(Enum):
 
     CACHE = auto()
     OUTPUT = auto()
+    MIRROR = auto()
 
 
 class Hint(StrEnum):

@@ -67,6 +67,11 @@ class DiskBlobWriter:
         """Return the digest of all bytes so far. size: bytes, for SHAKE, whose length is free."""
         return self._hashes.digest(algorithm, size)
 
+    def duplicate(self) -> int:
+        """Return a descriptor of its own for reading what is written. Raises `StorageError`."""
+        with self._failures():
+            return os.dup(self._partial.descriptor)
+
     def commit(self) -> Blob:
         """Make the file visible, atomically, in the place of whatever was there. Raises `StorageError`."""
         sha256 = self.digest("sha256").value

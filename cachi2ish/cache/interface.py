@@ -39,6 +39,13 @@ class BlobWriter(Protocol):
         """
         ...
 
+    def duplicate(self) -> int:
+        """Return a descriptor of its own, to be closed, for reading what is there and what is still to come.
+
+        `restart` cuts the file that it reads. Raises `StorageError`.
+        """
+        ...
+
     def commit(self) -> Blob:
         """Make the file visible under its sha256, atomically; also under every digest that was computed."""
         ...

@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import NoReturn, TextIO
 
 from cachi2ish.cli.display.console import (
@@ -48,6 +49,15 @@ def limit_malloc_arenas() -> None:
 
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS)
+
+
+def home_directory() -> Path | None:
+    """Return the user's home directory, None where nobody knows it."""
+    try:
+        home = Path.home()
+    except RuntimeError:  # no HOME, and a user without an entry in the password database
+        return None
+    return home if home.is_absolute() else None
 
 
 def run_to_the_end(command: Callable[[], object]) -> NoReturn:

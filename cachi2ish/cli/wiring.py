@@ -20,7 +20,7 @@ from cachi2ish.cache.interface import Housekeeping, Memory
 from cachi2ish.cache.memory.catalogue import SqliteCatalogue
 from cachi2ish.cache.memory.signing import Signer, signer_with
 from cachi2ish.cli.display.reporting import ConsoleReporter, log_messages_to
-from cachi2ish.cli.process import limit_malloc_arenas
+from cachi2ish.cli.process import home_directory, limit_malloc_arenas
 from cachi2ish.cli.program import PROGRAM
 from cachi2ish.cli.wiring_network import cache_alone, connector
 from cachi2ish.core.lazy import Once
@@ -71,7 +71,7 @@ def housekeeping(flags: Flags) -> Housekeeping:
     """Return access to the cache that the settings name, which need not be there; raises `InputError`."""
     from cachi2ish.cache.housekeeping import DiskHousekeeping
 
-    directory = cache_directory(flags, os.environ, _home())
+    directory = cache_directory(flags, os.environ, home_directory())
     return DiskHousekeeping(directory, directory / _CATALOGUE, _signer(cache_key(flags)))
 
 
@@ -109,7 +109,7 @@ def fetching(flags: Flags, reporter: ConsoleReporter) -> Iterator[tuple[Ports, R
     """Yield what ``fetch-deps`` needs; connections, the catalogue and a temporary cache end with the block."""
     limit_malloc_arenas()
     # A run looks at the clock once: all its durations count back from one instant.
-    settings = load_settings(flags, os.environ, _home(), datetime.now(UTC))
+    settings = load_settings(flags, os.environ, home_directory(), datetime.now(UTC))
     for note in settings.notes:
         reporter.warning(note)
     for remark in settings.remarks:
@@ -197,14 +197,6 @@ def _sbom_writer(settings: Settings) -> SbomWriter:
     from cachi2ish.sbom.cyclonedx.cyclonedx_writer import CycloneDxWriter
 
     return CycloneDxWriter(found_by, proxy)
-
-
-def _home() -> Path | None:
-    try:
-        home = Path.home()
-    except RuntimeError:  # no HOME, and a user without an entry in the password database
-        return None
-    return home if home.is_absolute() else None
 
 
 def _cache(settings: Settings, stack: ExitStack) -> tuple[DiskBlobs, Memory]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Protocol
 
 from msgspec import Struct
@@ -142,7 +143,8 @@ class HttpSettings:
     second; a body that comes more slowly, over ``read_timeout`` seconds of waiting, is given up; 0 for any.
     retries: attempts after the first. backoff: the first wait, doubled each time up to backoff_limit, which
     is also the longest ``Retry-After`` that is obeyed.
-    connections: how many there may be to one host at once.
+    connections: how many there may be to one host at once. lost_for: seconds during which a host that could not be
+    reached in all attempts is not asked again; without end for a run, which is over before it comes back.
     """
 
     user_agent: str
@@ -161,3 +163,4 @@ class HttpSettings:
     backoff: float = 0.5
     backoff_limit: float = 30.0
     connections: int = 32
+    lost_for: float = inf

@@ -63,7 +63,11 @@ class HttpSession:
             on_retry=on_retry,
         )
         limit = settings.backoff_limit
-        self._hosts = Hosts(HostLimits(most=settings.connections, longest=limit, clock=clock, sleep=sleep))
+        self._hosts = Hosts(
+            HostLimits(
+                most=settings.connections, longest=limit, lost_for=settings.lost_for, clock=clock, sleep=sleep
+            )
+        )
         self._traffic = traffic or HttpTraffic(clock)
         self._sender = Sender(settings, self._trusted, self._traffic)
 

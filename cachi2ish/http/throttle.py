@@ -19,11 +19,13 @@ _GROWTH = 0.25
 class HostLimits(Struct, frozen=True, kw_only=True):
     """What holds for each host. most: requests at once. longest: seconds that anybody waits for a host.
 
+    lost_for: seconds during which nobody asks a host that was given up.
     clock: seconds that only go forward. sleep: waits.
     """
 
     most: int
     longest: float
+    lost_for: float
     clock: Callable[[], float]
     sleep: Callable[[float], None]
 
@@ -46,6 +48,7 @@ class Host:
         self._served = 0
         self._answered = False
         self._lost: HostError | None = None
+        self._lost_until = float("-inf")
 
     @property
     def served(self) -> int:
@@ -74,13 +77,14 @@ class Host:
             self._lost = None
 
     def give_up(self, error: HostError) -> None:
-        """Let nobody ask any more, since no connection could be made in all attempts of somebody.
+        """Let nobody ask for a while, since no connection could be made in all attempts of somebody.
 
         Not where it has answered before: then it is there, and others may fare better.
         """
         with self._changed:
             if not self._answered:
                 self._lost = error
+                self._lost_until = self._limits.clock() + self._limits.lost_for
 
     def went_well(self) -> None:
         """Count an answer that asks for no patience."""
@@ -105,10 +109,10 @@ class Host:
             with self._changed:
                 while self._active + 1 > self._allowed:
                     self._changed.wait()
-                if self._lost is not None:
+                now = self._limits.clock()
+                if self._lost is not None and now < self._lost_until:
                     self._changed.notify()
                     raise self._lost.at(None)  # a copy, since many threads raise it
-                now = self._limits.clock()
                 wait = self._not_before - now
                 if wait <= 0:
                     self._active += 1

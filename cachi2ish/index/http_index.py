@@ -24,7 +24,8 @@ from cachi2ish.errors import (
 from cachi2ish.http.interface import Http, Response, refused_hint
 from cachi2ish.index.interface import FRESH, PageQuery
 from cachi2ish.simple_api.fields import PageSource, not_a_project_page
-from cachi2ish.simple_api.negotiation import ACCEPT, HTML, JSON, TEXT_HTML, media_type
+from cachi2ish.simple_api.negotiation import ACCEPT
+from cachi2ish.simple_api.page_reading import read_page
 
 _OK, _NOT_MODIFIED = 200, 304
 _UNAUTHORIZED, _FORBIDDEN = 401, 403
@@ -148,19 +149,8 @@ class SimpleIndex:
         return ForbiddenError(problem, hint=hint)
 
     def _read(self, project: NormalizedName, response: Response) -> Page:
-        kind, charset = media_type(response.headers.get("content-type", ""))
         source = PageSource.of(project, self.address, response.url)
-        if kind == JSON:
-            # Imported here, since a run that finds all in the cache reads no page.
-            from cachi2ish.simple_api.json_pages import read_json  # noqa: PLC0415
-
-            return read_json(response.body, source)
-        if kind in {HTML, TEXT_HTML}:
-            from cachi2ish.simple_api.html_pages import read_html  # noqa: PLC0415
-
-            return read_html(response.body, source, charset)
-        because = f"the answer is of type {kind}" if kind else "the answer does not say of what type it is"
-        raise not_a_project_page(source.project, self.address, because)
+        return read_page(response.body, response.headers.get("content-type", ""), source)
 
 
 def _checked(url: Address) -> Address:

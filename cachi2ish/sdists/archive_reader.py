@@ -39,7 +39,7 @@ class _Found:
 
 
 class ArchiveReader:
-    """Implements ``SdistReader``: archives are read as streams, and no code in them is ever run.
+    """Implements ``SdistReader`` and ``WheelReader``: archives are read as streams, and no code in them is run.
 
     projects: asked about an archive without core metadata, such as a hosting site makes of a tag.
     scratch: where its small files are unpacked for that, None for the system's temporary directory.
@@ -60,7 +60,7 @@ class ArchiveReader:
         """
         budget = Budget(self._limits)
         if is_wheel(filename):
-            return self._wheel(path, filename, budget)
+            return self._wheel(path, filename, budget)[1]
         folder = PurePosixPath(subdirectory or ".").parts
         if "/" in folder or ".." in folder:
             raise DistributionError(
@@ -108,28 +108,38 @@ class ArchiveReader:
         requires = self._projects.build_requires(pyprojects[-1] if pyprojects else None)
         return replace(identity, build_requires=requires)
 
-    def _wheel(self, path: Path, filename: str, budget: Budget) -> Identity:
-        found: dict[str, Identity | None] = {}
+    def wheel_metadata(self, path: Path, filename: str) -> bytes:
+        """Return the core metadata of a wheel, as `WheelReader.wheel_metadata` says."""
+        return self._wheel(path, filename, Budget(self._limits))[0]
+
+    def _wheel(self, path: Path, filename: str, budget: Budget) -> tuple[bytes, Identity]:
+        found: dict[str, tuple[bytes, Identity | None]] = {}
         with reading(path, filename, budget, f"{_DIST_INFO}/{_METADATA}") as members:
             for member in members:
                 folder, *rest = member.parts
                 if folder.endswith(_DIST_INFO) and rest == [_METADATA]:
-                    found[folder] = self._parsed(member)
+                    content = self._content(member)
+                    found[folder] = content, parse_core_metadata(content)
         project = canonicalize_name(filename.partition("-")[0])
         # As pip: by the beginning, since not all names of folders are escaped.
-        own = [identity for folder, identity in found.items() if canonicalize_name(folder).startswith(project)]
-        if len(found) != 1 or not own or own[0] is None:
-            listed = ", ".join(sorted(found)) or "none"
-            raise DistributionError(
-                f"{filename} has no metadata of its own (.dist-info with METADATA: {listed})",
-                hint="the wheel is damaged or not a wheel of this project; ask its publisher",
-            )
-        return own[0]
+        own = [one for folder, one in found.items() if canonicalize_name(folder).startswith(project)]
+        if len(found) == 1 and own:
+            content, identity = own[0]
+            if identity is not None:
+                return content, identity
+        listed = ", ".join(sorted(found)) or "none"
+        raise DistributionError(
+            f"{filename} has no metadata of its own (.dist-info with METADATA: {listed})",
+            hint="the wheel is damaged or not a wheel of this project; ask its publisher",
+        )
 
     def _parsed(self, member: Member) -> Identity | None:
+        return parse_core_metadata(self._content(member))
+
+    def _content(self, member: Member) -> bytes:
         if member.size > self._limits.metadata:
             raise TooLargeError(f"{'/'.join(member.parts)!r} has {member.size} bytes")
-        return parse_core_metadata(member.read())
+        return member.read()
 
     def _declared(self, path: Path, filename: str, folder: tuple[str, ...], budget: Budget) -> Identity | None:
         try:

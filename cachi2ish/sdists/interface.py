@@ -78,3 +78,15 @@ class TextReader(Protocol):
     def below(self, path: Path, filename: str, wanted: Callable[[str], bool]) -> Mapping[str, bytes]:
         """Return the contents of the files whose path below the top is wanted."""
         ...
+
+
+class WheelReader(Protocol):
+    """Looks into wheels without unpacking or running anything."""
+
+    def wheel_metadata(self, path: Path, filename: str) -> bytes:
+        """Return the core metadata of the wheel at ``path``, as it stands there.
+
+        Raises `DistributionError` for a wheel that is broken or has none of its own, `StorageError` where it
+        cannot be read.
+        """
+        ...

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Annotated, get_origin, get_type_hints
 
 from cachi2ish.errors import InputError, Origin, UsageError
+from cachi2ish.settings.mirror_flags import MirrorFlags
 from cachi2ish.settings.network_flags import ConnectionFlags, IndexFlags
 from cachi2ish.settings.run_flags import CacheFlags, OutputFlags, RunFlags
 from cachi2ish.settings.values import Setting, key_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flags(IndexFlags, CacheFlags, ConnectionFlags, OutputFlags, RunFlags):
+class Flags(IndexFlags, CacheFlags, ConnectionFlags, OutputFlags, RunFlags, MirrorFlags):
     """The settings of one source: the command line with its variables, or a configuration file.
 
     None and empty: unset. drop_in: the program stands in for Hermeto.
@@ -35,6 +36,14 @@ SETTINGS: Mapping[str, Setting] = {
     if get_origin(hint) is Annotated
 }
 
+#: Those that a run follows; the others are the mirror's.
+RUN_SETTINGS = tuple(name for name, setting in SETTINGS.items() if not setting.option)
+
+
+def option_of(name: str) -> str:
+    """Return the option of a setting, without its hyphens."""
+    return SETTINGS[name].option or key_of(name)
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -45,7 +54,7 @@ class Source:
 
     def name(self, setting: str) -> str:
         """Return what the setting is called there."""
-        return f"{'--' if self.file is None else ''}{key_of(setting)}"
+        return f"--{option_of(setting)}" if self.file is None else key_of(setting)
 
     def error(self, problem: str, hint: str = "") -> InputError:
         """Return the error for a value that makes no sense: of an option, it is one of usage."""

@@ -77,7 +77,7 @@ def load_settings(flags: Flags, environ: Mapping[str, str], home: Path | None, n
     home: None where nobody knows it (a container's user without a name): then no file of it is looked for.
     now: aware; what a duration counts back from.
     """
-    options, file = Source(flags), _config_file(flags)
+    options, file = Source(flags), config_source(flags)
     cache_dir = _cache_dir(flags, file.flags, homeless=_homeless(environ, home))
     home = home or _NOWHERE
     pip = read_pip_configuration(environ, home)
@@ -156,19 +156,20 @@ def cache_directory(flags: Flags, environ: Mapping[str, str], home: Path | None)
     """
     if flags.cache_dir:
         return flags.cache_dir
-    return _cache_place(_config_file(flags).flags, homeless=_homeless(environ, home))
+    return _cache_place(config_source(flags).flags, homeless=_homeless(environ, home))
 
 
 def cache_key(flags: Flags) -> Path | None:
     """Return the file with the key to the catalogue of the cache, None for the user's own; raises `InputError`."""
-    return flags.cache_key or _config_file(flags).flags.cache_key
+    return flags.cache_key or config_source(flags).flags.cache_key
 
 
 def _homeless(environ: Mapping[str, str], home: Path | None) -> bool:
     return home is None and not environ.get("XDG_CACHE_HOME")
 
 
-def _config_file(flags: Flags) -> Source:
+def config_source(flags: Flags) -> Source:
+    """Return the settings of the configuration file; raises `InputError` where it makes no sense."""
     path = flags.config_file or _default_config_file()
     if is_hermetos(flags.config_file, drop_in=flags.drop_in):
         return Source(Flags(), path)

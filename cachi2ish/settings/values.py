@@ -32,7 +32,8 @@ class InvalidValueError(ValueError):
 class Setting:
     """How a setting is written.
 
-    help: the option's. metavar: what stands for its value there; empty for an option without one.
+    help: the option's. option: its name without hyphens, where that is not the key: one command alone has it.
+    metavar: what stands for its value there; empty for an option without one.
     parse: reads the text of an option or a variable; raises `InvalidValueError`.
     negatable: whether ``--no-…`` takes it back. repeatable: whether there may be several.
     variable: whether there is a variable. any_command: the option stands before every command, too; there the
@@ -42,6 +43,7 @@ class Setting:
     """
 
     help: str
+    option: str = ""
     metavar: str = ""
     parse: Callable[[str], Any] = str
     negatable: bool = False
@@ -203,6 +205,13 @@ def toml_boolean(value: object) -> bool:
     if not isinstance(value, bool):
         raise InvalidValueError
     return value
+
+
+def toml_pairs(value: object) -> tuple[str, ...]:
+    """Return the texts of a table as ``key=text``."""
+    if not isinstance(value, dict):
+        raise InvalidValueError
+    return tuple(f"{key}={toml_text(text)}" for key, text in value.items())
 
 
 def toml_words(words: type[Enum]) -> Callable[[object], tuple[str, ...]]:

@@ -47,10 +47,20 @@ class _Wire(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, ren
 
 
 class _Meta(
-    _Wire, frozen=True, kw_only=True, rename={"api_version": "api-version", "last_serial": "_last-serial"}
+    _Wire,
+    frozen=True,
+    kw_only=True,
+    rename={
+        "api_version": "api-version",
+        "last_serial": "_last-serial",
+        "coverage": "_coverage",
+        "stale": "_stale",
+    },
 ):
     api_version: str | int | float | None = None
     last_serial: _Count | str | None = None  # a number, which some indexes write as a text
+    coverage: str | None = None
+    stale: bool | None = None
 
 
 class _File(_Wire, frozen=True, kw_only=True):
@@ -117,8 +127,11 @@ def read_json(body: bytes, source: PageSource) -> Page:
     )
 
 
-def write_json(page: Page) -> bytes:
+def write_json(page: Page, *, coverage: str | None = None, stale: bool = False) -> bytes:
     """Return the page as JSON; addresses stand there as they are, so that those of files may be relative.
+
+    coverage, stale: what a server says of the page itself (``_coverage``, ``_stale``; PEP 691 leaves names that
+    begin so to servers).
 
     It is of version 1.4 of the API (PEP 792) where it has what PEP 700 demands of 1.1, versions and all sizes, and
     else of 1.0. Equal pages give equal bytes. Raises `UnicodeEncodeError` for half of a surrogate pair.
@@ -127,7 +140,12 @@ def write_json(page: Page) -> bytes:
     declared = page.status != "active" or page.status_reason
     return _ENCODER.encode(
         _Project(
-            meta=_Meta(api_version=API_VERSION if complete else "1.0", last_serial=page.last_serial),
+            meta=_Meta(
+                api_version=API_VERSION if complete else "1.0",
+                last_serial=page.last_serial,
+                coverage=coverage,
+                stale=stale or None,
+            ),
             name=Raw(_ENCODER.encode(page.project)),
             versions=None if page.versions is None else list(page.versions),
             files=[_entry(file) for file in page.files],

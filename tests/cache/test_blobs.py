@@ -223,3 +223,18 @@ def test_the_cache_may_be_moved(store: DiskBlobs, tmp_path: Path) -> None:
 def test_the_cache_says_that_it_is_one(tmp_path: Path) -> None:
     DiskBlobs(tmp_path)
     assert (tmp_path / "CACHEDIR.TAG").read_text().startswith("Signature: 8a477f597d28d172789f06886806bc55")
+
+
+def test_what_is_written_can_be_read_before_it_is_a_blob_and_afterwards(store: DiskBlobs) -> None:
+    with store.writer("key", ()) as writer:
+        descriptor = writer.duplicate()
+        try:
+            writer.write(b"the beginning")
+            assert os.pread(descriptor, 100, 0) == b"the beginning"
+            writer.restart()
+            assert os.pread(descriptor, 100, 0) == b""
+            writer.write(CONTENT)
+            writer.commit()
+            assert os.pread(descriptor, len(CONTENT) + 1, 0) == CONTENT
+        finally:
+            os.close(descriptor)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from cachi2ish.cli.main import app
-from cachi2ish.settings.flags import SETTINGS
+from cachi2ish.settings.flags import SETTINGS, option_of
 from cachi2ish.settings.values import key_of, variable_of
 
 _REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
@@ -28,6 +28,8 @@ _TERMINAL = {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "TERM": "dumb", "NO_COLO
 
 _CACHE = tuple(("cache", name) for name in ("path", "info", "verify", "prune"))
 
+_MIRROR = (("mirror",), ("mirror", "serve"))
+
 _COMMANDS = (
     (),
     ("fetch-deps",),
@@ -38,6 +40,7 @@ _COMMANDS = (
     ("verify",),
     ("cache",),
     *_CACHE,
+    *_MIRROR,
 )
 
 
@@ -69,9 +72,9 @@ def _variables() -> str:
     rows = ["| variable | option |", "| --- | --- |"]
     for name, setting in SETTINGS.items():
         if setting.variable:
-            option = f"`--{key_of(name)}`"
+            option = f"`--{option_of(name)}`{' of `mirror`' if setting.option else ''}"
             if setting.negatable:
-                option += f" (`1`, `true`) or `--no-{key_of(name)}` (`0`, `false`)"
+                option += f" (`1`, `true`) or `--no-{option_of(name)}` (`0`, `false`)"
             if setting.repeatable:
                 option += "; several are separated by white space"
             rows.append(f"| `{variable_of(name)}` | {option} |")

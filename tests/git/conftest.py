@@ -63,6 +63,9 @@ class Writing:
     def digest(self, algorithm: str, size: int = 0) -> Digest:
         return Digest.of(algorithm, hashlib.new(algorithm, self.content).hexdigest())
 
+    def duplicate(self) -> int:
+        raise NotImplementedError
+
     def commit(self) -> Blob:
         sha256 = self.digest("sha256").value
         (self.path / sha256).write_bytes(self.content)

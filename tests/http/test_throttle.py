@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from math import inf
 
 import pytest
 
@@ -197,8 +198,9 @@ def passing() -> Time:
     return Time()
 
 
-def host(passing: Time, most: int = LIMIT) -> Host:
-    return Host(HostLimits(most=most, longest=30, clock=passing.clock, sleep=passing.sleep))
+def host(passing: Time, most: int = LIMIT, lost_for: float = inf) -> Host:
+    limits = HostLimits(most=most, longest=30, lost_for=lost_for, clock=passing.clock, sleep=passing.sleep)
+    return Host(limits)
 
 
 def places(host: Host) -> int:
@@ -273,3 +275,20 @@ def test_who_waits_for_a_place_gets_it(passing: Time) -> None:
         assert not entered.is_set()
     waiting.join(30)
     assert entered.is_set()
+
+
+@pytest.mark.parametrize(("lost_for", "returns"), [(inf, False), (10.0, True)])
+def test_a_host_that_was_given_up_is_left_alone_for_as_long_as_the_settings_say(
+    passing: Time, lost_for: float, returns: bool
+) -> None:
+    one = host(passing, lost_for=lost_for)
+    one.give_up(HostError("nobody is there", cause=("there",)))
+    with pytest.raises(HostError), one.admission(Address("http://there/")):
+        pass
+
+    passing.sleep(11)
+    if returns:
+        with one.admission(Address("http://there/")):
+            return
+    with pytest.raises(HostError), one.admission(Address("http://there/")):
+        pass

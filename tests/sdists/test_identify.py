@@ -15,7 +15,7 @@ from cachi2ish.errors import DistributionError, StorageError
 from cachi2ish.projects.project_reader import SourceTreeReader
 from cachi2ish.sdists.archive_reader import ArchiveReader
 from cachi2ish.sdists.forward import Limits
-from cachi2ish.sdists.interface import Identity
+from cachi2ish.sdists.interface import Identity, WheelReader
 from tests.sdists.conftest import Identify
 from tests.support.distributions import core_metadata, make_sdist, make_wheel, pack_tar, sdist_files
 
@@ -392,3 +392,22 @@ def test_a_pyproject_with_a_key_of_very_many_parts_is_refused_and_not_read_for_h
     files = {"pyproject.toml": "a." * 500_000 + "b = 1"}
     with pytest.raises(DistributionError, match="a key has more than 100 parts"):
         identify(make_sdist("demo", "1.0", files=files).content, "demo-1.0.tar.gz")
+
+
+def test_the_metadata_of_a_wheel_is_given_as_it_stands_there(tmp_path: Path) -> None:
+    wheel = make_wheel("demo", "1.0", requires=("other>=2",))
+    path = tmp_path / "blob"
+    path.write_bytes(wheel.content)
+    reader: WheelReader = ArchiveReader(SourceTreeReader())
+
+    metadata = reader.wheel_metadata(path, wheel.filename)
+
+    with zipfile.ZipFile(path) as archive:
+        assert metadata == archive.read("demo-1.0.dist-info/METADATA")
+
+
+def test_a_wheel_that_is_none_has_no_metadata(tmp_path: Path) -> None:
+    path = tmp_path / "blob"
+    path.write_bytes(make_wheel("demo", "1.0").content[:-40])
+    with pytest.raises(DistributionError):
+        ArchiveReader(SourceTreeReader()).wheel_metadata(path, "demo-1.0-py3-none-any.whl")

@@ -21,7 +21,7 @@ from cachi2ish.services.fetch.input.package_input import (
     policy_of,
     policy_warnings,
 )
-from cachi2ish.settings.flags import SETTINGS
+from cachi2ish.settings.flags import RUN_SETTINGS
 from tests.core.one_project import pin
 
 PIP = RequestInput(packages=(PackageInput(type="pip"),))
@@ -242,7 +242,7 @@ def test_a_key_for_what_is_set_elsewhere_is_answered_with_the_place(key: str, sa
 
 def test_each_option_that_is_no_key_is_known_as_one() -> None:
     keys = set(PackageInput.model_fields)
-    assert [name for name in SETTINGS if name not in {*keys, *OPTIONS, *_ELSEWHERE}] == []
+    assert [name for name in RUN_SETTINGS if name not in {*keys, *OPTIONS, *_ELSEWHERE}] == []
 
 
 def test_a_word_that_is_longer_than_any_file_name_is_a_type_that_is_not_known() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from cachi2ish.cli.commands.options import with_settings
 from cachi2ish.settings.config_file import read_config_file
-from cachi2ish.settings.flags import SETTINGS, Flags
+from cachi2ish.settings.flags import RUN_SETTINGS, SETTINGS, Flags, option_of
 from cachi2ish.settings.values import key_of, variable_of
 from tests.docs import options_page
 
@@ -31,6 +31,17 @@ IN_FILE: dict[str, tuple[str, object]] = {
     "keyring_provider": ('"subprocess"', "subprocess"),
     "sbom_output_type": ('"spdx"', "spdx"),
     "mode": ('"permissive"', "permissive"),
+    "mirror_directory": ('"mirror"', Path("FOLDER/mirror")),
+    "mirror_host": ('"::1"', "::1"),
+    "mirror_port": ("8000", 8000),
+    "mirror_registry": ('{work = "https://a.example/"}', ("work=https://a.example/",)),
+    "mirror_private": ('["work"]', ("work",)),
+    "mirror_first_seen": ('"work"', ("work",)),
+    "mirror_exempt": ('["demo"]', ("demo",)),
+    "mirror_require_coverage": ('"observed"', "observed"),
+    "mirror_token_file": ('"tokens"', Path("FOLDER/tokens")),
+    "mirror_open": ("true", True),
+    "mirror_memory": ('"10MB"', 10_000_000),
 }
 
 OPTIONS = options_page.generated()
@@ -44,9 +55,10 @@ def command(*, flags: Flags) -> None: ...
 @pytest.mark.parametrize("name", SETTINGS)
 def test_every_setting_is_an_option_with_its_text_in_the_help(name: str) -> None:
     assert name in signature(command).parameters
-    [section] = re.findall(r"## cachi2ish fetch-deps\n(.*?)\n## ", OPTIONS, re.DOTALL)
+    command_name = "fetch-deps" if name in RUN_SETTINGS else "mirror serve"
+    [section] = re.findall(rf"## cachi2ish {command_name}\n(.*?)(?:\n## |\Z)", OPTIONS, re.DOTALL)
     words = " ".join(section.split())
-    assert re.search(rf"--{key_of(name)}[ /]", words)
+    assert re.search(rf"--{option_of(name)}[ /]", words)
     assert SETTINGS[name].help in words
 
 

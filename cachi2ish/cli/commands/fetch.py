@@ -14,7 +14,7 @@ from cachi2ish.cli.commands.options import ForeignFlags, console_for, reads, wit
 from cachi2ish.cli.commands.verify_command import proof_lines
 from cachi2ish.cli.display.console import Console, FailureNote, Level, report_errors, write_result
 from cachi2ish.cli.program import program_of
-from cachi2ish.settings.flags import SETTINGS, Flags
+from cachi2ish.settings.flags import RUN_SETTINGS, Flags
 from cachi2ish.settings.values import path_of
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _verify(output: Path, proofs: list[Proof]) -> None:
     service.refuse_unproved(proof, output)
 
 
-@with_settings(*SETTINGS)
+@with_settings(*RUN_SETTINGS)
 def fetch_deps(
     context: typer.Context,
     package_input: Annotated[

@@ -13,9 +13,9 @@ import typer
 
 from cachi2ish.cli.display.console import Console, Level, standard_error
 from cachi2ish.cli.program import is_drop_in
-from cachi2ish.settings.flags import SETTINGS, Flags
+from cachi2ish.settings.flags import SETTINGS, Flags, option_of
 from cachi2ish.settings.run_flags import LogLevel
-from cachi2ish.settings.values import InvalidValueError, key_of, path_in_build, path_of, variable_of
+from cachi2ish.settings.values import InvalidValueError, path_in_build, path_of, variable_of
 
 _Value = TypeVar("_Value")
 
@@ -125,7 +125,7 @@ def _with_options(
 
 
 def _option(name: str, *, variable: bool) -> Parameter:
-    setting, key = SETTINGS[name], key_of(name)
+    setting, key = SETTINGS[name], option_of(name)
     option = typer.Option(
         f"--{key}/--no-{key}" if setting.negatable else f"--{key}",
         parser=reads(setting.parse) if setting.metavar else None,

@@ -55,7 +55,7 @@ WORDS: Mapping[str, str] = {
 
 
 #: The options that move a place elsewhere.
-_OPTIONS = {Place.CACHE: "--cache-dir", Place.OUTPUT: "--output"}
+_OPTIONS = {Place.CACHE: "--cache-dir", Place.OUTPUT: "--output", Place.MIRROR: "--directory"}
 
 
 def hint_of(error: Cachi2ishError) -> str | None:

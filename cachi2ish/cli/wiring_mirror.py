@@ -1,0 +1,107 @@
+"""Builds a mirror, and takes it down again: the third place that names the concrete classes of the rooms."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cachi2ish.advice import Place
+from cachi2ish.cache.blobs import DiskBlobs
+from cachi2ish.cache.memory.catalogue import SqliteCatalogue
+from cachi2ish.cli.display.reporting import ConsoleReporter, log_messages_to
+from cachi2ish.cli.process import home_directory, limit_malloc_arenas
+from cachi2ish.core.urls import Address
+from cachi2ish.errors import UsageError
+from cachi2ish.files.os_errors import storage_errors
+from cachi2ish.http.download import FileDownloader
+from cachi2ish.http.session import HttpSession
+from cachi2ish.index.default import default_index_url
+from cachi2ish.mirror.accepted import Tokens
+from cachi2ish.mirror.history.store import SqlHistory
+from cachi2ish.mirror.records import Registry, UntimedFiles
+from cachi2ish.mirror.server.application import Rooms, Rules
+from cachi2ish.mirror.server.page_doors import MAIN
+from cachi2ish.mirror.server.serving import address_of, is_loopback, listen, serve
+from cachi2ish.projects.project_reader import SourceTreeReader
+from cachi2ish.sdists.archive_reader import ArchiveReader
+from cachi2ish.settings.flags import Flags
+from cachi2ish.settings.mirror_settings import MirrorSettings, load_mirror_settings
+
+#: Below the directory of a mirror.
+_HISTORY, _FILES, _CATALOGUE = "history.sqlite", "files", "catalogue.sqlite"
+
+
+def serve_mirror(flags: Flags, reporter: ConsoleReporter) -> None:
+    """Serve until somebody ends it. Raises `InputError` and `StorageError` where it cannot begin."""
+    limit_malloc_arenas()
+    settings = load_mirror_settings(flags, os.environ, home_directory(), datetime.now(UTC))
+    listener = listen(settings.host, settings.port)
+    with listener:
+        if settings.tokens is None and not settings.open and not is_loopback(listener):
+            raise UsageError(
+                f"{settings.host} is reached by other machines, and anybody could ask",
+                hint="name a file of tokens with --token-file; or where a proxy or a firewall decides who may"
+                " ask, say so with --open",
+            )
+        rules = Rules(
+            exempt=settings.exempt,
+            observed_only=settings.observed_only,
+            tokens=None if settings.tokens is None else Tokens(settings.tokens),
+            memory=settings.memory,
+        )
+        with mirroring(settings, reporter) as rooms:
+            place = f"{address_of(listener)} from {rooms.directory}"
+            serve(rooms, rules, listener, lambda: reporter.info(f"serving {place}"))
+    reporter.info("ended")
+
+
+@contextmanager
+def mirroring(settings: MirrorSettings, reporter: ConsoleReporter) -> Iterator[Rooms]:
+    """Yield what a mirror is made of; connections and databases end with the block.
+
+    Raises `StorageError` where its directory cannot be used.
+    """
+    directory = _made(settings.directory)
+    addresses = {MAIN: Address(default_index_url()), **settings.registries}
+    registries = {name: _registry(name, address, settings) for name, address in addresses.items()}
+    with ExitStack() as stack:
+        stack.enter_context(log_messages_to(reporter))
+        history = SqlHistory(directory / _HISTORY)
+        stack.callback(history.close)
+        for registry in registries.values():
+            history.configure(registry)
+        blobs = DiskBlobs(directory / _FILES)
+        recollection = stack.enter_context(SqliteCatalogue(directory / _FILES / _CATALOGUE))
+        http = stack.enter_context(HttpSession(settings.http))
+        yield Rooms(
+            directory=directory,
+            history=history,
+            registries=registries,
+            addresses=addresses,
+            http=http,
+            blobs=blobs,
+            recollection=recollection,
+            downloader=lambda store: FileDownloader(http, store, recollection),
+            wheels=ArchiveReader(SourceTreeReader()),
+        )
+
+
+def _registry(name: str, address: Address, settings: MirrorSettings) -> Registry:
+    return Registry(
+        name=name,
+        url=address.split_userinfo()[0].redacted,
+        untimed=UntimedFiles.FIRST_SEEN if name in settings.first_seen else UntimedFiles.EXCLUDE,
+        private=name in settings.private,
+    )
+
+
+def _made(directory: Path) -> Path:
+    problem = f"the directory of the mirror {directory} cannot be written"
+    with storage_errors(problem, Place.MIRROR, making=True):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = os.open(directory / ".writable", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.close(probe)
+    return directory

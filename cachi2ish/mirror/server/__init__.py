@@ -1,0 +1,1 @@
+"""The doors of the mirror: what it serves over HTTP."""

@@ -1,0 +1,207 @@
+"""Puts the mirror together: its parts, its doors, and what runs beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from pathlib import Path
+
+from packaging.utils import NormalizedName
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from cachi2ish.cache.interface import BlobStore, Recollection
+from cachi2ish.core.urls import Address
+from cachi2ish.http.interface import Downloader, Http
+from cachi2ish.mirror.accepted import Acceptances, Tokens
+from cachi2ish.mirror.file_store import FileStore, MetadataDigests
+from cachi2ish.mirror.following import Follower
+from cachi2ish.mirror.history.interface import Sightings
+from cachi2ish.mirror.looking import Lookout
+from cachi2ish.mirror.page_desk import PageDesk
+from cachi2ish.mirror.records import Instant, Registry
+from cachi2ish.mirror.relay import Relay
+from cachi2ish.mirror.server.file_doors import FileDoors
+from cachi2ish.mirror.server.gate import Gate
+from cachi2ish.mirror.server.home import home_page
+from cachi2ish.mirror.server.hot_pages import HotPages
+from cachi2ish.mirror.server.metrics import Metrics
+from cachi2ish.mirror.server.page_doors import MAIN, PageDoors
+from cachi2ish.mirror.server.replies import Refused
+from cachi2ish.mirror.upstream import Upstream
+from cachi2ish.sdists.interface import WheelReader
+
+#: Threads that read the history and the disk, that wait for upstreams, and that bring files.
+_READERS, _ASKERS, _CARRIERS = 8, 32, 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rooms:
+    """What a mirror is made of. addresses: of the registries, with the mirror's own credentials where it has any.
+
+    directory: the mirror's own. downloader: makes what brings files into a store. Whoever makes these closes them.
+    """
+
+    directory: Path
+    history: Sightings
+    registries: Mapping[str, Registry]
+    addresses: Mapping[str, Address]
+    http: Http
+    blobs: BlobStore
+    recollection: Recollection
+    downloader: Callable[[BlobStore], Downloader]
+    wheels: WheelReader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What holds for requests. exempt: projects to which no cool-down applies.
+
+    observed_only: give out what was looked at in its time only. tokens: None for everybody. memory: bytes for
+    pages that are asked for again.
+    """
+
+    exempt: Collection[NormalizedName] = ()
+    observed_only: bool = False
+    tokens: Tokens | None = None
+    memory: int = 64_000_000
+
+
+def now_in_microseconds() -> Instant:
+    """Return the time."""
+    return time.time_ns() // 1000
+
+
+@asynccontextmanager
+async def running(rooms: Rooms, rules: Rules) -> AsyncIterator[ASGIApp]:
+    """Yield the application, and follow projects beside it; stops what is under way at the end."""
+    hot = HotPages(rules.memory, time.monotonic)
+    metrics = Metrics(lambda: hot.hits)
+    acceptances = Acceptances(time.monotonic)
+    readers, askers = ThreadPoolExecutor(_READERS, "read"), ThreadPoolExecutor(_ASKERS, "ask")
+    carriers = ThreadPoolExecutor(_CARRIERS, "carry")
+    upstream = Upstream(rooms.http, rooms.addresses, now_in_microseconds)
+    vanished = asyncio.Event()
+    relay = Relay(carriers, metrics.downloaded)
+    store = FileStore(
+        blobs=rooms.blobs,
+        recollection=rooms.recollection,
+        metadata=MetadataDigests(rooms.directory / "metadata-digests.txt"),
+        downloader=rooms.downloader,
+        wheels=rooms.wheels,
+        relay=relay,
+        executor=readers,
+        clock=time.monotonic,
+    )
+    lookout = Lookout(
+        history=rooms.history,
+        upstream=upstream,
+        registries=rooms.registries,
+        acceptances=acceptances,
+        executor=askers,
+        clock=time.monotonic,
+        on_look=metrics.looked,
+        on_vanished=vanished.set,
+    )
+    follower = Follower(
+        history=rooms.history,
+        registries=[name for name, one in rooms.registries.items() if _may_follow(one, rooms.addresses[name])],
+        lookout=lookout,
+        upstream=upstream,
+        store=store,
+        executor=readers,
+        claim=rooms.directory / "following.lock",
+        now=now_in_microseconds,
+        on_rescue=metrics.rescued,
+        vanished=vanished,
+    )
+    desk = PageDesk(
+        history=rooms.history,
+        lookout=lookout,
+        acceptances=acceptances,
+        observed_only=rules.observed_only,
+        executor=readers,
+        now=now_in_microseconds,
+    )
+    metrics.watch("hot_pages_bytes", "Memory of the pages that are kept in it.", lambda: hot.size)
+    metrics.watch("downloads_under_way", "Downloads under way.", lambda: len(relay))
+    pages = PageDoors(
+        history=rooms.history,
+        registries=rooms.registries,
+        desk=desk,
+        hot=hot,
+        metadata=store.metadata_digests.of,
+        exempt=rules.exempt,
+        executor=readers,
+        clock=time.monotonic,
+        now=lambda: datetime.now(UTC),
+    )
+    files = FileDoors(
+        history=rooms.history,
+        registries=rooms.registries,
+        desk=desk,
+        upstream=upstream,
+        store=store,
+        executor=readers,
+    )
+    following = asyncio.create_task(follower.follow())
+    try:
+        yield Gate(_router(pages, files, metrics, rooms.registries), hot=hot, tokens=rules.tokens, metrics=metrics)
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        await relay.stop()
+        for executor in (readers, askers, carriers):
+            executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _may_follow(registry: Registry, address: Address) -> bool:
+    return not registry.private or bool(address.split_userinfo()[1])
+
+
+def _router(pages: PageDoors, files: FileDoors, metrics: Metrics, registries: Mapping[str, Registry]) -> Router:
+    async def home(request: Request) -> Response:
+        day = (datetime.now(UTC) - timedelta(days=7)).date().isoformat()
+        return Response(home_page(registries, MAIN, str(request.base_url), day), media_type="text/html")
+
+    async def healthz(_request: Request) -> Response:
+        return Response(b"ok\n", media_type="text/plain")
+
+    async def prometheus(_request: Request) -> Response:
+        return Response(metrics.text(), media_type="text/plain; version=0.0.4")
+
+    async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
+        await Refused(HTTPStatus.NOT_FOUND, "there is no such door; the first page says which there are")(
+            scope, receive, send
+        )
+
+    routes = [
+        Route(f"{prefix}/{{date}}/{path}", endpoint, methods=["GET"])
+        for prefix in ("", "/r/{registry}")
+        for path, endpoint in (
+            ("simple", pages.projects),
+            ("simple/", pages.projects),
+            ("simple/{project}", pages.project),
+            ("simple/{project}/", pages.project),
+            ("pypi/{project}/json", pages.poetry),
+        )
+    ]
+    return Router(
+        [
+            Route("/", home),
+            Route("/healthz", healthz),
+            Route("/metrics", prometheus),
+            Route("/files/{key}/{filename}", files.file),
+            *routes,
+        ],
+        redirect_slashes=False,
+        default=nothing,
+    )

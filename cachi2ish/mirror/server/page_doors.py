@@ -1,0 +1,206 @@
+"""The doors to pages: ``/<date>/simple/<project>/`` and what belongs to it, for each registry."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Executor
+from datetime import datetime
+from http import HTTPStatus
+from math import inf
+from urllib.parse import unquote
+
+from packaging.utils import NormalizedName, canonicalize_name
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from cachi2ish.core.cutoff import InvalidDateError
+from cachi2ish.errors import InputError
+from cachi2ish.mirror.history.interface import Sightings
+from cachi2ish.mirror.page_desk import Answer, PageDesk
+from cachi2ish.mirror.path_dates import DateKind, PathDate, parse_path_date
+from cachi2ish.mirror.records import DatedPage, Registry
+from cachi2ish.mirror.server.hot_pages import Headers, HotPages, Ready, Wishes
+from cachi2ish.mirror.server.rendering import Rendered, render_list, render_page, render_poetry
+from cachi2ish.mirror.server.replies import Refused, moved, refused
+from cachi2ish.mirror.upstream import Login
+
+#: The registry without a name in its addresses.
+MAIN = "pypi"
+
+#: What a project may be called (core metadata specifications, "Name").
+_NAME = re.compile("[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_LONGEST_NAME = 200
+
+#: Seconds for which a page that may still change is answered out of memory, and may be kept by clients.
+_SHORT = 10
+_KEPT_BY_CLIENTS = 60
+
+_FOR_EVER = b"max-age=31536000, immutable"
+
+
+class Sent(Response):
+    """A page that is ready to go."""
+
+    def __init__(self, ready: Ready, known: bytes) -> None:
+        super().__init__()
+        self._ready = ready
+        self._known = known
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  (as Starlette calls it)
+        """Send it, or that it has not changed."""
+        await self._ready.send(send, self._known)
+
+
+class PageDoors:
+    """Answers requests for pages. For the event loop.
+
+    metadata: from the key of a wheel to the sha256 of its metadata, where the mirror has it. exempt: projects to
+    which no cool-down applies. executor: renders. clock: seconds; now: the time, aware.
+    """
+
+    def __init__(
+        self,
+        *,
+        history: Sightings,
+        registries: Mapping[str, Registry],
+        desk: PageDesk,
+        hot: HotPages,
+        metadata: Callable[[str], str | None],
+        exempt: Collection[NormalizedName],
+        executor: Executor,
+        clock: Callable[[], float],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._history = history
+        self._registries = registries
+        self._desk = desk
+        self._hot = hot
+        self._metadata = metadata
+        self._exempt = frozenset(exempt)
+        self._executor = executor
+        self._clock = clock
+        self._now = now
+
+    async def project(self, request: Request) -> Response:
+        """Answer ``/<date>/simple/<project>/``."""
+        registry, date = self._place(request)
+        written = request.path_params["project"]
+        slash = request.url.path.endswith("/")
+        project = canonicalize_name(written)
+        if not _is_name(written):
+            return Refused(HTTPStatus.NOT_FOUND, f"{written!r} is no name of a project")
+        if project != written or not slash:
+            return moved(f"../{project}/" if slash else f"{project}/")
+        wishes = Wishes.of(request.scope["headers"])
+        if wishes.form is None:
+            return Refused(HTTPStatus.NOT_ACCEPTABLE, "pages are served as HTML and JSON (PEP 691)")
+        form = wishes.form
+
+        def render(dated: DatedPage, *, stale: bool) -> Rendered:
+            # A page that never changes again does not say what the mirror holds by now.
+            metadata = None if dated.closed else self._metadata
+            return render_page(dated, form, _root(request), stale=stale, metadata=metadata)
+
+        return await self._answer(request, registry, project, date, wishes, render)
+
+    async def poetry(self, request: Request) -> Response:
+        """Answer ``/<date>/pypi/<project>/json``."""
+        registry, date = self._place(request)
+        written = request.path_params["project"]
+        if not _is_name(written):
+            return Refused(HTTPStatus.NOT_FOUND, f"{written!r} is no name of a project")
+        wishes = Wishes.of(request.scope["headers"])
+
+        def render(dated: DatedPage, *, stale: bool) -> Rendered:  # noqa: ARG001  (a header says so)
+            return render_poetry(dated, _root(request))
+
+        return await self._answer(request, registry, canonicalize_name(written), date, wishes, render)
+
+    async def projects(self, request: Request) -> Response:
+        """Answer ``/<date>/simple/``."""
+        registry, date = self._place(request)
+        if not request.url.path.endswith("/"):
+            return moved("simple/")
+        if registry.private:
+            return Refused(HTTPStatus.FORBIDDEN, f"{registry.name} is private: its projects are not listed")
+        wishes = Wishes.of(request.scope["headers"])
+        if wishes.form is None:
+            return Refused(HTTPStatus.NOT_ACCEPTABLE, "the list is served as HTML and JSON (PEP 691)")
+        loop = asyncio.get_running_loop()
+        names = await loop.run_in_executor(self._executor, self._history.projects, registry.name, date.cutoff)
+        rendered = await loop.run_in_executor(self._executor, render_list, names, wishes.form)
+        headers: Headers = [(b"cache-control", b"max-age=%d" % _KEPT_BY_CLIENTS)]
+        ready = Ready.of(rendered, headers, packed=wishes.packed, until=self._clock() + _SHORT)
+        self._hot.keep(_path_of(request), wishes, ready)
+        return Sent(ready, wishes.known)
+
+    async def _answer(
+        self,
+        request: Request,
+        registry: Registry,
+        project: NormalizedName,
+        date: PathDate,
+        wishes: Wishes,
+        render: Callable[..., Rendered],
+    ) -> Response:
+        login = Login.of(request.headers.get("authorization")) if registry.private else None
+        answer = await self._desk.answer(registry, project, date, login)
+        dated = answer.content
+        if not isinstance(dated, DatedPage):
+            return refused(dated)
+        loop = asyncio.get_running_loop()
+        rendered = await loop.run_in_executor(self._executor, lambda: render(dated, stale=answer.stale))
+        closed = dated.closed and date.kind is DateKind.FIXED
+        keep = not (registry.private or answer.stale or date.kind is DateKind.LIVE)
+        ready = Ready.of(
+            rendered,
+            _headers(dated, answer, private=registry.private, closed=closed, live=date.kind is DateKind.LIVE),
+            packed=wishes.packed,
+            until=inf if closed else self._clock() + _SHORT,
+        )
+        if keep:
+            self._hot.keep(_path_of(request), wishes, ready)
+        return Sent(ready, wishes.known)
+
+    def _place(self, request: Request) -> tuple[Registry, PathDate]:
+        """Return the registry and the date that a path names. Raises `InputError` where there is none."""
+        name = request.path_params.get("registry", MAIN)
+        registry = self._registries.get(name)
+        if registry is None:
+            known = ", ".join(sorted(self._registries)) or "none"
+            raise InputError(f"no registry is called {name!r} here; there are: {known}")
+        text = unquote(request.path_params["date"])
+        try:
+            return registry, parse_path_date(text, self._now(), self._exempt)
+        except InvalidDateError as error:
+            raise InputError(f"{error}; {error.hint}") from None
+
+
+def _path_of(request: Request) -> bytes:
+    query: bytes = request.scope["query_string"]
+    path: bytes = request.scope["raw_path"]
+    return b"%s?%s" % (path, query) if query else path
+
+
+def _is_name(text: str) -> bool:
+    return len(text) <= _LONGEST_NAME and _NAME.fullmatch(text) is not None
+
+
+def _root(request: Request) -> str:
+    return "../" * (5 if "registry" in request.path_params else 3)
+
+
+def _headers(dated: DatedPage, answer: Answer, *, private: bool, closed: bool, live: bool) -> Headers:
+    if private or live or answer.stale:
+        cache = b"private, no-cache" if private else b"no-cache"
+    else:
+        cache = _FOR_EVER if closed else b"max-age=%d" % _KEPT_BY_CLIENTS
+    headers: Headers = [(b"cache-control", cache), (b"x-coverage", dated.coverage.value.encode())]
+    if dated.page.last_serial is not None:
+        headers.append((b"x-pypi-last-serial", b"%d" % dated.page.last_serial))
+    if answer.stale:
+        headers.append((b"warning", b'110 - "Response is Stale"'))
+    return headers

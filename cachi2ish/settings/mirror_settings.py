@@ -1,0 +1,203 @@
+"""The settings of the mirror, from options, environment and the configuration file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name
+
+from cachi2ish.core.messages import excerpt
+from cachi2ish.core.urls import Address
+from cachi2ish.errors import InputError
+from cachi2ish.files.foreign import UnfitFileError, decode_text, read_foreign
+from cachi2ish.http.interface import HttpSettings
+from cachi2ish.settings.flags import Flags, Source
+from cachi2ish.settings.mirror_flags import DEFAULT_HOST, DEFAULT_MEMORY, DEFAULT_PORT, WantedCoverage
+from cachi2ish.settings.settings import config_source, load_settings
+
+_REGISTRY_NAME = re.compile("[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+
+#: Seconds. A client waits for the answer, and asks again itself.
+_CONNECT, _READ, _PATIENCE = 5.0, 20.0, 2.0
+
+#: Seconds for which a registry is left alone that could not be reached.
+_LOST_FOR = 5.0
+
+#: Characters of a token, so that nobody guesses one.
+_SHORTEST_TOKEN = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorSettings:
+    """What a mirror works with.
+
+    registries: addresses by name, with the mirror's own credentials where it has any; PyPI is among them only
+    where something stands in for it. private, first_seen: names of registries. tokens: None where anybody may
+    come in. open: whether other machines may come in without one.
+    """
+
+    directory: Path
+    host: str
+    port: int
+    registries: Mapping[str, Address] = field(repr=False)
+    private: frozenset[str]
+    first_seen: frozenset[str]
+    exempt: frozenset[NormalizedName]
+    observed_only: bool
+    tokens: tuple[str, ...] | None = field(repr=False)
+    open: bool
+    memory: int
+    http: HttpSettings
+
+
+def load_mirror_settings(
+    flags: Flags, environ: Mapping[str, str], home: Path | None, now: datetime
+) -> MirrorSettings:
+    """Resolve all settings of the mirror; raises `InputError` for a value that makes no sense.
+
+    The connection has the settings of every other command, but no credentials out of the user's files: what the
+    mirror fetches with them would be everybody's.
+    """
+    sources = (Source(flags), config_source(flags))
+    settings = load_settings(replace(flags, no_cache=True, offline=False), environ, home, now)
+    registries = _registries(sources)
+    private = _names(sources, "mirror_private", registries)
+    first_seen = _names(sources, "mirror_first_seen", registries)
+    merged = _merged(sources)
+    token_file = merged.mirror_token_file
+    return MirrorSettings(
+        directory=merged.mirror_directory or _default_directory(environ, home),
+        host=merged.mirror_host or DEFAULT_HOST,
+        port=DEFAULT_PORT if merged.mirror_port is None else merged.mirror_port,
+        registries=registries,
+        private=private,
+        first_seen=first_seen,
+        exempt=_projects(sources),
+        observed_only=merged.mirror_require_coverage is WantedCoverage.OBSERVED,
+        tokens=None if token_file is None else _tokens(token_file),
+        open=bool(merged.mirror_open),
+        memory=DEFAULT_MEMORY if merged.mirror_memory is None else merged.mirror_memory,
+        http=replace(
+            settings.http,
+            credentials=tuple(registries.values()),
+            netrc=None,
+            keyring=None,
+            connect_timeout=min(_CONNECT, settings.http.connect_timeout),
+            read_timeout=min(_READ, settings.http.read_timeout),
+            retries=min(1, settings.http.retries),
+            backoff_limit=_PATIENCE,
+            lost_for=_LOST_FOR,
+        ),
+    )
+
+
+def mirror_directory(flags: Flags, environ: Mapping[str, str], home: Path | None) -> Path:
+    """Return where history and files are kept, whether it is there or not; raises `InputError`."""
+    return _merged((Source(flags), config_source(flags))).mirror_directory or _default_directory(environ, home)
+
+
+def _merged(sources: Iterable[Source]) -> Flags:
+    """Return the single values of the strongest source that has them."""
+    found: dict[str, object] = {}
+    for source in sources:
+        for name in (
+            "mirror_directory",
+            "mirror_host",
+            "mirror_port",
+            "mirror_require_coverage",
+            "mirror_token_file",
+            "mirror_open",
+            "mirror_memory",
+        ):
+            value = getattr(source.flags, name)
+            if value is not None:
+                found.setdefault(name, value)
+    return Flags(**found)  # type: ignore[arg-type]  # each is the value of its own field
+
+
+def _default_directory(environ: Mapping[str, str], home: Path | None) -> Path:
+    from platformdirs import user_data_path
+
+    if home is None and not environ.get("XDG_DATA_HOME"):
+        raise InputError(
+            "the home directory is not known, so there is no place for the mirror",
+            hint="set HOME, or name a place with --directory",
+        )
+    return user_data_path("cachi2ish", appauthor=False) / "mirror"
+
+
+def _registries(sources: Iterable[Source]) -> dict[str, Address]:
+    """Return the registries of the strongest source that names any."""
+    source = next((one for one in sources if one.flags.mirror_registry), None)
+    found: dict[str, Address] = {}
+    for text in source.flags.mirror_registry if source else ():
+        name, _, url = text.partition("=")
+        address = Address(url.strip())
+        assert source is not None  # noqa: S101  (it has this text)
+        place = source.name("mirror_registry")
+        if not _REGISTRY_NAME.fullmatch(name):
+            raise source.error(
+                f"{place}: {excerpt(name)!r} is no name of a registry",
+                "write NAME=URL; a name has small letters, digits and hyphens",
+            )
+        if not address.is_web:
+            raise source.error(
+                f"{place}: {address.redacted!r}, the address of {name}, is not the address of an index",
+                "write it as https://host/simple/",
+            )
+        if name in found:
+            raise source.error(f"{place}: {name} is named twice", "give each registry a name of its own")
+        found[name] = address
+    return found
+
+
+def _names(sources: Iterable[Source], setting: str, registries: Mapping[str, Address]) -> frozenset[str]:
+    source = next((one for one in sources if getattr(one.flags, setting)), None)
+    if source is None:
+        return frozenset()
+    names: tuple[str, ...] = getattr(source.flags, setting)
+    for name in names:
+        if name not in registries and name != "pypi":
+            known = ", ".join(sorted({"pypi", *registries}))
+            raise source.error(
+                f"{source.name(setting)}: there is no registry {excerpt(name)!r}", f"the registries are {known}"
+            )
+    return frozenset(names)
+
+
+def _projects(sources: Iterable[Source]) -> frozenset[NormalizedName]:
+    source = next((one for one in sources if one.flags.mirror_exempt), None)
+    found = set()
+    for name in source.flags.mirror_exempt if source else ():
+        try:
+            found.add(canonicalize_name(name, validate=True))
+        except InvalidName:
+            assert source is not None  # noqa: S101  (it has this name)
+            raise source.error(
+                f"{source.name('mirror_exempt')}: {excerpt(name)!r} is no name of a project"
+            ) from None
+    return frozenset(found)
+
+
+def _tokens(file: Path) -> tuple[str, ...]:
+    try:
+        lines = decode_text(read_foreign(file)).splitlines()
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"the file of tokens {file} does not exist", hint="check --token-file") from None
+    except UnfitFileError as error:
+        raise InputError(f"the file of tokens {file} {error.strerror}", hint=error.hint) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise InputError(f"the file of tokens {file} cannot be read: {reason}") from None
+    tokens = tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
+    if not tokens or min(map(len, tokens)) < _SHORTEST_TOKEN:
+        raise InputError(
+            f"the file of tokens {file} has "
+            + (f"one with less than {_SHORTEST_TOKEN} characters" if tokens else "none"),
+            hint="write one in each line: python -c 'import secrets; print(secrets.token_urlsafe(24))'",
+        )
+    return tokens

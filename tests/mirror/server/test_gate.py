@@ -1,0 +1,195 @@
+"""Who may ask what: tokens, private registries, and clients that mean no good."""
+
+from __future__ import annotations
+
+import base64
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from cachi2ish.mirror.accepted import Tokens
+from cachi2ish.mirror.server import door_protocol
+from cachi2ish.mirror.server.application import Rules
+from tests.mirror.server.conftest import OLD
+from tests.mirror.server.test_file_doors import path_of
+from tests.support.distributions import make_wheel
+from tests.support.index_server import Fault, IndexServer
+from tests.support.mirror_server import MirrorServer
+
+ANNA, BERT = ("anna", "s3cret:with colon"), ("bert", "other")
+PAGE = "/r/work/2023-06-01/simple/ours/"
+OURS = make_wheel("ours", "1.0")
+
+
+@pytest.fixture
+def work() -> Iterator[IndexServer]:
+    """A registry that lets anna in."""
+    with IndexServer(credentials=ANNA) as index:
+        index.add("ours", OURS, upload_time="2023-05-01T10:00:00+00:00")
+        yield index
+
+
+@pytest.fixture
+def private(upstream: IndexServer, work: IndexServer, tmp_path: Path) -> Iterator[MirrorServer]:
+    with MirrorServer(
+        tmp_path / "mirror", private=("work",), pypi=upstream.index_url, work=work.index_url
+    ) as mirror:
+        yield mirror
+
+
+def test_a_private_page_is_for_those_whom_the_registry_lets_in(private: MirrorServer) -> None:
+    nobody = private.get(PAGE)
+    assert nobody.status == 401
+    assert nobody.headers["www-authenticate"].startswith("Basic")
+    assert private.get(PAGE, login=BERT).status == 403
+    anna = private.get(PAGE, login=ANNA)
+    assert anna.status == 200
+    assert "private" in anna.headers["cache-control"]
+    assert private.get(PAGE, login=BERT).status == 403
+    assert private.get(PAGE).status == 401
+    assert private.get("/r/work/2023-06-01/simple/", login=ANNA).status == 403
+
+
+def test_a_private_file_is_for_them_alone_too_when_it_is_held(private: MirrorServer) -> None:
+    private.get(PAGE, login=ANNA)
+    path = f"/files/{OURS.sha256}/{OURS.filename}"
+    assert private.get(path).status == 401
+    assert private.get(path, login=BERT).status == 403
+    assert private.get(path, login=ANNA).body == OURS.content
+    assert private.get(path).status == 401
+    assert private.get(path, login=BERT).status == 403
+    assert private.get(f"{path}.metadata", login=BERT).status == 403
+    assert private.get(path, method="HEAD").status == 401
+    assert private.get(path, login=ANNA, Range="bytes=0-1").status == 206
+
+
+def test_what_the_registry_has_accepted_holds_for_a_short_time(private: MirrorServer, work: IndexServer) -> None:
+    for _ in range(3):
+        assert private.get(PAGE, login=ANNA).status == 200
+    asked = len(work.requests)
+    assert asked <= 2
+    work.script("/simple/ours/", [Fault.status(503)] * 5)
+    assert private.get(PAGE, login=ANNA).status == 200
+    assert private.get(PAGE, login=BERT).status in {403, 502}
+
+
+def test_a_login_goes_to_its_registry_and_nowhere_else(
+    private: MirrorServer, work: IndexServer, upstream: IndexServer
+) -> None:
+    private.get(PAGE, login=ANNA)
+    private.get("/2023-06-01/simple/demo/", login=ANNA)
+    private.get(path_of(private, "demo", OLD.filename), login=ANNA)
+    assert all("authorization" in one.headers for one in work.requests)
+    assert not any("authorization" in one.headers for one in upstream.requests)
+
+    work.script("/simple/ours/", [Fault.redirect(f"{upstream.url}/simple/demo/")])
+    private.get("/r/work/live/simple/ours/", login=ANNA)
+    assert not any("authorization" in one.headers for one in upstream.requests)
+
+
+def test_no_login_is_kept_anywhere(private: MirrorServer, caplog: pytest.LogCaptureFixture) -> None:
+    private.get(PAGE, login=ANNA)
+    private.get(f"/files/{OURS.sha256}/{OURS.filename}", login=ANNA)
+    private.get(PAGE, login=BERT)
+    written = base64.b64encode(":".join(ANNA).encode())
+    secrets = [ANNA[1].encode(), written, quote(ANNA[1], safe="").encode(), b"other"]
+    kept = [file.read_bytes() for file in private.directory.rglob("*") if file.is_file()]
+    kept.append(private.get("/metrics").body)
+    kept.append(caplog.text.encode())
+    for secret in secrets[:3]:
+        assert not any(secret in content for content in kept)
+
+
+def test_a_stranger_does_not_delete_a_project(private: MirrorServer, work: IndexServer) -> None:
+    private.get(PAGE, login=ANNA)
+    work.script("/simple/ours/", [Fault.status(404)])
+    assert private.get(PAGE, login=BERT).status == 403
+    assert private.get("/r/work/live/simple/ours/", login=ANNA).status == 200
+
+
+def test_only_who_has_a_token_comes_in(upstream: IndexServer, tmp_path: Path) -> None:
+    rules = Rules(tokens=Tokens(["a-long-token-of-ours"]))
+    with MirrorServer(tmp_path / "mirror", rules=rules, pypi=upstream.index_url) as mirror:
+        for path in ("/2023-06-01/simple/demo/", "/", "/metrics"):
+            for _ in range(2):
+                assert mirror.get(path).status == 401
+                assert mirror.get(path, login=("user", "wrong")).status == 401
+                assert mirror.get(path, login=("user", "a-long-token-of-ours")).status == 200
+                assert mirror.get(path, Authorization="Bearer a-long-token-of-ours").status == 200
+        assert mirror.get("/healthz").status == 200
+    assert not any("authorization" in one.headers for one in upstream.requests)
+
+
+def talk(mirror: MirrorServer, text: bytes, *, wait: float = 5.0) -> bytes:
+    """Send bytes, and return what comes back until the server closes."""
+    with socket.create_connection(("127.0.0.1", int(mirror.url.rpartition(":")[2])), timeout=wait) as connection:
+        connection.sendall(text)
+        got = b""
+        while True:
+            try:
+                piece = connection.recv(65536)
+            except TimeoutError:
+                return got + b"<still open>"
+            except ConnectionError:
+                return got
+            if not piece:
+                return got
+            got += piece
+
+
+def test_a_head_without_end_is_cut_off(mirror: MirrorServer) -> None:
+    long = b"GET / HTTP/1.1\r\nHost: x\r\n" + b"x-header: " + b"y" * (door_protocol.LONGEST_HEAD + 100)
+    assert talk(mirror, long).startswith(b"HTTP/1.1 431 ")
+    many = b"GET / HTTP/1.1\r\nHost: x\r\n" + b"x: y\r\n" * (door_protocol.LONGEST_HEAD // 4)
+    assert talk(mirror, many).startswith(b"HTTP/1.1 431 ")
+
+
+def test_a_head_that_does_not_come_is_not_waited_for(
+    mirror: MirrorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door_protocol, "HEAD_SECONDS", 0.3)
+    begun = time.monotonic()
+    assert talk(mirror, b"GET / HTTP/1.1\r\nHost: x\r\n") == b""
+    assert talk(mirror, b"") == b""
+    second = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\n"
+    assert talk(mirror, second).count(b"HTTP/1.1 ") == 1
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        b"GET http://[::1 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"CONNECT host:443 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /\xff\xfe/simple/ HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+    ],
+)
+def test_what_is_no_request_ends_the_connection_and_nothing_else(mirror: MirrorServer, text: bytes) -> None:
+    answer = talk(mirror, text, wait=2)
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 4")
+    assert mirror.get("/healthz").status == 200
+
+
+def test_requests_in_a_row_are_answered_in_their_order(mirror: MirrorServer) -> None:
+    mirror.get("/2023-06-01/simple/demo/")
+    page = b"GET /2023-06-01/simple/demo/ HTTP/1.1\r\nHost: x\r\n\r\n"
+    health = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    end = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    answer = talk(mirror, page + health + page + page + end)
+    assert answer.count(b"HTTP/1.1 200 OK") == 5
+    assert [answer.find(b"Links for demo"), answer.rfind(b"ok\n")] == sorted(
+        [answer.find(b"Links for demo"), answer.rfind(b"ok\n")]
+    )
+
+
+def test_a_body_that_nobody_wants_does_no_harm(mirror: MirrorServer) -> None:
+    mirror.get("/2023-06-01/simple/demo/")
+    head = b"GET /2023-06-01/simple/demo/ HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
+    end = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    assert talk(mirror, head + end).count(b"HTTP/1.1 200 OK") == 2
