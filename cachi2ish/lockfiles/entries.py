@@ -19,6 +19,7 @@ from cachi2ish.core.requirements import Git, Purpose, Url
 from cachi2ish.errors import Cachi2ishError, LockFileError, Origin, raise_all
 
 _COMMIT = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _TRANSPORTS = frozenset({"https", "http", "ssh", "file"})
 
 
@@ -174,3 +175,19 @@ def folder_of(entry: Entry, path: str) -> str:
             "move it into the source directory, or lock a published version, an archive or a git commit of it",
         )
     return folder
+
+
+def expanded(url: str, environ: Mapping[str, str], origin: Origin) -> str:
+    """Return an address with the value of each ``${VAR}`` in it; raises `LockFileError` where one has none."""
+
+    def value(found: re.Match[str]) -> str:
+        name = found[1]
+        if not environ.get(name):
+            raise LockFileError(
+                f"an address of an index has the variable {name}, which has no value",
+                hint=f"set {name} in the environment",
+                origin=origin,
+            )
+        return environ[name]
+
+    return _VARIABLE.sub(value, url)

@@ -11,12 +11,11 @@ from cachi2ish.files.toml_text import read_toml
 
 #: What to run for a file that another tool wrote, and that has no reader here: it writes one that has.
 EXPORTS: Mapping[str, str] = {
-    "pdm.lock": "pdm export --format pylock --output pylock.toml",
     "Pipfile.lock": "pipenv requirements --hash > requirements.txt",
 }
 
 #: Lock files of other tools that have a reader.
-READ = ("uv.lock", "poetry.lock")
+READ = ("uv.lock", "poetry.lock", "pdm.lock")
 
 #: Writes a lock of what a project file declares.
 COMPILE = "uv pip compile --universal --generate-hashes --output-file requirements.txt"

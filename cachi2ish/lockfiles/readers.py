@@ -44,6 +44,7 @@ _OF_WORKSPACES = _OF_GROUPS | {"packages"}
 READERS: tuple[LockReader, ...] = (
     PipRequirementsReader(),
     OnDemand(("pylock.toml", "pylock.*.toml"), _OF_GROUPS, "cachi2ish.lockfiles.pylock:PylockReader"),
+    OnDemand(("pdm.lock",), _OF_GROUPS, "cachi2ish.lockfiles.pdm.pdm_reader:PdmReader"),
     OnDemand(("poetry.lock",), _OF_GROUPS, "cachi2ish.lockfiles.poetry.poetry_reader:PoetryReader"),
     OnDemand(("uv.lock",), _OF_WORKSPACES, "cachi2ish.lockfiles.uv.uv_reader:UvReader"),
 )

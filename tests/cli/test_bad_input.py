@@ -306,7 +306,7 @@ def test_a_lock_outside_of_the_source_is_no_input(person: Person, name: str) -> 
     assert "--source" in done.err
 
 
-@pytest.mark.parametrize("name", ["pdm.lock", "Pipfile.lock"])
+@pytest.mark.parametrize("name", ["Pipfile.lock"])
 def test_a_lock_of_another_tool_as_the_input_is_answered_with_what_to_run(person: Person, name: str) -> None:
     done = person.fetches(str(person.writes(name, "…")))
     assert done.code == ExitCode.INPUT

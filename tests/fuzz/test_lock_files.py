@@ -6,11 +6,13 @@ from pathlib import Path
 
 from cachi2ish.core.requirements import Purpose
 from cachi2ish.lockfiles.interface import Selection
+from cachi2ish.lockfiles.pdm.pdm_reader import PdmReader
 from cachi2ish.lockfiles.poetry.poetry_reader import PoetryReader
 from cachi2ish.lockfiles.uv.uv_reader import UvReader
 from tests.fuzz.campaign import fuzzed
 from tests.fuzz.guards import each_error
 from tests.fuzz.mutating import files_like, write
+from tests.lockfiles.test_pdm_lock import DATA, a_lock, package
 from tests.lockfiles.test_poetry_lock import GROUPS, OLD, OPTIONAL
 from tests.lockfiles.test_uv_lock import CONFLICT, FRESH, GRAPH, TRAPS, TestFreshness
 
@@ -73,3 +75,21 @@ def test_poetry_lock(files: dict[str, bytes], room: Path) -> None:
     for selection in (Selection(), SELECTION):
         with each_error(lambda one: one.origin is not None and one.hint):
             PoetryReader().read(room, "poetry.lock", Purpose.RUNTIME, {}, selection)
+
+
+PDM_LOCKS = (
+    *((DATA / folder / "pdm.lock").read_text() for folder in ("pdm-walked", "pdm-static")),
+    a_lock(package("foo", git="https://git.example/r.git", revision="main"), package("bar", path="./bar")),
+)
+PDM_PROJECTS = (
+    (DATA / "pdm-walked" / "pyproject.toml").read_text(),
+    '[[tool.pdm.source]]\nurl = "https://${TOKEN}@i.example"\n[dependency-groups]\ndev = [5]\n',
+)
+
+
+@fuzzed(files=files_like({"pdm.lock": PDM_LOCKS, "pyproject.toml": PDM_PROJECTS}, POETRY_WORDS))
+def test_pdm_lock(files: dict[str, bytes], room: Path) -> None:
+    write(room, files)
+    for selection in (Selection(), SELECTION):
+        with each_error(lambda one: one.origin is not None and one.hint):
+            PdmReader().read(room, "pdm.lock", Purpose.RUNTIME, {}, selection)

@@ -20,7 +20,7 @@ PIPFILE_LOCK = '{\n    "_meta": {\n        "hash": {},\n        "pipfile-spec": 
 FOREIGN = {
     "uv": (UV * 400, "the form of uv.lock", '"lockfile": "uv.lock"'),
     "poetry": (POETRY, "the form of poetry.lock", '"lockfile": "poetry.lock"'),
-    "pdm": (PDM, "the form of pdm.lock", EXPORTS["pdm.lock"]),
+    "pdm": (PDM, "the form of pdm.lock", '"lockfile": "pdm.lock"'),
     "pipenv": (PIPFILE_LOCK, "the form of Pipfile.lock", EXPORTS["Pipfile.lock"]),
     "pylock": (pylock(package("foo", "1.0")), "of the standard (PEP 751)", '"lockfile": "pylock.toml"'),
     "windows": (UV.replace("\n", "\r\n"), "the form of uv.lock", '"lockfile": "uv.lock"'),

@@ -111,7 +111,7 @@ PROJECT = '[project]\nname = "x"\nversion = "1"\n'
 UNLOCKED = [
     ({"uv.lock": "…", "pyproject.toml": PROJECT}, "but uv.lock", 'name it: "lockfile": "uv.lock"'),
     ({"poetry.lock": "…"}, "but poetry.lock", 'name it: "lockfile": "poetry.lock"'),
-    ({"pdm.lock": ""}, "but pdm.lock", "pdm export"),
+    ({"pdm.lock": ""}, "but pdm.lock", 'name it: "lockfile": "pdm.lock"'),
     ({"Pipfile.lock": "", "Pipfile": ""}, "but Pipfile.lock", "pipenv requirements --hash"),
     ({"pylock.toml": "", "uv.lock": ""}, "but several lock files: pylock.toml, uv.lock", "the one that is meant"),
     ({"pylock.dev.toml": ""}, "but pylock.dev.toml", '"lockfile": "pylock.dev.toml"'),

@@ -1,0 +1,1 @@
+"""PDM's lock file."""

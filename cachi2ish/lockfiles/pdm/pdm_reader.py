@@ -1,0 +1,208 @@
+"""``pdm.lock``: packages with the hashes of their files, and with their addresses where they are static."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+from packaging.utils import canonicalize_name
+
+from cachi2ish.core.messages import excerpt, shortened
+from cachi2ish.core.pages import IndexFile, digests_of
+from cachi2ish.core.requirements import Indexes, Pinned, Purpose
+from cachi2ish.core.requirements import Requirement as Locked
+from cachi2ish.core.targets.environments import EVERYWHERE, NOWHERE, Environments
+from cachi2ish.core.urls import Address
+from cachi2ish.errors import Cachi2ishError, LockFileError, Origin, raise_all
+from cachi2ish.lockfiles.entries import Entry, expanded, folder_note
+from cachi2ish.lockfiles.interface import DEFAULT, Lock, Scope, Selection
+from cachi2ish.lockfiles.lock_graph import left_out_note
+from cachi2ish.lockfiles.pdm.pdm_graph import LOCK_AGAIN, PdmGraph
+from cachi2ish.lockfiles.pdm.pdm_model import File, Package, PdmLock, parse_package, parse_top
+from cachi2ish.lockfiles.pdm.pdm_project import PdmProject
+from cachi2ish.lockfiles.source_tree import SourceTree, read_pyproject
+from cachi2ish.lockfiles.toml_locks import lines_of, parse_toml
+
+_KNOWN = ("4.0", "4.3", "4.4", "4.4.1", "4.5.0", "4.5.1")
+_LIKE_4_5 = "4.5"
+
+
+class PdmReader:
+    """Reads ``pdm.lock``."""
+
+    def read(
+        self,
+        source: Path,
+        file: str,
+        purpose: Purpose,
+        environ: Mapping[str, str],
+        selection: Selection = DEFAULT,
+    ) -> Lock:
+        """Return what PDM would install of ``source / file``. See `LockReader.read`."""
+        tree = SourceTree(Path(os.path.realpath(source)))
+        file = tree.name_of(file, "")
+        text, document = parse_toml(tree.read(file), file)
+        _check_version(document, file)
+        try:
+            lock = parse_top(document)
+        except msgspec.ValidationError as error:
+            raise LockFileError(shortened(str(error)), hint=LOCK_AGAIN, origin=Origin(file)) from None
+        origins = [Origin(file, line) for line in lines_of(text, "package", len(lock.package))]
+        project = PdmProject(read_pyproject(tree, posixpath.dirname(file)))
+        graph = PdmGraph(file, lock, _packages(lock, origins), origins, project)
+        return _Reading(graph, purpose, _indexes(project, file, environ)).lock(selection)
+
+
+def _check_version(document: Mapping[str, Any], file: str) -> None:
+    metadata = document.get("metadata")
+    version = metadata.get("lock_version") if isinstance(metadata, dict) else None
+    if version not in {*_KNOWN, _LIKE_4_5}:
+        shown = "has no lock_version" if version is None else f"has the lock_version {excerpt(str(version))}"
+        raise LockFileError(
+            f"it {shown}, and of pdm.lock the versions {', '.join(_KNOWN)} are known here",
+            hint="use a newer cachi2ish, or lock with a PDM that writes a version that is known",
+            origin=Origin(file),
+        )
+
+
+def _packages(lock: PdmLock, origins: Sequence[Origin]) -> list[Package]:
+    found: list[Package] = []
+    errors: list[Cachi2ishError] = []
+    for number, (table, origin) in enumerate(zip(lock.package, origins, strict=True)):
+        try:
+            found.append(parse_package(table))
+        except msgspec.ValidationError as error:
+            name = table.get("name") if isinstance(table, dict) else None
+            label = excerpt(name) if isinstance(name, str) else f"package[{number}]"
+            errors.append(LockFileError(f"{label}: {shortened(str(error))}", hint=LOCK_AGAIN, origin=origin))
+    raise_all(errors)
+    return found
+
+
+def _indexes(project: PdmProject, file: str, environ: Mapping[str, str]) -> Indexes:
+    here = posixpath.join(posixpath.dirname(file), "pyproject.toml")
+    addresses = tuple(Address(expanded(url, environ, Origin(here))) for url in project.indexes)
+    return Indexes(addresses, alone=bool(addresses) and project.replaces_the_public_index)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One file while its packages become requirements."""
+
+    graph: PdmGraph
+    purpose: Purpose
+    indexes: Indexes
+
+    def lock(self, selection: Selection) -> Lock:
+        """Return the lock; raises all that is wrong with it at once."""
+        graph = self.graph
+        reached = graph.reached(graph.groups(selection))
+        # A package and the same with extras are one file.
+        places: dict[tuple[object, ...], int] = {}
+        where: dict[int, Environments] = {}
+        for place, here in sorted(reached.items()):
+            one = graph.packages[place]
+            first = places.setdefault(
+                (canonicalize_name(one.name), one.version, one.git, one.url, one.path), place
+            )
+            where[first] = where.get(first, NOWHERE) | here
+        requirements: list[Locked] = []
+        notes: list[str] = []
+        warnings: list[str] = []
+        errors: list[Cachi2ishError] = []
+        for place, here in where.items():
+            try:
+                self._add(place, here, requirements, notes, warnings)
+            except Cachi2ishError as error:
+                errors.append(error)
+        raise_all(errors)
+        notes += left_out_note(graph.file, len(reached), len(graph.packages))
+        pythons = {one.requires_python for one in graph.lock.metadata.targets}
+        return Lock(
+            file=graph.file,
+            requirements=tuple(requirements),
+            index_urls=self.indexes.addresses,
+            require_hashes=True,
+            scope=Scope(requires_python=next(iter(pythons))) if len(pythons) == 1 else Scope(),
+            notes=tuple(notes),
+            warnings=tuple(warnings),
+            stale=tuple(self._stale()),
+        )
+
+    def _add(
+        self, place: int, where: Environments, requirements: list[Locked], notes: list[str], warnings: list[str]
+    ) -> None:
+        if where == NOWHERE:
+            return
+        package = self.graph.packages[place]
+        entry = Entry(
+            name=package.name,
+            marker=None if where == EVERYWHERE else where.marker,
+            origin=self.graph.origins[place],
+            purpose=self.purpose,
+            hint=LOCK_AGAIN,
+        )
+        files = package.files or self.graph.lock.metadata.files.get(f"{package.name} {package.version}", ())
+        if package.git is not None:
+            requirements.append(entry.git(package.git, package.revision or "", package.subdirectory))
+        elif package.url is not None:
+            if not files:
+                raise entry.error("the lock has no hash of its archive")
+            url = entry.address(package.url, "source")
+            requirements.append(entry.archive(url, _hash(files[0]), package.subdirectory))
+        elif package.path is not None and package.path.endswith((".whl", ".zip", ".gz")):
+            raise entry.error(
+                f"it is the file {excerpt(package.path)!r}, and only addresses are fetched",
+                "lock it from an index or an address",
+            )
+        elif package.path is not None:
+            notes.append(folder_note(entry, package.path))
+        elif not files:
+            warnings.append(entry.without_files())
+        else:
+            requirements.append(self._pinned(entry, package, files))
+
+    def _pinned(self, entry: Entry, package: Package, files: Sequence[File]) -> Pinned:
+        if package.version is None:
+            raise entry.error("it has no version")
+        hashes = [entry.hashes(_hash(one), one.file or "its file") for one in files]
+        static = all(one.url is not None for one in files)
+        return Pinned(
+            name=package.name,
+            marker=entry.marker,
+            origin=entry.origin,
+            purpose=entry.purpose,
+            version=package.version,
+            digests=frozenset(digest for some in hashes for digest in digests_of(some)),
+            indexes=self.indexes,
+            files=entry.once_each(_static(entry, one) for one in files) if static else (),
+        )
+
+    def _stale(self) -> Iterator[LockFileError]:
+        hashes, locked = self.graph.project.content_hashes, self.graph.lock.metadata.content_hash
+        if locked and hashes and locked not in hashes:
+            yield LockFileError(
+                "it does not fit pyproject.toml any more, which has another content_hash than when it was locked",
+                hint="run `pdm lock`, and commit what it writes",
+                origin=Origin(self.graph.file),
+            )
+
+
+def _static(entry: Entry, file: File) -> IndexFile | LockFileError:
+    try:
+        url = entry.address(file.url or "", "file")
+        name = unquote(urlsplit(url).path.rpartition("/")[2])
+        return IndexFile(filename=name, url=url, hashes=entry.hashes(_hash(file), name))
+    except LockFileError as error:
+        return error
+
+
+def _hash(file: File) -> Mapping[str, str]:
+    algorithm, _, value = file.hash.partition(":")
+    return {algorithm: value}
