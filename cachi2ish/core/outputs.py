@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import Any
 
 from msgspec import Struct
 
@@ -91,11 +92,16 @@ class RecordedTarget:
 
 @dataclass(frozen=True, slots=True, order=True, kw_only=True)
 class RecordedPackage:
-    """A package of the input. build_requires: what it declares to be built with; empty where it is not built."""
+    """A package of the input.
+
+    build_requires: what it declares to be built with; empty where it is not built.
+    build: all that its files say of how it is built (`cachi2ish.build.interface.SdistFacts`), as JSON has it.
+    """
 
     path: str
     build_requires: tuple[str, ...] = ()
     targets: tuple[RecordedTarget, ...] = ()
+    build: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from cachi2ish.build.interface import Machine, SdistFacts
@@ -139,11 +140,12 @@ class Prover(Protocol):
         *,
         as_written: bool,
         own_targets: bool = False,
+        constraints: Mapping[str, SpecifierSet] | None = None,
     ) -> Proof:
         """Return what is known of an offline install from ``output``.
 
         as_written: whether the record is still the one that was written. own_targets: whether each package is
-        installed on the targets alone that the input names for it. Raises `StorageError` where a file cannot be
-        read.
+        installed on the targets alone that the input names for it. constraints: of what is built with, by
+        normalised name. Raises `StorageError` where a file cannot be read.
         """
         ...

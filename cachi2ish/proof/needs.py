@@ -86,6 +86,7 @@ class Kind(Enum):
     UNPINNED = "in hash mode, no line pins it"
     DIGEST = "in hash mode, no line has the digest of the file that pip takes"
     CONFLICT = "no file fulfils all that is asked"
+    ADDRESS = "it is at an address, and pip has no network"
     ENDLESS = "what is chosen changes what is asked"
 
 

@@ -7,8 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from msgspec import ValidationError, convert
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as Needed
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 from cachi2ish.build.interface import BuildFactsReader, Machine, SdistFacts
 from cachi2ish.core.outputs import BuildConfig, OutputRecord, RecordedLock, RecordedPackage, RecordedRequirement
@@ -53,15 +56,15 @@ class OutputProver:
         *,
         as_written: bool,
         own_targets: bool = False,
+        constraints: Mapping[str, SpecifierSet] | None = None,
     ) -> Proof:
         """Return what is known; raises `StorageError` where a file cannot be read."""
         record = config.record
         if record is None:
             return Proof(files=0, findings=(_NO_RECORD,), targets=())
         names = files_of(output)
-        desk = _Desk(
-            FindLinks.of(output / DEPS, names), record, self._facts(output, record), self._builds, self._backends
-        )
+        folder, facts = FindLinks.of(output / DEPS, names), self._facts(output, record)
+        desk = _Desk(folder, record, facts, self._builds, self._backends, constraints or {})
         return Proof(
             files=len(names),
             findings=tuple(changed(output, record, names, as_written=as_written)),
@@ -94,7 +97,9 @@ class _Desk:
         facts: FactsOf,
         builds: BuildFactsReader,
         backends: Backends,
+        constraints: Mapping[str, SpecifierSet],
     ) -> None:
+        self._constraints = {canonicalize_name(name): one for name, one in constraints.items()}
         self._folder = folder
         self._record = record
         self._facts = facts
@@ -132,6 +137,7 @@ class _Desk:
                 build_facts=self._facts_of_build,
                 backends=self._backends,
                 formats=formats,
+                constraints=self._constraints,
             )
         return known[formats]
 
@@ -162,7 +168,7 @@ class _Desk:
         if not package.build_requires:
             return
         where = "" if package.path == "." else f" in {package.path}"
-        facts = SdistFacts(requires=package.build_requires)
+        facts = _facts_of_project(package)
         proof = builds.of_facts(f"the project itself{where}", facts, ())
         tally.note(proof.findings)
         tally.build.update((each.filename, each) for each in proof.taken)
@@ -179,6 +185,14 @@ class _Desk:
             return self._builds.of_archive(self._folder.directory / filename, filename)
         except Cachi2ishError as error:
             return SdistFacts(unreadable=f"what it is built with: {error.problem}")
+
+
+def _facts_of_project(package: RecordedPackage) -> SdistFacts:
+    declared = SdistFacts(requires=package.build_requires)
+    try:
+        return convert(package.build, SdistFacts) if package.build else declared
+    except ValidationError:  # of another version, or tampered with: that was said
+        return SdistFacts(requires=package.build_requires, unreadable="what the record says of how it is built")
 
 
 def _subdirectories(record: OutputRecord) -> Mapping[str, str]:

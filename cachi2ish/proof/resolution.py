@@ -104,9 +104,9 @@ class Install:
                 yield Need(needed=needed, text=text, by=one.filename, certain=certain and not facts.doubt)
 
     def _choose(self, project: NormalizedName, wanted: tuple[Need, ...]) -> Chosen | Failure:
-        direct = next((need for need in wanted if need.direct), None)
-        if direct is not None:
-            return self._direct(project, direct, wanted)
+        addressed = next((need for need in wanted if need.needed.url or need.direct), None)
+        if addressed is not None:
+            return self._direct(project, addressed, wanted)
         pins = [need for need in wanted if need.root]
         certain = any(need.certain for need in wanted)
         if self.hash_mode and not pins:
@@ -139,6 +139,9 @@ class Install:
         return unfit or self._nothing(wanted, candidates, excluded, certain=certain)
 
     def _direct(self, project: NormalizedName, need: Need, wanted: tuple[Need, ...]) -> Chosen | Failure:
+        remote = next((one for one in wanted if one.needed.url), None)
+        if remote is not None:
+            return Failure(kind=Kind.ADDRESS, at=remote, certain=remote.certain)
         filename = need.direct or ""
         if filename not in self.folder.names:
             return Failure(kind=Kind.MISSING, at=need, file=filename, certain=need.certain)

@@ -62,6 +62,7 @@ _WHICH: Mapping[Kind, str] = {
     Kind.UNPINNED: "which no line of the lock pins, and with hashes pip takes nothing else",
     Kind.DIGEST: "for which pip takes {file}, and no line of the lock has its digest",
     Kind.CONFLICT: "which nothing fulfils together with {listed}",
+    Kind.ADDRESS: "which is at an address, and there is no network",
     Kind.ENDLESS: "and what is chosen for it changes what is asked",
 }
 
@@ -90,6 +91,7 @@ _MEND: Mapping[Kind, str] = {
     Kind.PYTHON: "{place}: pin a version of {project} for Python {python}",
     Kind.PATCH: "--target python={python}.N,platform={platform}",
     Kind.DIGEST: "{place}: add the digest of {of}",
+    Kind.ADDRESS: "",
     Kind.ENDLESS: "",
 }
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from msgspec import to_builtins
 
 from cachi2ish.core.digests import Digest, strong
 from cachi2ish.core.outputs import (
@@ -16,20 +20,32 @@ from cachi2ish.core.outputs import (
 )
 from cachi2ish.core.requirements import Pinned, Purpose, Requirement
 from cachi2ish.core.targets.machine import Target
+from cachi2ish.core.urls import redact
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.services.fetch.identifying import Fetched
 from cachi2ish.services.fetch.reading import Reading, SourcePackage
 from cachi2ish.services.fetch.targeting import direct_name
 
+if TYPE_CHECKING:
+    from cachi2ish.build.interface import SdistFacts
 
-def take_record(reading: Reading, fetched: Iterable[Fetched], bill: str) -> OutputRecord:
-    """Return what was asked for and what became of it. bill: the text of the bill of materials."""
+#: An address in a requirement, or anywhere else in a project's files.
+_ADDRESS = re.compile(r"\S*://\S+")
+
+
+def take_record(
+    reading: Reading, fetched: Iterable[Fetched], bill: str, builds: Mapping[str, SdistFacts]
+) -> OutputRecord:
+    """Return what was asked for and what became of it.
+
+    bill: the text of the bill of materials. builds: what packages say of how they are built, by path.
+    """
     everything = tuple(fetched)
     by_project: dict[str, list[Fetched]] = defaultdict(list)
     for one in everything:
         by_project[one.requirement.project].append(one)
     return OutputRecord(
-        packages=tuple(sorted({_package(package) for package in reading.packages}, key=repr)),
+        packages=tuple(sorted({_package(package, builds) for package in reading.packages}, key=repr)),
         locks=tuple(
             sorted(
                 {
@@ -45,12 +61,36 @@ def take_record(reading: Reading, fetched: Iterable[Fetched], bill: str) -> Outp
     )
 
 
-def _package(package: SourcePackage) -> RecordedPackage:
+def _package(package: SourcePackage, builds: Mapping[str, SdistFacts]) -> RecordedPackage:
+    facts = builds.get(package.main.path)
     return RecordedPackage(
         path=package.main.path,
-        build_requires=package.build_requires,
+        build_requires=tuple(map(_without_secrets, package.build_requires)),
+        build={} if facts is None else _as_json(facts),
         targets=tuple(_target(target) for target in package.policy.targets),
     )
+
+
+def _as_json(facts: SdistFacts) -> dict[str, Any]:
+    """Return what is not as usual, without credentials."""
+    said, usual = to_builtins(facts), to_builtins(type(facts)())
+    return {name: _cleaned(value) for name, value in said.items() if value != usual[name]}
+
+
+def _cleaned(value: object) -> object:
+    match value:
+        case str():
+            return _without_secrets(value)
+        case dict():
+            return {key: _cleaned(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_cleaned(one) for one in value]
+        case _:
+            return value
+
+
+def _without_secrets(text: str) -> str:
+    return _ADDRESS.sub(lambda found: redact(found[0]), text)
 
 
 def _target(target: Target) -> RecordedTarget:

@@ -23,6 +23,7 @@ from cachi2ish.proof.interface import (
     target_of,
 )
 from cachi2ish.services.fetch.input.package_input import RequestInput, policy_of
+from cachi2ish.services.lock_build_deps.constraints import read_constraints
 
 #: Grows when a field goes or changes its meaning; new fields may come without.
 VERSION = 1
@@ -59,11 +60,17 @@ def parse_target(text: str) -> Target:
 
 
 def verify(
-    output: Path, targets: Sequence[Target], tools: Iterable[str], outputs: Outputs, prover: Prover
+    output: Path,
+    targets: Sequence[Target],
+    tools: Iterable[str],
+    outputs: Outputs,
+    prover: Prover,
+    constraints: Sequence[Path] = (),
 ) -> Proof:
     """Return what is known of an offline install from ``output``.
 
     targets: none for those of the input, as they are recorded. tools: programs that all of them have.
+    constraints: files that ``PIP_BUILD_CONSTRAINT`` names in the build.
     Raises `InputError` where there is no output, or no target; `StorageError` where a file cannot be read.
     """
     config = outputs.read_build_config(output)
@@ -85,6 +92,7 @@ def verify(
         [Machine(one, known) for one in chosen],
         as_written=outputs.is_as_written(output),
         own_targets=not targets,
+        constraints=read_constraints(constraints),
     )
 
 

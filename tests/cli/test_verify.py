@@ -226,3 +226,48 @@ def test_a_run_is_not_begun_that_cannot_be_proved(fetched: Person) -> None:
     assert "packages[0]: --verify needs to know for which machine" in found.err
     assert fetched.index.requests == ()
     assert fetched.fetches(ALLOWED, "--verify", "--dry-run").code == 2
+
+
+def test_what_the_back_end_of_the_project_itself_adds_is_looked_at(fetched: Person) -> None:
+    fetched.index.add("meson-python", make_wheel("meson-python", "0.18"))
+    fetched.index.add("ninja", make_wheel("ninja", "1.13"))
+    fetched.writes("requirements.txt", "banana==1.0\n")
+    fetched.writes("requirements-build.txt", "meson-python==0.18\n")
+    fetched.writes("pyproject.toml", '[build-system]\nrequires = ["meson-python"]\nbuild-backend = "mesonpy"\n')
+    assert fetched.fetches(ALLOWED).code == 0
+    found = fetched.runs("verify", fetched.output, "--target", LINUX, "--tools", "patchelf")
+    assert found.code == 1
+    assert "the project itself is built with ninja" in found.out
+    assert "for which its back-end mesonpy asks, which nothing in the output fulfils" in found.out
+    both = fetched.runs("verify", fetched.output, "--target", LINUX, "--tools", "patchelf", "--tools", "ninja")
+    assert (both.code, both.out.splitlines()[-1]) == (0, "proved")
+
+
+def test_an_address_among_build_requirements_is_disproved_and_its_password_is_not_recorded(
+    fetched: Person,
+) -> None:
+    fetched.writes("requirements.txt", "banana==1.0\n")
+    address = "https://me:s3cret@u.test/flit.whl"
+    build = f'[build-system]\nrequires = ["flit_core @ {address}"]\nbuild-backend = "flit_core.buildapi"\n'
+    fetched.writes("pyproject.toml", f'{build}[project]\nname = "basket"\ndependencies = ["fig @ {address}"]\n')
+    assert fetched.fetches(ALLOWED).code == 0
+    assert "s3cret" not in (fetched.output / ".build-config.json").read_text()
+    found = fetched.runs("verify", fetched.output, "--target", LINUX)
+    assert found.code == 1
+    assert "which is at an address, and there is no network" in found.out
+    assert "s3cret" not in found.told
+
+
+def test_constraints_of_a_stage_count(fetched: Person) -> None:
+    fetched.index.add("flit-core", backend("3.9"))
+    fetched.index.add("flit-core", make_wheel("flit-core", "4.0", requires=("cherry",)))
+    fetched.writes("requirements-build.txt", "flit-core==3.9\nflit-core==4.0\n")
+    assert fetched.fetches(ALLOWED).code == 0
+    newest = fetched.runs("verify", fetched.output, "--target", LINUX)
+    assert newest.code == 2, "pip may go back to 3.9, or fail"
+    assert "pip may go back to flit-core 3.9" in newest.out
+    file = fetched.writes("constraints.txt", "flit-core<4\n")
+    held = fetched.runs("verify", fetched.output, "--target", LINUX, "--build-constraint", file)
+    assert (held.code, held.out.splitlines()[-1]) == (0, "proved")
+    broken = fetched.writes("broken.txt", "flit-core is old\n")
+    assert fetched.runs("verify", fetched.output, "--target", LINUX, "--build-constraint", broken).code == 4

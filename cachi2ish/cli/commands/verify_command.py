@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
@@ -16,7 +17,7 @@ from cachi2ish.cli.display.escaping import escaped_json
 from cachi2ish.errors import InputError
 from cachi2ish.exit_codes import ExitCode, VerdictCode
 from cachi2ish.settings.flags import Flags
-from cachi2ish.settings.values import InvalidValueError
+from cachi2ish.settings.values import InvalidValueError, path_of
 
 if TYPE_CHECKING:
     from cachi2ish.proof.interface import Proof
@@ -72,6 +73,14 @@ def verify(
             help="Programs that are there, with commas between them: ninja,cmake,cargo. May be repeated.",
         ),
     ] = None,
+    build_constraint: Annotated[
+        list[Path] | None,
+        typer.Option(
+            parser=reads(path_of),
+            metavar="FILE",
+            help="What PIP_BUILD_CONSTRAINT names in the build, as generate-env sets it. May be repeated.",
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Write the proof as JSON.")] = False,
     *,
     flags: Flags,
@@ -85,7 +94,9 @@ def verify(
         from cachi2ish.services import verify as service
 
         names = frozenset[str]().union(*map(_tools, tools or ()))
-        proof = service.verify(from_output_dir, target or (), names, wiring.outputs(), wiring.prover())
+        proof = service.verify(
+            from_output_dir, target or (), names, wiring.outputs(), wiring.prover(), build_constraint or ()
+        )
         if json:
             write_result(escaped_json(f"{service.proof_report(proof).model_dump_json(indent=2)}\n"))
         else:

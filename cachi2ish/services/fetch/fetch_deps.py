@@ -100,7 +100,7 @@ def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, 
             run.reporter.warning(warning)
         run.reporter.stage(Doing("record"))
         commit_time = partial(ports.sources.repositories.committed_at, source)
-        record(staging, source, reading, fetched, ports.results, run, commit_time)
+        record(staging, source, reading, fetched, ports.results, run, commit_time, ports.archives.facts)
     return Outcome(fetched, shares(reading, choices, {one.filename: one.blob.size for one in fetched}))
 
 

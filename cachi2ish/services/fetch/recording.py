@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 from packaging.version import InvalidVersion, Version
@@ -36,6 +37,9 @@ from cachi2ish.services.fetch.identifying import Fetched, version_of
 from cachi2ish.services.fetch.ports import Results, Run
 from cachi2ish.services.fetch.reading import Reading
 from cachi2ish.services.output_record import take_record
+
+if TYPE_CHECKING:
+    from cachi2ish.build.interface import BuildFactsReader, SdistFacts
 
 BOM = "bom.json"
 
@@ -92,8 +96,12 @@ def record(
     results: Results,
     run: Run,
     committed_at: CommitTime = no_time,
+    build_facts: Callable[[], BuildFactsReader] | None = None,
 ) -> None:
-    """Complete the output, whose files are placed, and publish it; an earlier one stays if this fails."""
+    """Complete the output, whose files are placed, and publish it; an earlier one stays if this fails.
+
+    build_facts: reads what the user's own projects say of how they are built, for the record.
+    """
     inventory = take_inventory(reading, fetched, run)
     bill = results.sbom.render(inventory, committed_at)
     config = BuildConfig(
@@ -102,11 +110,19 @@ def record(
         environment_variables=run.environment if reading.packages else (),
         project_files=tuple(_project_files(source, reading, fetched, results.rewriter)),
         index_dates=reading.index_dates,
-        record=take_record(reading, fetched, bill),
+        record=take_record(reading, fetched, bill, _facts_of(source, reading, build_facts)),
     )
     staging.write(BOM, bill)
     staging.write_build_config(config)
     staging.publish()
+
+
+def _facts_of(
+    source: Path, reading: Reading, reader: Callable[[], BuildFactsReader] | None
+) -> dict[str, SdistFacts]:
+    built = [package.main.path for package in reading.packages if package.build_requires]
+    found = {path: reader().of_folder(source / path) for path in built} if reader else {}
+    return {path: facts for path, facts in found.items() if facts is not None}
 
 
 def take_inventory(reading: Reading, fetched: Iterable[Fetched], run: Run) -> Inventory:
