@@ -16,6 +16,7 @@ from cachi2ish.cli.commands.fetch import fetch_deps
 from cachi2ish.cli.commands.inject import inject_files
 from cachi2ish.cli.commands.merge import merge_sboms
 from cachi2ish.cli.commands.mirror_commands import mirror
+from cachi2ish.cli.commands.mirror_log import history_commands
 from cachi2ish.cli.commands.options import with_program_settings
 from cachi2ish.cli.commands.verify_command import verify
 from cachi2ish.cli.display.console import write_result
@@ -55,6 +56,7 @@ app.command("verify", cls=CommandWithVerdict, short_help="Prove that the offline
     verify
 )
 app.add_typer(cache, name="cache")
+mirror.add_typer(history_commands)
 app.add_typer(mirror, name="mirror")
 
 

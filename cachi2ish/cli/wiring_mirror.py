@@ -25,6 +25,7 @@ from cachi2ish.mirror.records import Registry, UntimedFiles
 from cachi2ish.mirror.server.application import Rooms, Rules
 from cachi2ish.mirror.server.page_doors import MAIN
 from cachi2ish.mirror.server.serving import address_of, is_loopback, listen, serve
+from cachi2ish.mirror.syncing import sync
 from cachi2ish.projects.project_reader import SourceTreeReader
 from cachi2ish.sdists.archive_reader import ArchiveReader
 from cachi2ish.settings.flags import Flags
@@ -56,6 +57,13 @@ def serve_mirror(flags: Flags, reporter: ConsoleReporter) -> None:
             place = f"{address_of(listener)} from {rooms.directory}"
             serve(rooms, rules, listener, lambda: reporter.info(f"serving {place}"))
     reporter.info("ended")
+
+
+def sync_mirror(flags: Flags, reporter: ConsoleReporter) -> tuple[int, bool]:
+    """Look at all that is due; see `cachi2ish.mirror.syncing.sync`."""
+    settings = load_mirror_settings(flags, os.environ, home_directory(), datetime.now(UTC))
+    with mirroring(settings, reporter) as rooms:
+        return sync(rooms)
 
 
 @contextmanager

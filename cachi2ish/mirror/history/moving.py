@@ -157,7 +157,9 @@ def import_(
             else:
                 count += _add(connection, registry, _read(waiting, MovedProject))
         waiting = line
-    tail = MovedTail("") if waiting is None else _read(waiting, MovedTail)
+    if waiting is None or first:
+        raise InputError("this is no history of cachi2ish: it has no beginning or no end")
+    tail = _read(waiting, MovedTail)
     found = hashed.hexdigest()
     if digest is not None and digest.removeprefix("sha256:").lower() != found:
         raise DigestMismatchError(f"this history is sha256:{found}, and {digest} was expected")

@@ -1,0 +1,270 @@
+"""The commands of ``cachi2ish mirror`` that work on its history alone: no server has to run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cachi2ish.cli.commands.options import console_for, reads, with_settings
+from cachi2ish.cli.display.console import Console, report_errors, write_result
+from cachi2ish.settings.flags import Flags
+from cachi2ish.settings.values import metavar, one_of, path_of
+
+if TYPE_CHECKING:
+    from packaging.utils import NormalizedName
+
+    from cachi2ish.cli.display.reporting import ConsoleReporter
+    from cachi2ish.core.cutoff import Cutoff
+    from cachi2ish.mirror.history.interface import History
+
+
+history_commands = typer.Typer()
+
+
+class HistoryFormat(StrEnum):
+    """How what is known is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+Format = Annotated[
+    HistoryFormat,
+    typer.Option(
+        "--format",
+        "-f",
+        parser=reads(one_of(HistoryFormat)),
+        metavar=metavar(HistoryFormat),
+        help="json is for programs.",
+    ),
+]
+Index = Annotated[
+    str, typer.Option(metavar="NAME", help="The registry, by the name that serve gives it: pypi, or one of yours.")
+]
+HistoryFile = Annotated[
+    Path, typer.Argument(parser=reads(path_of), metavar="FILE", help="A history, as export writes it.")
+]
+_DATE = "A date (the end of that day, UTC), an instant, or a duration back from now."
+
+
+@history_commands.command("status", short_help="Tell how much is known of the indexes.")
+@with_settings("mirror_directory", "config_file")
+def _status(output_format: Format = HistoryFormat.TEXT, *, flags: Flags) -> None:
+    """Tell how many projects, files and looks are known, what is due, and what was alarming."""
+    with _open(flags) as (history, _):
+        from cachi2ish.cli.display.mirror_text import status_json, status_text
+
+        status = history.status(_now())
+        write_result(status_json(status) if output_format is HistoryFormat.JSON else status_text(status))
+
+
+@history_commands.command("track", short_help="Follow projects before anybody asks for them.")
+@with_settings("mirror_directory", "config_file")
+def _track(
+    projects: Annotated[list[str] | None, typer.Argument(metavar="PROJECT...", help="Names of projects.")] = None,
+    requirement: Annotated[
+        Path | None,
+        typer.Option(
+            "--requirement",
+            "-r",
+            parser=reads(path_of),
+            metavar="FILE",
+            help="A file with a name or a requirement on each line.",
+        ),
+    ] = None,
+    index: Index = "pypi",
+    *,
+    flags: Flags,
+) -> None:
+    """Follow projects: a server that runs looks at them at once, and again each day."""
+    with _open(flags, make=True) as (history, reporter):
+        from cachi2ish.cli.display.mirror_text import counted_projects
+        from cachi2ish.errors import UsageError
+        from cachi2ish.services.history_files import lines_of, project_names
+
+        names = project_names(projects or [])
+        if requirement is not None:
+            names += project_names(lines_of(requirement), str(requirement))
+        if not names:
+            raise UsageError("no project is named", hint="give names, or a file with --requirement")
+        number = history.track(index, sorted(set(names)), _now())
+        reporter.info(f"{counted_projects(number)} more followed")
+
+
+@history_commands.command("sync", short_help="Look at all projects that are due, once.")
+@with_settings("mirror_directory", "mirror_registry", "mirror_private", "mirror_first_seen", "config_file")
+def _sync(*, flags: Flags) -> None:
+    """Look at all projects that are due, and fetch files that have vanished: where no server runs that does so."""
+    console = console_for(flags)
+    with report_errors(console):
+        from cachi2ish.cli.display.reporting import ConsoleReporter
+        from cachi2ish.errors import NetworkError
+
+        with _installed():
+            from cachi2ish.cli.wiring_mirror import sync_mirror
+        reporter = ConsoleReporter(console)
+        looks, complete = sync_mirror(flags, reporter)
+        reporter.info(f"looked {looks} times")
+        if not complete:
+            raise NetworkError(
+                "some projects are still due: their registry does not answer", hint="run it again later"
+            )
+
+
+@history_commands.command("prune", short_help="Follow projects no more.")
+@with_settings("mirror_directory", "config_file")
+def _prune(
+    projects: Annotated[list[str], typer.Argument(metavar="PROJECT...", help="Names of projects.")],
+    index: Index = "pypi",
+    *,
+    flags: Flags,
+) -> None:
+    """Follow these projects no more, until somebody asks for them again. What is known of them stays."""
+    with _open(flags) as (history, reporter):
+        from cachi2ish.cli.display.mirror_text import counted_projects
+        from cachi2ish.services.history_files import project_names
+
+        reporter.info(f"{counted_projects(history.forget(index, project_names(projects)))} followed no more")
+
+
+@history_commands.command("diff", short_help="Tell how a project differs between two dates.")
+@with_settings("mirror_directory", "config_file")
+def _diff(
+    project: Annotated[str, typer.Argument(metavar="PROJECT", help="The name of a project.")],
+    before: Annotated[str, typer.Argument(metavar="DATE", help=_DATE)],
+    after: Annotated[str, typer.Argument(metavar="DATE", help="The later one.")],
+    output_format: Format = HistoryFormat.TEXT,
+    index: Index = "pypi",
+    *,
+    flags: Flags,
+) -> None:
+    """Tell which files came (+), went (-) or are different (~) at the second date."""
+    with _open(flags) as (history, _):
+        from cachi2ish.cli.display.mirror_text import diff_json, diff_text
+
+        changes = history.diff(index, _project(project), _cutoff(before), _cutoff(after))
+        write_result(diff_json(changes) if output_format is HistoryFormat.JSON else diff_text(changes))
+
+
+@history_commands.command("freeze", short_help="Make one digest of all pages of a day.")
+@with_settings("mirror_directory", "config_file")
+def _freeze(
+    date: Annotated[str, typer.Argument(metavar="DATE", help=_DATE)],
+    index: Index = "pypi",
+    *,
+    flags: Flags,
+) -> None:
+    """Print the digest of all pages of a day, and write it down, so that verify sees whether one has changed."""
+    with _open(flags) as (history, reporter):
+        from cachi2ish.cli.display.mirror_text import counted_projects
+        from cachi2ish.errors import UnavailableError
+
+        day = history.freeze(index, _cutoff(date), _now())
+        if day.provisional:
+            raise UnavailableError(
+                f"{date} is not closed: {counted_projects(day.provisional)} of {index} may still change",
+                hint="they must be looked at once the day and six hours more are over; a server that runs does so",
+            )
+        write_result(f"{day.digest}\n")
+        reporter.info(f"{counted_projects(day.projects)} before {day.cutoff}")
+
+
+@history_commands.command("verify", short_help="Check that the history does not contradict itself.")
+@with_settings("mirror_directory", "config_file")
+def _verify(*, flags: Flags) -> None:
+    """Check the database, and that each page of each day that was frozen is the one that it was then."""
+    with _open(flags) as (history, reporter):
+        from cachi2ish.errors import DigestMismatchError, raise_all
+
+        raise_all(DigestMismatchError(found) for found in history.verify())
+        reporter.info("nothing contradicts")
+
+
+@history_commands.command("export", short_help="Write the history of a registry into a file.")
+@with_settings("mirror_directory", "cache_key", "config_file")
+def _export(file: HistoryFile, index: Index = "pypi", *, flags: Flags) -> None:
+    """Write all that is known of a registry into FILE, and print its digest. With a key it is signed, too."""
+    with _open(flags) as (history, _):
+        from cachi2ish.cli.wiring_history import seal
+        from cachi2ish.services.history_files import write_history
+
+        signer = seal(flags)
+        digest = write_history(file, lambda write: history.export(index, write, signer))
+        write_result(f"{digest}\n")
+
+
+@history_commands.command("import", short_help="Begin with the past that another mirror has exported.")
+@with_settings("mirror_directory", "cache_key", "config_file")
+def _import(
+    file: HistoryFile,
+    digest: Annotated[
+        str | None, typer.Option(metavar="DIGEST", help="What export has printed, as you know it from elsewhere.")
+    ] = None,
+    index: Index = "pypi",
+    *,
+    flags: Flags,
+) -> None:
+    """Take the history of all projects of which nothing is known here.
+
+    It must have the digest, or be signed with the key of both mirrors.
+    """
+    with _open(flags, make=True) as (history, reporter):
+        from cachi2ish.cli.display.mirror_text import counted_projects
+        from cachi2ish.cli.wiring_history import seal
+        from cachi2ish.services.history_files import read_history
+
+        number = history.import_(index, read_history(file), digest=digest, seal=seal(flags))
+        reporter.info(f"{counted_projects(number)} taken over")
+
+
+@contextmanager
+def _open(flags: Flags, *, make: bool = False) -> Iterator[tuple[History, ConsoleReporter]]:
+    console: Console = console_for(flags)
+    with report_errors(console):
+        from cachi2ish.cli.display.reporting import ConsoleReporter
+
+        with _installed():
+            from cachi2ish.cli.wiring_history import mirror_history
+        with mirror_history(flags, make=make) as history:
+            yield history, ConsoleReporter(console)
+
+
+@contextmanager
+def _installed() -> Iterator[None]:
+    from cachi2ish.errors import InputError
+
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"the mirror needs {error.name}, which is not installed",
+            hint="install cachi2ish[mirror], or from a clone: make install WITH=mirror",
+        ) from None
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
+
+
+def _cutoff(text: str) -> Cutoff:
+    from cachi2ish.core.cutoff import Cutoff, InvalidDateError
+    from cachi2ish.errors import UsageError
+
+    try:
+        return Cutoff.parse(text, datetime.now(UTC))
+    except InvalidDateError as error:
+        raise UsageError(str(error), hint=error.hint) from None
+
+
+def _project(text: str) -> NormalizedName:
+    from cachi2ish.services.history_files import project_names
+
+    [name] = project_names([text]) or project_names([f"?{text}"])
+    return name

@@ -1,0 +1,94 @@
+"""What the commands of the mirror print of its history."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from cachi2ish.cli.display.escaping import printable
+from cachi2ish.cli.display.figures import counted, readable_size
+from cachi2ish.core.cutoff import rfc3339
+from cachi2ish.mirror.records import FileChange, Instant, Status
+
+
+def status_text(status: Status) -> str:
+    """Return how much is known, a line for each kind, and the newest alarms."""
+    due = "none" if not status.due else str(status.due)
+    if status.overdue is not None:
+        due += f", the first since {_moment(status.overdue)}"
+    rows = [(f"projects of {name}", str(number)) for name, number in status.projects.items()]
+    rows += [
+        ("files", str(status.files)),
+        ("looks", str(status.looks)),
+        ("projects due", due),
+        ("vanished files to be fetched", str(status.to_rescue)),
+        ("vanished files that are lost", str(status.lost)),
+        ("size of the history", readable_size(status.size)),
+        ("alarms", str(len(status.alarms)) if status.alarms else "none"),
+    ]
+    width = max(len(label) for label, _ in rows)
+    lines = [f"{label:{width}}  {value}" for label, value in rows]
+    lines += [
+        f"{_moment(one.at)}  {one.kind.value}  {one.registry} {one.project}: {printable(one.text)}"
+        for one in status.alarms
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def status_json(status: Status) -> str:
+    """Return the same as a JSON object; sizes in bytes, instants in RFC 3339 or null."""
+    content = {
+        "projects": dict(status.projects),
+        "files": status.files,
+        "looks": status.looks,
+        "due": status.due,
+        "overdue": None if status.overdue is None else _moment(status.overdue),
+        "to_rescue": status.to_rescue,
+        "lost": status.lost,
+        "bytes": status.size,
+        "alarms": [
+            {
+                "at": _moment(one.at),
+                "registry": one.registry,
+                "project": one.project,
+                "kind": one.kind.value,
+                "text": one.text,
+            }
+            for one in status.alarms
+        ],
+    }
+    return json.dumps(content, indent=2) + "\n"
+
+
+def diff_text(changes: Iterable[FileChange]) -> str:
+    """Return a line for each change: what came, what went, and what is different."""
+    return "".join(f"{_change(one)}\n" for one in changes)
+
+
+def _change(one: FileChange) -> str:
+    match one.change:
+        case "added":
+            return f"+ {printable(one.filename)}"
+        case "removed":
+            return f"- {printable(one.filename)}"
+    what = f"{printable(one.filename)} {one.change}" if one.filename else one.change
+    return f"~ {what}: {printable(one.before)} -> {printable(one.after)}"
+
+
+def diff_json(changes: Iterable[FileChange]) -> str:
+    """Return the changes as a list of JSON objects."""
+    listed = [
+        {"filename": one.filename, "change": one.change, "before": one.before, "after": one.after}
+        for one in changes
+    ]
+    return json.dumps(listed, indent=2) + "\n"
+
+
+def counted_projects(number: int) -> str:
+    """Return a number of projects in words."""
+    return counted(number, "project")
+
+
+def _moment(instant: Instant) -> str:
+    return rfc3339(datetime.fromtimestamp(instant // 1_000_000, UTC))

@@ -1,0 +1,105 @@
+"""Looks once at all that is due, and fetches what has vanished, without a server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from cachi2ish.errors import InputError
+from cachi2ish.files.locks import try_lock
+from cachi2ish.mirror.accepted import Acceptances
+from cachi2ish.mirror.file_store import FileStore, MetadataDigests
+from cachi2ish.mirror.following import Follower
+from cachi2ish.mirror.looking import Lookout
+from cachi2ish.mirror.records import Due
+from cachi2ish.mirror.relay import Relay
+from cachi2ish.mirror.server.application import Rooms, now_in_microseconds
+from cachi2ish.mirror.upstream import Upstream
+
+#: Threads that read the history, that wait for upstreams, and that bring files.
+_READERS, _ASKERS, _CARRIERS = 4, 8, 4
+
+
+def sync(rooms: Rooms) -> tuple[int, bool]:
+    """Look at all projects that are due; return how many looks were made, and whether nothing is due any more.
+
+    What an upstream does not answer is still due then. Raises `InputError` where a server does this already.
+    """
+    claim = rooms.directory / "following.lock"
+    descriptor = os.open(claim, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if not try_lock(descriptor):
+            raise InputError(
+                f"a server follows the projects of {rooms.directory} already", hint="there is nothing to do"
+            )
+        return asyncio.run(_sync(rooms))
+    finally:
+        os.close(descriptor)
+
+
+async def _sync(rooms: Rooms) -> tuple[int, bool]:
+    readers, askers = ThreadPoolExecutor(_READERS, "read"), ThreadPoolExecutor(_ASKERS, "ask")
+    carriers = ThreadPoolExecutor(_CARRIERS, "carry")
+    relay = Relay(carriers, lambda *_: None)
+    looks: list[str] = []
+    upstream = Upstream(rooms.http, rooms.addresses, now_in_microseconds)
+    # A private registry lets the mirror in only where it has credentials of its own.
+    names = [
+        name
+        for name, one in rooms.registries.items()
+        if not one.private or rooms.addresses[name].split_userinfo()[1]
+    ]
+    store = FileStore(
+        blobs=rooms.blobs,
+        recollection=rooms.recollection,
+        metadata=MetadataDigests(rooms.directory / "metadata-digests.txt"),
+        downloader=rooms.downloader,
+        wheels=rooms.wheels,
+        relay=relay,
+        executor=readers,
+        clock=time.monotonic,
+    )
+    vanished = asyncio.Event()
+    lookout = Lookout(
+        history=rooms.history,
+        upstream=upstream,
+        registries=rooms.registries,
+        acceptances=Acceptances(time.monotonic),
+        executor=askers,
+        clock=time.monotonic,
+        on_look=lambda _registry, how: looks.append(how),
+        on_vanished=vanished.set,
+    )
+    follower = Follower(
+        history=rooms.history,
+        registries=names,
+        lookout=lookout,
+        upstream=upstream,
+        store=store,
+        executor=readers,
+        claim=rooms.directory / "following.lock",
+        now=now_in_microseconds,
+        on_rescue=lambda _held: None,
+        vanished=vanished,
+    )
+    try:
+        first = _first_due(rooms, names)
+        while first:
+            await follower.round()
+            before, first = first, _first_due(rooms, names)
+            if before == first:
+                break  # the upstream does not answer
+        await follower.round()  # files that have vanished are fetched
+        return len(looks), not _first_due(rooms, names)
+    finally:
+        await relay.stop()
+        for executor in (readers, askers, carriers):
+            executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _first_due(rooms: Rooms, names: list[str]) -> list[Due]:
+    """Return what has waited longest in each registry."""
+    now = now_in_microseconds()
+    return [due for name in names for due in rooms.history.due(name, now, 1)]

@@ -1,0 +1,145 @@
+"""Commands of the mirror that work on its history: status, track, sync, diff, freeze, verify, export, import."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from cachi2ish.exit_codes import ExitCode
+from tests.cli.conftest import Person
+from tests.support.command_line import Outcome
+from tests.support.distributions import make_sdist
+
+OLD = datetime(2024, 1, 1, tzinfo=UTC)
+NEW = datetime(2024, 3, 1, tzinfo=UTC)
+
+
+class Keeper:
+    """Somebody who has a mirror of an index on loopback."""
+
+    def __init__(self, person: Person, directory: Path) -> None:
+        self.person, self.directory = person, directory
+
+    def runs(self, *arguments: str | Path, code: int = 0) -> Outcome:
+        outcome = self.person.runs("mirror", "--directory", self.directory, *arguments)
+        assert outcome.code == code, outcome.err
+        return outcome
+
+    def syncs(self, code: int = 0) -> Outcome:
+        return self.runs("sync", "--registry", f"pypi={self.person.index.index_url}", code=code)
+
+    def status(self) -> dict[str, object]:
+        content: dict[str, object] = json.loads(self.runs("status", "--format", "json").out)
+        return content
+
+
+@pytest.fixture
+def keeper(person: Person, tmp_path: Path) -> Keeper:
+    person.index.add("apple", make_sdist("apple", "1.0"), upload_time=OLD)
+    person.index.add("apple", make_sdist("apple", "2.0"), upload_time=NEW)
+    return Keeper(person, tmp_path / "mirror")
+
+
+@pytest.fixture
+def filled(keeper: Keeper) -> Keeper:
+    keeper.runs("track", "Apple")
+    keeper.syncs()
+    return keeper
+
+
+def test_what_is_followed_is_looked_at_once_it_is_due(keeper: Keeper) -> None:
+    names = keeper.person.writes(
+        "names.txt", "# ours\n--no-binary :all:\n\napple==1.0 --hash=sha256:0\npear[x]>1\n"
+    )
+    assert "2 projects more followed" in keeper.runs("track", "apple", "-r", names).err
+    assert keeper.status()["due"] == 2
+    assert "looked 2 times" in keeper.syncs().err
+    assert (keeper.status()["due"], keeper.status()["files"]) == (0, 2)
+    assert "looked 0 times" in keeper.syncs().err
+
+
+def test_a_registry_that_does_not_answer_leaves_projects_due(keeper: Keeper) -> None:
+    keeper.runs("track", "apple")
+    outcome = keeper.runs("sync", "--registry", "pypi=http://127.0.0.1:9/simple/", code=ExitCode.NETWORK)
+    assert "still due" in outcome.err
+    assert keeper.status()["due"] == 1
+
+
+def test_two_dates_are_told_apart(filled: Keeper) -> None:
+    assert filled.runs("diff", "Apple", "2024-02-01", "2024-04-01").out == "+ apple-2.0.tar.gz\n"
+    [added] = json.loads(filled.runs("diff", "apple", "2024-02-01", "2024-04-01", "-f", "json").out)
+    assert added == {"filename": "apple-2.0.tar.gz", "change": "added", "before": "", "after": ""}
+    assert filled.runs("diff", "apple", "2024-04-01", "2024-04-01").out == ""
+    assert filled.runs("diff", "apple", "2023-01-01", "2024-02-01").out.splitlines()[1:] == ["+ apple-1.0.tar.gz"]
+
+
+def test_a_closed_day_has_a_digest_that_stays(filled: Keeper) -> None:
+    digest = filled.runs("freeze", "2024-02-01").out
+    assert digest.startswith("sha256:")
+    assert filled.runs("freeze", "2024-02-01T23:00:00Z").out == digest
+    assert filled.runs("freeze", "2024-04-01").out != digest
+    assert "nothing contradicts" in filled.runs("verify").err
+
+
+def test_a_day_that_is_not_over_has_no_digest(filled: Keeper) -> None:
+    outcome = filled.runs("freeze", "2999-01-01", code=ExitCode.UNAVAILABLE)
+    assert "is not closed" in outcome.err
+    assert outcome.out == ""
+
+
+def test_a_history_moves_with_its_digest_or_with_a_key(filled: Keeper, tmp_path: Path) -> None:
+    key = filled.person.writes("key", "0123456789abcdef")
+    first, second = tmp_path / "first.gz", tmp_path / "second.gz"
+    digest = filled.runs("export", first).out.strip()
+    assert filled.runs("export", second).out.strip() == digest
+    assert first.read_bytes() == second.read_bytes()
+    filled.runs("export", second, "--cache-key", key)
+    for number, (file, proof) in enumerate([(first, ["--digest", digest]), (second, ["--cache-key", str(key)])]):
+        other = Keeper(filled.person, tmp_path / f"other{number}")
+        # The index is another one here, so its address has to be the same.
+        refused = other.runs("import", file, *proof, code=ExitCode.INPUT)
+        assert "this is the history of" in refused.err
+        other.syncs()
+        assert "1 project taken over" in other.runs("import", file, *proof).err
+        assert other.runs("freeze", "2024-02-01").out == filled.runs("freeze", "2024-02-01").out
+        assert "0 projects taken over" in other.runs("import", file, *proof).err
+
+
+@pytest.mark.parametrize("proof", [(), ("--digest", "sha256:" + "0" * 64)])
+def test_a_history_that_nothing_proves_is_refused(filled: Keeper, tmp_path: Path, proof: tuple[str, ...]) -> None:
+    filled.runs("export", tmp_path / "file.gz")
+    filled.runs("prune", "apple")
+    outcome = filled.runs(
+        "import", tmp_path / "file.gz", *proof, code=ExitCode.DIGEST if proof else ExitCode.INPUT
+    )
+    assert "expected" in outcome.err or "nothing tells" in outcome.err
+
+
+def test_what_is_no_history_is_refused(filled: Keeper) -> None:
+    for content in (b"", b"no gzip", b"\x1f\x8b\x08\x00"):
+        file = filled.person.writes("file.gz", content)
+        filled.runs("import", file, "--digest", "sha256:" + "0" * 64, code=ExitCode.INPUT)
+    filled.runs("import", file.with_name("none.gz"), "--digest", "0", code=ExitCode.STORAGE)
+
+
+def test_a_project_is_followed_no_more(filled: Keeper) -> None:
+    assert "1 project followed no more" in filled.runs("prune", "apple").err
+    assert "0 projects followed no more" in filled.runs("prune", "apple").err
+
+
+def test_status_is_for_people_too(filled: Keeper) -> None:
+    lines = filled.runs("status").out.splitlines()
+    assert [line.split("  ")[0] for line in lines][:2] == ["projects of pypi", "files"]
+    assert lines[-1].split() == ["alarms", "none"]
+
+
+def test_what_cannot_be_understood_is_told(keeper: Keeper) -> None:
+    assert "there is no mirror" in keeper.runs("status", code=ExitCode.INPUT).err
+    assert "no project is named" in keeper.runs("track", code=ExitCode.USAGE).err
+    assert "is no name" in keeper.runs("track", "?", code=ExitCode.INPUT).err
+    keeper.runs("track", "apple")
+    assert "is not a date" in keeper.runs("freeze", "yesterday", code=ExitCode.USAGE).err
+    assert "no registry 'other'" in keeper.runs("track", "apple", "--index", "other", code=ExitCode.INPUT).err
