@@ -229,23 +229,14 @@ def _digests(hashes: Iterable[str], shown: str, origin: Origin) -> Iterable[Dige
 
 def _check_constraint(content: RequirementLine, shown: str, origin: Origin) -> None:
     if content.editable:
-        raise LockFileError(
-            f"{shown}: a constraint cannot be editable, as in pip",
-            hint="write name @ git+https://…@<commit>",
-            origin=origin,
-        )
-    if content.url is not None and content.name is None:
-        raise LockFileError(
-            f"{shown}: a constraint needs a name, as in pip",
-            hint="write name @ address (PEP 508)",
-            origin=origin,
-        )
-    if content.extras:
-        raise LockFileError(
-            f"{shown}: a constraint cannot have extras, as in pip",
-            hint="remove the extras here; name them in the requirements file",
-            origin=origin,
-        )
+        problem, hint = "cannot be editable", "write name @ git+https://…@<commit>"
+    elif content.url is not None and content.name is None:
+        problem, hint = "needs a name", "write name @ address (PEP 508)"
+    elif content.extras:
+        problem, hint = "cannot have extras", "remove the extras here; name them in the requirements file"
+    else:
+        return
+    raise LockFileError(f"{shown}: a constraint {problem}, as in pip", hint=hint, origin=origin)
 
 
 def _cycle(file: str, chain: tuple[str, ...], included_at: Origin | None) -> LockFileError:

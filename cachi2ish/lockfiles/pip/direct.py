@@ -41,47 +41,40 @@ class DirectLine(Struct, frozen=True):
     origin: Origin
     shown: str
 
+    def error(self, problem: str, hint: str) -> LockFileError:
+        """Return the error for the line."""
+        return LockFileError(problem, hint=hint, origin=self.origin)
+
 
 def read_direct(line: DirectLine) -> Url | Git:
     """Return the URL or git requirement that a line states; raises `LockFileError`."""
-    url, shown, origin = line.content.url or "", line.shown, line.origin
+    url, shown = line.content.url or "", line.shown
     named = NAMED.match(url)
     if named is not None and not _SCP_LIKE.match(url):
         url = url[named.end() :]  # the library leaves the name before a scheme that it does not know
     if _SCP_LIKE.match(url):
-        raise LockFileError(
-            f"{shown}: an scp-like git address is no URL",
-            hint="write it as git+ssh://user@host/path@<commit>",
-            origin=origin,
-        )
+        hint = "write it as git+ssh://user@host/path@<commit>"
+        raise line.error(f"{shown}: an scp-like git address is no URL", hint)
     parts = urls.split(url)
     if parts is None and _BAD_PORT.match(url):
-        raise LockFileError(
-            f"{shown}: the address is no valid URL: behind the colon that ends the host stands no port",
-            hint=_SLASH if url.lower().startswith("git+") else _PORT,
-            origin=origin,
-        )
+        problem = f"{shown}: the address is no valid URL: behind the colon that ends the host stands no port"
+        raise line.error(problem, _SLASH if url.lower().startswith("git+") else _PORT)
     if parts is None or any(character.isspace() or not character.isprintable() for character in url):
-        raise LockFileError(
-            f"{shown}: the address is no valid URL",
-            hint="percent-encode special characters (a space is %20, an @ in a password is %40)",
-            origin=origin,
-        )
+        hint = "percent-encode special characters (a space is %20, an @ in a password is %40)"
+        raise line.error(f"{shown}: the address is no valid URL", hint)
     if named is not None and not parts.scheme:
-        raise LockFileError(
-            f"{shown}: the address has no scheme", hint="write https://…, or git+https://…@<commit>", origin=origin
-        )
+        raise line.error(f"{shown}: the address has no scheme", "write https://…, or git+https://…@<commit>")
     scheme = parts.scheme.lower()
     if scheme in _GIT_TRANSPORTS:
         return _git(line, parts)
     if scheme in {"http", "https"} and parts.hostname:
         return _url(line, parts)
-    raise _refused(scheme, origin, shown)
+    raise line.error(*_why_refused(scheme, shown))
 
 
 def _url(line: DirectLine, parts: SplitResult) -> Url:
-    content, digests, origin = line.content, line.digests, line.origin
-    address = _address(parts, origin, line.shown)
+    content, digests = line.content, line.digests
+    address = _address(parts, line)
     basename = url_basename(address.url)
     egg = _egg_name(address, line)
     name = content.name or egg or _name_in(basename)
@@ -91,23 +84,20 @@ def _url(line: DirectLine, parts: SplitResult) -> Url:
         name=name,
         extras=content.extras,
         marker=content.marker,
-        origin=origin,
+        origin=line.origin,
         purpose=line.purpose,
         url=address.url,
-        digest=_the_one(digests | strong(address.digests), digests | set(address.digests), name, origin),
+        digest=_the_one(digests | strong(address.digests), digests | set(address.digests), name, line),
         subdirectory=address.subdirectory,
     )
     name_of_url(requirement)  # raises where the address does not end like a distribution
     if is_wheel(basename) and read_name(basename, requirement.project) is None:
-        raise LockFileError(
-            f"{name} @ URL leads to {basename!r}, which is no wheel of {name}",
-            hint="correct the name or the address",
-            origin=origin,
-        )
+        problem = f"{name} @ URL leads to {basename!r}, which is no wheel of {name}"
+        raise line.error(problem, "correct the name or the address")
     return requirement
 
 
-def _the_one(digests: frozenset[Digest], weak_too: frozenset[Digest], name: str, origin: Origin) -> Digest:
+def _the_one(digests: frozenset[Digest], weak_too: frozenset[Digest], name: str, line: DirectLine) -> Digest:
     proving = sorted(strong(digests))
     if len(proving) == 1:
         return proving[0]
@@ -120,41 +110,37 @@ def _the_one(digests: frozenset[Digest], weak_too: frozenset[Digest], name: str,
     else:
         problem = f"{name} @ URL states no digest, so the file could be any"
         hint = "append --hash=sha256:<64 hexadecimal digits>, or #sha256=<digits> to the address"
-    raise LockFileError(problem, hint=hint, origin=origin)
+    raise line.error(problem, hint)
 
 
 def _git(line: DirectLine, parts: SplitResult) -> Git:
-    content, digests, origin = line.content, line.digests, line.origin
-    address = _address(parts, origin, line.shown)
+    content = line.content
+    address = _address(parts, line)
     egg = _egg_name(address, line)
     name = content.name or egg
     if name is None:
         raise _nameless(line)
     transport = parts.scheme.lower().removeprefix("git+")
     if transport != "file" and (not parts.hostname or parts.hostname.startswith("-")):
-        raise LockFileError(
-            f"{line.shown}: the address names no host", hint="write git+https://host/path@<commit>", origin=origin
-        )
-    if digests or address.digests:
-        raise LockFileError(
-            f"{name} @ git states a digest, which a git requirement cannot have",
-            hint="remove the hash: the commit says which files they are, also in hash-checking mode",
-            origin=origin,
-        )
+        raise line.error(f"{line.shown}: the address names no host", "write git+https://host/path@<commit>")
+    if line.digests or address.digests:
+        problem = f"{name} @ git states a digest, which a git requirement cannot have"
+        hint = "remove the hash: the commit says which files they are, also in hash-checking mode"
+        raise line.error(problem, hint)
     path, _, reference = parts.path.rpartition("@") if "@" in parts.path else (parts.path, "", "")
     return Git(
         name=name,
         extras=content.extras,
         marker=content.marker,
-        origin=origin,
+        origin=line.origin,
         purpose=line.purpose,
         url=urls.Address(urlunsplit(parts._replace(scheme=transport, path=path, fragment=""))),
-        commit=_commit(unquote(reference), name, origin),
+        commit=_commit(unquote(reference), name, line),
         subdirectory=address.subdirectory,
     )
 
 
-def _commit(reference: str, name: str, origin: Origin) -> str:
+def _commit(reference: str, name: str, line: DirectLine) -> str:
     if _COMMIT.fullmatch(reference):
         return reference.lower()
     if not reference:
@@ -163,14 +149,11 @@ def _commit(reference: str, name: str, origin: Origin) -> str:
         problem = f"{name} @ git names the commit {reference!r} with {len(reference)} digits instead of 40"
     else:
         problem = f"{name} @ git names {reference!r}, a branch or tag, which may move"
-    raise LockFileError(
-        problem,
-        hint="end the address in @ and the full commit: `git ls-remote <repository> <branch or tag>` prints it",
-        origin=origin,
-    )
+    hint = "end the address in @ and the full commit: `git ls-remote <repository> <branch or tag>` prints it"
+    raise line.error(problem, hint)
 
 
-def _address(parts: SplitResult, origin: Origin, shown: str) -> DirectAddress:
+def _address(parts: SplitResult, line: DirectLine) -> DirectAddress:
     egg = subdirectory = None
     digests = []
     for item in filter(None, parts.fragment.split("&")):
@@ -180,33 +163,27 @@ def _address(parts: SplitResult, origin: Origin, shown: str) -> DirectAddress:
         elif key == "subdirectory":
             subdirectory = subdirectory or value
         elif key.lower().replace("-", "_") in ALGORITHMS:
-            digests.append(_digest(key, value, origin))
+            digests.append(_digest(key, value, line))
     if subdirectory and (
         subdirectory.startswith("/") or ".." in unquote(subdirectory).replace("\\", "/").split("/")
     ):
-        raise LockFileError(
-            f"{shown}: the subdirectory {subdirectory!r} leads out of the archive",
-            hint="name a folder inside it, relative to its root",
-            origin=origin,
-        )
+        problem = f"{line.shown}: the subdirectory {subdirectory!r} leads out of the archive"
+        raise line.error(problem, "name a folder inside it, relative to its root")
     return DirectAddress(urls.Address(urlunsplit(parts._replace(fragment=""))), egg, subdirectory, tuple(digests))
 
 
-def _digest(algorithm: str, value: str, origin: Origin) -> Digest:
+def _digest(algorithm: str, value: str, line: DirectLine) -> Digest:
     try:
         return Digest.of(algorithm, value)
     except InvalidDigestError as error:
-        raise LockFileError(
-            f"the digest in the address cannot be used: {error}",
-            hint="write it as #sha256=<64 hexadecimal digits>",
-            origin=origin,
-        ) from None
+        problem = f"the digest in the address cannot be used: {error}"
+        raise line.error(problem, "write it as #sha256=<64 hexadecimal digits>") from None
 
 
 def _nameless(line: DirectLine) -> LockFileError:
     problem = f"{line.shown}: the address does not say which project it is"
     hint = _APPEND_NAME if line.content.editable else _WRITE_NAME
-    return LockFileError(problem, hint=hint, origin=line.origin)
+    return line.error(problem, hint)
 
 
 def _egg_name(address: DirectAddress, line: DirectLine) -> str | None:
@@ -215,7 +192,7 @@ def _egg_name(address: DirectAddress, line: DirectLine) -> str | None:
     match = _EGG.fullmatch(unquote(address.egg))
     if match is None:
         problem = f"{line.shown}: #egg={address.egg} is no project name"
-        raise LockFileError(problem, hint=_WRITE_NAME, origin=line.origin)
+        raise line.error(problem, _WRITE_NAME)
     return match.group(1)
 
 
@@ -231,7 +208,8 @@ def _name_in(basename: str) -> str | None:
     return name if _NAME.fullmatch(name) and canonicalize_name(name) else None
 
 
-def _refused(scheme: str, origin: Origin, shown: str) -> LockFileError:
+def _why_refused(scheme: str, shown: str) -> tuple[str, str]:
+    """Return what is wrong with an address of such a scheme, and what to do."""
     if scheme == "file":
         problem = f"{shown}: a file: URL stands for a file of this machine, which a build elsewhere does not have"
         hint = "name the archive's https address with its hash, or its git repository with the commit"
@@ -250,4 +228,4 @@ def _refused(scheme: str, origin: Origin, shown: str) -> LockFileError:
     else:
         problem = f"{shown}: only http, https and git addresses can be fetched, not {scheme}"
         hint = "write an https address of the same file: name @ https://… with a --hash"
-    return LockFileError(problem, hint=hint, origin=origin)
+    return problem, hint
