@@ -31,7 +31,7 @@ from cachi2ish.errors import StorageError
 from cachi2ish.files.interface import SourceFiles
 from cachi2ish.files.scratch import scratch_directory
 from cachi2ish.files.user_files import DiskFiles, is_file
-from cachi2ish.git.repositories import CachedArchives, GitRepositories
+from cachi2ish.git.repositories import GitRepositories
 from cachi2ish.index.default import default_index_url
 from cachi2ish.lockfiles.interface import Rewriter
 from cachi2ish.lockfiles.pip.rewriting import RequirementsRewriter
@@ -124,14 +124,13 @@ def fetching(flags: Flags, reporter: ConsoleReporter) -> Iterator[tuple[Ports, R
             settings.environ,
             timeout=settings.git_timeout,
             fetching=reporter.progress.git_fetch,
+            offline=settings.offline,
         )
         if settings.offline:
             reporter.info(f"offline: nobody is asked, and everything comes from the cache in {settings.cache_dir}")
         yield (
             Ports(
-                Sources(
-                    NamedReaders(), projects, CachedArchives(repositories) if settings.offline else repositories
-                ),
+                Sources(NamedReaders(), projects, repositories),
                 cache_alone(settings, blobs, catalogue, reporter.debug)
                 if settings.offline
                 else connector(settings, blobs, catalogue, stack, reporter),

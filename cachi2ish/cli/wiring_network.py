@@ -13,7 +13,7 @@ from cachi2ish.cli.display.reporting import ConsoleReporter
 from cachi2ish.core.lazy import Once
 from cachi2ish.core.requirements import IndexOptions
 from cachi2ish.http.interface import Downloader, Http, HttpSettings
-from cachi2ish.http.on_demand import CachedFiles, CachedFirst, NoHttp
+from cachi2ish.http.on_demand import CachedFirst, Offline
 from cachi2ish.http.traffic import HttpTraffic
 from cachi2ish.index.interface import MetadataFiles
 from cachi2ish.index.stack import IndexStack, RunContext
@@ -82,11 +82,11 @@ def cache_alone(
     settings: Settings, blobs: BlobStore, memory: Memory, on_message: Callable[[str], None]
 ) -> Connect:
     """Return a network that is none: everything in it knows the cache only."""
-    run = RunContext(http=NoHttp, memory=memory, run_started=settings.now, offline=True, on_message=on_message)
+    run = RunContext(http=Offline, memory=memory, run_started=settings.now, offline=True, on_message=on_message)
     network = Network(
         index=IndexStack(run).index,
-        downloader=CachedFiles(blobs, memory),
+        downloader=CachedFirst(blobs, memory, Offline),
         local=True,
-        metadata=lambda: _wheel_metadata(NoHttp),
+        metadata=lambda: _wheel_metadata(Offline),
     )
     return lambda _declared: network

@@ -15,7 +15,6 @@ from cachi2ish.errors import NotCachedError, StorageError
 from cachi2ish.git.checkout import origin_of_checkout, time_of_commit
 from cachi2ish.git.command import MEMORY, GitCommand
 from cachi2ish.git.git_errors import subject
-from cachi2ish.git.interface import Repositories
 from cachi2ish.git.remotes import normalised, remote
 
 #: Part of what a cached archive is found by: raise it with every change of the bytes.
@@ -32,7 +31,7 @@ class GitRepositories:
     environ: the user's environment, for git alone. scratch: where clones are made for the time of a fetch,
     None for the system's temporary directory. stall_seconds: how long git may be silent. timeout: seconds that one
     run of git may take in all, None for any number. fetching: hears of each run of git that fetches.
-    memory: bytes that each process of git may hold.
+    memory: bytes that each process of git may hold. offline: whether nothing is fetched.
     """
 
     def __init__(
@@ -46,11 +45,13 @@ class GitRepositories:
         timeout: float | None = None,
         fetching: Callable[[], None] = lambda: None,
         memory: int = MEMORY,
+        offline: bool = False,
     ) -> None:
         self._blobs = blobs
         self._recollection = recollection
         self._command = GitCommand(environ, stall_seconds, timeout, fetching, memory)
         self._scratch = scratch
+        self._offline = offline
 
     def origin(self, source: Path) -> VcsOrigin | None:
         """Return where the checkout that holds ``source`` comes from, or None; raises `GitError`."""
@@ -66,9 +67,16 @@ class GitRepositories:
         return self._blobs.find([Digest("sha256", known)]) if known else None
 
     def archive(self, requirement: Git) -> Blob:
-        """Return the archive of the commit; raises `GitError`, and `StorageError` for a full disk."""
+        """Return the archive of the commit; raises `GitError`, and `StorageError` for a full disk.
+
+        Offline, raises `NotCachedError` where it is not in the cache.
+        """
         key = archive_key(requirement)
         blob = self.find(requirement)
+        if blob is None and self._offline:
+            raise NotCachedError(
+                f"commit {requirement.commit} of {requirement.url} is not in the cache", origin=requirement.origin
+            )
         if blob is None:
             try:
                 blob = self._make(requirement, key)
@@ -115,32 +123,3 @@ def archive_key(requirement: Git) -> str:
             normalised(requirement.url.with_credentials),
         ),
     )
-
-
-class CachedArchives:
-    """Implements `Repositories`: what ``repositories`` knows without asking a remote one."""
-
-    def __init__(self, repositories: Repositories) -> None:
-        self._repositories = repositories
-
-    def origin(self, source: Path) -> VcsOrigin | None:
-        """Return where the checkout that holds ``source`` comes from; raises `GitError`."""
-        return self._repositories.origin(source)
-
-    def committed_at(self, source: Path) -> datetime | None:
-        """Return when the commit of the checkout that holds ``source`` was made, or None."""
-        return self._repositories.committed_at(source)
-
-    def find(self, requirement: Git) -> Blob | None:
-        """Return the archive of the commit from the cache, or None."""
-        return self._repositories.find(requirement)
-
-    def archive(self, requirement: Git) -> Blob:
-        """Return the archive of the commit from the cache; raises `NotCachedError` where it is not there."""
-        blob = self.find(requirement)
-        if blob is None:
-            raise NotCachedError(
-                f"commit {requirement.commit} of {requirement.url} is not in the cache",
-                origin=requirement.origin,
-            )
-        return blob

@@ -13,40 +13,6 @@ from cachi2ish.http.interface import Advance, Downloader, OnSize, Response, igno
 from cachi2ish.http.verification import cached
 
 
-class NoHttp:
-    """Implements `Http` for what is never to ask: whatever asks it all the same, no request leaves the process."""
-
-    def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Response:  # noqa: ARG002
-        """Raise `NotCachedError`."""
-        raise NotCachedError(f"{Address(url)} is not in the cache")
-
-
-class CachedFiles:
-    """Implements `Downloader` with the cache alone. Safe for threads as far as ``blobs`` is."""
-
-    def __init__(self, blobs: BlobStore, recollection: Recollection) -> None:
-        self._blobs = blobs
-        self._recollection = recollection
-
-    def fetch(self, artifact: Artifact, advance: Advance, on_size: OnSize = ignore_size) -> Blob:  # noqa: ARG002
-        """Return the file from the cache; raises `NotCachedError` for one that is not there."""
-        blob = cached(artifact, self._blobs, _delivered(artifact, self._recollection))
-        if blob is not None:
-            return blob
-        if not artifact.verifiable:
-            raise NotCachedError(
-                f"{artifact.filename} cannot be found in the cache: neither the requirements file nor the index"
-                " states a strong digest of it",
-                hint="add its hash to the requirement (--hash=sha256:…): the cache is addressed by content",
-                origin=artifact.origin,
-            )
-        raise NotCachedError(
-            f"{artifact.filename} ({artifact.url}) is not in the cache",
-            origin=artifact.origin,
-            dispensable=bool(artifact.allowed),
-        )
-
-
 class CachedFirst:
     """Implements `Downloader`: what the cache lacks is fetched by one that is made for the first such file.
 
@@ -67,6 +33,25 @@ class CachedFirst:
                 if artifact.allowed and not artifact.digests:
                     self._recollection.put(_key(artifact), str(blob.digest))
             return blob
+
+
+class Offline:
+    """Implements `Http` and `Downloader` for what is never to ask: no request leaves the process."""
+
+    def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Response:  # noqa: ARG002
+        """Raise `NotCachedError`."""
+        raise NotCachedError(f"{Address(url)} is not in the cache")
+
+    def fetch(self, artifact: Artifact, advance: Advance, on_size: OnSize = ignore_size) -> Blob:  # noqa: ARG002
+        """Raise `NotCachedError`."""
+        if not artifact.verifiable:
+            raise NotCachedError(
+                f"{artifact.filename} cannot be found in the cache: neither the requirements file nor the index"
+                " states a strong digest of it",
+                hint="add its hash to the requirement (--hash=sha256:…): the cache is addressed by content",
+            )
+        problem = f"{artifact.filename} ({artifact.url}) is not in the cache"
+        raise NotCachedError(problem, dispensable=bool(artifact.allowed))
 
 
 def _delivered(artifact: Artifact, recollection: Recollection) -> Digest | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 from hypothesis import strategies as st
@@ -18,8 +17,7 @@ from tests.fuzz.guards import each_error
 from tests.fuzz.mutating import bytes_like, files_like, write
 from tests.lockfiles.injecting import REWRITER, inject
 from tests.lockfiles.reading import COMMIT, GIT, HASH_A, HASH_B, A
-from tests.support.distributions import make_sdist, make_wheel
-from tests.support.pylocks import HEAD, locked_file, package, pylock
+from tests.support.pylocks import EVERYTHING
 
 ENVIRON = {"TOKEN": "s3cret", "EMPTY": "", "NESTED": "${TOKEN}"}
 
@@ -162,27 +160,7 @@ def test_a_pin_is_what_packaging_says(line: str, room: Path) -> None:
 
 
 PYLOCKS = (
-    pylock(
-        package(
-            "foo",
-            "1.0",
-            index="https://index.example/simple",
-            marker="'dev' in dependency_groups or os_name == 'nt'",
-            requires_python=">=3.9",
-            sdist=locked_file(make_sdist("foo", "1.0"), "https://files.example/foo-1.0.tar.gz"),
-            wheels=[
-                locked_file(
-                    make_wheel("foo", "1.0"),
-                    "https://files.example/foo-1.0-py3-none-any.whl",
-                    upload_time=datetime(2026, 3, 19, 14, 22, 25, tzinfo=UTC),
-                )
-            ],
-        ),
-        package("bar", vcs={"type": "git", "url": "https://git.example/r.git", "commit-id": COMMIT}),
-        package("baz", archive={"url": "https://f.example/v1.zip", "hashes": {"sha256": A}, "subdirectory": "py"}),
-        package("own", directory={"path": "."}),
-        head=f'{HEAD}requires-python = ">=3.9"\nenvironments = ["os_name == \'nt\'"]\ndefault-groups = ["dev"]\n',
-    ),
+    EVERYTHING,
     (
         'lock-version = "1.1"\ncreated-by = "pipenv"\npackages = []\n[tool.x]\n'
         'a = [1, 2.5, 1979-05-27T07:32:00Z, """\n"""]\n'

@@ -14,7 +14,7 @@ from cachi2ish.core.digests import Digest
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, DigestMismatchError, NetworkError, NotCachedError, StorageError
 from cachi2ish.http.download import FileDownloader
-from cachi2ish.http.on_demand import CachedFiles, CachedFirst
+from cachi2ish.http.on_demand import CachedFirst, Offline
 from cachi2ish.http.verification import key_of
 from tests.http.support import ORIGIN, Client, Progress, content, digest, serve
 from tests.services.fakes import FakeRecollection
@@ -102,10 +102,10 @@ def test_a_digest_of_the_lock_alone_does_not_tell_which_of_its_files_is_in_the_c
         assert cached_first.fetch(sdist, Progress()).path.read_bytes() == DATA
         assert cached_first.fetch(wheel, Progress()).path.read_bytes() == other
     assert len(index.requests) == 2
-    alone = CachedFiles(blobs, memory)
+    alone = CachedFirst(blobs, memory, Offline)
     assert alone.fetch(wheel, Progress()).path.read_bytes() == other
     with pytest.raises(NotCachedError):
-        CachedFiles(blobs, FakeRecollection()).fetch(wheel, Progress())
+        CachedFirst(blobs, FakeRecollection(), Offline).fetch(wheel, Progress())
     memory.facts = dict.fromkeys(memory.facts, "nonsense")
     with pytest.raises(NotCachedError):
         alone.fetch(wheel, Progress())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -16,8 +15,7 @@ from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.lockfiles.pylock import PylockReader
 from tests.lockfiles.injecting import OUTPUT, REWRITER, inject
 from tests.lockfiles.reading import COMMIT, GIT, A, read
-from tests.support.distributions import make_sdist, make_wheel
-from tests.support.pylocks import HEAD, locked_file, package, pylock
+from tests.support.pylocks import EVERYTHING
 
 HEADS = st.sampled_from(
     ["# note https://x.example/a.zip", "", "  ", "--pre", "pinned==1.0", "-i https://i.example/", "\t# \\"]
@@ -181,29 +179,8 @@ def facts(lock: Lock) -> list[tuple[str, str | None, tuple[str, ...], str]]:
     ]
 
 
-PYLOCK = pylock(
-    package(
-        "foo",
-        "1.0",
-        index="https://index.example/simple",
-        marker="'dev' in dependency_groups or os_name == 'nt'",
-        requires_python=">=3.9",
-        sdist=locked_file(make_sdist("foo", "1.0"), "https://files.example/foo-1.0.tar.gz"),
-        wheels=[
-            locked_file(
-                make_wheel("foo", "1.0"),
-                "https://files.example/foo-1.0-py3-none-any.whl",
-                upload_time=datetime(2026, 3, 19, 14, 22, 25, tzinfo=UTC),
-            )
-        ],
-    ),
-    package("bar", vcs={"type": "git", "url": "https://git.example/r.git", "commit-id": COMMIT}),
-    package("baz", archive={"url": "https://f.example/v1.zip", "hashes": {"sha256": A}, "subdirectory": "py"}),
-    package("own", directory={"path": "."}),
-    head=f'{HEAD}requires-python = ">=3.9"\nenvironments = ["os_name == \'nt\'"]\ndefault-groups = ["dev"]\n',
-)
 #: What is between two of these is exchanged: keys, values, quotation marks, brackets.
-PIECES = re.split(r"([\s\[\]{}=,\"'.:/-]+)", PYLOCK)
+PIECES = re.split(r"([\s\[\]{}=,\"'.:/-]+)", EVERYTHING)
 
 
 @given(st.data())

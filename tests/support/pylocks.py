@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
-from tests.support.distributions import Dist
+from tests.support.distributions import Dist, make_sdist, make_wheel
 
 HEAD = 'lock-version = "1.0"\ncreated-by = "a test"\n'
 
@@ -41,3 +41,29 @@ def package(name: str, version: str | None = None, **more: object) -> str:
 def pylock(*packages: str, head: str = HEAD) -> str:
     """A whole file; ``head`` has what stands before the packages."""
     return f"{head}{''.join(packages)}"
+
+
+#: A file with one of each form.
+EVERYTHING = pylock(
+    package(
+        "foo",
+        "1.0",
+        index="https://index.example/simple",
+        marker="'dev' in dependency_groups or os_name == 'nt'",
+        requires_python=">=3.9",
+        sdist=locked_file(make_sdist("foo", "1.0"), "https://files.example/foo-1.0.tar.gz"),
+        wheels=[
+            locked_file(
+                make_wheel("foo", "1.0"),
+                "https://files.example/foo-1.0-py3-none-any.whl",
+                upload_time=datetime(2026, 3, 19, 14, 22, 25, tzinfo=UTC),
+            )
+        ],
+    ),
+    package("bar", vcs={"type": "git", "url": "https://git.example/r.git", "commit-id": "c" * 40}),
+    package(
+        "baz", archive={"url": "https://f.example/v1.zip", "hashes": {"sha256": "a" * 64}, "subdirectory": "py"}
+    ),
+    package("own", directory={"path": "."}),
+    head=f'{HEAD}requires-python = ">=3.9"\nenvironments = ["os_name == \'nt\'"]\ndefault-groups = ["dev"]\n',
+)
