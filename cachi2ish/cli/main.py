@@ -43,9 +43,12 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("fetch-deps", cls=CommandWithSettings, short_help="Fetch all that a project's pins need, verified.")(
-    fetch_deps
-)
+app.command(
+    "fetch-deps",
+    cls=CommandWithSettings,
+    short_help="Fetch all that a project's pins need, verified.",
+    context_settings={"allow_extra_args": True},  # to say how JSON is quoted
+)(fetch_deps)
 app.command("lock-build-deps", cls=CommandWithSettings, short_help="Lock what sdists are built with.")(
     lock_build_deps
 )

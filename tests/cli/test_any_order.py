@@ -130,3 +130,13 @@ def test_a_command_that_does_not_exist_has_no_help(person: Person, words: tuple[
     assert done.code == (ExitCode.USAGE if says else 0)
     assert says in done.err
     assert bool(done.out) == (not says)
+
+
+def test_a_word_too_many_is_refused_and_json_without_quotation_marks_told_how_to_have_them(person: Person) -> None:
+    for words, says in (
+        (["{type:", "pip}"], "(pip}); put JSON between single quotes"),
+        (["pip", "x", "y"], "(x y)\n"),
+    ):
+        done = person.runs("fetch-deps", *words)
+        assert done.code == ExitCode.USAGE
+        assert f"unexpected extra argument(s) {says}" in done.err

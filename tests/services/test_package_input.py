@@ -104,7 +104,14 @@ def test_a_file_that_is_no_json_at_all_is_perhaps_a_requirements_file_of_another
 
 
 def test_a_folder_is_no_input_and_what_is_nothing_at_all_is_told_so(tmp_path: Path) -> None:
-    assert problems(str(tmp_path)) == [f"the input file {str(tmp_path)!r} cannot be read: Is a directory"]
+    for name in ("service", "npm"):
+        (tmp_path / name).mkdir()
+    for argument in (str(tmp_path), "service", "./service/"):
+        with pytest.raises(InputError, match="is a folder") as caught:
+            read_input(argument, tmp_path)
+        assert "--source" in (caught.value.hint or "")
+    with pytest.raises(InputError, match="not npm"):
+        read_input("npm", tmp_path)
     assert problems("nowhere.json") == [
         "the input 'nowhere.json' is neither a package type, nor JSON, nor a file that exists"
     ]

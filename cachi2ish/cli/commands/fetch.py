@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 def _one_of_both(context: typer.Context, package_input: str | None, requirements: list[str] | None) -> None:
     """End with a matter of usage unless exactly one of the two says what to prefetch."""
+    if context.args:
+        unquoted = (package_input or "").startswith(("{", "["))
+        hint = "; put JSON between single quotes, so that the shell takes it for one word" if unquoted else ""
+        context.fail(f"Got unexpected extra argument(s) ({' '.join(context.args)}){hint}")
     if package_input is None and not requirements:
         context.fail("Missing argument 'INPUT', or -r and a requirements file.")
     if package_input is not None and requirements:

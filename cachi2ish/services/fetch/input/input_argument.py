@@ -12,14 +12,15 @@ import re
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
+from stat import S_IFDIR
 
 from pydantic import JsonValue
 
 from cachi2ish.core.messages import excerpt, shortened
 from cachi2ish.errors import InputError, Origin
 from cachi2ish.files.foreign import UnfitFileError, decode_text, read_foreign
-from cachi2ish.files.user_files import is_file
-from cachi2ish.services.fetch.input.package_input import TYPE, RequestInput, validated
+from cachi2ish.files.user_files import is_file, kind_of
+from cachi2ish.services.fetch.input.package_input import KNOWN_TYPES, TYPE, RequestInput, validated
 
 _BARE_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*\Z")
 
@@ -48,6 +49,11 @@ def read_input(
     (`fnmatch`). on_message: as for `input_of_files`.
     """
     text = argument.strip().removeprefix("\ufeff")
+    if text and text not in KNOWN_TYPES and any(kind_of(base / text) == S_IFDIR for base in (source, Path())):
+        raise InputError(
+            f"the input {shortened(text)!r} is a folder",
+            hint='for the package in it, give --source and pip, or a JSON object whose "path" is the folder',
+        )
     if _BARE_TYPE.match(text) and (text == TYPE or not is_file(Path(text))):
         return validated({"packages": [{"type": text}]}, place=_ARGUMENT)
     if text.startswith(_JSON):
@@ -76,7 +82,7 @@ def input_of_files(
         inside = _in_source(file, source)
         if inside is None:
             raise InputError(
-                f"{shortened(file)!r} is no file in the source directory {source}",
+                f"{shortened(file)!r} is no file in the source directory {source.absolute()}",
                 hint="give its path relative to the source directory, which --source names, or to the current one",
             )
         found.append(inside)

@@ -57,6 +57,9 @@ SHORT_FORMS: Mapping[str, str] = {
     "uv": "uv.lock",
 }
 
+#: Words that stand for a type, whatever else there is of that name.
+KNOWN_TYPES = frozenset({TYPE, *SHORT_FORMS, *_TYPES_OF_HERMETO})
+
 
 def _boolean(value: object) -> object:
     return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
