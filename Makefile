@@ -122,15 +122,16 @@ install: $(MADE) ## Install cachi2ish with what requirements/image.txt pins: PRE
 COMPILE := PATH="$(abspath $(BIN)):$$PATH" uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-strip-extras --custom-compile-command 'make lock' pyproject.toml
 
+# What the image is built from, as containers/image.sh has it.
+IMAGE_INPUT := {"type": "pip", "requirements_files": ["requirements/image.txt"], \
+	"binary": {"packages": "isal,msgspec,pydantic-core,pyyaml"}}
+
 lock: ## Resolve requirements/*.txt again (needs uv, some minutes): ARGS=--upgrade for newer versions
 	$(COMPILE) --extra mirror --group dev --output-file requirements/dev.txt $(ARGS)
 	$(COMPILE) --no-annotate --constraint requirements/dev.txt --output-file requirements/image.txt $(ARGS)
 	$(COMPILE) --extra mirror --no-annotate --constraint requirements/dev.txt --output-file requirements/mirror.txt $(ARGS)
 	@$(MAKE) --no-print-directory PYTHON="$(PYTHON)" VENV="$(VENV)" venv
-	@mkdir -p build
-	PATH="$(abspath $(BIN)):$$PATH" PYTHONWARNINGS=ignore python docs/examples/find_build_requirements.py \
-		--wheel isal --wheel msgspec --wheel pydantic-core --wheel pyyaml requirements/image.txt > build/image-build.txt
-	mv build/image-build.txt requirements/image-build.txt
+	$(BIN)/cachi2ish lock-build-deps --output requirements/image-build.txt '$(IMAGE_INPUT)'
 
 # ENGINE: podman, buildah or docker. BASE: an image with Python 3.11 or later, pip and git.
 ENGINE ?= podman
