@@ -76,24 +76,29 @@ class Follower:
             while True:
                 self._vanished.clear()
                 try:
-                    looked_at = await self.round()
+                    more = await self.round() >= _ROUND
                 except Cachi2ishError as error:
                     _log.warning("projects are not followed for now: %s", error.problem)
-                    looked_at = 0
-                if looked_at < _ROUND:
+                    more = False
+                except Exception:  # noqa: BLE001  (the next round may fare better, and clients are served meanwhile)
+                    _log.exception("a round has failed")
+                    more = False
+                if not more:
                     await self._rest()
         finally:
             os.close(descriptor)
 
     async def round(self) -> int:
-        """Look at some of what is due, and fetch some of what has vanished; return how many were looked at."""
+        """Look at some of what is due, and fetch some of what has vanished.
+
+        Return of how many projects there was an answer.
+        """
         loop = asyncio.get_running_loop()
         count = 0
         for registry in self._registries:
             due = await loop.run_in_executor(self._executor, self._history.due, registry, self._now(), _ROUND)
-            count += len(due)
             waiting = list(reversed(due))
-            await asyncio.gather(*(self._look_at(waiting) for _ in range(_AT_ONCE)))
+            count += sum(await asyncio.gather(*(self._look_at(waiting) for _ in range(_AT_ONCE))))
         await self._rescue()
         return count
 
@@ -104,8 +109,9 @@ class Follower:
         except TimeoutError:
             return
 
-    async def _look_at(self, waiting: list[Due]) -> None:
+    async def _look_at(self, waiting: list[Due]) -> int:
         loop = asyncio.get_running_loop()
+        count = 0
         while waiting:
             due = waiting.pop()
             try:
@@ -118,6 +124,9 @@ class Follower:
                 await loop.run_in_executor(
                     self._executor, self._history.postpone, due.registry, due.project, until
                 )
+            else:
+                count += 1
+        return count
 
     async def _rescue(self) -> None:
         loop = asyncio.get_running_loop()

@@ -25,7 +25,7 @@ from cachi2ish.http.download import FileDownloader
 from cachi2ish.http.interface import HttpSettings
 from cachi2ish.http.session import HttpSession
 from cachi2ish.mirror.history.store import SqlHistory
-from cachi2ish.mirror.records import HOUR, Registry, UntimedFiles
+from cachi2ish.mirror.records import DAY, HOUR, Registry, UntimedFiles
 from cachi2ish.mirror.server.application import Rooms, Rules, running
 from cachi2ish.mirror.server.serving import Server, address_of, listen
 from cachi2ish.projects.project_reader import SourceTreeReader
@@ -62,12 +62,14 @@ class MirrorServer:
         private: tuple[str, ...] = (),
         first_seen: tuple[str, ...] = (),
         settling: int = 6 * HOUR,
+        interval: int = DAY,
         http: HttpSettings = HTTP,
         **registries: str,
     ) -> None:
         self.directory = directory
         self.rules = rules or Rules()
         self.private, self.first_seen, self.settling = private, first_seen, settling
+        self.interval = interval
         self.addresses = {name: Address(url) for name, url in registries.items()}
         self.http = http
         self.url = ""
@@ -170,4 +172,5 @@ class MirrorServer:
             untimed=UntimedFiles.FIRST_SEEN if name in self.first_seen else UntimedFiles.EXCLUDE,
             private=name in self.private,
             settling=self.settling,
+            interval=self.interval,
         )
