@@ -9,13 +9,8 @@ from typing import Any
 
 from cachi2ish.files.toml_text import read_toml
 
-#: What to run for a file that another tool wrote, and that has no reader here: it writes one that has.
-EXPORTS: Mapping[str, str] = {
-    "Pipfile.lock": "pipenv requirements --hash > requirements.txt",
-}
-
 #: Lock files of other tools that have a reader.
-READ = ("uv.lock", "poetry.lock", "pdm.lock")
+READ = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock")
 
 #: Writes a lock of what a project file declares.
 COMPILE = "uv pip compile --universal --generate-hashes --output-file requirements.txt"
@@ -47,33 +42,22 @@ def other_than_requirements(file: str, text: str) -> tuple[str, str] | None:
     """
     text = text[:_LOOKED_AT].removeprefix("\ufeff")
     name = posixpath.basename(file)
-    lock = name if name in {*EXPORTS, *READ} else _lock_in(text)
+    lock = name if name in READ else _lock_in(text)
     if lock == "pylock.toml":
         return (
             "it is a lock file of the standard (PEP 751), and no requirements file",
             'call it pylock.toml, and name it with another key: {"type": "pip", "lockfile": "pylock.toml"}',
         )
     if lock is not None:
-        return f"it is a lock file of the form of {lock}, and no requirements file", how_to_export(lock)
+        return f"it is a lock file of the form of {lock}, and no requirements file", (
+            f'call it {lock}, and name it with another key: {{"type": "pip", "lockfile": "{lock}"}}'
+        )
     kind = _kind_of(text)
     if kind is None:
         return None
     return f"it is {kind}, and no requirements file", (
         f"name a requirements file; of what pyproject.toml declares, `{COMPILE} pyproject.toml` makes one"
     )
-
-
-def how_to_export(lock: str) -> str:
-    """Return what to do for a lock file of another tool, one of `EXPORTS` or `READ`."""
-    if lock in READ:
-        return f'call it {lock}, and name it with another key: {{"type": "pip", "lockfile": "{lock}"}}'
-    command = EXPORTS[lock]
-    return f"run `{command}`, and name what it writes: {_key_for(command.rpartition(' ')[2])}"
-
-
-def _key_for(file: str) -> str:
-    """Return the key of the input that names a file which another tool writes."""
-    return f'"lockfile": "{file}"' if file.endswith(".toml") else f'"requirements_files": ["{file}"]'
 
 
 def _lock_in(text: str) -> str | None:
@@ -106,17 +90,17 @@ def unlocked(names: Collection[str], read: Callable[[str], str | None]) -> tuple
     names: of the files there. read: returns the text of one of them, None where it is none.
     """
     ordered = sorted(names)
-    return _unread_lock(ordered) or _other_requirements(ordered) or _unlocked_project(ordered, read)
+    return _unnamed_lock(ordered) or _other_requirements(ordered) or _unlocked_project(ordered, read)
 
 
-def _unread_lock(names: Sequence[str]) -> tuple[str, str] | None:
+def _unnamed_lock(names: Sequence[str]) -> tuple[str, str] | None:
     locks = [name for name in names if _PYLOCK.fullmatch(name) or name in READ]
     if len(locks) > 1:
         listed = ", ".join(locks)
         return f"several lock files: {listed}", f'name the one that is meant: "lockfile": "{locks[0]}", say'
     if locks:
         return locks[0], f'name it: "lockfile": "{locks[0]}"'
-    return next(((name, how_to_export(name)) for name in names if name in EXPORTS), None)
+    return None
 
 
 def _other_requirements(names: Sequence[str]) -> tuple[str, str] | None:
@@ -132,7 +116,7 @@ def _unlocked_project(names: Sequence[str], read: Callable[[str], str | None]) -
         if name in names and declares(read(name) or ""):
             return f"{name}, which declares dependencies", f"lock them: `{COMPILE} {name}`"
     if "Pipfile" in names:
-        return "Pipfile", f"lock it with `pipenv lock`, and run `{EXPORTS['Pipfile.lock']}`"
+        return "Pipfile", 'lock it with `pipenv lock`, and name what it writes: "lockfile": "Pipfile.lock"'
     return None
 
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from cachi2ish.core.requirements import Purpose
 from cachi2ish.errors import Cachi2ishError, InputError, Origin
-from cachi2ish.lockfiles.foreign_files import EXPORTS, how_to_export, unlocked
+from cachi2ish.lockfiles.foreign_files import unlocked
 from cachi2ish.lockfiles.interface import DEFAULT, Lock, LockReader, Selection
 from cachi2ish.lockfiles.pip.requirements_reader import PipRequirementsReader
 from cachi2ish.lockfiles.source_tree import SourceTree
@@ -44,14 +44,14 @@ _OF_WORKSPACES = _OF_GROUPS | {"packages"}
 READERS: tuple[LockReader, ...] = (
     PipRequirementsReader(),
     OnDemand(("pylock.toml", "pylock.*.toml"), _OF_GROUPS, "cachi2ish.lockfiles.pylock:PylockReader"),
+    OnDemand(("Pipfile.lock",), _OF_GROUPS - {"extras"}, "cachi2ish.lockfiles.pipfile_lock:PipfileLockReader"),
     OnDemand(("pdm.lock",), _OF_GROUPS, "cachi2ish.lockfiles.pdm.pdm_reader:PdmReader"),
     OnDemand(("poetry.lock",), _OF_GROUPS, "cachi2ish.lockfiles.poetry.poetry_reader:PoetryReader"),
     OnDemand(("uv.lock",), _OF_WORKSPACES, "cachi2ish.lockfiles.uv.uv_reader:UvReader"),
 )
 
-#: How lock files are called that are no requirements files, as patterns (`fnmatch`): of those that are read, and
-#: of those that another tool has to export first.
-LOCK_NAMES = (*(pattern for reader in READERS[1:] for pattern in reader.names), *EXPORTS)
+#: How lock files are called that are no requirements files, as patterns (`fnmatch`).
+LOCK_NAMES = tuple(pattern for reader in READERS[1:] for pattern in reader.names)
 
 _NO_REQUIREMENTS = "it is a lock file of a format of its own, and no requirements file"
 
@@ -67,8 +67,6 @@ class NamedReaders:
         """See `LockFiles.read_requirements`."""
         name = posixpath.basename(file)
         reader = self._readers[0]
-        if name in EXPORTS:
-            raise _foreign(file, _NO_REQUIREMENTS)
         if self._reader_of(name) not in {None, reader}:
             raise InputError(
                 _NO_REQUIREMENTS,
@@ -86,8 +84,6 @@ class NamedReaders:
         if reader is not None:
             _refuse_unknown_keys(reader, file, selection)
             return reader.read(source, file, Purpose.RUNTIME, environ, selection)
-        if name in EXPORTS:
-            raise _foreign(file, "lock files of this format are not read")
         known = ", ".join(pattern for reader in self._readers for pattern in reader.names)
         raise InputError(
             f"a file of this name is no lock file that is known: they are called {known}",
@@ -127,7 +123,3 @@ def _refuse_unknown_keys(reader: LockReader, file: str, selection: Selection) ->
             hint="leave them out: what such a file holds was chosen when it was written",
             origin=Origin(file),
         )
-
-
-def _foreign(file: str, problem: str) -> InputError:
-    return InputError(problem, hint=how_to_export(posixpath.basename(file)), origin=Origin(file))

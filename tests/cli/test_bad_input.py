@@ -306,9 +306,9 @@ def test_a_lock_outside_of_the_source_is_no_input(person: Person, name: str) -> 
     assert "--source" in done.err
 
 
-@pytest.mark.parametrize("name", ["Pipfile.lock"])
-def test_a_lock_of_another_tool_as_the_input_is_answered_with_what_to_run(person: Person, name: str) -> None:
+@pytest.mark.parametrize("name", ["uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock"])
+def test_a_broken_lock_of_another_tool_as_the_input_is_an_error_with_its_line(person: Person, name: str) -> None:
     done = person.fetches(str(person.writes(name, "…")))
-    assert done.code == ExitCode.INPUT
-    assert "hint: run `" in done.err
-    assert "name what it writes" in done.err
+    assert done.code == ExitCode.LOCKFILE
+    assert f"error: {name}:1: it is no " in done.err
+    assert "hint: restore it from version control, or lock again" in done.err

@@ -295,7 +295,7 @@ def test_it_is_relative_to_the_folder_of_the_package(person: Person) -> None:
             ".lockfile: '../pylock.toml' contains '..'",
         ),
         ('{"type": "pip", "lockfile": "Gemfile.lock"}', ExitCode.INPUT, "no lock file that is known"),
-        ('{"type": "pip", "lockfile": "Pipfile.lock"}', ExitCode.INPUT, "pipenv requirements"),
+        ('{"type": "pip", "lockfile": "Pipfile.lock"}', ExitCode.INPUT, "Pipfile.lock: it does not exist"),
     ],
 )
 def test_what_cannot_be_read_is_told(person: Person, package_input: str, code: ExitCode, says: str) -> None:

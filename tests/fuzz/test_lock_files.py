@@ -7,12 +7,14 @@ from pathlib import Path
 from cachi2ish.core.requirements import Purpose
 from cachi2ish.lockfiles.interface import Selection
 from cachi2ish.lockfiles.pdm.pdm_reader import PdmReader
+from cachi2ish.lockfiles.pipfile_lock import PipfileLockReader
 from cachi2ish.lockfiles.poetry.poetry_reader import PoetryReader
 from cachi2ish.lockfiles.uv.uv_reader import UvReader
 from tests.fuzz.campaign import fuzzed
 from tests.fuzz.guards import each_error
 from tests.fuzz.mutating import files_like, write
 from tests.lockfiles.test_pdm_lock import DATA, a_lock, package
+from tests.lockfiles.test_pipfile_lock import PIPFILE_LOCK
 from tests.lockfiles.test_poetry_lock import GROUPS, OLD, OPTIONAL
 from tests.lockfiles.test_uv_lock import CONFLICT, FRESH, GRAPH, TRAPS, TestFreshness
 
@@ -93,3 +95,44 @@ def test_pdm_lock(files: dict[str, bytes], room: Path) -> None:
     for selection in (Selection(), SELECTION):
         with each_error(lambda one: one.origin is not None and one.hint):
             PdmReader().read(room, "pdm.lock", Purpose.RUNTIME, {}, selection)
+
+
+PIPFILE_LOCKS = ((DATA / "pipenv" / "Pipfile.lock").read_text(), PIPFILE_LOCK)
+PIPFILES = ((DATA / "pipenv" / "Pipfile").read_text(), "[packages]\nx = 2024-01-01\n")
+PIPFILE_WORDS = (
+    *(
+        '"version": "==',
+        '"hashes": [',
+        '"index": "',
+        '"markers": "',
+        '"git": "',
+        '"ref": "',
+        '"file": "./',
+        '"path": "',
+    ),
+    *(
+        "${TOKEN}",
+        "os_name == 'nt'",
+        " and ",
+        "(",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        '"',
+        "null",
+        "1e999",
+        "-1",
+        "\\u0000",
+    ),
+)
+
+
+@fuzzed(files=files_like({"Pipfile.lock": PIPFILE_LOCKS, "Pipfile": PIPFILES}, PIPFILE_WORDS))
+def test_pipfile_lock(files: dict[str, bytes], room: Path) -> None:
+    write(room, files)
+    for selection in (Selection(), Selection(groups=(":all:",))):
+        with each_error(lambda one: one.origin is not None and one.hint):
+            PipfileLockReader().read(room, "Pipfile.lock", Purpose.RUNTIME, {}, selection)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cachi2ish.errors import LockFileError, Origin
-from cachi2ish.lockfiles.foreign_files import EXPORTS, other_than_requirements
+from cachi2ish.lockfiles.foreign_files import READ, other_than_requirements
 from tests.lockfiles.reading import HASH_A, errors_of, names, read
 from tests.support.pylocks import package, pylock
 
@@ -21,7 +21,7 @@ FOREIGN = {
     "uv": (UV * 400, "the form of uv.lock", '"lockfile": "uv.lock"'),
     "poetry": (POETRY, "the form of poetry.lock", '"lockfile": "poetry.lock"'),
     "pdm": (PDM, "the form of pdm.lock", '"lockfile": "pdm.lock"'),
-    "pipenv": (PIPFILE_LOCK, "the form of Pipfile.lock", EXPORTS["Pipfile.lock"]),
+    "pipenv": (PIPFILE_LOCK, "the form of Pipfile.lock", '"lockfile": "Pipfile.lock"'),
     "pylock": (pylock(package("foo", "1.0")), "of the standard (PEP 751)", '"lockfile": "pylock.toml"'),
     "windows": (UV.replace("\n", "\r\n"), "the form of uv.lock", '"lockfile": "uv.lock"'),
     "project": ('[project]\nname = "x"\n', "TOML or an INI file, with a table [project]", "uv pip compile"),
@@ -45,14 +45,14 @@ def test_a_file_of_another_format_is_one_error_whatever_it_is_called(
 
 
 @pytest.mark.parametrize("option", ["-r", "-c"])
-@pytest.mark.parametrize("name", EXPORTS)
+@pytest.mark.parametrize("name", READ)
 def test_one_that_is_included_is_an_error_of_the_line_that_names_it(
     option: str, name: str, tmp_path: Path
 ) -> None:
     (error,) = errors_of(tmp_path, {"requirements.txt": f"foo==1\n{option} sub/{name}", f"sub/{name}": "…"})
     assert error.origin == Origin("requirements.txt", 2)
     assert error.problem.startswith(f"sub/{name}: it is a lock file of the form of {name}")
-    assert EXPORTS[name] in str(error.hint)
+    assert f'"lockfile": "{name}"' in str(error.hint)
 
 
 @pytest.mark.parametrize("content", ["", "\n", "# [[package]]\n", "foo \\\n[x] \\\n==1.0", f"foo==1.0 {HASH_A}"])

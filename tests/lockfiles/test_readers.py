@@ -9,7 +9,7 @@ import pytest
 
 from cachi2ish.core.requirements import Pinned, Purpose
 from cachi2ish.errors import InputError, Origin
-from cachi2ish.lockfiles.foreign_files import EXPORTS
+from cachi2ish.lockfiles.foreign_files import READ
 from cachi2ish.lockfiles.interface import DEFAULT, Lock, LockReader, Selection
 from cachi2ish.lockfiles.readers import READERS, NamedReaders
 from tests.lockfiles.reading import names, write
@@ -90,13 +90,12 @@ def test_a_lock_file_among_requirements_files_is_answered_by_what_to_write(tmp_p
     assert error.hint == f'name it with another key: {{"type": "pip", "lockfile": "{file}"}}'
 
 
-@pytest.mark.parametrize("key", ["requirements_files", "lockfile"])
-@pytest.mark.parametrize("file", EXPORTS)
-def test_a_lock_file_of_another_tool_is_answered_by_what_to_run(tmp_path: Path, file: str, key: str) -> None:
+@pytest.mark.parametrize("file", READ)
+def test_a_lock_file_of_another_tool_is_answered_by_the_key_that_names_it(tmp_path: Path, file: str) -> None:
     write(tmp_path, {file: "…"})
-    error = error_of(tmp_path, file, key=key)
+    error = error_of(tmp_path, file)
     assert error.origin == Origin(file)
-    assert EXPORTS[file] in str(error.hint)
+    assert error.hint == f'name it with another key: {{"type": "pip", "lockfile": "{file}"}}'
 
 
 def test_a_name_that_no_reader_knows_is_answered_by_those_that_are_known(tmp_path: Path) -> None:
@@ -112,7 +111,7 @@ UNLOCKED = [
     ({"uv.lock": "…", "pyproject.toml": PROJECT}, "but uv.lock", 'name it: "lockfile": "uv.lock"'),
     ({"poetry.lock": "…"}, "but poetry.lock", 'name it: "lockfile": "poetry.lock"'),
     ({"pdm.lock": ""}, "but pdm.lock", 'name it: "lockfile": "pdm.lock"'),
-    ({"Pipfile.lock": "", "Pipfile": ""}, "but Pipfile.lock", "pipenv requirements --hash"),
+    ({"Pipfile.lock": "", "Pipfile": ""}, "but Pipfile.lock", 'name it: "lockfile": "Pipfile.lock"'),
     ({"pylock.toml": "", "uv.lock": ""}, "but several lock files: pylock.toml, uv.lock", "the one that is meant"),
     ({"pylock.dev.toml": ""}, "but pylock.dev.toml", '"lockfile": "pylock.dev.toml"'),
     (

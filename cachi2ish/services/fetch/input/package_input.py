@@ -52,6 +52,7 @@ TYPE = "pip"
 #: Types that stand for a lock file of the tool.
 SHORT_FORMS: Mapping[str, str] = {
     "pdm": "pdm.lock",
+    "pipenv": "Pipfile.lock",
     "poetry": "poetry.lock",
     "pylock": "pylock.toml",
     "uv": "uv.lock",
