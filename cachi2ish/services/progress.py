@@ -2,11 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from threading import Lock
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
-from cachi2ish.services.reporter import Arrival, PlannedFile, StageName
+if TYPE_CHECKING:
+    from cachi2ish.core.digests import Digest
+    from cachi2ish.core.targets.machine import Target
+    from cachi2ish.errors import Origin
+
+#: The stages of a run, in their order.
+StageName = Literal["read", "choose", "transfer", "record"]
+
+
+class PlannedFile(Struct, frozen=True, kw_only=True):
+    """A file that is to be fetched, for one requirement; several may need the same.
+
+    url: redacted; of a git requirement the repository. host: as in `Arrival`. name: the project's, normalised.
+    version: as pinned, None for a requirement with an address. origin: the line of the lock file.
+    targets: the machines that it is for, where there are any. size: bytes as the index states them.
+    digests: as the index states them, or the lock file. commit: of a git requirement.
+    """
+
+    filename: str
+    url: str
+    host: str
+    name: str
+    origin: Origin
+    version: str | None = None
+    targets: tuple[Target, ...] = ()
+    size: int | None = None
+    digests: tuple[Digest, ...] = ()
+    upload_time: datetime | None = None
+    index: str | None = None
+    commit: str | None = None
+
+
+class Arrival(Struct, frozen=True, kw_only=True):
+    """A file that is here, whole and verified.
+
+    size: bytes, of which ``received`` came from the network just now: none of a file that was in the cache, not
+    all of one that an earlier run had begun; of a git archive it is not known, and stands as none.
+    announced: whether the size was known before the file was whole. url: as in `PlannedFile`.
+    host: where it comes from, with its port where that is not the scheme's own.
+    index: the address of the index that lists it, redacted, or None for a direct requirement.
+    """
+
+    filename: str
+    size: int
+    sha256: str
+    cached: bool
+    received: int
+    announced: bool
+    host: str
+    url: str = ""
+    index: str | None = None
 
 
 class Counts(Struct, frozen=True, kw_only=True):
@@ -55,13 +109,14 @@ class Stage(Struct, frozen=True):
 
 
 class Progress:
-    """Counts a run. Safe to use from any thread. Instants are seconds of one clock that only grows.
+    """Counts a run. Safe to use from any thread.
 
-    run_started: when the run began.
+    clock: seconds that only grow; all instants are its. run_started: when the run began.
     """
 
-    def __init__(self, run_started: float) -> None:
-        self.run_started = run_started
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self.run_started = clock()
         self._lock = Lock()
         self._stages: list[tuple[StageName, float]] = []
         self._arrivals: list[Arrival] = []
@@ -71,27 +126,28 @@ class Progress:
         self._cached = self._size = self._cached_size = self._present = 0
         self._git_fetches = 0
 
-    def stage(self, name: StageName, now: float) -> None:
+    def stage(self, name: StageName) -> None:
         """Note that a stage begins."""
         with self._lock:
-            self._stages.append((name, now))
+            self._stages.append((name, self._clock()))
 
     def plan(self, file: PlannedFile) -> None:
-        """Note what a file is for."""
+        """Note what a file is for, once for each requirement that needs it."""
         with self._lock:
             members = self._planned.setdefault((file.filename, file.url), [])
             if file not in members:
                 members.append(file)
 
-    def start_file(self, filename: str, now: float) -> None:
-        """Note that a file is under way."""
+    @contextmanager
+    def under_way(self, filename: str) -> Iterator[None]:
+        """Note that a file is under way while the block runs, whatever becomes of it."""
         with self._lock:
-            self._under_way[filename] = now
-
-    def end_file(self, filename: str) -> None:
-        """Note that it is not any more."""
-        with self._lock:
-            self._under_way.pop(filename, None)
+            self._under_way[filename] = self._clock()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way.pop(filename, None)
 
     def longest_under_way(self, now: float) -> UnderWay | None:
         """Return the file that has been under way for the longest time, None where there is none."""
@@ -100,7 +156,7 @@ class Progress:
         return UnderWay(name, now - since) if name else None
 
     def resize(self, before: int | None, size: int) -> None:
-        """Note the size of a file to come, of which ``before`` was known."""
+        """Note the size of a file to come that its server states. before: what was known, None for nothing."""
         with self._lock:
             self._unsized -= before is None
             self._expected_size += size - (before or 0)

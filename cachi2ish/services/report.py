@@ -17,8 +17,7 @@ from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import Cachi2ishError, leaves
 from cachi2ish.exit_codes import ExitCode
 from cachi2ish.http.interface import HostTraffic
-from cachi2ish.services.progress import Progress
-from cachi2ish.services.reporter import PlannedFile, StageName
+from cachi2ish.services.progress import PlannedFile, Progress, StageName
 
 #: Grows when a field goes or changes its meaning; new fields may come without.
 VERSION = 1

@@ -11,6 +11,7 @@ from cachi2ish.errors import DigestMismatchError, NetworkError
 from cachi2ish.exit_codes import ExitCode
 from cachi2ish.services.progress import Progress
 from tests.cli.conftest import Person
+from tests.support.clocks import Clock
 from tests.support.index_server import Fault
 from tests.support.orchard import APPLE, BIG, BIG_PATH, PINS
 
@@ -72,13 +73,13 @@ def test_a_dry_run_has_written_nothing_anyway(orchard: Person) -> None:
 
 
 def test_a_part_of_a_file_counts_and_an_output_that_may_be_replaced_is_not_spoken_of(tmp_path: Path) -> None:
-    progress = Progress(0)
+    progress = Progress(Clock())
     after = FailureNote(output=tmp_path, dry_run=False, progress=progress, keeps=True)
-    progress.stage("transfer", 0)
+    progress.stage("transfer")
     assert after.text(KeyboardInterrupt()) == f"{tmp_path} is as it was"
     progress.advance(1)
     assert after.text(KeyboardInterrupt()) == f"{tmp_path} is as it was{KEPT}"
     assert after.text(NetworkError("gone")) == f"{tmp_path} is as it was{KEPT}"
     assert after.text(DigestMismatchError("tampered with")) == f"{tmp_path} is as it was"
-    progress.stage("record", 0)
+    progress.stage("record")
     assert after.text(KeyboardInterrupt()) == ""

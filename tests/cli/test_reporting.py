@@ -6,6 +6,7 @@ import logging
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from typing import get_args
@@ -21,23 +22,16 @@ from cachi2ish.cli.display.reporting import ConsoleReporter, log_messages_to
 from cachi2ish.cli.display.run_report import slow
 from cachi2ish.http.interface import HostTraffic
 from cachi2ish.http.traffic import HttpTraffic
-from cachi2ish.services.progress import Counts, UnderWay
-from cachi2ish.services.reporter import Arrival, Doing, StageName
+from cachi2ish.services.progress import Arrival, Counts, StageName, UnderWay
+from cachi2ish.services.reporter import Doing
 from tests.cli.conftest import Person
+from tests.support.clocks import Clock
 from tests.support.distributions import make_sdist, sdist_files
 from tests.support.held_index import HeldIndex
 from tests.support.program import PROGRAM, environment
 from tests.support.terminal import Terminal, screen
 
 MB = 1_000_000
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def arrival(name: str = "a-1.tar.gz", size: int = 10, *, cached: bool = False, announced: bool = True) -> Arrival:
@@ -63,7 +57,7 @@ class Run:
 
     def receives(self, size: int) -> None:
         self.traffic.arrived("files.test", size, self.clock.now)
-        self.reporter.advance(size)
+        self.reporter.progress.advance(size)
 
     def passes(self, seconds: int, size: int = 0) -> None:
         """Let time pass in which so many bytes arrive each second."""
@@ -83,7 +77,7 @@ def test_a_log_gets_a_line_each_ten_seconds_with_files_bytes_speed_and_time_left
     running: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for _ in range(2):
-        running.reporter.expect(50 * MB)
+        running.reporter.progress.expect(50 * MB)
     running.reporter.stage(Doing("transfer"))
     running.reporter.arrived(arrival(size=10 * MB, cached=True))
     running.passes(29, 2 * MB)
@@ -95,7 +89,7 @@ def test_a_log_gets_a_line_each_ten_seconds_with_files_bytes_speed_and_time_left
 
 
 def test_nothing_is_told_while_nothing_happens(running: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    running.reporter.expect(MB)
+    running.reporter.progress.expect(MB)
     running.passes(100)
     running.receives(10)
     running.passes(100)
@@ -119,7 +113,7 @@ def test_a_host_that_falls_silent_is_named_once_and_again_when_it_does_so_again(
 def test_no_time_left_is_told_before_all_files_are_known(running: Run, capsys: pytest.CaptureFixture[str]) -> None:
     running.reporter.stage(Doing("choose"))
     for _ in range(5):
-        running.reporter.expect(20 * MB)
+        running.reporter.progress.expect(20 * MB)
     running.passes(10, MB)
     assert capsys.readouterr().err.splitlines()[-1] == "0 of 5 files so far, 10.0 MB, 1.0 MB/s"
 
@@ -127,8 +121,8 @@ def test_no_time_left_is_told_before_all_files_are_known(running: Run, capsys: p
 def test_no_time_left_is_told_while_the_size_of_a_file_is_not_known(
     running: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    running.reporter.expect(100 * MB)
-    running.reporter.expect(None)
+    running.reporter.progress.expect(100 * MB)
+    running.reporter.progress.expect(None)
     running.reporter.stage(Doing("transfer"))
     running.passes(10, MB)
     assert capsys.readouterr().err.splitlines()[-1] == ("0 of 2 files, 10.0 MB of 100.0 MB or more, 1.0 MB/s")
@@ -139,13 +133,13 @@ def test_no_time_left_is_told_while_the_size_of_a_file_is_not_known(
 
 def test_the_total_grows_as_servers_state_sizes(running: Run, capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(3):
-        running.reporter.expect(None)
+        running.reporter.progress.expect(None)
     running.reporter.stage(Doing("transfer"))
-    running.reporter.resize(None, 100 * MB)
+    running.reporter.progress.resize(None, 100 * MB)
     running.passes(10, MB)
     assert capsys.readouterr().err.splitlines()[-1] == "0 of 3 files, 10.0 MB of 100.0 MB or more, 1.0 MB/s"
-    running.reporter.resize(None, 50 * MB)
-    running.reporter.resize(None, 30 * MB)
+    running.reporter.progress.resize(None, 50 * MB)
+    running.reporter.progress.resize(None, 30 * MB)
     running.passes(10, MB)
     assert "20.0 MB of 180.0 MB, 1.0 MB/s, 2 min 40 s left" in capsys.readouterr().err
 
@@ -162,26 +156,28 @@ def test_what_libraries_log_reaches_the_display_without_moving_its_cursor(
 
 
 def test_a_file_that_takes_long_is_named(running: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    running.reporter.expect(100 * MB)
+    running.reporter.progress.expect(100 * MB)
     running.reporter.stage(Doing("transfer"))
-    running.reporter.start_file("torch-2.1.1\x9b\u202e-cp312-cp312-manylinux_2_28_x86_64.whl")
-    running.passes(9, MB)
-    running.reporter.start_file("small.whl")
-    running.passes(11, MB)
-    *_, last = capsys.readouterr().err.splitlines()
-    assert last == (
-        "0 of 1 file, 20.0 MB of 100.0 MB, 1.0 MB/s, 1 min 20 s left, waiting 20 s for"
-        " torch-2.1.1\\x9b\\u202e-cp312...x86_64.whl"
-    )
-    running.reporter.end_file("torch-2.1.1\x9b\u202e-cp312-cp312-manylinux_2_28_x86_64.whl")
-    running.passes(10, MB)
-    assert "waiting 21 s for small.whl" in capsys.readouterr().err
+    under_way = running.reporter.progress.under_way
+    with ExitStack() as torch:
+        torch.enter_context(under_way("torch-2.1.1\x9b\u202e-cp312-cp312-manylinux_2_28_x86_64.whl"))
+        running.passes(9, MB)
+        with under_way("small.whl"):
+            running.passes(11, MB)
+            *_, last = capsys.readouterr().err.splitlines()
+            assert last == (
+                "0 of 1 file, 20.0 MB of 100.0 MB, 1.0 MB/s, 1 min 20 s left, waiting 20 s for"
+                " torch-2.1.1\\x9b\\u202e-cp312...x86_64.whl"
+            )
+            torch.close()
+            running.passes(10, MB)
+            assert "waiting 21 s for small.whl" in capsys.readouterr().err
 
 
 def test_a_file_that_is_taken_up_again_counts_with_what_was_there() -> None:
     reporter = Run().reporter
-    reporter.expect(100)
-    reporter.advance(70)
+    reporter.progress.expect(100)
+    reporter.progress.advance(70)
     reporter.arrived(
         Arrival(filename="a", size=100, sha256="0", cached=False, received=70, announced=True, host="files.test")
     )

@@ -18,19 +18,9 @@ from cachi2ish.http.session import HttpSession
 from cachi2ish.http.traffic import HttpTraffic
 from tests.http.support import SETTINGS, Progress, content, serve
 from tests.http.tunnel import Tunnel
-from tests.services.fakes import FakeRecollection
+from tests.support.clocks import Clock
 from tests.support.index_server import Fault, IndexServer
 from tests.support.raw_server import RawServer
-
-
-class Clock:
-    """A clock that a test sets."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def session(traffic: HttpTraffic, *, proxy: str | None = None, **changes: object) -> closing[HttpSession]:
@@ -40,7 +30,7 @@ def session(traffic: HttpTraffic, *, proxy: str | None = None, **changes: object
 
 @pytest.fixture
 def traffic() -> HttpTraffic:
-    return HttpTraffic(Clock())
+    return HttpTraffic(Clock(100.0))
 
 
 def of(traffic: HttpTraffic, server: IndexServer | RawServer) -> HostTraffic:
@@ -174,7 +164,7 @@ def test_a_host_is_named_without_what_belongs_to_others(url: str, host: str) -> 
 
 
 def test_waiting_is_added_up_for_each_host() -> None:
-    clock = Clock()
+    clock = Clock(100.0)
     traffic = HttpTraffic(clock)
     traffic.opened("a.test")
     clock.now += 2
@@ -187,7 +177,7 @@ def test_waiting_is_added_up_for_each_host() -> None:
 
 
 def test_a_host_is_silent_when_it_owes_something_and_sends_nothing() -> None:
-    clock = Clock()
+    clock = Clock(100.0)
     traffic = HttpTraffic(clock)
     steps: list[tuple[Callable[[], None], tuple[Silence, ...]]] = [
         (lambda: None, ()),

@@ -34,7 +34,9 @@ from cachi2ish.projects.interface import DeclaredMetadata
 from cachi2ish.sbom.interface import CommitTime, no_time
 from cachi2ish.sdists.interface import Identity
 from cachi2ish.services.fetch.ports import IndexAddresses, Leniency, Run
-from cachi2ish.services.reporter import Arrival, Doing, PlannedFile
+from cachi2ish.services.progress import Arrival, Progress
+from cachi2ish.services.reporter import Doing
+from tests.support.clocks import Clock
 
 #: The index that is asked when nobody names one.
 PUBLIC = "https://i.test/simple"
@@ -258,18 +260,36 @@ class FakeOutputs:
         raise NotImplementedError
 
 
+class NotedProgress(Progress):
+    """Counts, and writes down what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__(Clock())
+        self.expected: list[int | None] = []
+        self.sizes: list[tuple[int | None, int]] = []
+        self.received = 0
+
+    def expect(self, size: int | None) -> None:
+        super().expect(size)
+        self.expected.append(size)
+
+    def resize(self, before: int | None, size: int) -> None:
+        super().resize(before, size)
+        self.sizes.append((before, size))
+
+    def advance(self, size: int) -> None:
+        super().advance(size)
+        self.received += size
+
+
 @dataclass
 class Notes:
     """A reporter that writes everything down."""
 
     messages: list[tuple[str, str]] = field(default_factory=list)
     stages: list[Doing] = field(default_factory=list)
-    expected: list[int | None] = field(default_factory=list)
     arrivals: list[Arrival] = field(default_factory=list)
-    received: int = 0
-    planned: list[PlannedFile] = field(default_factory=list)
-    under_way: list[str] = field(default_factory=list)
-    sizes: list[tuple[int | None, int]] = field(default_factory=list)
+    progress: NotedProgress = field(default_factory=NotedProgress)
 
     def debug(self, message: str) -> None:
         self.messages.append(("debug", message))
@@ -282,24 +302,6 @@ class Notes:
 
     def stage(self, doing: Doing) -> None:
         self.stages.append(doing)
-
-    def plan(self, file: PlannedFile) -> None:
-        self.planned.append(file)
-
-    def start_file(self, filename: str) -> None:
-        self.under_way.append(filename)
-
-    def end_file(self, filename: str) -> None:
-        self.under_way.remove(filename)
-
-    def expect(self, size: int | None) -> None:
-        self.expected.append(size)
-
-    def resize(self, before: int | None, size: int) -> None:
-        self.sizes.append((before, size))
-
-    def advance(self, size: int) -> None:
-        self.received += size
 
     def arrived(self, arrival: Arrival) -> None:
         self.arrivals.append(arrival)

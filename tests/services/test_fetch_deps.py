@@ -234,7 +234,7 @@ def test_a_plan_has_sizes_and_fetches_and_writes_nothing(tmp_path: Path) -> None
     planned = world.plan()
     assert planned.sizes == (5, None, None)
     assert (planned.urls, planned.gits) == ((ZIP,), (COMMIT,))
-    assert world.notes.expected == [5, None, None]
+    assert world.notes.progress.expected == [5, None, None]
     assert world.downloader.fetched == []
     assert world.outputs.staging.files == {}
     assert world.notes.stages == [Doing("read"), Doing("choose", files=False)]

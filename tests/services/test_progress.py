@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 
 import pytest
 
 from cachi2ish.errors import DigestMismatchError, ErrorGroup, NetworkError, Origin
 from cachi2ish.exit_codes import ExitCode
 from cachi2ish.http.interface import HostTraffic
-from cachi2ish.services.progress import Progress, Stage, UnderWay
+from cachi2ish.services.progress import Arrival, PlannedFile, Progress, Stage, UnderWay
 from cachi2ish.services.report import make_report
-from cachi2ish.services.reporter import Arrival, PlannedFile
+from tests.support.clocks import Clock
 
 
 def arrival(
@@ -33,12 +34,12 @@ def planned(filename: str, line: int | None) -> PlannedFile:
 
 
 def test_nothing_has_happened_at_the_beginning() -> None:
-    counts = Progress(0.0).counts()
+    counts = Progress(Clock()).counts()
     assert (counts.stage, counts.expected, counts.final, counts.total) == (None, 0, False, 0)
 
 
 def test_files_are_counted_by_where_they_come_from() -> None:
-    progress = Progress(0.0)
+    progress = Progress(Clock())
     for size in (10, 20):
         progress.expect(size)
     progress.arrived(arrival("a.zip", 10, cached=True))
@@ -51,7 +52,7 @@ def test_files_are_counted_by_where_they_come_from() -> None:
 
 
 def test_the_total_is_not_known_before_every_size_is() -> None:
-    progress = Progress(0.0)
+    progress = Progress(Clock())
     progress.expect(10)
     progress.expect(None)
     assert progress.counts().total is None
@@ -61,7 +62,7 @@ def test_the_total_is_not_known_before_every_size_is() -> None:
 
 
 def test_a_size_that_becomes_known_counts_from_then_on() -> None:
-    progress = Progress(0.0)
+    progress = Progress(Clock())
     progress.expect(10)
     progress.expect(None)
     progress.expect(None)
@@ -75,17 +76,21 @@ def test_a_size_that_becomes_known_counts_from_then_on() -> None:
 
 
 def test_the_file_that_has_been_under_way_for_the_longest_time_is_known() -> None:
-    progress = Progress(0.0)
+    clock = Clock(1.0)
+    progress = Progress(clock)
     assert progress.longest_under_way(1.0) is None
-    progress.start_file("a.zip", 1.0)
-    progress.start_file("b.zip", 2.0)
-    assert progress.longest_under_way(5.0) == UnderWay("a.zip", 4.0)
-    progress.end_file("a.zip")
-    assert progress.longest_under_way(5.0) == UnderWay("b.zip", 3.0)
+    with ExitStack() as a:
+        a.enter_context(progress.under_way("a.zip"))
+        clock.now = 2.0
+        with progress.under_way("b.zip"):
+            assert progress.longest_under_way(5.0) == UnderWay("a.zip", 4.0)
+            a.close()
+            assert progress.longest_under_way(5.0) == UnderWay("b.zip", 3.0)
+    assert progress.longest_under_way(5.0) is None
 
 
 def test_bytes_of_an_earlier_run_are_present_once_the_file_is_here() -> None:
-    progress = Progress(0.0)
+    progress = Progress(Clock())
     progress.expect(100)
     progress.advance(30)
     assert progress.counts().present == 30
@@ -94,7 +99,7 @@ def test_bytes_of_an_earlier_run_are_present_once_the_file_is_here() -> None:
 
 
 def test_a_transfer_that_starts_again_loses_its_bytes() -> None:
-    progress = Progress(0.0)
+    progress = Progress(Clock())
     progress.advance(30)
     progress.advance(-30)
     assert progress.counts().present == 0
@@ -102,21 +107,23 @@ def test_a_transfer_that_starts_again_loses_its_bytes() -> None:
 
 @pytest.mark.parametrize(("stage", "final"), [("choose", False), ("transfer", True), ("record", True)])
 def test_no_further_files_turn_up_once_all_are_chosen(stage: str, final: bool) -> None:
-    progress = Progress(0.0)
-    progress.stage(stage, 1.0)  # type: ignore[arg-type]  # parametrised text
+    progress = Progress(Clock())
+    progress.stage(stage)  # type: ignore[arg-type]  # parametrised text
     assert progress.counts().final is final
 
 
 def test_a_stage_lasts_until_the_next_one_and_the_last_until_now() -> None:
-    progress = Progress(1.0)
-    progress.stage("read", 2.0)
-    progress.stage("choose", 5.0)
+    clock = Clock(2.0)
+    progress = Progress(clock)
+    progress.stage("read")
+    clock.now = 5.0
+    progress.stage("choose")
     assert progress.stages(now=9.0) == (Stage("read", 3.0), Stage("choose", 4.0))
 
 
 def test_the_report_sums_files_and_hosts() -> None:
-    progress = Progress(1.0)
-    progress.stage("read", 1.0)
+    progress = Progress(Clock(1.0))
+    progress.stage("read")
     progress.expect(10)
     progress.expect(None)
     for name, line in (("a.zip", None), ("b.zip", 3), ("b.zip", 2)):
@@ -159,7 +166,7 @@ def test_the_report_names_each_error_with_its_place() -> None:
         ]
     )
     report = make_report(
-        Progress(0.0),
+        Progress(Clock()),
         [],
         1.0,
         tool_version="7",

@@ -76,9 +76,9 @@ def test_a_size_that_only_the_server_states_is_known_before_the_file_is_here() -
     with bench.transfers() as transfers:
         transfers.submit_choice(choice(file(SDIST), file(WHEEL, 5)))
         transfers.wait()
-    assert bench.notes.sizes == [(None, 7), (7, 5)]
+    assert bench.notes.progress.sizes == [(None, 7), (7, 5)]
     assert all(one.announced for one in bench.notes.arrivals)
-    assert bench.notes.under_way == []
+    assert bench.notes.progress.longest_under_way(1.0) is None
 
 
 def test_each_file_of_a_choice_is_fetched_and_handed_on() -> None:
@@ -88,8 +88,8 @@ def test_each_file_of_a_choice_is_fetched_and_handed_on() -> None:
         fetched = transfers.wait()
     assert [one.filename for one in fetched] == ["demo-1.0-py3-none-any.whl", "demo-1.0.tar.gz"]
     assert bench.placed == {"demo-1.0.tar.gz": blob_of(b"sdist"), "demo-1.0-py3-none-any.whl": blob_of(b"wheel")}
-    assert bench.notes.expected == [5, None]
-    assert bench.notes.received == 10
+    assert bench.notes.progress.expected == [5, None]
+    assert bench.notes.progress.received == 10
     assert {(one.filename, one.announced, one.cached) for one in bench.notes.arrivals} == {
         ("demo-1.0.tar.gz", True, False),
         ("demo-1.0-py3-none-any.whl", False, False),
@@ -103,7 +103,7 @@ def test_a_file_that_two_lines_need_is_fetched_and_expected_once_and_is_there_fo
         transfers.submit_choice(choice(file(SDIST), line=2))
         fetched = transfers.wait()
     assert bench.downloader.fetched == [SDIST]
-    assert bench.notes.expected == [None]
+    assert bench.notes.progress.expected == [None]
     assert [one.requirement.origin.line for one in fetched] == [2, 7]
 
 
@@ -114,7 +114,7 @@ def test_what_the_cache_has_counts_as_cached_and_no_byte_as_received() -> None:
         transfers.submit_choice(choice(file(SDIST)))
         transfers.wait()
     (arrival,) = bench.notes.arrivals
-    assert (arrival.cached, arrival.received, bench.notes.received) == (True, 0, 0)
+    assert (arrival.cached, arrival.received, bench.notes.progress.received) == (True, 0, 0)
 
 
 def test_all_failures_are_raised_together_in_reading_order_when_the_rest_is_done() -> None:

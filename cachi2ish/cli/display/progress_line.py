@@ -14,8 +14,8 @@ from typing import TextIO
 from msgspec import Struct
 
 from cachi2ish.cli.display.figures import counted, readable_size, readable_wait
-from cachi2ish.services.progress import Counts, UnderWay
-from cachi2ish.services.reporter import Doing, StageName
+from cachi2ish.services.progress import Counts, StageName, UnderWay
+from cachi2ish.services.reporter import Doing
 
 _SHORT: dict[StageName, str] = {
     "read": "reading",

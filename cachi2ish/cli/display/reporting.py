@@ -13,8 +13,8 @@ from cachi2ish.cli.display.console import Console, Level, is_live
 from cachi2ish.cli.display.figures import Speed, TimeLeft, readable_size
 from cachi2ish.cli.display.progress_line import LiveLine, Moment, log_line, screen_line, sentence
 from cachi2ish.http.interface import HostTraffic, Traffic
-from cachi2ish.services.progress import Counts, Progress
-from cachi2ish.services.reporter import Arrival, Doing, PlannedFile
+from cachi2ish.services.progress import Arrival, Counts, Progress
+from cachi2ish.services.reporter import Doing
 
 #: Seconds between two progress lines where there is no terminal.
 _PAUSE = 10.0
@@ -42,7 +42,7 @@ class ConsoleReporter:
         self._clock = clock
         self._lock = Lock()
         self._retried = False
-        self.progress = Progress(clock())
+        self.progress = Progress(clock)
         self.traffic: Traffic | None = None
         self._doing: Doing | None = None
         self._speed, self._time_left = Speed(), TimeLeft()
@@ -91,35 +91,11 @@ class ConsoleReporter:
         self.info(sentence(doing))
 
     def _begin(self, doing: Doing) -> None:
-        self.progress.stage(doing.stage, self._clock())
+        self.progress.stage(doing.stage)
         self._doing = doing
 
-    def plan(self, file: PlannedFile) -> None:
-        """Note what a file is for."""
-        self.progress.plan(file)
-
-    def start_file(self, filename: str) -> None:
-        """Note that a file is under way."""
-        self.progress.start_file(filename, self._clock())
-
-    def end_file(self, filename: str) -> None:
-        """Note that it is not any more."""
-        self.progress.end_file(filename)
-
-    def resize(self, before: int | None, size: int) -> None:
-        """Note the size of a file to come."""
-        self.progress.resize(before, size)
-
-    def expect(self, size: int | None) -> None:
-        """Count a file to come."""
-        self.progress.expect(size)
-
-    def advance(self, size: int) -> None:
-        """Count bytes from the network."""
-        self.progress.advance(size)
-
     def arrived(self, arrival: Arrival) -> None:
-        """Count a file that is there."""
+        """Report and count a file that is there."""
         self.progress.arrived(arrival)
         whence = "from the cache" if arrival.cached else "fetched"
         self.debug(f"{arrival.filename}: {readable_size(arrival.size)} {whence}")

@@ -34,7 +34,8 @@ from cachi2ish.services.fetch.targeting import (
     unfit_wheels,
 )
 from cachi2ish.services.fetch.transferring import Transfers
-from cachi2ish.services.reporter import Doing, PlannedFile, Reporter
+from cachi2ish.services.progress import PlannedFile
+from cachi2ish.services.reporter import Doing, Reporter
 
 #: One worker reads pages for so many that fetch files: pages are a small part of the bytes.
 _FILES_PER_PAGE_WORKER = 3
@@ -126,7 +127,7 @@ def plan(request: RequestInput, source: Path, ports: Ports, run: Run) -> Plan:
         shares=shares(reading, choices, {}),
     )
     for size in planned.sizes:  # for the totals of the report
-        run.reporter.expect(size)
+        run.reporter.progress.expect(size)
     return planned
 
 
@@ -174,7 +175,7 @@ def _means(network: Network, ports: Ports, run: Run, placing: Placing) -> Means:
 
 def _plan(files: Iterable[PlannedFile], reporter: Reporter) -> None:
     for file in files:
-        reporter.plan(file)
+        reporter.progress.plan(file)
 
 
 def _begin_direct(reading: Reading, transfers: Transfers, reporter: Reporter) -> None:

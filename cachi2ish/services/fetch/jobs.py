@@ -20,7 +20,8 @@ from cachi2ish.git.interface import Repositories
 from cachi2ish.http.interface import Downloader
 from cachi2ish.sdists.interface import Identity
 from cachi2ish.services.fetch.identifying import Fetched
-from cachi2ish.services.reporter import Arrival, Reporter, under_way
+from cachi2ish.services.progress import Arrival
+from cachi2ish.services.reporter import Reporter
 
 #: Artifacts of several requirements are the same file whatever line asks for it.
 _ANYWHERE = Origin("")
@@ -69,12 +70,12 @@ class FileJob:
 
     def bring(self) -> Blob:
         """Return the file, from the cache or from its server."""
-        received, size, reporter = 0, self.artifact.size, self.means.reporter
+        received, size, progress = 0, self.artifact.size, self.means.reporter.progress
 
         def on_size(declared: int) -> None:
             nonlocal size
             if declared != size:
-                reporter.resize(size, declared)
+                progress.resize(size, declared)
                 size = declared
 
         def advance(more: int) -> None:
@@ -82,13 +83,13 @@ class FileJob:
             if self.abandoned.is_set():
                 raise _AbandonedError("the run has failed elsewhere")
             received += more
-            reporter.advance(more)
+            progress.advance(more)
 
-        with under_way(self.artifact.filename, reporter):
+        with progress.under_way(self.artifact.filename):
             blob = self.means.downloader.fetch(self.artifact, advance, on_size)
         if size is not None:
             on_size(blob.size)
-        reporter.arrived(
+        self.means.reporter.arrived(
             Arrival(
                 filename=self.artifact.filename,
                 size=blob.size,
@@ -141,7 +142,7 @@ class GitJob:
     def bring(self) -> Blob:
         """Return the archive, from the cache or made of what the repository sends."""
         found = self.means.repositories.find(self.requirement)
-        with under_way(name_of_git(self.requirement), self.means.reporter):
+        with self.means.reporter.progress.under_way(name_of_git(self.requirement)):
             blob = found or self.means.repositories.archive(self.requirement)
         self.means.reporter.arrived(
             Arrival(

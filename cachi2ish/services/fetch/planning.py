@@ -11,7 +11,7 @@ from cachi2ish.core.targets.machine import Target
 from cachi2ish.core.urls import Address
 from cachi2ish.services.fetch.reading import Reading
 from cachi2ish.services.fetch.targeting import direct_name, requirements_of, serves
-from cachi2ish.services.reporter import PlannedFile
+from cachi2ish.services.progress import PlannedFile
 
 
 def files_of_choice(choice: Choice) -> Iterator[PlannedFile]:

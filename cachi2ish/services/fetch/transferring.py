@@ -151,4 +151,4 @@ class Transfers:
             self._expected.add(job.key)
             self._outcomes.append(_Outcome(job.requirement, job.key, self._scheduler.submit(job), chosen, file))
         if new:
-            self._means.reporter.expect(job.size)
+            self._means.reporter.progress.expect(job.size)
