@@ -11,9 +11,9 @@ from packaging.utils import NormalizedName
 from cachi2ish.cache.interface import Catalogue, KeptPage
 from cachi2ish.core.cutoff import Cutoff, rfc3339
 from cachi2ish.core.digests import Digest
-from cachi2ish.core.pages import IndexFile, Page, together
+from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.errors import NotCachedError
-from cachi2ish.index.first_match import forbidden, has_all
+from cachi2ish.index.first_match import Answer, first_match, has_all, is_by_digest
 from cachi2ish.index.interface import FRESH, Index, PageQuery
 
 #: How long after an instant an index may still gain files that were uploaded before it, as far as it concerns us:
@@ -123,31 +123,24 @@ class CachedIndex:
 
     def _kept(self, project: NormalizedName, query: PageQuery) -> KeptPage | None:
         """Return what all indexes together said, as of the oldest answer; None where one was never asked."""
-        by_digest = query.by_digest and len(self._addresses) > 1
-        pages: list[Page] = []
-        absent: list[str] = []
+        answers: list[Answer] = []
         oldest: datetime | None = None
         complete = True
-        for position, address in enumerate(self._addresses, start=1):
+        for address in self._addresses:
             kept = self._catalogue.kept_page(address, project, query.versions)
-            if kept is None or (kept.page is None and not kept.complete and not by_digest):
+            if kept is None or not (kept.page or kept.complete or is_by_digest(query, self._addresses)):
                 return None
             oldest = kept.fetched_at if oldest is None else min(oldest, kept.fetched_at)
-            if kept.page is None:
-                absent.append(address if kept.complete else forbidden(address))
-                continue
-            page = kept.page if self._policy.cutoff is None else self._times(kept.page)
-            page = replace(page, fetched_at=oldest, from_cache=True)
-            if not by_digest:
-                behind = self._addresses[position:]
-                return KeptPage(page=replace(page, behind=behind), fetched_at=oldest, complete=kept.complete)
-            pages.append(page)
-            complete = complete and kept.complete
-            if has_all((file for one in pages for file in one.files), query.digests):
-                break
-        if oldest is None or not pages:
-            return None
-        return KeptPage(page=together(pages, absent), fetched_at=oldest, complete=complete)
+            page = kept.page
+            if page is not None:
+                complete = complete and kept.complete
+                page = page if self._policy.cutoff is None else self._times(page)
+                page = replace(page, fetched_at=oldest, from_cache=True)
+            answers.append(Answer(address, page, certain=kept.complete))
+            page = first_match(answers, self._addresses, query)
+            if page is not None:
+                return KeptPage(page=page, fetched_at=oldest, complete=complete)
+        return None
 
     def _not_cached(self, project: NormalizedName, query: PageQuery) -> NotCachedError:
         kept = self._kept(project, query)

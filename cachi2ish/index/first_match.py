@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Sequence, Sized
+from dataclasses import dataclass, replace
+from itertools import chain
 
 from packaging.utils import NormalizedName
 
@@ -30,44 +31,69 @@ class FirstMatch:
             msg = "FirstMatch needs at least one index"
             raise ValueError(msg)
         self._indexes = tuple(indexes)
+        self._addresses = tuple(index.address for index in indexes)
 
     def page(self, project: NormalizedName, query: PageQuery = FRESH) -> Page:
         """Return the first page, or all that are needed together.
 
         Raises `ProjectNotFoundError` that names every index, or the first failure of another kind.
         """
-        by_digest = query.by_digest and len(self._indexes) > 1
-        pages: list[Page] = []
-        absent: list[str] = []
+        answers: list[Answer] = []
         refusals: list[ForbiddenError] = []
-        for position, index in enumerate(self._indexes, start=1):
+        for index in self._indexes:
             try:
-                page = index.page(project, query)
-            except ProjectNotFoundError as error:
-                absent.append(error.index)
-                continue
+                answers.append(Answer(index.address, index.page(project, query)))
+            except ProjectNotFoundError:
+                answers.append(Answer(index.address, None))
             except ForbiddenError as error:
-                if not by_digest:
+                if not is_by_digest(query, self._indexes):
                     raise
                 refusals.append(error)
-                absent.append(forbidden(index.address))
-                continue
-            if not by_digest:
-                behind = tuple(one.address for one in self._indexes[position:])
-                return replace(page, behind=behind) if behind else page
-            pages.append(page)
-            if has_all((file for one in pages for file in one.files), query.digests):
-                break
-        if pages:
-            return together(pages, absent)
-        if refusals and len(refusals) == len(absent):
+                answers.append(Answer(index.address, None, certain=False))
+            page = first_match(answers, self._addresses, query)
+            if page is not None:
+                return page
+        if len(refusals) == len(answers):
             raise refusals[0]
-        raise ProjectNotFoundError(project, " or ".join(absent))
+        raise ProjectNotFoundError(project, " or ".join(one.absent for one in answers))
 
 
-def forbidden(address: str) -> str:
-    """Return how an index is called that shows nothing."""
-    return f"{address} (HTTP 403)"
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the index at ``address`` says of a project. page: None where it has no such project.
+
+    certain: whether it says so, and not only that nobody may see it.
+    """
+
+    address: str
+    page: Page | None
+    certain: bool = True
+
+    @property
+    def absent(self) -> str:
+        """What the index is called where it has no page."""
+        return self.address if self.certain else f"{self.address} (HTTP 403)"
+
+
+def first_match(answers: Sequence[Answer], addresses: Sequence[str], query: PageQuery) -> Page | None:
+    """Return the page that ``answers`` make, see `FirstMatch`; None where another index has to be asked.
+
+    answers: of the first of the indexes at ``addresses``, in their order; not empty.
+    """
+    page = answers[-1].page
+    if page is not None and not is_by_digest(query, addresses):
+        behind = tuple(addresses[len(answers) :])
+        return replace(page, behind=behind) if behind else page
+    pages = [one.page for one in answers if one.page is not None]
+    files = chain.from_iterable(one.files for one in pages)
+    if pages and (len(answers) == len(addresses) or has_all(files, query.digests)):
+        return together(pages, [one.absent for one in answers if one.page is None])
+    return None
+
+
+def is_by_digest(query: PageQuery, indexes: Sized) -> bool:
+    """Return whether all ``indexes`` count together."""
+    return query.by_digest and len(indexes) > 1
 
 
 def has_all(files: Iterable[IndexFile], digests: Collection[Digest]) -> bool:

@@ -18,6 +18,7 @@ from cachi2ish.http.session import HttpSession
 from cachi2ish.http.traffic import HttpTraffic
 from tests.http.support import SETTINGS, Progress, content, serve
 from tests.http.tunnel import Tunnel
+from tests.services.fakes import FakeRecollection
 from tests.support.clocks import Clock
 from tests.support.index_server import Fault, IndexServer
 from tests.support.raw_server import RawServer

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from cachi2ish.files.folder import Folder
@@ -95,8 +96,7 @@ def open_database(path: Path) -> sqlite3.Connection:
     with suppress(OSError):  # SQLite would let nobody else write to it, whatever the umask; it tells what is wrong
         os.close(Folder(path.parent).open(path, os.O_RDWR | os.O_CREAT, 0o666))
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    try:
-        connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
+    with _closed_on_failure(connection):
         new = _is_new(connection)
         if not new:
             _check(connection)
@@ -106,12 +106,6 @@ def open_database(path: Path) -> sqlite3.Connection:
         if new:
             connection.executescript(_MAKE)
             _check(connection)
-    except UnicodeDecodeError as error:
-        connection.close()
-        raise UnusableError(_UNREADABLE) from error
-    except BaseException:
-        connection.close()
-        raise
     return connection
 
 
@@ -153,16 +147,22 @@ def open_empty() -> sqlite3.Connection:
 
 def _open_address(address: str) -> sqlite3.Connection:
     connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
+    with _closed_on_failure(connection):
+        _check(connection)
+    return connection
+
+
+@contextmanager
+def _closed_on_failure(connection: sqlite3.Connection) -> Iterator[None]:
     try:
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
-        _check(connection)
+        yield
     except UnicodeDecodeError as error:
         connection.close()
         raise UnusableError(_UNREADABLE) from error
     except BaseException:
         connection.close()
         raise
-    return connection
 
 
 def _is_new(connection: sqlite3.Connection) -> bool:

@@ -15,7 +15,8 @@ from cachi2ish.core.urls import Address
 from cachi2ish.errors import NotCachedError, Origin
 from cachi2ish.http.interface import Downloader
 from cachi2ish.index.interface import MetadataFiles
-from cachi2ish.services.reporter import Arrival, Reporter, under_way
+from cachi2ish.services.progress import Arrival
+from cachi2ish.services.reporter import Reporter
 
 #: Part of what facts are remembered by: raise it when archives are read by another rule.
 _RULE = "2"
@@ -78,15 +79,15 @@ class SdistFiles:
         return facts
 
     def _bring(self, artifact: Artifact) -> Blob:
-        received = 0
-        self._reporter.expect(artifact.size)
+        received, progress = 0, self._reporter.progress
+        progress.expect(artifact.size)
 
         def advance(more: int) -> None:
             nonlocal received
             received += more
-            self._reporter.advance(more)
+            progress.advance(more)
 
-        with under_way(artifact.filename, self._reporter):
+        with progress.under_way(artifact.filename):
             blob = self._downloader.fetch(artifact, advance)
         self._reporter.arrived(
             Arrival(
