@@ -14,7 +14,7 @@ from stat import S_IFREG
 from msgspec import MsgspecError
 
 from cachi2ish.cache.memory.page_format import from_microseconds, load
-from cachi2ish.cache.memory.rows import forged
+from cachi2ish.cache.memory.rows import Rows
 from cachi2ish.cache.memory.schema import (
     USED_EVERY,
     NotOursError,
@@ -102,7 +102,7 @@ class Upkeep:
             ):
                 answer = str(found.fetchone()[0])
                 signer = self._signer or signer_of(self._path, make=False)
-                changed = list(islice(forged(connection, signer), _LISTED + 1))
+                changed = list(islice(Rows(connection, signer).forged(), _LISTED + 1))
         except NotOursError as error:
             return self._finding(Flaw.CATALOGUE, str(error))
         except UnusableError as error:

@@ -12,8 +12,10 @@ from cachi2ish.cli.display.console import Console, Level
 from cachi2ish.cli.display.progress_line import LiveLine
 from cachi2ish.cli.display.reporting import LiveReporter
 from cachi2ish.core.pages import IndexFile
-from cachi2ish.services.reporter import Arrival, Doing
+from cachi2ish.services.progress import Arrival
+from cachi2ish.services.reporter import Doing
 from tests.cli.conftest import Person
+from tests.support.clocks import Clock
 from tests.support.distributions import Dist, make_sdist
 from tests.support.program import PROGRAM, environment, weigh
 
@@ -112,14 +114,6 @@ def size_of(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
-class Seconds:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 class CountedStream(io.StringIO):
     """A terminal that counts what is written to it."""
 
@@ -131,27 +125,26 @@ class CountedStream(io.StringIO):
 
 
 def test_the_line_is_written_when_it_is_looked_at_and_not_for_each_of_thousands_of_files() -> None:
-    clock, stream = Seconds(), CountedStream()
+    clock, stream = Clock(), CountedStream()
     live = LiveReporter(Console(Level.INFO, colours=False), LiveLine(stream), clock)
     live.stage(Doing("transfer"))
     files, looks = 5_000, 100
     for number in range(files):
-        live.expect(1_000)
-        live.start_file(f"f{number}")
-        for _ in range(4):
-            live.advance(250)
-        live.arrived(
-            Arrival(
-                filename=f"f{number}",
-                size=1_000,
-                sha256="0" * 64,
-                cached=False,
-                received=1_000,
-                announced=True,
-                host="files.test",
+        live.progress.expect(1_000)
+        with live.progress.under_way(f"f{number}"):
+            for _ in range(4):
+                live.progress.advance(250)
+            live.arrived(
+                Arrival(
+                    filename=f"f{number}",
+                    size=1_000,
+                    sha256="0" * 64,
+                    cached=False,
+                    received=1_000,
+                    announced=True,
+                    host="files.test",
+                )
             )
-        )
-        live.end_file(f"f{number}")
         if number % (files // looks) == 0:
             clock.now += 0.25
             live.look()

@@ -21,16 +21,7 @@ from packaging.utils import canonicalize_name
 from cachi2ish.advice import Place
 from cachi2ish.cache.interface import KeptPage
 from cachi2ish.cache.layout import OWN_FOLDER
-from cachi2ish.cache.memory.rows import (
-    PageKey,
-    confirm_page,
-    read_etag,
-    read_page,
-    read_recollection,
-    write_absence,
-    write_page,
-    write_recollection,
-)
+from cachi2ish.cache.memory.rows import PageKey, Rows
 from cachi2ish.cache.memory.schema import (
     UnusableError,
     is_damage,
@@ -77,37 +68,31 @@ class SqliteCatalogue:
 
     def kept_page(self, index: str, project: str, versions: Collection[str] = ()) -> KeptPage | None:
         """Return what ``index`` said of ``project``, with the files of ``versions`` (empty for all), or None."""
-        key = _key(index, project)
-        return self._attempt(lambda connection: read_page(connection, self._signer, key, versions), None)
+        return self._attempt(lambda rows: rows.page(_key(index, project), versions), None)
 
     def keep_page(self, page: Page, etag: str = "") -> bool:
         """Keep a page in the place of what its index said; no credential is. Return whether all of it is kept."""
-        return self._attempt(lambda connection: write_page(connection, self._signer, page, etag), otherwise=False)
+        return self._attempt(lambda rows: rows.keep_page(page, etag), otherwise=False)
 
     def keep_absence(self, index: str, project: str, fetched_at: datetime, *, certain: bool = True) -> None:
         """Keep that ``index`` has no such project; not ``certain``: it may have one that it does not show."""
-        key = _key(index, project)
-        self._attempt(
-            lambda connection: write_absence(connection, self._signer, key, fetched_at, certain=certain), None
-        )
+        self._attempt(lambda rows: rows.keep_absence(_key(index, project), fetched_at, certain=certain), None)
 
     def etag(self, index: str, project: str) -> str | None:
         """Return the ETag of the page that is kept whole, or None."""
-        key = _key(index, project)
-        return self._attempt(lambda connection: read_etag(connection, self._signer, key), None)
+        return self._attempt(lambda rows: rows.etag(_key(index, project)), None)
 
     def confirmed_page(self, index: str, project: str, fetched_at: datetime) -> Page | None:
         """Return the page that is kept, which is still the same at ``fetched_at``; None where it is damaged."""
-        key = _key(index, project)
-        return self._attempt(lambda connection: confirm_page(connection, self._signer, key, fetched_at), None)
+        return self._attempt(lambda rows: rows.confirm_page(_key(index, project), fetched_at), None)
 
     def get(self, key: str) -> str | None:
         """Return what was put under ``key``, or None."""
-        return self._attempt(lambda connection: read_recollection(connection, self._signer, key), None)
+        return self._attempt(lambda rows: rows.recollection(key), None)
 
     def put(self, key: str, value: str) -> None:
         """Keep ``value`` under ``key``, in the place of what was there; neither may hold a credential."""
-        self._attempt(lambda connection: write_recollection(connection, self._signer, key, value), None)
+        self._attempt(lambda rows: rows.keep_recollection(key, value), None)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -120,10 +105,10 @@ class SqliteCatalogue:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _attempt(self, work: Callable[[sqlite3.Connection], _T], otherwise: _T) -> _T:
+    def _attempt(self, work: Callable[[Rows], _T], otherwise: _T) -> _T:
         with self._guard:
             try:
-                return work(self._connection)
+                return work(Rows(self._connection, self._signer))
             except sqlite3.ProgrammingError:
                 raise  # closed: a mistake of the caller's
             except ForgedError:

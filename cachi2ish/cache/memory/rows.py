@@ -74,155 +74,145 @@ class _Row(Struct, frozen=True):
     stale: bool
 
 
-def read_page(
-    connection: sqlite3.Connection, signer: Signer, key: PageKey, versions: Collection[str]
-) -> KeptPage | None:
-    """Return what is kept under ``key``. Raises `ForgedError`, and what reading the body raises."""
-    found = _found(connection, signer, key, versions)
-    return None if found is None else found[1]
+class Rows:
+    """The rows of a database that bear the name of ``signer``. One thread at a time.
 
+    What reads one raises `ForgedError`, and what reading its body raises.
+    """
 
-def confirm_page(
-    connection: sqlite3.Connection, signer: Signer, key: PageKey, fetched_at: datetime
-) -> Page | None:
-    """Return the page that is kept, and keep it as still the same at ``fetched_at``. Raises as `read_page`."""
-    found = _found(connection, signer, key, ())
-    if found is None or found[1].page is None:
-        return None
-    row, page = found[0], found[1].page
-    instant = to_microseconds(fetched_at)
-    mac = signer.sign("page", *key, instant, *row.facts[4:])
-    with suppress(sqlite3.OperationalError):  # read-only or busy: the page is none the worse for it
-        # Unless somebody has meanwhile kept another page there.
-        connection.execute(_CONFIRM, (instant, mac, *key, signer.name, row.mac)).close()
-    return replace(page, fetched_at=fetched_at)
+    def __init__(self, connection: sqlite3.Connection, signer: Signer) -> None:
+        self._connection = connection
+        self._signer = signer
 
+    def page(self, key: PageKey, versions: Collection[str]) -> KeptPage | None:
+        """Return what is kept under ``key``, with the files of ``versions``."""
+        found = self._found(key, versions)
+        return None if found is None else found[1]
 
-def read_etag(connection: sqlite3.Connection, signer: Signer, key: PageKey) -> str | None:
-    """Return the ETag of the page that is kept whole, or None. Raises `ForgedError`."""
-    found = _one(connection, _HEAD, (*key, signer.name))
-    if found is None:
-        return None
-    _check(signer, found[0], "page", *found[1:])
-    return found[4] or None
+    def confirm_page(self, key: PageKey, fetched_at: datetime) -> Page | None:
+        """Return the page that is kept, and keep it as still the same at ``fetched_at``."""
+        found = self._found(key, ())
+        if found is None or found[1].page is None:
+            return None
+        row, page = found[0], found[1].page
+        instant = to_microseconds(fetched_at)
+        mac = self._signer.sign("page", *key, instant, *row.facts[4:])
+        with suppress(sqlite3.OperationalError):  # read-only or busy: the page is none the worse for it
+            # Unless somebody has meanwhile kept another page there.
+            self._connection.execute(_CONFIRM, (instant, mac, *key, self._signer.name, row.mac)).close()
+        return replace(page, fetched_at=fetched_at)
 
+    def etag(self, key: PageKey) -> str | None:
+        """Return the ETag of the page that is kept whole, or None."""
+        found = self._one(_HEAD, (*key, self._signer.name))
+        if found is None:
+            return None
+        self._check(found[0], "page", *found[1:])
+        return found[4] or None
 
-def write_page(connection: sqlite3.Connection, signer: Signer, page: Page, etag: str) -> bool:
-    """Keep a page in the place of what was there; return whether all of it is kept."""
-    if page.fetched_at is None:
-        msg = "a page is kept as of an instant"
-        raise TypeError(msg)
-    content, complete = dump(page)
-    key = redact(page.index), page.project
-    etag = etag if complete and _ETAG.fullmatch(etag) else ""
-    _write(connection, signer, (*key, to_microseconds(page.fetched_at), etag, complete), content)
-    return complete
+    def keep_page(self, page: Page, etag: str) -> bool:
+        """Keep a page in the place of what was there; return whether all of it is kept."""
+        if page.fetched_at is None:
+            msg = "a page is kept as of an instant"
+            raise TypeError(msg)
+        content, complete = dump(page)
+        etag = etag if complete and _ETAG.fullmatch(etag) else ""
+        self._write((redact(page.index), page.project), page.fetched_at, etag, content, complete=complete)
+        return complete
 
+    def keep_absence(self, key: PageKey, fetched_at: datetime, *, certain: bool) -> None:
+        """Keep that the index has no such project, or (not ``certain``) does not show whether it has one."""
+        self._write(key, fetched_at, "", None, complete=certain)
 
-def write_absence(
-    connection: sqlite3.Connection, signer: Signer, key: PageKey, fetched_at: datetime, *, certain: bool
-) -> None:
-    """Keep that the index has no such project, or (not ``certain``) does not show whether it has one."""
-    _write(connection, signer, (*key, to_microseconds(fetched_at), "", certain), None)
+    def recollection(self, key: str) -> str | None:
+        """Return what is kept under ``key``."""
+        found = self._one(_RECOLLECTION, (key, self._signer.name))
+        if found is None:
+            return None
+        value, mac, stale = found
+        self._check(mac, "recollection", key, value)
+        if stale:
+            note_used(self._connection, _USED_RECOLLECTION, key)
+        return str(value)
 
+    def keep_recollection(self, key: str, value: str) -> None:
+        """Keep ``value`` under ``key``, in the place of what was there."""
+        mac = self._signer.sign("recollection", key, value)
+        with self._connection:
+            self._connection.execute(_PUT, (key, self._signer.name, value, mac))
 
-def read_recollection(connection: sqlite3.Connection, signer: Signer, key: str) -> str | None:
-    """Return what is kept under ``key``. Raises `ForgedError`."""
-    found = _one(connection, _RECOLLECTION, (key, signer.name))
-    if found is None:
-        return None
-    value, mac, stale = found
-    _check(signer, mac, "recollection", key, value)
-    if stale:
-        note_used(connection, _USED_RECOLLECTION, key)
-    return str(value)
-
-
-def write_recollection(connection: sqlite3.Connection, signer: Signer, key: str, value: str) -> None:
-    """Keep ``value`` under ``key``, in the place of what was there."""
-    with connection:
-        connection.execute(_PUT, (key, signer.name, value, signer.sign("recollection", key, value)))
-
-
-def forged(connection: sqlite3.Connection, signer: Signer) -> Iterator[str]:
-    """Yield each row that bears our name and is not as we have written it, in words. Reads all of them."""
-    with closing(connection.execute(_PAGES_OF, (signer.name,))) as found:
-        for mac, *facts, content in found:
-            if not signer.has_signed(mac, "page", *facts) or not _is_proved(content, facts[-1]):
+    def forged(self) -> Iterator[str]:
+        """Yield each row that is not as we have written it, in words. Reads all of them."""
+        for mac, *facts, content in self._all(_PAGES_OF):
+            if not self._signer.has_signed(mac, "page", *facts) or not _is_proved(content, facts[-1]):
                 yield f"page of {facts[1]} at {facts[0]}"
-    with closing(connection.execute(_RECOLLECTIONS_OF, (signer.name,))) as found:
-        for mac, key, value in found:
-            if not signer.has_signed(mac, "recollection", key, value):
+        for mac, key, value in self._all(_RECOLLECTIONS_OF):
+            if not self._signer.has_signed(mac, "recollection", key, value):
                 yield f"recollection {str(key).partition(chr(10))[0]}"
 
+    def _found(self, key: PageKey, versions: Collection[str]) -> tuple[_Row, KeptPage] | None:
+        self._connection.execute("BEGIN")  # the row and its body as of one instant
+        try:
+            row = self._row(key)
+            kept = None if row is None else self._kept(row, key, versions)
+        finally:
+            if self._connection.in_transaction:  # an error may have ended it
+                self._connection.execute("COMMIT")
+        if row is None or kept is None:
+            return None
+        if row.stale:
+            note_used(self._connection, _USED_PAGE, row.number)
+        return row, kept
 
-def _found(
-    connection: sqlite3.Connection, signer: Signer, key: PageKey, versions: Collection[str]
-) -> tuple[_Row, KeptPage] | None:
-    connection.execute("BEGIN")  # the row and its body as of one instant
-    try:
-        row = _row(connection, signer, key)
-        kept = None if row is None else _kept(connection, row, key, versions)
-    finally:
-        if connection.in_transaction:  # an error may have ended it
-            connection.execute("COMMIT")
-    if row is None or kept is None:
-        return None
-    if row.stale:
-        note_used(connection, _USED_PAGE, row.number)
-    return row, kept
+    def _row(self, key: PageKey) -> _Row | None:
+        found = self._one(_PAGE, (*key, self._signer.name))
+        if found is None:
+            return None
+        mac, *facts, number, kind, stale = found
+        self._check(mac, "page", *facts)
+        has_body = facts[-1] != _NOTHING
+        if kind != ("blob" if has_body else "null"):
+            raise ForgedError
+        return _Row(mac, ("page", *facts), number, has_body, bool(stale))
 
+    def _kept(self, row: _Row, key: PageKey, versions: Collection[str]) -> KeptPage:
+        _, _, _, fetched_at, _, complete, digest = row.facts
+        instant = from_microseconds(fetched_at)  # type: ignore[arg-type]  # signed: it is as `_write` has it
+        page = None
+        if row.body:
+            with self._connection.blobopen("body", "content", row.number, readonly=True) as content:
+                page = load_from(content, digest, *key, instant, versions)  # type: ignore[arg-type]  # signed
+        return KeptPage(page=page, fetched_at=instant, complete=bool(complete))
 
-def _row(connection: sqlite3.Connection, signer: Signer, key: PageKey) -> _Row | None:
-    found = _one(connection, _PAGE, (*key, signer.name))
-    if found is None:
-        return None
-    mac, *facts, number, kind, stale = found
-    _check(signer, mac, "page", *facts)
-    has_body = facts[-1] != _NOTHING
-    if kind != ("blob" if has_body else "null"):
-        raise ForgedError
-    return _Row(mac, ("page", *facts), number, has_body, bool(stale))
+    def _write(
+        self, key: PageKey, fetched_at: datetime, etag: str, content: bytes | None, *, complete: bool
+    ) -> None:
+        digest = _NOTHING if content is None else digest_of(content)
+        # SQLite gives a truth back as a number
+        facts = (*key, to_microseconds(fetched_at), etag, int(complete), digest)
+        name = self._signer.name
+        with self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute(_KEEP_PAGE, (*facts, name, self._signer.sign("page", *facts)))
+            if content is None:
+                self._connection.execute(_FORGET_BODY, (*key, name))
+            else:
+                self._connection.execute(_KEEP_BODY, (*key, name, content))
 
+    def _check(self, mac: object, *facts: Fact) -> None:
+        if not self._signer.has_signed(mac, *facts):
+            raise ForgedError
 
-def _kept(connection: sqlite3.Connection, row: _Row, key: PageKey, versions: Collection[str]) -> KeptPage:
-    _, _, _, fetched_at, _, complete, digest = row.facts
-    instant = from_microseconds(fetched_at)  # type: ignore[arg-type]  # signed: it is as `_write` has it
-    page = None
-    if row.body:
-        with connection.blobopen("body", "content", row.number, readonly=True) as content:
-            page = load_from(content, digest, *key, instant, versions)  # type: ignore[arg-type]  # signed
-    return KeptPage(page=page, fetched_at=instant, complete=bool(complete))
+    def _one(self, query: str, values: Sequence[object]) -> Any:  # noqa: ANN401  (a row)
+        with closing(self._connection.execute(query, values)) as found:
+            return found.fetchone()
 
-
-def _write(
-    connection: sqlite3.Connection,
-    signer: Signer,
-    facts: tuple[str, NormalizedName, int, str, bool],
-    content: bytes | None,
-) -> None:
-    key, digest = facts[:2], _NOTHING if content is None else digest_of(content)
-    signed = (*facts[:4], int(facts[4]), digest)  # SQLite gives a truth back as a number
-    with connection:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute(_KEEP_PAGE, (*signed, signer.name, signer.sign("page", *signed)))
-        if content is None:
-            connection.execute(_FORGET_BODY, (*key, signer.name))
-        else:
-            connection.execute(_KEEP_BODY, (*key, signer.name, content))
+    def _all(self, query: str) -> Iterator[Any]:
+        with closing(self._connection.execute(query, (self._signer.name,))) as found:
+            yield from found
 
 
 def _is_proved(content: object, digest: object) -> bool:
     if content is None:
         return digest == _NOTHING
     return isinstance(content, bytes) and digest_of(content) == digest and is_whole(content)
-
-
-def _check(signer: Signer, mac: object, *facts: Fact) -> None:
-    if not signer.has_signed(mac, *facts):
-        raise ForgedError
-
-
-def _one(connection: sqlite3.Connection, query: str, values: Sequence[object]) -> Any:  # noqa: ANN401  (a row)
-    with closing(connection.execute(query, values)) as found:
-        return found.fetchone()
