@@ -69,6 +69,13 @@ def load_mirror_settings(
     first_seen = _names(sources, "mirror_first_seen", registries)
     merged = _merged(sources)
     token_file = merged.mirror_token_file
+    if token_file is not None and private:
+        raise InputError(
+            f"{', '.join(sorted(private))} is private, and a file of tokens is named: there is one Authorization"
+            " header, and a token would go to the registry",
+            hint="let a proxy decide who may ask, and say --open; or write a user name and a password into the"
+            " address of the registry, and leave --private out",
+        )
     return MirrorSettings(
         directory=merged.mirror_directory or _default_directory(environ, home),
         host=merged.mirror_host or DEFAULT_HOST,

@@ -147,6 +147,18 @@ def test_tokens_that_could_be_guessed_are_refused(tmp_path: Path) -> None:
         assert "secrets.token_urlsafe" in text
 
 
+def test_a_token_of_the_mirror_never_goes_to_a_private_registry(tmp_path: Path) -> None:
+    file = tmp_path / "tokens"
+    file.write_text("a-long-token-of-ours\n")
+    code, text = refuses(
+        tmp_path,
+        *("--directory", tmp_path / "m", "--port", "0", "--token-file", file),
+        *("--registry", "work=https://packages.invalid/simple/", "--private", "work"),
+    )
+    assert code == 3
+    assert "a token would go to the registry" in text
+
+
 def test_pip_uv_and_fetch_deps_take_the_same_with_the_upstream_and_without(
     upstream: IndexServer, tmp_path: Path
 ) -> None:
