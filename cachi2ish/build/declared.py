@@ -18,7 +18,7 @@ from packaging.version import InvalidVersion, Version
 
 from cachi2ish.build.interface import SdistFacts
 from cachi2ish.build.rules.toml_values import table, texts
-from cachi2ish.build.setup_script import setup_requires_of
+from cachi2ish.build.setup_script import LARGEST, parsed_script, setup_requires_of
 from cachi2ish.files.toml_text import read_toml
 
 #: The files at the top that are read, and those whose presence matters.
@@ -48,7 +48,9 @@ def facts_of(contents: Mapping[str, bytes]) -> SdistFacts:
     """Return the facts of the files at the top of an sdist, by name."""
     said: dict[str, Any] = _of_pkg_info(contents.get(PKG_INFO, b""))
     pyproject = contents.get(PYPROJECT)
-    if pyproject is not None:
+    if pyproject is not None and len(pyproject) > LARGEST:
+        said |= {"requires": (), "unreadable": "its pyproject.toml, which is larger than anybody writes"}
+    elif pyproject is not None:
         try:
             said |= _of_pyproject(read_toml(pyproject.decode("utf-8-sig")), said.pop("of_wheel", None))
         except (tomllib.TOMLDecodeError, ValueError, RecursionError):
@@ -172,9 +174,8 @@ def requires_of_setup(content: bytes) -> tuple[str, ...]:
 
 def has_hook_of(source: bytes) -> str:
     """Return the module whose hook a back-end in the tree has: it takes all of it, and defines none; else ""."""
-    try:
-        module = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    module = parsed_script(source)
+    if module is None:
         return ""
     whole: list[str] = []
     for node in module.body:
@@ -201,9 +202,8 @@ def _named(names: list[ast.alias], name: str) -> bool:
 
 def states_itself(source: bytes, *, summary: bool, version: bool) -> bool:
     """Return whether a module states what flit wants of it without being imported."""
-    try:
-        module = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    module = parsed_script(source)
+    if module is None:
         return False
     constants = {
         target.id

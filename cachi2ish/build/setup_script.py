@@ -20,6 +20,10 @@ _MOST = 100
 
 _KEY = "setup_requires"
 
+#: Bytes of a file that is parsed: far above what is written by hand. Twice as much takes more than twice the
+#: time.
+LARGEST = 1 << 18
+
 #: What a requirement looks like: a name, and what may follow. Texts of conditions and of ``sys.argv`` do, too.
 _LIKELY = re.compile(r"[A-Za-z0-9][\w.\-]*\s*(\[[^\]]*\])?\s*([<>=!~;(].*)?", re.DOTALL)
 
@@ -39,17 +43,27 @@ def setup_requires_of(source: bytes) -> SetupRequires:
     """Return what a ``setup.py`` may ask for; nothing of one that does not mention it, computed of no Python 3."""
     if _KEY.encode() not in source:
         return SetupRequires()
+    module = parsed_script(source)
+    if module is None:
+        return SetupRequires(computed=True)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            module = ast.parse(source)
         reader = _Reader(_assigned(module))
         for node in ast.walk(module):
             for value in _values(node):
                 reader.take(value, 0)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except RecursionError:
         return SetupRequires(computed=True)
     return SetupRequires(tuple(dict.fromkeys(reader.found))[:_MOST], reader.computed)
+
+
+def parsed_script(source: bytes) -> ast.Module | None:
+    """Return the syntax tree of a Python file; None where it is no Python 3, or larger than anybody writes."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(source) if len(source) <= LARGEST else None
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 def _assigned(module: ast.Module) -> Mapping[str, list[ast.expr]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from cachi2ish.build.rules.question import Answer, Question
 
@@ -30,4 +30,7 @@ def adds(question: Question) -> Answer:
 
 def _itself(question: Question) -> Version | None:
     """Return the version of the sdist where it is that of setuptools, which is built by itself."""
-    return Version(question.facts.version) if question.facts.name.lower() == "setuptools" else None
+    try:
+        return Version(question.facts.version) if question.facts.name.lower() == "setuptools" else None
+    except InvalidVersion:
+        return None
