@@ -24,8 +24,8 @@ from cachi2ish.cli.display.console import (
 
 #: Objects that are made before the next search for cycles among the youngest. What a command makes lives until its
 #: end, for the most part. Beside Python's default, 20,000 took 0.95 of the processor time where 40 pages of 3,000
-#: files are read, and 0.97 where all is in the cache; beside that, this takes 0.97 where 210 sdists are fetched and
-#: 0.9 where all is in the cache (medians of 4 and 7 pairs), and at most 1 MB more.
+#: files are read, and 0.97 where all is in the cache; beside that, this takes 0.97 where 210 sdists are fetched,
+#: and 0.9 where all is in the cache (medians of 4 and 7 pairs), and at most 1 MB more.
 _COLLECT_EVERY = 100_000
 
 #: <malloc.h> of the GNU C library: the most heaps that there may be. The main thread's, and one for all others.
