@@ -62,7 +62,8 @@ class _Results:
 def compare(options: Options, index_url: str | None) -> None:
     """Make the comparison and print it. ``index_url``: where the mirrors are made from; None is PyPI.
 
-    Raises BenchmarkError, and OSError for files that cannot be read or written.
+    Raises BenchmarkError, after the rest is printed for what went wrong with a part of it, and OSError for files
+    that cannot be read or written.
     """
     wanted = _wanted(options)
     if options.list:
@@ -80,6 +81,7 @@ def compare(options: Options, index_url: str | None) -> None:
         *(f"left out: {name}, which is not here" for name in tools.missing()),
     )
     print("\n".join(introduction), flush=True)
+    failed: list[BenchmarkError] = []
     setting = Setting(
         options.folder.absolute(), tools, server, index_url or PYPI_SIMPLE_ENDPOINT, wanted, _progress
     )
@@ -93,9 +95,16 @@ def compare(options: Options, index_url: str | None) -> None:
         except CannotMeasureError as error:
             results.reasons |= dict.fromkeys(names, str(error))
             print(f"left out: {', '.join(groups)}: {error}")
+        except BenchmarkError as error:
+            # What the other rows have taken some minutes for is not lost with it.
+            failed.append(error)
+            results.reasons |= dict.fromkeys(names, str(error))
+            print(f"given up: {', '.join(groups)}: {error}")
     _print_results(options, results, time.monotonic() - started)
     if options.json:
         options.json.write_text(json.dumps([asdict(run) for run in results.runs], indent=1) + "\n")
+    if failed:
+        raise failed[0]
 
 
 def _stages(setting: Setting, options: Options) -> Iterator[tuple[tuple[str, ...], AbstractContextManager[Stage]]]:

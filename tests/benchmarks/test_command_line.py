@@ -131,3 +131,19 @@ def test_one_folder_is_for_one_benchmark_at_a_time(
         said = bench(tmp_path, *options, *few, PIP_INDEX_URL=index)
     assert said.returncode == 1
     assert "another benchmark is running" in said.stderr
+
+
+@needs_openssl
+@needs_curl
+def test_a_tool_that_fails_ends_its_cases_and_the_table_is_printed_all_the_same(
+    closure: Closure, options: tuple[str | Path, ...], tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken"
+    broken.write_text('#!/bin/sh\necho "cachi2ish 0"; test "$1" = --version\n')
+    broken.chmod(0o755)
+    chosen = ("--cases", "^wheels: (curl|cachi2ish)", "--tool", broken)
+    said = bench(tmp_path, *options, *chosen, PIP_INDEX_URL=closure.index.index_url)
+    assert said.returncode == 1
+    assert said.stderr.endswith("error: wheels: cachi2ish ended with 1: cachi2ish 0\n")
+    assert "| uv " in said.stdout
+    assert "not measured: wheels: cachi2ish ended with 1" in said.stdout
