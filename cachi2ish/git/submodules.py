@@ -7,11 +7,14 @@ from contextlib import ExitStack
 
 from msgspec import Struct
 
+from cachi2ish.core.urls import split
 from cachi2ish.git.clone import Clone, cloned, fetch_commit
 from cachi2ish.git.git_errors import MADE_TO_DO_HARM, subject
 from cachi2ish.git.objects import SUBMODULE, Entry
 
 _MODULES = b".gitmodules"
+
+_FOR_ITS_AUTHORS = "the repository cannot be checked out by pip either; report it to its authors"
 
 #: Submodules of a commit, with theirs. The largest projects that pip builds have some dozens; each is fetched.
 MOST_SUBMODULES = 200
@@ -44,7 +47,12 @@ def submodules(
         if not statement.url:
             raise clone.subject.error(
                 f".gitmodules of {clone.subject.remote.url} has no address for the submodule {shown}",
-                "the repository cannot be checked out by pip either; report it to its authors",
+                _FOR_ITS_AUTHORS,
+            )
+        if split(statement.url) is None:
+            raise clone.subject.error(
+                f".gitmodules of {clone.subject.remote.url}: the address of the submodule {shown} is no valid URL",
+                _FOR_ITS_AUTHORS,
             )
         if next(numbers) > MOST_SUBMODULES:
             raise clone.subject.error(f"it has more than {MOST_SUBMODULES} submodules", MADE_TO_DO_HARM)

@@ -42,6 +42,14 @@ def test_a_submodule_without_an_address_is_an_error(bench: Workbench) -> None:
         bench.fetch(bench.server.url("outer.git"), commit)
 
 
+def test_a_submodule_with_an_address_that_is_no_url_is_an_error(bench: Workbench) -> None:
+    broken = modules(sub="https://me:secret[@h.invalid/x.git")
+    commit = bench.repository("outer.git").commit({"sub": Submodule("1" * 40), ".gitmodules": broken})
+    with pytest.raises(GitError, match=r"the address of the submodule sub is no valid URL") as caught:
+        bench.fetch(bench.server.url("outer.git"), commit)
+    assert "secret" not in str(caught.value)
+
+
 def test_a_submodule_that_lacks_its_commit_is_named(bench: Workbench) -> None:
     bench.repository("sub.git").commit({"a": "a"})
     outer = bench.repository("outer.git")
