@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from cachi2ish.build.interface import Machine
 from cachi2ish.core.messages import did_you_mean
 from cachi2ish.core.targets.machine import Target
-from cachi2ish.errors import DisprovedError, InputError, Origin, UnprovedError, located
+from cachi2ish.errors import DisprovedError, InputError, Origin, UnprovedError
 from cachi2ish.output.interface import Outputs
 from cachi2ish.proof.interface import (
     Finding,
@@ -61,21 +61,21 @@ def parse_target(text: str) -> Target:
 
 def verify(
     output: Path,
-    targets: Sequence[Target],
-    tools: Iterable[str],
+    machines: Sequence[Machine],
+    tools: frozenset[str],
     outputs: Outputs,
     prover: Prover,
     constraints: Sequence[Path] = (),
 ) -> Proof:
     """Return what is known of an offline install from ``output``.
 
-    targets: none for those of the input, as they are recorded. tools: programs that all of them have.
+    machines: none for the targets of the input, as they are recorded, which then have ``tools``.
     constraints: files that ``PIP_BUILD_CONSTRAINT`` names in the build.
     Raises `InputError` where there is no output, or no target; `StorageError` where a file cannot be read.
     """
     config = outputs.read_build_config(output)
     packages = config.record.packages if config.record else ()
-    chosen = tuple(dict.fromkeys(targets))
+    chosen = tuple(dict.fromkeys(machines))
     if not chosen:
         nowhere = next((one.path for one in packages if not one.targets), None)
         if nowhere is not None:
@@ -83,15 +83,17 @@ def verify(
                 f"{output} does not say which targets the package at {nowhere!r} is for",
                 hint=f"name one: --target {_EXAMPLE}; or list them in the input",
             )
-        with located(Origin(".build-config.json")):
-            chosen = tuple(dict.fromkeys(target_of(target) for one in packages for target in one.targets))
-    known = frozenset(tools)
+        try:
+            recorded = tuple(dict.fromkeys(target_of(target) for one in packages for target in one.targets))
+        except InputError as error:
+            raise error.at(Origin(".build-config.json")) from None
+        chosen = tuple(Machine(one, tools) for one in recorded)
     return prover.prove(
         output,
         config,
-        [Machine(one, known) for one in chosen],
+        chosen,
         as_written=outputs.is_as_written(output),
-        own_targets=not targets,
+        own_targets=not machines,
         constraints=read_constraints(constraints),
     )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -271,3 +273,37 @@ def test_constraints_of_a_stage_count(fetched: Person) -> None:
     assert (held.code, held.out.splitlines()[-1]) == (0, "proved")
     broken = fetched.writes("broken.txt", "flit-core is old\n")
     assert fetched.runs("verify", fetched.output, "--target", LINUX, "--build-constraint", broken).code == 4
+
+
+def test_the_machine_of_the_build_describes_itself(fetched: Person) -> None:
+    probe = fetched.runs("verify", "--describe")
+    assert (probe.code, probe.err) == (0, "")
+    answer = subprocess.run(
+        [sys.executable, "-I", "-"], input=probe.out, capture_output=True, text=True, check=True
+    )
+    target = dict(part.split("=") for part in HERE.split(","))
+    told = json.loads(answer.stdout)
+    assert (told["python"], told["platform"]) == (target["python"], target["platform"])
+    file = fetched.writes("target.json", answer.stdout)
+    found = fetched.runs("verify", fetched.output, "--target-file", file, "--tools", "meson", "--json")
+    (verified,) = json.loads(found.out)["targets"]
+    assert verified["python"] == target["python"]
+    assert verified["tools"] == sorted({*told["tools"], "meson"})
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("", "Invalid JSON"),
+        ('{"python": "3.12"}', "platform: Field required"),
+        ('{"python": "3.12", "platform": "amiga"}', "'amiga' is not the platform tag of a machine"),
+    ],
+)
+def test_a_target_file_that_is_none_is_no_verdict(fetched: Person, content: str, says: str) -> None:
+    file = fetched.writes("target.json", content)
+    found = fetched.runs("verify", fetched.output, "--target-file", file)
+    assert found.code == 3, found.told
+    assert says in found.err
+    assert "target.json" in found.err
+    missing = fetched.runs("verify", fetched.output, "--target-file", fetched.source / "none.json")
+    assert missing.code == 3

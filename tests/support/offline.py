@@ -15,7 +15,8 @@ from tests.support.command_line import clean_environment
 from tests.support.distributions import Dist, core_metadata, make_wheel
 
 #: This interpreter on this machine, as ``verify`` wants it.
-HERE = f"python={'.'.join(map(str, sys.version_info[:3]))},platform={next(iter(platform_tags()))}"
+_PLATFORM = next(tag for tag in platform_tags() if not tag.startswith("linux_"))
+HERE = f"python={'.'.join(map(str, sys.version_info[:3]))},platform={_PLATFORM}"
 
 #: A build back-end that makes a wheel of the modules and the PKG-INFO beside it. It goes by the name of flit's,
 #: whose rule says that it asks for nothing else.

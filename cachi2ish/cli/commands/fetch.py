@@ -59,7 +59,7 @@ def _verify(output: Path, proofs: list[Proof]) -> None:
     from cachi2ish.cli import wiring
     from cachi2ish.services import verify as service
 
-    proof = service.verify(output, (), (), wiring.outputs(), wiring.prover())
+    proof = service.verify(output, (), frozenset(), wiring.outputs(), wiring.prover())
     proofs.append(proof)
     service.refuse_unproved(proof, output)
 

@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
@@ -47,6 +48,14 @@ def _defects_are_no_verdict() -> Iterator[None]:
         raise
 
 
+def _describe(wanted: bool) -> None:  # noqa: FBT001  (typer calls it so)
+    if wanted:
+        from cachi2ish.services.target_probe import PROBE
+
+        write_result(PROBE)
+        raise typer.Exit
+
+
 def proof_lines(proof: Proof, stream: TextIO | None) -> list[str]:
     """Return the tables, as wide as ``stream`` is, if that is a terminal."""
     from cachi2ish.cli.display.proof_text import proof_text
@@ -64,6 +73,14 @@ def verify(
             metavar="TARGET",
             help="Where it will be installed: python=3.12,platform=manylinux_2_28_x86_64, perhaps with "
             "implementation=pp or abi=cp313t. May be repeated. [default: the targets of the input]",
+        ),
+    ] = None,
+    target_file: Annotated[
+        list[Path] | None,
+        typer.Option(
+            parser=reads(path_of),
+            metavar="FILE",
+            help="A target as the script of --describe has printed it there, tools included. May be repeated.",
         ),
     ] = None,
     tools: Annotated[
@@ -84,18 +101,33 @@ def verify(
     json: Annotated[bool, typer.Option("--json", help="Write the proof as JSON.")] = False,
     *,
     flags: Flags,
+    describe: Annotated[  # noqa: ARG001  (the callback has done it)
+        bool,
+        typer.Option(
+            "--describe",
+            callback=_describe,
+            is_eager=True,
+            help="Print a Python script that tells --target-file of the machine that runs it, and exit.",
+        ),
+    ] = False,
 ) -> None:
     """Prove that an offline install from an output has all that it needs, or name what it lacks.
 
     Nothing is run. The exit status is the verdict: 0 proved, 1 disproved, 2 unknown.
     """
     with _defects_are_no_verdict(), report_errors(console_for(flags)):
+        from cachi2ish.build.interface import Machine
         from cachi2ish.cli import wiring
         from cachi2ish.services import verify as service
+        from cachi2ish.services.target_probe import read_target_file
 
         names = frozenset[str]().union(*map(_tools, tools or ()))
+        machines = [
+            *(Machine(one, names) for one in target or ()),
+            *(replace(one, tools=one.tools | names) for one in map(read_target_file, target_file or ())),
+        ]
         proof = service.verify(
-            from_output_dir, target or (), names, wiring.outputs(), wiring.prover(), build_constraint or ()
+            from_output_dir, machines, names, wiring.outputs(), wiring.prover(), build_constraint or ()
         )
         if json:
             write_result(escaped_json(f"{service.proof_report(proof).model_dump_json(indent=2)}\n"))
