@@ -13,12 +13,13 @@ from cachi2ish.lockfiles.uv.uv_reader import UvReader
 from tests.fuzz.campaign import fuzzed
 from tests.fuzz.guards import each_error
 from tests.fuzz.mutating import files_like, write
+from tests.lockfiles import test_uv_lock as uv_locks
 from tests.lockfiles.test_pdm_lock import DATA, a_lock, package
 from tests.lockfiles.test_pipfile_lock import PIPFILE_LOCK
 from tests.lockfiles.test_poetry_lock import GROUPS, OLD, OPTIONAL
-from tests.lockfiles.test_uv_lock import CONFLICT, FRESH, GRAPH, TRAPS, TestFreshness
+from tests.lockfiles.test_uv_lock import CONFLICT, FRESH, GRAPH, TRAPS
 
-UV_LOCKS = (GRAPH, CONFLICT, TestFreshness.TEXT, *(text for text, _ in TRAPS.values()))
+UV_LOCKS = (GRAPH, CONFLICT, uv_locks.TestFreshness.TEXT, *(text for text, _ in TRAPS.values()))
 UV_WORDS = (
     *("[[package]]\n", "[package.metadata]\n", "{ name = ", " }", "source = ", "registry", "git = ", "?rev=", "#"),
     *(
