@@ -6,7 +6,6 @@ section of a YAML file, or the flat keys of earlier releases (``requests_timeout
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -15,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from cachi2ish.core.messages import did_you_mean
 from cachi2ish.errors import InputError, Origin
-from cachi2ish.files.foreign import UnfitFileError, decode_text, read_foreign
 
 if TYPE_CHECKING:
     import yaml
@@ -156,6 +154,8 @@ def _newer_first(entries: list[Entry]) -> tuple[Entry, ...]:
 
 def _of_json(section: str, value: str, name: str) -> Iterator[Entry]:
     # A whole section in one variable is JSON.
+    import json
+
     try:
         content = json.loads(value)
     except (ValueError, RecursionError):
@@ -189,6 +189,8 @@ def _flat(
 def _read_yaml(file: Path) -> tuple[Mapping[object, object], tuple[InputError, ...]]:
     # Imported here: nearly every run has no such file.
     import yaml
+
+    from cachi2ish.files.foreign import UnfitFileError, decode_text, read_foreign
 
     origin = Origin(str(file))
     try:

@@ -21,7 +21,7 @@ from tests.support.distributions import make_sdist
 FRUITS = ("apple", "banana", "cherry")
 
 #: Modules beside those that Python itself imports at its start.
-MOST_FOR_HELP = 124
+MOST_FOR_HELP = 120
 MOST_IN_A_SECOND_RUN = 463
 
 

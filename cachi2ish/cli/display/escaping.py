@@ -5,8 +5,6 @@ All that is shown passes `printable` or `escaped`, and JSON on standard output `
 
 from __future__ import annotations
 
-import json
-
 from cachi2ish.core.messages import shortened
 
 #: Characters of one message.
@@ -36,4 +34,6 @@ def escaped(text: str) -> str:
 
 def escaped_json(text: str) -> str:
     """Return the same JSON, in which each unprintable character but line ends is a JSON escape."""
+    import json  # most of what is shown is none
+
     return "".join(one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text)
