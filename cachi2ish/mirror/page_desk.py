@@ -25,9 +25,6 @@ REFRESHED_AFTER = 300
 class LoginNeededError(AccessError):
     """A private registry is asked for without a user name and a password."""
 
-    def __init__(self, registry: Registry) -> None:
-        super().__init__(f"{registry.name} is private: give the user name and password that you have there")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -69,7 +66,7 @@ class PageDesk:
         right to see it, `NetworkError` or `UnavailableError` where nothing is known and the registry is no help.
         """
         if registry.private and login is None:
-            raise LoginNeededError(registry)
+            raise _login_needed(registry)
         known = await self._read(registry, project, date)
         trusted = not registry.private or self._acceptances.holds(registry.name, project, login)
         if trusted and not self._must_look(known, date):
@@ -91,7 +88,7 @@ class PageDesk:
         if not registry.private:
             return True
         if login is None:
-            raise LoginNeededError(registry)
+            raise _login_needed(registry)
         if not self._acceptances.holds(registry.name, project, login):
             await self._lookout.look(registry.name, project, login=login)
         return self._acceptances.holds(registry.name, project, login)
@@ -129,3 +126,7 @@ class PageDesk:
             newest.page, files=tuple(newest.page.files[place] for place in kept), versions=then.page.versions
         )
         return replace(newest, page=page, keys=tuple(newest.keys[place] for place in kept), closed=False)
+
+
+def _login_needed(registry: Registry) -> LoginNeededError:
+    return LoginNeededError(f"{registry.name} is private: give the user name and password that you have there")

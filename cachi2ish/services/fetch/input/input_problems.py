@@ -30,7 +30,7 @@ def problems(error: ValidationError, place: str, models: Models, *, skip_types: 
             continue
         if path and isinstance(path[-1], int) and key in _MEMBERS:
             key = _MEMBERS[key]
-        if path[:1] == ("packages",) and "packages" in path[1:]:  # those of a workspace
+        if path[:1] == path[2:3] == ("packages",):  # those of a workspace
             key = "members" if path[-1] == "packages" else "name"
         if path[-2:-1] == ("index_date_overrides",):
             key = "override"
