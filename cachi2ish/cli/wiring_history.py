@@ -33,15 +33,21 @@ def mirror_history(flags: Flags, *, make: bool = False) -> Iterator[History]:
     Raises `InputError` where there is none, and `StorageError` where it cannot be used.
     """
     directory = mirror_directory(flags, os.environ, home_directory())
-    if not make and not (directory / HISTORY).is_file():
-        raise InputError(
-            f"there is no mirror in {directory}",
-            hint="name its directory with --directory; mirror serve, track and import make one",
-        )
+    if not make:
+        expect_history(directory)
     with SqlHistory(directory / HISTORY) as history:
         if not any(one.name == _MAIN for one in history.registries()):
             history.configure(Registry(name=_MAIN, url=default_index_url()))
         yield history
+
+
+def expect_history(directory: Path) -> None:
+    """Raise `InputError` where no mirror has begun in ``directory``."""
+    if not (directory / HISTORY).is_file():
+        raise InputError(
+            f"there is no mirror in {directory}",
+            hint="name its directory with --directory; mirror serve, track and import make one",
+        )
 
 
 def seal(flags: Flags) -> Seal | None:

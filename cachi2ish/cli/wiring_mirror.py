@@ -13,6 +13,7 @@ from cachi2ish.cache.blobs import DiskBlobs
 from cachi2ish.cache.memory.catalogue import SqliteCatalogue
 from cachi2ish.cli.display.reporting import ConsoleReporter, log_messages_to
 from cachi2ish.cli.process import home_directory, limit_malloc_arenas
+from cachi2ish.cli.wiring_history import HISTORY, expect_history
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import UsageError
 from cachi2ish.files.os_errors import storage_errors
@@ -32,7 +33,7 @@ from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.mirror_settings import MirrorSettings, load_mirror_settings
 
 #: Below the directory of a mirror.
-_HISTORY, _FILES, _CATALOGUE = "history.sqlite", "files", "catalogue.sqlite"
+_FILES, _CATALOGUE = "files", "catalogue.sqlite"
 
 
 def serve_mirror(flags: Flags, reporter: ConsoleReporter) -> None:
@@ -60,8 +61,9 @@ def serve_mirror(flags: Flags, reporter: ConsoleReporter) -> None:
 
 
 def sync_mirror(flags: Flags, reporter: ConsoleReporter) -> tuple[int, bool]:
-    """Look at all that is due; see `cachi2ish.mirror.syncing.sync`."""
+    """Look at all that is due, see `cachi2ish.mirror.syncing.sync`. Raises `InputError` where no mirror is."""
     settings = load_mirror_settings(flags, os.environ, home_directory(), datetime.now(UTC))
+    expect_history(settings.directory)
     with mirroring(settings, reporter) as rooms:
         return sync(rooms)
 
@@ -77,7 +79,7 @@ def mirroring(settings: MirrorSettings, reporter: ConsoleReporter) -> Iterator[R
     registries = {name: _registry(name, address, settings) for name, address in addresses.items()}
     with ExitStack() as stack:
         stack.enter_context(log_messages_to(reporter))
-        history = SqlHistory(directory / _HISTORY)
+        history = SqlHistory(directory / HISTORY)
         stack.callback(history.close)
         for registry in registries.values():
             history.configure(registry)

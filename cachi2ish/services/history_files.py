@@ -16,8 +16,8 @@ from cachi2ish.errors import InputError, Origin, StorageError
 #: Bytes of one line of a history: a project of 100,000 files has some 60 MB.
 LONGEST_LINE = 256 * 1024 * 1024
 
-#: What stands before a version, a marker, an extra or a comment.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+#: What stands before an extra, a version, a marker, an address, a comment or a line that goes on.
+_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?=$|[\[(<>=!~;@#\\])")
 
 
 def write_history(path: Path, export: Callable[[Callable[[bytes], object]], str]) -> str:
@@ -71,7 +71,7 @@ def project_names(texts: Iterator[str] | list[str], file: str = "") -> list[Norm
             continue
         name = _NAME.match(line)
         try:
-            found.append(canonicalize_name(name[0].rstrip("._-") if name else line, validate=True))
+            found.append(canonicalize_name(name[1].rstrip("._-") if name else line, validate=True))
         except InvalidName:
             origin = Origin(file, number) if file else None
             raise InputError(f"{excerpt(line)!r} is no name of a project", origin=origin) from None

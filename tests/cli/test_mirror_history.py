@@ -76,6 +76,28 @@ def test_two_dates_are_told_apart(filled: Keeper) -> None:
     assert filled.runs("diff", "apple", "2023-01-01", "2024-02-01").out.splitlines()[1:] == ["+ apple-1.0.tar.gz"]
 
 
+def test_two_dates_before_the_first_file_do_not_differ(filled: Keeper) -> None:
+    assert filled.runs("diff", "apple", "2020-01-01", "2021-01-01").out == ""
+    [status, _] = json.loads(filled.runs("diff", "apple", "2020-01-01", "2024-02-01", "-f", "json").out)
+    assert status == {"filename": "", "change": "status", "before": "not-yet", "after": "active"}
+
+
+def test_a_project_that_nobody_has_seen_has_no_difference(filled: Keeper) -> None:
+    outcome = filled.runs("diff", "aple", "2024-02-01", "2024-04-01", code=ExitCode.INPUT)
+    assert "nothing is known of aple of pypi" in outcome.err
+    assert "mirror track" in outcome.err
+
+
+def test_where_there_is_no_mirror_nothing_is_looked_at_and_none_is_made(keeper: Keeper) -> None:
+    assert "there is no mirror in" in keeper.syncs(code=ExitCode.INPUT).err
+    assert not keeper.directory.exists()
+
+
+@pytest.mark.parametrize("name", ["bad name!!", "<<<", "apple pear", "-", "."])
+def test_what_is_no_name_of_a_project_is_not_followed(keeper: Keeper, name: str) -> None:
+    keeper.runs("track", "--", name, code=ExitCode.INPUT if name != "-" else ExitCode.USAGE)
+
+
 def test_a_closed_day_has_a_digest_that_stays(filled: Keeper) -> None:
     digest = filled.runs("freeze", "2024-02-01").out
     assert digest.startswith("sha256:")

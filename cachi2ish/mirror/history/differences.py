@@ -28,7 +28,7 @@ def _of_project(before: DatedPage | Refusal, after: DatedPage | Refusal) -> Iter
 
 
 def _status(answer: DatedPage | Refusal) -> str:
-    return answer.text if isinstance(answer, Refusal) else answer.page.status
+    return answer.reason.value if isinstance(answer, Refusal) else answer.page.status
 
 
 def _files(answer: DatedPage | Refusal) -> dict[str, IndexFile]:

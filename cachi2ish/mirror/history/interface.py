@@ -128,7 +128,7 @@ class History(Sightings, Protocol):
     def diff(
         self, registry: str, project: NormalizedName, before: Cutoff, after: Cutoff
     ) -> tuple[FileChange, ...]:
-        """Return how two dates differ, by file name."""
+        """Return how two dates differ, by file name. Raises `InputError` for a project that nobody has seen."""
         ...
 
     def status(self, now: Instant) -> Status:

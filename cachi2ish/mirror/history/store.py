@@ -11,6 +11,7 @@ from sqlalchemy import func, insert, select, update
 
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.pages import Page
+from cachi2ish.errors import InputError
 from cachi2ish.mirror.history.database import Database
 from cachi2ish.mirror.history.dated_pages import all_projects, dated_page
 from cachi2ish.mirror.history.differences import differences
@@ -48,6 +49,7 @@ from cachi2ish.mirror.records import (
     Look,
     Proof,
     Refusal,
+    RefusalReason,
     Registry,
     Status,
     Unchanged,
@@ -209,6 +211,11 @@ class SqlHistory:
             known = find_registry(connection, registry)
             then, now = (
                 dated_page(connection, known, project, one, observed_only=False) for one in (before, after)
+            )
+        if isinstance(now, Refusal) and now.reason in {RefusalReason.UNKNOWN, RefusalReason.ABSENT}:
+            raise InputError(
+                f"nothing is known of {project} of {registry}",
+                hint="check the spelling; mirror track follows a project, and mirror sync looks at it",
             )
         return differences(then, now)
 

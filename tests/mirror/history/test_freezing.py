@@ -114,5 +114,5 @@ def test_two_dates_differ_by_their_files(watched: Watched) -> None:
     assert [(one.filename, one.change) for one in removed] == [("apple-1.0.tar.gz", "removed")]
     [status, added] = history.diff("pypi", APPLE, end_of_day(-1), end_of_day(0))
     assert (status.change, status.after, added.change) == ("status", "active", "added")
-    assert "was not on pypi" in status.before
+    assert status.before == "not-yet"
     assert history.diff("pypi", APPLE, end_of_day(2), end_of_day(2)) == ()
