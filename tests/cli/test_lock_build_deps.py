@@ -174,7 +174,11 @@ def test_an_sdist_of_its_own_time_gets_a_stage_and_a_file_of_constraints(person:
     person.index.add("a", sdist("a", "2.0"), upload_time="2022-01-01T00:00:00Z")
     assert locks(person, "pip", "--as-of-upload", "old").code == 2
     written = person.source / "requirements-build.txt"
-    found = locks(person, "pip", "--as-of-upload", "old", "--output", written)
+    typo = locks(person, "pip", "--as-of-upload", "odl", "--output", written)
+    assert (typo.code, written.exists()) == (2, False)
+    assert "'odl': no sdist that is built has this name" in typo.err
+    assert "did you mean 'old'?" in typo.err
+    found = locks(person, "pip", "--as-of-upload", "Old", "--output", written)
     assert found.code == 0, found.told
     text = written.read_text()
     assert pins(text) == ["a==1.0", "a==2.0"]

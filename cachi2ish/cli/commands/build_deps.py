@@ -109,8 +109,6 @@ def lock_build_deps(
         context.fail("-r and INPUT both say what is to be built: give one of them.")
     console = console_for(flags)
     with report_errors(console):
-        from packaging.utils import canonicalize_name
-
         from cachi2ish.cli import wiring
         from cachi2ish.cli.display.reporting import reporter_for
         from cachi2ish.services.fetch.input.input_argument import input_of_files, read_input
@@ -127,7 +125,7 @@ def lock_build_deps(
             targets=tuple(map(_target, target or ())),
             tools=frozenset(tools.replace(",", " ").split()),
             constraints=read_constraints(constraint or ()),
-            apart=apart | {canonicalize_name(one) for one in apart if one != ":all:"},
+            apart=apart,
         )
         with reporter_for(console) as reporter:
             if requirement:

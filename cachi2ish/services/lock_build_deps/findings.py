@@ -8,7 +8,8 @@ from packaging.utils import canonicalize_name
 
 from cachi2ish.build.interface import Cycle, Machine, Plan, Release, SdistFacts
 from cachi2ish.core.cutoff import rfc3339
-from cachi2ish.errors import Cachi2ishError, UnavailableError
+from cachi2ish.core.messages import did_you_mean, excerpt
+from cachi2ish.errors import Cachi2ishError, UnavailableError, UsageError, raise_all
 from cachi2ish.services.lock_build_deps.index_releases import IndexReleases
 from cachi2ish.services.lock_build_deps.roots import Place
 
@@ -70,13 +71,22 @@ def _needing(cycle: Cycle) -> str:
 
 
 def stages_of(names: frozenset[str], places: Iterable[Place]) -> frozenset[str]:
-    """Return the names of builds that are meant: by file, or by project."""
-    found = names & {":all:"}
+    """Return the builds that are meant, by file or by project. Raises `UsageError` for a name that none has."""
+    known: dict[str, set[str]] = {":all:": {":all:"}}
     for place in places:
         build = place.root.build
-        if build.name in names or canonicalize_name(build.facts.name or build.name) in names:
-            found |= {build.name}
-    return found
+        for name in (build.name, canonicalize_name(build.facts.name or build.name)):
+            known.setdefault(name, set()).add(build.name)
+    meant = {name: known.get(name) or known.get(canonicalize_name(name)) for name in sorted(names)}
+    raise_all(
+        UsageError(
+            f"--as-of-upload {excerpt(name)!r}: no sdist that is built has this name",
+            hint=did_you_mean(name, known, "name an sdist that is fetched, or its project"),
+        )
+        for name, builds in meant.items()
+        if builds is None
+    )
+    return frozenset(name for builds in meant.values() for name in builds or ())
 
 
 def marker_of(release: Release, machines: tuple[Machine, ...], releases: IndexReleases) -> str:
