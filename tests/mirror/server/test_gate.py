@@ -21,12 +21,12 @@ from tests.support.index_server import Fault, IndexServer
 from tests.support.mirror_server import MirrorServer
 
 ANNA, BERT = ("anna", "s3cret:with colon"), ("bert", "other")
-PAGE = "/r/work/2023-06-01/simple/ours/"
+PAGE = "/r/team/2023-06-01/simple/ours/"
 OURS = make_wheel("ours", "1.0")
 
 
 @pytest.fixture
-def work() -> Iterator[IndexServer]:
+def team() -> Iterator[IndexServer]:
     """A registry that lets anna in."""
     with IndexServer(credentials=ANNA) as index:
         index.add("ours", OURS, upload_time="2023-05-01T10:00:00+00:00")
@@ -34,9 +34,9 @@ def work() -> Iterator[IndexServer]:
 
 
 @pytest.fixture
-def private(upstream: IndexServer, work: IndexServer, tmp_path: Path) -> Iterator[MirrorServer]:
+def private(upstream: IndexServer, team: IndexServer, tmp_path: Path) -> Iterator[MirrorServer]:
     with MirrorServer(
-        tmp_path / "mirror", private=("work",), pypi=upstream.index_url, work=work.index_url
+        tmp_path / "mirror", private=("team",), pypi=upstream.index_url, team=team.index_url
     ) as mirror:
         yield mirror
 
@@ -51,7 +51,7 @@ def test_a_private_page_is_for_those_whom_the_registry_lets_in(private: MirrorSe
     assert "private" in anna.headers["cache-control"]
     assert private.get(PAGE, login=BERT).status == 403
     assert private.get(PAGE).status == 401
-    assert private.get("/r/work/2023-06-01/simple/", login=ANNA).status == 403
+    assert private.get("/r/team/2023-06-01/simple/", login=ANNA).status == 403
 
 
 def test_a_private_file_is_for_them_alone_too_when_it_is_held(private: MirrorServer) -> None:
@@ -67,27 +67,27 @@ def test_a_private_file_is_for_them_alone_too_when_it_is_held(private: MirrorSer
     assert private.get(path, login=ANNA, Range="bytes=0-1").status == 206
 
 
-def test_what_the_registry_has_accepted_holds_for_a_short_time(private: MirrorServer, work: IndexServer) -> None:
+def test_what_the_registry_has_accepted_holds_for_a_short_time(private: MirrorServer, team: IndexServer) -> None:
     for _ in range(3):
         assert private.get(PAGE, login=ANNA).status == 200
-    asked = len(work.requests)
+    asked = len(team.requests)
     assert asked <= 2
-    work.script("/simple/ours/", [Fault.status(503)] * 5)
+    team.script("/simple/ours/", [Fault.status(503)] * 5)
     assert private.get(PAGE, login=ANNA).status == 200
     assert private.get(PAGE, login=BERT).status in {403, 502}
 
 
 def test_a_login_goes_to_its_registry_and_nowhere_else(
-    private: MirrorServer, work: IndexServer, upstream: IndexServer
+    private: MirrorServer, team: IndexServer, upstream: IndexServer
 ) -> None:
     private.get(PAGE, login=ANNA)
     private.get("/2023-06-01/simple/demo/", login=ANNA)
     private.get(path_of(private, "demo", OLD.filename), login=ANNA)
-    assert all("authorization" in one.headers for one in work.requests)
+    assert all("authorization" in one.headers for one in team.requests)
     assert not any("authorization" in one.headers for one in upstream.requests)
 
-    work.script("/simple/ours/", [Fault.redirect(f"{upstream.url}/simple/demo/")])
-    private.get("/r/work/live/simple/ours/", login=ANNA)
+    team.script("/simple/ours/", [Fault.redirect(f"{upstream.url}/simple/demo/")])
+    private.get("/r/team/live/simple/ours/", login=ANNA)
     assert not any("authorization" in one.headers for one in upstream.requests)
 
 
@@ -104,11 +104,11 @@ def test_no_login_is_kept_anywhere(private: MirrorServer, caplog: pytest.LogCapt
         assert not any(secret in content for content in kept)
 
 
-def test_a_stranger_does_not_delete_a_project(private: MirrorServer, work: IndexServer) -> None:
+def test_a_stranger_does_not_delete_a_project(private: MirrorServer, team: IndexServer) -> None:
     private.get(PAGE, login=ANNA)
-    work.script("/simple/ours/", [Fault.status(404)])
+    team.script("/simple/ours/", [Fault.status(404)])
     assert private.get(PAGE, login=BERT).status == 403
-    assert private.get("/r/work/live/simple/ours/", login=ANNA).status == 200
+    assert private.get("/r/team/live/simple/ours/", login=ANNA).status == 200
 
 
 def test_only_who_has_a_token_comes_in(upstream: IndexServer, tmp_path: Path) -> None:

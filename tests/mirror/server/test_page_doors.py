@@ -217,10 +217,10 @@ def test_the_list_has_the_projects_that_were_there(mirror: MirrorServer, upstrea
 
 
 def test_another_registry_has_its_own_doors(upstream: IndexServer, tmp_path: Path) -> None:
-    with IndexServer() as work:
-        work.add("ours", make_wheel("ours", "1.0"), upload_time="2023-05-01T10:00:00+00:00")
-        with MirrorServer(tmp_path / "mirror", pypi=upstream.index_url, work=work.index_url) as mirror:
-            (file,) = mirror.json("/r/work/2023-06-01/simple/ours/")["files"]
+    with IndexServer() as team:
+        team.add("ours", make_wheel("ours", "1.0"), upload_time="2023-05-01T10:00:00+00:00")
+        with MirrorServer(tmp_path / "mirror", pypi=upstream.index_url, team=team.index_url) as mirror:
+            (file,) = mirror.json("/r/team/2023-06-01/simple/ours/")["files"]
             assert file["url"].startswith("../../../../../files/")
             assert mirror.get("/2023-06-01/simple/ours/").status == 404
             assert mirror.get("/files/" + file["url"].partition("files/")[2]).status == 200

@@ -88,9 +88,9 @@ def test_it_goes_on_after_it_was_killed(upstream: IndexServer, tmp_path: Path) -
 
 def test_settings_come_from_the_file_and_from_variables(upstream: IndexServer, tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
-    config.write_text(f'mirror-registry = {{work = "{upstream.index_url}"}}\nmirror-first-seen = ["work"]\n')
+    config.write_text(f'mirror-registry = {{team = "{upstream.index_url}"}}\nmirror-first-seen = ["team"]\n')
     with serving(tmp_path, "--config-file", str(config)) as (url, _):
-        assert OLD.filename.encode() in get(f"{url}/r/work/2023-06-01/simple/demo/")
+        assert OLD.filename.encode() in get(f"{url}/r/team/2023-06-01/simple/demo/")
 
 
 def refuses(tmp_path: Path, *options: str | Path, **environ: str) -> tuple[int, str]:
