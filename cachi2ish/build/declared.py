@@ -205,20 +205,15 @@ def states_itself(source: bytes, *, summary: bool, version: bool) -> bool:
     module = parsed_script(source)
     if module is None:
         return False
-    constants = {
-        target.id
-        for node in module.body
-        for target in _targets(node)
-        if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)  # type: ignore[attr-defined]
-    }
+    constants = {target.id for node in module.body for target in _targets_of_text(node)}
     return (not summary or bool(ast.get_docstring(module))) and (not version or "__version__" in constants)
 
 
-def _targets(node: ast.stmt) -> list[ast.Name]:
+def _targets_of_text(node: ast.stmt) -> list[ast.Name]:
     match node:
-        case ast.Assign(targets=targets):
+        case ast.Assign(targets=targets, value=ast.Constant(value=str())):
             return [one for one in targets if isinstance(one, ast.Name)]
-        case ast.AnnAssign(target=ast.Name() as target):
+        case ast.AnnAssign(target=ast.Name() as target, value=ast.Constant(value=str())):
             return [target]
         case _:
             return []

@@ -58,11 +58,12 @@ class _Provider(AbstractProvider[_Need, _Candidate, _Key]):
     def get_preference(
         self,
         identifier: _Key,
-        resolutions: Mapping[_Key, _Candidate],  # noqa: ARG002  (the signature is the library's)
-        candidates: Mapping[_Key, Iterator[_Candidate]],  # noqa: ARG002
+        resolutions: Mapping[_Key, _Candidate],
+        candidates: Mapping[_Key, Iterator[_Candidate]],
         information: Mapping[_Key, Iterator[Any]],
-        backtrack_causes: Sequence[Any],  # noqa: ARG002
+        backtrack_causes: Sequence[Any],
     ) -> tuple[bool, bool, _Key]:
+        del resolutions, candidates, backtrack_causes  # the signature is the library's
         needs = [one.requirement for one in information[identifier]]
         exact = any(need.exact or any(s.operator in {"==", "==="} for s in need.specifier) for need in needs)
         bounded = any(len(need.specifier) for need in needs)
@@ -188,7 +189,7 @@ def _resolve(
     return {key[0]: version for key, version in found.items()}
 
 
-def _words(error: Any, versions: Versions) -> str:  # noqa: ANN401  (resolvelib does not export its classes' types)
+def _words(error: ResolutionImpossible[Any, Any], versions: Versions) -> str:
     causes = {
         f"{cause.requirement.text}{f' (for {cause.parent.key[0]} {cause.parent.version})' if cause.parent else ''}"
         for cause in error.causes

@@ -7,6 +7,6 @@ from cachi2ish.build.rules.question import Answer, Question
 MODULES = ("whey",)
 
 
-def adds(question: Question) -> Answer:  # noqa: ARG001  (it is the same for every sdist)
-    """Return nothing."""
+def adds(_question: Question) -> Answer:
+    """Return nothing, whatever the sdist."""
     return Answer()

@@ -68,8 +68,13 @@ _FILES = Decoder(tuple[IndexFile, ...])
 class Content(Protocol):
     """What a page is read from: a file, or a value of the database that is read in pieces."""
 
-    def read(self, size: int, /) -> bytes: ...  # noqa: D102
-    def seek(self, offset: int, /) -> object: ...  # noqa: D102
+    def read(self, size: int, /) -> bytes:
+        """Return the next bytes, at most ``size`` of them."""
+        ...
+
+    def seek(self, offset: int, /) -> object:
+        """Go on at ``offset`` bytes from the beginning."""
+        ...
 
 
 def dump(page: Page) -> tuple[bytes, bool]:
