@@ -81,7 +81,7 @@ class KeptPage(Struct, frozen=True, kw_only=True):
     """What an index said of a project when it was last asked.
 
     page: None where it said that it has no such project. fetched_at: as of when it said so, aware.
-    complete: whether all files of the versions that are asked for are kept; without a page, whether the index said
+    complete: whether all files of the requested versions are kept; without a page, whether the index said
     so, and not only that nobody may see it.
     """
 

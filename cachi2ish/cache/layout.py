@@ -6,7 +6,7 @@
     blobs/sha512/12/3456…      a link to the file under sha256; the same for every other strong algorithm
     partial/<sha256 of a key>  what has arrived of a file; locked (flock) while somebody writes
     partial/<…>.<random>.tmp   the same for a second writer of one key; removed when it ends
-    running/<random>           locked (flock) while a process has the cache open; mtime: when it began
+    running/<random>           locked (flock) while a process has the cache open; mtime: when it started
     catalogue.sqlite           what indexes said of projects, see `cachi2ish.cache.memory.schema`
     catalogue.key              by which its rows are known, for its owner alone, see `cachi2ish.cache.memory`
     catalogue-<uid>.key        the same for another user

@@ -1,8 +1,8 @@
 """Who has a cache open, so that nothing is removed from under them (``docs/adr/0015-…``).
 
-A process begins with a file in ``running/``, locked until the process ends: its mtime is when the process began.
+A process starts with a file in ``running/``, locked until the process ends: its mtime is when the process started.
 From then on the process touches each blob that it finds or brings. So a blob that was last touched before the
-oldest running process began is used by none of them.
+oldest running process started is used by none of them.
 
 Who cannot touch a blob (a cache on a read-only file system, a file of another user) holds the shared lock of
 `Layout.readers` instead: while anybody does, no blob is removed.

@@ -15,9 +15,9 @@ class Artifact:
     """A file to fetch.
 
     filename: checked to be a plain file name.
-    digests: what the index states; every one of them must hold.
-    allowed: what the lock file states; where it is not empty, at least one of them must hold.
-    size: bytes as stated by the index, or None; a different length is a mismatch.
+    digests: what the index declares; every one of them must hold.
+    allowed: what the lock file declares; where it is not empty, at least one of them must hold.
+    size: bytes as the index declares them, or None; a different length is a mismatch.
     origin: the requirement to name when it fails.
     """
 

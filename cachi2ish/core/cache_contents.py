@@ -98,7 +98,7 @@ class Pruned:
 
     entries: files. links: to files that are gone. forgotten: rows of the catalogue. kept: bytes that are left.
     in_use: how many files were to be removed, and were not since a process may be using them.
-    names: what indexes have called the files, by `Entry.path`, where that was asked for and is known.
+    names: what indexes have called the files, by `Entry.path`, where they are wanted and known.
     """
 
     entries: tuple[Entry, ...]
