@@ -127,9 +127,7 @@ def fetching(flags: Flags, reporter: ConsoleReporter) -> Iterator[tuple[Ports, R
             offline=settings.offline,
         )
         if settings.offline:
-            reporter.info(
-                f"offline: no host is asked, everything comes from the cache in {settings.cache_dir}"
-            )
+            reporter.info(f"offline: no host is asked, everything comes from the cache in {settings.cache_dir}")
         yield (
             Ports(
                 Sources(NamedReaders(), projects, repositories),
