@@ -63,6 +63,13 @@ def cannot_run(reason: str) -> Never:
     pytest.skip(reason)
 
 
+def find_python_3_8() -> Path:
+    """Return the interpreter; without one the test cannot run."""
+    places = [*os.environ["PATH"].split(os.pathsep), *map(str, Path.home().glob(".pyenv/versions/3.8.*/bin"))]
+    found = (Path(one) / "python3.8" for one in places if "shims" not in one)
+    return next((one for one in found if one.is_file()), None) or cannot_run("no python3.8")
+
+
 @pytest.fixture(scope="session")
 def shell() -> Shell:
     """Programs with a clean environment, and a network that can be taken away from them.

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 from pathlib import Path
 
-from conftest import cannot_run
+from conftest import find_python_3_8
 from harness import BIN, ROOT, Shell
 
 PAGE = ROOT / "docs" / "old-example.md"
-
-
-def python_3_8() -> Path | None:
-    places = [*os.environ["PATH"].split(os.pathsep), *map(str, Path.home().glob(".pyenv/versions/3.8.*/bin"))]
-    return next((Path(one) for one in places if (Path(one) / "python3.8").is_file() and "shims" not in one), None)
 
 
 def script(port: int) -> str:
@@ -27,9 +21,7 @@ def script(port: int) -> str:
 
 
 def test_an_old_example_runs_with_what_it_had_then(shell: Shell, tmp_path: Path) -> None:
-    old = python_3_8()
-    if old is None:
-        cannot_run("no python3.8")
+    old = find_python_3_8().parent
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     environment = {"PATH": f"{BIN}:{old}:{shell.environment['PATH']}"}
