@@ -109,12 +109,14 @@ class OutputRecord:
     """What ``verify`` holds an output against.
 
     digests: name and sha256 of each file in ``deps/pip``. bom: sha256 of the bill of materials.
+    pages: of the tree of pages (`cachi2ish.simple_api.page_tree.tree_digest`); empty where there is none.
     """
 
     packages: tuple[RecordedPackage, ...] = ()
     locks: tuple[RecordedLock, ...] = ()
     digests: tuple[tuple[str, str], ...] = ()
     bom: str = ""
+    pages: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,12 @@ from cachi2ish.errors import LockFileError
 #: Below the output directory; flat, since pip's ``--find-links`` does not look into folders.
 DEPS = "deps/pip"
 
+#: Also below it: pages that list what is in `DEPS`, as an index does.
+PAGES = "deps/simple"
+
+#: The way from the page of a project to the files.
+FILES_FROM_PAGES = "../../pip/"
+
 #: What `name_of_url` and `name_of_git` make.
 _DIRECT = re.compile(r"(?P<project>[a-z0-9-]+?)-(?:url-[a-z0-9_]+-[0-9a-f]+|git-[0-9a-f]{40})\.[a-z0-9.]+")
 

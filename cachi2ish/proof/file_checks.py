@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cachi2ish.core.outputs import OutputRecord
-from cachi2ish.core.placement import DEPS
+from cachi2ish.core.placement import DEPS, PAGES
 from cachi2ish.errors import StorageError
 from cachi2ish.proof.interface import Finding, Verdict
+from cachi2ish.simple_api.page_tree import tree_digest
 
 _AGAIN = "run fetch-deps again"
 
@@ -30,7 +31,7 @@ def files_of(output: Path) -> tuple[str, ...]:
 
 
 def changed(output: Path, record: OutputRecord, names: tuple[str, ...], *, as_written: bool) -> Iterator[Finding]:
-    """Yield what is not as it was written: files, the bill of materials, and the record itself."""
+    """Yield what is not as it was written: files, bill of materials, pages, the record itself."""
     if not as_written:
         yield _disproved(_BUILD_CONFIG, "is not as fetch-deps wrote it")
     bill = _digest(output / _BOM)
@@ -45,9 +46,16 @@ def changed(output: Path, record: OutputRecord, names: tuple[str, ...], *, as_wr
             yield _disproved(name, "is not there")
         elif found != sha256:
             yield _disproved(name, f"has other bytes than it had when it was fetched: its sha256 is {found}")
+    if record.pages and _digest_of_pages(output / PAGES) != record.pages:
+        yield _disproved(PAGES, "is not as fetch-deps wrote it")
     for name in names:
         if name not in promised:
             yield _disproved(name, "was not put there by fetch-deps, and pip may take it", "remove it")
+
+
+def _digest_of_pages(tree: Path) -> str:
+    found = (Path(folder, name) for folder, _, names in os.walk(tree) for name in names)
+    return tree_digest({str(path.relative_to(tree)): _digest(path) or "" for path in found})
 
 
 def _disproved(subject: str, problem: str, mend: str = _AGAIN) -> Finding:

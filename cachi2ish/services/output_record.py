@@ -34,11 +34,12 @@ _ADDRESS = re.compile(r"\S*://\S+")
 
 
 def take_record(
-    reading: Reading, fetched: Iterable[Fetched], bill: str, builds: Mapping[str, SdistFacts]
+    reading: Reading, fetched: Iterable[Fetched], bill: str, pages: str, builds: Mapping[str, SdistFacts]
 ) -> OutputRecord:
     """Return what was asked for and what became of it.
 
-    bill: the text of the bill of materials. builds: what packages say of how they are built, by path.
+    bill: the text of the bill of materials. pages: the digest of the tree of pages.
+    builds: what packages say of how they are built, by path.
     """
     everything = tuple(fetched)
     by_project: dict[str, list[Fetched]] = defaultdict(list)
@@ -58,6 +59,7 @@ def take_record(
         ),
         digests=tuple(sorted({(one.filename, one.blob.sha256) for one in everything})),
         bom=hashlib.sha256(bill.encode("utf-8", "backslashreplace")).hexdigest(),
+        pages=pages,
     )
 
 

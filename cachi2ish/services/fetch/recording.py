@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ from cachi2ish.core.inventory import (
     VcsOrigin,
 )
 from cachi2ish.core.outputs import BuildConfig, ProjectFile, text_digest
-from cachi2ish.core.placement import name_of_git, name_of_url
+from cachi2ish.core.placement import PAGES, name_of_git, name_of_url
 from cachi2ish.core.requirements import Git, Pinned, Purpose, Requirement, Url
 from cachi2ish.core.urls import bare
 from cachi2ish.errors import Cachi2ishError, DistributionError
@@ -36,7 +37,9 @@ from cachi2ish.sbom.interface import CommitTime, no_time
 from cachi2ish.services.fetch.identifying import Fetched, version_of
 from cachi2ish.services.fetch.ports import Results, Run
 from cachi2ish.services.fetch.reading import Reading
+from cachi2ish.services.output_pages import output_pages
 from cachi2ish.services.output_record import take_record
+from cachi2ish.simple_api.page_tree import page_tree, tree_digest
 
 if TYPE_CHECKING:
     from cachi2ish.build.interface import BuildFactsReader, SdistFacts
@@ -104,17 +107,24 @@ def record(
     """
     inventory = take_inventory(reading, fetched, run)
     bill = results.sbom.render(inventory, committed_at)
+    tree = dict(page_tree(output_pages(inventory)))
     config = BuildConfig(
         tool_version=run.tool_version,
         # Where nothing was asked for, the build is to go on as if nobody had been here.
         environment_variables=run.environment if reading.packages else (),
         project_files=tuple(_project_files(source, reading, fetched, results.rewriter)),
         index_dates=reading.index_dates,
-        record=take_record(reading, fetched, bill, _facts_of(source, reading, build_facts)),
+        record=take_record(reading, fetched, bill, _digest_of(tree), _facts_of(source, reading, build_facts)),
     )
     staging.write(BOM, bill)
+    for path, text in tree.items():
+        staging.write(f"{PAGES}/{path}", text)
     staging.write_build_config(config)
     staging.publish()
+
+
+def _digest_of(tree: Mapping[str, str]) -> str:
+    return tree_digest({path: sha256(text.encode()).hexdigest() for path, text in tree.items()})
 
 
 def _facts_of(

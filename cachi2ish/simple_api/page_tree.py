@@ -1,0 +1,86 @@
+"""Project pages as a tree of files, which a web server, or a reader of ``file:`` URLs, serves as an index.
+
+Each folder has ``index.html`` (PEP 503) and ``index.json`` (PEP 691). They are what `write_html` and `write_json`
+make of the same pages, byte for byte. These two are not used, since every run writes such a tree, and a run that
+finds all in the cache imports neither of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+
+from cachi2ish.core.cutoff import rfc3339
+from cachi2ish.core.pages import IndexFile, Page
+
+#: The version of the API (PEP 629, PEP 792), as in `cachi2ish.simple_api.fields`.
+_API_VERSION = "1.4"
+
+
+def page_tree(pages: Iterable[Page]) -> Iterator[tuple[str, str]]:
+    """Yield path and text of each file of the tree, by project.
+
+    pages: of an active project each; with versions, and of each file a sha256, a size, and perhaps an upload time.
+    The addresses of their files stand in the tree as they are.
+    """
+    listed = sorted(pages, key=lambda page: page.project)
+    names = [page.project for page in listed]
+    anchors = (f'<a href="{name}/">{name}</a>' for name in names)
+    yield "index.html", _html("Simple index", anchors)
+    yield "index.json", _json({"projects": [{"name": name} for name in names]})
+    for page in listed:
+        yield f"{page.project}/index.html", _html(f"Links for {page.project}", map(_anchor, page.files))
+        yield (
+            f"{page.project}/index.json",
+            _json(
+                {
+                    "name": page.project,
+                    "versions": list(page.versions or ()),
+                    "files": list(map(_entry, page.files)),
+                }
+            ),
+        )
+
+
+def tree_digest(digests: Mapping[str, str]) -> str:
+    """Return the sha256 of a whole tree. digests: from the path of each file to the sha256 of its bytes."""
+    return hashlib.sha256("".join(f"{path} {digests[path]}\n" for path in sorted(digests)).encode()).hexdigest()
+
+
+def _html(title: str, anchors: Iterable[str]) -> str:
+    body = "".join(f"{anchor}<br>\n" for anchor in anchors)
+    return (
+        '<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n'
+        f'<meta name="pypi:repository-version" content="{_API_VERSION}">\n<title>{title}</title>\n</head>\n'
+        f"<body>\n<h1>{title}</h1>\n{body}</body>\n</html>\n"
+    )
+
+
+def _anchor(file: IndexFile) -> str:
+    href = _escaped(f"{file.url}#sha256={dict(file.hashes)['sha256']}")
+    time = "" if file.upload_time is None else f' data-upload-time="{rfc3339(file.upload_time)}"'
+    return f'<a href="{href}"{time}>{_escaped(file.filename)}</a>'
+
+
+def _escaped(text: str) -> str:
+    for character, name in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#x27;")):
+        text = text.replace(character, name)
+    return text
+
+
+def _json(content: Mapping[str, object]) -> str:
+    whole = {"meta": {"api-version": _API_VERSION}, **content}
+    return json.dumps(whole, separators=(",", ":"), ensure_ascii=False)
+
+
+def _entry(file: IndexFile) -> dict[str, object]:
+    entry: dict[str, object] = {
+        "filename": file.filename,
+        "url": file.url,
+        "hashes": dict(file.hashes),
+        "size": file.size,
+    }
+    if file.upload_time is not None:
+        entry["upload-time"] = rfc3339(file.upload_time)
+    return entry
