@@ -6,11 +6,11 @@ by. No distribution installs the other names, since the real program may be in t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
@@ -75,6 +75,17 @@ class AnyOrder(TyperGroup):
         except typer.BadParameter as error:
             raise _complete(error) from error.__cause__
 
+    def get_params(self, ctx: typer.Context) -> list[Any]:  # type: ignore[override]  # as above
+        """Return the parameters of the group itself."""
+        return [_reading_texts(one) for one in super().get_params(ctx)]
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]  # noqa: ANN401  (as above)
+        """Return the command of that name, None where there is none."""
+        command = super().get_command(ctx, cmd_name)
+        for one in command.params if command else ():
+            _reading_texts(one)
+        return command
+
     def _ordered(self, ctx: typer.Context, args: Sequence[str]) -> list[str]:
         own, below = _options(self, ctx), _options_below(self, ctx)
         words = _Words(list(args))
@@ -119,6 +130,40 @@ class _Words:
     def ordered(self) -> list[str]:
         """Return all of them: the command's name is the first of ``behind``."""
         return [*self.before, *self.behind[:1], *self.moved, *self.behind[1:], *self.rest]
+
+
+def _reading_texts(parameter: Any) -> Any:  # noqa: ANN401  (typer's class is private)
+    """Return ``parameter``, which from now on reads its texts without pydantic.
+
+    Since 0.29 typer has pydantic carry each value to the parser of its option, even where none is given, and to
+    load pydantic takes a third of the start. What is neither text nor for a parser is left to typer.
+    """
+    descriptor = getattr(parameter, "type_descriptor", None)
+    if descriptor is not None and not isinstance(vars(parameter).get("get_runtime_param"), _TextReader):
+        is_text = descriptor.annotation in (str, list[str])
+        parse = descriptor.parameter_info.parser or (str if is_text else None)
+        parameter.get_runtime_param = _TextReader(parse, parameter.get_runtime_param)
+    return parameter
+
+
+@dataclass(frozen=True)
+class _TextReader:
+    """Stands where typer asks a parameter for what reads its values. parse: None where typer knows better."""
+
+    parse: Callable[[Any], object] | None
+    of_typer: Callable[[], Any]
+
+    def __call__(self) -> Self:
+        return self
+
+    def coerce(self, value: Any, param: Any, ctx: typer.Context) -> object:  # noqa: ANN401  (typer's signature)
+        """Return what ``value`` stands for; raises `typer.BadParameter`."""
+        several = param.multiple or param.nargs == -1
+        if value is None:
+            return () if several else None
+        if self.parse is None or (several and isinstance(value, str)):
+            return self.of_typer().coerce(value, param=param, ctx=ctx)
+        return [self.parse(one) for one in value] if several else self.parse(value)
 
 
 def _understood(command: object, ctx: typer.Context) -> dict[str, bool]:
