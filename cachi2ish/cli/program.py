@@ -82,7 +82,7 @@ class AnyOrder(TyperGroup):
     def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]  # noqa: ANN401  (as above)
         """Return the command of that name, None where there is none."""
         command = super().get_command(ctx, cmd_name)
-        for one in command.params if command else ():
+        for one in command.get_params(ctx) if command else ():
             _reading_texts(one)
         return command
 

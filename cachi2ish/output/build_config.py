@@ -10,14 +10,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from msgspec import Struct, to_builtins
 
 from cachi2ish.core.as_of import RecordedDates
 from cachi2ish.core.outputs import BuildConfig, EnvironmentVariable, OutputRecord, ProjectFile
 from cachi2ish.errors import InputError, Origin
 from cachi2ish.files.foreign import UnfitFileError, read_foreign
+from cachi2ish.files.shapes import WrongShapeError, read
 
 #: The name of the file, at the top of every output directory.
 BUILD_CONFIG = ".build-config.json"
@@ -26,19 +28,13 @@ BUILD_CONFIG = ".build-config.json"
 _SEAL = re.compile(rb'"seal": "([0-9a-f]{64})"')
 _EMPTY_SEAL = '"seal": ""'
 
-_READ = ConfigDict(frozen=True, extra="ignore")
 
-
-class _Variable(BaseModel):
-    model_config = _READ
-
+class _Variable(Struct, frozen=True):
     name: str
     value: str
 
 
-class _File(BaseModel):
-    model_config = _READ
-
+class _File(Struct, frozen=True):
     abspath: str
     template: str
     path: str = ""
@@ -46,17 +42,13 @@ class _File(BaseModel):
     urls: tuple[str, ...] = ()
 
 
-class _Dates(BaseModel):
-    model_config = _READ
-
+class _Dates(Struct, frozen=True):
     path: str
     uploaded_before: str | None
-    overrides: dict[str, str | None] = Field(default_factory=dict)
+    overrides: dict[str, str | None] = {}
 
 
-class _Tool(BaseModel):
-    model_config = _READ
-
+class _Tool(Struct, frozen=True):
     version: str = ""
     index_dates: tuple[_Dates, ...] = ()
     files: tuple[str, ...] | None = None
@@ -64,12 +56,10 @@ class _Tool(BaseModel):
     seal: str | None = None
 
 
-class _Config(BaseModel):
-    model_config = _READ
-
+class _Config(Struct, frozen=True):
     environment_variables: tuple[_Variable, ...] = ()
     project_files: tuple[_File, ...] = ()
-    cachi2ish: _Tool = Field(default_factory=_Tool)
+    cachi2ish: _Tool = _Tool()
 
 
 def render_build_config(config: BuildConfig) -> str:
@@ -96,15 +86,29 @@ def render_build_config(config: BuildConfig) -> str:
             files=None if config.files is None else tuple(sorted(config.files)),
         ),
     )
-    content = wire.model_dump()
+    content = to_builtins(wire)
     own = content["cachi2ish"]
     if config.files is None:
         del own["files"]
     del own["record"], own["seal"]
     if config.record is not None:
-        own["record"] = _Tool(record=config.record).model_dump(exclude_defaults=True)["record"]
+        own["record"] = _without_defaults(config.record)
         own["seal"] = ""
     return _sealed(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def _without_defaults(value: object) -> object:
+    """Return what JSON has for a record: keys that say what is so by default are left out."""
+    if isinstance(value, tuple):
+        return [_without_defaults(one) for one in value]
+    if not is_dataclass(value):
+        return value
+    found: dict[str, object] = {}
+    for field in fields(value):
+        default = field.default if field.default_factory is MISSING else field.default_factory()
+        if (one := getattr(value, field.name)) != default:
+            found[field.name] = _without_defaults(one)
+    return found
 
 
 def _sealed(text: str) -> str:
@@ -154,16 +158,17 @@ def _content(directory: Path, path: Path) -> bytes:
 def _parse(content: bytes, path: Path) -> BuildConfig:
     # The standard library's reader, since pydantic's refuses the escapes of stray surrogates.
     try:
-        wire = _Config.model_validate(json.loads(content))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        written = json.loads(content)
+        wire = read(written, _Config)
+    except WrongShapeError as error:
+        first = error.problems[0]
         place = ".".join(map(str, first["loc"])) or "the whole"
         raise _damaged(path, f"{place}: {first['msg']}") from error
     except RecursionError as error:
         raise _damaged(path, "it is nested too deeply") from error
     except ValueError as error:  # no JSON, or no UTF-8
         raise _damaged(path, str(error)) from error
-    if not wire.model_fields_set & {"environment_variables", "project_files"}:
+    if not written.keys() & {"environment_variables", "project_files"}:
         raise _damaged(path, "it has neither environment_variables nor project_files")
     return BuildConfig(
         tool_version=wire.cachi2ish.version,

@@ -5,20 +5,17 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, ValidationError
+from msgspec import Struct, field
 
 from cachi2ish.errors import InputError
+from cachi2ish.files.shapes import Before, WrongShapeError
+from cachi2ish.files.shapes import read as read_shape
 from cachi2ish.files.toml_text import read_toml
 from cachi2ish.projects.directives import Layout, version_in_files, version_in_module
 from cachi2ish.projects.interface import DeclaredMetadata
 from cachi2ish.projects.project_folder import ProjectFolder
 
 FILE = "pyproject.toml"
-
-
-class _Table(BaseModel):
-    # strict: a number is no text; what other tools keep in the same tables is theirs
-    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
 
 
 def _listed(value: object) -> object:
@@ -30,46 +27,46 @@ def _table_or_empty(value: object) -> object:
     return {} if isinstance(value, list) else value
 
 
-class _Project(_Table):
-    name: StrictStr | None = None
-    version: StrictStr | None = None
-    dynamic: list[StrictStr] = []
+class _Project(Struct, frozen=True):
+    name: str | None = None
+    version: str | None = None
+    dynamic: list[str] = []
 
 
-class _Poetry(_Table):
-    name: StrictStr | None = None
-    version: StrictStr | None = None
+class _Poetry(Struct, frozen=True):
+    name: str | None = None
+    version: str | None = None
 
 
-class _Directive(_Table):
-    file: Annotated[list[StrictStr], BeforeValidator(_listed)] = []
-    attr: StrictStr | None = None
+class _Directive(Struct, frozen=True):
+    file: Annotated[list[str], Before(_listed)] = []
+    attr: str | None = None
 
 
-class _Dynamic(_Table):
+class _Dynamic(Struct, frozen=True):
     version: _Directive = _Directive()
 
 
-class _Find(_Table):
-    where: Annotated[list[StrictStr], BeforeValidator(_listed)] = []
+class _Find(Struct, frozen=True):
+    where: Annotated[list[str], Before(_listed)] = []
 
 
-class _Packages(_Table):
+class _Packages(Struct, frozen=True):
     find: _Find = _Find()
 
 
-class _Setuptools(_Table):
+class _Setuptools(Struct, frozen=True):
     dynamic: _Dynamic = _Dynamic()
-    package_dir: dict[str, StrictStr] = Field(default={}, alias="package-dir")
-    packages: Annotated[_Packages, BeforeValidator(_table_or_empty)] = _Packages()
+    package_dir: dict[str, str] = field(default_factory=dict, name="package-dir")
+    packages: Annotated[_Packages, Before(_table_or_empty)] = _Packages()
 
 
-class _Tool(_Table):
+class _Tool(Struct, frozen=True):
     poetry: _Poetry = _Poetry()
     setuptools: _Setuptools = _Setuptools()
 
 
-class _Document(_Table):
+class _Document(Struct, frozen=True):
     project: _Project = _Project()
     tool: _Tool = _Tool()
 
@@ -97,9 +94,9 @@ def _dynamic_version(setuptools: _Setuptools, folder: ProjectFolder) -> str | No
 
 def _parse(text: str, folder: ProjectFolder) -> _Document:
     try:
-        return _Document.model_validate(read_toml(text))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        return read_shape(read_toml(text), _Document, strict=True)  # a number is no text
+    except WrongShapeError as error:
+        first = error.problems[0]
         keys = [key for key in first["loc"] if isinstance(key, str)]
         raise InputError(
             f"{'.'.join(keys)} is wrong: {first['msg'][:1].lower()}{first['msg'][1:]}",

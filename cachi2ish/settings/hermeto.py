@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote, urlunsplit
 
-from msgspec import Struct
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, ValidationError
+from msgspec import Meta, Struct, field
 
 from cachi2ish.core.messages import excerpt
 from cachi2ish.core.modes import Mode
 from cachi2ish.core.urls import split_web
 from cachi2ish.errors import InputError, raise_all
+from cachi2ish.files.shapes import Before, WrongShapeError, read
 from cachi2ish.files.user_files import is_file
 from cachi2ish.settings.hermeto_sources import KEYS, Entries, Entry, from_file, from_variables
 
@@ -36,29 +36,30 @@ def _lower(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
 
-_Seconds = Annotated[float, BeforeValidator(_no_boolean), Field(gt=0, lt=1e6)]
-_Count = Annotated[int, BeforeValidator(_no_boolean), Field(lt=1_000_000)]
+_Seconds = Annotated[float, Before(_no_boolean), Meta(gt=0, lt=1e6)]
+_Count = Annotated[int, Before(_no_boolean), Meta(lt=1_000_000)]
 
 
-class HermetoSettings(BaseModel):
+class HermetoSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What holds. None: no source has it. Times in seconds.
 
     proxy_url: an index that stands in for the public one; proxy_login and proxy_password go to its origin only.
     subprocess_timeout: how long one run of git may take.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    proxy_url: str | None = field(default=None, name="pip.proxy_url")
+    proxy_login: str | None = field(default=None, name="pip.proxy_login")
+    proxy_password: str | None = field(default=None, name="pip.proxy_password")
+    ignore_crates: bool | None = field(default=None, name="pip.ignore_dependencies_crates")
+    connect_timeout: _Seconds | None = field(default=None, name="http.connect_timeout")
+    read_timeout: _Seconds | None = field(default=None, name="http.read_timeout")
+    max_retries: Annotated[_Count, Meta(ge=0)] | None = field(default=None, name="http.max_retries")
+    concurrency_limit: Annotated[_Count, Meta(ge=1)] | None = field(default=None, name="runtime.concurrency_limit")
+    subprocess_timeout: _Seconds | None = field(default=None, name="runtime.subprocess_timeout")
+    mode: Annotated[Mode | None, Before(_lower)] = None
 
-    proxy_url: StrictStr | None = Field(None, alias="pip.proxy_url", repr=False)
-    proxy_login: StrictStr | None = Field(None, alias="pip.proxy_login", repr=False)
-    proxy_password: StrictStr | None = Field(None, alias="pip.proxy_password", repr=False)
-    ignore_crates: bool | None = Field(None, alias="pip.ignore_dependencies_crates")
-    connect_timeout: _Seconds | None = Field(None, alias="http.connect_timeout")
-    read_timeout: _Seconds | None = Field(None, alias="http.read_timeout")
-    max_retries: Annotated[_Count, Field(ge=0)] | None = Field(None, alias="http.max_retries")
-    concurrency_limit: Annotated[_Count, Field(ge=1)] | None = Field(None, alias="runtime.concurrency_limit")
-    subprocess_timeout: _Seconds | None = Field(None, alias="runtime.subprocess_timeout")
-    mode: Annotated[Mode | None, BeforeValidator(_lower)] = None
+    def __repr__(self) -> str:  # the others are secrets, or may hold one
+        return f"{type(self).__name__}(mode={self.mode!r})"
 
     @property
     def proxy_credentials(self) -> str | None:
@@ -101,16 +102,16 @@ def read_hermeto_settings(
     entries = {one.key: one for each in found for one in each.entries if one.value not in (None, "")}
     errors = [error for each in found for error in each.errors]
     try:
-        settings = HermetoSettings.model_validate({key: one.value for key, one in entries.items()})
-    except ValidationError as error:
+        settings = read({key: one.value for key, one in entries.items()}, HermetoSettings)
+    except WrongShapeError as error:
         raise_all([*errors, *_invalid(error, entries)])
         raise
     raise_all([*errors, *_proxy_problems(settings)])
     return FromHermeto(settings, tuple(_remarks(found)), tuple(_notes(settings, drop_in=drop_in)))
 
 
-def _invalid(error: ValidationError, entries: Mapping[str, Entry]) -> Iterator[InputError]:
-    for key in dict.fromkeys(str(detail["loc"][0]) for detail in error.errors()):
+def _invalid(error: WrongShapeError, entries: Mapping[str, Entry]) -> Iterator[InputError]:
+    for key in dict.fromkeys(str(detail["loc"][0]) for detail in error.problems):
         one = entries[key]
         # An address may hold a password.
         shown = "what it says" if key.startswith("pip.") else excerpt(repr(one.value))

@@ -54,7 +54,7 @@ def test_every_variable_of_an_option_is_in_the_environment_page() -> None:
 
 def test_every_key_of_a_package_is_in_the_input_page() -> None:
     documented = {row[0].strip("`") for row in table(page("input.md"), "## A package of type `pip`")}
-    assert documented == set(PackageInput.model_fields)
+    assert documented == set(PackageInput.__struct_fields__)
 
 
 def test_every_property_of_the_bill_of_materials_is_in_the_reference() -> None:

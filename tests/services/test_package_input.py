@@ -248,7 +248,7 @@ def test_a_key_for_what_is_set_elsewhere_is_answered_with_the_place(key: str, sa
 
 
 def test_each_option_that_is_no_key_is_known_as_one() -> None:
-    keys = set(PackageInput.model_fields)
+    keys = set(PackageInput.__struct_fields__)
     assert [name for name in RUN_SETTINGS if name not in {*keys, *OPTIONS, *_ELSEWHERE}] == []
 
 

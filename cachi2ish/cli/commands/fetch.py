@@ -126,8 +126,7 @@ def fetch_deps(
         from cachi2ish.cli.display.result_text import plan_text, shares_text
         from cachi2ish.cli.display.run_report import STANDARD_OUTPUT, RunReport, report_at_end
         from cachi2ish.services.fetch import fetch_deps as service
-        from cachi2ish.services.fetch.input.input_argument import input_of_files, read_input
-        from cachi2ish.services.fetch.input.input_problems import refuse_empty
+        from cachi2ish.services.fetch.input.input_argument import input_of_files, read_input, refuse_empty
 
         with (
             _proof_at_end(console) as proofs,

@@ -8,11 +8,14 @@ as the user wrote them: where they hold a password, so did the requirements file
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from msgspec import DecodeError, Meta, Struct
+from msgspec.json import decode
+from msgspec.structs import asdict
 
 from cachi2ish.core.placement import DEPS
 from cachi2ish.errors import InputError
@@ -21,24 +24,26 @@ from cachi2ish.lockfiles.pip.tokens import addresses_in, replace
 _FOLDER = f"/{DEPS}/"
 
 
-class Replacement(BaseModel):
+_Text = Annotated[str, Meta(min_length=1)]
+
+
+class Replacement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """placed: the tail of the injected address. original: the user's, with its line continuations, if any.
 
     before, after: what was written around the injected address; "" where the user's own text stands there.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    placed: str = Field(min_length=1)
-    original: str = Field(min_length=1, repr=False)
+    placed: _Text
+    original: _Text
     before: str = ""
     after: str = ""
 
+    def __repr__(self) -> str:  # the user's address may hold a password
+        return f"{type(self).__name__}(placed={self.placed!r})"
 
-class InjectionRecord(BaseModel):
+
+class InjectionRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `substitute` has replaced, in the order of the text."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Literal[1] = 1
     replaced: tuple[Replacement, ...]
@@ -53,19 +58,15 @@ def render_record(replaced: Iterable[Replacement]) -> str:
     """Return the text of the record of these replacements, with a final newline."""
     record = InjectionRecord(replaced=tuple(replaced))
     # Most have nothing around them: then the two keys are left out.
-    around = {"replaced": {number: _unused(one) for number, one in enumerate(record.replaced)}}
-    return record.model_dump_json(indent=2, exclude=around) + "\n"
-
-
-def _unused(one: Replacement) -> set[str]:
-    return {name for name, text in (("before", one.before), ("after", one.after)) if not text}
+    written = [{key: text for key, text in asdict(one).items() if text} for one in record.replaced]
+    return json.dumps({"version": record.version, "replaced": written}, indent=2, ensure_ascii=False) + "\n"
 
 
 def parse_record(text: str) -> InjectionRecord:
     """Read the text of a record; raises `InputError` where it is damaged."""
     try:
-        return InjectionRecord.model_validate_json(text)
-    except ValidationError:
+        return decode(text, type=InjectionRecord)
+    except (DecodeError, ValueError, RecursionError):
         raise InputError(
             "the record of an earlier inject-files is damaged",
             hint="restore the requirements file from version control and delete its .<name>.cachi2ish.json",

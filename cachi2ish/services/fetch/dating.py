@@ -7,7 +7,6 @@ import posixpath
 import shlex
 from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Literal
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
@@ -52,8 +51,8 @@ def dates_of(package: PackageInput, place: str, default: PackageDates, now: date
     )
 
 
-def _cutoff(date: str | Literal[False], place: str, now: datetime) -> Cutoff | None:
-    if date is False:
+def _cutoff(date: object, place: str, now: datetime) -> Cutoff | None:
+    if not isinstance(date, str):  # false
         return None
     try:
         return Cutoff.parse(date, now)

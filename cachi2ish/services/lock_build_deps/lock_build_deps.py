@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec import structs
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
@@ -85,8 +86,8 @@ def lock_build_deps(
     source = source.absolute()
     run.reporter.stage(Doing("read"))
     # What this writes is not read: the last one may not hold any more.
-    packages = tuple(one.model_copy(update={"requirements_build_files": ()}) for one in request.packages)
-    reading = read(request.model_copy(update={"packages": packages}), source, ports.sources, run)
+    packages = tuple(structs.replace(one, requirements_build_files=()) for one in request.packages)
+    reading = read(structs.replace(request, packages=packages), source, ports.sources, run)
     announce([(package.main.path, package.dates) for package in reading.packages], run.now, run.reporter)
     locks = [lock for package in reading.packages for lock in package.locks]
     network = ports.connect([IndexOptions(None, lock.index_urls, lock.trusted_hosts) for lock in locks])

@@ -13,14 +13,16 @@ from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from stat import S_IFDIR
-
-from pydantic import JsonValue
+from typing import TYPE_CHECKING
 
 from cachi2ish.core.messages import excerpt, shortened
 from cachi2ish.errors import InputError, Origin
 from cachi2ish.files.foreign import UnfitFileError, decode_text, read_foreign
 from cachi2ish.files.user_files import is_file, kind_of
 from cachi2ish.services.fetch.input.package_input import KNOWN_TYPES, TYPE, RequestInput, validated
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 _BARE_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*\Z")
 
@@ -99,6 +101,15 @@ def input_of_files(
     elif requirements := [file for file in found if file not in locks]:
         keys["requirements_files"] = [*requirements]
     return validated({"type": TYPE, **keys}, place=_ARGUMENT)
+
+
+def refuse_empty(packages: Sequence[object]) -> None:
+    """Raise `InputError` for an input that lists no package: it may have got lost on its way here."""
+    if not packages:
+        raise InputError(
+            "the input lists no package, so that nothing would be fetched",
+            hint="""list one, such as {"type": "pip"}; --allow-empty makes an output without files""",
+        )
 
 
 def _is_lock(name: str, lock_names: Sequence[str]) -> bool:

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from msgspec import Struct
 
 from cachi2ish.core.messages import did_you_mean, excerpt
 from cachi2ish.errors import InputError
-from cachi2ish.services.fetch.input.target_input import OWN_WORDS, WANTED
+from cachi2ish.files.shapes import OWN_WORDS, WrongShapeError
+from cachi2ish.services.fetch.input.target_input import WANTED
 
-#: The model of each group of keys, by the key that it stands under; "" for the outermost.
-Models = Mapping[str, type[BaseModel]]
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+#: The shape of each group of keys, by the key that it stands under; "" for the outermost.
+Shapes = Mapping[str, type[Struct]]
 
 
-def problems(error: ValidationError, place: str, models: Models, *, skip_types: bool) -> Iterator[InputError]:
+def problems(error: WrongShapeError, place: str, shapes: Shapes, *, skip_types: bool) -> Iterator[InputError]:
     """Yield what pydantic found, as sentences for the user.
 
-    place: what the input is called. models: whose keys are known where. skip_types: leave out what is wrong
+    place: what the input is called. shapes: whose keys are known where. skip_types: leave out what is wrong
     with the type of a package, which another error says already.
     """
-    for detail in error.errors(include_url=False, include_context=True):
+    for detail in error.problems:
         path = detail["loc"]
         where = f"{place}, {_dotted(path)}" if path else place
         key = next((part for part in reversed(path) if isinstance(part, str)), "")
@@ -34,25 +38,16 @@ def problems(error: ValidationError, place: str, models: Models, *, skip_types: 
             key = "members" if path[-1] == "packages" else "name"
         if path[-2:-1] == ("index_date_overrides",):
             key = "override"
-        yield _sentence(detail, where, key, models)
+        yield _sentence(detail, where, key, shapes)
 
 
-def refuse_empty(packages: Sequence[object]) -> None:
-    """Raise `InputError` for an input that lists no package: it may have got lost on its way here."""
-    if not packages:
-        raise InputError(
-            "the input lists no package, so that nothing would be fetched",
-            hint="""list one, such as {"type": "pip"}; --allow-empty makes an output without files""",
-        )
-
-
-def _sentence(detail: ErrorDetails, where: str, key: str, models: Models) -> InputError:
+def _sentence(detail: ErrorDetails, where: str, key: str, shapes: Shapes) -> InputError:
     kind, path, value = detail["type"], detail["loc"], detail["input"]
     group = next((part for part in ("binary", "targets") if part in path[:-1]), "")
     if kind == OWN_WORDS:
         return InputError(f"{where}: {detail['msg']}", hint=detail.get("ctx", {}).get("hint") or None)
     if kind == "extra_forbidden":
-        known = tuple(models[group if group or len(path) == 1 else "packages"].model_fields)
+        known = tuple(shapes[group if group or len(path) == 1 else "packages"].__struct_fields__)
         hint = None if group else _set_elsewhere(key)
         hint = hint or did_you_mean(key, known, f"the keys are {', '.join(known)}")
         return InputError(f"{where}: unknown key {key!r}", hint=hint)

@@ -7,25 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    JsonValue,
-    StrictStr,
-    ValidationError,
-    model_validator,
-)
+from msgspec import Struct
 
 from cachi2ish.core.choose.checks import Policy
 from cachi2ish.core.messages import did_you_mean
 from cachi2ish.core.requirements import Pinned
 from cachi2ish.errors import Cachi2ishError, InputError, raise_all
+from cachi2ish.files.shapes import Before, UnfitValueError, WrongShapeError, read
 from cachi2ish.lockfiles.interface import DEFAULT, Lock, Selection
-from cachi2ish.services.fetch.input.input_problems import Models, problems
-from cachi2ish.services.fetch.input.target_input import BinaryInput, TargetInput, worded
+from cachi2ish.services.fetch.input.target_input import BinaryInput, TargetInput
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 #: Flags that Hermeto knows; all concern other package managers.
 _FOREIGN_FLAGS = ("cgo-disable", "dev-package-managers", "force-gomod-tidy", "gomod-vendor", "gomod-vendor-check")
@@ -66,12 +61,6 @@ def _boolean(value: object) -> object:
     return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
-def _list(value: object) -> object:
-    if not isinstance(value, list):
-        raise ValueError("not a list")  # noqa: TRY004  (pydantic turns ValueError into a message)
-    return tuple(value)
-
-
 def _date(value: object) -> object:
     if value is not False and not isinstance(value, str):
         raise ValueError("not a date")
@@ -84,12 +73,12 @@ def _not_null(value: object) -> object:
     return value
 
 
-_Date = Annotated[str | Literal[False], BeforeValidator(_date)]
-_Names = Annotated[tuple[StrictStr, ...], BeforeValidator(_list)]
-_Files = Annotated[tuple[StrictStr, ...] | None, BeforeValidator(_list)]
+_Date = Annotated[str | bool, Before(_date)]
+_Names = tuple[str, ...]
+_Files = Annotated[tuple[str, ...] | None, Before(_not_null)]
 
 
-class PackageInput(BaseModel):
+class PackageInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One package of the input, as the user wrote it.
 
     path: the folder of the package, relative to the source directory.
@@ -103,66 +92,69 @@ class PackageInput(BaseModel):
     index_date_overrides: the date of single projects, false for none.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
     type: Literal["pip"]
-    path: StrictStr = "."
-    lockfile: Annotated[StrictStr | None, BeforeValidator(_not_null)] = None
+    path: str = "."
+    lockfile: Annotated[str | None, Before(_not_null)] = None
     groups: _Names = ()
     no_groups: _Names = ()
     extras: _Names = ()
     packages: _Names = ()
     requirements_files: _Files = None
     requirements_build_files: _Files = None
-    allow_binary: Annotated[bool, BeforeValidator(_boolean)] = False
+    allow_binary: Annotated[bool, Before(_boolean)] = False
     binary: BinaryInput | None = None
-    targets: Annotated[tuple[TargetInput, ...] | None, BeforeValidator(_list)] = None
-    wheels: Annotated[Literal["best", "all-compatible"] | None, BeforeValidator(_not_null)] = None
-    index_date: Annotated[str | Literal[False] | None, BeforeValidator(_date)] = None
-    index_date_missing: Annotated[Literal["refuse", "allow"] | None, BeforeValidator(_not_null)] = None
-    index_date_overrides: Annotated[dict[StrictStr, _Date] | None, BeforeValidator(_not_null)] = None
+    targets: Annotated[tuple[TargetInput, ...] | None, Before(_not_null)] = None
+    wheels: Annotated[Literal["best", "all-compatible"] | None, Before(_not_null)] = None
+    index_date: Annotated[str | bool | None, Before(_date)] = None
+    index_date_missing: Annotated[Literal["refuse", "allow"] | None, Before(_not_null)] = None
+    index_date_overrides: Annotated[dict[str, _Date] | None, Before(_not_null)] = None
 
     @property
     def selection(self) -> Selection:
         """What of the lock file is wanted."""
         return Selection(self.groups, self.no_groups, self.extras, self.packages)
 
-    @model_validator(mode="after")
-    def _selected_from_a_lock(self) -> Self:
+    def __post_init__(self) -> None:
+        self._refuse_a_selection_from_no_lock()
+        self._refuse_two_ways_to_say_which_wheels()
+
+    def _refuse_a_selection_from_no_lock(self) -> None:
         if self.lockfile is None and self.selection != DEFAULT:
             used = [f'"{key}"' for key in ("groups", "no_groups", "extras", "packages") if getattr(self, key)]
-            raise worded(
+            raise UnfitValueError(
                 f"{' and '.join(used)} choose from a lock file, and none is named",
                 'name it, for example "lockfile": "uv.lock"; all that a requirements file holds is fetched',
             )
-        return self
 
-    @model_validator(mode="after")
-    def _one_way_to_say_which_wheels(self) -> Self:
+    def _refuse_two_ways_to_say_which_wheels(self) -> None:
         if self.targets is None:
             if self.wheels is not None:
-                raise worded(
+                raise UnfitValueError(
                     '"wheels" says how to choose for "targets", of which there are none', "give targets too"
                 )
-            return self
+            return
         if not self.targets:
-            raise worded('"targets" is empty', "name a target, or leave the key out")
+            raise UnfitValueError('"targets" is empty', "name a target, or leave the key out")
         if self.allow_binary or self.binary is not None:
             other = "binary" if self.binary is not None else "allow_binary"
-            raise worded(f'"targets" and "{other}" both say which wheels to take', "leave one of them out")
-        return self
+            raise UnfitValueError(
+                f'"targets" and "{other}" both say which wheels to take', "leave one of them out"
+            )
 
 
-class RequestInput(BaseModel):
+class RequestInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole input: packages in the order given, and flags, none of which concerns pip."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     packages: tuple[PackageInput, ...]
-    flags: tuple[StrictStr, ...] = ()
+    flags: tuple[str, ...] = ()
 
 
-_MODELS: Models = {"": RequestInput, "packages": PackageInput, "binary": BinaryInput, "targets": TargetInput}
+_SHAPES: Mapping[str, type[Struct]] = {
+    "": RequestInput,
+    "packages": PackageInput,
+    "binary": BinaryInput,
+    "targets": TargetInput,
+}
 
 
 def validated(value: JsonValue, place: str) -> RequestInput:
@@ -178,9 +170,11 @@ def validated(value: JsonValue, place: str) -> RequestInput:
     foreign = bool(errors)
     errors.extend(_foreign_flags(value, place))
     try:
-        request = RequestInput.model_validate(value)
-    except ValidationError as error:
-        errors.extend(problems(error, place, _MODELS, skip_types=foreign))
+        request = read(value, RequestInput, strict=True)
+    except WrongShapeError as error:
+        from cachi2ish.services.fetch.input.input_problems import problems  # noqa: PLC0415
+
+        errors.extend(problems(error, place, _SHAPES, skip_types=foreign))
         raise_all(errors)
         raise
     raise_all(errors)

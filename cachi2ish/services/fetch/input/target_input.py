@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 from warnings import catch_warnings, simplefilter
 
+from msgspec import Struct
 from packaging.utils import canonicalize_name
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StrictStr, model_validator
-from pydantic_core import PydanticCustomError
 
 from cachi2ish.core.messages import excerpt
 from cachi2ish.core.targets.machine import Target, read_machine, read_python
 from cachi2ish.core.targets.spellings import meant_python
 from cachi2ish.core.targets.wheel_filter import WheelFilter, Words
 from cachi2ish.errors import InputError
-
-#: The type of errors whose message is for the user as it stands; the hint is in their context.
-OWN_WORDS = "own_words"
+from cachi2ish.files.shapes import After, Before, UnfitValueError
 
 #: What takes everything in a list of words, as in Hermeto.
 _ALL = ":all:"
@@ -26,17 +23,12 @@ _ALL = ":all:"
 _PY_VERSION = re.compile(r"[23]\d{0,2}")
 
 
-def worded(problem: str, hint: str) -> PydanticCustomError:
-    """Return an error that a validator raises, with its hint."""
-    return PydanticCustomError(OWN_WORDS, "{problem}", {"problem": problem, "hint": hint})
-
-
 def _words(value: object) -> object:
     if not isinstance(value, str):
         return value
     words = frozenset(word.strip() for word in value.split(",")) - {""}
     if not words:
-        raise worded(f"{value!r} names nothing", f"name values with commas between them, or {_ALL}")
+        raise UnfitValueError(f"{value!r} names nothing", f"name values with commas between them, or {_ALL}")
     return value
 
 
@@ -50,7 +42,7 @@ def _py_version(value: object) -> object:
     if python is not None:
         digits = python.version.replace(".", "")
     meant = f"write {digits}" if _PY_VERSION.fullmatch(digits) else "write 312 for Python 3.12"
-    raise worded(f"{text!r} is not a version of Python as a wheel's tag spells it", meant)
+    raise UnfitValueError(f"{text!r} is not a version of Python as a wheel's tag spells it", meant)
 
 
 def _pattern(value: str | None) -> str | None:
@@ -59,37 +51,35 @@ def _pattern(value: str | None) -> str | None:
             simplefilter("ignore")  # of what may mean something else in a later Python
             re.compile(value or "")
     except (re.error, OverflowError, RecursionError) as error:
-        raise worded(
+        raise UnfitValueError(
             f"{excerpt(value or '')!r} is not a regular expression: {error}", "give one such as manylinux.*x86_64"
         ) from None
     return value
 
 
-_Words = Annotated[StrictStr, BeforeValidator(_words)]
+_Words = Annotated[str, Before(_words)]
 
 
-class BinaryInput(BaseModel):
+class BinaryInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which wheels to take, with the keys, defaults and meaning that Hermeto gives them.
 
     Each but the last two is a list with commas, and ``:all:`` takes all. packages: come as wheels only.
     py_version: 312 for Python 3.12. platform: a regular expression, instead of ``arch`` and ``os``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
     packages: _Words = _ALL
     arch: _Words = "x86_64"
     os: _Words = "linux"
-    py_version: Annotated[int | None, BeforeValidator(_py_version)] = None
+    py_version: Annotated[int | None, Before(_py_version)] = None
     py_impl: _Words = "cp"
     abi: _Words = _ALL
-    platform: Annotated[StrictStr | None, AfterValidator(_pattern)] = None
+    platform: Annotated[str | None, After(_pattern)] = None
 
-    @model_validator(mode="after")
-    def _platform_alone(self) -> Self:
+    def __post_init__(self) -> None:
         if self.platform is not None and (self.arch, self.os) != ("x86_64", "linux"):
-            raise worded('"platform" stands beside "arch" or "os"', "say it with the expression, or with the two")
-        return self
+            raise UnfitValueError(
+                '"platform" stands beside "arch" or "os"', "say it with the expression, or with the two"
+            )
 
     def wheel_filter(self) -> WheelFilter:
         """Return the filter that this describes."""
@@ -123,28 +113,24 @@ def _checked(value: str, check: Callable[[], object]) -> str:
     try:
         check()
     except InputError as error:
-        raise worded(error.problem, error.hint or "") from None
+        raise UnfitValueError(error.problem, error.hint or "") from None
     return value
 
 
-class TargetInput(BaseModel):
+class TargetInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One machine to choose wheels for.
 
     python: ``3.12`` or ``3.12.4``. platform: the best platform tag that it accepts.
     implementation: ``cp`` or ``pp``. abi: None for the interpreter's usual one.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    python: Annotated[StrictStr, AfterValidator(_python)]
-    platform: Annotated[StrictStr, AfterValidator(_machine)]
+    python: Annotated[str, After(_python)]
+    platform: Annotated[str, After(_machine)]
     implementation: Literal["cp", "pp"] = "cp"
-    abi: StrictStr | None = None
+    abi: str | None = None
 
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
+    def __post_init__(self) -> None:
         _checked("", self.target)
-        return self
 
     def target(self) -> Target:
         """Return the target that this describes."""
