@@ -31,6 +31,10 @@ ONE_PYTHON = {
             "cli/test_settled.py",
             "cli/test_targets.py",
         ),
+        "namespaces and limits of the kernel; what runs in them is the Python of a target": (
+            "sandbox",
+            "cli/test_run_hooks.py",
+        ),
         "requests that are made and counted; the client runs on each in tests/http": (
             "cli/test_direct.py",
             "cli/test_misbehaving_hosts.py",

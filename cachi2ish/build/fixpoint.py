@@ -19,6 +19,7 @@ from cachi2ish.build.interface import (
     Build,
     Environment,
     Failed,
+    Hooks,
     Machine,
     Release,
     Releases,
@@ -66,13 +67,15 @@ def close(
     bounds: Bounds = Bounds(),
     fallback: Callable[[Build], Rung | None] = lambda _build: None,
     usual: Rung = USUAL,
+    hooks: Hooks | None = None,
 ) -> Closure:
     """Return the fixpoint for ``roots``.
 
     pinned: what is in the directory anyhow, for another reason. fallback: returns as of when the requirements of a
     build are looked for where nothing fulfils them as of the usual date; None for nothing more. usual: that date.
+    hooks: are called for what no rule tells.
     """
-    search = _Search(releases, frozenset(pinned), bounds, fallback, usual)
+    search = _Search(releases, frozenset(pinned), bounds, fallback, usual, hooks)
     pool = frozenset(pinned)
     for _ in range(_MOST_ROUNDS):
         found = search.round(roots, pool)
@@ -94,7 +97,9 @@ class _Search:
         bounds: Bounds,
         fallback: Callable[[Build], Rung | None],
         usual: Rung,
+        hooks: Hooks | None,
     ) -> None:
+        self._hooks = hooks
         self._releases = releases
         self._pinned = _by_project(pinned)
         self._bounds = bounds
@@ -138,25 +143,25 @@ class _Search:
     def _build(self, release: Release) -> Build:
         if release not in self._builds:
             uploaded = self._releases.uploaded_at(release)
-            self._builds[release] = Build(str(release), self._releases.facts(release), uploaded)
+            self._builds[release] = Build(str(release), self._releases.facts(release), uploaded, release)
         return self._builds[release]
 
     def _environment(self, place: _Place, directory: Solver) -> Environment:
         build, machine = place
         if place in self._known:
             try:
-                return environment(build, machine, directory)
+                return environment(build, machine, directory, self._hooks)
             except NoSolutionError:
                 pass
         self._known.add(place)
         self.grew = True
         try:
-            return environment(build, machine, self._index(self._usual))
+            return environment(build, machine, self._index(self._usual), self._hooks)
         except NoSolutionError:
             rung = self._fallback(build)
             if rung is None:
                 raise
-            found = environment(build, machine, self._index(rung))
+            found = environment(build, machine, self._index(rung), self._hooks)
             self._fallbacks[build] = rung
             return found
 

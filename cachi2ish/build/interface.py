@@ -12,20 +12,16 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-from msgspec import Struct
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from cachi2ish.build.facts import IMPLICIT as IMPLICIT  # noqa: PLC0414  (to be seen from outside)
+from cachi2ish.build.facts import LEGACY_BACKEND as LEGACY_BACKEND  # noqa: PLC0414  (to be seen from outside)
+from cachi2ish.build.facts import SdistFacts as SdistFacts  # noqa: PLC0414  (to be seen from outside)
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.core.targets.markers import holds
-
-#: What installers take where nothing is declared (PEP 518); pip before 24.0 takes wheel as well.
-IMPLICIT = ("setuptools>=40.8.0", "wheel")
-
-#: The back-end where none is named (PEP 517).
-LEGACY_BACKEND = "setuptools.build_meta:__legacy__"
 
 
 class Why(StrEnum):
@@ -34,54 +30,7 @@ class Why(StrEnum):
     DECLARED = "declared"
     IMPLICIT = "implicit"
     RULE = "rule of the back-end"
-
-
-class SdistFacts(Struct, frozen=True, kw_only=True, gc=False):
-    """All that an sdist says of how it is built. Kept between runs, since it follows from the digest.
-
-    requires: ``build-system.requires`` as it is written; None where nothing is declared.
-    backend: ``build-system.build-backend``; "" where none is named. backend_path: where it is in the tree.
-    in_tree: of a back-end in the tree, the module whose hook it has; "" where it has one of its own.
-    tool: the tables of ``[tool]`` that a rule reads. dynamic, dependencies, optional: of ``[project]`` (PEP 621).
-    setup_requires: of ``setup.py`` and ``setup.cfg``. setup_computed: whether ``setup.py`` computes some of it.
-    top: the names of those files at the top that matter.
-    names_itself: whether the module states what flit needs to know of it; None where that was not looked for.
-    crates: how many packages of a registry ``Cargo.lock`` names; None where there is none.
-    dependencies_of_wheel: ``Requires-Dist`` of a PKG-INFO that speaks for the wheel too (metadata 2.2), else None.
-    requires_dist_of_setup: what setuptools wrote of them into the sdist (``requires.txt``), or None.
-    requires_python: or "". unreadable: what could not be read, as a clause, or "".
-    """
-
-    name: str = ""
-    version: str = ""
-    requires: tuple[str, ...] | None = None
-    backend: str = ""
-    backend_path: tuple[str, ...] = ()
-    in_tree: str = ""
-    tool: dict[str, Any] = {}
-    dynamic: tuple[str, ...] = ()
-    dependencies: tuple[str, ...] = ()
-    optional: dict[str, tuple[str, ...]] = {}
-    setup_requires: tuple[str, ...] = ()
-    setup_computed: bool = False
-    top: tuple[str, ...] = ()
-    names_itself: bool | None = None
-    crates: int | None = None
-    dependencies_of_wheel: tuple[str, ...] | None = None
-    requires_dist_of_setup: tuple[str, ...] | None = None
-    requires_python: str = ""
-    unreadable: str = ""
-
-    @property
-    def is_legacy(self) -> bool:
-        """Whether no build system is declared at all."""
-        return self.requires is None
-
-    @property
-    def hook(self) -> str:
-        """The module whose hook is called; "" for one in the tree whose hook nobody knows."""
-        backend = self.backend or LEGACY_BACKEND
-        return self.in_tree if self.backend_path else backend.partition(":")[0].strip()
+    HOOK = "hook of the back-end"
 
 
 @dataclass(frozen=True)
@@ -173,12 +122,15 @@ class Releases(Protocol):
 class Build:
     """An sdist, or a project of the user's. name: what it is called in texts, and what tells it from others.
 
-    uploaded: when the sdist was; None where nobody says.
+    uploaded: when the sdist was; None where nobody says. release: that of a build requirement.
+    own: whether it is a project of the user's, which may be installed in editable mode too.
     """
 
     name: str
     facts: SdistFacts = field(compare=False, repr=False)
     uploaded: datetime | None = field(default=None, compare=False)
+    release: Release | None = field(default=None, compare=False)
+    own: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +208,16 @@ class Plan:
     fallbacks: tuple[tuple[Build, datetime], ...] = ()
 
 
+class Hooks(Protocol):
+    """The hooks of real back-ends (PEP 517), called where they can do no harm."""
+
+    def answer(
+        self, build: Build, machine: Machine, installed: Mapping[str, Version]
+    ) -> tuple[tuple[str, ...], str]:
+        """Return what the back-end of ``build`` asks for beside ``installed``; or why that is not known."""
+        ...
+
+
 class Planner(Protocol):
     """Finds what sdists are built with."""
 
@@ -266,12 +228,13 @@ class Planner(Protocol):
         pinned: Collection[Release],
         constraints: Mapping[str, SpecifierSet],
         apart: Collection[str] = (),
+        hooks: Hooks | None = None,
     ) -> Plan:
         """Return the set of versions with which all of ``roots`` are built: see `cachi2ish.build.fixpoint`.
 
         pinned: releases that are beside them for another reason. constraints: by normalised name; they hold for
         every build. apart: names of builds that get a stage of their own, with what there was after their upload;
-        ``:all:`` for all.
+        ``:all:`` for all. hooks: are called for what no rule tells; None for nothing.
         """
         ...
 

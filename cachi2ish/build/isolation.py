@@ -7,14 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from cachi2ish.build.interface import IMPLICIT, Build, Environment, Machine, Why
+from cachi2ish.build.interface import IMPLICIT, Build, Environment, Hooks, Machine, Why
 from cachi2ish.build.resolving import NoSolutionError, Solver, parsed
 from cachi2ish.build.rules.question import Answer, Question
 from cachi2ish.build.rules.registry import answer
 
 
-def environment(build: Build, machine: Machine, solver: Solver) -> Environment:
-    """Return what an installer puts into the environment of ``build``; raises `NoSolutionError`."""
+def environment(build: Build, machine: Machine, solver: Solver, hooks: Hooks | None = None) -> Environment:
+    """Return what an installer puts into the environment of ``build``; raises `NoSolutionError`.
+
+    hooks: are called where no rule knows what the back-end adds, and for the user's own project.
+    """
     facts = build.facts
     declared = IMPLICIT if facts.is_legacy else facts.requires or ()
     why = Why.IMPLICIT if facts.is_legacy else Why.DECLARED
@@ -22,12 +25,18 @@ def environment(build: Build, machine: Machine, solver: Solver) -> Environment:
     if facts.is_legacy and not solver.versions("wheel"):
         declared = IMPLICIT[:1]
     first = solver.resolve(declared, machine)
-    added = answer(Question(facts, machine, first))
+    added, by = answer(Question(facts, machine, first)), Why.RULE
+    if hooks is not None and (added.unknown or build.own):
+        requires, problem = hooks.answer(build, machine, first)
+        if problem:
+            added = Answer(added.requires, (*added.unknown, problem))
+        else:
+            added, by = Answer(requires), Why.HOOK
     more = _missing(added, machine, first)
     second = solver.resolve(more, machine) if more else {}
     installed = {**second, **first}  # the first of the two on the path of imports
     requested = [(text, why) for text in _holding(declared, machine)]
-    requested += [(text, Why.RULE) for text in _holding(added.requires, machine)]
+    requested += [(text, by) for text in _holding(added.requires, machine)]
     return Environment(installed, tuple(requested), added.unknown)
 
 

@@ -17,6 +17,7 @@ from cachi2ish.build.interface import (
     USUAL,
     Build,
     Failed,
+    Hooks,
     Plan,
     Release,
     Releases,
@@ -51,6 +52,7 @@ class BuildPlanner:
         pinned: Collection[Release],
         constraints: Mapping[str, SpecifierSet],
         apart: Collection[str] = (),
+        hooks: Hooks | None = None,
     ) -> Plan:
         """Return the set of versions with which all of ``roots`` are built."""
         bounds = Bounds(lambda project, version: _fits(constraints, project, version))
@@ -59,17 +61,18 @@ class BuildPlanner:
         done: list[Resolved] = []
         for root in alone:
             rung = own_time(root.build) or USUAL
-            found = _solved([root], releases, (), bounds, rung)
+            found = _solved([root], releases, (), bounds, rung, hooks=hooks)
             done.append(found)
             environments = found.closure.environments
             stages.append(Stage(root.build.name, environments, _constraints(found.closure), rung.before))
         beside = frozenset(pinned).union(*(one.closure.used for one in done))
-        shared = _solved([one for one in roots if one not in alone], releases, beside, bounds, USUAL, pinned)
+        others = [one for one in roots if one not in alone]
+        shared = _solved(others, releases, beside, bounds, USUAL, pinned, hooks)
         done.append(shared)
         # In the directory there is more than in a stage: what the constraints leave must do.
         union = frozenset(beside | shared.closure.used)
         failed = [one for found in done for one in found.closure.failed]
-        failed += [one for stage in stages for one in _contradicted(stage, alone, releases, union)]
+        failed += [one for stage in stages for one in _contradicted(stage, alone, releases, union, hooks)]
         wheels = {one.wheel for found in done for one in found.remedies if one.wheel is not None}
         times = {build: rung.before for found in done for build, rung in found.closure.fallbacks.items()}
         remedies: dict[str, Remedy] = {}
@@ -110,9 +113,10 @@ def _solved(
     bounds: Bounds,
     usual: Rung,
     fixed: Collection[Release] = (),
+    hooks: Hooks | None = None,
 ) -> Resolved:
     def solve(within: Bounds) -> Closure:
-        return close(roots, releases, beside, within, own_time, usual)
+        return close(roots, releases, beside, within, own_time, usual, hooks)
 
     return resolve_cycles(solve, releases, bounds, fixed, releases.admit_wheel)
 
@@ -129,13 +133,13 @@ def _constraints(closure: Closure) -> tuple[tuple[str, str], ...]:
 
 
 def _contradicted(
-    stage: Stage, alone: Sequence[Root], releases: Releases, union: frozenset[Release]
+    stage: Stage, alone: Sequence[Root], releases: Releases, union: frozenset[Release], hooks: Hooks | None
 ) -> list[Failed]:
     """Return the builds of a stage that would be built with something else in a directory with ``union``."""
     left = {project: SpecifierSet(text) for project, text in stage.constraints}
     there = {one for one in union if _fits(left, one.project, one.version)}
     roots = [one for one in alone if one.build.name == stage.name]
-    found = close(roots, _Directory(releases, there), there)
+    found = close(roots, _Directory(releases, there), there, hooks=hooks)
     return [
         Failed(build, machine, "in one directory with the others it would be built with other versions")
         for (build, machine), one in stage.environments.items()

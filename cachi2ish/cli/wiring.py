@@ -49,6 +49,7 @@ from cachi2ish.settings.settings import Settings, cache_directory, cache_key, lo
 if TYPE_CHECKING:
     from cachi2ish.build.interface import BuildFactsReader, Planner
     from cachi2ish.proof.interface import Prover
+    from cachi2ish.sandbox.interface import HookRunner
 
 #: Value of found_by; SBOM consumers match on it.
 _HERMETO = "hermeto"
@@ -176,6 +177,13 @@ def planner() -> Planner:
     from cachi2ish.build.planner import BuildPlanner
 
     return BuildPlanner()
+
+
+def hook_runner() -> HookRunner:
+    """Return what calls hooks of back-ends in the sandbox."""
+    from cachi2ish.sandbox.hook_runner import SandboxedHooks
+
+    return SandboxedHooks()
 
 
 def _actual_index(proxy: Address | None, address: Address) -> Address:

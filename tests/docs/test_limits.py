@@ -12,6 +12,7 @@ from cachi2ish.git import command, objects, repositories, submodules
 from cachi2ish.http import bodies, session
 from cachi2ish.lockfiles.pip import assembling, grammar
 from cachi2ish.projects import project_folder, setup_cfg
+from cachi2ish.sandbox.interface import Limits as HookLimits
 from cachi2ish.sdists import metadata
 from cachi2ish.sdists.forward import Limits
 from cachi2ish.services import merge_sboms
@@ -22,6 +23,7 @@ from tests.cli import test_bombs
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "limits.md").read_text(encoding="utf-8")
 
 ARCHIVE = Limits()
+HOOK = HookLimits()
 MIB = 1 << 20
 
 #: How the row begins, and its number.
@@ -56,6 +58,10 @@ LIMITS: list[tuple[str, float]] = [
     ("characters of a value of `setup.cfg`", setup_cfg._LONGEST_VALUE),
     ("bytes of a bill", merge_sboms.LARGEST),
     ("seconds that a result waits", user_files._TRIES * user_files._PAUSE),
+    ("seconds of a hook", HOOK.seconds),
+    ("MiB of memory of a hook", HOOK.memory / MIB),
+    ("processes of a hook", HOOK.processes),
+    ("MiB of the file system of a hook", HOOK.space / MIB),
     ("requests at once", network_flags.MOST_CONCURRENT),
 ]
 ROWS = dict(re.findall(r"^\| (.+?) \| ([0-9,]+) \|$", PAGE, re.MULTILINE))

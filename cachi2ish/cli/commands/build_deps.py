@@ -101,10 +101,21 @@ def lock_build_deps(
             "stage of its own; :all: for all. May be repeated.",
         ),
     ] = None,
+    run_hooks: Annotated[
+        bool,
+        typer.Option(
+            "--run-hooks",
+            help="Ask the back-end itself where no rule tells what it adds, in a sandbox without network, home "
+            "and rights. Needs Linux, and the Python of each target.",
+        ),
+    ] = False,
     *,
     flags: Flags,
 ) -> None:
-    """Find what the sdists of a project are built with, all the way down, and lock it; nothing of them is run."""
+    """Find what the sdists of a project are built with, all the way down, and lock it; nothing of them is run.
+
+    But for --run-hooks, in a sandbox.
+    """
     if package_input is not None and requirement:
         context.fail("-r and INPUT both say what is to be built: give one of them.")
     console = console_for(flags)
@@ -126,6 +137,7 @@ def lock_build_deps(
             tools=frozenset(tools.replace(",", " ").split()),
             constraints=read_constraints(constraint or ()),
             apart=apart,
+            hooks=wiring.hook_runner() if run_hooks else None,
         )
         with reporter_for(console) as reporter:
             if requirement:

@@ -22,6 +22,7 @@ from cachi2ish.core.requirements import Formats, Git, Indexes, IndexOptions, Url
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import Cachi2ishError, InputError, raise_all
 from cachi2ish.index.interface import PageQuery
+from cachi2ish.sandbox.interface import HookRunner
 from cachi2ish.services.fetch.choosing import choose_all, wanted
 from cachi2ish.services.fetch.dating import announce
 from cachi2ish.services.fetch.input.package_input import RequestInput
@@ -37,6 +38,7 @@ from cachi2ish.services.lock_build_deps.findings import (
 )
 from cachi2ish.services.lock_build_deps.index_releases import IndexReleases
 from cachi2ish.services.lock_build_deps.lock_text import Pins, constraints_text, lock_text
+from cachi2ish.services.lock_build_deps.real_hooks import RealHooks
 from cachi2ish.services.lock_build_deps.roots import (
     Place,
     Wanted,
@@ -56,13 +58,14 @@ class Options:
 
     targets: the machines that build, where the input names none. tools: programs that are there.
     constraints: by normalised name. apart: names of sdists, or of projects, that are built with what there was
-    after their own upload; ``:all:`` for all.
+    after their own upload; ``:all:`` for all. hooks: calls those of back-ends; None where nothing may be run.
     """
 
     targets: tuple[Target, ...] = ()
     tools: frozenset[str] = frozenset()
     constraints: Mapping[str, SpecifierSet] = field(default_factory=dict)
     apart: frozenset[str] = frozenset()
+    hooks: HookRunner | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +82,14 @@ class BuildLock:
 def lock_build_deps(
     request: RequestInput, source: Path, planner: Planner, options: Options, ports: Ports, run: Run
 ) -> BuildLock:
-    """Return the lock of what everything that ``request`` would fetch is built with; nothing of it is run.
+    """Return the lock of what everything that ``request`` would fetch is built with.
 
+    Nothing of it is run, but for hooks in the sandbox where there is a runner in the options.
     Raises the errors of the first stage that fails, all of them together.
     """
     source = source.absolute()
+    if options.hooks is not None:
+        options.hooks.check()
     run.reporter.stage(Doing("read"))
     # What this writes is not read: the last one may not hold any more.
     packages = tuple(structs.replace(one, requirements_build_files=()) for one in request.packages)
@@ -136,9 +142,9 @@ class _Locking:
         self._run.reporter.stage(Doing("transfer", local=self._network.local))
         roots = [place.root for place in places]
         pinned = pinned_releases(self._reading)
-        plan = self._planner.plan(
-            roots, self._releases, pinned, self._options.constraints, stages_of(self._options.apart, places)
-        )
+        apart = stages_of(self._options.apart, places)
+        hooks = self._hooks(places)
+        plan = self._planner.plan(roots, self._releases, pinned, self._options.constraints, apart, hooks)
         raise_all((*failures_of(plan, places), *map(cycle_left, plan.left)))
         self._run.reporter.stage(Doing("record"))
         warnings = tuple(dict.fromkeys((*self._unknown(plan), *self._crates(plan), *remedies_of(plan))))
@@ -159,6 +165,14 @@ class _Locking:
             releases=len(plan.used),
             builds=len({build for stage in plan.stages for build, _ in stage.environments}),
         )
+
+    def _hooks(self, places: tuple[Place, ...]) -> RealHooks | None:
+        if self._options.hooks is None:
+            return None
+        archives, info = self._ports.archives, self._run.reporter.info
+        hooks = RealHooks(self._options.hooks, places, self._releases, self._files, archives.recollection, info)
+        hooks.check()
+        return hooks
 
     def _one_policy(self) -> SourcePackage:
         first, *others = self._reading.packages

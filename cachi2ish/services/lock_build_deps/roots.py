@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
 from cachi2ish.build.interface import Build, BuildFactsReader, Machine, Release, Root, SdistFacts
-from cachi2ish.core.artifacts import Artifact
+from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.core.choose.choice import Choice
 from cachi2ish.core.distributions import is_wheel, wheel_tags
 from cachi2ish.core.pages import IndexFile
@@ -29,27 +30,35 @@ _PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A root and where it comes from. file: of an index. origin: the line that asks for it, None for one's own."""
+    """A root and where it comes from. file: of an index. origin: the line that asks for it, None for one's own.
+
+    bring: returns its archive. folder: that of a project of the user's.
+    """
 
     root: Root
     origin: Origin | None = None
     file: IndexFile | None = field(default=None, repr=False)
+    bring: Callable[[], Blob] | None = field(default=None, repr=False)
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An sdist that will be built. look: returns what it says."""
+    """An sdist that will be built. look: returns what it says. bring: returns it."""
 
     filename: str
     origin: Origin
     machines: tuple[Machine, ...]
     look: Callable[[], SdistFacts]
+    bring: Callable[[], Blob]
     file: IndexFile | None = None
 
     def place(self) -> Place:
         """Return it as a root, once it was looked into."""
         uploaded = None if self.file is None else self.file.upload_time
-        return Place(Root(Build(self.filename, self.look(), uploaded), self.machines), self.origin, self.file)
+        return Place(
+            Root(Build(self.filename, self.look(), uploaded), self.machines), self.origin, self.file, self.bring
+        )
 
 
 def machines_of(
@@ -81,7 +90,8 @@ def of_choice(
                 file.filename,
                 choice.requirement.origin,
                 tuple(where[file.filename]),
-                lambda artifact=artifact: files.of_artifact(artifact),  # type: ignore[misc]  # bound at once
+                partial(files.of_artifact, artifact),
+                partial(files.bring, artifact),
                 file,
             )
 
@@ -106,12 +116,11 @@ def of_address(
         return
     if isinstance(requirement, Git):
         name = name_of_git(requirement)
-        yield Wanted(
-            name,
-            requirement.origin,
-            where,
-            lambda: files.of_blob(repositories.find(requirement) or repositories.archive(requirement), name),
-        )
+
+        def bring() -> Blob:
+            return repositories.find(requirement) or repositories.archive(requirement)
+
+        yield Wanted(name, requirement.origin, where, lambda: files.of_blob(bring(), name), bring)
     elif not is_wheel(name_of_url(requirement)):
         artifact = Artifact(
             filename=name_of_url(requirement),
@@ -119,7 +128,13 @@ def of_address(
             digests=frozenset({requirement.digest}),
             origin=requirement.origin,
         )
-        yield Wanted(requirement_name(requirement), requirement.origin, where, lambda: files.of_artifact(artifact))
+        yield Wanted(
+            requirement_name(requirement),
+            requirement.origin,
+            where,
+            partial(files.of_artifact, artifact),
+            partial(files.bring, artifact),
+        )
 
 
 def requirement_name(requirement: Url) -> str:
@@ -138,7 +153,8 @@ def own_projects(
         facts = reader.of_folder(source / package.main.path)
         if facts is not None:
             where = "" if package.main.path == "." else f" in {package.main.path}"
-            yield Place(Root(Build(f"the project itself{where}", facts), machines(package)))
+            build = Build(f"the project itself{where}", facts, own=True)
+            yield Place(Root(build, machines(package)), folder=source / package.main.path)
 
 
 def pinned_releases(reading: Reading) -> frozenset[Release]:

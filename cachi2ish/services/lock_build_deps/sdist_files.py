@@ -46,11 +46,16 @@ class SdistFiles:
         self._recollection = recollection
         self._reporter = reporter
         self._read = OncePerKey(self._facts_of_artifact)
+        self._blobs = OncePerKey(self._bring)
         self._needs = OncePerKey(self._dependencies)
 
     def of_artifact(self, artifact: Artifact) -> SdistFacts:
         """Return what an sdist says; raises what fetching and reading it raises."""
         return self._read(artifact)
+
+    def bring(self, artifact: Artifact) -> Blob:
+        """Return a file once it is in the cache; raises what fetching it raises."""
+        return self._blobs(artifact)
 
     def of_blob(self, blob: Blob, filename: str) -> SdistFacts:
         """Return what an archive that is in the cache says."""
@@ -61,7 +66,7 @@ class SdistFiles:
         return self._needs(file)
 
     def _facts_of_artifact(self, artifact: Artifact) -> SdistFacts:
-        return self._remembered(_sha256(artifact), artifact.filename, lambda: self._bring(artifact))
+        return self._remembered(_sha256(artifact), artifact.filename, lambda: self.bring(artifact))
 
     def _remembered(self, sha256: str, filename: str, bring: Callable[[], Blob]) -> SdistFacts:
         key = f"build facts\n{_RULE}\n{sha256}\n{filename}"

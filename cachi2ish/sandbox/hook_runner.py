@@ -1,0 +1,210 @@
+"""Puts a question to a back-end in the sandbox: what the jail is furnished with, and what its end means."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from cachi2ish.core.lazy import OncePerKey
+from cachi2ish.core.messages import excerpt
+from cachi2ish.core.targets.machine import Target
+from cachi2ish.errors import InputError
+from cachi2ish.files.scratch import scratch_directory
+from cachi2ish.sandbox.interface import HookFailedError, HookQuestion, Interpreter, Limits
+from cachi2ish.sandbox.interpreters import find_interpreter
+
+_JAIL, _WITHIN = (Path(__file__).with_name(name) for name in ("jail.py", "within.py"))
+
+#: What programs need of the system, as it is there; of /etc no more than says where libraries are.
+_SYSTEM = (
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/etc/alternatives",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/os-release",
+)
+
+#: Folders that are made. Those of messages and of the answer have a size of their own, in bytes.
+_APART = {"/build/messages": 16 << 20, "/build/answer": 2 << 20}
+_FOLDERS = ("/build", "/build/home", "/build/files", *_APART, "/tmp", "/dev/shm")  # noqa: S108  (within the sandbox)
+_PATH = "/build/env/bin:/build/tools:/usr/local/bin:/usr/bin:/bin"
+_USERS = "root:x:0:0:root:/build/home:/bin/sh\nnobody:x:65534:65534:nobody:/build/home:/bin/sh\n"
+
+#: Programs that back-ends look for: those that are not named as tools are hidden.
+_TOOLS = ("cargo", "cmake", "cmake3", "ninja", "ninja-build", "patchelf", "samu")
+
+#: Requirements of one answer, and characters of each: many more than back-ends ask for.
+_MOST, _LONGEST = 300, 500
+
+#: What the sandbox may take beside the code in it, in seconds.
+_GRACE = 60
+
+_NEEDS = (
+    "it needs Linux 5.12 with user namespaces: sysctl kernel.unprivileged_userns_clone=1,"
+    " kernel.apparmor_restrict_unprivileged_userns=0; in a container, --security-opt seccomp=unconfined"
+    " --security-opt unmask=ALL; or leave --run-hooks out"
+)
+
+
+class SandboxedHooks:
+    """Implements `HookRunner`."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self._interpreters = OncePerKey(find_interpreter)
+
+    def check(self) -> None:
+        """Raise `InputError` where there can be no sandbox, with the reason."""
+        if sys.platform != "linux":
+            raise InputError(f"--run-hooks: there is no sandbox on {sys.platform}", hint=_NEEDS)
+        python = Path(sys.executable)
+        own = Interpreter(python.resolve(), "", (Path(sys.base_prefix), Path(sys.base_exec_prefix)))
+        outcome = self._run(_plan([str(own.executable), "-I", "-S", "-c", ""], own, (), self._limits, {}))
+        if outcome.get("status") != 0:
+            reason = outcome.get("refused") or outcome.get("messages") or outcome.get("excess")
+            raise InputError(f"--run-hooks: there is no sandbox here: {excerpt(str(reason))}", hint=_NEEDS)
+
+    def interpreter(self, target: Target) -> Interpreter:
+        """Return a Python that stands for ``target``; raises `InputError` where this machine has none."""
+        return self._interpreters(target)
+
+    def tool(self, name: str) -> Path | None:
+        """Return where a program is on this machine, None where it is not."""
+        found = shutil.which(name)
+        return None if found is None else Path(found)
+
+    def ask(self, question: HookQuestion, interpreter: Interpreter) -> tuple[str, ...]:
+        """Return the requirements that the hooks ask for, each once; raises `HookFailedError`."""
+        copies = [(str(path), f"/build/files/{name}") for name, path in question.wheels.items()]
+        archive = "" if question.source.is_dir() else f"/build/files/{question.source_name}"
+        copies.append((str(question.source), archive or "/build/source"))
+        words = {
+            "archive": archive,
+            "wheels": [f"/build/files/{name}" for name in question.wheels],
+            "backend": question.backend,
+            "backend_path": question.backend_path,
+            "hooks": question.hooks,
+            "homes": _homes(),
+            "kept": [str(folder) for folder in interpreter.folders],
+        }
+        texts = {"/build/question.json": json.dumps(words), "/build/within.py": _WITHIN.read_text()}
+        tools = [(name, path) for name in sorted(question.tools) if (path := self.tool(name)) is not None]
+        command = [str(interpreter.executable), "-I", "-S", "/build/within.py", "unpack"]
+        plan = _plan(command, interpreter, tools, self._limits, texts)
+        return self._answer(self._run({**plan, "copies": copies}))
+
+    def _run(self, plan: Mapping[str, Any]) -> Mapping[str, Any]:
+        with scratch_directory("cachi2ish-sandbox-") as root:
+            command = [sys.executable, "-I", "-S", str(_JAIL)]
+            try:
+                done = subprocess.run(
+                    command,
+                    input=json.dumps({**plan, "root": str(root)}),
+                    capture_output=True,
+                    text=True,
+                    env={},
+                    timeout=self._limits.seconds + _GRACE,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired:
+                return {"excess": "time"}
+            with suppress(ValueError):
+                found = json.loads(done.stdout)
+                if isinstance(found, dict):
+                    return found
+            return {"refused": (done.stderr.strip().splitlines() or ["it said nothing"])[-1]}
+
+    def _answer(self, outcome: Mapping[str, Any]) -> tuple[str, ...]:
+        if "refused" in outcome:
+            raise HookFailedError(f"the sandbox could not be made: {excerpt(outcome['refused'])}")
+        if "excess" in outcome:
+            raise HookFailedError(f"its hook was ended: it {self._excess(outcome['excess'])}")
+        found: object = None
+        with suppress(ValueError):
+            found = json.loads(outcome["answer"])
+        requires = found.get("requires") if isinstance(found, dict) else None
+        if outcome["status"] == 0 and isinstance(requires, list):
+            texts = [" ".join(one.split()) for one in requires[:_MOST] if isinstance(one, str)]
+            return tuple(dict.fromkeys(one for one in texts if 0 < len(one) <= _LONGEST))
+        problem = found.get("problem") if isinstance(found, dict) else None
+        if not problem:
+            said = outcome["messages"].strip().splitlines() or [f"status {outcome['status']}"]
+            problem = f"it ended with {said[-1]}"
+        raise HookFailedError(f"its hook was ended: {excerpt(str(problem))}")
+
+    def _excess(self, what: str) -> str:
+        return {
+            "time": f"ran longer than {self._limits.seconds:g} seconds",
+            "memory": f"took more than {self._limits.memory >> 20} MiB of memory",
+            "processes": f"started more than {self._limits.processes} processes",
+        }[what]
+
+
+def _plan(
+    command: Sequence[str],
+    interpreter: Interpreter,
+    tools: Sequence[tuple[str, Path]],
+    limits: Limits,
+    texts: Mapping[str, str],
+) -> Mapping[str, Any]:
+    binds = [(path, path) for path in _SYSTEM if os.path.lexists(path)]
+    binds += [
+        (str(one), str(one)) for one in dict.fromkeys(interpreter.folders) if not str(one).startswith("/usr")
+    ]
+    binds += [(str(path.resolve()), f"/build/tools/{name}") for name, path in tools]
+    there = {name for name, _ in tools}
+    folders = ("/usr/local/bin", "/usr/bin", "/bin")
+    return {
+        "command": command,
+        "binds": binds,
+        "copies": [],
+        "texts": {"/etc/passwd": _USERS, **texts},
+        "folders": _FOLDERS,
+        "hidden": [
+            str(Path(folder, name).resolve())
+            for name in _TOOLS
+            for folder in folders
+            if name not in there and Path(folder, name).exists()
+        ],
+        "home": "/build/home",
+        "apart": _APART,
+        "messages": "/build/messages/text",
+        "answer": "/build/answer/answer.json",
+        "space": limits.space,
+        "memory": limits.memory,
+        "seconds": limits.seconds,
+        "processes": limits.processes,
+        "environ": {
+            "PATH": _PATH,
+            "HOME": "/build/home",
+            "TMPDIR": "/tmp",  # noqa: S108
+            "LANG": "C.UTF-8",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONNOUSERSITE": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": "1",
+            "SOURCE_DATE_EPOCH": "315532800",
+        },
+    }
+
+
+def _homes() -> list[str]:
+    found = {str(Path.home()), "/root", "/home"}
+    with suppress(KeyError):
+        found.add(pwd.getpwuid(os.geteuid()).pw_dir)
+    return sorted(found - {"/"})
