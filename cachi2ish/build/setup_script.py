@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-#: How deep names are followed, and how many requirements are taken of one file.
-_DEEPEST = 8
+#: How many requirements are taken of one file.
 _MOST = 100
 
 _KEY = "setup_requires"
@@ -46,13 +45,13 @@ def setup_requires_of(source: bytes) -> SetupRequires:
     module = parsed_script(source)
     if module is None:
         return SetupRequires(computed=True)
+    reader = _Reader(_assigned(module))
     try:
-        reader = _Reader(_assigned(module))
         for node in ast.walk(module):
             for value in _values(node):
-                reader.take(value, 0)
+                reader.take(value)
     except RecursionError:
-        return SetupRequires(computed=True)
+        reader.computed = True
     return SetupRequires(tuple(dict.fromkeys(reader.found))[:_MOST], reader.computed)
 
 
@@ -108,37 +107,38 @@ class _Reader:
 
     def __init__(self, assigned: Mapping[str, list[ast.expr]]) -> None:
         self._assigned = assigned
+        self._read: set[str] = set()
         self.found: list[str] = []
         self.computed = False
 
-    def take(self, node: ast.expr, depth: int) -> None:
+    def take(self, node: ast.expr) -> None:
         """Collect what ``node`` may be."""
-        if depth > _DEEPEST:
-            self.computed = True
-            return
         match node:
             case ast.Constant(value=str(text)):
                 self._add(text)
             case ast.Constant():
                 pass
             case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
-                self._all(parts, depth)
+                self._all(parts)
             case ast.BinOp(op=ast.Add(), left=one, right=other) | ast.IfExp(body=one, orelse=other):
-                self._all((one, other), depth)
+                self._all((one, other))
             case ast.BoolOp(values=parts):
-                self._all(parts, depth)
+                self._all(parts)
             case ast.Starred(value=value):
-                self.take(value, depth + 1)
+                self.take(value)
             case ast.Name(id=name) if name in self._assigned:
-                self._all(self._assigned[name], depth)
+                # Each name once: what it may be is collected already, also where it refers to itself.
+                if name not in self._read:
+                    self._read.add(name)
+                    self._all(self._assigned[name])
             case ast.Call(func=ast.Name(id=name), args=parts) if name in _TRANSPARENT:
-                self._all((one for one in parts if not isinstance(one, ast.Lambda)), depth)
+                self._all(one for one in parts if not isinstance(one, ast.Lambda))
             case _:
                 self.computed = True
 
-    def _all(self, nodes: Iterable[ast.expr], depth: int) -> None:
+    def _all(self, nodes: Iterable[ast.expr]) -> None:
         for node in nodes:
-            self.take(node, depth + 1)
+            self.take(node)
 
     def _add(self, text: str) -> None:
         for line in text.splitlines():

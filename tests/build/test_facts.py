@@ -56,6 +56,13 @@ def test_a_table_that_is_no_toml_is_said_to_be_none(tmp_path: Path) -> None:
         ('needs = ["numpy"]\nsetup(setup_requires=needs + ["cython"])', ("numpy", "cython"), False),
         ('r = ["x"] if "test" in sys.argv else []\nsetup(setup_requires=[] + r)', ("x",), False),
         ('r = []\nr.append("wheel")\nsetup(setup_requires=r)', ("wheel",), False),
+        ('r = ["x"]\nr = r + ["y"]\nsetup(setup_requires=r + r)', ("x", "y"), False),
+        # Each name stands for two of the one before: followed each time, the last is 2 ** 64 lists.
+        (
+            "a0 = ['x']\n" + "".join(f"a{n + 1} = a{n} + a{n}\n" for n in range(64)) + "setup(setup_requires=a64)",
+            ("x",),
+            False,
+        ),
         ('args = dict(setup_requires=["a"])\nsetup(**args)', ("a",), False),
         ('args = {"setup_requires": ["a"]}\nsetup(**args)', ("a",), False),
         ('args["setup_requires"] = ["a"]\nsetup(**args)', ("a",), False),
