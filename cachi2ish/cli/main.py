@@ -53,7 +53,7 @@ app.command("lock-build-deps", cls=CommandWithSettings, short_help="Lock what sd
     lock_build_deps
 )
 app.command("generate-env", short_help="Write the environment of the offline build.")(generate_env)
-app.command("inject-files", short_help="Point URL and git requirements at the fetched files.")(inject_files)
+app.command("inject-files", short_help="Point requirements files and locks at the fetched files.")(inject_files)
 app.command("merge-sboms", short_help="Merge bills of materials into one.")(merge_sboms)
 app.command("verify", cls=CommandWithVerdict, short_help="Prove that the offline install has all that it needs.")(
     verify

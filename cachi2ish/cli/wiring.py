@@ -33,9 +33,8 @@ from cachi2ish.files.scratch import scratch_directory
 from cachi2ish.files.user_files import DiskFiles, is_file
 from cachi2ish.git.repositories import GitRepositories
 from cachi2ish.index.default import default_index_url
-from cachi2ish.lockfiles.interface import Rewriter
-from cachi2ish.lockfiles.pip.rewriting import RequirementsRewriter
-from cachi2ish.lockfiles.readers import LOCK_NAMES, NamedReaders
+from cachi2ish.lockfiles.interface import RewriterOf
+from cachi2ish.lockfiles.readers import LOCK_NAMES, NamedReaders, rewriter_of
 from cachi2ish.output.directories import OutputDirectories
 from cachi2ish.output.interface import Outputs
 from cachi2ish.projects.interface import ProjectReader
@@ -81,9 +80,9 @@ def lock_names() -> tuple[str, ...]:
     return LOCK_NAMES
 
 
-def rewriter() -> Rewriter:
-    """Return what rewrites requirements files."""
-    return RequirementsRewriter()
+def rewriters() -> RewriterOf:
+    """Return what finds the rewriter of a file."""
+    return rewriter_of
 
 
 def merger() -> SbomMerger:
@@ -136,7 +135,7 @@ def fetching(flags: Flags, reporter: ConsoleReporter) -> Iterator[tuple[Ports, R
                 if settings.offline
                 else connector(settings, blobs, catalogue, stack, reporter),
                 Archives(Once(partial(_archive_reader, projects)), catalogue, cache(build_facts)),
-                Results(outputs(), _sbom_writer(settings), rewriter()),
+                Results(outputs(), _sbom_writer(settings), rewriter_of),
             ),
             Run(
                 indexes=IndexAddresses(

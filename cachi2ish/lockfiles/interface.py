@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from msgspec import Struct
 
+from cachi2ish.core.pages import IndexFile
 from cachi2ish.core.requirements import FormatControl, Git, Pinned, Purpose, Requirement, Url
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError, LockFileError
@@ -35,19 +36,25 @@ EVERYTHING = ":all:"
 DEFAULT = Selection()
 
 
+#: What an address of a file can stand for.
+Addressed = Url | Git | IndexFile
+
+
 @dataclass(frozen=True, slots=True)
 class LockText:
     """A file whose addresses ``inject-files`` rewrites. Only the `Rewriter` of its format knows what is in it.
 
     file: relative to the source directory. text: as the user wrote it, decoded, with an earlier
-    ``inject-files`` undone. direct: its URL and git requirements in the order of the text.
-    encoding: what the bytes were decoded with (PEP 263 coding line, byte-order mark).
+    ``inject-files`` undone. direct: what its addresses stand for in the order of the text: URL and git
+    requirements, files of an index; None for one that stays. encoding: what the bytes were decoded with (PEP 263
+    coding line, byte-order mark). only_fetched: an address stays where its file is not in the output.
     """
 
     file: str
     text: str = field(repr=False)
-    direct: tuple[Url | Git, ...]
+    direct: tuple[Addressed | None, ...]
     encoding: str = "utf-8"
+    only_fetched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +153,7 @@ class LockFiles(Protocol):
 
 
 class Placed(Struct, frozen=True):
-    """What a URL or git requirement became in ``deps/pip``.
+    """What a URL or git requirement, or a file of an index, became in ``deps/pip``.
 
     filename: plain name. sha256: of the archive, where the requirement states no digest of its own (git):
     it is written beside the path, so that pip's hash checking holds offline.
@@ -164,7 +171,7 @@ class Decoded(Struct, frozen=True):
 
 
 class Rewriter(Protocol):
-    """Replaces the addresses of a requirements file, and nothing else in it; and takes that back.
+    """Replaces the addresses of a lock file, and nothing else in it; and takes that back.
 
     All functions are pure. A *record* is text to be stored beside the rewritten file under `record_name`;
     it holds the addresses as the user wrote them.
@@ -178,15 +185,16 @@ class Rewriter(Protocol):
         """Return the bytes to write; raises `InputError` where the encoding has no room for a character."""
         ...
 
-    def replacement_urls(self, text: str, placed: Sequence[Placed]) -> tuple[str, ...]:
-        """Return the template (with ``${output_dir}``) for each direct requirement, in the order of ``text``.
+    def replacement_urls(self, text: str, placed: Sequence[Placed | None]) -> tuple[str, ...]:
+        """Return the template (with ``${output_dir}``) for each address, in the order of ``text``.
 
+        An address for which None is ``placed`` stays: its template is empty.
         Raises `InputError` where ``placed`` is not of the same length.
         """
         ...
 
     def substitute(self, text: str, urls: Sequence[str]) -> str:
-        """Return ``text`` with the address of each direct requirement replaced; every other byte stays.
+        """Return ``text`` with each address replaced that has a template; every other byte stays.
 
         urls: templates, or templates with ``${output_dir}`` filled in. The directory must be written as in
         a URL (percent-encoded): white space would end the address. Raises `InputError` for a wrong count.
@@ -212,3 +220,7 @@ class Rewriter(Protocol):
     def redacted(self, text: str) -> str:
         """Return ``text`` without the credentials in its addresses: fit for an output."""
         ...
+
+
+#: Returns what rewrites a file, by its name.
+RewriterOf = Callable[[str], Rewriter]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,14 @@ from cachi2ish.core.messages import excerpt, shortened
 from cachi2ish.core.requirements import Pinned, Purpose, Requirement
 from cachi2ish.core.targets.markers import Selection as Members
 from cachi2ish.core.targets.markers import settle
+from cachi2ish.core.urls import without_fragment
 from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin, raise_all
 from cachi2ish.lockfiles.entries import Entry, folder_note
-from cachi2ish.lockfiles.interface import DEFAULT, EVERYTHING, Lock, Scope, Selection
+from cachi2ish.lockfiles.interface import DEFAULT, EVERYTHING, Addressed, Lock, Scope, Selection
 from cachi2ish.lockfiles.lock_graph import chosen
 from cachi2ish.lockfiles.pylock_package import requirement_of
-from cachi2ish.lockfiles.source_tree import SourceTree
-from cachi2ish.lockfiles.toml_locks import lines_of, parse_toml
+from cachi2ish.lockfiles.toml_locks import lines_of, open_toml
+from cachi2ish.lockfiles.toml_rewriting import Place, form_in_pylock, lock_text
 
 #: The versions of the format that are known, the newest last.
 _KNOWN = ("1.0",)
@@ -47,13 +48,12 @@ class PylockReader:
 
         See `LockReader.read`.
         """
-        tree = SourceTree(Path(os.path.realpath(source)))
-        file = tree.name_of(file, "")
-        text, document = parse_toml(tree.read(file), file)
+        opened = open_toml(source, file)
+        file, document = opened.file, opened.document
         lock = _Reading(file, purpose, str(document.get("created-by", "")))
         warnings = lock.check_version(document)
         try:
-            return lock.read(text, document, warnings, selection)
+            return lock.read(opened.text, document, warnings, selection)
         except Cachi2ishError as error:
             if lock.created_by != _PIPENV or isinstance(error, InputError):
                 raise
@@ -113,7 +113,7 @@ class _Reading:
         raise_all(errors if top is None and selection != DEFAULT else ())
         members = _members(top, selection, self.file)
         lines = lines_of(text, "packages", len(listed))
-        requirements: list[Requirement] = []
+        found: dict[int, Requirement] = {}
         notes: list[str] = []
         left: list[str] = []
         for number, table in enumerate(listed):
@@ -125,7 +125,7 @@ class _Reading:
                 elif entry[1].directory is not None:
                     notes.append(folder_note(entry[0], entry[1].directory.path))
                 else:
-                    requirements.append(requirement_of(*entry))
+                    found[number] = requirement_of(*entry)
             except Cachi2ishError as error:
                 errors.append(error)
         raise_all(errors)
@@ -136,12 +136,13 @@ class _Reading:
             )
         if self.created_by == "pip":
             notes.append(f"{self.file}: pip lock has written it, for the Python and the machine that it ran on")
-        pinned = [one for one in requirements if isinstance(one, Pinned)]
+        pinned = [one for one in found.values() if isinstance(one, Pinned)]
         return Lock(
             file=self.file,
-            requirements=tuple(requirements),
+            requirements=tuple(found.values()),
             index_urls=tuple(dict.fromkeys(url for one in pinned for url in one.indexes.addresses)),
             require_hashes=True,
+            texts=(lock_text(self.file, text, form_in_pylock, partial(_addressed, found)),),
             scope=_scope(top) if top else None,
             notes=tuple(notes),
             warnings=warnings,
@@ -187,6 +188,16 @@ class _Reading:
         reason = (message.splitlines() or [type(error).__name__])[0]
         place = ", ".join(filter(None, (label, context.removeprefix("packages[0]").removeprefix("."))))
         return LockFileError(f"{place}: {shortened(reason)[:_LONGEST]}", hint=self.hint, origin=origin)
+
+
+def _addressed(found: Mapping[int, Requirement], place: Place) -> Addressed | None:
+    """Return which file or which direct requirement an address of the text is."""
+    number = place.string.path[1]
+    one = found.get(number) if isinstance(number, int) else None
+    if not isinstance(one, Pinned):
+        return one
+    value = without_fragment(place.string.value)
+    return next((file for file in one.files if file.url == value), None)
 
 
 _WHY_LEFT = "no default group needs them and no extra is selected"

@@ -15,20 +15,23 @@ from msgspec import Struct
 from cachi2ish.core.requirements import Purpose
 from cachi2ish.errors import Cachi2ishError, InputError, Origin
 from cachi2ish.lockfiles.foreign_files import unlocked
-from cachi2ish.lockfiles.interface import DEFAULT, Lock, LockReader, Selection
+from cachi2ish.lockfiles.interface import DEFAULT, Lock, LockReader, Rewriter, Selection
 from cachi2ish.lockfiles.pip.requirements_reader import PipRequirementsReader
+from cachi2ish.lockfiles.pip.rewriting import RequirementsRewriter
 from cachi2ish.lockfiles.source_tree import SourceTree
 
 
 class OnDemand(Struct, frozen=True):
     """A `LockReader` whose module is imported when a file is read: most runs read one format.
 
-    reader: a class without ``names`` and ``keys``, as ``package.module:Class``.
+    reader: a class without ``names`` and ``keys``, as ``package.module:Class``. addresses: what tells which of its
+    texts are addresses that ``inject-files`` rewrites, the name of a function; empty where it has none.
     """
 
     names: tuple[str, ...]
     keys: frozenset[str]
     reader: str
+    addresses: str = ""
 
     def read(
         self, source: Path, file: str, purpose: Purpose, environ: Mapping[str, str], selection: Selection = DEFAULT
@@ -41,19 +44,41 @@ class OnDemand(Struct, frozen=True):
 _OF_GROUPS = frozenset({"groups", "no_groups", "extras"})
 _OF_WORKSPACES = _OF_GROUPS | {"packages"}
 
+#: What rewrites locks in TOML.
+_TOML = "cachi2ish.lockfiles.toml_rewriting"
+
 READERS: tuple[LockReader, ...] = (
     PipRequirementsReader(),
-    OnDemand(("pylock.toml", "pylock.*.toml"), _OF_GROUPS, "cachi2ish.lockfiles.pylock:PylockReader"),
+    OnDemand(
+        ("pylock.toml", "pylock.*.toml"),
+        _OF_GROUPS,
+        "cachi2ish.lockfiles.pylock:PylockReader",
+        "form_in_pylock",
+    ),
     OnDemand(("Pipfile.lock",), _OF_GROUPS - {"extras"}, "cachi2ish.lockfiles.pipfile_lock:PipfileLockReader"),
-    OnDemand(("pdm.lock",), _OF_GROUPS, "cachi2ish.lockfiles.pdm.pdm_reader:PdmReader"),
+    OnDemand(("pdm.lock",), _OF_GROUPS, "cachi2ish.lockfiles.pdm.pdm_reader:PdmReader", "form_in_pdm"),
     OnDemand(("poetry.lock",), _OF_GROUPS, "cachi2ish.lockfiles.poetry.poetry_reader:PoetryReader"),
-    OnDemand(("uv.lock",), _OF_WORKSPACES, "cachi2ish.lockfiles.uv.uv_reader:UvReader"),
+    OnDemand(("uv.lock",), _OF_WORKSPACES, "cachi2ish.lockfiles.uv.uv_reader:UvReader", "form_in_uv"),
 )
 
 #: How lock files are called that are no requirements files, as patterns (`fnmatch`).
 LOCK_NAMES = tuple(pattern for reader in READERS[1:] for pattern in reader.names)
 
 _NO_REQUIREMENTS = "it is a lock file of a format of its own, and no requirements file"
+
+
+def rewriter_of(name: str) -> Rewriter:
+    """Return what rewrites a file that is called ``name``: a requirements file where it is of no other format."""
+    for reader in READERS:
+        if isinstance(reader, OnDemand) and reader.addresses and _is_called(name, reader):
+            form_of = resolve_name(f"{_TOML}:{reader.addresses}")
+            rewriter: Rewriter = resolve_name(f"{_TOML}:TomlRewriter")(form_of)
+            return rewriter
+    return RequirementsRewriter()
+
+
+def _is_called(name: str, reader: LockReader) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in reader.names)
 
 
 class NamedReaders:
@@ -110,8 +135,7 @@ class NamedReaders:
         return InputError(f"it has no requirements.txt, but {what}", hint=f"{hint}; {nothing}")
 
     def _reader_of(self, name: str) -> LockReader | None:
-        matching = (one for one in self._readers if any(fnmatchcase(name, pattern) for pattern in one.names))
-        return next(matching, None)
+        return next((one for one in self._readers if _is_called(name, one)), None)
 
 
 def _refuse_unknown_keys(reader: LockReader, file: str, selection: Selection) -> None:

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import posixpath
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import unquote
 
-from cachi2ish.errors import LockFileError, Origin
+import msgspec
+from msgspec import Struct
+
+from cachi2ish.core.messages import excerpt, shortened
+from cachi2ish.core.placement import DEPS
+from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin, raise_all
 from cachi2ish.files.toml_text import read_toml
+from cachi2ish.files.user_files import kind_of
+from cachi2ish.lockfiles import injection
+from cachi2ish.lockfiles.source_tree import SourceTree
+from cachi2ish.lockfiles.toml_strings import strings_in
 
 #: What helps against a file that is no lock any more.
 RESTORE = "restore it from version control, or lock again"
@@ -15,11 +28,93 @@ RESTORE = "restore it from version control, or lock again"
 _LINE = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 
-def parse_toml(content: bytes, file: str) -> tuple[str, dict[str, Any]]:
-    """Return the text and the document; raises `LockFileError` with the line that is wrong."""
-    text = decode(content, file)
+_FOLDER = f"/{DEPS}/"
+
+_Read = TypeVar("_Read")
+
+
+class TomlLock(Struct, frozen=True):
+    """A lock that has been opened. file: relative to the root of the tree. text: an earlier injection undone."""
+
+    tree: SourceTree
+    file: str
+    text: str
+    document: dict[str, Any]
+
+    @property
+    def folder(self) -> str:
+        """The folder that it lies in, relative to the root of the tree."""
+        return posixpath.dirname(self.file)
+
+    def top(self, parse: Callable[[object], _Read], hint: str) -> _Read:
+        """Return what ``parse`` makes of the document; raises `LockFileError` where it cannot."""
+        try:
+            return parse(self.document)
+        except msgspec.ValidationError as error:
+            raise LockFileError(shortened(str(error)), hint=hint, origin=Origin(self.file)) from None
+
+    def packages(
+        self, listed: Sequence[object], parse: Callable[[object], _Read], hint: str
+    ) -> tuple[list[_Read], list[Origin]]:
+        """Return each ``[[package]]`` and where it begins; raises all that is wrong with them at once."""
+        origins = [Origin(self.file, line) for line in lines_of(self.text, "package", len(listed))]
+        found: list[_Read] = []
+        errors: list[Cachi2ishError] = []
+        for number, (table, origin) in enumerate(zip(listed, origins, strict=True)):
+            try:
+                found.append(parse(table))
+            except msgspec.ValidationError as error:
+                name = table.get("name") if isinstance(table, dict) else None
+                label = excerpt(name) if isinstance(name, str) else f"package[{number}]"
+                errors.append(LockFileError(f"{label}: {shortened(str(error))}", hint=hint, origin=origin))
+        raise_all(errors)
+        return found, origins
+
+
+def open_toml(source: Path, file: str) -> TomlLock:
+    """Return the lock ``source / file``; raises `InputError` or `LockFileError`, with the line that is wrong."""
+    tree = SourceTree(Path(os.path.realpath(source)))
+    file = tree.name_of(file, "")
+    text = decode(tree.read(file), file)
+    directory, name = posixpath.split(file)
+    record = posixpath.join(directory, injection.record_name(name))
+    kept = tree.find(record) if kind_of(tree.root / record, follow=False) else None
     try:
-        return text, read_toml(text)
+        text = restored(text, None if kept is None else kept.decode(errors="replace"))
+    except InputError as error:
+        raise error.at(Origin(record)) from None
+    return TomlLock(tree, file, text, parse_toml(text, file))
+
+
+def restored(text: str, record: str | None) -> str:
+    """Return ``text`` as it was before ``inject-files``; raises `InputError` for a damaged record."""
+    return injection.restore(text, record, _injected)
+
+
+def _injected(text: str) -> Iterator[injection.Injected]:
+    for string in strings_in(text):
+        folder, found, name = string.value.rpartition(_FOLDER)
+        if found and "/" not in name and folder.startswith(("file://", "/")):
+            plain = unquote(name) if folder.startswith("file:") else name
+            yield injection.Injected(plain, string.span[0] + 1, string.span[1] - 1)
+
+
+def stale_hashes(
+    file: str, locked: str, fitting: frozenset[str], key: str, command: str
+) -> Iterator[LockFileError]:
+    """Yield an error where the hash of what was locked is none of those that fit. key: what it is called."""
+    if locked and fitting and locked not in fitting:
+        yield LockFileError(
+            f"it does not fit pyproject.toml any more, which has another {key} than when it was locked",
+            hint=f"run `{command}`, and commit what it writes",
+            origin=Origin(file),
+        )
+
+
+def parse_toml(text: str, file: str) -> dict[str, Any]:
+    """Return the document; raises `LockFileError` with the line that is wrong."""
+    try:
+        return read_toml(text)
     except ValueError as error:  # TOMLDecodeError, and a number that Python does not read
         found = _LINE.search(str(error))
         line = int(found[1]) if found else text.rstrip("\n").count("\n") + 1

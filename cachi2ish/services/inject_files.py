@@ -1,4 +1,4 @@
-"""``inject-files``: the addresses of direct requirements become paths in the output directory, or come back."""
+"""``inject-files``: the addresses of fetched files become paths in the output directory, or come back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cachi2ish.errors import Cachi2ishError, InputError, raise_all
 from cachi2ish.files.interface import SourceFiles
 from cachi2ish.files.rooted import RootedPath
 from cachi2ish.files.user_files import is_system_text, kind_of
-from cachi2ish.lockfiles.interface import Rewriter
+from cachi2ish.lockfiles.interface import Rewriter, RewriterOf
 
 #: What requirements files are called: a record of another tool is believed of no other file.
 _SUFFIXES = frozenset({".txt", ".in"})
@@ -43,7 +43,7 @@ def inject_files(
     config: BuildConfig,
     source: Path | None,
     output_dir: PurePosixPath,
-    rewriter: Rewriter,
+    rewriter_of: RewriterOf,
     files: SourceFiles,
 ) -> tuple[Path, ...]:
     """Rewrite every project file of ``config`` for a build that sees the output at ``output_dir``.
@@ -53,15 +53,20 @@ def inject_files(
     them at once.
     """
     return _apply(
-        config.project_files, source, files, lambda one, path: _injected(one, path, output_dir, rewriter, files)
+        config.project_files,
+        source,
+        files,
+        lambda one, path: _injected(one, path, output_dir, rewriter_of(path.name), files),
     )
 
 
 def revert_files(
-    config: BuildConfig, source: Path | None, rewriter: Rewriter, files: SourceFiles
+    config: BuildConfig, source: Path | None, rewriter_of: RewriterOf, files: SourceFiles
 ) -> tuple[Path, ...]:
     """Give every project file of ``config`` its own addresses back; other edits stay."""
-    return _apply(config.project_files, source, files, lambda one, path: _reverted(one, path, rewriter, files))
+    return _apply(
+        config.project_files, source, files, lambda one, path: _reverted(one, path, rewriter_of(path.name), files)
+    )
 
 
 class KeptRecord(Struct, frozen=True):
@@ -71,10 +76,11 @@ class KeptRecord(Struct, frozen=True):
     secret: bool
 
 
-def kept_records(written: Sequence[Path], rewriter: Rewriter, files: SourceFiles) -> tuple[KeptRecord, ...]:
+def kept_records(written: Sequence[Path], rewriter_of: RewriterOf, files: SourceFiles) -> tuple[KeptRecord, ...]:
     """Return the records that lie beside ``written``, for whoever has to keep them out of an image."""
     found: list[KeptRecord] = []
     for path in written:
+        rewriter = rewriter_of(path.name)
         place = _record_path(path, rewriter)
         record = _record(place, files)
         if record is not None:
@@ -151,7 +157,7 @@ def _injected(
         text = Template(project_file.template).safe_substitute(output_dir=quote(str(output_dir)))
         return _Change(path, rewriter.encode(text, decoded.encoding), record_path, None)
     for url in project_file.urls:
-        if _PLACED.fullmatch(url) is None:
+        if url and _PLACED.fullmatch(url) is None:
             what = "with white space" if any(map(str.isspace, url)) else "that is not in the output"
             raise InputError(
                 f"an address {what} is recorded for {path}", hint="run fetch-deps again to write the output anew"

@@ -102,7 +102,7 @@ def test_injecting_can_be_repeated_for_another_directory_and_undone(person: Pers
     assert (person.source / "requirements.txt").read_bytes() == lines.encode()
     assert sorted(tree(person.source)) == ["requirements.txt"]
     again = person.runs("inject-files", person.output, "--revert")
-    assert (again.code, again.err) == (0, "no requirements file had to be written: they are as they should be\n")
+    assert (again.code, again.err) == (0, "no file had to be written: they are as they should be\n")
     assert (person.source / "requirements.txt").read_bytes() == lines.encode()
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from cachi2ish.exit_codes import ExitCode
-from tests.cli.conftest import Person
+from tests.cli.conftest import Person, tree
 from tests.lockfiles.test_uv_lock import HEAD, edges, package, project
 from tests.support.distributions import Dist, make_sdist, make_wheel
 
@@ -115,3 +115,46 @@ def test_what_is_wrong_in_the_input_is_said(person: Person, request_text: str, s
     outcome = person.fetches(request_text)
     assert outcome.code == ExitCode.INPUT
     assert says in outcome.err
+
+
+def test_what_was_fetched_is_found_in_the_lock_and_all_comes_back(person: Person) -> None:
+    """Two packages of the input want different parts of one lock: the addresses of both are rewritten."""
+    text = a_lock(person)
+    person.writes("uv.lock", text)
+    request = [{"type": "uv", "targets": TARGETS[1:]}, {"type": "uv", "extras": ["sweet"], "targets": TARGETS[:1]}]
+    assert person.fetches(json.dumps(request)).code == 0
+    first = tree(person.output)
+    lock = person.source / "uv.lock"
+    for place in ("/a", "/b c"):
+        outcome = person.runs("inject-files", person.output, "--for-output-dir", place)
+        assert outcome.code == 0, outcome.told
+        assert f"rewrote {lock}" in outcome.err
+        there = f"file://{place.replace(' ', '%20')}/deps/pip"
+        expected = text
+        for dist in (APPLE, WINDOWS, PLUM):
+            expected = expected.replace(person.index.serve_file(dist), f"{there}/{dist.filename}")
+        assert lock.read_text() == expected
+    assert LINUX.filename in lock.read_text()
+    assert person.fetches(json.dumps(request)).code == 0
+    assert tree(person.output) == first
+    outcome = person.runs("inject-files", person.output, "--revert")
+    assert (outcome.code, lock.read_text()) == (0, text)
+    assert sorted(path.name for path in person.source.iterdir()) == ["uv.lock"]
+
+
+def test_a_lock_that_has_changed_since_is_not_rewritten(person: Person) -> None:
+    person.writes("uv.lock", a_lock(person))
+    assert person.fetches(json.dumps({"type": "uv", "targets": TARGETS})).code == 0
+    person.writes("uv.lock", text := a_lock(person) + "\n# more\n")
+    outcome = person.runs("inject-files", person.output)
+    assert outcome.code == ExitCode.INPUT
+    assert "has changed since fetch-deps read it" in outcome.err
+    assert (person.source / "uv.lock").read_text() == text
+
+
+def test_a_lock_of_which_nothing_was_fetched_is_left_alone(person: Person) -> None:
+    person.writes("uv.lock", text := HEAD + project(source={"virtual": "."}))
+    assert person.fetches("uv").code == 0
+    outcome = person.runs("inject-files", person.output)
+    assert outcome.err == "no file had to be written: none has an address of a file\n"
+    assert (person.source / "uv.lock").read_text() == text

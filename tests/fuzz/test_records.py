@@ -110,9 +110,9 @@ def test_build_config(
         assert shlex.split(script).count("export") >= len(found.environment_variables)
     where = source if named else None
     with suppress(Cachi2ishError):
-        inject_files(found, where, PurePosixPath("/out"), RequirementsRewriter(), DiskFiles())
+        inject_files(found, where, PurePosixPath("/out"), lambda _: RequirementsRewriter(), DiskFiles())
     with suppress(Cachi2ishError):
-        revert_files(found, where, RequirementsRewriter(), DiskFiles())
+        revert_files(found, where, lambda _: RequirementsRewriter(), DiskFiles())
     if named:
         assert (room / "outside.txt").read_text() == "precious"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cachi2ish.core.placement import name_of_git, name_of_url
-from cachi2ish.core.requirements import Git
+from cachi2ish.core.requirements import Git, Url
 from cachi2ish.lockfiles.interface import LockText, Placed, Rewriter
 from cachi2ish.lockfiles.pip.rewriting import RequirementsRewriter
 from tests.lockfiles.reading import B
@@ -16,6 +16,7 @@ def placed(text: LockText) -> list[Placed]:
     return [
         Placed(name_of_git(direct), B) if isinstance(direct, Git) else Placed(name_of_url(direct))
         for direct in text.direct
+        if isinstance(direct, Url | Git)
     ]
 
 

@@ -97,7 +97,7 @@ class World:
             Sources(FakeLocks({"requirements.txt": self.lock}), FakeProjects(), repositories),
             connect,
             Archives(lambda: FakeSdists(self.identities), FakeRecollection(), build_facts),
-            Results(self.outputs, FakeSbom(), RequirementsRewriter()),
+            Results(self.outputs, FakeSbom(), lambda _: RequirementsRewriter()),
         )
 
     def _run(self) -> Run:

@@ -36,7 +36,7 @@ def recorded(source: Path, **changes: object) -> ProjectFile:
 
 def inject(one: ProjectFile, source: Path | None = None) -> tuple[Path, ...]:
     config = BuildConfig(tool_version="1", environment_variables=(), project_files=(one,))
-    return inject_files(config, source, OUTPUT, RequirementsRewriter(), DiskFiles())
+    return inject_files(config, source, OUTPUT, lambda _: RequirementsRewriter(), DiskFiles())
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -111,7 +111,7 @@ def test_what_is_no_regular_file_is_not_waited_for(source: Path, name: str) -> N
 
 def revert(one: ProjectFile) -> tuple[Path, ...]:
     config = BuildConfig(tool_version="1", environment_variables=(), project_files=(one,))
-    return revert_files(config, None, RequirementsRewriter(), DiskFiles())
+    return revert_files(config, None, lambda _: RequirementsRewriter(), DiskFiles())
 
 
 def test_a_device_without_end_is_not_read() -> None:

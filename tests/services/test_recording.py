@@ -49,7 +49,7 @@ def reading_of(*requirements: Pinned) -> Reading:
 
 def recorded(reading: Reading, files: Sequence[Fetched]) -> FakeStaging:
     staging = FakeStaging()
-    results = Results(FakeOutputs(staging), FakeSbom(), RequirementsRewriter())
+    results = Results(FakeOutputs(staging), FakeSbom(), lambda _: RequirementsRewriter())
     record(staging, Path("/source"), reading, tuple(files), results, a_run())
     return staging
 

@@ -38,24 +38,24 @@ def inject_files(
     *,
     flags: Flags,
 ) -> None:
-    """Rewrite URL and git requirements of the project to the files in a prefetched output."""
+    """Rewrite the addresses in requirements files and locks to the files in a prefetched output."""
     console = console_for(flags)
     with report_errors(console):
         from cachi2ish.cli import wiring
         from cachi2ish.services import inject_files as service
 
         config = wiring.outputs().read_build_config(from_output_dir)
-        rewriter, files = wiring.rewriter(), wiring.files()
+        rewriter_of, files = wiring.rewriters(), wiring.files()
         if revert:
             if for_output_dir is not None:
                 console.report(Level.WARNING, "--for-output-dir is of no effect with --revert")
-            written = service.revert_files(config, source, rewriter, files)
+            written = service.revert_files(config, source, rewriter_of, files)
         else:
             place = output_dir(from_output_dir, for_output_dir)
-            written = service.inject_files(config, source, place, rewriter, files)
+            written = service.inject_files(config, source, place, rewriter_of, files)
         for path in written:
             console.report(Level.INFO, f"{'restored' if revert else 'rewrote'} {path}")
-        for record in service.kept_records(written, rewriter, files):
+        for record in service.kept_records(written, rewriter_of, files):
             what = "password or token and all, " if record.secret else ""
             console.report(
                 Level.WARNING if record.secret else Level.INFO,
@@ -63,5 +63,5 @@ def inject_files(
                 " (**/.*.cachi2ish.json in .dockerignore); --revert removes it",
             )
         if not written:
-            why = "they are as they should be" if config.project_files else "none has URL or git requirements"
-            console.report(Level.INFO, f"no requirements file had to be written: {why}")
+            why = "they are as they should be" if config.project_files else "none has an address of a file"
+            console.report(Level.INFO, f"no file had to be written: {why}")

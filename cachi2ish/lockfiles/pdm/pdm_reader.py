@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import msgspec
 from packaging.utils import canonicalize_name
 
-from cachi2ish.core.messages import excerpt, shortened
+from cachi2ish.core.messages import excerpt
 from cachi2ish.core.pages import IndexFile, digests_of
 from cachi2ish.core.requirements import Indexes, Pinned, Purpose
 from cachi2ish.core.requirements import Requirement as Locked
@@ -24,10 +22,11 @@ from cachi2ish.lockfiles.entries import Entry, expanded, folder_note
 from cachi2ish.lockfiles.interface import DEFAULT, Lock, Scope, Selection
 from cachi2ish.lockfiles.lock_graph import left_out_note
 from cachi2ish.lockfiles.pdm.pdm_graph import LOCK_AGAIN, PdmGraph
-from cachi2ish.lockfiles.pdm.pdm_model import File, Package, PdmLock, parse_package, parse_top
+from cachi2ish.lockfiles.pdm.pdm_model import File, Package, parse_package, parse_top
 from cachi2ish.lockfiles.pdm.pdm_project import PdmProject
-from cachi2ish.lockfiles.source_tree import SourceTree, read_pyproject
-from cachi2ish.lockfiles.toml_locks import lines_of, parse_toml
+from cachi2ish.lockfiles.source_tree import read_pyproject
+from cachi2ish.lockfiles.toml_locks import open_toml, stale_hashes
+from cachi2ish.lockfiles.toml_rewriting import form_in_pdm, lock_text
 
 _KNOWN = ("4.0", "4.3", "4.4", "4.4.1", "4.5.0", "4.5.1")
 _LIKE_4_5 = "4.5"
@@ -45,18 +44,13 @@ class PdmReader:
         selection: Selection = DEFAULT,
     ) -> Lock:
         """Return what PDM would install of ``source / file``. See `LockReader.read`."""
-        tree = SourceTree(Path(os.path.realpath(source)))
-        file = tree.name_of(file, "")
-        text, document = parse_toml(tree.read(file), file)
-        _check_version(document, file)
-        try:
-            lock = parse_top(document)
-        except msgspec.ValidationError as error:
-            raise LockFileError(shortened(str(error)), hint=LOCK_AGAIN, origin=Origin(file)) from None
-        origins = [Origin(file, line) for line in lines_of(text, "package", len(lock.package))]
-        project = PdmProject(read_pyproject(tree, posixpath.dirname(file)))
-        graph = PdmGraph(file, lock, _packages(lock, origins), origins, project)
-        return _Reading(graph, purpose, _indexes(project, file, environ)).lock(selection)
+        opened = open_toml(source, file)
+        _check_version(opened.document, opened.file)
+        lock = opened.top(parse_top, LOCK_AGAIN)
+        packages, origins = opened.packages(lock.package, parse_package, LOCK_AGAIN)
+        project = PdmProject(read_pyproject(opened.tree, opened.folder))
+        graph = PdmGraph(opened.file, lock, packages, origins, project)
+        return _Reading(graph, purpose, _indexes(project, opened.file, environ), opened.text).lock(selection)
 
 
 def _check_version(document: Mapping[str, Any], file: str) -> None:
@@ -69,20 +63,6 @@ def _check_version(document: Mapping[str, Any], file: str) -> None:
             hint="use a newer cachi2ish, or lock with a PDM that writes a version that is known",
             origin=Origin(file),
         )
-
-
-def _packages(lock: PdmLock, origins: Sequence[Origin]) -> list[Package]:
-    found: list[Package] = []
-    errors: list[Cachi2ishError] = []
-    for number, (table, origin) in enumerate(zip(lock.package, origins, strict=True)):
-        try:
-            found.append(parse_package(table))
-        except msgspec.ValidationError as error:
-            name = table.get("name") if isinstance(table, dict) else None
-            label = excerpt(name) if isinstance(name, str) else f"package[{number}]"
-            errors.append(LockFileError(f"{label}: {shortened(str(error))}", hint=LOCK_AGAIN, origin=origin))
-    raise_all(errors)
-    return found
 
 
 def _indexes(project: PdmProject, file: str, environ: Mapping[str, str]) -> Indexes:
@@ -98,6 +78,7 @@ class _Reading:
     graph: PdmGraph
     purpose: Purpose
     indexes: Indexes
+    text: str
 
     def lock(self, selection: Selection) -> Lock:
         """Return the lock; raises all that is wrong with it at once."""
@@ -123,16 +104,26 @@ class _Reading:
                 errors.append(error)
         raise_all(errors)
         notes += left_out_note(graph.file, len(reached), len(graph.packages))
+        files = {file.url: file for one in requirements if isinstance(one, Pinned) for file in one.files}
         pythons = {one.requires_python for one in graph.lock.metadata.targets}
         return Lock(
             file=graph.file,
             requirements=tuple(requirements),
             index_urls=self.indexes.addresses,
             require_hashes=True,
+            texts=(lock_text(graph.file, self.text, form_in_pdm, lambda place: files.get(place.string.value)),),
             scope=Scope(requires_python=next(iter(pythons))) if len(pythons) == 1 else Scope(),
             notes=tuple(notes),
             warnings=tuple(warnings),
-            stale=tuple(self._stale()),
+            stale=tuple(
+                stale_hashes(
+                    graph.file,
+                    graph.lock.metadata.content_hash,
+                    graph.project.content_hashes,
+                    "content_hash",
+                    "pdm lock",
+                )
+            ),
         )
 
     def _add(
@@ -183,15 +174,6 @@ class _Reading:
             indexes=self.indexes,
             files=entry.once_each(_static(entry, one) for one in files) if static else (),
         )
-
-    def _stale(self) -> Iterator[LockFileError]:
-        hashes, locked = self.graph.project.content_hashes, self.graph.lock.metadata.content_hash
-        if locked and hashes and locked not in hashes:
-            yield LockFileError(
-                "it does not fit pyproject.toml any more, which has another content_hash than when it was locked",
-                hint="run `pdm lock`, and commit what it writes",
-                origin=Origin(self.graph.file),
-            )
 
 
 def _static(entry: Entry, file: File) -> IndexFile | LockFileError:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from urllib.parse import quote, unquote
 
 from cachi2ish.core.outputs import OUTPUT_DIR
 from cachi2ish.core.placement import DEPS, project_of
 from cachi2ish.core.urls import redact, split
 from cachi2ish.errors import InputError
+from cachi2ish.lockfiles import injection
+from cachi2ish.lockfiles.injection import replace
 from cachi2ish.lockfiles.interface import Decoded, Placed
-from cachi2ish.lockfiles.pip import injection, lines
+from cachi2ish.lockfiles.pip import lines
 from cachi2ish.lockfiles.pip.lines import logical_lines
-from cachi2ish.lockfiles.pip.tokens import AddressInText, addresses_in, map_addresses, replace
+from cachi2ish.lockfiles.pip.tokens import AddressInText, addresses_in, map_addresses
 
 #: User information of an address, up to the last "@" before its path.
 _USERINFO = re.compile(r"(?<=://)[^\s/?#]*@")
@@ -114,6 +116,16 @@ def _before(address: AddressInText, url: str) -> str:
     return f"{name} @ " if name else ""
 
 
+def restore(text: str, record: str | None) -> str:
+    """Return ``text`` as it was before it was rewritten; raises `InputError` for a damaged record."""
+    return injection.restore(text, record, _injected)
+
+
+def _injected(text: str) -> Iterator[injection.Injected]:
+    for one in addresses_in(text):
+        yield injection.Injected(injection.placed_tail(one.text), one.start, one.end)
+
+
 class RequirementsRewriter:
     """`Rewriter` for pip's requirements files."""
 
@@ -125,9 +137,9 @@ class RequirementsRewriter:
         """See `Rewriter.encode`."""
         return lines.encode(text, encoding)
 
-    def replacement_urls(self, text: str, placed: Sequence[Placed]) -> tuple[str, ...]:
+    def replacement_urls(self, text: str, placed: Sequence[Placed | None]) -> tuple[str, ...]:
         """See `Rewriter.replacement_urls`."""
-        return replacement_urls(text, placed)
+        return replacement_urls(text, [one for one in placed if one is not None])
 
     def substitute(self, text: str, urls: Sequence[str]) -> str:
         """See `Rewriter.substitute`."""
@@ -135,7 +147,7 @@ class RequirementsRewriter:
 
     def restore(self, text: str, record: str | None) -> str:
         """See `Rewriter.restore`."""
-        return injection.restore(text, record)
+        return restore(text, record)
 
     def record(self, text: str, urls: Sequence[str]) -> str:
         """See `Rewriter.record`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from msgspec import Struct
@@ -146,13 +146,3 @@ def addresses_in(text: str) -> Iterator[AddressInText]:
         if slot is not None:
             address = line.text[slice(*slot.address)]
             yield AddressInText(address, *line.source_span(*slot.whole), slot.before, slot.after)
-
-
-def replace(text: str, cuts: Iterable[tuple[int, int, str]]) -> str:
-    """Return ``text`` with pieces of it replaced: from, to, and what to write there. They come in order."""
-    position = 0
-    parts: list[str] = []
-    for start, end, replacement in cuts:
-        parts += (text[position:start], replacement)
-        position = end
-    return "".join((*parts, text[position:]))

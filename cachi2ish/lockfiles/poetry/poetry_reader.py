@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from cachi2ish.core.messages import excerpt, shortened
+from cachi2ish.core.messages import excerpt
 from cachi2ish.core.pages import digests_of
 from cachi2ish.core.requirements import Indexes, Pinned, Purpose, Requirement
 from cachi2ish.core.urls import Address
@@ -23,13 +19,12 @@ from cachi2ish.lockfiles.poetry.poetry_graph import LOCK_AGAIN, PoetryGraph
 from cachi2ish.lockfiles.poetry.poetry_model import (
     File,
     Package,
-    PoetryLock,
     parse_package,
     parse_top,
 )
 from cachi2ish.lockfiles.poetry.poetry_project import PoetryProject
-from cachi2ish.lockfiles.source_tree import SourceTree, read_pyproject
-from cachi2ish.lockfiles.toml_locks import lines_of, parse_toml
+from cachi2ish.lockfiles.source_tree import read_pyproject
+from cachi2ish.lockfiles.toml_locks import open_toml, stale_hashes
 
 #: The versions that are read; from 2.1 on, each package says which groups need it, and where.
 _KNOWN = ("1.1", "2.0", "2.1")
@@ -48,25 +43,19 @@ class PoetryReader:
         selection: Selection = DEFAULT,
     ) -> Lock:
         """Return what Poetry would install of ``source / file``. See `LockReader.read`."""
-        tree = SourceTree(Path(os.path.realpath(source)))
-        file = tree.name_of(file, "")
-        text, document = parse_toml(tree.read(file), file)
-        version = _version(document, file)
-        try:
-            lock = parse_top(document)
-        except msgspec.ValidationError as error:
-            raise LockFileError(shortened(str(error)), hint=LOCK_AGAIN, origin=Origin(file)) from None
-        origins = [Origin(file, line) for line in lines_of(text, "package", len(lock.package))]
-        project = PoetryProject(read_pyproject(tree, posixpath.dirname(file)))
+        opened = open_toml(source, file)
+        file = opened.file
+        version = _version(opened.document, file)
+        lock = opened.top(parse_top, LOCK_AGAIN)
+        packages, origins = opened.packages(lock.package, parse_package, LOCK_AGAIN)
+        project = PoetryProject(read_pyproject(opened.tree, opened.folder))
         if version != _WITH_GROUPS and not project.document:
             raise LockFileError(
                 f"in version {version}, only pyproject.toml says which packages are wanted, and there is none",
                 hint="keep the two together, or lock with Poetry 2",
                 origin=Origin(file),
             )
-        graph = PoetryGraph(
-            file, lock, _packages(lock, origins), origins, project, with_groups=version == _WITH_GROUPS
-        )
+        graph = PoetryGraph(file, lock, packages, origins, project, with_groups=version == _WITH_GROUPS)
         return _lock(graph, selection, purpose)
 
 
@@ -81,20 +70,6 @@ def _version(document: Mapping[str, Any], file: str) -> str:
             origin=Origin(file),
         )
     return str(version)
-
-
-def _packages(lock: PoetryLock, origins: Sequence[Origin]) -> list[Package]:
-    found: list[Package] = []
-    errors: list[Cachi2ishError] = []
-    for number, (table, origin) in enumerate(zip(lock.package, origins, strict=True)):
-        try:
-            found.append(parse_package(table))
-        except msgspec.ValidationError as error:
-            name = table.get("name") if isinstance(table, dict) else None
-            label = excerpt(name) if isinstance(name, str) else f"package[{number}]"
-            errors.append(LockFileError(f"{label}: {shortened(str(error))}", hint=LOCK_AGAIN, origin=origin))
-    raise_all(errors)
-    return found
 
 
 def _lock(graph: PoetryGraph, selection: Selection, purpose: Purpose) -> Lock:
@@ -130,7 +105,15 @@ def _lock(graph: PoetryGraph, selection: Selection, purpose: Purpose) -> Lock:
         scope=_scope(graph.lock.metadata.python_versions),
         notes=tuple(notes),
         warnings=tuple(warnings),
-        stale=tuple(_stale(graph)),
+        stale=tuple(
+            stale_hashes(
+                graph.file,
+                graph.lock.metadata.content_hash,
+                graph.project.content_hashes,
+                "content-hash",
+                "poetry lock",
+            )
+        ),
     )
 
 
@@ -173,13 +156,3 @@ def _scope(python_versions: str) -> Scope:
         return Scope(requires_python=str(alternatives[0]) or None)
     marker = python_marker(python_versions)
     return Scope(environments=(marker,) if marker else ())
-
-
-def _stale(graph: PoetryGraph) -> Iterator[LockFileError]:
-    hashes, locked = graph.project.content_hashes, graph.lock.metadata.content_hash
-    if locked and hashes and locked not in hashes:
-        yield LockFileError(
-            "it does not fit pyproject.toml any more, which has another content-hash than when it was locked",
-            hint="run `poetry lock`, and commit what it writes",
-            origin=Origin(graph.file),
-        )

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
-import msgspec
 from msgspec import Struct
 
-from cachi2ish.core.messages import excerpt, shortened
+from cachi2ish.core.messages import excerpt
 from cachi2ish.core.pages import IndexFile
 from cachi2ish.core.requirements import Indexes, Pinned, Purpose, Requirement
 from cachi2ish.core.targets.environments import NOWHERE, Environments
-from cachi2ish.core.urls import Address
+from cachi2ish.core.urls import Address, without_fragment
 from cachi2ish.errors import Cachi2ishError, LockFileError, Origin, raise_all
 from cachi2ish.lockfiles.entries import Entry, folder_note
-from cachi2ish.lockfiles.interface import DEFAULT, Lock, Scope, Selection
+from cachi2ish.lockfiles.interface import DEFAULT, Addressed, Lock, Scope, Selection
 from cachi2ish.lockfiles.lock_graph import left_out_note
-from cachi2ish.lockfiles.source_tree import SourceTree, read_pyproject
-from cachi2ish.lockfiles.toml_locks import lines_of, parse_toml
+from cachi2ish.lockfiles.source_tree import read_pyproject
+from cachi2ish.lockfiles.toml_locks import open_toml
+from cachi2ish.lockfiles.toml_rewriting import Form, Place, form_in_uv, lock_text
 from cachi2ish.lockfiles.uv.uv_freshness import differences
 from cachi2ish.lockfiles.uv.uv_graph import LOCK_AGAIN, UvGraph, default_groups_of
-from cachi2ish.lockfiles.uv.uv_model import File, Package, UvLock, parse_package, parse_top
+from cachi2ish.lockfiles.uv.uv_model import File, Package, parse_package, parse_top
 
 #: The version that is read, and its newest revision. Who reads a version can read all its revisions.
 _VERSION, _REVISION = 1, 5
@@ -47,18 +45,15 @@ class UvReader:
         selection: Selection = DEFAULT,
     ) -> Lock:
         """Return what uv would install of ``source / file``. See `LockReader.read`."""
-        tree = SourceTree(Path(os.path.realpath(source)))
-        file = tree.name_of(file, "")
-        text, document = parse_toml(tree.read(file), file)
-        warnings = _check_version(document, file)
-        top = _top(document, file)
-        lines = lines_of(text, "package", len(top.package))
-        origins = [Origin(file, line) for line in lines]
-        packages = _packages(top, origins)
-        pyproject = read_pyproject(tree, posixpath.dirname(file))
-        graph = UvGraph(file, top, packages, origins, default_groups_of(pyproject))
+        opened = open_toml(source, file)
+        warnings = _check_version(opened.document, opened.file)
+        top = opened.top(parse_top, LOCK_AGAIN)
+        packages, origins = opened.packages(top.package, parse_package, LOCK_AGAIN)
+        pyproject = read_pyproject(opened.tree, opened.folder)
+        graph = UvGraph(opened.file, top, packages, origins, default_groups_of(pyproject))
         members = {graph.packages[place].name: graph.packages[place] for place in graph.members}
-        return _lock(graph, selection, purpose, warnings, tuple(differences(tree, file, top, members)))
+        stale = tuple(differences(opened.tree, opened.file, top, members))
+        return _lock(graph, selection, purpose, opened.text, warnings, stale)
 
 
 def _check_version(document: Mapping[str, Any], file: str) -> tuple[str, ...]:
@@ -77,31 +72,11 @@ def _check_version(document: Mapping[str, Any], file: str) -> tuple[str, ...]:
     return ()
 
 
-def _top(document: dict[str, Any], file: str) -> UvLock:
-    try:
-        return parse_top(document)
-    except msgspec.ValidationError as error:
-        raise LockFileError(shortened(str(error)), hint=LOCK_AGAIN, origin=Origin(file)) from None
-
-
-def _packages(top: UvLock, origins: list[Origin]) -> list[Package]:
-    found: list[Package] = []
-    errors: list[Cachi2ishError] = []
-    for number, (table, origin) in enumerate(zip(top.package, origins, strict=True)):
-        try:
-            found.append(parse_package(table))
-        except msgspec.ValidationError as error:
-            name = table.get("name") if isinstance(table, dict) else None
-            label = excerpt(name) if isinstance(name, str) else f"package[{number}]"
-            errors.append(LockFileError(f"{label}: {shortened(str(error))}", hint=LOCK_AGAIN, origin=origin))
-    raise_all(errors)
-    return found
-
-
 def _lock(
     graph: UvGraph,
     selection: Selection,
     purpose: Purpose,
+    text: str,
     warnings: tuple[str, ...],
     stale: tuple[LockFileError, ...],
 ) -> Lock:
@@ -109,25 +84,44 @@ def _lock(
     for node, where in graph.reached(graph.wanted(selection)).items():
         reached[node.package] = reached.get(node.package, NOWHERE) | where
     reading = _Reading(graph, purpose, [], list(warnings), [])
-    requirements: list[Requirement] = []
+    found: dict[int, Requirement] = {}
     for place, where in sorted(reached.items()):
         try:
-            requirements.extend(reading.requirement(place, where))
+            found.update((place, one) for one in reading.requirement(place, where))
         except Cachi2ishError as error:
             reading.errors.append(error)
     raise_all(reading.errors)
     reading.notes.extend(left_out_note(graph.file, len(reached), len(graph.packages)))
-    pinned = [one for one in requirements if isinstance(one, Pinned)]
+    pinned = [one for one in found.values() if isinstance(one, Pinned)]
     return Lock(
         file=graph.file,
-        requirements=tuple(requirements),
+        requirements=tuple(found.values()),
         index_urls=tuple(dict.fromkeys(url for one in pinned for url in one.indexes.addresses)),
         require_hashes=all(one.digests for one in pinned),
+        texts=(lock_text(graph.file, text, form_in_uv, _addressed(graph, found)),),
         scope=Scope(graph.lock.requires_python, graph.lock.supported_markers),
         notes=tuple(reading.notes),
         warnings=tuple(reading.warnings),
         stale=stale,
     )
+
+
+def _addressed(graph: UvGraph, found: Mapping[int, Requirement]) -> Callable[[Place], Addressed | None]:
+    """Return what tells which file or which direct requirement an address of the text is."""
+    files = {file.url: file for one in found.values() if isinstance(one, Pinned) for file in one.files}
+    direct: dict[str, Addressed] = {}
+    for place, one in found.items():
+        source = graph.packages[place].source
+        address = source.git or source.url
+        # uv has no word for a folder in an archive that is a file.
+        if address and not isinstance(one, Pinned) and one.subdirectory is None:
+            direct[address] = one
+
+    def addressed(place: Place) -> Addressed | None:
+        value = place.string.value
+        return files.get(without_fragment(value)) if place.form is Form.FILE else direct.get(value)
+
+    return addressed
 
 
 class _Reading(Struct, frozen=True):

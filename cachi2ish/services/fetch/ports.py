@@ -21,7 +21,7 @@ from cachi2ish.errors import Cachi2ishError, leaves
 from cachi2ish.git.interface import Repositories
 from cachi2ish.http.interface import Downloader
 from cachi2ish.index.interface import Index, MetadataFiles
-from cachi2ish.lockfiles.interface import LockFiles, Rewriter
+from cachi2ish.lockfiles.interface import LockFiles, RewriterOf
 from cachi2ish.output.interface import Outputs
 from cachi2ish.projects.interface import ProjectReader
 from cachi2ish.sbom.interface import SbomWriter
@@ -75,7 +75,7 @@ class Results(Struct, frozen=True):
 
     outputs: Outputs
     sbom: SbomWriter
-    rewriter: Rewriter
+    rewriter_of: RewriterOf
 
 
 class Ports(Struct, frozen=True):

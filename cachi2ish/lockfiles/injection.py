@@ -1,16 +1,16 @@
 """The record of an injection: which placed file stands for which address of the user.
 
-It is stored beside the rewritten requirements file, so that the addresses can be brought back, by
+It is stored beside the rewritten file, so that the addresses can be brought back, by
 ``inject-files --revert`` and whenever the file is read again. An address that was injected is known by its
 tail, ``<filename>#<fragment>``, which does not depend on the directory. The record holds the addresses exactly
-as the user wrote them: where they hold a password, so did the requirements file beside it.
+as the user wrote them: where they hold a password, so did the file beside it.
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Literal
 
 from msgspec import DecodeError, Meta, Struct
@@ -19,7 +19,6 @@ from msgspec.structs import asdict
 
 from cachi2ish.core.placement import DEPS
 from cachi2ish.errors import InputError
-from cachi2ish.lockfiles.pip.tokens import addresses_in, replace
 
 _FOLDER = f"/{DEPS}/"
 
@@ -50,7 +49,7 @@ class InjectionRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 def record_name(filename: str) -> str:
-    """Return what the record of a requirements file is called, beside the file."""
+    """Return what the record of a rewritten file is called, beside the file."""
     return f".{filename}.cachi2ish.json"
 
 
@@ -69,7 +68,7 @@ def parse_record(text: str) -> InjectionRecord:
     except (DecodeError, ValueError, RecursionError):
         raise InputError(
             "the record of an earlier inject-files is damaged",
-            hint="restore the requirements file from version control and delete its .<name>.cachi2ish.json",
+            hint="restore the file from version control and delete its .<name>.cachi2ish.json",
         ) from None
 
 
@@ -82,24 +81,43 @@ def placed_tail(url: str) -> str | None:
     return f"{filename}{mark}{fragment}"
 
 
-def restore(text: str, record: str | None) -> str:
+class Injected(Struct, frozen=True):
+    """An address that may have been injected. tail: see `placed_tail`, None for any other address."""
+
+    tail: str | None
+    start: int
+    end: int
+
+
+def restore(text: str, record: str | None, addresses: Callable[[str], Iterable[Injected]]) -> str:
     """Return ``text`` with the injected addresses replaced by the user's; others stay.
 
-    Where one placed file stands for several addresses, they come back in their order.
-    Raises `InputError` for a damaged record.
+    addresses: returns all addresses of a text, in order. Where one placed file stands for several addresses, they
+    come back in their order. Raises `InputError` for a damaged record.
     """
     if record is None:
         return text
     known: dict[str, deque[Replacement]] = defaultdict(deque)
     for replacement in parse_record(record).replaced:
         known[replacement.placed].append(replacement)
-    return replace(text, _cuts(text, known))
+    return replace(text, _cuts(text, known, addresses(text)))
 
 
-def _cuts(text: str, known: dict[str, deque[Replacement]]) -> Iterator[tuple[int, int, str]]:
-    for address in addresses_in(text):
-        tail = placed_tail(address.text)
-        originals = known.get(tail) if tail else None
+def replace(text: str, cuts: Iterable[tuple[int, int, str]]) -> str:
+    """Return ``text`` with pieces of it replaced: from, to, and what to write there. They come in order."""
+    position = 0
+    parts: list[str] = []
+    for start, end, replacement in cuts:
+        parts += (text[position:start], replacement)
+        position = end
+    return "".join((*parts, text[position:]))
+
+
+def _cuts(
+    text: str, known: dict[str, deque[Replacement]], addresses: Iterable[Injected]
+) -> Iterator[tuple[int, int, str]]:
+    for address in addresses:
+        originals = known.get(address.tail) if address.tail else None
         if not originals:
             continue
         one = originals[0]

@@ -1,0 +1,188 @@
+"""Rewriting a lock in TOML for an offline build: the addresses of files in the output become paths, nothing else.
+
+A tool reads an archive as it has read one: what comes from git, or for uv from an address, changes its kind with
+its address. The record tells what stood there, so that each byte comes back.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
+from urllib.parse import quote, unquote, urlsplit
+
+from msgspec import Struct
+
+from cachi2ish.core.outputs import OUTPUT_DIR
+from cachi2ish.core.placement import DEPS
+from cachi2ish.core.urls import redact, split
+from cachi2ish.errors import InputError
+from cachi2ish.lockfiles import injection
+from cachi2ish.lockfiles.injection import Replacement, replace
+from cachi2ish.lockfiles.interface import Addressed, Decoded, LockText, Placed
+from cachi2ish.lockfiles.toml_locks import decode, restored
+from cachi2ish.lockfiles.toml_strings import TomlString, strings_in
+
+_FOLDER = f"/{DEPS}/"
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"']+")
+
+
+class Form(Enum):
+    """How an address is written, and what becomes of it."""
+
+    FILE = "the address of a file, which becomes that of another one"
+    UV_ARCHIVE = "an archive for uv, which becomes a path"
+    UV_COMMIT = "a commit for uv, which becomes the path of an archive with its hash"
+    UV_EDGE = "the commit of what is needed, which becomes the same path"
+    PYLOCK_COMMIT = "a commit by the standard, which becomes an archive with its hash"
+
+
+#: Tells what a text of a document is, by the keys that lead to it; None where it is no address to rewrite.
+FormOf = Callable[[tuple[str | int, ...]], Form | None]
+
+
+def form_in_uv(path: tuple[str | int, ...]) -> Form | None:
+    """Return what a text of ``uv.lock`` is."""
+    if len(path) < 4 or path[0] != "package" or path[2] == "metadata":  # noqa: PLR2004
+        return None
+    if path[-2] == "source":
+        at_top = path[2:-1] == ("source",)
+        return {"url": Form.UV_ARCHIVE, "git": Form.UV_COMMIT if at_top else Form.UV_EDGE}.get(str(path[-1]))
+    return Form.FILE if path[2] in {"sdist", "wheels"} and path[-1] == "url" else None
+
+
+def form_in_pylock(path: tuple[str | int, ...]) -> Form | None:
+    """Return what a text of ``pylock.toml`` is (PEP 751)."""
+    if len(path) < 4 or path[0] != "packages" or path[-1] != "url":  # noqa: PLR2004
+        return None
+    if path[2] == "vcs":
+        return Form.PYLOCK_COMMIT
+    return Form.FILE if path[2] in {"sdist", "wheels", "archive"} else None
+
+
+def form_in_pdm(path: tuple[str | int, ...]) -> Form | None:
+    """Return what a text of ``pdm.lock`` is: with the strategy ``static_urls`` it has addresses."""
+    listed = (path[0] == "package" and path[2:3] == ("files",)) or path[:2] == ("metadata", "files")
+    return Form.FILE if listed and path[-1] == "url" else None
+
+
+class Place(Struct, frozen=True):
+    """An address in a document."""
+
+    form: Form
+    string: TomlString
+
+
+def places_in(text: str, form_of: FormOf) -> Iterator[Place]:
+    """Yield the addresses of a document that can be rewritten, in their order."""
+    for string in strings_in(text):
+        form = form_of(string.path)
+        # What stands behind a commit for uv can be written behind an inline table only, as uv writes it.
+        if form is not None and (form is not Form.UV_COMMIT or "{" in text[string.table[1] : string.key[0]]):
+            yield Place(form, string)
+
+
+def lock_text(file: str, text: str, form_of: FormOf, found: Callable[[Place], Addressed | None]) -> LockText:
+    """Return a lock whose addresses ``inject-files`` rewrites. found: returns what of the requirements one is."""
+    return LockText(file, text, tuple(found(place) for place in places_in(text, form_of)), only_fetched=True)
+
+
+class TomlRewriter:
+    """`Rewriter` for locks in TOML. An address whose file is not in the output stays."""
+
+    def __init__(self, form_of: FormOf) -> None:
+        self._form_of = form_of
+
+    def decode(self, content: bytes, file: str) -> Decoded:
+        """See `Rewriter.decode`."""
+        return Decoded(decode(content, file), "utf-8")
+
+    def encode(self, text: str, encoding: str) -> bytes:
+        """See `Rewriter.encode`."""
+        return text.encode(encoding)
+
+    def replacement_urls(self, text: str, placed: Sequence[Placed | None]) -> tuple[str, ...]:
+        """See `Rewriter.replacement_urls`."""
+        _same_count(sum(1 for _ in places_in(text, self._form_of)), len(placed))
+        return tuple("" if one is None else _url(one) for one in placed)
+
+    def substitute(self, text: str, urls: Sequence[str]) -> str:
+        """See `Rewriter.substitute`."""
+        cuts = (_Cut.of(text, place, url) for place, url in self._paired(text, urls))
+        return replace(text, ((one.start, one.end, f"{one.before}{one.address}{one.after}") for one in cuts))
+
+    def restore(self, text: str, record: str | None) -> str:
+        """See `Rewriter.restore`."""
+        return restored(text, record)
+
+    def record(self, text: str, urls: Sequence[str]) -> str:
+        """See `Rewriter.record`."""
+        cuts = (_Cut.of(text, place, url) for place, url in self._paired(text, urls))
+        return injection.render_record(
+            Replacement(placed=one.placed, original=text[one.start : one.end], before=one.before, after=one.after)
+            for one in cuts
+        )
+
+    def record_name(self, filename: str) -> str:
+        """See `Rewriter.record_name`."""
+        return injection.record_name(filename)
+
+    def redacted(self, text: str) -> str:
+        """See `Rewriter.redacted`."""
+        return _ADDRESS.sub(lambda found: redact(found[0]) if split(found[0]) else found[0], text)
+
+    def _paired(self, text: str, urls: Sequence[str]) -> Iterator[tuple[Place, str]]:
+        places = tuple(places_in(text, self._form_of))
+        _same_count(len(places), len(urls))
+        return ((place, url) for place, url in zip(places, urls, strict=True) if url)
+
+
+class _Cut(Struct, frozen=True):
+    """What gives way, from and to, and what is written there. placed: the name of the file, unquoted."""
+
+    start: int
+    end: int
+    before: str
+    address: str
+    after: str
+    placed: str
+
+    @classmethod
+    def of(cls, text: str, place: Place, url: str) -> _Cut:
+        """Return how ``place`` is rewritten. url: of the file, with its digest behind it for a commit."""
+        address, _, digest = url.partition("#sha256=")
+        path = unquote(urlsplit(address).path)
+        string = place.string
+        placed = posixpath.basename(path)
+        match place.form:
+            case Form.FILE:
+                start, before, after = string.span[0], '"', '"'
+            case Form.UV_ARCHIVE | Form.UV_EDGE | Form.UV_COMMIT:
+                start, before, address, after = string.key[0], 'path = "', json.dumps(path)[1:-1], '"'
+                if place.form is Form.UV_COMMIT:
+                    after += f' }}{_line_end(text)}sdist = {{ hash = "sha256:{digest}"'
+            case Form.PYLOCK_COMMIT:
+                between = text[string.table[1] : string.span[0]]
+                start, before = string.table[0], f'archive{between}"'
+                inline = "{" in between
+                after = f'"{", " if inline else _line_end(text)}hashes.sha256 = "{digest}"'
+        return cls(start, string.span[1], before, address, after, placed)
+
+
+def _line_end(text: str) -> str:
+    return "\r\n" if "\r\n" in text else "\n"
+
+
+def _url(one: Placed) -> str:
+    digest = f"#sha256={one.sha256}" if one.sha256 else ""
+    return f"file://{OUTPUT_DIR}{_FOLDER}{quote(one.filename, safe='+!~')}{digest}"
+
+
+def _same_count(found: int, given: int) -> None:
+    if found != given:
+        raise InputError(
+            f"the lock has {found} addresses, and {given} were expected",
+            hint="the file has changed since it was read: run fetch-deps again",
+        )
