@@ -18,6 +18,7 @@ from cachi2ish.cli.commands.merge import merge_sboms
 from cachi2ish.cli.commands.mirror_commands import mirror
 from cachi2ish.cli.commands.mirror_log import history_commands
 from cachi2ish.cli.commands.options import with_program_settings
+from cachi2ish.cli.commands.serve_command import serve
 from cachi2ish.cli.commands.verify_command import verify
 from cachi2ish.cli.display.console import write_result
 from cachi2ish.cli.process import run_to_the_end
@@ -58,6 +59,7 @@ app.command("merge-sboms", short_help="Merge bills of materials into one.")(merg
 app.command("verify", cls=CommandWithVerdict, short_help="Prove that the offline install has all that it needs.")(
     verify
 )
+app.command("serve", short_help="Serve an output as an index, around one command.")(serve)
 app.add_typer(cache, name="cache")
 mirror.add_typer(history_commands)
 app.add_typer(mirror, name="mirror")

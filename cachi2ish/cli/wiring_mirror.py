@@ -23,7 +23,7 @@ from cachi2ish.index.default import default_index_url
 from cachi2ish.mirror.accepted import Tokens
 from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.records import Registry, UntimedFiles
-from cachi2ish.mirror.server.application import Rooms, Rules
+from cachi2ish.mirror.server.application import Rooms, Rules, running
 from cachi2ish.mirror.server.page_doors import MAIN
 from cachi2ish.mirror.server.serving import address_of, is_loopback, listen, serve
 from cachi2ish.mirror.syncing import sync
@@ -56,7 +56,7 @@ def serve_mirror(flags: Flags, reporter: ConsoleReporter) -> None:
         )
         with mirroring(settings, reporter) as rooms:
             place = f"{address_of(listener)} from {rooms.directory}"
-            serve(rooms, rules, listener, lambda: reporter.info(f"serving {place}"))
+            serve(running(rooms, rules), listener, lambda: reporter.info(f"serving {place}"))
     reporter.info("ended")
 
 

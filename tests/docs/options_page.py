@@ -40,6 +40,7 @@ _COMMANDS = (
     ("inject-files",),
     ("merge-sboms",),
     ("verify",),
+    ("serve",),
     ("cache",),
     *_CACHE,
     *_MIRROR,

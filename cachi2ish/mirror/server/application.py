@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -167,16 +167,30 @@ def _may_follow(registry: Registry, address: Address) -> bool:
     return not registry.private or bool(address.split_userinfo()[1])
 
 
+async def healthz(_request: Request) -> Response:
+    """Answer that the server is alive."""
+    return Response(b"ok\n", media_type="text/plain")
+
+
 def _router(pages: PageDoors, files: FileDoors, metrics: Metrics, registries: Mapping[str, Registry]) -> Router:
     async def home(request: Request) -> Response:
         day = (datetime.now(UTC) - timedelta(days=7)).date().isoformat()
         return Response(home_page(registries, MAIN, str(request.base_url), day), media_type="text/html")
 
-    async def healthz(_request: Request) -> Response:
-        return Response(b"ok\n", media_type="text/plain")
-
     async def prometheus(_request: Request) -> Response:
         return Response(metrics.text(), media_type="text/plain; version=0.0.4")
+
+    others = [
+        Route("/", home),
+        Route("/healthz", healthz),
+        Route("/metrics", prometheus),
+        Route("/files/{key}/{filename}", files.file),
+    ]
+    return router(pages, others, ("/{date}", "/r/{registry}/{date}"))
+
+
+def router(pages: PageDoors, others: Sequence[Route], prefixes: Sequence[str]) -> Router:
+    """Return what finds the door of a request: those of pages below each of ``prefixes``, and others."""
 
     async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
         await Refused(HTTPStatus.NOT_FOUND, "there is no such door; the first page says which there are")(
@@ -184,8 +198,8 @@ def _router(pages: PageDoors, files: FileDoors, metrics: Metrics, registries: Ma
         )
 
     routes = [
-        Route(f"{prefix}/{{date}}/{path}", endpoint, methods=["GET"])
-        for prefix in ("", "/r/{registry}")
+        Route(f"{prefix}/{path}", endpoint, methods=["GET"])
+        for prefix in prefixes
         for path, endpoint in (
             ("simple", pages.projects),
             ("simple/", pages.projects),
@@ -194,14 +208,4 @@ def _router(pages: PageDoors, files: FileDoors, metrics: Metrics, registries: Ma
             ("pypi/{project}/json", pages.poetry),
         )
     ]
-    return Router(
-        [
-            Route("/", home),
-            Route("/healthz", healthz),
-            Route("/metrics", prometheus),
-            Route("/files/{key}/{filename}", files.file),
-            *routes,
-        ],
-        redirect_slashes=False,
-        default=nothing,
-    )
+    return Router([*others, *routes], redirect_slashes=False, default=nothing)

@@ -10,13 +10,13 @@ from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import BinaryIO
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.distributions import is_wheel
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import AccessError, Cachi2ishError
@@ -147,10 +147,9 @@ class FileDoors:
             return Refused(HTTPStatus.NOT_FOUND, f"no registry here has {written}, as far as is known")
         login = Login.of(request.headers.get("authorization"))
         admitted, private = await self._admitted(files, login)
-        cache = f"{'private, ' if private else ''}max-age=31536000, immutable"
-        headers = {"cache-control": cache, "accept-ranges": "bytes", "content-type": "application/octet-stream"}
+        headers = headers_of_file(key, private=private)
         if named:
-            return await self._content(request, admitted, login, headers | {"etag": f'"{key}"'})
+            return await self._content(request, admitted, login, headers)
         return await self._metadata(request, admitted, login, headers)
 
     async def _admitted(
@@ -189,7 +188,7 @@ class FileDoors:
                 if not download.ended:
                     return FlowingFile(download, span.start if span else 0, headers)
             blob = await download.end()
-        return _held(blob, span, headers)
+        return _held(blob.path, span, headers)
 
     async def _metadata(
         self, request: Request, files: Sequence[HistoricFile], login: Login | None, headers: dict[str, str]
@@ -207,10 +206,7 @@ class FileDoors:
         blob = await self._store.metadata(files[0].key, files[0].filename, beside)
         if blob is None:
             return Refused(HTTPStatus.NOT_FOUND, f"the metadata of {files[0].filename} is not to be had alone")
-        headers["etag"] = f'"{blob.sha256}"'
-        if _not_modified(request, headers["etag"]):
-            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-        return _held(blob, Span.of(request, headers["etag"]), headers)
+        return held_file(request, blob.path, {**headers, "etag": f'"{blob.sha256}"'})
 
     def _sources(self, files: Sequence[HistoricFile], login: Login | None) -> list[Source]:
         return [
@@ -223,6 +219,24 @@ class FileDoors:
     def _address(self, file: HistoricFile, url: str, login: Login | None) -> Address:
         private = self._registries[file.registry].private
         return self._upstream.file_address(file.registry, url, login if private else None)
+
+
+def headers_of_file(key: str, *, private: bool = False) -> dict[str, str]:
+    """Return the headers of what never changes. key: in its address; stands in the ETag."""
+    cache = f"{'private, ' if private else ''}max-age=31536000, immutable"
+    return {
+        "cache-control": cache,
+        "accept-ranges": "bytes",
+        "content-type": "application/octet-stream",
+        "etag": f'"{key}"',
+    }
+
+
+def held_file(request: Request, path: Path, headers: Mapping[str, str]) -> Response:
+    """Return a file of the disk, the part that is asked for, or that nothing has changed. Raises `OSError`."""
+    if _not_modified(request, headers["etag"]):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return _held(path, Span.of(request, headers["etag"]), headers)
 
 
 def _beside(url: str) -> str:
@@ -243,8 +257,8 @@ def _announced(size: int | None, headers: Mapping[str, str]) -> Response:
     return answer
 
 
-def _held(blob: Blob, span: Span | None, headers: Mapping[str, str]) -> Response:
-    descriptor = os.open(blob.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+def _held(path: Path, span: Span | None, headers: Mapping[str, str]) -> Response:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     file = os.fdopen(descriptor, "rb", buffering=0)
     size = os.fstat(descriptor).st_size
     if span is None:

@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from datetime import datetime
 from http import HTTPStatus
 from math import inf
+from typing import Protocol
 from urllib.parse import unquote
 
 from packaging.utils import NormalizedName, canonicalize_name
@@ -16,11 +17,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from cachi2ish.core.cutoff import InvalidDateError
+from cachi2ish.core.cutoff import Cutoff, InvalidDateError
 from cachi2ish.errors import InputError
-from cachi2ish.mirror.history.interface import Sightings
-from cachi2ish.mirror.page_desk import Answer, PageDesk
-from cachi2ish.mirror.path_dates import DateKind, PathDate, parse_path_date
+from cachi2ish.mirror.page_desk import Answer
+from cachi2ish.mirror.path_dates import LIVE, DateKind, PathDate, parse_path_date
 from cachi2ish.mirror.records import DatedPage, Registry
 from cachi2ish.mirror.server.hot_pages import Headers, HotPages, Ready, Wishes
 from cachi2ish.mirror.server.rendering import Rendered, render_list, render_page, render_poetry
@@ -54,6 +54,24 @@ class Sent(Response):
         await self._ready.send(send, self._known)
 
 
+class Desk(Protocol):
+    """Finds pages: `cachi2ish.mirror.page_desk.PageDesk`, or `cachi2ish.mirror.fixed_set.FixedSet`."""
+
+    async def answer(
+        self, registry: Registry, project: NormalizedName, date: PathDate, login: Login | None = None
+    ) -> Answer:
+        """Return the page of ``project`` as of ``date``; raises `Cachi2ishError`."""
+        ...
+
+
+class ProjectLists(Protocol):
+    """Knows projects: the history, or a fixed set."""
+
+    def projects(self, registry: str, cutoff: Cutoff | None) -> tuple[NormalizedName, ...]:
+        """Return those that have a page as of ``cutoff``, by name."""
+        ...
+
+
 class PageDoors:
     """Answers requests for pages. For the event loop.
 
@@ -64,9 +82,9 @@ class PageDoors:
     def __init__(
         self,
         *,
-        history: Sightings,
+        history: ProjectLists,
         registries: Mapping[str, Registry],
-        desk: PageDesk,
+        desk: Desk,
         hot: HotPages,
         metadata: Callable[[str], str | None],
         exempt: Collection[NormalizedName],
@@ -166,13 +184,16 @@ class PageDoors:
         return Sent(ready, wishes.known)
 
     def _place(self, request: Request) -> tuple[Registry, PathDate]:
-        """Return the registry and the date that a path names. Raises `InputError` where there is none."""
+        """Return the registry and the date that a path names; a path without a date is live.
+
+        Raises `InputError` where there is no such registry or date.
+        """
         name = request.path_params.get("registry", MAIN)
         registry = self._registries.get(name)
         if registry is None:
             known = ", ".join(sorted(self._registries)) or "none"
             raise InputError(f"no registry is called {name!r} here; there are: {known}")
-        text = unquote(request.path_params["date"])
+        text = unquote(request.path_params.get("date", LIVE))
         try:
             return registry, parse_path_date(text, self._now(), self._exempt)
         except InvalidDateError as error:
@@ -190,7 +211,8 @@ def _is_name(text: str) -> bool:
 
 
 def _root(request: Request) -> str:
-    return "../" * (5 if "registry" in request.path_params else 3)
+    registry, date = ("registry" in request.path_params), ("date" in request.path_params)
+    return "../" * (2 + date + 2 * registry)
 
 
 def _headers(dated: DatedPage, answer: Answer, *, private: bool, closed: bool, live: bool) -> Headers:

@@ -8,15 +8,18 @@ import ipaddress
 import logging
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from cachi2ish.errors import InputError
-from cachi2ish.mirror.server.application import Rooms, Rules, running
+from cachi2ish.mirror.server.command_run import run_command
 from cachi2ish.mirror.server.door_protocol import DoorProtocol
+
+#: What is served, from its beginning to its end.
+Application = AbstractAsyncContextManager[ASGIApp]
 
 #: Connections at once; further ones are answered 503.
 _CONNECTIONS = 2000
@@ -67,11 +70,23 @@ def address_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}/" if listener.family == socket.AF_INET6 else f"http://{host}:{port}/"
 
 
-def serve(rooms: Rooms, rules: Rules, listener: socket.socket, on_ready: Callable[[], None]) -> None:
+def serve(application: Application, listener: socket.socket, on_ready: Callable[[], None]) -> None:
     """Serve until SIGINT, SIGTERM or SIGHUP; answers that are under way are finished where they soon can be."""
-    # What it says is said here, and in the program's own way.
+    _silence()
+    asyncio.run(_serve(application, listener, on_ready))
+
+
+def serve_around(
+    application: Application, listener: socket.socket, command: Sequence[str], environ: Mapping[str, str]
+) -> int:
+    """Serve while a command runs; return its exit status. Raises `OSError` where it cannot be started."""
+    _silence()
+    return asyncio.run(_serve_around(application, listener, command, environ))
+
+
+def _silence() -> None:
+    # What uvicorn says is said here, and in the program's own way.
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL + 1)
-    asyncio.run(_serve(rooms, rules, listener, on_ready))
 
 
 class Server(uvicorn.Server):
@@ -108,9 +123,9 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-async def _serve(rooms: Rooms, rules: Rules, listener: socket.socket, on_ready: Callable[[], None]) -> None:
-    async with running(rooms, rules) as application:
-        server = Server(application)
+async def _serve(application: Application, listener: socket.socket, on_ready: Callable[[], None]) -> None:
+    async with application as doors:
+        server = Server(doors)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             # Ignored: who started us wants us to go on (nohup, the background of a script).
@@ -118,3 +133,18 @@ async def _serve(rooms: Rooms, rules: Rules, listener: socket.socket, on_ready: 
                 loop.add_signal_handler(number, server.end)
         loop.call_soon(on_ready)
         await server.serve(sockets=[listener])
+
+
+async def _serve_around(
+    application: Application, listener: socket.socket, command: Sequence[str], environ: Mapping[str, str]
+) -> int:
+    async with application as doors:
+        server = Server(doors)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            return await run_command(command, environ)
+        finally:
+            # Whatever the command has left behind and still asks is not waited for.
+            server.end()
+            server.end()
+            await serving

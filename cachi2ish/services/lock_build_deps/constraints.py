@@ -9,6 +9,7 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 from cachi2ish.core.messages import excerpt
 from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin, raise_all
@@ -38,6 +39,15 @@ def read_constraints(paths: Iterable[Path]) -> Mapping[str, SpecifierSet]:
             found[project] = found.get(project, SpecifierSet()) & one.specifier
     raise_all(errors)
     return found
+
+
+def admits(constraints: Mapping[str, SpecifierSet], project: str, version: str) -> bool:
+    """Return whether a version may be used; of a project with a constraint, one that cannot be read may not."""
+    specifiers = constraints.get(project)
+    try:
+        return specifiers is None or specifiers.contains(Version(version), prereleases=True)
+    except InvalidVersion:
+        return False
 
 
 def _lines(path: Path) -> list[str]:

@@ -42,7 +42,7 @@ def serving(tmp_path: Path, *options: str) -> Iterator[tuple[str, subprocess.Pop
         process.communicate()
 
 
-def get(url: str) -> bytes:
+def get(url: str | urllib.request.Request) -> bytes:
     with urllib.request.urlopen(url, timeout=20) as answer:
         return bytes(answer.read())
 
