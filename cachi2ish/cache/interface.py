@@ -97,11 +97,12 @@ class Catalogue(Protocol):
         """Return what ``index`` said of ``project``, with the files of ``versions`` (empty for all), or None."""
         ...
 
-    def keep_page(self, page: Page, etag: str = "") -> bool:
+    def keep_page(self, page: Page, etag: str = "", versions: Collection[str] = ()) -> bool:
         """Keep a page in the place of what its index said before, as of `Page.fetched_at`; never a credential.
 
         Return whether all of it is kept.
         etag: what tells whether it is still the same (RFC 9110, 8.8.3); empty where there is nothing.
+        versions: those that are quick to read afterwards.
         """
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import islice
@@ -13,13 +13,14 @@ from stat import S_IFREG
 
 from msgspec import MsgspecError
 
-from cachi2ish.cache.memory.page_format import from_microseconds, load
+from cachi2ish.cache.memory.page_format import load
 from cachi2ish.cache.memory.rows import Rows
 from cachi2ish.cache.memory.schema import (
     USED_EVERY,
     NotOursError,
     UnusableError,
     beside,
+    from_microseconds,
     is_damage,
     lock_of,
     move_aside,
@@ -202,7 +203,7 @@ def _row(connection: sqlite3.Connection, statement: str, values: dict[str, int] 
     return row
 
 
-def _files(content: object, address: object, project: object, fetched_at: object) -> tuple[IndexFile, ...]:
+def _files(content: object, address: object, project: object, fetched_at: object) -> Sequence[IndexFile]:
     """Return the files of a row that anybody may have written; none where it is not as we write it."""
     try:
         page = load(content, address, project, from_microseconds(fetched_at))  # type: ignore[arg-type]  # as said

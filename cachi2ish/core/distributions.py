@@ -56,6 +56,8 @@ class WheelName(Struct, frozen=True):
 
 def sdist_extension(filename: str) -> str | None:
     """Return the ending that makes ``filename`` a source archive, in lower case, or None."""
+    if filename.endswith(SDIST_EXTENSIONS[0]):
+        return SDIST_EXTENSIONS[0]
     lowered = filename.lower()
     return next((extension for extension in SDIST_EXTENSIONS if lowered.endswith(extension)), None)
 
@@ -138,15 +140,24 @@ def by_version(filenames: Iterable[str], project: NormalizedName) -> dict[str, l
         return canonicalize_name(name) == project
 
     found: dict[str, list[int]] = {}
+    start, alike = "", list[int]()  # files of one version stand together, and begin alike
     for position, filename in enumerate(filenames):
+        if start and filename.startswith(start) and filename.endswith(WHEEL_EXTENSION):
+            alike.append(position)
+            continue
         if filename.endswith(WHEEL_EXTENSION) or is_wheel(filename):
-            stem, _, rest = filename[: -len(WHEEL_EXTENSION)].partition("-")
-            version = rest.partition("-")[0] if is_own(stem) else None
-        else:
-            extension = sdist_extension(filename)
-            version = _sdist_version(filename[: -len(extension)], is_own) if extension else None
-        if version is not None:
-            found.setdefault(version, []).append(position)
+            stem, dash, rest = filename[: -len(WHEEL_EXTENSION)].partition("-")
+            version, more, _ = rest.partition("-")
+            if not is_own(stem):
+                continue
+            alike = found.setdefault(version, [])
+            start = f"{stem}-{version}-" if dash and more else ""
+            alike.append(position)
+            continue
+        extension = sdist_extension(filename)
+        declared = _sdist_version(filename[: -len(extension)], is_own) if extension else None
+        if declared is not None:
+            found.setdefault(declared, []).append(position)
     return found
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import chain
+from typing import overload
 
 from msgspec import Struct
 from packaging.utils import NormalizedName
@@ -65,6 +66,38 @@ class IndexFile(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
         return f"IndexFile({self.filename!r}, {' '.join(sorted(map(str, self.digests)))})"
 
 
+class ListedFiles(Sequence[IndexFile]):
+    """The files of a page of which few are looked at: each is made when it is asked for.
+
+    filenames: of all of them. packed: the page as its index sent it: JSON, gzip. It holds no credential, and can
+    be read again without knowing where it came from.
+    """
+
+    def __init__(self, filenames: Sequence[str], packed: bytes) -> None:
+        self.filenames = filenames
+        self.packed = packed
+
+    def file(self, position: int) -> IndexFile:
+        """Return the file at ``position``."""
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        return len(self.filenames)
+
+    @overload
+    def __getitem__(self, position: int, /) -> IndexFile: ...
+    @overload
+    def __getitem__(self, position: slice, /) -> tuple[IndexFile, ...]: ...
+    def __getitem__(self, position: int | slice, /) -> IndexFile | tuple[IndexFile, ...]:
+        return tuple(self)[position] if isinstance(position, slice) else self.file(position)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and len(self) == len(other) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+
 class Excluded(Struct, frozen=True):
     """A file that a page lists today and that does not count."""
 
@@ -77,7 +110,7 @@ class Page:
     """A project page.
 
     index: the address of the index that served it, redacted.
-    files: in the order of the page.
+    files: in the order of the page; a tuple, or `ListedFiles`.
     status, status_reason: PEP 792 (``active``, ``archived``, ``quarantined``, ``deprecated``).
     versions: all versions of the project (PEP 700), as the index spells them; None where it states none.
     last_serial: the number of the project's last change on its index (PEP 691 ``_last-serial``), or None.
@@ -95,7 +128,7 @@ class Page:
 
     project: NormalizedName
     index: str
-    files: tuple[IndexFile, ...]
+    files: Sequence[IndexFile]
     status: str = "active"
     status_reason: str = ""
     versions: tuple[str, ...] | None = None
@@ -124,13 +157,20 @@ class Page:
         Versions are compared by `cachi2ish.core.distributions.same_version`. A file that only ends like a wheel
         is among them too if its name begins with the project and the version.
         """
+        return tuple([self.files[position] for position in self.positions_of(version, arbitrary=arbitrary)])
+
+    def positions_of(self, version: str, *, arbitrary: bool = False) -> list[int]:
+        """Return where `files_of` stand in ``files``."""
         meant = which_are(version, self.positions, arbitrary=arbitrary)
-        return tuple(self.files[position] for position in sorted(p for one in meant for p in self.positions[one]))
+        return sorted(position for one in meant for position in self.positions[one])
 
     @cached_property
     def positions(self) -> Mapping[str, list[int]]:
         """From versions, as the names of files state them, to where these stand in ``files``."""
-        return by_version((file.filename for file in self.files), self.project)
+        names = (
+            self.files.filenames if isinstance(self.files, ListedFiles) else [one.filename for one in self.files]
+        )
+        return by_version(names, self.project)
 
 
 def together(pages: Sequence[Page], absent: Sequence[str] = ()) -> Page:

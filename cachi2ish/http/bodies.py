@@ -81,12 +81,18 @@ class Stream:
                 answer.drain()
             self.response.read(_WORTH_DRAINING, decode_content=False)
 
-    def body(self) -> bytes:
-        """Return the whole body, decompressed. Raises `TransientError`, and `NetworkError` for one too large."""
+    def body(self) -> tuple[bytes, bytes]:
+        """Return the whole body, decompressed, and as in `Response.packed`.
+
+        Raises `TransientError`, and `NetworkError` for one too large.
+        """
         with translated(self.url, self.authorities):
             if self.headers.get("content-encoding", "").strip().lower() not in _GZIP:
-                return self._joined(self.response.stream(CHUNK_SIZE, decode_content=True))
-            return self._unpacked(self._joined(self.chunks()))
+                return self._joined(self.response.stream(CHUNK_SIZE, decode_content=True)), b""
+            packed = self._joined(self.chunks())
+            pieces, rest = self._unpacked(packed)
+            body = b"".join(pieces)  # one alone is not copied
+            return body, packed if len(pieces) == 1 and not rest else b""
 
     def _joined(self, pieces: Iterable[bytes]) -> bytes:
         body = io.BytesIO()  # gives away what it holds without a copy
@@ -95,7 +101,8 @@ class Stream:
             self._check_size(body.tell())
         return body.getvalue()
 
-    def _unpacked(self, packed: bytes) -> bytes:
+    def _unpacked(self, packed: bytes) -> tuple[list[bytes], bytes]:
+        """Return what each member holds, and what stands behind the last one."""
         pieces: list[bytes] = []
         size, rest = 0, packed
         while rest:
@@ -117,7 +124,7 @@ class Stream:
             if not member.eof:
                 raise TransientError(f"the answer from {self.url} ended too early")
             rest = member.unused_data
-        return b"".join(pieces)  # one alone is not copied
+        return pieces, rest
 
     def _check_size(self, size: int) -> None:
         if size > LARGEST_BODY:

@@ -33,6 +33,7 @@ class Response:
     """A whole answer. url: where it came from after redirects; headers: names in lower case.
 
     credentials: where the user name and password that were sent come from, for people; "" where none were.
+    packed: the body as it came, where that was one gzip member and nothing else; else empty.
     """
 
     status: int
@@ -40,6 +41,7 @@ class Response:
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     credentials: str = ""
+    packed: bytes = field(default=b"", repr=False)
 
 
 class Http(Protocol):

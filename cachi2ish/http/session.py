@@ -100,12 +100,14 @@ class HttpSession:
         while True:
             try:
                 with self.stream(address, headers=headers) as stream:
+                    body, packed = stream.body()
                     return Response(
                         status=stream.status,
                         url=stream.url.redacted,
                         headers=stream.headers,
-                        body=stream.body(),
+                        body=body,
                         credentials=stream.credentials,
+                        packed=packed,
                     )
             except TransientError as failure:
                 attempt = failure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Lock
@@ -72,7 +72,7 @@ class SimpleIndex:
         self._guard = Lock()
         self._answers: dict[NormalizedName, _Answer] = {}
 
-    def page(self, project: NormalizedName, query: PageQuery = FRESH) -> Page:  # noqa: ARG002  (pages are read whole)
+    def page(self, project: NormalizedName, query: PageQuery = FRESH) -> Page:
         """Return the page of ``project``, or raise what the first one heard who asked; see `Index.page`."""
         with self._guard:
             answer = self._answers.setdefault(project, _Answer())
@@ -83,7 +83,8 @@ class SimpleIndex:
                 return known
             try:
                 url, headers = _page_url(self._url, project), self._headers(project)
-                page, answer.kept = self._taken(project, self._http().get(url, headers=headers))
+                response = self._http().get(url, headers=headers)
+                page, answer.kept = self._taken(project, response, query.versions)
             except Cachi2ishError as error:
                 answer.error = error
                 raise
@@ -98,8 +99,11 @@ class SimpleIndex:
         etag = self._catalogue.etag(self.address, project)
         return {"Accept": ACCEPT, "If-None-Match": etag} if etag else {"Accept": ACCEPT}
 
-    def _taken(self, project: NormalizedName, response: Response) -> tuple[Page, bool]:
-        """Return the page that the index has answered with, and whether the catalogue has all of it."""
+    def _taken(self, project: NormalizedName, response: Response, versions: Collection[str]) -> tuple[Page, bool]:
+        """Return the page that the index has answered with, and whether the catalogue has all of it.
+
+        versions: those that another run may ask for again.
+        """
         if response.status == _NOT_MODIFIED and self._catalogue.etag(self.address, project):
             kept = self._catalogue.confirmed_page(self.address, project, self._run_started)
             if kept is not None:
@@ -115,7 +119,7 @@ class SimpleIndex:
         with self._reading:
             page = replace(self._read(project, response), fetched_at=self._run_started)
             # Only now, so that a login page is never kept.
-            return page, self._catalogue.keep_page(page, response.headers.get("etag", ""))
+            return page, self._catalogue.keep_page(page, response.headers.get("etag", ""), versions)
 
     def _check_status(self, project: NormalizedName, response: Response) -> None:
         if response.status in _NOT_ALLOWED:
@@ -150,7 +154,7 @@ class SimpleIndex:
 
     def _read(self, project: NormalizedName, response: Response) -> Page:
         source = PageSource.of(project, self.address, response.url)
-        return read_page(response.body, response.headers.get("content-type", ""), source)
+        return read_page(response.body, response.headers.get("content-type", ""), source, response.packed)
 
 
 def _checked(url: Address) -> Address:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Meta, Raw, Struct, ValidationError, convert
@@ -41,13 +41,15 @@ _Metadata = bool | dict[str, str] | None
 
 _SERIAL = re.compile("[0-9]{1,18}")
 
+_Entry = TypeVar("_Entry")
 
-class _Wire(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, rename="kebab"):
+
+class Wire(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, rename="kebab"):
     """What stands in the text, in this order. Whatever may be missing may be null too."""
 
 
-class _Meta(
-    _Wire,
+class WireMeta(
+    Wire,
     frozen=True,
     kw_only=True,
     rename={
@@ -57,13 +59,17 @@ class _Meta(
         "stale": "_stale",
     },
 ):
+    """What the page says of itself (PEP 629, PEP 691)."""
+
     api_version: str | int | float | None = None
     last_serial: _Count | str | None = None  # a number, which some indexes write as a text
     coverage: str | None = None
     stale: bool | None = None
 
 
-class _File(_Wire, frozen=True, kw_only=True):
+class WireFile(Wire, frozen=True, kw_only=True):
+    """A file."""
+
     filename: Annotated[str, Meta(min_length=1)]
     url: str
     hashes: dict[str, str] | None = None
@@ -76,34 +82,40 @@ class _File(_Wire, frozen=True, kw_only=True):
     provenance: str | None = None
 
 
-class _Status(_Wire, frozen=True, kw_only=True):
+class WireStatus(Wire, frozen=True, kw_only=True):
+    """The status of the project (PEP 792)."""
+
     status: str | None = None
     reason: str | None = None
 
 
-class _Project(_Wire, frozen=True, kw_only=True):
-    meta: _Meta | None = None
+class WireProject(Wire, Generic[_Entry], frozen=True, kw_only=True):
+    """A project page."""
+
+    meta: WireMeta | None = None
     name: Raw = Raw(b"null")  # of no interest to who asked for the page
     versions: list[str] | None = None
-    files: list[_File]
-    project_status: _Status | None = None
+    files: list[_Entry]
+    project_status: WireStatus | None = None
 
 
-class _ListedProject(_Wire, frozen=True, kw_only=True, rename={"last_serial": "_last-serial"}):
+class _ListedProject(Wire, frozen=True, kw_only=True, rename={"last_serial": "_last-serial"}):
     name: str
     last_serial: int | None = None
 
 
-class _ProjectList(_Wire, frozen=True, kw_only=True):
-    meta: _Meta
+class _ProjectList(Wire, frozen=True, kw_only=True):
+    meta: WireMeta
     projects: list[_ListedProject]
 
 
-_DECODER = msgspec.json.Decoder(_Project)
+_DECODER = msgspec.json.Decoder(WireProject[WireFile])
 _ENCODER = msgspec.json.Encoder()
-_FIELDS: Mapping[type[_Wire], tuple[FieldInfo, ...]] = {kind: fields(kind) for kind in (_File, _Meta, _Status)}
+_FIELDS: Mapping[type[Wire], tuple[FieldInfo, ...]] = {
+    kind: fields(kind) for kind in (WireFile, WireMeta, WireStatus)
+}
 
-_Struct = TypeVar("_Struct", bound=_Wire)
+_Struct = TypeVar("_Struct", bound=Wire)
 
 
 def read_json(body: bytes, source: PageSource) -> Page:
@@ -112,14 +124,19 @@ def read_json(body: bytes, source: PageSource) -> Page:
     Raises `UnavailableError` for a body that is no project page, or of an API version that is not known.
     """
     project = _decoded(body, source)
-    meta = project.meta or _Meta()
+    return page_of(project, _files(project.files, Links(source.base)), source)
+
+
+def page_of(project: WireProject[Any], files: Sequence[IndexFile], source: PageSource) -> Page:
+    """Return the page with ``files``; raises `UnavailableError` for an API version that is not known."""
+    meta = project.meta or WireMeta()
     if meta.api_version:
         check_api_version(str(meta.api_version), source.project, source.index)
-    status = project.project_status or _Status()
+    status = project.project_status or WireStatus()
     return Page(
         project=source.project,
         index=source.index,
-        files=_files(project.files, Links(source.base)),
+        files=files,
         status=(status.status or "").strip().lower() or "active",
         status_reason=status.reason or "",
         versions=None if project.versions is None else tuple(project.versions),
@@ -139,8 +156,8 @@ def write_json(page: Page, *, coverage: str | None = None, stale: bool = False) 
     complete = page.versions is not None and all(file.size is not None for file in page.files)
     declared = page.status != "active" or page.status_reason
     return _ENCODER.encode(
-        _Project(
-            meta=_Meta(
+        WireProject(
+            meta=WireMeta(
                 api_version=API_VERSION if complete else "1.0",
                 last_serial=page.last_serial,
                 coverage=coverage,
@@ -149,7 +166,7 @@ def write_json(page: Page, *, coverage: str | None = None, stale: bool = False) 
             name=Raw(_ENCODER.encode(page.project)),
             versions=None if page.versions is None else list(page.versions),
             files=[_entry(file) for file in page.files],
-            project_status=_Status(status=page.status, reason=page.status_reason or None) if declared else None,
+            project_status=WireStatus(status=page.status, reason=page.status_reason or None) if declared else None,
         )
     )
 
@@ -159,14 +176,14 @@ def write_json_list(projects: Mapping[str, int | None], last_serial: int | None 
 
     projects: names, each with the number of its last change or None. last_serial: that of the whole index.
     """
-    meta = _Meta(api_version=API_VERSION, last_serial=last_serial)
+    meta = WireMeta(api_version=API_VERSION, last_serial=last_serial)
     listed = [_ListedProject(name=name, last_serial=serial) for name, serial in sorted(projects.items())]
     return _ENCODER.encode(_ProjectList(meta=meta, projects=listed))
 
 
-def _entry(file: IndexFile) -> _File:
+def _entry(file: IndexFile) -> WireFile:
     metadata = file.core_metadata
-    return _File(
+    return WireFile(
         filename=file.filename,
         url=file.url,
         hashes=dict(file.hashes),
@@ -185,17 +202,18 @@ def _serial(declared: int | str | None) -> int | None:
     return declared
 
 
-def _files(entries: Collection[_File], links: Links) -> tuple[IndexFile, ...]:
+def _files(entries: Collection[WireFile], links: Links) -> tuple[IndexFile, ...]:
     times = instants([entry.upload_time for entry in entries])
     if links.are_plain([entry.url for entry in entries]):
-        return tuple([_file(entry, entry.url, (), time) for entry, time in zip(entries, times, strict=True)])
+        return tuple([file_of(entry, entry.url, (), time) for entry, time in zip(entries, times, strict=True)])
     linked = ((entry, time, links.resolve(entry.url)) for entry, time in zip(entries, times, strict=True))
     return tuple(
-        _file(entry, link.url, hashes_in_fragment(link.fragment), time) for entry, time, link in linked if link
+        file_of(entry, link.url, hashes_in_fragment(link.fragment), time) for entry, time, link in linked if link
     )
 
 
-def _file(entry: _File, url: str, in_fragment: Hashes, time: datetime | None) -> IndexFile:
+def file_of(entry: WireFile, url: str, in_fragment: Hashes, time: datetime | None) -> IndexFile:
+    """Return the file of an entry, whose address has been resolved and whose time has been read."""
     hashes = tuple(entry.hashes.items()) if entry.hashes else ()
     yanked = entry.yanked
     metadata = entry.dist_info_metadata if entry.core_metadata is None else entry.core_metadata
@@ -221,7 +239,7 @@ def _metadata(declared: bool | Mapping[str, str]) -> Hashes | None:  # noqa: FBT
     return tuple(declared.items())
 
 
-def _decoded(body: bytes, source: PageSource) -> _Project:
+def _decoded(body: bytes, source: PageSource) -> WireProject[WireFile]:
     check_amount(body, b",", source.project, source.index)
     try:
         if not body.isascii():
@@ -234,7 +252,7 @@ def _decoded(body: bytes, source: PageSource) -> _Project:
     return _read_leniently(body, source)
 
 
-def _read_leniently(body: bytes, source: PageSource) -> _Project:
+def _read_leniently(body: bytes, source: PageSource) -> WireProject[WireFile]:
     try:
         content = json.loads(body)
         if b"\\u" in body:
@@ -246,10 +264,10 @@ def _read_leniently(body: bytes, source: PageSource) -> _Project:
         because = 'the answer is JSON without a list of "files"'
         raise not_a_project_page(source.project, source.index, because)
     versions = content.get("versions")
-    return _Project(
-        files=[file for entry in entries if (file := _leniently(_File, entry))],
-        meta=_leniently(_Meta, content.get("meta")),
-        project_status=_leniently(_Status, content.get("project-status")),
+    return WireProject(
+        files=[file for entry in entries if (file := leniently(WireFile, entry))],
+        meta=leniently(WireMeta, content.get("meta")),
+        project_status=leniently(WireStatus, content.get("project-status")),
         versions=[one for one in versions if isinstance(one, str)] if isinstance(versions, list) else None,
     )
 
@@ -258,8 +276,8 @@ def _no_json(source: PageSource) -> UnavailableError:
     return not_a_project_page(source.project, source.index, "the answer is not valid JSON")
 
 
-def _leniently(kind: type[_Struct], declared: object) -> _Struct | None:
-    """Return the values of ``stated`` that are of their types; None where one that must be there is not."""
+def leniently(kind: type[_Struct], declared: object) -> _Struct | None:
+    """Return the values of ``declared`` that are of their types; None where one that must be there is not."""
     with suppress(ValidationError):
         return convert(declared, kind)
     if not isinstance(declared, dict):

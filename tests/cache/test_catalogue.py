@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -19,8 +20,11 @@ from cachi2ish.cache.interface import Catalogue, KeptPage
 from cachi2ish.cache.memory.catalogue import SqliteCatalogue
 from cachi2ish.cache.memory.page_format import load
 from cachi2ish.core.digests import Digest
-from cachi2ish.core.pages import IndexFile
+from cachi2ish.core.pages import IndexFile, ListedFiles, Page
 from cachi2ish.core.urls import SECRET_ENDINGS, SECRET_NAMES, redact
+from cachi2ish.simple_api.fields import PageSource
+from cachi2ish.simple_api.json_listing import skim_json
+from cachi2ish.simple_api.json_pages import write_json
 from tests.cache.pages import INDEX, SDIST, WHEEL, T, hashes, index_file, kept, page_of, sha256
 
 
@@ -250,3 +254,50 @@ def test_of_a_large_page_the_part_with_the_version_is_read_and_no_other(
         other.execute("UPDATE body SET content = ?", (torn,))
     assert kept(catalogue, "999") == page_of(files[-1])
     assert catalogue.kept_page(INDEX, "thing") is None
+
+
+def listed(count: int = 20) -> Page:
+    """A page in JSON as an index has sent it, compressed."""
+    page = page_of(*(index_file(f"thing-{number}.0.tar.gz") for number in range(count)))
+    body = write_json(page)
+    skimmed = skim_json(body, PageSource(page.project, INDEX, f"{INDEX}thing/"), gzip.compress(body))
+    return replace(skimmed, fetched_at=T)
+
+
+def test_a_page_is_kept_as_it_came_and_read_for_any_versions(catalogue: SqliteCatalogue, path: Path) -> None:
+    page = listed()
+    assert catalogue.keep_page(page, '"1"', ["3", "7.0"])
+    for opened in (catalogue, SqliteCatalogue(path)):
+        assert kept(opened, "3", "7.0") == replace(page, files=(page.files[3], page.files[7]))
+        assert kept(opened, "3") == replace(page, files=(page.files[3],))
+        assert kept(opened, "11", "5") == replace(page, files=(page.files[5], page.files[11]))
+        assert kept(opened, "99") == replace(page, files=())
+        assert kept(opened) == page
+        assert opened.etag(INDEX, "thing") == '"1"'
+        opened.close()
+
+
+def _torn(path: Path, what: bytes) -> None:
+    with closing(sqlite3.connect(path)) as other, other:
+        ((content,),) = other.execute("SELECT content FROM body").fetchall()
+        assert what in content
+        other.execute("UPDATE body SET content = ?", (content.replace(what, bytes(len(what))),))
+
+
+def test_who_asks_for_the_same_versions_reads_no_more_than_their_files(
+    catalogue: SqliteCatalogue, path: Path
+) -> None:
+    page = listed()
+    assert isinstance(page.files, ListedFiles)
+    catalogue.keep_page(page, versions=["3"])
+    _torn(path, page.files.packed[50:90])
+    assert kept(catalogue, "3") == replace(page, files=(page.files[3],))
+    assert kept(catalogue, "4") is None, "what is read is proved"
+    assert kept(catalogue) is None
+
+
+def test_files_that_are_not_what_was_kept_are_not_used(catalogue: SqliteCatalogue, path: Path) -> None:
+    page = listed()
+    catalogue.keep_page(page, versions=["3"])
+    _torn(path, b"https://files.example/thing-3.0.tar.gz")
+    assert kept(catalogue, "3") is None

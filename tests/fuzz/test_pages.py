@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import replace
 from datetime import UTC
@@ -25,6 +26,7 @@ from cachi2ish.services.fetch.input.input_argument import read_input
 from cachi2ish.services.fetch.input.package_input import policy_of
 from cachi2ish.simple_api.fields import PageSource
 from cachi2ish.simple_api.html_pages import read_html, write_html
+from cachi2ish.simple_api.json_listing import skim_json
 from cachi2ish.simple_api.json_pages import read_json, write_json
 from tests.core.one_project import pin
 from tests.fuzz.campaign import fuzzed
@@ -151,7 +153,9 @@ def writable(file: IndexFile) -> IndexFile:
 
 @fuzzed(body=json_like(JSON))
 def test_json_page(body: bytes) -> None:
-    check(read_json(body, SOURCE))
+    page = read_json(body, SOURCE)
+    check(page)
+    assert skim_json(body, SOURCE, gzip.compress(body)) == page
 
 
 @fuzzed(
@@ -192,7 +196,7 @@ def test_choice(body: bytes, names: list[str], requires: str, pinned: Pinned, po
         IndexFile(filename=name, url="https://files.example/x", requires_python=requires) for name in names if name
     )
     page = read_json(body, SOURCE)
-    page = replace(page, files=page.files + listed)
+    page = replace(page, files=(*page.files, *listed))
     choice = choose(pinned, page, policy)
     assert choice.files
     assert set(choice.files) <= set(page.files)

@@ -70,9 +70,9 @@ class SqliteCatalogue:
         """Return what ``index`` said of ``project``, with the files of ``versions`` (empty for all), or None."""
         return self._attempt(lambda rows: rows.page(_key(index, project), versions), None)
 
-    def keep_page(self, page: Page, etag: str = "") -> bool:
+    def keep_page(self, page: Page, etag: str = "", versions: Collection[str] = ()) -> bool:
         """Keep a page in the place of what its index said; no credential is. Return whether all of it is kept."""
-        return self._attempt(lambda rows: rows.keep_page(page, etag), otherwise=False)
+        return self._attempt(lambda rows: rows.keep_page(page, etag, versions), otherwise=False)
 
     def keep_absence(self, index: str, project: str, fetched_at: datetime, *, certain: bool = True) -> None:
         """Keep that ``index`` has no such project; not ``certain``: it may have one that it does not show."""

@@ -14,15 +14,8 @@ from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from cachi2ish.cache.interface import KeptPage
-from cachi2ish.cache.memory.page_format import (
-    digest_of,
-    dump,
-    from_microseconds,
-    is_whole,
-    load_from,
-    to_microseconds,
-)
-from cachi2ish.cache.memory.schema import STALE, note_used
+from cachi2ish.cache.memory.page_format import digest_of, dump, is_whole, load_from
+from cachi2ish.cache.memory.schema import STALE, from_microseconds, note_used, to_microseconds
 from cachi2ish.cache.memory.signing import Fact, ForgedError, Signer
 from cachi2ish.core.pages import Page
 from cachi2ish.core.urls import redact
@@ -110,12 +103,15 @@ class Rows:
         self._check(found[0], "page", *found[1:])
         return found[4] or None
 
-    def keep_page(self, page: Page, etag: str) -> bool:
-        """Keep a page in the place of what was there; return whether all of it is kept."""
+    def keep_page(self, page: Page, etag: str, versions: Collection[str]) -> bool:
+        """Keep a page in the place of what was there; return whether all of it is kept.
+
+        versions: those that are quick to read.
+        """
         if page.fetched_at is None:
             msg = "a page is kept as of an instant"
             raise TypeError(msg)
-        content, complete = dump(page)
+        content, complete = dump(page, versions)
         etag = etag if complete and _ETAG.fullmatch(etag) else ""
         self._write((redact(page.index), page.project), page.fetched_at, etag, content, complete=complete)
         return complete

@@ -11,12 +11,16 @@ import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cachi2ish.files.folder import Folder
 
-#: Kept in ``PRAGMA user_version``; raise it with every change of the tables.
-VERSION = 5
+#: Kept in ``PRAGMA user_version``; raise it with every change of the tables, and of what is in them.
+VERSION = 6
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 #: Seconds between two notes of when a row was used: reading is not to be writing each time.
 USED_EVERY = 86_400
@@ -234,3 +238,13 @@ def move_aside(path: Path) -> None:
     path.replace(aside_of(path))
     for file in beside(path):  # they would be taken for the new one's
         file.unlink(missing_ok=True)
+
+
+def to_microseconds(instant: datetime) -> int:
+    """Return an aware instant as microseconds since 1970, UTC."""
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def from_microseconds(count: int) -> datetime:
+    """Return the instant, in UTC; raises `OverflowError` for one that no calendar has."""
+    return _EPOCH + timedelta(microseconds=count)

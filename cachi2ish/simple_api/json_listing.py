@@ -1,0 +1,106 @@
+"""A page in JSON of which few files are looked at: each becomes an object when it is asked for.
+
+A run takes some files of a page that lists ten thousand. To make objects of all of them takes several times as
+long as to find out their names, and to keep them in another form than they came in takes as long again. So the
+text stays beside the page, as its server has compressed it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Raw, Struct, ValidationError
+
+from cachi2ish.core.pages import IndexFile, ListedFiles, Page
+from cachi2ish.files.inflate import InflateError, inflate
+from cachi2ish.simple_api.fields import Links, PageSource, check_amount, instants
+from cachi2ish.simple_api.json_pages import WireFile, WireProject, file_of, leniently, page_of, read_json
+
+
+class _Entry(Struct, frozen=True, gc=False):
+    """What has to be known of each file."""
+
+    filename: Annotated[str, Meta(min_length=1)]
+    url: str
+
+
+class _Texts(Struct, frozen=True, gc=False):
+    """The files as they stand in the text."""
+
+    files: list[Raw]
+
+
+_LISTED = msgspec.json.Decoder(WireProject[_Entry])
+_TEXTS = msgspec.json.Decoder(_Texts)
+_FILE = msgspec.json.Decoder(WireFile)
+
+#: With one of these a page is read whole. An escape may stand for anything, half of a surrogate pair included; and
+#: addresses that hold a credential have one of the others (`cachi2ish.core.urls.redact`): the text is to be kept.
+_TELLING = (b"\\", b"@", b"?", b"&")
+
+
+def skim_json(body: bytes, source: PageSource, packed: bytes) -> Page:
+    """Return what `read_json` returns; the files become objects one by one, where that is possible.
+
+    packed: the body as one gzip member; without it all files become objects at once. Raises `UnavailableError`.
+    """
+    if not packed or not body.isascii() or any(mark in body for mark in _TELLING):
+        return read_json(body, source)
+    check_amount(body, b",", source.project, source.index)
+    try:
+        listed = _LISTED.decode(body)
+    except (ValueError, RecursionError):
+        return read_json(body, source)  # which knows what is wrong, or reads what can be read
+    if not Links.are_plain([entry.url for entry in listed.files]):
+        return read_json(body, source)
+    names = [entry.filename for entry in listed.files]
+    return page_of(listed, _Files(body, packed, names), source)
+
+
+def unpack_json(packed: bytes, most: int, source: PageSource) -> Page:
+    """Return the page whose text is kept; all its addresses are absolute.
+
+    most: bytes that it may have unpacked. Raises `ValueError` for what is no gzip member of such a page.
+    """
+    member = inflate()
+    try:
+        body = member.decompress(packed, most)
+    except InflateError as error:
+        raise ValueError(str(error)) from error
+    if not member.eof:
+        raise ValueError("it ends too early")
+    return skim_json(body, source, packed)
+
+
+class _Files(ListedFiles):
+    """The files of a text whose addresses are all plain: none needs resolving."""
+
+    def __init__(self, body: bytes, packed: bytes, names: Sequence[str]) -> None:
+        super().__init__(names, packed)
+        self._body = body
+
+    def file(self, position: int) -> IndexFile:
+        """Return the file at ``position``."""
+        return _file(self._texts[position])
+
+    def __iter__(self) -> Iterator[IndexFile]:
+        return map(_file, self._texts)
+
+    @cached_property
+    def _texts(self) -> list[Raw]:
+        return _TEXTS.decode(self._body).files
+
+
+def _file(text: Raw) -> IndexFile:
+    try:
+        entry = _FILE.decode(text)
+    except ValidationError:  # a bad value costs itself, and not the file
+        found = leniently(WireFile, json.loads(bytes(text)))
+        if found is None:  # what must be there is: see `_Entry`
+            raise
+        entry = found
+    return file_of(entry, entry.url, (), instants([entry.upload_time])[0])
