@@ -134,7 +134,7 @@ def fetching(flags: Flags, reporter: ConsoleReporter) -> Iterator[tuple[Ports, R
                 cache_alone(settings, blobs, catalogue, reporter.debug)
                 if settings.offline
                 else connector(settings, blobs, catalogue, stack, reporter),
-                Archives(Once(partial(_archive_reader, projects)), catalogue, cache(build_facts)),
+                Archives(Once(partial(_archive_reader, projects)), catalogue, cache(build_facts), planner),
                 Results(outputs(), _sbom_writer(settings), rewriter_of),
             ),
             Run(

@@ -10,7 +10,7 @@ from threading import Event
 import pytest
 from packaging.utils import NormalizedName
 
-from cachi2ish.cli.wiring import build_facts
+from cachi2ish.cli.wiring import build_facts, planner
 from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.core.as_of import MissingPolicy, PackageDates
 from cachi2ish.core.digests import Digest
@@ -96,7 +96,7 @@ class World:
         return Ports(
             Sources(FakeLocks({"requirements.txt": self.lock}), FakeProjects(), repositories),
             connect,
-            Archives(lambda: FakeSdists(self.identities), FakeRecollection(), build_facts),
+            Archives(lambda: FakeSdists(self.identities), FakeRecollection(), build_facts, planner),
             Results(self.outputs, FakeSbom(), lambda _: RequirementsRewriter()),
         )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from cachi2ish.cli.wiring import build_facts
+from cachi2ish.cli.wiring import build_facts, planner
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.inventory import Relaxation, RelaxationKind
 from cachi2ish.core.modes import Mode
@@ -35,7 +35,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.sdists = FakeSdists(self.identities)
-        self.archives = Archives(lambda: self.sdists, FakeRecollection(), build_facts)
+        self.archives = Archives(lambda: self.sdists, FakeRecollection(), build_facts, planner)
         self.leniency = Leniency(self.mode, self.notes)
 
     def identify(self, requirement: Requirement, filename: str = SDIST, content: bytes = b"x") -> Identity | None:

@@ -76,6 +76,7 @@ def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, 
     run.reporter.stage(Doing("read"))
     reading = _read(request, source, ports, run)
     network = _connect(reading, ports)
+    reading = _with_build_dependencies(reading, source, network, ports, run)
     run.reporter.stage(Doing("choose", local=network.local))
     with ports.results.outputs.stage(output) as staging:
         placing = Placing(staging)
@@ -110,6 +111,7 @@ def plan(request: RequestInput, source: Path, ports: Ports, run: Run) -> Plan:
     run.reporter.stage(Doing("read"))
     reading = _read(request, source.absolute(), ports, run)
     network = _connect(reading, ports)
+    reading = _with_build_dependencies(reading, source.absolute(), network, ports, run)
     run.reporter.stage(Doing("choose", local=network.local, files=False))
     choices = choose_all(
         wanted(reading, run.indexes),
@@ -140,6 +142,14 @@ def _read(request: RequestInput, source: Path, ports: Ports, run: Run) -> Readin
             run.reporter.warning(warning)
     _report_pins_without_hash(reading, run.reporter)
     return reading
+
+
+def _with_build_dependencies(reading: Reading, source: Path, network: Network, ports: Ports, run: Run) -> Reading:
+    if not any(one.resolves_builds for one in reading.packages):
+        return reading
+    from cachi2ish.services.fetch.build_dependencies import with_build_dependencies  # noqa: PLC0415  (most do not)
+
+    return with_build_dependencies(reading, source, network, ports, run)
 
 
 def _report_pins_without_hash(reading: Reading, reporter: Reporter) -> None:

@@ -29,7 +29,7 @@ from cachi2ish.sdists.interface import SdistReader
 from cachi2ish.services.reporter import Reporter
 
 if TYPE_CHECKING:
-    from cachi2ish.build.interface import BuildFactsReader
+    from cachi2ish.build.interface import BuildFactsReader, Planner
 
 
 class Network(Struct, frozen=True):
@@ -62,12 +62,13 @@ class Sources(Struct, frozen=True):
 class Archives(Struct, frozen=True):
     """What tells which distribution a file is, and how it is built.
 
-    sdists, facts: return what looks into one, which many runs do not need.
+    sdists, facts: return what looks into one, which many runs do not need. planner: what finds build requirements.
     """
 
     sdists: Callable[[], SdistReader]
     recollection: Recollection
     facts: Callable[[], BuildFactsReader]
+    planner: Callable[[], Planner]
 
 
 class Results(Struct, frozen=True):

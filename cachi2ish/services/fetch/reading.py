@@ -40,7 +40,8 @@ class SourcePackage(Struct, frozen=True):
     """A package of the input with all that its files say.
 
     policy: which files may be taken, and for which machines. dates: as of when. build_requires: what the package
-    itself is built with; empty where it is not built.
+    itself is built with; empty where it is not built. resolves_builds: whether build requirements are still to be
+    found.
     """
 
     main: MainPackage
@@ -48,6 +49,7 @@ class SourcePackage(Struct, frozen=True):
     policy: Policy
     dates: PackageDates
     build_requires: tuple[str, ...] = ()
+    resolves_builds: bool = False
 
 
 class Reading(Struct, frozen=True):
@@ -122,8 +124,9 @@ def _read_package(
     main = _name(PurePosixPath(folder.relative).as_posix(), root, vcs, sources, run)
     for warning in (*policy_warnings(package, place, locks), *unused_overrides(dates, place, locks)):
         run.reporter.warning(warning)
-    found = tuple(_as_built(lock, runtime, run) for lock in locks)
-    return SourcePackage(main, found, policy, dates, _build_requires(main.path, root, sources) if locks else ())
+    found = tuple(as_built(lock, runtime, run) for lock in locks)
+    built_with = _build_requires(main.path, root, sources) if locks else ()
+    return SourcePackage(main, found, policy, dates, built_with, package.build_dependencies == "resolve")
 
 
 def _build_requires(path: str, root: RootedPath, sources: Sources) -> tuple[str, ...]:
@@ -134,9 +137,13 @@ def _build_requires(path: str, root: RootedPath, sources: Sources) -> tuple[str,
 
 def _dates(package: PackageInput, place: str, run: Run) -> tuple[PackageDates, list[Cachi2ishError]]:
     try:
-        return dates_of(package, place, run.dates, run.now), []
+        dates = dates_of(package, place, run.dates, run.now)
     except Cachi2ishError as error:
         return PackageDates(), [error]
+    if package.build_dependencies == "resolve" and dates.cutoff is None:
+        problem = f'{place}.build_dependencies: "resolve" needs a date, so that a second run finds the same'
+        return dates, [InputError(problem, hint='add "index_date": "2026-11-01", say, or give --index-date')]
+    return dates, []
 
 
 def _pass_on(locks: Iterable[Lock], run: Run) -> None:
@@ -158,7 +165,7 @@ def _nothing_to_read(
     run.reporter.warning(f"{sentence}: {_why_nothing(package)}")
 
 
-def _as_built(lock: Lock, runtime: Collection[Lock], run: Run) -> Lock:
+def as_built(lock: Lock, runtime: Collection[Lock], run: Run) -> Lock:
     """Return ``lock`` with its build requirements as sdists where pip takes no wheel of them.
 
     pip passes ``--no-binary`` of the file that it installs on to the environments in which it builds.
@@ -227,6 +234,8 @@ def _lock_files(package: PackageInput, place: str, folder: RootedPath) -> Iterat
     for purpose, declared in named.items():
         default = _DEFAULT_FILES[purpose]
         files = declared
+        if purpose is Purpose.BUILD and package.build_dependencies == "resolve":
+            files = ()  # what there is may be of another time
         if files is None:
             files = (default,) if _is_there(folder.path / default) else ()
         for file in files:

@@ -92,15 +92,30 @@ def lock_build_deps(
         options.hooks.check()
     run.reporter.stage(Doing("read"))
     # What this writes is not read: the last one may not hold any more.
-    packages = tuple(structs.replace(one, requirements_build_files=()) for one in request.packages)
+    own = {"requirements_build_files": (), "build_dependencies": None}
+    packages = tuple(structs.replace(one, **own) for one in request.packages)
     reading = read(structs.replace(request, packages=packages), source, ports.sources, run)
     announce([(package.main.path, package.dates) for package in reading.packages], run.now, run.reporter)
     locks = [lock for package in reading.packages for lock in package.locks]
     network = ports.connect([IndexOptions(None, lock.index_urls, lock.trusted_hosts) for lock in locks])
-    run.reporter.stage(Doing("choose", local=network.local))
+    return lock_of(reading, source, planner, options, network, ports, run, run.reporter.stage)
+
+
+def lock_of(
+    reading: Reading,
+    source: Path,
+    planner: Planner,
+    options: Options,
+    network: Network,
+    ports: Ports,
+    run: Run,
+    on_stage: Callable[[Doing], None],
+) -> BuildLock:
+    """Return the lock for what was read already; ``on_stage`` is called as each stage begins."""
+    on_stage(Doing("choose", local=network.local))
     with ThreadPoolExecutor(run.concurrency, thread_name_prefix="sdist") as pool:
         try:
-            return _Locking(reading, source, planner, options, network, ports, run, pool).lock()
+            return _Locking(reading, source, planner, options, network, ports, run, pool).lock(on_stage)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -136,17 +151,17 @@ class _Locking:
             self._page_of(self._package), self._package.policy, self._formats, self._files, pool, planner.declared
         )
 
-    def lock(self) -> BuildLock:
+    def lock(self, on_stage: Callable[[Doing], None]) -> BuildLock:
         """Return the lock."""
         places = self._places()
-        self._run.reporter.stage(Doing("transfer", local=self._network.local))
+        on_stage(Doing("transfer", local=self._network.local))
         roots = [place.root for place in places]
         pinned = pinned_releases(self._reading)
         apart = stages_of(self._options.apart, places)
         hooks = self._hooks(places)
         plan = self._planner.plan(roots, self._releases, pinned, self._options.constraints, apart, hooks)
         raise_all((*failures_of(plan, places), *map(cycle_left, plan.left)))
-        self._run.reporter.stage(Doing("record"))
+        on_stage(Doing("record"))
         warnings = tuple(dict.fromkeys((*self._unknown(plan), *self._crates(plan), *remedies_of(plan))))
         machines = tuple(dict.fromkeys(machine for root in roots for machine in root.machines))
         pins = Pins(

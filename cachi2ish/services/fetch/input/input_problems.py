@@ -77,6 +77,7 @@ _WANTED: Mapping[str, str] = {
     "name": "a name, as text",
     "requirements_files": "a list of file names (an empty list for none)",
     "requirements_build_files": "a list of file names (an empty list for none)",
+    "build_dependencies": 'the text "resolve"',
     "allow_binary": "true or false",
     "index_date": 'a date such as "2024-10-01", an instant, a duration such as "7 days", or false',
     "index_date_missing": '"refuse" or "allow"',

@@ -85,6 +85,7 @@ class PackageInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     lockfile: a lock file of another format than pip's, relative to ``path``.
     groups, no_groups, extras, packages: what of the lock file is wanted, see `Selection`.
     requirements_files, requirements_build_files: relative to ``path``; None where they are left out.
+    build_dependencies: whether what the packages are built with is found in the run.
     allow_binary: take wheels beside sdists. binary: which of them; stronger than allow_binary, as in Hermeto.
     targets: the machines to choose for; wheels: the best for each of them, or all that it accepts.
     index_date: as of when indexes are read, as `cachi2ish.core.cutoff.Cutoff.parse` takes it; false for no date.
@@ -101,6 +102,7 @@ class PackageInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     packages: _Names = ()
     requirements_files: _Files = None
     requirements_build_files: _Files = None
+    build_dependencies: Annotated[Literal["resolve"] | None, Before(_not_null)] = None
     allow_binary: Annotated[bool, Before(_boolean)] = False
     binary: BinaryInput | None = None
     targets: Annotated[tuple[TargetInput, ...] | None, Before(_not_null)] = None
@@ -117,6 +119,11 @@ class PackageInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def __post_init__(self) -> None:
         self._refuse_a_selection_from_no_lock()
         self._refuse_two_ways_to_say_which_wheels()
+        if self.build_dependencies is not None and self.requirements_build_files:
+            raise UnfitValueError(
+                '"build_dependencies" and "requirements_build_files" both say what packages are built with',
+                "leave one of them out",
+            )
 
     def _refuse_a_selection_from_no_lock(self) -> None:
         if self.lockfile is None and self.selection != DEFAULT:
