@@ -28,6 +28,7 @@ GROUPS = {
     "large": ("test_large.py",),
     "example": ("test_example.py",),
     "soak": ("test_soak.py",),
+    "soak of the mirror": ("test_mirror_soak.py",),
 }
 
 

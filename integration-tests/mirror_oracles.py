@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import requests
 from harness import BIN, DATA, Done, Shell, clean_environment
@@ -107,21 +107,23 @@ class Choosers:
 
     shell: Shell
     place: Path
+    NO_SOLUTION: ClassVar[str] = "there is none"
 
     def uv(self, mirror: str, day: str, names: Sequence[str], found: Found) -> None:
         """Compare what uv locks, digests of all files included."""
         instant = f"{end_of(day):%Y-%m-%dT%H:%M:%SZ}"
         there = self._uv(names, PYPI_SIMPLE_ENDPOINT, "--exclude-newer", instant)
         here = self._uv(names, f"{mirror}/{day}/simple/")
-        versions = sum("==" in line for line in there)
-        found.compare(f"uv at {day}: {' '.join(names)}", there, here, versions)
+        found.compare(f"uv at {day}: {' '.join(names)}", there, here, sum("==" in line for line in there))
+        found.compared["uv: no solution"] += there == [self.NO_SOLUTION]
 
     def pip(self, mirror: str, day: str, names: Sequence[str], found: Found) -> None:
         """Compare what pip would install, with the digest of each file."""
         instant = f"{end_of(day):%Y-%m-%dT%H:%M:%SZ}"
         there = self._pip(names, PYPI_SIMPLE_ENDPOINT, "--uploaded-prior-to", instant)
         here = self._pip(names, f"{mirror}/{day}/simple/")
-        found.compare(f"pip at {day}: {' '.join(names)}", there, here, len(there))
+        found.compare(f"pip at {day}: {' '.join(names)}", there, here, sum("sha256" in line for line in there))
+        found.compared["pip: no solution"] += there == [self.NO_SOLUTION]
 
     def _uv(self, names: Sequence[str], index: str, *options: str) -> list[str]:
         command: list[str | Path] = [
@@ -155,11 +157,11 @@ class Choosers:
         chosen = [(one["metadata"], one["download_info"]) for one in json.loads(done.output)["install"]]
         return sorted(f"{one['name']} {one['version']} {where['archive_info']['hash']}" for one, where in chosen)
 
-    @staticmethod
-    def _refusal(done: Done) -> str:
-        """Return what stands for no answer. The texts name addresses, and hold what the index says of its time."""
+    @classmethod
+    def _refusal(cls, done: Done) -> str:
+        """Return what stands for no answer. Its text names addresses, and what an index says beside the page."""
         known = ("No solution found", "No matching distribution", "ResolutionImpossible")
-        return next((one for one in known if one in done.errors), done.errors)
+        return cls.NO_SOLUTION if any(one in done.errors for one in known) else done.errors
 
 
 def _listed(files: Sequence[Any]) -> dict[str, tuple[object, ...]]:

@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import signal
-import subprocess
-import threading
-import urllib.error
-import urllib.request
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +13,6 @@ import pytest
 from cachi2ish.mirror import looking
 from cachi2ish.simple_api.negotiation import HTML, JSON
 from tests.mirror.server.conftest import OLD, SDIST, YOUNG
-from tests.mirror.server.test_serve import serving
 from tests.support.distributions import Dist, make_wheel
 from tests.support.index_server import Fault, IndexServer
 from tests.support.mirror_server import HTTP as HTTP_FOR_TESTS
@@ -206,48 +198,6 @@ def test_a_closed_day_stays_as_it_was_whatever_comes_after_what(
             mirror.get("/live/simple/demo/", Accept=JSON)
             assert closed_days(mirror) == before, step
         assert [mirror.get(path).body for path in FILES] == contents
-
-
-def test_nothing_that_was_served_for_a_closed_day_is_lost_when_the_mirror_is_killed_under_load(
-    upstream: IndexServer, tmp_path: Path
-) -> None:
-    large = Dist("large-1.0.tar.gz", os.urandom(2_000_000))
-    upstream.add("large", large, upload_time="2023-05-01T10:00:00+00:00")
-    for number in range(20):
-        upstream.add(f"p{number}", make_wheel(f"p{number}", "1.0"), upload_time="2023-05-01T10:00:00+00:00")
-    paths = [
-        *(f"/2023-06-01/simple/p{number}/" for number in range(20)),
-        "/2023-06-01/simple/large/",
-        f"/files/{large.sha256}/{large.filename}",
-    ]
-    served: dict[str, bytes] = {}
-    wrong: list[str] = []
-
-    def load(url: str, process: subprocess.Popen[str]) -> None:
-        for path in paths:
-            with suppress(OSError, urllib.error.URLError):
-                with urllib.request.urlopen(url + path, timeout=20) as answer:
-                    body = answer.read()
-                    whole = len(body) == int(answer.headers["content-length"])
-                if whole and served.setdefault(path, body) != body:
-                    wrong.append(path)
-            if process.poll() is not None:
-                return
-
-    for delay in (0.05, 0.15, 0.3, None):
-        with serving(tmp_path, "--registry", f"pypi={upstream.index_url}") as (url, process):
-            clients = [threading.Thread(target=load, args=(url, process)) for _ in range(3)]
-            for client in clients:
-                client.start()
-            if delay is not None:
-                threading.Event().wait(delay)
-                process.send_signal(signal.SIGKILL)
-            for client in clients:
-                client.join()
-    assert wrong == []
-    assert set(served) == set(paths)
-    assert served[paths[-1]] == large.content
-    assert b"large-1.0.tar.gz" in served[paths[-2]]
 
 
 def test_a_swapped_file_has_an_address_of_its_own(mirror: MirrorServer, upstream: IndexServer) -> None:
