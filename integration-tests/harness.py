@@ -21,7 +21,14 @@ BIN = Path(sys.executable).parent
 PINNED = ("--no-deps", "--require-hashes", "--only-binary", ":all:")
 
 #: What ``generate-env`` sets.
-VARIABLES = ("PIP_FIND_LINKS", "PIP_NO_INDEX", "UV_DEFAULT_INDEX", "UV_FIND_LINKS", "UV_OFFLINE")
+VARIABLES = (
+    "PDM_PYPI_URL",
+    "PIP_FIND_LINKS",
+    "PIP_NO_INDEX",
+    "UV_DEFAULT_INDEX",
+    "UV_FIND_LINKS",
+    "UV_OFFLINE",
+)
 
 #: Prints whether the kernel knows a way to an address that is set aside for documentation. Sends nothing.
 ROUTE_PROBE = """

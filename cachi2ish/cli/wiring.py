@@ -25,7 +25,7 @@ from cachi2ish.cli.program import PROGRAM
 from cachi2ish.cli.wiring_network import cache_alone, connector
 from cachi2ish.core.lazy import Once
 from cachi2ish.core.modes import SbomKind
-from cachi2ish.core.outputs import PIP_ENVIRONMENT, UV_ENVIRONMENT
+from cachi2ish.core.outputs import OTHER_TOOLS_ENVIRONMENT, PIP_ENVIRONMENT
 from cachi2ish.core.urls import Address, bare
 from cachi2ish.errors import StorageError
 from cachi2ish.files.interface import SourceFiles
@@ -152,7 +152,7 @@ def fetching(flags: Flags, reporter: ConsoleReporter) -> Iterator[tuple[Ports, R
                 tool_version=__version__,
                 reporter=reporter,
                 leniency=Leniency(settings.mode, reporter),
-                environment=PIP_ENVIRONMENT if settings.drop_in else (*PIP_ENVIRONMENT, *UV_ENVIRONMENT),
+                environment=PIP_ENVIRONMENT if settings.drop_in else (*PIP_ENVIRONMENT, *OTHER_TOOLS_ENVIRONMENT),
             ),
         )
 

@@ -149,3 +149,9 @@ UV_ENVIRONMENT = (
     EnvironmentVariable("UV_FIND_LINKS", f"file://{OUTPUT_DIR}/deps/pip"),
     EnvironmentVariable("UV_OFFLINE", "true"),
 )
+
+#: The same for PDM, which reads pages and none of pip's variables. pipenv reads pip's.
+PDM_ENVIRONMENT = (EnvironmentVariable("PDM_PYPI_URL", f"file://{OUTPUT_DIR}/deps/simple"),)
+
+#: What an output sets beside `PIP_ENVIRONMENT`, unless pip's alone is wanted.
+OTHER_TOOLS_ENVIRONMENT = (*PDM_ENVIRONMENT, *UV_ENVIRONMENT)

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from cachi2ish.core.modes import EnvFormat
 from cachi2ish.core.outputs import (
+    OTHER_TOOLS_ENVIRONMENT,
     OUTPUT_DIR,
     PIP_ENVIRONMENT,
     UV_ENVIRONMENT,
@@ -61,8 +62,8 @@ def generate_env(
 ) -> str:
     """Return the variables of ``config`` as text, for a build that sees the output at ``output_dir``.
 
-    uv: whether those of uv are among them; None where that is as recorded. They are for an output from which pip
-    installs; of other tools' variables none is added or left out.
+    uv: whether those of uv and PDM are among them; None where that is as recorded. They are for an output from
+    which pip installs; of other tools' variables none is added or left out.
     build_constraint: the path, in the build, of a file
     with constraints for what is built, as ``lock-build-deps --as-of-upload`` writes it.
     Raises `InputError` for one that is no variable, or none in this format.
@@ -85,8 +86,10 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u
 def _chosen(recorded: tuple[EnvironmentVariable, ...], *, uv: bool | None) -> tuple[EnvironmentVariable, ...]:
     if uv is None:
         return recorded
-    others = tuple(variable for variable in recorded if variable not in UV_ENVIRONMENT)
-    return tuple(sorted({*others, *UV_ENVIRONMENT})) if uv and set(PIP_ENVIRONMENT) <= set(others) else others
+    others = tuple(variable for variable in recorded if variable not in OTHER_TOOLS_ENVIRONMENT)
+    if uv and set(PIP_ENVIRONMENT) <= set(others):
+        return tuple(sorted({*others, *OTHER_TOOLS_ENVIRONMENT}))
+    return others
 
 
 def _constrained(path: str, chosen: tuple[EnvironmentVariable, ...]) -> Iterator[EnvironmentVariable]:

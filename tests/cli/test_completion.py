@@ -45,6 +45,7 @@ def line_for(shell: str) -> str:
         ("cachi2ish fetch-deps --index-d", ["--index-date", "--index-date-missing"]),
         ("cachi2ish --mode strict cache verify --rep", ["--repair"]),
         ("cachi2ish --source . fetch-deps --off", ["--offline"]),
+        ("cachi2ish serve out --con", ["--constraint"]),
     ],
 )
 def test_bash_completes_commands_and_options(environ: dict[str, str], words: str, expected: list[str]) -> None:

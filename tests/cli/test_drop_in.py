@@ -127,19 +127,19 @@ def test_the_six_calls_of_the_step_leave_an_environment_with_the_variables_of_he
     assert {one["name"] for one in recorded["environment_variables"]} == set(expected)
 
 
-def test_the_variables_of_uv_are_there_on_request_whoever_has_fetched(step: Step) -> None:
+def test_the_variables_of_uv_and_pdm_are_there_on_request_whoever_has_fetched(step: Step) -> None:
     def names(program: str, *options: str) -> set[str]:
         listed = step.quickly(program, "generate-env", step.output, "--format", "json", *options).out
         return {one["name"] for one in json.loads(listed)}
 
     pip = {"PIP_FIND_LINKS", "PIP_NO_INDEX"}
-    uv = {"UV_DEFAULT_INDEX", "UV_FIND_LINKS", "UV_OFFLINE"}
+    others = {"PDM_PYPI_URL", "UV_DEFAULT_INDEX", "UV_FIND_LINKS", "UV_OFFLINE"}
     for fetching in ("hermeto", "cachi2ish"):
         program, *words = step.command(fetching)
         assert step.quickly(str(program), *words).code == 0
         assert names("hermeto") == names("cachi2ish", "--no-uv") == pip
-        assert names("hermeto", "--uv") == names("cachi2ish", "--uv") == pip | uv
-        assert names("cachi2ish") == (pip if fetching == "hermeto" else pip | uv)
+        assert names("hermeto", "--uv") == names("cachi2ish", "--uv") == pip | others
+        assert names("cachi2ish") == (pip if fetching == "hermeto" else pip | others)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,12 +10,13 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from cachi2ish.core.outputs import PIP_ENVIRONMENT, UV_ENVIRONMENT
+from cachi2ish.core.outputs import OTHER_TOOLS_ENVIRONMENT, PIP_ENVIRONMENT
 from cachi2ish.exit_codes import ExitCode
 from tests.cli.conftest import Person
 from tests.support.program import environment, shell
 
 LINES = """\
+PDM_PYPI_URL=file:///tmp/out/deps/simple
 PIP_FIND_LINKS=/tmp/out/deps/pip
 PIP_NO_INDEX=true
 UV_DEFAULT_INDEX=file:///tmp/out/deps/pip
@@ -25,7 +26,7 @@ UV_OFFLINE=true
 
 
 def records(person: Person, **variables: str) -> None:
-    stated = variables or {one.name: one.value for one in (*PIP_ENVIRONMENT, *UV_ENVIRONMENT)}
+    stated = variables or {one.name: one.value for one in sorted((*PIP_ENVIRONMENT, *OTHER_TOOLS_ENVIRONMENT))}
     listed = [{"name": name, "value": value} for name, value in stated.items()]
     person.output.mkdir()
     (person.output / ".build-config.json").write_text(

@@ -10,7 +10,13 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from cachi2ish.core.modes import EnvFormat
-from cachi2ish.core.outputs import PIP_ENVIRONMENT, UV_ENVIRONMENT, BuildConfig, EnvironmentVariable
+from cachi2ish.core.outputs import (
+    OTHER_TOOLS_ENVIRONMENT,
+    PIP_ENVIRONMENT,
+    UV_ENVIRONMENT,
+    BuildConfig,
+    EnvironmentVariable,
+)
 from cachi2ish.errors import InputError, UsageError
 from cachi2ish.services.generate_env import format_of, generate_env
 
@@ -62,9 +68,10 @@ def test_nothing_to_set_is_an_empty_list() -> None:
 
 
 def test_a_place_with_white_space_is_a_url_where_pip_would_split_it() -> None:
-    config = BuildConfig("7", (*PIP_ENVIRONMENT, *UV_ENVIRONMENT))
+    config = BuildConfig("7", (*PIP_ENVIRONMENT, *OTHER_TOOLS_ENVIRONMENT))
     values = json.loads(generate_env(config, PurePosixPath("/tmp/my out"), EnvFormat.JSON))
     assert {one["name"]: one["value"] for one in values} == {
+        "PDM_PYPI_URL": "file:///tmp/my%20out/deps/simple",
         "PIP_FIND_LINKS": "file:///tmp/my%20out/deps/pip",
         "PIP_NO_INDEX": "true",
         "UV_DEFAULT_INDEX": "file:///tmp/my%20out/deps/pip",
@@ -76,16 +83,20 @@ def test_a_place_with_white_space_is_a_url_where_pip_would_split_it() -> None:
 @pytest.mark.parametrize(
     ("recorded", "uv", "left"),
     [
-        ((*PIP_ENVIRONMENT, *UV_ENVIRONMENT), False, PIP_ENVIRONMENT),
-        (PIP_ENVIRONMENT, True, (*PIP_ENVIRONMENT, *UV_ENVIRONMENT)),
+        ((*PIP_ENVIRONMENT, *OTHER_TOOLS_ENVIRONMENT), False, PIP_ENVIRONMENT),
+        (PIP_ENVIRONMENT, True, (*OTHER_TOOLS_ENVIRONMENT[:1], *PIP_ENVIRONMENT, *UV_ENVIRONMENT)),
         (PIP_ENVIRONMENT, None, PIP_ENVIRONMENT),
-        ((*PIP_ENVIRONMENT, *UV_ENVIRONMENT), True, (*PIP_ENVIRONMENT, *UV_ENVIRONMENT)),
+        (
+            (*PIP_ENVIRONMENT, *UV_ENVIRONMENT),
+            True,
+            (*OTHER_TOOLS_ENVIRONMENT[:1], *PIP_ENVIRONMENT, *UV_ENVIRONMENT),
+        ),
         ((), True, ()),
         ((EnvironmentVariable("UV_OFFLINE", "1"),), False, (EnvironmentVariable("UV_OFFLINE", "1"),)),
         ((EnvironmentVariable("GOFLAGS", "x"),), True, (EnvironmentVariable("GOFLAGS", "x"),)),
     ],
 )
-def test_the_variables_of_uv_go_with_those_of_pip_and_others_are_left_alone(
+def test_the_variables_of_uv_and_pdm_go_with_those_of_pip_and_others_are_left_alone(
     recorded: tuple[EnvironmentVariable, ...], uv: bool | None, left: tuple[EnvironmentVariable, ...]
 ) -> None:
     text = generate_env(BuildConfig("7", recorded), PurePosixPath("${output_dir}"), EnvFormat.JSON, uv=uv)

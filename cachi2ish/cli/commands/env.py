@@ -41,7 +41,8 @@ def generate_env(
         bool | None,
         typer.Option(
             "--uv/--no-uv",
-            help="Set uv's variables too, or pip's alone. [default: as fetch-deps has it; hermeto: pip's alone]",
+            help="Set uv's and PDM's variables too, or pip's alone. "
+            "[default: as fetch-deps has it; hermeto: pip's alone]",
         ),
     ] = None,
     build_constraint: Annotated[

@@ -14,7 +14,7 @@ from cachi2ish.cache.interface import Recollection
 from cachi2ish.core.as_of import Dating, PackageDates
 from cachi2ish.core.inventory import Relaxation, RelaxationKind
 from cachi2ish.core.modes import Mode
-from cachi2ish.core.outputs import PIP_ENVIRONMENT, UV_ENVIRONMENT, EnvironmentVariable
+from cachi2ish.core.outputs import OTHER_TOOLS_ENVIRONMENT, PIP_ENVIRONMENT, EnvironmentVariable
 from cachi2ish.core.requirements import Indexes, IndexOptions
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, leaves
@@ -128,7 +128,7 @@ class Run:
     tool_version: str
     reporter: Reporter
     leniency: Leniency
-    environment: tuple[EnvironmentVariable, ...] = (*PIP_ENVIRONMENT, *UV_ENVIRONMENT)
+    environment: tuple[EnvironmentVariable, ...] = (*PIP_ENVIRONMENT, *OTHER_TOOLS_ENVIRONMENT)
     require_fresh: bool = False
 
 
