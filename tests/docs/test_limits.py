@@ -10,7 +10,7 @@ import pytest
 from cachi2ish.files import foreign, toml_text, user_files
 from cachi2ish.git import command, objects, repositories, submodules
 from cachi2ish.http import bodies, session
-from cachi2ish.lockfiles.pip import assembling, grammar
+from cachi2ish.lockfiles.pip import assembling, whole_grammar
 from cachi2ish.projects import project_folder, setup_cfg
 from cachi2ish.sandbox.interface import Limits as HookLimits
 from cachi2ish.sdists import metadata
@@ -54,7 +54,7 @@ LIMITS: list[tuple[str, float]] = [
     ("MiB of a project file", project_folder.SIZE_LIMIT / MIB),
     ("parts of a key in a file of TOML", toml_text.MOST_PARTS),
     ("lines of one project", assembling._MOST_LINES),
-    ("brackets in a line", grammar._MOST_BRACKETS),
+    ("brackets in a line", whole_grammar._MOST_BRACKETS),
     ("characters of a value of `setup.cfg`", setup_cfg._LONGEST_VALUE),
     ("bytes of a bill", merge_sboms.LARGEST),
     ("seconds that a result waits", user_files._TRIES * user_files._PAUSE),

@@ -14,11 +14,12 @@ from pip._internal.models.format_control import FormatControl as PipFormatContro
 from pip._internal.req import req_file
 
 from cachi2ish.errors import LockFileError, Origin
-from cachi2ish.lockfiles.pip.grammar import Option, PipLineParser, RequirementLine, UnreadableLineError, _words
+from cachi2ish.lockfiles.pip.grammar import Option, PipLineParser, RequirementLine, UnreadableLineError
 from cachi2ish.lockfiles.pip.lines import decode, encode, logical_lines
 from cachi2ish.lockfiles.pip.pip_options import OptionCollector
 from cachi2ish.lockfiles.pip.tokens import split_arguments
 from cachi2ish.lockfiles.pip.variables import expand
+from cachi2ish.lockfiles.pip.whole_grammar import LibraryParser, _words
 
 ENVIRON = {"TOKEN": "s3cret", "EMPTY": "", "NESTED": "${TOKEN}", "A_1": "x"}
 
@@ -171,6 +172,92 @@ def test_what_is_accepted_says_the_same_to_pip(line: str) -> None:
         assert [value for name, value in stated.items() if name == "--extra-index-url"] == options.extra_index_urls
         assert ("--requirement" in stated) == bool(options.requirements)
         assert ("--require-hashes" in stated) == bool(options.require_hashes)
+
+
+PLAIN = [
+    "foo==1.0",
+    "Foo.bar_x==1.0rc1",
+    f"foo==1.0 --hash=sha256:{'a' * 64} --hash=sha256:{'b' * 64}",
+    f"foo==1.0.post2 ; python_version<'3.9' and os_name != \"nt\" --hash=sha256:{'a' * 64}",
+    "--index-url https://h.example/simple/",
+    "--extra-index-url=https://h.example/simple/?a=b",
+]
+
+
+@pytest.mark.parametrize("line", PLAIN)
+def test_what_tools_write_is_read_without_the_library(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = LibraryParser().parse(line)
+    monkeypatch.setattr(LibraryParser, "parse", None)
+    assert PipLineParser().parse(line) == expected
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            *(
+                "foo",
+                "F-o.o_",
+                "-foo",
+                "==",
+                "===",
+                "=",
+                "1.0",
+                "01.0",
+                "1.0a1",
+                "1.0.dev1",
+                "1!2",
+                "1.*",
+                "v1",
+                " ",
+            ),
+            *(
+                ";",
+                " ; ",
+                "os_name == 'nt'",
+                "extra == 'a'",
+                'python_version<"3"',
+                "and",
+                "(",
+                ")",
+                "\t",
+                "  ",
+                "[x]",
+            ),
+            *(
+                f" --hash=sha256:{'a' * 64}",
+                " --hash=sha256:ab",
+                f" --hash=md5:{'a' * 32}",
+                " --pre",
+                "é",
+                "#",
+                "\\",
+                ",",
+            ),
+            *(
+                "--index-url",
+                "--extra-index-url",
+                "--index",
+                "https://h.example/",
+                "'",
+                "-i ",
+                "@ https://h.example/foo.zip",
+            ),
+        ]
+    ),
+    max_size=7,
+).map("".join)
+
+
+def _said(parser: PipLineParser | LibraryParser, line: str) -> object:
+    try:
+        return parser.parse(line)
+    except UnreadableLineError as error:
+        return str(error), error.hint
+
+
+@given(PIECES | st.tuples(st.sampled_from(PLAIN), PIECES).map("".join))
+def test_every_line_says_the_same_to_the_library(line: str) -> None:
+    assert _said(PipLineParser(), line) == _said(LibraryParser(), line)
 
 
 @pytest.mark.parametrize(

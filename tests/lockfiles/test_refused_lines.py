@@ -14,7 +14,7 @@ from uv import find_uv_bin
 from cachi2ish.errors import LockFileError
 from cachi2ish.exit_codes import ExitCode
 from cachi2ish.lockfiles.pip.foreign_options import hint_for
-from cachi2ish.lockfiles.pip.grammar import _option_parser
+from cachi2ish.lockfiles.pip.whole_grammar import _option_parser
 from tests.lockfiles.reading import COMMIT, GIT, HASH_A, HASH_B, ZIP, A, errors_of
 
 # line, a part of the problem, a part of the hint
