@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -56,7 +55,7 @@ def make_locked(folder: Folder, path_of: Callable[[str], Path], mode: int = 0o60
     between making and locking; then another one is made. Raises `OSError`.
     """
     while True:
-        path = path_of(secrets.token_hex(8))
+        path = path_of(os.urandom(8).hex())
         descriptor = folder.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
         wait_for_lock(descriptor)
         if folder.is_at(descriptor, path):

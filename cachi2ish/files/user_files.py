@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import tempfile
 import time
 from pathlib import Path
 from typing import IO
@@ -114,6 +113,8 @@ def _opened_stream(path: Path) -> IO[bytes]:
 
 
 def _replace(path: Path, content: bytes, like: Path) -> None:
+    import tempfile  # noqa: PLC0415  (few runs write a file of the user)
+
     descriptor, name = tempfile.mkstemp(prefix=f".{short_name(path.name)}.", dir=path.parent)
     temporary = Path(name)
     try:

@@ -14,7 +14,6 @@ from cachi2ish.core.requirements import Git
 from cachi2ish.errors import NotCachedError, StorageError
 from cachi2ish.git.checkout import origin_of_checkout, time_of_commit
 from cachi2ish.git.command import MEMORY, GitCommand
-from cachi2ish.git.git_errors import subject
 from cachi2ish.git.remotes import normalised, remote
 
 #: Part of what a cached archive is found by: raise it with every change of the bytes.
@@ -93,6 +92,7 @@ class GitRepositories:
         # Most runs have no git requirement, or find its archive in the cache.
         from cachi2ish.git.archive import archived  # noqa: PLC0415
         from cachi2ish.git.clone import cloned, fetch_commit  # noqa: PLC0415
+        from cachi2ish.git.git_errors import subject  # noqa: PLC0415
 
         source = remote(requirement.url, local=requirement.url.scheme == "file")
         about = subject(str(requirement), source, requirement.commit, requirement.origin)

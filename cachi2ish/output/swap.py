@@ -12,7 +12,6 @@ import ctypes
 import errno
 import os
 import re
-import secrets
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -57,7 +56,7 @@ def _rename_over(new: Path, target: Path) -> None:
     if exchange(new, target):
         return
     with locked_directory(target.parent):
-        aside = target.with_name(f".{short_name(target.name)}.previous-{secrets.token_hex(4)}")
+        aside = target.with_name(f".{short_name(target.name)}.previous-{os.urandom(4).hex()}")
         target.rename(aside)
         try:
             new.rename(target)

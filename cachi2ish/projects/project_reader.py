@@ -12,15 +12,31 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from cachi2ish.core.inventory import VcsOrigin
-from cachi2ish.projects import build_system, setup_cfg, setup_py
+from cachi2ish.projects import build_system
 from cachi2ish.projects import pyproject as pyproject_toml
 from cachi2ish.projects.interface import DeclaredMetadata
 from cachi2ish.projects.project_folder import ProjectFolder
 
+#: The file of setuptools' own that is no table.
+_SETUP_PY = "setup.py"
+
+
+def _read_setup_py(folder: ProjectFolder) -> DeclaredMetadata:
+    from cachi2ish.projects import setup_py  # noqa: PLC0415  (most projects say it in pyproject.toml)
+
+    return setup_py.read(folder)
+
+
+def _read_setup_cfg(folder: ProjectFolder) -> DeclaredMetadata:
+    from cachi2ish.projects import setup_cfg  # noqa: PLC0415  (as above)
+
+    return setup_cfg.read(folder)
+
+
 _READERS: tuple[Callable[[ProjectFolder], DeclaredMetadata], ...] = (
     pyproject_toml.read,
-    setup_py.read,
-    setup_cfg.read,
+    _read_setup_py,
+    _read_setup_cfg,
 )
 
 
@@ -53,7 +69,7 @@ class SourceTreeReader:
         folder = ProjectFolder(source, path)
         pyproject = folder.read_bytes(pyproject_toml.FILE)
         if pyproject is None:
-            return build_system.build_requires(None) if folder.read_bytes(setup_py.FILE) is not None else ()
+            return build_system.build_requires(None) if folder.read_bytes(_SETUP_PY) is not None else ()
         return self.build_requires(pyproject) if build_system.declares_build_system(pyproject) else ()
 
     def read_origin(self, path: str, vcs: VcsOrigin | None) -> DeclaredMetadata:

@@ -11,7 +11,6 @@ from cachi2ish.errors import InputError
 from cachi2ish.files.shapes import Before, WrongShapeError
 from cachi2ish.files.shapes import read as read_shape
 from cachi2ish.files.toml_text import read_toml
-from cachi2ish.projects.directives import Layout, version_in_files, version_in_module
 from cachi2ish.projects.interface import DeclaredMetadata
 from cachi2ish.projects.project_folder import ProjectFolder
 
@@ -85,6 +84,8 @@ def read(folder: ProjectFolder) -> DeclaredMetadata:
 
 
 def _dynamic_version(setuptools: _Setuptools, folder: ProjectFolder) -> str | None:
+    from cachi2ish.projects.directives import Layout, version_in_files, version_in_module  # noqa: PLC0415
+
     directive = setuptools.dynamic.version
     if directive.attr is not None:
         layout = Layout(setuptools.package_dir, tuple(setuptools.packages.find.where))

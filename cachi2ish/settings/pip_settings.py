@@ -7,7 +7,6 @@ section ``[download]`` is stronger than ``[global]``.
 
 from __future__ import annotations
 
-import configparser
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -65,24 +64,34 @@ def _files(environ: Mapping[str, str], home: Path) -> Iterator[Path]:
 
 
 def _read(file: Path) -> dict[str, str]:
-    parser = configparser.RawConfigParser()
     try:
-        parser.read_string(decode_text(read_foreign(file, streams=True)), source=str(file))
+        content = read_foreign(file, streams=True)
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return {}
-    except (OSError, UnicodeDecodeError, configparser.Error) as error:
-        reason = f"it {error.strerror}" if isinstance(error, UnfitFileError) else str(error).splitlines()[0]
-        raise InputError(
-            f"pip's configuration cannot be read: {reason}",
-            hint="mend the file, or set PIP_CONFIG_FILE=/dev/null to leave it out",
-            origin=Origin(str(file)),
-        ) from None
+    except OSError as error:
+        raise _unreadable(file, error) from None
+    import configparser  # most machines have no such file
+
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read_string(decode_text(content), source=str(file))
+    except (UnicodeDecodeError, configparser.Error) as error:
+        raise _unreadable(file, error) from None
     return {
         key.replace("_", "-"): value
         for section in _SECTIONS
         if parser.has_section(section)
         for key, value in parser.items(section)
     }
+
+
+def _unreadable(file: Path, error: Exception) -> InputError:
+    reason = f"it {error.strerror}" if isinstance(error, UnfitFileError) else str(error).splitlines()[0]
+    return InputError(
+        f"pip's configuration cannot be read: {reason}",
+        hint="mend the file, or set PIP_CONFIG_FILE=/dev/null to leave it out",
+        origin=Origin(str(file)),
+    )
 
 
 def pip_number(pip: Mapping[str, str], option: str, default: float) -> float:

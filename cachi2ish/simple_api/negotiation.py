@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from email.message import Message
 
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = "application/vnd.pypi.simple.v1+html"
@@ -53,6 +52,8 @@ def _weight(kind: str, weights: dict[str, float]) -> float:
 
 def media_type(content_type: str) -> tuple[str, str | None]:
     """Return the media type of a ``Content-Type`` header in lower case, and its charset or None."""
+    from email.message import Message  # noqa: PLC0415  (only a run that asks an index needs it)
+
     message = Message()
     message["content-type"] = content_type.replace("\r", " ").replace("\n", " ")
     kind = content_type.partition(";")[0].strip().lower()

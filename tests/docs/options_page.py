@@ -11,7 +11,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from cachi2ish.cli.main import app
+from cachi2ish.cli.main import application
 from cachi2ish.settings.flags import SETTINGS, option_of
 from cachi2ish.settings.values import key_of, variable_of
 
@@ -59,7 +59,7 @@ def _section(command: tuple[str, ...]) -> str:
 
 def help_of(command: tuple[str, ...]) -> str:
     """Return what ``--help`` prints."""
-    done = CliRunner().invoke(app, [*command, "--help"], prog_name="cachi2ish", env=_TERMINAL)
+    done = CliRunner().invoke(application(), [*command, "--help"], prog_name="cachi2ish", env=_TERMINAL)
     assert done.exit_code == 0, done.output
     lines = (line.rstrip() for line in done.output.splitlines())
     return "\n".join(lines).strip()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
-from cachi2ish.cli.main import app
+from cachi2ish.cli.main import application
 
 #: What the caller's pip, proxies and credentials would change; a test that wants one of them sets it.
 _LEAKING = ("PIP_", "CACHI2ISH_", "HERMETO_", "UV_", "NETRC", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "XDG_")
@@ -50,7 +50,7 @@ def run(
         contextlib.redirect_stderr(err),
     ):
         try:
-            app([str(argument) for argument in arguments], prog_name=program)
+            application()([str(argument) for argument in arguments], prog_name=program)
         except SystemExit as stop:
             code = stop.code if isinstance(stop.code, int) else 1
         else:

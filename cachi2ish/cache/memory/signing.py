@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hmac
 import os
-import secrets
 import stat
 from hashlib import sha256
 from pathlib import Path
@@ -63,7 +62,7 @@ def signer_of(catalogue: Path, *, make: bool) -> Signer:
     for place in places:
         if (key := _key_at(place)) is not None:
             return Signer(key)
-    key = secrets.token_bytes(_KEY_BYTES)
+    key = os.urandom(_KEY_BYTES)
     if make:
         any(_write(place, key) for place in places)
     return Signer(key)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cachi2ish.cli.commands.options import ForeignFlags, console_for, reads, with_settings
-from cachi2ish.cli.commands.verify_command import proof_lines
 from cachi2ish.cli.display.console import Console, FailureNote, Level, report_errors, write_result
 from cachi2ish.cli.program import program_of
 from cachi2ish.settings.flags import RUN_SETTINGS, Flags
@@ -45,6 +44,8 @@ def _proof_at_end(console: Console) -> Iterator[list[Proof]]:
         yield proofs
     finally:
         for proof in proofs:
+            from cachi2ish.cli.commands.verify_command import proof_lines
+
             for line in proof_lines(proof, sys.stderr):
                 console.write_line(line)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import posixpath
-import shlex
 from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import datetime
 
