@@ -6,14 +6,16 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
 from cachi2ish.core.artifacts import Blob
-from cachi2ish.core.cache_contents import CacheContents, Entry, Finding
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
+
+if TYPE_CHECKING:
+    from cachi2ish.core.cache_contents import CacheContents, Entry, Finding
 
 
 class BlobWriter(Protocol):

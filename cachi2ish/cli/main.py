@@ -91,7 +91,9 @@ def _add_generate_env(app: typer.Typer) -> None:
 def _add_inject_files(app: typer.Typer) -> None:
     from cachi2ish.cli.commands.inject import inject_files
 
-    app.command("inject-files", short_help="Point requirements files and locks at the fetched files.")(inject_files)
+    app.command("inject-files", short_help="Point requirements files and locks at the fetched files.")(
+        inject_files
+    )
 
 
 def _add_merge_sboms(app: typer.Typer) -> None:

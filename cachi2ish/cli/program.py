@@ -17,7 +17,6 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from cachi2ish.core.messages import excerpt
 from cachi2ish.exit_codes import ExitCode
-from cachi2ish.settings.hermeto_sources import KEYS, variable
 
 #: Its own name.
 PROGRAM = "cachi2ish"
@@ -261,6 +260,8 @@ class CommandWithSettings(TyperCommand):
 def _write(context: typer.Context, formatter: _Formatter) -> None:
     if not is_drop_in(context):
         return
+    from cachi2ish.settings.hermeto_sources import KEYS, variable
+
     settings = (
         f"{program_of(context)} is cachi2ish here. Of Hermeto's settings it follows, the stronger ones first:"
         " options; the variables below; the file of --config-file, in YAML unless its name ends in .toml; and"

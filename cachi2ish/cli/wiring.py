@@ -28,15 +28,12 @@ from cachi2ish.core.modes import SbomKind
 from cachi2ish.core.outputs import OTHER_TOOLS_ENVIRONMENT, PIP_ENVIRONMENT
 from cachi2ish.core.urls import Address, bare
 from cachi2ish.errors import StorageError
-from cachi2ish.files.interface import SourceFiles
 from cachi2ish.files.scratch import scratch_directory
 from cachi2ish.files.user_files import DiskFiles, is_file
 from cachi2ish.git.repositories import GitRepositories
 from cachi2ish.index.default import default_index_url
-from cachi2ish.lockfiles.interface import RewriterOf
 from cachi2ish.lockfiles.readers import LOCK_NAMES, NamedReaders, rewriter_of
 from cachi2ish.output.directories import OutputDirectories
-from cachi2ish.output.interface import Outputs
 from cachi2ish.projects.interface import ProjectReader
 from cachi2ish.projects.project_reader import SourceTreeReader
 from cachi2ish.sbom.interface import SbomMerger, SbomWriter
@@ -47,6 +44,9 @@ from cachi2ish.settings.settings import Settings, cache_directory, cache_key, lo
 
 if TYPE_CHECKING:
     from cachi2ish.build.interface import BuildFactsReader, Planner
+    from cachi2ish.files.interface import SourceFiles
+    from cachi2ish.lockfiles.interface import RewriterOf
+    from cachi2ish.output.interface import Outputs
     from cachi2ish.proof.interface import Prover
     from cachi2ish.sandbox.interface import HookRunner
 

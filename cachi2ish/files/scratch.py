@@ -7,14 +7,13 @@ import os
 import re
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cachi2ish.files.locks import is_at, try_lock, wait_for_lock
 
-#: The names that `tempfile.mkdtemp` makes of a prefix.
+#: What stands behind a prefix, in names from here and from `tempfile.mkdtemp`.
 RANDOM = "[a-z0-9_]{8}"
 
 #: Bytes of a name that a name of ours is made of. File systems have room for 255, and ours add some dozen.
@@ -34,7 +33,11 @@ def claim(parent: Path, prefix: str) -> tuple[Path, int]:
     """
     _sweep(parent, re.compile(re.escape(prefix) + RANDOM))
     while True:
-        path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        path = parent / f"{prefix}{os.urandom(4).hex()}"
+        try:
+            path.mkdir(0o700)
+        except FileExistsError:
+            continue
         try:
             lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:  # swept at once
@@ -51,7 +54,11 @@ def scratch_directory(prefix: str, parent: Path | None = None) -> Iterator[Path]
 
     What cannot be removed stays, such as what another thread still writes. Raises `OSError`.
     """
-    path, lock = claim(parent or Path(tempfile.gettempdir()), prefix)
+    if parent is None:
+        import tempfile  # noqa: PLC0415  (most runs have a cache, and make nothing there)
+
+        parent = Path(tempfile.gettempdir())
+    path, lock = claim(parent, prefix)
     try:
         yield path
     finally:

@@ -7,8 +7,9 @@ import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from fnmatch import fnmatchcase
+from importlib import import_module
 from pathlib import Path
-from pkgutil import resolve_name
+from typing import Any
 
 from msgspec import Struct
 
@@ -17,8 +18,13 @@ from cachi2ish.errors import Cachi2ishError, InputError, Origin
 from cachi2ish.lockfiles.foreign_files import unlocked
 from cachi2ish.lockfiles.interface import DEFAULT, Lock, LockReader, Rewriter, Selection
 from cachi2ish.lockfiles.pip.requirements_reader import PipRequirementsReader
-from cachi2ish.lockfiles.pip.rewriting import RequirementsRewriter
 from cachi2ish.lockfiles.source_tree import SourceTree
+
+
+def _named(name: str) -> Any:  # noqa: ANN401  (whatever is called that)
+    """Return what ``package.module:name`` names."""
+    module, _, attribute = name.partition(":")
+    return getattr(import_module(module), attribute)
 
 
 class OnDemand(Struct, frozen=True):
@@ -37,7 +43,7 @@ class OnDemand(Struct, frozen=True):
         self, source: Path, file: str, purpose: Purpose, environ: Mapping[str, str], selection: Selection = DEFAULT
     ) -> Lock:
         """See `LockReader.read`."""
-        lock: Lock = resolve_name(self.reader)().read(source, file, purpose, environ, selection)
+        lock: Lock = _named(self.reader)().read(source, file, purpose, environ, selection)
         return lock
 
 
@@ -71,9 +77,11 @@ def rewriter_of(name: str) -> Rewriter:
     """Return what rewrites a file that is called ``name``: a requirements file where it is of no other format."""
     for reader in READERS:
         if isinstance(reader, OnDemand) and reader.addresses and _is_called(name, reader):
-            form_of = resolve_name(f"{_TOML}:{reader.addresses}")
-            rewriter: Rewriter = resolve_name(f"{_TOML}:TomlRewriter")(form_of)
+            form_of = _named(f"{_TOML}:{reader.addresses}")
+            rewriter: Rewriter = _named(f"{_TOML}:TomlRewriter")(form_of)
             return rewriter
+    from cachi2ish.lockfiles.pip.rewriting import RequirementsRewriter  # noqa: PLC0415  (few locks have addresses)
+
     return RequirementsRewriter()
 
 

@@ -102,7 +102,9 @@ def read_hermeto_settings(
     entries = {one.key: one for each in found for one in each.entries if one.value not in (None, "")}
     errors = [error for each in found for error in each.errors]
     try:
-        settings = read({key: one.value for key, one in entries.items()}, HermetoSettings)
+        # Most users have none, and to look at the types of all takes longer than the rest of this.
+        written = {key: one.value for key, one in entries.items()}
+        settings = read(written, HermetoSettings) if written else HermetoSettings()
     except WrongShapeError as error:
         raise_all([*errors, *_invalid(error, entries)])
         raise

@@ -16,7 +16,6 @@ from threading import Lock
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from cachi2ish.cli.display.escaping import printable
-from cachi2ish.cli.display.hints import hint_of
 from cachi2ish.errors import (
     Cachi2ishError,
     DigestMismatchError,
@@ -82,6 +81,8 @@ class Console:
         Of many the first are written, in any case those that decide the exit status.
         afterwards: the state after the failure, once for any number of errors. all_errors: where the others are.
         """
+        from cachi2ish.cli.display.hints import hint_of
+
         everything = leaves(error)
         found = everything if self._level <= Level.DEBUG else _first(everything)
         for number, one in enumerate(found, start=1):

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 
 from cachi2ish.cli.display.escaping import escaped, printable
 from cachi2ish.cli.display.figures import counted, readable_size
-from cachi2ish.core.cache_contents import Amount, CacheContents, Entry, Pruned
-from cachi2ish.core.choose.choice import Choice
 from cachi2ish.core.choose.explain import words_of
 from cachi2ish.core.choose.reasons import Facts, Reason
 from cachi2ish.core.cutoff import rfc3339
 from cachi2ish.core.messages import shortened
 from cachi2ish.core.placement import name_of_git, name_of_url
 from cachi2ish.core.urls import redact
-from cachi2ish.services.fetch.fetch_deps import Plan
 from cachi2ish.services.fetch.targeting import Shares
 
 if TYPE_CHECKING:
+    from cachi2ish.core.cache_contents import Amount, CacheContents, Entry, Pruned
+    from cachi2ish.core.choose.choice import Choice
     from cachi2ish.services.cache_upkeep import Verified
+    from cachi2ish.services.fetch.fetch_deps import Plan
 
 #: How many files that are left for one reason are named; ``--log-level debug`` names all of them.
 _LISTED = 3

@@ -15,17 +15,16 @@ from cachi2ish import __version__
 from cachi2ish.cli.display.console import Terminated, write_result
 from cachi2ish.cli.display.escaping import escaped_json
 from cachi2ish.cli.display.figures import counted, readable_seconds, readable_size
-from cachi2ish.cli.display.hints import hint_of
 from cachi2ish.cli.display.reporting import ConsoleReporter
 from cachi2ish.errors import Cachi2ishError, InputError, StorageError, exit_code_of
 from cachi2ish.exit_codes import ExitCode
 from cachi2ish.files.foreign import names_a_stream
-from cachi2ish.files.interface import SourceFiles
 from cachi2ish.files.user_files import kind_of
 from cachi2ish.http.interface import HostTraffic
 from cachi2ish.services.progress import Counts
 
 if TYPE_CHECKING:
+    from cachi2ish.files.interface import SourceFiles
     from cachi2ish.services.report import Ending
 
 #: Stands for standard output, as in other tools.
@@ -73,6 +72,7 @@ class RunReport(Struct, frozen=True, kw_only=True):
             self._write(outcome, exit_code, error)
 
     def _write(self, outcome: Ending, exit_code: ExitCode | None, error: Cachi2ishError | None = None) -> None:
+        from cachi2ish.cli.display.hints import hint_of
         from cachi2ish.services.report import make_report
 
         report = make_report(

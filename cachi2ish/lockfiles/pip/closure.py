@@ -18,11 +18,9 @@ from cachi2ish.files.user_files import kind_of
 from cachi2ish.lockfiles.foreign_files import other_than_requirements
 from cachi2ish.lockfiles.injection import record_name
 from cachi2ish.lockfiles.interface import Decoded, LockText
-from cachi2ish.lockfiles.pip.direct import DirectLine, read_direct
 from cachi2ish.lockfiles.pip.grammar import Option, PipLineParser, RequirementLine, UnreadableLineError
 from cachi2ish.lockfiles.pip.lines import LogicalLine, decode, logical_lines
 from cachi2ish.lockfiles.pip.pip_options import OptionCollector
-from cachi2ish.lockfiles.pip.rewriting import restore
 from cachi2ish.lockfiles.pip.tokens import find_slot, quote, split_arguments, tab_before_options
 from cachi2ish.lockfiles.pip.variables import conceal, expand, unset
 from cachi2ish.lockfiles.source_tree import SourceTree
@@ -180,6 +178,8 @@ class Closure:
             _check_constraint(content, shown, origin)
         direct = None
         if content.url is not None:
+            from cachi2ish.lockfiles.pip.direct import DirectLine, read_direct  # noqa: PLC0415
+
             direct = read_direct(DirectLine(content, digests, self.purpose, origin, shown))
             self._check_written_out(content.url, text, origin)
         return Line(
@@ -208,10 +208,13 @@ def _read(tree: SourceTree, file: str, included_at: Origin | None) -> Decoded:
     directory, name = posixpath.split(file)
     record = posixpath.join(directory, record_name(name))
     recorded = tree.find(record) if kind_of(tree.root / record, follow=False) else None
-    # Bytes that are no UTF-8 are no JSON either: `restore` says what a damaged record means.
-    as_text = None if recorded is None else recorded.decode(errors="replace")
+    if recorded is None:
+        return decoded
+    from cachi2ish.lockfiles.pip.rewriting import restore  # noqa: PLC0415  (few files have been rewritten)
+
     try:
-        return Decoded(restore(decoded.text, as_text), decoded.encoding)
+        # Bytes that are no UTF-8 are no JSON either: `restore` says what a damaged record means.
+        return Decoded(restore(decoded.text, recorded.decode(errors="replace")), decoded.encoding)
     except InputError as error:
         raise error.at(Origin(record)) from None
 

@@ -84,6 +84,8 @@ def how_to_pin(error: Cachi2ishError, dates: PackageDates, folder: str) -> Cachi
     words += ["--exclude-newer", str(dates.cutoff)] if dates.cutoff else []
     for project, cutoff in dates.overrides:
         words += ["--exclude-newer-package", f"{project}={cutoff or 'false'}"]
+    import shlex  # noqa: PLC0415  (for this error alone)
+
     command = shlex.join([*words, "--output-file", written, file])
     named = json.dumps(posixpath.relpath(written, folder), ensure_ascii=False)
     return error.reworded(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Event
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -16,12 +17,14 @@ from cachi2ish.core.placement import name_of_git
 from cachi2ish.core.requirements import Git, Pinned, Requirement, Url
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, Origin
-from cachi2ish.git.interface import Repositories
 from cachi2ish.http.interface import Downloader
 from cachi2ish.sdists.interface import Identity
 from cachi2ish.services.fetch.identifying import Fetched
 from cachi2ish.services.progress import Arrival
 from cachi2ish.services.reporter import Reporter
+
+if TYPE_CHECKING:
+    from cachi2ish.git.interface import Repositories
 
 #: Artifacts of several requirements are the same file whatever line asks for it.
 _ANYWHERE = Origin("")

@@ -18,11 +18,9 @@ from cachi2ish.core.outputs import OTHER_TOOLS_ENVIRONMENT, PIP_ENVIRONMENT, Env
 from cachi2ish.core.requirements import Indexes, IndexOptions
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, leaves
-from cachi2ish.git.interface import Repositories
 from cachi2ish.http.interface import Downloader
 from cachi2ish.index.interface import Index, MetadataFiles
 from cachi2ish.lockfiles.interface import LockFiles, RewriterOf
-from cachi2ish.output.interface import Outputs
 from cachi2ish.projects.interface import ProjectReader
 from cachi2ish.sbom.interface import SbomWriter
 from cachi2ish.sdists.interface import SdistReader
@@ -30,6 +28,8 @@ from cachi2ish.services.reporter import Reporter
 
 if TYPE_CHECKING:
     from cachi2ish.build.interface import BuildFactsReader, Planner
+    from cachi2ish.git.interface import Repositories
+    from cachi2ish.output.interface import Outputs
 
 
 class Network(Struct, frozen=True):

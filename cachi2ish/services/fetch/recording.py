@@ -34,7 +34,6 @@ from cachi2ish.core.requirements import Git, Pinned, Purpose, Requirement, Url
 from cachi2ish.core.urls import bare
 from cachi2ish.errors import Cachi2ishError, DistributionError
 from cachi2ish.lockfiles.interface import LockText, Placed, RewriterOf
-from cachi2ish.output.interface import Staging
 from cachi2ish.sbom.interface import CommitTime, no_time
 from cachi2ish.services.fetch.identifying import Fetched, version_of
 from cachi2ish.services.fetch.ports import Results, Run
@@ -45,6 +44,7 @@ from cachi2ish.simple_api.page_tree import page_tree, tree_digest
 
 if TYPE_CHECKING:
     from cachi2ish.build.interface import BuildFactsReader, SdistFacts
+    from cachi2ish.output.interface import Staging
 
 BOM = "bom.json"
 
