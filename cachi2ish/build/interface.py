@@ -242,6 +242,12 @@ class Planner(Protocol):
         """Return the requirements of a build that are known without an environment."""
         ...
 
+    def added(
+        self, facts: SdistFacts, machine: Machine, installed: Mapping[str, Version]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return what the back-end adds by its rule, and what is not known of that."""
+        ...
+
     def requires_dist(self, metadata: bytes) -> tuple[str, ...]:
         """Return ``Requires-Dist`` of a wheel's METADATA."""
         ...

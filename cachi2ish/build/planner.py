@@ -18,6 +18,7 @@ from cachi2ish.build.interface import (
     Build,
     Failed,
     Hooks,
+    Machine,
     Plan,
     Release,
     Releases,
@@ -27,6 +28,8 @@ from cachi2ish.build.interface import (
     SdistFacts,
     Stage,
 )
+from cachi2ish.build.rules.question import Question
+from cachi2ish.build.rules.registry import answer
 
 ALL = ":all:"
 
@@ -91,6 +94,13 @@ class BuildPlanner:
     def declared(self, facts: SdistFacts) -> tuple[str, ...]:
         """Return the requirements of a build that are known without an environment."""
         return (*(IMPLICIT if facts.is_legacy else facts.requires or ()), *facts.setup_requires)
+
+    def added(
+        self, facts: SdistFacts, machine: Machine, installed: Mapping[str, Version]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return what the back-end adds by its rule, and what is not known of that."""
+        found = answer(Question(facts, machine, installed))
+        return found.requires, found.unknown
 
     def requires_dist(self, metadata: bytes) -> tuple[str, ...]:
         """Return ``Requires-Dist`` of a wheel's METADATA."""

@@ -5,22 +5,29 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, partial
+from hashlib import sha256
+from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, json
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as Needed
 from packaging.tags import Tag
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.choose.choice import Choice
 from cachi2ish.core.distributions import is_wheel, wheel_tags
 from cachi2ish.core.requirements import Pinned
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import Origin
 from cachi2ish.services.fetch.identifying import Fetched, version_of
+from cachi2ish.services.fetch.ports import Archives
 from cachi2ish.services.fetch.reading import Reading, SourcePackage
 from cachi2ish.services.fetch.targeting import direct_name, requirements_of
+
+#: Part of what sentences are remembered by: raise it when rules or words change.
+_RULE = "1"
 
 #: So many are named; the rest is counted.
 MOST_NAMED = 20
@@ -29,16 +36,21 @@ _PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 _PLATFORMS = ("manylinux_2_28_x86_64", "macosx_14_0_arm64", "win_amd64")
 
 
-class _Built(Struct, frozen=True):
-    """What will be built. origin: what asks for it; None for the user's own. targets: where; empty: anywhere."""
+class Built(Struct, frozen=True):
+    """What will be built. origin: what asks for it; None for the user's own. targets: where; empty: anywhere.
+
+    blob: of an sdist. path: of the user's own, relative to the source.
+    """
 
     what: str
     origin: Origin | None
     requires: tuple[str, ...]
     targets: tuple[Target, ...]
+    blob: Blob | None = None
+    path: str = ""
 
 
-class _File(Struct, frozen=True):
+class OutputFile(Struct, frozen=True):
     """A file of the output. tags: of a wheel, None for an sdist."""
 
     version: Version
@@ -59,10 +71,10 @@ def missing_build_requirements(
     holds on every usual machine. At most `MOST_NAMED` warnings, and then the number of all.
     """
     everything = tuple(fetched)
-    is_missing = cache(partial(_is_missing, output=_by_project(everything)))  # most are built with the same few
+    missing_here = cache(partial(is_missing, output=_by_project(everything)))  # most are built with the same few
     warnings: dict[str, str] = {}
     for built in (*_sdists(reading, choices, everything), *_own(reading.packages)):
-        missing = tuple(one for one in built.requires if is_missing(one, built.targets))
+        missing = tuple(one for one in built.requires if missing_here(one, built.targets))
         if missing:
             place = f"{built.origin}: " if built.origin else ""
             listed = ", ".join(missing)
@@ -75,19 +87,54 @@ def missing_build_requirements(
         yield f"{len(warnings)} packages are built with what the output lacks, of which {len(named)} are named"
 
 
-def _by_project(fetched: Iterable[Fetched]) -> Mapping[str, tuple[_File, ...]]:
-    found: dict[str, list[_File]] = defaultdict(list)
+def lacking_for_offline_builds(
+    reading: Reading, choices: Iterable[Choice], fetched: Iterable[Fetched], source: Path, archives: Archives
+) -> tuple[str, ...]:
+    """Return what an offline build of it all lacks, as one sentence, and one for each package that needs crates.
+
+    Beside what is declared this counts what back-ends add, as far as rules tell. It follows from the files and
+    from the user's own projects, and is remembered.
+    """
+    everything = tuple(fetched)
+    builds = tuple(
+        dict.fromkeys(
+            (*_sdists(reading, choices, everything), *(one for one in _own(reading.packages) if one.requires))
+        )
+    )
+    if not builds:
+        return ()
+    own = {one.path: archives.facts().of_folder(source / one.path) for one in builds if one.blob is None}
+    known_by = (
+        _RULE,
+        sorted((one.what, one.requires, sorted(map(str, one.targets))) for one in builds),
+        sorted((one.filename, one.blob.sha256) for one in everything),
+        sorted((path, repr(facts)) for path, facts in own.items()),
+        names_crates := not any(package.resolves_builds for package in reading.packages),  # else that was said
+    )
+    key = f"offline builds\n{sha256(json.encode(known_by)).hexdigest()}"
+    known = archives.recollection.get(key)
+    if known is None:
+        from cachi2ish.services.fetch.offline_builds import sentences  # noqa: PLC0415  (a second run knows it)
+
+        found = sentences(builds, _by_project(everything), own, archives, names_crates=names_crates)
+        known = json.encode(found).decode()
+        archives.recollection.put(key, known)
+    return tuple(json.decode(known, type=list[str]))
+
+
+def _by_project(fetched: Iterable[Fetched]) -> Mapping[str, tuple[OutputFile, ...]]:
+    found: dict[str, list[OutputFile]] = defaultdict(list)
     for one in fetched:
         try:
             version = Version(version_of(one) or "")
         except InvalidVersion:
             continue
         tags = wheel_tags(one.filename) if is_wheel(one.filename) else None
-        found[one.requirement.project].append(_File(version, tags))
+        found[one.requirement.project].append(OutputFile(version, tags))
     return {project: tuple(files) for project, files in found.items()}
 
 
-def _sdists(reading: Reading, choices: Iterable[Choice], fetched: Iterable[Fetched]) -> Iterator[_Built]:
+def _sdists(reading: Reading, choices: Iterable[Choice], fetched: Iterable[Fetched]) -> Iterator[Built]:
     files: dict[str, Fetched] = {}
     for one in fetched:
         if not is_wheel(one.filename):
@@ -105,8 +152,8 @@ def _sdists(reading: Reading, choices: Iterable[Choice], fetched: Iterable[Fetch
             yield _built(files[filename], requirement.origin, targets)
 
 
-def _built(one: Fetched, origin: Origin, targets: tuple[Target, ...]) -> _Built:
-    return _Built(one.filename, origin, one.identity.build_requires if one.identity else (), targets)
+def _built(one: Fetched, origin: Origin, targets: tuple[Target, ...]) -> Built:
+    return Built(one.filename, origin, one.identity.build_requires if one.identity else (), targets, one.blob)
 
 
 def _to_build(choice: Choice) -> Iterator[tuple[str, tuple[Target, ...]]]:
@@ -125,13 +172,15 @@ def _to_build(choice: Choice) -> Iterator[tuple[str, tuple[Target, ...]]]:
     yield from ((name, tuple(targets)) for name, targets in found.items())
 
 
-def _own(packages: Iterable[SourcePackage]) -> Iterator[_Built]:
+def _own(packages: Iterable[SourcePackage]) -> Iterator[Built]:
     for package in packages:
         where = "" if package.main.path == "." else f" in {package.main.path}"
-        yield _Built(f"the project itself{where}", None, package.build_requires, package.policy.targets)
+        name = f"the project itself{where}"
+        yield Built(name, None, package.build_requires, package.policy.targets, path=package.main.path)
 
 
-def _is_missing(text: str, targets: tuple[Target, ...], output: Mapping[str, tuple[_File, ...]]) -> bool:
+def is_missing(text: str, targets: tuple[Target, ...], output: Mapping[str, tuple[OutputFile, ...]]) -> bool:
+    """Return whether a build requirement is fulfilled by nothing in the output, where it counts."""
     try:
         needed = Needed(text)
     except InvalidRequirement:

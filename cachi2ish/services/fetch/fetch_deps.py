@@ -14,7 +14,7 @@ from cachi2ish.core.choose.explain import warning_of, words_of
 from cachi2ish.core.digests import strong
 from cachi2ish.core.requirements import Git, IndexOptions, Pinned, Url
 from cachi2ish.errors import Cachi2ishError, Origin, leaves, raise_all
-from cachi2ish.services.fetch.building import missing_build_requirements
+from cachi2ish.services.fetch.building import lacking_for_offline_builds, missing_build_requirements
 from cachi2ish.services.fetch.choosing import choose_all, wanted
 from cachi2ish.services.fetch.dating import announce, unused_policies
 from cachi2ish.services.fetch.identifying import Fetched, extra_dependencies, identify
@@ -99,6 +99,8 @@ def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, 
         for warning in given_up_by_old_pips(reading, fetched, extra_dependencies):
             run.reporter.warning(warning)
         for warning in missing_build_requirements(reading, choices, fetched):
+            run.reporter.warning(warning)
+        for warning in lacking_for_offline_builds(reading, choices, fetched, source, ports.archives):
             run.reporter.warning(warning)
         run.reporter.stage(Doing("record"))
         commit_time = partial(ports.sources.repositories.committed_at, source)

@@ -69,19 +69,7 @@ class SdistFiles:
         return self._remembered(_sha256(artifact), artifact.filename, lambda: self.bring(artifact))
 
     def _remembered(self, sha256: str, filename: str, bring: Callable[[], Blob]) -> SdistFacts:
-        key = f"build facts\n{_RULE}\n{sha256}\n{filename}"
-        known = self._recollection.get(key) if sha256 else None
-        if known is not None:
-            try:
-                return msgspec.json.decode(known, type=SdistFacts)
-            except msgspec.MsgspecError:
-                pass  # of another version of this program
-        blob = bring()
-        facts = self._facts().of_archive(blob.path, filename)
-        self._recollection.put(
-            f"build facts\n{_RULE}\n{blob.sha256}\n{filename}", msgspec.json.encode(facts).decode()
-        )
-        return facts
+        return facts_of_archive(sha256, filename, bring, self._facts, self._recollection)
 
     def _bring(self, artifact: Artifact) -> Blob:
         received, progress = 0, self._reporter.progress
@@ -126,6 +114,30 @@ class SdistFiles:
         if sha256:
             self._recollection.put(key, msgspec.json.encode(requires).decode())
         return requires
+
+
+def facts_of_archive(
+    sha256: str,
+    filename: str,
+    bring: Callable[[], Blob],
+    facts: Callable[[], BuildFactsReader],
+    recollection: Recollection,
+) -> SdistFacts:
+    """Return what an sdist says of how it is built, as it is remembered, or from what ``bring`` returns.
+
+    sha256: "" where it is not known before the file is there.
+    """
+    key = f"build facts\n{_RULE}\n{sha256}\n{filename}"
+    known = recollection.get(key) if sha256 else None
+    if known is not None:
+        try:
+            return msgspec.json.decode(known, type=SdistFacts)
+        except msgspec.MsgspecError:
+            pass  # of another version of this program
+    blob = bring()
+    found = facts().of_archive(blob.path, filename)
+    recollection.put(f"build facts\n{_RULE}\n{blob.sha256}\n{filename}", msgspec.json.encode(found).decode())
+    return found
 
 
 def artifact_of_file(file: IndexFile, origin: Origin) -> Artifact:
