@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from cachi2ish.core.choose.candidates import Candidate
 from cachi2ish.core.choose.reasons import Facts, Reason, Refusal
-from cachi2ish.core.digests import comparable, strong
+from cachi2ish.core.digests import comparable
 from cachi2ish.core.distributions import WheelName, plain_name
 from cachi2ish.core.requirements import Formats, Pinned
 from cachi2ish.core.targets.machine import Target
@@ -78,10 +78,9 @@ def _is_allowed(candidate: Candidate, _requirement: Pinned, policy: Policy) -> t
 
 
 def _is_locked(candidate: Candidate, requirement: Pinned, _policy: Policy) -> tuple[Reason, Facts] | None:
-    named, declared = strong(requirement.digests), strong(candidate.file.digests)
-    if named and declared and comparable(named, declared) and not candidate.is_named_by(named):
-        return Reason.NOT_LOCKED, _NO_FACTS
-    return None
+    if candidate.is_named_by(requirement.digests) or not comparable(requirement.digests, candidate.file.digests):
+        return None
+    return Reason.NOT_LOCKED, _NO_FACTS
 
 
 def _passes_filter(candidate: Candidate, requirement: Pinned, policy: Policy) -> tuple[Reason, Facts] | None:
