@@ -45,7 +45,7 @@ from cachi2ish.settings.settings import Settings, cache_directory, cache_key, lo
 if TYPE_CHECKING:
     from cachi2ish.build.interface import BuildFactsReader, Planner
     from cachi2ish.files.interface import SourceFiles
-    from cachi2ish.lockfiles.interface import RewriterOf
+    from cachi2ish.lockfiles.interface import Lock, LockText, RewriterOf
     from cachi2ish.output.interface import Outputs
     from cachi2ish.proof.interface import Prover
     from cachi2ish.sandbox.interface import HookRunner
@@ -105,7 +105,7 @@ def prover() -> Prover:
 
 
 @contextmanager
-def fetching(flags: Flags, reporter: ConsoleReporter) -> Iterator[tuple[Ports, Run]]:
+def fetching(flags: Flags, reporter: ConsoleReporter, export: Path | None = None) -> Iterator[tuple[Ports, Run]]:
     """Yield what ``fetch-deps`` needs; connections, the catalogue and a temporary cache end with the block."""
     limit_malloc_arenas()
     # A run looks at the clock once: all its durations count back from one instant.
@@ -135,7 +135,7 @@ def fetching(flags: Flags, reporter: ConsoleReporter) -> Iterator[tuple[Ports, R
                 if settings.offline
                 else connector(settings, blobs, catalogue, stack, reporter),
                 Archives(Once(partial(_archive_reader, projects)), catalogue, cache(build_facts), planner),
-                Results(outputs(), _sbom_writer(settings), rewriter_of),
+                Results(outputs(), _sbom_writer(settings), rewriter_of, _exporter, files()),
             ),
             Run(
                 indexes=IndexAddresses(
@@ -148,6 +148,7 @@ def fetching(flags: Flags, reporter: ConsoleReporter) -> Iterator[tuple[Ports, R
                 environ=settings.environ,
                 concurrency=settings.concurrency,
                 require_fresh=settings.require_fresh,
+                export=export,
                 keeps=settings.cache_dir is not None and not settings.dry_run,
                 tool_version=__version__,
                 reporter=reporter,
@@ -155,6 +156,12 @@ def fetching(flags: Flags, reporter: ConsoleReporter) -> Iterator[tuple[Ports, R
                 environment=PIP_ENVIRONMENT if settings.drop_in else (*PIP_ENVIRONMENT, *OTHER_TOOLS_ENVIRONMENT),
             ),
         )
+
+
+def _exporter(lock: Lock, file: str) -> LockText:
+    from cachi2ish.lockfiles.pip.requirements_writer import as_requirements
+
+    return as_requirements(lock, file)
 
 
 def _archive_reader(projects: ProjectReader) -> SdistReader:

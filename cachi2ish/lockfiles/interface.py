@@ -222,5 +222,8 @@ class Rewriter(Protocol):
         ...
 
 
+#: Returns a lock as the text of a requirements file of a name.
+Exporter = Callable[[Lock, str], LockText]
+
 #: Returns what rewrites a file, by its name.
 RewriterOf = Callable[[str], Rewriter]

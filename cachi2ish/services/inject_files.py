@@ -111,7 +111,7 @@ def _apply(
 
 
 def _locate(project_file: ProjectFile, source: Path | None) -> Path:
-    if source is None and not project_file.path:
+    if not project_file.path and (source is None or project_file.urls):  # an export, which is not in the source
         return _recorded_path(project_file.abspath)
     if source is None:
         before, path, behind = project_file.abspath.rpartition(f"/{project_file.path}")

@@ -165,12 +165,16 @@ def _changed(content: bytes, rolls: Sequence[bytes], pool: Sequence[bytes], word
     return content
 
 
+def changed(content: bytes, rolls: Sequence[bytes], pool: Sequence[bytes], words: Sequence[bytes | str]) -> bytes:
+    """Return ``content`` with a change for each roll, of ``pool`` and of what the format is made of."""
+    return _changed(content, rolls, pool, (*_WORDS, *map(_encoded, words), *map(_encoded, words)))
+
+
 @st.composite
 def bytes_like(draw: st.DrawFn, seeds: Sequence[bytes | str], words: Sequence[bytes | str] = ()) -> bytes:
     """Draw one of ``seeds`` with changes. words: what the format is made of; to be put anywhere."""
     pool = [_encoded(seed) for seed in seeds]
-    known = (*_WORDS, *map(_encoded, words), *map(_encoded, words))
-    return _changed(draw(st.sampled_from(pool)), draw(_ROLLS), pool, known)
+    return changed(draw(st.sampled_from(pool)), draw(_ROLLS), pool, words)
 
 
 def text_like(seeds: Sequence[str], words: Sequence[str] = ()) -> st.SearchStrategy[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cachi2ish.core.requirements import Purpose
@@ -13,11 +15,14 @@ from cachi2ish.lockfiles.uv.uv_reader import UvReader
 from tests.fuzz.campaign import fuzzed
 from tests.fuzz.guards import each_error
 from tests.fuzz.mutating import files_like, write
+from tests.fuzz.test_requirements_files import PYLOCKS, TOML_WORDS
 from tests.lockfiles import test_uv_lock as uv_locks
 from tests.lockfiles.test_pdm_lock import DATA, a_lock, package
 from tests.lockfiles.test_pipfile_lock import PIPFILE_LOCK
 from tests.lockfiles.test_poetry_lock import GROUPS, OLD, OPTIONAL
 from tests.lockfiles.test_uv_lock import CONFLICT, FRESH, GRAPH, TRAPS
+
+importlib.import_module("pypi_simple")  # imported late by one of them, and it looks at the machine's network
 
 UV_LOCKS = (GRAPH, CONFLICT, uv_locks.TestFreshness.TEXT, *(text for text, _ in TRAPS.values()))
 UV_WORDS = (
@@ -137,3 +142,13 @@ def test_pipfile_lock(files: dict[str, bytes], room: Path) -> None:
     for selection in (Selection(), Selection(groups=(":all:",))):
         with each_error(lambda one: one.origin is not None and one.hint):
             PipfileLockReader().read(room, "Pipfile.lock", Purpose.RUNTIME, {}, selection)
+
+
+#: Each format: what lies in the folder of a lock, and what the format is made of.
+FORMATS: Mapping[str, tuple[Mapping[str, Sequence[str]], Sequence[str]]] = {
+    "uv.lock": ({"uv.lock": UV_LOCKS, "pyproject.toml": PROJECTS}, UV_WORDS),
+    "poetry.lock": ({"poetry.lock": (GROUPS, OLD), "pyproject.toml": POETRY_PROJECTS}, POETRY_WORDS),
+    "pdm.lock": ({"pdm.lock": PDM_LOCKS, "pyproject.toml": PDM_PROJECTS}, POETRY_WORDS),
+    "Pipfile.lock": ({"Pipfile.lock": PIPFILE_LOCKS, "Pipfile": PIPFILES}, PIPFILE_WORDS),
+    "pylock.toml": ({"pylock.toml": PYLOCKS}, TOML_WORDS),
+}

@@ -13,7 +13,7 @@ from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin, 
 from cachi2ish.lockfiles.interface import Lock, Scope, Selection
 from cachi2ish.lockfiles.pdm.pdm_reader import PdmReader
 from tests.lockfiles.reading import COMMIT, A, B, names, pins, write
-from tests.support.exports import exported, installed, locked
+from tests.support.exports import exported, installed, locked, reexported
 from tests.support.pylocks import value
 
 DATA = Path(__file__).parent / "data"
@@ -39,6 +39,7 @@ def test_what_is_read_is_what_pdm_exports(folder: str, name: str) -> None:
     lock = read_data(folder, CASES[name])
     lines = exported((DATA / folder / f"export-{name}.txt").read_text())
     assert installed(locked(lock.requirements)) == installed(lines)
+    assert sorted(map(repr, reexported(lock))) == sorted(map(repr, locked(lock.requirements)))
     assert {one.what: one.digests for one in locked(lock.requirements)} == {one.what: one.digests for one in lines}
     assert lock.stale == ()
     assert lock.scope == Scope(">=3.9")

@@ -14,7 +14,7 @@ from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin, 
 from cachi2ish.lockfiles.interface import Lock, Selection
 from cachi2ish.lockfiles.pipfile_lock import PipfileLockReader
 from tests.lockfiles.reading import COMMIT, A, names, pins, write
-from tests.support.exports import exported, installed, locked
+from tests.support.exports import exported, installed, locked, reexported
 
 DATA = Path(__file__).parent / "data" / "pipenv"
 FILES = "https://files.example"
@@ -37,6 +37,7 @@ def test_what_is_read_is_what_pipenv_exports(name: str, selection: Selection) ->
     lock = PipfileLockReader().read(DATA, "Pipfile.lock", Purpose.RUNTIME, {}, selection)
     lines = [one for one in exported((DATA / f"export-{name}.txt").read_text()) if one.digests]
     assert installed(locked(lock.requirements)) == installed(lines)
+    assert sorted(map(repr, reexported(lock))) == sorted(map(repr, locked(lock.requirements)))
     assert {one.what: one.digests for one in locked(lock.requirements)} == {one.what: one.digests for one in lines}
     assert lock.stale == ()
     assert lock.notes == ("Pipfile.lock: pipenv has written it for Python 3.11, on one machine",)

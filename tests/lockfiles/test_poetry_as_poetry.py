@@ -13,7 +13,7 @@ from cachi2ish.core.requirements import Pinned, Purpose
 from cachi2ish.core.urls import Address
 from cachi2ish.lockfiles.interface import Lock, Selection
 from cachi2ish.lockfiles.poetry.poetry_reader import PoetryReader
-from tests.support.exports import exported, installed, locked
+from tests.support.exports import exported, installed, locked, reexported
 
 DATA = Path(__file__).parent / "data"
 CASES = [
@@ -49,6 +49,7 @@ def test_what_is_read_is_what_poetry_exports(version: str, name: str, selection:
     lines = exported((DATA / version / f"export-{name}.txt").read_text())
     if version != "poetry-1.1":  # whose export loses what a circle leads to
         assert installed(locked(lock.requirements)) == installed(lines)
+    assert sorted(map(repr, reexported(lock))) == sorted(map(repr, locked(lock.requirements)))
     assert {one.what: one.digests for one in locked(lock.requirements)} == {one.what: one.digests for one in lines}
 
 

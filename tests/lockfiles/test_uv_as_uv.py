@@ -12,7 +12,7 @@ from cachi2ish.errors import InputError
 from cachi2ish.lockfiles.interface import Lock, Selection
 from cachi2ish.lockfiles.uv.uv_reader import UvReader
 from tests.support.distributions import make_sdist, make_wheel
-from tests.support.exports import exported, installed, locked
+from tests.support.exports import exported, installed, locked, reexported
 from tests.support.index_server import IndexServer
 from tests.support.uv_project import UvProject
 
@@ -130,6 +130,7 @@ def test_what_is_read_is_what_uv_exports(
     )
     lock = read(project.folder, selection)
     assert installed(locked(lock.requirements)) == installed(exported(text))
+    assert sorted(map(repr, reexported(lock))) == sorted(map(repr, locked(lock.requirements)))
     assert {one.what: one.digests for one in locked(lock.requirements)} == {
         one.what: one.digests for one in exported(text)
     }

@@ -29,8 +29,10 @@ from cachi2ish.errors import (
     StorageError,
     leaves,
 )
+from cachi2ish.files.user_files import DiskFiles
 from cachi2ish.http.interface import Advance, OnSize, ignore_size
 from cachi2ish.lockfiles.interface import Lock
+from cachi2ish.lockfiles.pip.requirements_writer import as_requirements
 from cachi2ish.lockfiles.pip.rewriting import RequirementsRewriter
 from cachi2ish.sdists.interface import Identity
 from cachi2ish.services.fetch.fetch_deps import Outcome, Plan, fetch_deps, plan
@@ -97,7 +99,7 @@ class World:
             Sources(FakeLocks({"requirements.txt": self.lock}), FakeProjects(), repositories),
             connect,
             Archives(lambda: FakeSdists(self.identities), FakeRecollection(), build_facts, planner),
-            Results(self.outputs, FakeSbom(), lambda _: RequirementsRewriter()),
+            Results(self.outputs, FakeSbom(), lambda _: RequirementsRewriter(), as_requirements, DiskFiles()),
         )
 
     def _run(self) -> Run:

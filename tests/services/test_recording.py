@@ -15,7 +15,9 @@ from cachi2ish.core.requirements import FormatControl, Git, Pinned, Purpose, Req
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Origin
+from cachi2ish.files.user_files import DiskFiles
 from cachi2ish.lockfiles.interface import Lock, LockText
+from cachi2ish.lockfiles.pip.requirements_writer import as_requirements
 from cachi2ish.lockfiles.pip.rewriting import RequirementsRewriter
 from cachi2ish.services.fetch.identifying import Fetched
 from cachi2ish.services.fetch.ports import Results
@@ -49,7 +51,9 @@ def reading_of(*requirements: Pinned) -> Reading:
 
 def recorded(reading: Reading, files: Sequence[Fetched]) -> FakeStaging:
     staging = FakeStaging()
-    results = Results(FakeOutputs(staging), FakeSbom(), lambda _: RequirementsRewriter())
+    results = Results(
+        FakeOutputs(staging), FakeSbom(), lambda _: RequirementsRewriter(), as_requirements, DiskFiles()
+    )
     record(staging, Path("/source"), reading, tuple(files), results, a_run())
     return staging
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from cachi2ish.core.requirements import Git, Pinned, Url
+from cachi2ish.core.requirements import Git, Pinned, Purpose, Url
 from cachi2ish.core.requirements import Requirement as Locked
 from cachi2ish.core.targets.machine import Target
+from cachi2ish.lockfiles.interface import Lock
+from cachi2ish.lockfiles.pip.requirements_reader import PipRequirementsReader
+from cachi2ish.lockfiles.pip.requirements_writer import as_requirements
 
 #: Machines on which markers are compared: old and new, of each system.
 MACHINES = tuple(
@@ -64,6 +69,17 @@ def locked(requirements: Iterable[Locked]) -> list[Line]:
             case Git():
                 what, digests = f"{one.project} @ git+{one.url.with_credentials}@{one.commit}", frozenset()
         found.append(Line(what, one.marker, digests))
+    return found
+
+
+def reexported(lock: Lock) -> list[Line]:
+    """What is exported of a lock here; it is read by pip's reader, and by that of this file, and says the same."""
+    text = as_requirements(lock, "requirements.txt")
+    with TemporaryDirectory() as folder:
+        (Path(folder) / text.file).write_text(text.text)
+        of_pip = PipRequirementsReader().read(Path(folder), text.file, Purpose.RUNTIME, {}).requirements
+    found = exported(text.text)
+    assert sorted(map(repr, locked(of_pip))) == sorted(map(repr, found))
     return found
 
 

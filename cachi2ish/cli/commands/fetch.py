@@ -36,6 +36,14 @@ def _one_of_both(context: typer.Context, package_input: str | None, requirements
         )
 
 
+def _not_without_writing(context: typer.Context, flags: Flags, *, verify: bool, export: Path | None) -> None:
+    """End with a matter of usage where a dry run is to do what needs something written."""
+    if verify and flags.dry_run:
+        context.fail("--verify looks at an output, and --dry-run writes none: leave one of them out.")
+    if export is not None and flags.dry_run:
+        context.fail("--export writes a file, and --dry-run writes none: leave one of them out.")
+
+
 @contextmanager
 def _proof_at_end(console: Console) -> Iterator[list[Proof]]:
     """Report the proof that the block appends, when all else has been reported."""
@@ -54,6 +62,13 @@ def _refuse_without_targets(request: RequestInput) -> None:
     from cachi2ish.services.verify import refuse_without_targets
 
     refuse_without_targets(request)
+
+
+def _check_export(export: Path | None, request: RequestInput) -> None:
+    if export is not None:
+        from cachi2ish.services.fetch.exporting import check_export
+
+        check_export(export, request)
 
 
 def _verify(output: Path, proofs: list[Proof]) -> None:
@@ -100,6 +115,15 @@ def fetch_deps(
             help="Where the result goes, as a whole. [default: cachi2ish-output, hermeto: hermeto-output]",
         ),
     ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            "--export",
+            parser=reads(path_of),
+            metavar="FILE",
+            help="Write what the lock file asks for as a requirements file with digests, too.",
+        ),
+    ] = None,
     allow_empty: Annotated[
         bool, typer.Option("--allow-empty", help="Take an input without packages; the output has no files.")
     ] = False,
@@ -113,8 +137,7 @@ def fetch_deps(
 ) -> None:
     """Fetch everything that the pinned requirements of a project need, verified, into one directory."""
     _one_of_both(context, package_input, requirement)
-    if verify and flags.dry_run:
-        context.fail("--verify looks at an output, and --dry-run writes none: leave one of them out.")
+    _not_without_writing(context, flags, verify=verify, export=export)
     console = console_for(flags)
     output = output or Path(f"{program_of(context)}-output")
     if foreign_flags:
@@ -151,7 +174,8 @@ def fetch_deps(
                 refuse_empty(request.packages)
             if verify:
                 _refuse_without_targets(request)
-            with wiring.fetching(flags, reporter) as (ports, run):
+            _check_export(export, request)
+            with wiring.fetching(flags, reporter, export) as (ports, run):
                 note.keeps = run.keeps
                 if flags.dry_run:
                     text = plan_text(service.plan(request, source, ports, run))

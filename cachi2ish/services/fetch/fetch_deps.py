@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -36,6 +37,9 @@ from cachi2ish.services.fetch.targeting import (
 from cachi2ish.services.fetch.transferring import Transfers
 from cachi2ish.services.progress import PlannedFile
 from cachi2ish.services.reporter import Doing, Reporter
+
+if TYPE_CHECKING:
+    from cachi2ish.services.fetch.exporting import Export
 
 #: One worker reads pages for so many that fetch files: pages are a small part of the bytes.
 _FILES_PER_PAGE_WORKER = 3
@@ -75,6 +79,7 @@ def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, 
     ports.results.outputs.check(output)
     run.reporter.stage(Doing("read"))
     reading = _read(request, source, ports, run)
+    exported = _export(reading, ports, run)
     network = _connect(reading, ports)
     reading = _with_build_dependencies(reading, source, network, ports, run)
     run.reporter.stage(Doing("choose", local=network.local))
@@ -104,8 +109,18 @@ def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, 
             run.reporter.warning(warning)
         run.reporter.stage(Doing("record"))
         commit_time = partial(ports.sources.repositories.committed_at, source)
-        record(staging, source, reading, fetched, ports.results, run, commit_time, ports.archives.facts)
+        record(staging, source, reading, fetched, ports.results, run, commit_time, ports.archives.facts, exported)
+    if exported is not None:
+        exported.write(ports.results.files)
     return Outcome(fetched, shares(reading, choices, {one.filename: one.blob.size for one in fetched}))
+
+
+def _export(reading: Reading, ports: Ports, run: Run) -> Export | None:
+    if run.export is None:
+        return None
+    from cachi2ish.services.fetch.exporting import export_of  # noqa: PLC0415  (few runs export)
+
+    return export_of(reading, run.export, ports.results.exporter)
 
 
 def plan(request: RequestInput, source: Path, ports: Ports, run: Run) -> Plan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, leaves
 from cachi2ish.http.interface import Downloader
 from cachi2ish.index.interface import Index, MetadataFiles
-from cachi2ish.lockfiles.interface import LockFiles, RewriterOf
+from cachi2ish.lockfiles.interface import Exporter, LockFiles, RewriterOf
 from cachi2ish.projects.interface import ProjectReader
 from cachi2ish.sbom.interface import SbomWriter
 from cachi2ish.sdists.interface import SdistReader
@@ -28,6 +29,7 @@ from cachi2ish.services.reporter import Reporter
 
 if TYPE_CHECKING:
     from cachi2ish.build.interface import BuildFactsReader, Planner
+    from cachi2ish.files.interface import SourceFiles
     from cachi2ish.git.interface import Repositories
     from cachi2ish.output.interface import Outputs
 
@@ -77,6 +79,8 @@ class Results(Struct, frozen=True):
     outputs: Outputs
     sbom: SbomWriter
     rewriter_of: RewriterOf
+    exporter: Exporter
+    files: SourceFiles
 
 
 class Ports(Struct, frozen=True):
@@ -117,6 +121,7 @@ class Run:
     leniency: decides what becomes of problems that permissive mode lets pass.
     environment: what the output tells the build to set.
     require_fresh: whether a lock file that does not fit its project any more is an error.
+    export: where the lock of the input is written as a requirements file; None for nowhere.
     """
 
     indexes: IndexAddresses
@@ -130,6 +135,7 @@ class Run:
     leniency: Leniency
     environment: tuple[EnvironmentVariable, ...] = (*PIP_ENVIRONMENT, *OTHER_TOOLS_ENVIRONMENT)
     require_fresh: bool = False
+    export: Path | None = None
 
 
 class Leniency:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace as replace_field
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -27,13 +26,11 @@ from cachi2ish.core.inventory import (
     Source,
     VcsOrigin,
 )
-from cachi2ish.core.outputs import BuildConfig, ProjectFile, text_digest
-from cachi2ish.core.pages import IndexFile
-from cachi2ish.core.placement import PAGES, name_of_git, name_of_url
-from cachi2ish.core.requirements import Git, Pinned, Purpose, Requirement, Url
+from cachi2ish.core.outputs import BuildConfig, ProjectFile
+from cachi2ish.core.placement import PAGES
+from cachi2ish.core.requirements import Pinned, Purpose, Requirement, Url
 from cachi2ish.core.urls import bare
 from cachi2ish.errors import Cachi2ishError, DistributionError
-from cachi2ish.lockfiles.interface import LockText, Placed, RewriterOf
 from cachi2ish.sbom.interface import CommitTime, no_time
 from cachi2ish.services.fetch.identifying import Fetched, version_of
 from cachi2ish.services.fetch.ports import Results, Run
@@ -44,7 +41,9 @@ from cachi2ish.simple_api.page_tree import page_tree, tree_digest
 
 if TYPE_CHECKING:
     from cachi2ish.build.interface import BuildFactsReader, SdistFacts
+    from cachi2ish.lockfiles.interface import RewriterOf
     from cachi2ish.output.interface import Staging
+    from cachi2ish.services.fetch.exporting import Export
 
 BOM = "bom.json"
 
@@ -102,10 +101,12 @@ def record(
     run: Run,
     committed_at: CommitTime = no_time,
     build_facts: Callable[[], BuildFactsReader] | None = None,
+    exported: Export | None = None,
 ) -> None:
     """Complete the output, whose files are placed, and publish it; an earlier one stays if this fails.
 
-    build_facts: reads what the user's own projects say of how they are built, for the record.
+    build_facts: reads what the user's own projects say of how they are built, for the record. exported: the
+    requirements file that is written beside the output.
     """
     inventory = take_inventory(reading, fetched, run)
     bill = results.sbom.render(inventory, committed_at)
@@ -114,7 +115,7 @@ def record(
         tool_version=run.tool_version,
         # Where nothing was asked for, the build is to go on as if nobody had been here.
         environment_variables=run.environment if reading.packages else (),
-        project_files=tuple(_project_files(source, reading, fetched, results.rewriter_of)),
+        project_files=_rewritten(source, reading, exported, fetched, results.rewriter_of),
         index_dates=reading.index_dates,
         record=take_record(reading, fetched, bill, _digest_of(tree), _facts_of(source, reading, build_facts)),
     )
@@ -127,6 +128,24 @@ def record(
 
 def _digest_of(tree: Mapping[str, str]) -> str:
     return tree_digest({path: sha256(text.encode()).hexdigest() for path, text in tree.items()})
+
+
+def _rewritten(
+    source: Path,
+    reading: Reading,
+    exported: Export | None,
+    fetched: tuple[Fetched, ...],
+    rewriter_of: RewriterOf,
+) -> tuple[ProjectFile, ...]:
+    if exported is None and not any(lock.texts for package in reading.packages for lock in package.locks):
+        return ()
+    # Few locks have addresses.
+    from cachi2ish.services.fetch.rewritten_files import exported_files, project_files  # noqa: PLC0415
+
+    return (
+        *project_files(source, reading, fetched, rewriter_of),
+        *exported_files(source, exported, fetched, rewriter_of),
+    )
 
 
 def _facts_of(
@@ -228,57 +247,3 @@ def _needed_by(reading: Reading) -> dict[Requirement, frozenset[str]]:
             for requirement in lock.requirements:
                 found[requirement].add(package.main.path)
     return {requirement: frozenset(paths) for requirement, paths in found.items()}
-
-
-def _project_files(
-    source: Path, reading: Reading, fetched: tuple[Fetched, ...], rewriter_of: RewriterOf
-) -> Iterator[ProjectFile]:
-    texts: dict[str, LockText] = {}
-    for package in reading.packages:
-        for lock in package.locks:
-            for text in lock.texts:
-                texts[text.file] = _joined(texts.get(text.file, text), text)
-    for file, text in sorted(texts.items()):
-        rewriter = rewriter_of(PurePosixPath(file).name)
-        urls = rewriter.replacement_urls(text.text, _placed(text, fetched))
-        if any(urls) or not text.only_fetched:
-            yield ProjectFile(
-                path=file,
-                abspath=str(source / file),
-                template=rewriter.redacted(rewriter.substitute(text.text, urls)),
-                urls=urls,
-                sha256=text_digest(text.text),
-            )
-
-
-def _joined(one: LockText, other: LockText) -> LockText:
-    """Return the text of a file of which several packages of the input want different parts."""
-    return replace_field(other, direct=tuple(b or a for a, b in zip(one.direct, other.direct, strict=True)))
-
-
-def _name(one: Fetched) -> str:
-    return name_of_git(one.requirement) if isinstance(one.requirement, Git) else one.filename
-
-
-def _placed(text: LockText, fetched: Iterable[Fetched]) -> tuple[Placed | None, ...]:
-    # By file name: what is fetched may carry the extras or the marker of another line than the address does.
-    there = {_name(one): one for one in fetched}
-    found: list[Placed | None] = []
-    for direct in text.direct:
-        match direct:
-            case Git():
-                name = name_of_git(direct)
-                archive = there.get(name)  # none where its marker holds nowhere
-                found.append(Placed(name, archive.blob.sha256 if archive else None))
-            case Url():
-                found.append(Placed(name_of_url(direct)))
-            case IndexFile():
-                file = there.get(direct.filename)
-                known = frozenset((*file.digests, file.blob.digest)) if file else frozenset()
-                proved = not direct.digests or not known.isdisjoint(direct.digests)
-                found.append(Placed(direct.filename) if proved else None)
-            case None:
-                found.append(None)
-    if not text.only_fetched:
-        return tuple(found)
-    return tuple(one if one is not None and one.filename in there else None for one in found)

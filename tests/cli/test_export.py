@@ -1,0 +1,85 @@
+"""``--export``: what a lock asks for, as a requirements file for builds that know pip alone."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cachi2ish.exit_codes import ExitCode
+from tests.cli.conftest import Person
+from tests.cli.test_uv_lock_input import APPLE, LINUX, PLUM, TARGETS, WINDOWS, a_lock, file_of
+from tests.lockfiles.test_uv_lock import HEAD, package, project
+from tests.support.distributions import make_sdist
+
+#: An archive at an address, whose placed file has another name.
+PEAR = make_sdist("pear", "1.0")
+
+
+def test_the_lock_is_written_with_markers_and_all_digests(person: Person) -> None:
+    person.writes("uv.lock", a_lock(person))
+    place = person.source.parent / "exported.txt"
+    request = json.dumps({"type": "uv", "extras": ["sweet"], "targets": TARGETS[:1]})
+    for _ in range(2):
+        outcome = person.fetches(request, "--export", place)
+        assert outcome.code == 0, outcome.told
+        hashes = " \\\n    ".join(f"--hash=sha256:{digest}" for digest in sorted((LINUX.sha256, WINDOWS.sha256)))
+        assert place.read_text() == (
+            "# Of uv.lock, by cachi2ish. Install it with --no-deps.\n"
+            f"apple==1.0 \\\n    --hash=sha256:{APPLE.sha256}\n"
+            f'fig==1.0 ; sys_platform == "win32" \\\n    {hashes}\n'
+            f"plum==1.0 \\\n    --hash=sha256:{PLUM.sha256}\n"
+        )
+    assert person.runs("inject-files", person.output, "--revert").code == 0
+    assert sorted(path.name for path in place.parent.glob("*exported*")) == ["exported.txt"]
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_its_addresses_are_those_of_the_output_after_injecting(person: Person, inside: bool) -> None:
+    url = person.index.serve_file(PEAR)
+    sdist = {key: value for key, value in file_of(person, PEAR).items() if key != "url"}
+    pear = package("pear", source={"url": url}, wheels=None, sdist=sdist)
+    person.writes("uv.lock", lock := HEAD + pear + project("pear"))
+    place = (person.source if inside else person.source.parent) / "exported.txt"
+    assert person.fetches("uv", "--export", place).code == 0
+    before = place.read_text()
+    assert f"pear @ {url} \\\n    --hash=sha256:{PEAR.sha256}\n" in before
+    for more in ((), ("--source", person.source)):
+        assert person.runs("inject-files", person.output, "--for-output-dir", "/o", *more).code == 0
+        assert f"pear @ file:///o/deps/pip/{person.deps()[0]} " in place.read_text()
+    assert person.runs("inject-files", person.output, "--revert").code == 0
+    assert (place.read_text(), (person.source / "uv.lock").read_text()) == (before, lock)
+
+
+@pytest.mark.parametrize(
+    ("request_text", "place", "code", "says"),
+    [
+        ("uv", "exported.lock", ExitCode.USAGE, "exported.lock is to be a requirements file"),
+        ("pip", "exported.txt", ExitCode.INPUT, "the input has no lock file"),
+        ('[{"type": "uv"}, {"type": "uv"}]', "exported.txt", ExitCode.INPUT, "the input has 2 packages"),
+        ('["uv", "uv"]', "exported.txt", ExitCode.INPUT, ""),
+    ],
+)
+def test_what_cannot_be_exported_is_refused_before_anything_is_fetched(
+    person: Person, request_text: str, place: str, code: ExitCode, says: str
+) -> None:
+    person.writes("uv.lock", a_lock(person))
+    person.writes("requirements.txt", "apple==1.0\n")
+    outcome = person.fetches(request_text, "--export", place)
+    assert (outcome.code, person.index.paths) == (code, ())
+    assert says in outcome.err
+
+
+def test_a_dry_run_exports_nothing(person: Person) -> None:
+    outcome = person.fetches("uv", "--dry-run", "--export", "exported.txt")
+    assert outcome.code == ExitCode.USAGE
+    assert "--export writes a file, and --dry-run writes none" in outcome.err
+
+
+def test_a_run_that_fails_leaves_an_earlier_export_as_it_was(person: Person) -> None:
+    person.writes("uv.lock", a_lock(person, hash=f"sha256:{'0' * 64}"))
+    place = person.source.parent / "exported.txt"
+    place.write_text("earlier")
+    outcome = person.fetches(json.dumps({"type": "uv", "targets": TARGETS}), "--export", place)
+    assert outcome.code == ExitCode.DIGEST
+    assert place.read_text() == "earlier"
