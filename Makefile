@@ -25,7 +25,7 @@ unexport PIP_FIND_LINKS PIP_EXTRA_INDEX_URL PIP_NO_INDEX PIP_NO_BINARY PIP_ONLY_
 PINNED := --quiet --no-deps --require-hashes --only-binary :all:
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit unit-python fuzz integration coverage bench lint format types imports docs reference check \
+.PHONY: help demo test unit unit-python fuzz fuzz-locks integration coverage bench lint format types imports docs reference check \
 	venv install lock base image clean
 
 help: ## Print this list
@@ -54,6 +54,11 @@ unit-python: $(MADE) ## Run those of them that may end differently on another Py
 fuzz: $(MADE) ## Feed made-up inputs to all readers for ten minutes: MINUTES=60 CORES=2 TARGET=html
 	env -u PIP_INDEX_URL $(if $(SEED),FUZZ_SEED=$(SEED),FUZZ_SECONDS=$$(($(or $(MINUTES),10) * 60))) \
 		$(BIN)/pytest -q -n $(or $(CORES),0) -p no:cacheprovider tests/fuzz -k "$(or $(TARGET),test) and not test_guards"
+
+# Many more of them for the locks of other tools, since nothing is made smaller: make fuzz-locks LOCKS=uv.lock INPUTS=5000
+fuzz-locks: $(MADE) ## Send 100,000 changed locks of each format through its reader: LOCKS="uv.lock pdm.lock" INPUTS=5000
+	@for lock in $(or $(LOCKS),uv.lock pylock.toml poetry.lock pdm.lock Pipfile.lock); do \
+		$(BIN)/python -m tests.fuzz.many_locks $$lock $(or $(INPUTS),100000) || exit; done
 
 integration: $(MADE) ## Install for real from what was fetched, network cut off (asks PyPI, some minutes)
 	$(PYTEST) integration-tests

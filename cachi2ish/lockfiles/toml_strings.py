@@ -11,13 +11,17 @@ from msgspec import Struct, field
 _TOKEN = re.compile(
     r"""
     (?P<comment>\#[^\n]*)
-    | (?P<string>\"{3}(?:[^"\\]|\\.|"(?!""))*\"{3,5} | '{3}(?:[^']|'(?!''))*'{3,5}
-                | "(?:[^"\\\n]|\\.)*" | '[^'\n]*')
+    | (?P<long>\"{3}(?:[^"\\]|\\.|"(?!""))*\"{3,5} | '{3}(?:[^']|'(?!''))*'{3,5})
+    | (?P<endless>\"{3}.* | '{3}.*)
+    | (?P<short>"(?:[^"\\\n]|\\.)*" | '[^'\n]*')
+    | (?P<unclosed>["'][^\n]*)
     | (?P<mark>[\[\]{}=,.\n])
     | (?P<bare>[^\s\[\]{}=,."'\#]+)
     """,
     re.VERBOSE | re.DOTALL,
 )
+
+_TEXTS = frozenset({"long", "short"})
 
 #: From and to.
 Span = tuple[int, int]
@@ -143,7 +147,9 @@ def _header(tokens: Iterator[tuple[str, str, Span]], counts: dict[tuple[str | in
 def _tokens(text: str) -> Iterator[tuple[str, str, Span]]:
     for found in _TOKEN.finditer(text):
         kind = found.lastgroup
-        if kind and kind != "comment":
+        if kind in _TEXTS:
+            yield "string", found.group(), found.span()
+        elif kind in {"mark", "bare"}:
             yield kind, found.group(), found.span()
 
 

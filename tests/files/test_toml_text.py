@@ -7,6 +7,7 @@ import tomllib
 import pytest
 
 from cachi2ish.files.toml_text import MOST_PARTS, read_toml
+from cachi2ish.lockfiles.toml_strings import strings_in
 
 
 @pytest.mark.parametrize(
@@ -48,3 +49,15 @@ def test_text_that_is_no_toml_is_refused_at_once(text: str) -> None:
     except tomllib.TOMLDecodeError:
         return
     assert document == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['x = "' + '\\"a ' * 50_000, 'x = """' + '\n\\"""a' * 30_000, "x = '''" + "a'\n" * 50_000],
+    ids=["line", "lines", "literal"],
+)
+def test_a_text_without_an_end_takes_no_longer_than_it_is_long(text: str) -> None:
+    """Not the square of that: minutes for these."""
+    with pytest.raises(tomllib.TOMLDecodeError):
+        read_toml(text)
+    assert list(strings_in(text)) == []

@@ -66,7 +66,7 @@ def _refuse_without_targets(request: RequestInput) -> None:
 
 def _check_export(export: Path | None, request: RequestInput) -> None:
     if export is not None:
-        from cachi2ish.services.fetch.exporting import check_export
+        from cachi2ish.services.exporting import check_export
 
         check_export(export, request)
 

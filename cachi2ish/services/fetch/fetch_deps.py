@@ -39,7 +39,7 @@ from cachi2ish.services.progress import PlannedFile
 from cachi2ish.services.reporter import Doing, Reporter
 
 if TYPE_CHECKING:
-    from cachi2ish.services.fetch.exporting import Export
+    from cachi2ish.services.exporting import Export
 
 #: One worker reads pages for so many that fetch files: pages are a small part of the bytes.
 _FILES_PER_PAGE_WORKER = 3
@@ -118,7 +118,7 @@ def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, 
 def _export(reading: Reading, ports: Ports, run: Run) -> Export | None:
     if run.export is None:
         return None
-    from cachi2ish.services.fetch.exporting import export_of  # noqa: PLC0415  (few runs export)
+    from cachi2ish.services.exporting import export_of  # noqa: PLC0415  (few runs export)
 
     return export_of(reading, run.export, ports.results.exporter)
 

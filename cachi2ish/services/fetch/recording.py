@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from cachi2ish.build.interface import BuildFactsReader, SdistFacts
     from cachi2ish.lockfiles.interface import RewriterOf
     from cachi2ish.output.interface import Staging
-    from cachi2ish.services.fetch.exporting import Export
+    from cachi2ish.services.exporting import Export
 
 BOM = "bom.json"
 
@@ -140,7 +140,7 @@ def _rewritten(
     if exported is None and not any(lock.texts for package in reading.packages for lock in package.locks):
         return ()
     # Few locks have addresses.
-    from cachi2ish.services.fetch.rewritten_files import exported_files, project_files  # noqa: PLC0415
+    from cachi2ish.services.rewritten_files import exported_files, project_files  # noqa: PLC0415
 
     return (
         *project_files(source, reading, fetched, rewriter_of),

@@ -11,7 +11,7 @@ from cachi2ish.core.pages import IndexFile
 from cachi2ish.core.placement import name_of_git, name_of_url
 from cachi2ish.core.requirements import Git, Url
 from cachi2ish.lockfiles.interface import LockText, Placed, RewriterOf
-from cachi2ish.services.fetch.exporting import Export
+from cachi2ish.services.exporting import Export
 from cachi2ish.services.fetch.identifying import Fetched
 from cachi2ish.services.fetch.reading import Reading
 
