@@ -41,6 +41,12 @@ class Hint(StrEnum):
         " uv pip compile --generate-hashes name every file), or name the machines that you build for"
     )
     LOCK_AGAIN = "lock the requirement again; if it was right, the index serves another file than it did then"
+    TAKE_EARLIER_DATE = "take a date before that, in the address of the index"
+    TAKE_LATER_DATE = "take a later date, in the address of the index, or pin what was there then"
+    DATE_BY_FIRST_SIGHT = "let the mirror date such files by when it first saw them"
+    ALLOW_COMPUTED = "take a later date, in the address of the index, or let the mirror give out computed pages"
+    DIGEST_OF_A_MIRROR = "an index digest goes with the index of a mirror as of a date"
+    CORRECT_INDEX = "correct the address of the index"
     WIDEN_FILTER = "let more wheels pass, or pin a version that has a file that passes"
     ALLOW_LOCKED_WHEELS = "name the machines that you build for, or take the project out of --only-binary"
     PIN_EARLIER_FILES = (

@@ -109,12 +109,17 @@ class UnavailableError(Cachi2ishError):
 
 
 class ProjectNotFoundError(UnavailableError):
-    """An index has no page for a project (HTTP 404 or 410)."""
+    """An index has no page for a project (HTTP 404 or 410).
 
-    def __init__(self, project: str, index: str) -> None:
-        super().__init__(f"{project} is not on {index}", hint=Hint.NAME_INDEX_OF_PROJECT, cause=(project, index))
+    said: why, in the words of the index; "" where it says no more than that.
+    """
+
+    def __init__(self, project: str, index: str, said: str = "", hint: str = Hint.NAME_INDEX_OF_PROJECT) -> None:
+        problem = f"{project} is not on {index}"
+        super().__init__(f"{problem}: {said}" if said else problem, hint=hint, cause=(project, index))
         self.project: Final = project
         self.index: Final = index
+        self.said: Final = said
 
 
 class AccessError(UnavailableError):

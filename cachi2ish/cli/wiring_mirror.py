@@ -24,7 +24,7 @@ from cachi2ish.mirror.accepted import Tokens
 from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.records import Registry, UntimedFiles
 from cachi2ish.mirror.server.application import Rooms, Rules, running
-from cachi2ish.mirror.server.page_doors import MAIN
+from cachi2ish.mirror.server.places import MAIN
 from cachi2ish.mirror.server.serving import address_of, is_loopback, listen, serve
 from cachi2ish.mirror.syncing import sync
 from cachi2ish.projects.project_reader import SourceTreeReader

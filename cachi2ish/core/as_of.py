@@ -15,10 +15,14 @@ from packaging.utils import NormalizedName
 from cachi2ish.advice import Hint
 from cachi2ish.core.choose.reasons import Reason
 from cachi2ish.core.cutoff import Cutoff, rfc3339
+from cachi2ish.core.digests import Digest, InvalidDigestError
 from cachi2ish.core.modes import Missing
 from cachi2ish.core.pages import Excluded, IndexFile, Page
 from cachi2ish.core.urls import bare
 from cachi2ish.errors import AfterIndexDateError, Origin
+
+#: What to do about a text that is no digest of a day.
+HOW_TO_WRITE_DIGEST = "write it as cachi2ish mirror freeze prints it: sha256: and 64 hexadecimal digits"
 
 
 class MissingPolicy(Struct, frozen=True):
@@ -35,22 +39,57 @@ class MissingPolicy(Struct, frozen=True):
         return dict(self.by_index).get(bare(index), self.everywhere)
 
 
+class DayDigests(Struct, frozen=True):
+    """Digests of frozen days, which prove the pages of mirrors: of all indexes, or of some.
+
+    everywhere: 64 hexadecimal digits, "" for none. by_index: pairs of an index's address, as
+    `cachi2ish.core.urls.bare` makes it, and the digest of its day.
+    """
+
+    everywhere: str = ""
+    by_index: tuple[tuple[str, str], ...] = ()
+
+    def of(self, index: str) -> str:
+        """Return the digest for the index at ``index``, "" where nothing is to be proved of it."""
+        return dict(self.by_index).get(bare(index), self.everywhere)
+
+    def __bool__(self) -> bool:
+        return bool(self.everywhere or self.by_index)
+
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """What the outputs say of them: ``sha256:…``, and after a space the index where it is for one alone."""
+        everywhere = (f"sha256:{self.everywhere}",) if self.everywhere else ()
+        return (*everywhere, *(f"sha256:{digest} {index}" for index, digest in self.by_index))
+
+
+def parse_day_digest(text: str) -> str:
+    """Return the digits of ``sha256:…``, as ``mirror freeze`` prints it. Raises `InvalidDigestError`."""
+    digest = Digest.parse(text.strip())
+    if digest.algorithm != "sha256":
+        raise InvalidDigestError(f"{digest.algorithm} is not the algorithm of frozen days, which is sha256")
+    return digest.value
+
+
 class Dating(Struct, frozen=True):
-    """The date of one requirement. cutoff: None for none."""
+    """The date of one requirement. cutoff: None for none. digests: what the pages of indexes are proved by."""
 
     cutoff: Cutoff | None = None
     missing: MissingPolicy = MissingPolicy()
+    digests: DayDigests = DayDigests()
 
 
 class PackageDates(Struct, frozen=True):
     """The dates of one package of the input.
 
     cutoff: None for none. overrides: what holds for single projects instead (None: no date), sorted.
+    digests: what the pages of indexes are proved by, whatever the date.
     """
 
     cutoff: Cutoff | None = None
     missing: MissingPolicy = MissingPolicy()
     overrides: tuple[tuple[NormalizedName, Cutoff | None], ...] = ()
+    digests: DayDigests = DayDigests()
 
     @property
     def declared(self) -> bool:
@@ -64,7 +103,7 @@ class PackageDates(Struct, frozen=True):
     def of(self, project: NormalizedName) -> Dating:
         """Return what holds for ``project``; equal for all projects that have no date."""
         cutoff = dict(self.overrides).get(project, self.cutoff)
-        return Dating() if cutoff is None else Dating(cutoff, self.missing)
+        return Dating(cutoff, MissingPolicy() if cutoff is None else self.missing, self.digests)
 
 
 class RecordedDates(Struct, frozen=True, order=True):

@@ -119,7 +119,8 @@ class Relaxation(Struct, frozen=True, kw_only=True, order=True):
 class Inventory:
     """The whole. root: names the bill of materials; packages: what the input listed, by path.
 
-    index_dates: of the packages that have one. relaxations: what permissive mode has let pass, sorted.
+    index_dates: of the packages that have one. index_digests: of the frozen days that all pages are in, as
+    `DayDigests.recorded` has them. relaxations: what permissive mode has let pass, sorted.
     """
 
     root: MainPackage
@@ -127,4 +128,5 @@ class Inventory:
     dependencies: tuple[Dependency, ...]
     tool_version: str
     index_dates: tuple[RecordedDates, ...] = ()
+    index_digests: tuple[str, ...] = ()
     relaxations: tuple[Relaxation, ...] = ()

@@ -8,6 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import sha256
 
+#: Bytes of a node.
+_SIZE = 32
+
+
+def page_entry(project: str, page: bytes) -> bytes:
+    """Return the entry of a project in the tree of a frozen day. page: the digest of its page."""
+    return project.encode() + b"\0" + page
+
 
 def leaf_of(entry: bytes) -> bytes:
     """Return the hash of an entry."""
@@ -24,16 +32,26 @@ def root_of(leaves: Sequence[bytes]) -> bytes:
     return level[0]
 
 
-def inclusion_path(leaves: Sequence[bytes], position: int) -> tuple[bytes, ...]:
-    """Return the nodes with which the leaf at ``position`` leads to the root, from the leaf upwards."""
-    path, level = [], list(leaves)
-    while len(level) > 1:
-        beside = position ^ 1
-        if beside < len(level):
-            path.append(level[beside])
-        level = _above(level)
-        position //= 2
-    return tuple(path)
+class Tree:
+    """All nodes of a tree, so that many paths are found in it: 64 bytes for each leaf."""
+
+    def __init__(self, leaves: Sequence[bytes]) -> None:
+        level = list(leaves)
+        levels = [b"".join(level)]
+        while len(level) > 1:
+            level = _above(level)
+            levels.append(b"".join(level))
+        self._levels = tuple(levels)
+
+    def path(self, position: int) -> tuple[bytes, ...]:
+        """Return the nodes with which the leaf at ``position`` leads to the root, from the leaf upwards."""
+        path = []
+        for level in self._levels[:-1]:
+            start = (position ^ 1) * _SIZE
+            if start < len(level):
+                path.append(level[start : start + _SIZE])
+            position //= 2
+        return tuple(path)
 
 
 def root_with(leaf: bytes, position: int, size: int, path: Sequence[bytes]) -> bytes | None:

@@ -6,7 +6,6 @@ import contextlib
 import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from http import HTTPStatus
 
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import DecodeError
@@ -16,6 +15,7 @@ from cachi2ish.errors import NetworkError
 from cachi2ish.files.inflate import InflateError, inflate
 from cachi2ish.http.connections import Answer
 from cachi2ish.http.http_errors import translated
+from cachi2ish.http.refusals import said
 from cachi2ish.http.retries import TransientError
 
 #: Bytes of a file that are in memory at once, per thread. Each piece costs a few switches between threads, and
@@ -55,11 +55,13 @@ class Stream:
 
     @property
     def says(self) -> str:
-        """The status as a person reads it: ``HTTP 404 (Not Found)``."""
-        try:
-            return f"HTTP {self.status} ({HTTPStatus(self.status).phrase})"
-        except ValueError:
-            return f"HTTP {self.status}"
+        """The status as a person reads it: ``HTTP 404 (Not Found)``, or with the server's own words."""
+        return said(self.status, self.phrase)
+
+    @property
+    def phrase(self) -> str:
+        """What the status line says beside the number."""
+        return self.response.reason or ""
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the body as it comes over the wire, not decompressed.

@@ -34,6 +34,7 @@ class Response:
 
     credentials: where the user name and password that were sent come from, for people; "" where none were.
     packed: the body as it came, where that was one gzip member and nothing else; else empty.
+    refusal: why the server refuses, in its own words; "" where it does not, or says no more than usual.
     """
 
     status: int
@@ -42,6 +43,7 @@ class Response:
     body: bytes = field(repr=False)
     credentials: str = ""
     packed: bytes = field(default=b"", repr=False)
+    refusal: str = ""
 
 
 class Http(Protocol):

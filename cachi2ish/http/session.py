@@ -19,6 +19,7 @@ from cachi2ish.http.access.tls import TrustedHosts, authorities_of
 from cachi2ish.http.bodies import Stream
 from cachi2ish.http.http_errors import invalid_address, proxy_authentication, shown, translated
 from cachi2ish.http.interface import HttpSettings, Response
+from cachi2ish.http.refusals import refusal_of
 from cachi2ish.http.retries import RETRIED_STATUSES, Attempts, RetryPolicy, TransientError, retry_after
 from cachi2ish.http.throttle import Host, HostLimits, Hosts, too_much
 from cachi2ish.http.traffic import HttpTraffic
@@ -108,6 +109,7 @@ class HttpSession:
                         body=body,
                         credentials=stream.credentials,
                         packed=packed,
+                        refusal=refusal_of(stream.status, stream.phrase, stream.headers, body),
                     )
             except TransientError as failure:
                 attempt = failure

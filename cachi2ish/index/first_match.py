@@ -8,6 +8,7 @@ from itertools import chain
 
 from packaging.utils import NormalizedName
 
+from cachi2ish.advice import Hint
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import IndexFile, Page, together
 from cachi2ish.errors import ForbiddenError, ProjectNotFoundError
@@ -39,12 +40,14 @@ class FirstMatch:
         Raises `ProjectNotFoundError` that names every index, or the first failure of another kind.
         """
         answers: list[Answer] = []
+        missing: list[ProjectNotFoundError] = []
         refusals: list[ForbiddenError] = []
         for index in self._indexes:
             try:
                 answers.append(Answer(index.address, index.page(project, query)))
-            except ProjectNotFoundError:
-                answers.append(Answer(index.address, None))
+            except ProjectNotFoundError as error:
+                missing.append(error)
+                answers.append(Answer(index.address, None, said=error.said))
             except ForbiddenError as error:
                 if not is_by_digest(query, self._indexes):
                     raise
@@ -55,24 +58,30 @@ class FirstMatch:
                 return page
         if len(refusals) == len(answers):
             raise refusals[0]
-        raise ProjectNotFoundError(project, " or ".join(one.absent for one in answers))
+        if len(answers) == 1:
+            raise missing[0]
+        hints = (one.hint for one in missing if one.said and one.hint)
+        where = " or ".join(one.absent for one in answers)
+        raise ProjectNotFoundError(project, where, hint=next(hints, Hint.NAME_INDEX_OF_PROJECT))
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the index at ``address`` says of a project. page: None where it has no such project.
 
-    certain: whether it says so, and not only that nobody may see it.
+    certain: whether it says so, and not only that nobody may see it. said: why it has none, in its own words.
     """
 
     address: str
     page: Page | None
     certain: bool = True
+    said: str = ""
 
     @property
     def absent(self) -> str:
         """What the index is called where it has no page."""
-        return self.address if self.certain else f"{self.address} (HTTP 403)"
+        said = self.said if self.certain else "HTTP 403"
+        return f"{self.address} ({said})" if said else self.address
 
 
 def first_match(answers: Sequence[Answer], addresses: Sequence[str], query: PageQuery) -> Page | None:

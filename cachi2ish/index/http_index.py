@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from packaging.utils import NormalizedName
 
+from cachi2ish.advice import Hint
 from cachi2ish.cache.interface import Catalogue
 from cachi2ish.core.pages import Page
 from cachi2ish.core.urls import Address, split_web
@@ -112,7 +113,8 @@ class SimpleIndex:
             response = self._http().get(_page_url(self._url, project), headers={"Accept": ACCEPT})
         if response.status in _NOT_THERE:
             self._catalogue.keep_absence(self.address, project, self._run_started)
-            raise ProjectNotFoundError(project, self.address)
+            hint = _hint_of(response) or Hint.NAME_INDEX_OF_PROJECT
+            raise ProjectNotFoundError(project, self.address, response.refusal, hint)
         self._check_status(project, response)
         # One at a time: threads cannot read faster than one of them, and a page of ten thousand files takes many
         # times the memory of its bytes until it is kept.
@@ -126,6 +128,10 @@ class SimpleIndex:
             if response.status == _FORBIDDEN and self._catalogue.kept_page(self.address, project, _ANY) is None:
                 self._catalogue.keep_absence(self.address, project, self._run_started, certain=False)
             raise self._not_allowed(project, response)
+        if response.refusal:
+            raise UnavailableError(
+                f"{self.address} refuses the page of {project}: {response.refusal}", hint=_hint_of(response)
+            )
         if response.status != _OK:
             raise not_a_project_page(project, self.address, f"the answer is HTTP {response.status}")
 
@@ -140,7 +146,12 @@ class SimpleIndex:
                 cause=cause,
             )
         sent = f" with the user name and password from {response.credentials}" if response.credentials else ""
-        problem = f"{host} does not let the page of {project} be read{sent} (HTTP {status} from {self.address})"
+        because = f": {response.refusal}" if response.refusal else ""
+        problem = (
+            f"{host} does not let the page of {project} be read{sent} (HTTP {status} from {self.address}){because}"
+        )
+        if (reason := _hint_of(response)) is not None:
+            return ForbiddenError(problem, hint=reason)
         if sent:
             return ForbiddenError(problem, hint="check that this user may read it", cause=cause)
         hint = (
@@ -155,6 +166,25 @@ class SimpleIndex:
     def _read(self, project: NormalizedName, response: Response) -> Page:
         source = PageSource.of(project, self.address, response.url)
         return read_page(response.body, response.headers.get("content-type", ""), source, response.packed)
+
+
+def _hint_of(response: Response) -> Hint | None:
+    """Return what to do where a mirror says why it has no page, None where it is none or says no more."""
+    if not response.refusal:
+        return None
+    # Imported here, since a run that is refused nothing has no use for it.
+    from cachi2ish.simple_api.refusal_reasons import RefusalReason, read_reason  # noqa: PLC0415
+
+    hints = {
+        RefusalReason.NOT_YET: Hint.TAKE_LATER_DATE,
+        RefusalReason.UNTIMED: Hint.DATE_BY_FIRST_SIGHT,
+        RefusalReason.DELETED: Hint.TAKE_EARLIER_DATE,
+        RefusalReason.QUARANTINED: Hint.LEAVE_QUARANTINED,
+        RefusalReason.COVERAGE: Hint.ALLOW_COMPUTED,
+        RefusalReason.NO_SUCH_PLACE: Hint.CORRECT_INDEX,
+    }
+    reason = read_reason(response.body)
+    return None if reason is None else hints.get(reason)
 
 
 def _checked(url: Address) -> Address:

@@ -39,12 +39,16 @@ class RunContext:
 
 
 class Sources(Struct, frozen=True):
-    """The indexes that are asked, in their order, as of a date; and the metadata documents beside their pages."""
+    """The indexes that are asked, in their order, as of a date; and the metadata documents beside their pages.
+
+    urls: of the indexes, with what is secret in them.
+    """
 
     indexes: tuple[SimpleIndex, ...]
     documents: tuple[MetadataDocuments, ...]
     dating: Dating
     run: RunContext
+    urls: tuple[Address, ...] = ()
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -62,6 +66,18 @@ def cached(index: Index, sources: Sources) -> Index:
     policy = CachePolicy(run.run_started, sources.dating.cutoff, run.offline)
     times = partial(with_kept_times, recollection=run.memory)
     return CachedIndex(index, run.memory, sources.addresses, policy, times=times, on_message=run.on_message)
+
+
+def proved(index: Index, sources: Sources) -> Index:
+    """Refuse what is not in the frozen day, where the digest of one is known."""
+    digests, run = sources.dating.digests, sources.run
+    if not digests:
+        return index
+    # Imported here, since few runs know a digest.
+    from cachi2ish.index.proved import FrozenDays, ProvedIndex  # noqa: PLC0415
+
+    addresses = dict(zip(sources.addresses, sources.urls, strict=True))
+    return ProvedIndex(index, digests, FrozenDays(addresses, run.memory, None if run.offline else run.http))
 
 
 def timed(index: Index, sources: Sources) -> Index:
@@ -82,6 +98,7 @@ def dated(index: Index, sources: Sources) -> Index:
 #: the date comes last, for reasons that `DatedIndex` gives. A new rule of indexes is a wrapper and a line here.
 WRAPPERS: tuple[Wrapper, ...] = (
     cached,
+    proved,
     timed,
     dated,
 )
@@ -99,7 +116,7 @@ class IndexStack:
     def index(self, addresses: tuple[Address, ...], dating: Dating) -> Index:
         """Return the index for ``addresses``, which `FirstMatch` makes one of, as of a date."""
         indexes = tuple(map(self._indexes, addresses))
-        sources = Sources(indexes, tuple(map(self._documents, addresses)), dating, self._run)
+        sources = Sources(indexes, tuple(map(self._documents, addresses)), dating, self._run, addresses)
         index: Index = FirstMatch(indexes)
         for wrap in self._wrappers:
             index = wrap(index, sources)

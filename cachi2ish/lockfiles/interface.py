@@ -87,6 +87,11 @@ class Lock:
     warnings: tuple[str, ...] = ()
     stale: tuple[LockFileError, ...] = ()
 
+    @property
+    def asks_an_index(self) -> bool:
+        """Whether a pin names no file of its own."""
+        return any(isinstance(one, Pinned) and not one.files for one in self.requirements)
+
 
 class Scope(Struct, frozen=True):
     """The environments that a lock file is for, in each of which it has one entry for a project (PEP 751).

@@ -16,10 +16,11 @@ from cachi2ish.errors import InputError, UnavailableError
 from cachi2ish.files.foreign import read_foreign
 from cachi2ish.mirror.page_desk import Answer
 from cachi2ish.mirror.path_dates import PathDate
-from cachi2ish.mirror.records import Coverage, DatedPage, Refusal, RefusalReason, Registry
+from cachi2ish.mirror.records import Coverage, DatedPage, Refusal, Registry
 from cachi2ish.mirror.upstream import Login
 from cachi2ish.simple_api.fields import PageSource
 from cachi2ish.simple_api.json_pages import read_json
+from cachi2ish.simple_api.refusal_reasons import RefusalReason
 
 #: Whether a version of a project is served.
 Admits = Callable[[NormalizedName, str], bool]

@@ -15,8 +15,9 @@ from cachi2ish.mirror.accepted import Acceptances
 from cachi2ish.mirror.history.interface import Sightings
 from cachi2ish.mirror.looking import Lookout
 from cachi2ish.mirror.path_dates import DateKind, PathDate
-from cachi2ish.mirror.records import SECOND, DatedPage, Instant, Refusal, RefusalReason, Registry
+from cachi2ish.mirror.records import SECOND, DatedPage, Instant, Refusal, Registry
 from cachi2ish.mirror.upstream import Login
+from cachi2ish.simple_api.refusal_reasons import RefusalReason
 
 #: Seconds for which a page that may still change is served without asking again.
 REFRESHED_AFTER = 300

@@ -14,6 +14,7 @@ from packaging.utils import NormalizedName
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import Page
+from cachi2ish.simple_api.refusal_reasons import RefusalReason
 
 #: Microseconds after 1970-01-01T00:00:00Z.
 Instant = int
@@ -165,18 +166,6 @@ class DatedPage:
     digest: str
     looked_at: Instant
     quarantined: bool
-
-
-class RefusalReason(StrEnum):
-    """Why there is no page. Only for `UNKNOWN` does it help to look at the upstream."""
-
-    UNKNOWN = "unknown"  # nobody has looked yet
-    ABSENT = "absent"  # the upstream has never had it, as far as is known
-    NOT_YET = "not-yet"  # nothing was uploaded before the instant
-    UNTIMED = "untimed"  # none of its files has an upload time, and files are not dated by first sight
-    DELETED = "deleted"  # it was gone by then
-    QUARANTINED = "quarantined"  # it was in quarantine then (PEP 792)
-    COVERAGE = "coverage"  # nobody had looked by then, and only what was observed is wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

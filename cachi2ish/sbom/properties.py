@@ -33,6 +33,9 @@ RELAXATION = "cachi2ish:permissive:relaxation"
 INDEX_DATE = "cachi2ish:pip:index_date"
 #: Of the bill as a whole: a project, a space, and the instant for it alone, or "none"; once for each.
 INDEX_DATE_OVERRIDE = "cachi2ish:pip:index_date_override"
+#: Of the bill as a whole: the digest of a frozen day, and after a space the index where it is for one alone: what
+#: this index has said was in that day.
+INDEX_DIGEST = "cachi2ish:pip:index_digest"
 
 TOOL = "cachi2ish"
 
@@ -70,6 +73,7 @@ def of_bill(inventory: Inventory) -> tuple[Property, ...]:
         if dates.uploaded_before is not None:
             found.add((INDEX_DATE, dates.uploaded_before))
         found |= {(INDEX_DATE_OVERRIDE, f"{name} {instant or 'none'}") for name, instant in dates.overrides}
+    found |= {(INDEX_DIGEST, digest) for digest in inventory.index_digests}
     return tuple(sorted(found))
 
 

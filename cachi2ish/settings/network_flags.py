@@ -16,6 +16,7 @@ from cachi2ish.settings.values import (
     toml_number,
     toml_text,
     toml_text_or_none,
+    toml_text_or_pairs,
     toml_texts,
     toml_words,
     whole_number,
@@ -64,6 +65,17 @@ class IndexFlags:
             repeatable=True,
             toml=toml_words(Missing),
             wanted='"refuse" or "allow", or a table of these by the address of an index',
+        ),
+    ] = field(default=(), repr=False)
+    index_digest: Annotated[
+        tuple[str, ...],
+        Setting(
+            help="Refuse pages that are not in the frozen day of a mirror that has this digest: of all indexes, or"
+            " of the one at URL; may be repeated.",
+            metavar="[URL=]DIGEST",
+            repeatable=True,
+            toml=toml_text_or_pairs,
+            wanted='a digest such as "sha256:…", or a table of these by the address of an index',
         ),
     ] = field(default=(), repr=False)
 

@@ -214,6 +214,11 @@ def toml_pairs(value: object) -> tuple[str, ...]:
     return tuple(f"{key}={toml_text(text)}" for key, text in value.items())
 
 
+def toml_text_or_pairs(value: object) -> tuple[str, ...]:
+    """Return a text, or those of a table as ``key=text``."""
+    return toml_pairs(value) if isinstance(value, dict) else (toml_text(value),)
+
+
 def toml_words(words: type[Enum]) -> Callable[[object], tuple[str, ...]]:
     """Return what reads one of ``words``, or a table of them, as ``word`` and ``key=word``."""
     known = {one.value for one in words}

@@ -42,7 +42,7 @@ def line_for(shell: str) -> str:
     [
         ("cachi2ish f", ["fetch-deps"]),
         ("cachi2ish cache ", ["path", "info", "verify", "prune"]),
-        ("cachi2ish fetch-deps --index-d", ["--index-date", "--index-date-missing"]),
+        ("cachi2ish fetch-deps --index-d", ["--index-date", "--index-date-missing", "--index-digest"]),
         ("cachi2ish --mode strict cache verify --rep", ["--repair"]),
         ("cachi2ish --source . fetch-deps --off", ["--offline"]),
         ("cachi2ish serve out --con", ["--constraint"]),

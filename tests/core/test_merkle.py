@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachi2ish.core.merkle import inclusion_path, leaf_of, root_of, root_with
+from cachi2ish.core.merkle import Tree, leaf_of, root_of, root_with
 
 ENTRIES = [bytes([number]) for number in range(20)]
 LEAVES = [leaf_of(entry) for entry in ENTRIES]
@@ -32,7 +32,7 @@ def test_the_root_is_that_of_the_standard(size: int) -> None:
 @given(st.integers(1, 20), st.data())
 def test_a_leaf_is_proved_in_its_place_and_nowhere_else(size: int, data: st.DataObject) -> None:
     position = data.draw(st.integers(0, size - 1))
-    path, root = inclusion_path(LEAVES[:size], position), root_of(LEAVES[:size])
+    path, root = Tree(LEAVES[:size]).path(position), root_of(LEAVES[:size])
     assert root_with(LEAVES[position], position, size, path) == root
     assert root_with(leaf_of(b"other"), position, size, path) != root
     assert root_with(LEAVES[position], position, size, (*path, path[0] if path else b"")) is None

@@ -23,7 +23,7 @@ from cachi2ish.index.dated import DatedIndex
 from cachi2ish.index.first_match import FirstMatch
 from cachi2ish.index.http_index import SimpleIndex
 from cachi2ish.index.interface import FRESH, Index, PageQuery
-from cachi2ish.index.stack import WRAPPERS, IndexStack, RunContext, cached, dated, timed
+from cachi2ish.index.stack import WRAPPERS, IndexStack, RunContext, cached, dated, proved, timed
 from cachi2ish.index.upload_times import TimedIndex
 from tests.index.conftest import RUN_STARTED
 from tests.index.plain_http import PlainHttp
@@ -53,7 +53,7 @@ def layers(index: object) -> list[type]:
 
 
 def test_the_order_of_wrappers_is_what_is_built(run: RunContext) -> None:
-    assert list(WRAPPERS) == [cached, timed, dated]
+    assert list(WRAPPERS) == [cached, proved, timed, dated]
     stack = IndexStack(run)
     addresses = (Address("https://one.example/simple/"), Address("https://two.example/simple/"))
     assert layers(stack.index(addresses, DATING)) == [DatedIndex, TimedIndex, CachedIndex, FirstMatch, SimpleIndex]

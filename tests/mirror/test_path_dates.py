@@ -42,3 +42,18 @@ def test_a_project_is_exempt_from_a_cool_down_and_from_nothing_else() -> None:
     assert parse_path_date("7d", NOW, [APPLE]).of(APPLE) is None
     assert parse_path_date("7d", NOW, [APPLE]).of(NormalizedName("banana")) is not None
     assert parse_path_date("2024-10-01", NOW, [APPLE]).of(APPLE) is not None
+
+
+@pytest.mark.parametrize("text", ["2024-10-09", "2024-10-09T00:00:01Z", "2099-01-01"])
+def test_a_day_that_has_not_begun_is_refused(text: str) -> None:
+    with pytest.raises(InvalidDateError, match="still to come") as caught:
+        parse_path_date(text, NOW)
+    assert "the newest day that there is, in UTC, is 2024-10-08" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "over"),
+    [("2024-10-08", False), ("2024-10-08T13:00:00Z", False), ("2024-10-07", True), ("2024-10-08T12:00:00Z", True)],
+)
+def test_today_is_a_day_that_is_not_over(text: str, *, over: bool) -> None:
+    assert parse_path_date(text, NOW).over is over

@@ -21,6 +21,7 @@ IN_FILE: dict[str, tuple[str, object]] = {
     "extra_index_url": ('["https://b.example/"]', ("https://b.example/",)),
     "index_date": (date(2024, 10, 1).isoformat(), "2024-10-01"),
     "index_date_missing": ('{"https://a.example/" = "allow"}', ("https://a.example/=allow",)),
+    "index_digest": ('{"https://a.example/" = "sha256:00"}', ("https://a.example/=sha256:00",)),
     "cache_dir": ('"cache"', Path("FOLDER/cache")),
     "cache_key": ('"key"', Path("FOLDER/key")),
     "no_cache": ("true", True),

@@ -22,6 +22,7 @@ SETTINGS = (
     "extra_index_url",
     "index_date",
     "index_date_missing",
+    "index_digest",
     "cache_dir",
     "cache_key",
     "no_cache",

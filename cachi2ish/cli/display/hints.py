@@ -45,6 +45,12 @@ WORDS: Mapping[str, str] = {
     ),
     Hint.WIDEN_FILTER: 'change "binary" in the input, or pin a version that has a file that passes it',
     Hint.ALLOW_LOCKED_WHEELS: f"{_TARGETS}{_ALL}, or take the project out of --only-binary",
+    Hint.DATE_BY_FIRST_SIGHT: f"{Hint.DATE_BY_FIRST_SIGHT} (--first-seen of mirror serve)",
+    Hint.ALLOW_COMPUTED: f"{Hint.ALLOW_COMPUTED} (--require-coverage computed of mirror serve)",
+    Hint.DIGEST_OF_A_MIRROR: (
+        f"{Hint.DIGEST_OF_A_MIRROR}, such as http://127.0.0.1:8417/2024-10-01/simple/; where one of several is a"
+        " mirror, name it: --index-digest URL=sha256:…"
+    ),
     Hint.NAME_DIRECTORY: "name a directory with --output, new or empty",
     Hint.NAME_EMPTY_DIRECTORY: "name a new or empty directory with --output, or move these out of the way",
     Hint.DROP_TARGET: (

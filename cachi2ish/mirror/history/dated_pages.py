@@ -23,8 +23,9 @@ from cachi2ish.mirror.history.projects_seen import (
     last_look,
 )
 from cachi2ish.mirror.history.tables import file, project
-from cachi2ish.mirror.records import Coverage, DatedPage, Instant, Refusal, RefusalReason
+from cachi2ish.mirror.records import Coverage, DatedPage, Instant, Refusal
 from cachi2ish.simple_api.page_digest import page_digest
+from cachi2ish.simple_api.refusal_reasons import RefusalReason
 
 _QUARANTINED = "quarantined"
 

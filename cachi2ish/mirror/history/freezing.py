@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from threading import Lock
+
 from packaging.utils import NormalizedName
 from sqlalchemy import Connection, func, insert, select
 
 from cachi2ish.core.cutoff import Cutoff
-from cachi2ish.core.merkle import inclusion_path, leaf_of, root_of
+from cachi2ish.core.merkle import Tree, leaf_of, page_entry, root_of
 from cachi2ish.mirror.history.database import Database
 from cachi2ish.mirror.history.dated_pages import all_pages, dated_page
 from cachi2ish.mirror.history.instants import instant_of, moment_of, text_of
@@ -20,10 +23,32 @@ _SHA256 = "sha256:"
 #: Rows that are written at once.
 _AT_ONCE = 5000
 
+#: Days whose trees are in memory.
+_MOST_TREES = 4
 
-def entry_of(name: str, digest: bytes) -> bytes:
-    """Return what of a page is an entry of the tree."""
-    return name.encode() + b"\0" + digest
+
+class Trees:
+    """The trees of the days that were last asked for: a lock asks for hundreds of pages of one day.
+
+    What is frozen never changes. Safe to use from many threads.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._trees: OrderedDict[int, Tree] = OrderedDict()
+
+    def of(self, connection: Connection, number: int) -> Tree:
+        """Return the tree of the frozen day of this number."""
+        with self._lock:
+            tree = self._trees.get(number)
+            if tree is None:
+                tree = self._trees[number] = Tree(
+                    [leaf_of(page_entry(name, page)) for name, page in _leaves(connection, number)]
+                )
+            self._trees.move_to_end(number)
+            while len(self._trees) > _MOST_TREES:
+                self._trees.popitem(last=False)
+            return tree
 
 
 def freeze(database: Database, registry: str, cutoff: Cutoff, now: Instant) -> FrozenDay:
@@ -36,7 +61,7 @@ def freeze(database: Database, registry: str, cutoff: Cutoff, now: Instant) -> F
             for one, page in all_pages(connection, known, cutoff)
         ]
         provisional = _count_provisional(connection, known, before)
-    root = root_of([leaf_of(entry_of(name, digest)) for _, name, digest in pages])
+    root = root_of([leaf_of(page_entry(name, digest)) for _, name, digest in pages])
     if not provisional:
         with database.writing() as connection:
             _write(connection, known, before, now, root, pages)
@@ -96,7 +121,12 @@ def _find(connection: Connection, registry: KnownRegistry, before: Instant, root
 
 
 def prove(
-    connection: Connection, registry: KnownRegistry, cutoff: Cutoff, name: NormalizedName, digest: str
+    connection: Connection,
+    registry: KnownRegistry,
+    cutoff: Cutoff,
+    name: NormalizedName,
+    digest: str,
+    trees: Trees,
 ) -> Proof | None:
     """Return the proof that the page of a project is in the frozen day with this digest; None where it is not."""
     try:
@@ -106,16 +136,35 @@ def prove(
     number = _find(connection, registry, instant_of(cutoff.instant), root)
     if number is None:
         return None
-    rows = _leaves(connection, number)
-    position = next((place for place, (each, _) in enumerate(rows) if each == name), None)
-    if position is None:
+    chosen = (
+        select(frozen_page.c.position, frozen_page.c.digest, frozen.c.projects)
+        .join(project, project.c.id == frozen_page.c.project_id)
+        .join(frozen, frozen.c.id == frozen_page.c.frozen_id)
+        .where(frozen_page.c.frozen_id == number, project.c.registry_id == registry.id, project.c.name == name)
+    )
+    row = connection.execute(chosen).first()
+    if row is None:
         return None
-    path = inclusion_path([leaf_of(entry_of(each, page)) for each, page in rows], position)
     return Proof(
-        digest=rows[position][1].hex(),
-        position=position,
-        projects=len(rows),
-        path=tuple(node.hex() for node in path),
+        digest=row.digest.hex(),
+        position=row.position,
+        projects=row.projects,
+        path=tuple(node.hex() for node in trees.of(connection, number).path(row.position)),
+    )
+
+
+def frozen_days(connection: Connection, registry: KnownRegistry, cutoff: Cutoff) -> tuple[FrozenDay, ...]:
+    """Return what was frozen as of ``cutoff``, the newest first."""
+    chosen = (
+        select(frozen.c.digest, frozen.c.projects)
+        .where(frozen.c.registry_id == registry.id, frozen.c.cutoff == instant_of(cutoff.instant))
+        .order_by(frozen.c.id.desc())
+    )
+    return tuple(
+        FrozenDay(
+            registry=registry.rules.name, cutoff=cutoff, digest=_SHA256 + row.digest.hex(), projects=row.projects
+        )
+        for row in connection.execute(chosen)
     )
 
 
@@ -137,7 +186,7 @@ def contradictions(connection: Connection) -> list[str]:
         registry, cutoff = registries[row.registry_id], Cutoff(moment_of(row.cutoff))
         what = f"{registry.rules.name} before {text_of(row.cutoff)}, which was frozen,"
         leaves = _leaves(connection, row.id)
-        if root_of([leaf_of(entry_of(name, digest)) for name, digest in leaves]) != row.digest:
+        if root_of([leaf_of(page_entry(name, digest)) for name, digest in leaves]) != row.digest:
             found.append(f"{what} has other pages than its digest says")
         for name, digest in leaves:
             page = dated_page(connection, registry, NormalizedName(name), cutoff, observed_only=False)

@@ -82,6 +82,17 @@ class Sightings(Protocol):
         """Return the followed projects that have a page as of ``cutoff``, by name."""
         ...
 
+    def prove(self, registry: str, cutoff: Cutoff, project: NormalizedName, digest: str) -> Proof | None:
+        """Return the proof that a page is in the frozen day with this digest; None where it is not.
+
+        A day that is frozen again, once more projects are followed, has another digest; the first stays provable.
+        """
+        ...
+
+    def frozen_days(self, registry: str, cutoff: Cutoff) -> tuple[FrozenDay, ...]:
+        """Return what was frozen as of ``cutoff``, the newest first."""
+        ...
+
     def file(self, key: str) -> tuple[HistoricFile, ...]:
         """Return all files with this key: the same bytes may be on several registries, and in several projects."""
         ...
@@ -116,13 +127,6 @@ class History(Sightings, Protocol):
 
     def freeze(self, registry: str, cutoff: Cutoff, now: Instant) -> FrozenDay:
         """Return the digest over all pages as of ``cutoff``, and write it down where all of them are closed."""
-        ...
-
-    def prove(self, registry: str, cutoff: Cutoff, project: NormalizedName, digest: str) -> Proof | None:
-        """Return the proof that a page is in the frozen day with this digest; None where it is not.
-
-        A day that is frozen again, once more projects are followed, has another digest; the first stays provable.
-        """
         ...
 
     def diff(

@@ -15,7 +15,7 @@ from cachi2ish.errors import InputError
 from cachi2ish.mirror.history.database import Database
 from cachi2ish.mirror.history.dated_pages import all_projects, dated_page
 from cachi2ish.mirror.history.differences import differences
-from cachi2ish.mirror.history.freezing import contradictions, freeze, prove
+from cachi2ish.mirror.history.freezing import Trees, contradictions, freeze, frozen_days, prove
 from cachi2ish.mirror.history.interface import Seal
 from cachi2ish.mirror.history.known_files import files_named, key_bytes
 from cachi2ish.mirror.history.moving import export, import_
@@ -49,11 +49,11 @@ from cachi2ish.mirror.records import (
     Look,
     Proof,
     Refusal,
-    RefusalReason,
     Registry,
     Status,
     Unchanged,
 )
+from cachi2ish.simple_api.refusal_reasons import RefusalReason
 
 #: How many alarms a status has.
 _ALARMS = 100
@@ -65,6 +65,7 @@ class SqlHistory:
     def __init__(self, path: Path) -> None:
         """Open the history in the SQLite database at ``path``, or begin one. Raises `StorageError`."""
         self._database = Database(path)
+        self._trees = Trees()
 
     def configure(self, registry: Registry) -> None:
         """Enter a registry, or the rules that hold for it from now on; see the interface."""
@@ -201,7 +202,12 @@ class SqlHistory:
     def prove(self, registry: str, cutoff: Cutoff, project: NormalizedName, digest: str) -> Proof | None:
         """Return the proof that a page is in the frozen day with this digest; None where it is not."""
         with self._database.reading() as connection:
-            return prove(connection, find_registry(connection, registry), cutoff, project, digest)
+            return prove(connection, find_registry(connection, registry), cutoff, project, digest, self._trees)
+
+    def frozen_days(self, registry: str, cutoff: Cutoff) -> tuple[FrozenDay, ...]:
+        """Return what was frozen as of ``cutoff``, the newest first."""
+        with self._database.reading() as connection:
+            return frozen_days(connection, find_registry(connection, registry), cutoff)
 
     def diff(
         self, registry: str, project: NormalizedName, before: Cutoff, after: Cutoff

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cachi2ish.cache.interface import BlobStore, Recollection
 from cachi2ish.core.urls import Address
+from cachi2ish.errors import InputError
 from cachi2ish.http.interface import Downloader, Http
 from cachi2ish.mirror.accepted import Acceptances, Tokens
 from cachi2ish.mirror.file_store import FileStore, MetadataDigests
@@ -34,7 +35,9 @@ from cachi2ish.mirror.server.gate import Gate
 from cachi2ish.mirror.server.home import home_page
 from cachi2ish.mirror.server.hot_pages import HotPages
 from cachi2ish.mirror.server.metrics import Metrics
-from cachi2ish.mirror.server.page_doors import MAIN, PageDoors
+from cachi2ish.mirror.server.page_doors import PageDoors
+from cachi2ish.mirror.server.places import MAIN, Places
+from cachi2ish.mirror.server.proof_doors import ProofDoors
 from cachi2ish.mirror.server.replies import Refused
 from cachi2ish.mirror.upstream import Upstream
 from cachi2ish.sdists.interface import WheelReader
@@ -133,17 +136,17 @@ async def running(rooms: Rooms, rules: Rules) -> AsyncIterator[ASGIApp]:
     )
     metrics.watch("hot_pages_bytes", "Memory of the pages that are kept in it.", lambda: hot.size)
     metrics.watch("downloads_under_way", "Downloads under way.", lambda: len(relay))
+    places = Places(rooms.registries, rules.exempt, lambda: datetime.now(UTC))
     pages = PageDoors(
         history=rooms.history,
-        registries=rooms.registries,
+        places=places,
         desk=desk,
         hot=hot,
         metadata=store.metadata_digests.of,
-        exempt=rules.exempt,
         executor=readers,
         clock=time.monotonic,
-        now=lambda: datetime.now(UTC),
     )
+    proofs = ProofDoors(history=rooms.history, places=places, desk=desk, executor=readers)
     files = FileDoors(
         history=rooms.history,
         registries=rooms.registries,
@@ -154,7 +157,9 @@ async def running(rooms: Rooms, rules: Rules) -> AsyncIterator[ASGIApp]:
     )
     following = asyncio.create_task(follower.follow())
     try:
-        yield Gate(_router(pages, files, metrics, rooms.registries), hot=hot, tokens=rules.tokens, metrics=metrics)
+        yield Gate(
+            _router(pages, proofs, files, metrics, rooms.registries), hot=hot, tokens=rules.tokens, metrics=metrics
+        )
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
@@ -172,7 +177,9 @@ async def healthz(_request: Request) -> Response:
     return Response(b"ok\n", media_type="text/plain")
 
 
-def _router(pages: PageDoors, files: FileDoors, metrics: Metrics, registries: Mapping[str, Registry]) -> Router:
+def _router(
+    pages: PageDoors, proofs: ProofDoors, files: FileDoors, metrics: Metrics, registries: Mapping[str, Registry]
+) -> Router:
     async def home(request: Request) -> Response:
         day = (datetime.now(UTC) - timedelta(days=7)).date().isoformat()
         return Response(home_page(registries, MAIN, str(request.base_url), day), media_type="text/html")
@@ -180,12 +187,26 @@ def _router(pages: PageDoors, files: FileDoors, metrics: Metrics, registries: Ma
     async def prometheus(_request: Request) -> Response:
         return Response(metrics.text(), media_type="text/plain; version=0.0.4")
 
+    async def dateless(request: Request) -> Response:
+        registry = request.path_params.get("registry")
+        place = f"/r/{registry}" if registry else ""
+        raise InputError(f"put a date before simple/: {place}/2024-10-01/simple/, or {place}/live/simple/")
+
     others = [
         Route("/", home),
         Route("/healthz", healthz),
         Route("/metrics", prometheus),
         Route("/files/{key}/{filename}", files.file),
     ]
+    for prefix in ("", "/r/{registry}"):
+        others += [
+            Route(f"{prefix}/{path}", dateless)
+            for path in ("simple", "simple/", "simple/{project}", "simple/{project}/", "pypi/{project}/json")
+        ]
+        others += [
+            Route(f"{prefix}/{{date}}/frozen/", proofs.days),
+            Route(f"{prefix}/{{date}}/frozen/{{digest}}/{{project}}/", proofs.proof),
+        ]
     return router(pages, others, ("/{date}", "/r/{registry}/{date}"))
 
 

@@ -21,7 +21,8 @@ from cachi2ish.mirror.server.file_doors import headers_of_file, held_file
 from cachi2ish.mirror.server.gate import Gate
 from cachi2ish.mirror.server.hot_pages import HotPages
 from cachi2ish.mirror.server.metrics import Metrics
-from cachi2ish.mirror.server.page_doors import MAIN, PageDoors
+from cachi2ish.mirror.server.page_doors import PageDoors
+from cachi2ish.mirror.server.places import MAIN, Places
 from cachi2ish.mirror.server.replies import Refused
 
 #: Threads that make pages.
@@ -35,14 +36,12 @@ async def serving_fixed(content: FixedSet) -> AsyncIterator[ASGIApp]:
     with ThreadPoolExecutor(_THREADS, "render") as executor:
         pages = PageDoors(
             history=content,
-            registries={MAIN: Registry(name=MAIN, url="")},
+            places=Places({MAIN: Registry(name=MAIN, url="")}, (), lambda: datetime.now(UTC)),
             desk=content,
             hot=hot,
             metadata=lambda _key: None,
-            exempt=(),
             executor=executor,
             clock=time.monotonic,
-            now=lambda: datetime.now(UTC),
         )
 
         async def file(request: Request) -> Response:

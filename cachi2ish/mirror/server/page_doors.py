@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from concurrent.futures import Executor
-from datetime import datetime
 from http import HTTPStatus
 from math import inf
 from typing import Protocol
-from urllib.parse import unquote
 
 from packaging.utils import NormalizedName, canonicalize_name
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from cachi2ish.core.cutoff import Cutoff, InvalidDateError
-from cachi2ish.errors import InputError
+from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.mirror.page_desk import Answer
-from cachi2ish.mirror.path_dates import LIVE, DateKind, PathDate, parse_path_date
+from cachi2ish.mirror.path_dates import DateKind, PathDate
 from cachi2ish.mirror.records import DatedPage, Registry
 from cachi2ish.mirror.server.hot_pages import Headers, HotPages, Ready, Wishes
+from cachi2ish.mirror.server.places import Places, is_name
 from cachi2ish.mirror.server.rendering import Rendered, render_list, render_page, render_poetry
 from cachi2ish.mirror.server.replies import Refused, moved, refused
 from cachi2ish.mirror.upstream import Login
-
-#: The registry without a name in its addresses.
-MAIN = "pypi"
-
-#: What a project may be called (core metadata specifications, "Name").
-_NAME = re.compile("[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
-_LONGEST_NAME = 200
 
 #: Seconds for which a page that may still change is answered out of memory, and may be kept by clients.
 _SHORT = 10
@@ -75,40 +65,36 @@ class ProjectLists(Protocol):
 class PageDoors:
     """Answers requests for pages. For the event loop.
 
-    metadata: from the key of a wheel to the sha256 of its metadata, where the mirror has it. exempt: projects to
-    which no cool-down applies. executor: renders. clock: seconds; now: the time, aware.
+    metadata: from the key of a wheel to the sha256 of its metadata, where the mirror has it. executor: renders.
+    clock: seconds.
     """
 
     def __init__(
         self,
         *,
         history: ProjectLists,
-        registries: Mapping[str, Registry],
+        places: Places,
         desk: Desk,
         hot: HotPages,
         metadata: Callable[[str], str | None],
-        exempt: Collection[NormalizedName],
         executor: Executor,
         clock: Callable[[], float],
-        now: Callable[[], datetime],
     ) -> None:
         self._history = history
-        self._registries = registries
+        self._places = places
         self._desk = desk
         self._hot = hot
         self._metadata = metadata
-        self._exempt = frozenset(exempt)
         self._executor = executor
         self._clock = clock
-        self._now = now
 
     async def project(self, request: Request) -> Response:
         """Answer ``/<date>/simple/<project>/``."""
-        registry, date = self._place(request)
+        registry, date = self._places.of(request)
         written = request.path_params["project"]
         slash = request.url.path.endswith("/")
         project = canonicalize_name(written)
-        if not _is_name(written):
+        if not is_name(written):
             return Refused(HTTPStatus.NOT_FOUND, f"{written!r} is no name of a project")
         if project != written or not slash:
             return moved(f"../{project}/" if slash else f"{project}/")
@@ -126,9 +112,9 @@ class PageDoors:
 
     async def poetry(self, request: Request) -> Response:
         """Answer ``/<date>/pypi/<project>/json``."""
-        registry, date = self._place(request)
+        registry, date = self._places.of(request)
         written = request.path_params["project"]
-        if not _is_name(written):
+        if not is_name(written):
             return Refused(HTTPStatus.NOT_FOUND, f"{written!r} is no name of a project")
         wishes = Wishes.of(request.scope["headers"])
 
@@ -139,7 +125,7 @@ class PageDoors:
 
     async def projects(self, request: Request) -> Response:
         """Answer ``/<date>/simple/``."""
-        registry, date = self._place(request)
+        registry, date = self._places.of(request)
         if not request.url.path.endswith("/"):
             return moved("simple/")
         if registry.private:
@@ -175,29 +161,13 @@ class PageDoors:
         keep = not (registry.private or answer.stale or date.kind is DateKind.LIVE)
         ready = Ready.of(
             rendered,
-            _headers(dated, answer, private=registry.private, closed=closed, live=date.kind is DateKind.LIVE),
+            _headers(dated, answer, date, private=registry.private, closed=closed),
             packed=wishes.packed,
             until=inf if closed else self._clock() + _SHORT,
         )
         if keep:
             self._hot.keep(_path_of(request), wishes, ready)
         return Sent(ready, wishes.known)
-
-    def _place(self, request: Request) -> tuple[Registry, PathDate]:
-        """Return the registry and the date that a path names; a path without a date is live.
-
-        Raises `InputError` where there is no such registry or date.
-        """
-        name = request.path_params.get("registry", MAIN)
-        registry = self._registries.get(name)
-        if registry is None:
-            known = ", ".join(sorted(self._registries)) or "none"
-            raise InputError(f"no registry is called {name!r} here; there are: {known}")
-        text = unquote(request.path_params.get("date", LIVE))
-        try:
-            return registry, parse_path_date(text, self._now(), self._exempt)
-        except InvalidDateError as error:
-            raise InputError(f"{error}; {error.hint}") from None
 
 
 def _path_of(request: Request) -> bytes:
@@ -206,17 +176,13 @@ def _path_of(request: Request) -> bytes:
     return b"%s?%s" % (path, query) if query else path
 
 
-def _is_name(text: str) -> bool:
-    return len(text) <= _LONGEST_NAME and _NAME.fullmatch(text) is not None
-
-
 def _root(request: Request) -> str:
     registry, date = ("registry" in request.path_params), ("date" in request.path_params)
     return "../" * (2 + date + 2 * registry)
 
 
-def _headers(dated: DatedPage, answer: Answer, *, private: bool, closed: bool, live: bool) -> Headers:
-    if private or live or answer.stale:
+def _headers(dated: DatedPage, answer: Answer, date: PathDate, *, private: bool, closed: bool) -> Headers:
+    if private or answer.stale or date.kind is DateKind.LIVE:
         cache = b"private, no-cache" if private else b"no-cache"
     else:
         cache = _FOR_EVER if closed else b"max-age=%d" % _KEPT_BY_CLIENTS
@@ -225,4 +191,6 @@ def _headers(dated: DatedPage, answer: Answer, *, private: bool, closed: bool, l
         headers.append((b"x-pypi-last-serial", b"%d" % dated.page.last_serial))
     if answer.stale:
         headers.append((b"warning", b'110 - "Response is Stale"'))
+    elif not date.over:
+        headers.append((b"warning", b'299 - "that day is not over: what is uploaded until then is to come"'))
     return headers

@@ -14,8 +14,9 @@ from starlette.types import Receive, Scope, Send
 from cachi2ish.errors import AccessError, Cachi2ishError, InputError, NetworkError, StorageError
 from cachi2ish.mirror.looking import BusyError
 from cachi2ish.mirror.page_desk import LoginNeededError
-from cachi2ish.mirror.records import Refusal, RefusalReason
+from cachi2ish.mirror.records import Refusal
 from cachi2ish.mirror.server.door_protocol import Wire
+from cachi2ish.simple_api.refusal_reasons import RefusalReason
 
 #: Characters of a reason in the status line.
 _LONGEST_REASON = 200
@@ -38,10 +39,17 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Refused(Response):
-    """An answer that refuses: the reason stands in the status line, and in a body as RFC 9457 describes it."""
+    """An answer that refuses: the reason stands in the status line, and in a body as RFC 9457 describes it.
 
-    def __init__(self, status: HTTPStatus, text: str, headers: Mapping[str, str] | None = None) -> None:
+    reason: a word for programs, beside the sentence ``text`` for people.
+    """
+
+    def __init__(
+        self, status: HTTPStatus, text: str, headers: Mapping[str, str] | None = None, *, reason: str = ""
+    ) -> None:
         problem = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": text}
+        if reason:
+            problem["reason"] = reason
         kept = {"cache-control": "no-store", **(headers or {})}
         super().__init__(msgspec.json.encode(problem), status, kept, "application/problem+json")
         self._reason = reason_of(text)
@@ -61,7 +69,8 @@ def reason_of(text: str) -> str:
 
 def refused(refusal: Refusal) -> Refused:
     """Return the answer to a request for a page that there is not."""
-    return Refused(_OF_REFUSALS.get(refusal.reason, HTTPStatus.NOT_FOUND), refusal.text)
+    status = _OF_REFUSALS.get(refusal.reason, HTTPStatus.NOT_FOUND)
+    return Refused(status, refusal.text, reason=refusal.reason.value)
 
 
 def failed(error: Cachi2ishError) -> Refused:
@@ -71,7 +80,8 @@ def failed(error: Cachi2ishError) -> Refused:
         headers["www-authenticate"] = 'Basic realm="registry"'
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["retry-after"] = "5"
-    return Refused(status, error.problem, headers)
+    reason = RefusalReason.NO_SUCH_PLACE.value if isinstance(error, InputError) else ""
+    return Refused(status, error.problem, headers, reason=reason)
 
 
 def moved(location: str) -> Response:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from cachi2ish.advice import Hint
-from cachi2ish.core.as_of import MissingPolicy, PackageDates
+from cachi2ish.core.as_of import HOW_TO_WRITE_DIGEST, DayDigests, MissingPolicy, PackageDates, parse_day_digest
 from cachi2ish.core.cutoff import Cutoff, InvalidDateError
+from cachi2ish.core.digests import InvalidDigestError
 from cachi2ish.core.modes import Missing
 from cachi2ish.core.requirements import Pinned
 from cachi2ish.errors import Cachi2ishError, InputError, raise_all
@@ -41,12 +42,19 @@ def dates_of(package: PackageInput, place: str, default: PackageDates, now: date
             overrides[project] = _cutoff(date, where, now)
         except InputError as error:
             errors.append(error)
+    digests = default.digests
+    if package.index_digest is not None:
+        try:
+            digests = _digests(package.index_digest, f"{place}.index_digest")
+        except InputError as error:
+            errors.append(error)
     raise_all(errors)
     missing = package.index_date_missing
     return PackageDates(
         cutoff=cutoff,
         missing=default.missing if missing is None else MissingPolicy(Missing(missing)),
         overrides=tuple(sorted(overrides.items(), key=lambda item: item[0])),
+        digests=digests,
     )
 
 
@@ -57,6 +65,15 @@ def _cutoff(date: object, place: str, now: datetime) -> Cutoff | None:
         return Cutoff.parse(date, now)
     except InvalidDateError as error:
         raise InputError(f"{place}: {error}", hint=error.hint) from None
+
+
+def _digests(text: object, place: str) -> DayDigests:
+    if not isinstance(text, str):  # false
+        return DayDigests()
+    try:
+        return DayDigests(parse_day_digest(text))
+    except InvalidDigestError as error:
+        raise InputError(f"{place}: {error}", hint=HOW_TO_WRITE_DIGEST) from None
 
 
 def _project(name: str, place: str, known: Container[NormalizedName]) -> NormalizedName:
@@ -111,6 +128,19 @@ def unused_policies(policy: MissingPolicy, indexes: Iterable[str]) -> Iterator[s
     for address, _ in policy.by_index:
         if address not in known:
             yield f"--index-date-missing names {address}, which is none of the indexes that are asked"
+
+
+def refuse_unused_digests(digests: DayDigests, indexes: Collection[str]) -> None:
+    """Raise `InputError` where a digest of a day names an index that is not asked: it would prove nothing.
+
+    indexes: the addresses of those that are, as `cachi2ish.core.urls.bare` makes them; empty where none is.
+    """
+    for address, _ in digests.by_index:
+        if indexes and address not in indexes:
+            raise InputError(
+                f"--index-digest names {address}, which is none of the indexes that are asked",
+                hint=f"the indexes are {' and '.join(sorted(indexes))}",
+            )
 
 
 def announce(dates: Sequence[tuple[str, PackageDates]], now: datetime, reporter: Reporter) -> None:

@@ -17,7 +17,7 @@ from cachi2ish.core.requirements import Git, IndexOptions, Pinned, Url
 from cachi2ish.errors import Cachi2ishError, Origin, leaves, raise_all
 from cachi2ish.services.fetch.building import lacking_for_offline_builds, missing_build_requirements
 from cachi2ish.services.fetch.choosing import choose_all, wanted
-from cachi2ish.services.fetch.dating import announce, unused_policies
+from cachi2ish.services.fetch.dating import announce, refuse_unused_digests, unused_policies
 from cachi2ish.services.fetch.identifying import Fetched, extra_dependencies, identify
 from cachi2ish.services.fetch.input.package_input import RequestInput
 from cachi2ish.services.fetch.jobs import Means
@@ -153,8 +153,9 @@ def plan(request: RequestInput, source: Path, ports: Ports, run: Run) -> Plan:
 def _read(request: RequestInput, source: Path, ports: Ports, run: Run) -> Reading:
     reading = read(request, source, ports.sources, run)
     announce([(package.main.path, package.dates) for package in reading.packages], run.now, run.reporter)
-    if run.dates.missing.by_index:
+    if run.dates.missing.by_index or run.dates.digests.by_index:
         indexes = {address.bare for one in wanted(reading, run.indexes) for address in one.indexes}
+        refuse_unused_digests(run.dates.digests, indexes)
         for warning in unused_policies(run.dates.missing, indexes):
             run.reporter.warning(warning)
     _report_pins_without_hash(reading, run.reporter)

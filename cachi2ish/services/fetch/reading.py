@@ -65,6 +65,12 @@ class Reading(Struct, frozen=True):
         recorded = {package.dates.recorded(package.main.path) for package in dated}
         return tuple(sorted(recorded, key=repr))
 
+    @property
+    def index_digests(self) -> tuple[str, ...]:
+        """What the outputs say of the digests of frozen days: sorted, where a page of an index is read at all."""
+        asking = (one.dates.digests for one in self.packages if any(lock.asks_an_index for lock in one.locks))
+        return tuple(sorted({digest for digests in asking for digest in digests.recorded}))
+
 
 def read(request: RequestInput, source: Path, sources: Sources, run: Run) -> Reading:
     """Read everything that the input names below ``source``; raises all that is wrong with it at once."""

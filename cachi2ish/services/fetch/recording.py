@@ -172,6 +172,7 @@ def take_inventory(reading: Reading, fetched: Iterable[Fetched], run: Run) -> In
         dependencies=tuple(sorted(dependencies, key=lambda one: (one.name, one.version or "", repr(one.source)))),
         tool_version=run.tool_version,
         index_dates=reading.index_dates,
+        index_digests=reading.index_digests,
         relaxations=run.leniency.relaxations,
     )
 

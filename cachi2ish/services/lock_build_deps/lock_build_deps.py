@@ -24,7 +24,7 @@ from cachi2ish.errors import Cachi2ishError, InputError, raise_all
 from cachi2ish.index.interface import PageQuery
 from cachi2ish.sandbox.interface import HookRunner
 from cachi2ish.services.fetch.choosing import choose_all, wanted
-from cachi2ish.services.fetch.dating import announce
+from cachi2ish.services.fetch.dating import announce, refuse_unused_digests
 from cachi2ish.services.fetch.input.package_input import RequestInput
 from cachi2ish.services.fetch.ports import Network, Ports, Run
 from cachi2ish.services.fetch.reading import Reading, SourcePackage, read
@@ -250,15 +250,16 @@ class _Locking:
 
     def _page_of(self, package: SourcePackage) -> Callable[[str, Rung], Page]:
         addresses = self._run.indexes.of(Indexes())
+        refuse_unused_digests(package.dates.digests, {address.bare for address in addresses})
 
         def page(project: str, rung: Rung) -> Page:
             name = canonicalize_name(project)
             usual = package.dates.of(name)
             dating = usual
             if rung.latest:
-                dating = Dating()
+                dating = Dating(digests=usual.digests)
             elif rung.before is not None:
-                dating = Dating(Cutoff(rung.before), package.dates.missing)
+                dating = Dating(Cutoff(rung.before), package.dates.missing, usual.digests)
             query = PageQuery(as_of_date=dating.cutoff is not None)
             return self._network.index(addresses, dating).page(name, query)
 

@@ -9,17 +9,9 @@ from packaging.utils import NormalizedName
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.errors import InputError
 from cachi2ish.mirror.history.store import SqlHistory
-from cachi2ish.mirror.records import (
-    DAY,
-    Coverage,
-    DatedPage,
-    Gone,
-    Look,
-    Refusal,
-    RefusalReason,
-    Unchanged,
-)
+from cachi2ish.mirror.records import DAY, Coverage, DatedPage, Gone, Look, Refusal, Unchanged
 from cachi2ish.simple_api.page_digest import page_digest
+from cachi2ish.simple_api.refusal_reasons import RefusalReason
 from tests.mirror.history.world import APPLE, PYPI, Watched, a_file, a_page, at, end_of_day, instant
 
 OLD, NEW = a_file("1.0", 0.5), a_file("2.0", 2.5)

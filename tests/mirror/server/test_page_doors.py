@@ -47,6 +47,14 @@ def test_what_was_not_there_yet_is_refused_with_the_reason_in_the_status_line(mi
         ("/2023-06-01/simple/unknown-project/", 404, "unknown-project"),
         ("/yesterday/simple/demo/", 404, "is not a date"),
         ("/2023-02-30/simple/demo/", 404, "not in the calendar"),
+        ("/2999-01-01/simple/demo/", 404, "2999-01-01 is still to come"),
+        ("/simple/demo/", 404, "put a date before simple/: /2024-10-01/simple/"),
+        ("/simple/", 404, "put a date before simple/"),
+        ("/r/pypi/simple/demo/", 404, "put a date before simple/: /r/pypi/2024-10-01/simple/"),
+        ("/pypi/demo/json", 404, "put a date before simple/"),
+        ("/2023-06-01/frozen/" + "0" * 64 + "/demo/", 404, "2023-06-01 is not frozen here"),
+        ("/live/frozen/", 404, "only a day or an instant can be frozen"),
+        ("/2023-06-01/frozen/" + "0" * 64 + "/-x-/", 404, "no name of a project"),
         ("/r/nowhere/2023-06-01/simple/demo/", 404, "no registry is called 'nowhere'"),
         ("/2023-06-01/simple/-x-/", 404, "no name of a project"),
         ("/2023-06-01/simple/" + "x" * 2100 + "/", 414, "so long"),
@@ -62,6 +70,23 @@ def test_what_there_is_not_is_refused_with_a_reason(
     got = mirror.get(path)
     assert (got.status, got.headers["content-type"]) == (status, "application/problem+json")
     assert says in got.reason
+
+
+def test_a_refusal_has_its_reason_as_a_word_for_programs(mirror: MirrorServer) -> None:
+    for path, reason in (
+        ("/2022-01-01/simple/demo/", "not-yet"),
+        ("/2023-06-01/simple/unknown-project/", "absent"),
+        ("/yesterday/simple/demo/", "no-such-place"),
+        ("/simple/demo/", "no-such-place"),
+        ("/2023-06-01/frozen/nothing/demo/", "not-frozen"),
+    ):
+        assert json.loads(mirror.get(path).body)["reason"] == reason
+
+
+def test_a_page_of_today_says_that_more_may_come(mirror: MirrorServer) -> None:
+    today = datetime.now(UTC).date()
+    assert "is not over" in mirror.get(f"/{today}/simple/demo/").headers["warning"]
+    assert "warning" not in mirror.get(THEN).headers
 
 
 def test_nothing_but_reading_is_possible(mirror: MirrorServer) -> None:
@@ -128,8 +153,8 @@ def test_a_closed_day_is_the_same_bytes_for_ever_with_a_strong_etag(
 
 
 def test_a_page_that_may_change_is_not_for_long(mirror: MirrorServer) -> None:
-    tomorrow = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
-    assert mirror.get(f"/{tomorrow}/simple/demo/").headers["cache-control"] == "max-age=60"
+    today = datetime.now(UTC).date().isoformat()
+    assert mirror.get(f"/{today}/simple/demo/").headers["cache-control"] == "max-age=60"
     assert mirror.get("/live/simple/demo/").headers["cache-control"] == "no-cache"
 
 

@@ -82,6 +82,7 @@ _WANTED: Mapping[str, str] = {
     "index_date": 'a date such as "2024-10-01", an instant, a duration such as "7 days", or false',
     "index_date_missing": '"refuse" or "allow"',
     "index_date_overrides": 'an object such as {"numpy": "2024-06-01", "internal-lib": false}',
+    "index_digest": 'a digest such as "sha256:…", or false',
     "override": 'a date such as "2024-06-01", or false for no date',
     "packages": "a list of packages",
     "flags": "a list of texts",

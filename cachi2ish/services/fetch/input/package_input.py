@@ -91,6 +91,7 @@ class PackageInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     index_date: as of when indexes are read, as `cachi2ish.core.cutoff.Cutoff.parse` takes it; false for no date.
     index_date_missing: what becomes of files without upload time, on all indexes.
     index_date_overrides: the date of single projects, false for none.
+    index_digest: of the frozen day that all pages are to be in; false for no day, whatever the settings say.
     """
 
     type: Literal["pip"]
@@ -110,6 +111,7 @@ class PackageInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     index_date: Annotated[str | bool | None, Before(_date)] = None
     index_date_missing: Annotated[Literal["refuse", "allow"] | None, Before(_not_null)] = None
     index_date_overrides: Annotated[dict[str, _Date] | None, Before(_not_null)] = None
+    index_digest: Annotated[str | bool | None, Before(_date)] = None
 
     @property
     def selection(self) -> Selection:

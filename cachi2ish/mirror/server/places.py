@@ -1,0 +1,58 @@
+"""Which registry and which date an address of the mirror means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+from urllib.parse import unquote
+
+from packaging.utils import NormalizedName
+from starlette.requests import Request
+
+from cachi2ish.core.cutoff import InvalidDateError
+from cachi2ish.errors import InputError
+from cachi2ish.mirror.path_dates import LIVE, PathDate, parse_path_date
+from cachi2ish.mirror.records import Registry
+
+#: The registry without a name in its addresses.
+MAIN = "pypi"
+
+#: What a project may be called (core metadata specifications, "Name").
+_NAME = re.compile("[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_LONGEST_NAME = 200
+
+
+def is_name(text: str) -> bool:
+    """Return whether a project may be called so."""
+    return len(text) <= _LONGEST_NAME and _NAME.fullmatch(text) is not None
+
+
+class Places:
+    """Reads the beginnings of paths. exempt: projects to which no cool-down applies. now: the time, aware."""
+
+    def __init__(
+        self,
+        registries: Mapping[str, Registry],
+        exempt: Collection[NormalizedName],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._registries = registries
+        self._exempt = frozenset(exempt)
+        self._now = now
+
+    def of(self, request: Request) -> tuple[Registry, PathDate]:
+        """Return the registry and the date that a path names; a path without a date is live.
+
+        Raises `InputError` where there is no such registry or date.
+        """
+        name = request.path_params.get("registry", MAIN)
+        registry = self._registries.get(name)
+        if registry is None:
+            known = ", ".join(sorted(self._registries)) or "none"
+            raise InputError(f"no registry is called {name!r} here; there are: {known}")
+        text = unquote(request.path_params.get("date", LIVE))
+        try:
+            return registry, parse_path_date(text, self._now(), self._exempt)
+        except InvalidDateError as error:
+            raise InputError(f"{error}; {error.hint}") from None
