@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import socket
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,6 +102,18 @@ def test_the_example_builds_without_a_network_and_runs(
     assert engine.run("localhost/notes", "list", "--today", "2026-01-01") == EXPECTED
     entry = ("--entrypoint", "python3")
     assert engine.run("localhost/notes", "-c", PRINT_VERSIONS, options=entry) == "1.2.0 2.0 3.0\n"
+
+
+def test_an_image_tells_verify_what_it_is_and_it_is_proved(
+    engine: Engine, base_image: str, application: Project
+) -> None:
+    output = str(application.folder / "out")
+    command = [str(BIN / "cachi2ish"), "verify", output, "--in-image", base_image, "--json"]
+    done = subprocess.run(command, env=engine.environment, capture_output=True, text=True, check=False)
+    (target,) = json.loads(done.stdout)["targets"]
+    assert target["python"].startswith("3.11.")
+    assert target["platform"] == TARGET["platform"]
+    assert target["verdict"] != "disproved", done.stdout
 
 
 def test_without_the_environment_the_same_build_fails(engine: Engine, base_image: str, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from cachi2ish.lockfiles.interface import Lock, LockText, RewriterOf
     from cachi2ish.output.interface import Outputs
     from cachi2ish.proof.interface import Prover
-    from cachi2ish.sandbox.interface import HookRunner
+    from cachi2ish.sandbox.interface import HookRunner, Images
 
 #: Value of found_by; SBOM consumers match on it.
 _HERMETO = "hermeto"
@@ -190,6 +190,13 @@ def hook_runner() -> HookRunner:
     from cachi2ish.sandbox.hook_runner import SandboxedHooks
 
     return SandboxedHooks()
+
+
+def images() -> Images:
+    """Return access to the images of containers on this machine."""
+    from cachi2ish.sandbox.images import PodmanImages
+
+    return PodmanImages()
 
 
 def _actual_index(proxy: Address | None, address: Address) -> Address:

@@ -75,3 +75,11 @@ class HookRunner(Protocol):
     def ask(self, question: HookQuestion, interpreter: Interpreter) -> tuple[str, ...]:
         """Return the requirements that the hooks ask for, each once; raises `HookFailedError`."""
         ...
+
+
+class Images(Protocol):
+    """Images of containers that are on this machine."""
+
+    def answer(self, image: str, script: str) -> bytes:
+        """Return what ``script`` prints, run by the ``python3`` of a local image; raises `InputError`."""
+        ...

@@ -10,6 +10,7 @@ from cachi2ish.build.interface import Machine
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import InputError, Origin
 from cachi2ish.files.foreign import UnfitFileError, read_foreign
+from cachi2ish.sandbox.interface import Images
 
 #: For every Python 3, without anything else. It prints one line of JSON, and changes nothing.
 PROBE = '''\
@@ -70,23 +71,29 @@ class _Answer(BaseModel):
 def read_target_file(path: Path) -> Machine:
     """Return the machine that the answer of `PROBE` at ``path`` describes; raises `InputError`."""
     try:
-        answer = _Answer.model_validate_json(read_foreign(path))
+        content = read_foreign(path)
     except UnfitFileError as error:
         raise InputError(f"{path} {error.strerror}", hint="name the answer of the script of --describe") from None
     except OSError as error:
         raise InputError(
             f"{path} cannot be read: {error.strerror}", hint="check its name and its rights"
         ) from None
+    return _machine(content, str(path), "give what the script of cachi2ish verify --describe has printed")
+
+
+def read_image(image: str, images: Images) -> Machine:
+    """Return the machine that a local image is; raises `InputError`."""
+    return _machine(images.answer(image, PROBE), image, "see what the script of --describe prints in it")
+
+
+def _machine(content: bytes, place: str, hint: str) -> Machine:
+    try:
+        answer = _Answer.model_validate_json(content)
+        target = Target.parse(answer.python, answer.platform, answer.implementation, answer.abi)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the whole"
-        raise InputError(
-            f"{place}: {first['msg']}",
-            hint="give what the script of cachi2ish verify --describe has printed",
-            origin=Origin(str(path)),
-        ) from None
-    try:
-        target = Target.parse(answer.python, answer.platform, answer.implementation, answer.abi)
+        key = ".".join(map(str, first["loc"])) or "the whole"
+        raise InputError(f"{key}: {first['msg']}", hint=hint, origin=Origin(place)) from None
     except InputError as error:
-        raise error.at(Origin(str(path))) from None
+        raise error.at(Origin(place)) from None
     return Machine(target, frozenset(answer.tools))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -289,6 +291,62 @@ def test_the_machine_of_the_build_describes_itself(fetched: Person) -> None:
     (verified,) = json.loads(found.out)["targets"]
     assert verified["python"] == target["python"]
     assert verified["tools"] == sorted({*told["tools"], "meson"})
+
+
+#: Answers as podman does, and writes down what it was called with.
+PODMAN = """#!/bin/sh
+echo "$@" > "$0.arguments"
+cat > "$0.script"
+{}
+"""
+
+
+def with_podman(person: Person, ends: str) -> Path:
+    program = person.home / "bin" / "podman"
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(PODMAN.format(ends))
+    program.chmod(0o755)
+    person.environ["PATH"] = f"{program.parent}:{os.environ['PATH']}"
+    return program
+
+
+def test_an_image_describes_itself_without_a_network_and_none_is_fetched(fetched: Person) -> None:
+    answer = '{"python": "3.12.4", "platform": "manylinux_2_28_x86_64", "tools": ["cargo"]}'
+    program = with_podman(fetched, f"echo '{answer}'")
+    found = fetched.runs("verify", fetched.output, "--in-image", "localhost/builder", "--tools", "ninja", "--json")
+    (target,) = json.loads(found.out)["targets"]
+    assert (target["python"], target["platform"]) == ("3.12.4", "manylinux_2_28_x86_64")
+    assert target["tools"] == ["cargo", "ninja"]
+    arguments = program.with_name("podman.arguments").read_text().split()
+    assert {"--network=none", "--pull=never", "--rm"} <= set(arguments)
+    assert arguments[-2:] == ["localhost/builder", "-"]
+    assert program.with_name("podman.script").read_text() == fetched.runs("verify", "--describe").out
+
+
+@pytest.mark.parametrize(
+    ("image", "ends", "says"),
+    [
+        (
+            "builder",
+            "echo 'Error: builder: image not known' >&2; exit 125",
+            "podman cannot run builder: Error: builder",
+        ),
+        ("builder", "echo 'python3 not found' >&2; exit 127", "there is no python3 on the PATH of builder"),
+        ("builder", "echo Traceback >&2; exit 1", "podman cannot run builder: Traceback"),
+        ("builder", "echo no JSON", "builder: the whole: Invalid JSON"),
+        ("--privileged", "exit 0", "'--privileged' is no image"),
+    ],
+)
+def test_an_image_that_does_not_answer_is_no_verdict(fetched: Person, image: str, ends: str, says: str) -> None:
+    with_podman(fetched, ends)
+    found = fetched.runs("verify", fetched.output, f"--in-image={image}")
+    assert (found.code, says in " ".join(found.err.split())) == (3, True), found.told
+
+
+def test_without_podman_the_script_can_be_run_by_hand(fetched: Person) -> None:
+    fetched.environ["PATH"] = "/nowhere"
+    found = fetched.runs("verify", fetched.output, "--in-image", "builder")
+    assert (found.code, "run the script of --describe in the image" in " ".join(found.err.split())) == (3, True)
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,14 @@ def verify(
             help="A target as the script of --describe has printed it there, tools included. May be repeated.",
         ),
     ] = None,
+    in_image: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="IMAGE",
+            help="A local image in which it will be installed: its Python, platform and tools are read with "
+            "podman, without a network. May be repeated.",
+        ),
+    ] = None,
     tools: Annotated[
         list[str] | None,
         typer.Option(
@@ -113,18 +121,22 @@ def verify(
 ) -> None:
     """Prove that an offline install from an output has all that it needs, or name what it lacks.
 
-    Nothing is run. The exit status is the verdict: 0 proved, 1 disproved, 2 unknown.
+    Nothing of it is run. The exit status is the verdict: 0 proved, 1 disproved, 2 unknown.
     """
     with _defects_are_no_verdict(), report_errors(console_for(flags)):
         from cachi2ish.build.interface import Machine
         from cachi2ish.cli import wiring
         from cachi2ish.services import verify as service
-        from cachi2ish.services.target_probe import read_target_file
+        from cachi2ish.services.target_probe import read_image, read_target_file
 
         names = frozenset[str]().union(*map(_tools, tools or ()))
         machines = [
             *(Machine(one, names) for one in target or ()),
             *(replace(one, tools=one.tools | names) for one in map(read_target_file, target_file or ())),
+            *(
+                replace(one, tools=one.tools | names)
+                for one in (read_image(image, wiring.images()) for image in in_image or ())
+            ),
         ]
         proof = service.verify(
             from_output_dir, machines, names, wiring.outputs(), wiring.prover(), build_constraint or ()
