@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from cachi2ish.advice import Place
 from cachi2ish.cache.memory.signing import signer_with
 from cachi2ish.cli.process import home_directory
-from cachi2ish.errors import InputError
+from cachi2ish.errors import InputError, StorageError
+from cachi2ish.files.os_errors import storage_errors
 from cachi2ish.index.default import default_index_url
 from cachi2ish.mirror.history.interface import History, Seal
 from cachi2ish.mirror.history.store import SqlHistory
@@ -26,17 +30,50 @@ _MAIN = "pypi"
 
 
 @contextmanager
-def mirror_history(flags: Flags, *, make: bool = False) -> Iterator[History]:
+def mirror_history(flags: Flags, *, make: bool = False, read_only: bool = False) -> Iterator[History]:
     """Yield the history of the mirror that the settings name.
 
-    The rules of its registries are those of the last ``serve``. make: begin one where there is none.
+    The rules of its registries are those of the last ``serve``. make: begin one where there is none; it is there
+    only if the block ends well. read_only: to be read and nothing else, also by somebody who may not write it.
     Raises `InputError` where there is none, and `StorageError` where it cannot be used.
     """
     directory = mirror_directory(flags, os.environ, home_directory())
-    if not make:
-        expect_history(directory)
-    with SqlHistory(directory / HISTORY) as history:
-        if not any(one.name == _MAIN for one in history.registries()):
+    path = directory / HISTORY
+    if make and not path.is_file():
+        with _begun(directory) as partial:
+            with _opened(partial, read_only=False) as history:
+                yield history
+            os.link(partial, path)  # not over one that another process has begun meanwhile
+        return
+    expect_history(directory)
+    with _opened(path, read_only=read_only) as history:
+        yield history
+
+
+@contextmanager
+def _begun(directory: Path) -> Iterator[Path]:
+    """Yield where a new history may be written; it is gone afterwards, and a directory with nothing in it too."""
+    there = directory.is_dir()
+    with storage_errors(f"the directory of the mirror {directory} cannot be written", Place.MIRROR, making=True):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=directory, prefix=".begun-"))
+    try:
+        yield folder / HISTORY
+    except FileExistsError:
+        raise StorageError(
+            f"another process has begun a history in {directory} meanwhile", hint="run the command again"
+        ) from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if not there:
+            with suppress(OSError):
+                directory.rmdir()
+
+
+@contextmanager
+def _opened(path: Path, *, read_only: bool) -> Iterator[History]:
+    with SqlHistory(path, read_only=read_only) as history:
+        if not read_only and not any(one.name == _MAIN for one in history.registries()):
             history.configure(Registry(name=_MAIN, url=default_index_url()))
         yield history
 

@@ -197,6 +197,7 @@ class FrozenDay:
 
     Its leaves are the projects that have a page, by name: ``name NUL page digest``. digest: ``sha256:…``.
     provisional: how many of the pages are not closed: nothing was written down then, and another run may differ.
+    open: some of these projects, by name.
     """
 
     registry: str
@@ -204,6 +205,7 @@ class FrozenDay:
     digest: str
     projects: int
     provisional: int = 0
+    open: tuple[NormalizedName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,9 +230,14 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """How much is known. projects: by registry. alarms: the newest first. overdue: since when a project is due."""
+    """How much is known.
+
+    projects: that were ever there, by registry; followed: that are looked at, there or not. overdue: since when a
+    project is due. alarms: the newest first.
+    """
 
     projects: Mapping[str, int]
+    followed: Mapping[str, int]
     files: int
     looks: int
     due: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import re
 import zlib
 from collections.abc import Callable, Iterator
@@ -20,8 +21,8 @@ LONGEST_LINE = 256 * 1024 * 1024
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?=$|[\[(<>=!~;@#\\])")
 
 
-def write_history(path: Path, export: Callable[[Callable[[bytes], object]], str]) -> str:
-    """Write what ``export`` gives to a new file, packed (gzip); return what it returns.
+def write_history(path: Path, export: Callable[[Callable[[bytes], object]], str]) -> tuple[str, str]:
+    """Write what ``export`` gives to a new file, packed (gzip); return what it returns, and the file's digest.
 
     The packed bytes are the same for the same history and the same zlib. Raises `StorageError`.
     """
@@ -32,13 +33,15 @@ def write_history(path: Path, export: Callable[[Callable[[bytes], object]], str]
             gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as packed,
         ):
             digest = export(packed.write)
+        with partial.open("rb") as written:
+            of_file = f"sha256:{hashlib.file_digest(written, 'sha256').hexdigest()}"
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise StorageError(
             f"{path} cannot be written: {error.strerror or error}", hint="name a file that you may write"
         ) from error
-    return digest
+    return digest, of_file
 
 
 def read_history(path: Path) -> Iterator[bytes]:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from cachi2ish.exit_codes import ExitCode
+from tests.cache.support import read_only_view
 from tests.cli.conftest import Person
 from tests.support.command_line import Outcome
 from tests.support.distributions import make_sdist
 
 OLD = datetime(2024, 1, 1, tzinfo=UTC)
 NEW = datetime(2024, 3, 1, tzinfo=UTC)
+
+
+READING = (("status",), ("diff", "apple", "2024-02-01", "2024-04-01"))
 
 
 class Keeper:
@@ -124,6 +132,7 @@ def test_a_history_moves_with_its_digest_or_with_a_key(filled: Keeper, tmp_path:
         # The index is another one here, so its address has to be the same.
         refused = other.runs("import", file, *proof, code=ExitCode.INPUT)
         assert "this is the history of" in refused.err
+        other.runs("track", "fig")
         other.syncs()
         assert "1 project taken over" in other.runs("import", file, *proof).err
         assert other.runs("freeze", "2024-02-01").out == filled.runs("freeze", "2024-02-01").out
@@ -165,3 +174,90 @@ def test_what_cannot_be_understood_is_told(keeper: Keeper) -> None:
     keeper.runs("track", "apple")
     assert "is not a date" in keeper.runs("freeze", "yesterday", code=ExitCode.USAGE).err
     assert "no registry 'other'" in keeper.runs("track", "apple", "--index", "other", code=ExitCode.INPUT).err
+
+
+def test_a_day_that_is_not_closed_names_the_projects_that_may_change(keeper: Keeper) -> None:
+    keeper.runs("track", "apple", "fig", *(f"pear{number}" for number in range(12)))
+    outcome = keeper.runs("freeze", "2024-02-01", code=ExitCode.UNAVAILABLE)
+    assert "14 projects of pypi may still change (apple, fig, pear0, " in outcome.err
+    assert "pear5 and 4 more)" in outcome.err
+    assert "mirror sync" in outcome.err
+
+
+def test_status_tells_projects_that_are_followed_from_those_that_were_ever_there(keeper: Keeper) -> None:
+    keeper.runs("track", "apple", "nowhere")
+    keeper.syncs()
+    assert (keeper.status()["projects"], keeper.status()["followed"]) == ({"pypi": 1}, {"pypi": 2})
+    keeper.runs("prune", "apple")
+    assert (keeper.status()["projects"], keeper.status()["followed"]) == ({"pypi": 1}, {"pypi": 1})
+    assert "projects of pypi              1, 1 followed" in keeper.runs("status").out
+
+
+def test_a_single_look_is_one_time(keeper: Keeper) -> None:
+    keeper.runs("track", "apple")
+    assert "looked 1 time\n" in keeper.syncs().err
+
+
+def test_export_tells_the_digest_of_the_history_from_that_of_the_file(filled: Keeper, tmp_path: Path) -> None:
+    file = tmp_path / "history.gz"
+    outcome = filled.runs("export", file)
+    of_file = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert outcome.out.strip() != f"sha256:{of_file}"
+    assert (
+        f"that is the digest of the history, for import --digest; of the file it is sha256:{of_file}"
+        in outcome.err
+    )
+
+
+def test_an_import_that_fails_leaves_nothing(filled: Keeper, tmp_path: Path) -> None:
+    file = tmp_path / "history.gz"
+    filled.runs("export", file)
+    for directory in (tmp_path / "other", tmp_path / "there"):
+        if directory.name == "there":
+            directory.mkdir()
+        other = Keeper(filled.person, directory)
+        other.runs("import", file, "--digest", "sha256:" + "0" * 64, code=ExitCode.INPUT)
+        assert not directory.exists() or list(directory.iterdir()) == []
+        assert "there is no mirror in" in other.runs("status", code=ExitCode.INPUT).err
+    other.runs("track", "bad name!!", code=ExitCode.INPUT)
+    assert list(directory.iterdir()) == []
+
+
+def test_a_registry_that_is_not_known_is_answered_with_those_that_are(filled: Keeper) -> None:
+    outcome = filled.runs("diff", "apple", "2024-02-01", "2024-04-01", "--index", "foo", code=ExitCode.INPUT)
+    assert "the mirror knows no registry 'foo'; it knows pypi" in outcome.err
+
+
+@pytest.mark.parametrize("command", ["status", "verify", "freeze"])
+def test_what_is_no_history_is_said_once_and_what_to_do(filled: Keeper, command: str) -> None:
+    (filled.directory / "history.sqlite").write_bytes(b"no database at all " * 1000)
+    arguments = (command, "2024-02-01") if command == "freeze" else (command,)
+    outcome = filled.runs(*arguments, code=ExitCode.STORAGE)
+    assert "file is not a database" in outcome.err
+    assert "bring it back from a backup" in outcome.err
+    assert "verify tells" not in outcome.err
+
+
+@contextmanager
+def only_to_read(directory: Path, place: Path) -> Iterator[Path]:
+    """Yield the directory as somebody sees it who may not write there."""
+    if os.geteuid() == 0:
+        with read_only_view(directory, place) as view:
+            yield view
+        return
+    directory.chmod(0o500)
+    try:
+        yield directory
+    finally:
+        directory.chmod(0o700)
+
+
+def test_who_may_only_read_a_mirror_reads_it_and_is_told_what_he_may_not(filled: Keeper, tmp_path: Path) -> None:
+    expected = [filled.runs(*one).out for one in READING]
+    with only_to_read(filled.directory, tmp_path / "view") as view:
+        reader = Keeper(filled.person, view)
+        assert [reader.runs(*one).out for one in READING] == expected
+        assert "nothing contradicts" in reader.runs("verify").err
+        reader.runs("export", tmp_path / "history.gz")
+        refused = reader.runs("track", "fig", code=ExitCode.STORAGE)
+        assert "who only reads them may use status, diff, verify and export" in refused.err

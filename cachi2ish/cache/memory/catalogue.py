@@ -32,7 +32,7 @@ from cachi2ish.cache.memory.schema import (
     open_existing,
     open_to_read,
 )
-from cachi2ish.cache.memory.signing import ForgedError, Signer, has_other_keys, signer_of
+from cachi2ish.cache.memory.signing import ForgedError, Signer, signer_of, why_no_key
 from cachi2ish.core.pages import Page
 from cachi2ish.core.urls import redact
 from cachi2ish.errors import StorageError
@@ -132,11 +132,8 @@ class SqliteCatalogue:
 
     def _sign(self, *, make: bool) -> None:
         if self._given is None:
-            if has_other_keys(self._path):
-                _log.warning(
-                    "The catalogue %s is another user's: what he remembers is not used. --cache-key shares it.",
-                    self._path,
-                )
+            if because := why_no_key(self._path):
+                _log.warning("%s", because)
             self._signer = signer_of(self._path, make=make)
 
     def _open(self, because: Exception | None = None) -> sqlite3.Connection:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import os
 import stat
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -90,10 +91,20 @@ def signer_with(file: Path) -> Signer:
     return Signer(sha256(key).digest())
 
 
-def has_other_keys(catalogue: Path) -> bool:
-    """Return whether there is a key, and none that this user may use."""
-    places = _places(catalogue)
-    return any(map(os.path.lexists, places)) and not any(_key_at(place) for place in places)
+def why_no_key(catalogue: Path) -> str:
+    """Return, as a sentence, why this user may use none of the keys that are there; else ""."""
+    places = [place for place in _places(catalogue) if os.path.lexists(place)]
+    if not places or any(_key_at(place) for place in places):
+        return ""
+    for place in places:
+        with suppress(OSError):
+            status = place.lstat()
+            if status.st_uid == os.geteuid() and status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+                return (
+                    f"Others may read {place}, the key of the catalogue: what was remembered with it is not used."
+                    " chmod 600 keeps a key secret."
+                )
+    return f"The catalogue {catalogue} is another user's: what he remembers is not used. --cache-key shares it."
 
 
 def _places(catalogue: Path) -> tuple[Path, Path]:

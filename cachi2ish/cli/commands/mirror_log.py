@@ -58,7 +58,7 @@ _DATE = "A date (the end of that day, UTC), an instant, or a duration back from 
 @with_settings("mirror_directory", "config_file")
 def _status(output_format: Format = HistoryFormat.TEXT, *, flags: Flags) -> None:
     """Tell how many projects, files and looks are known, what is due, and what was alarming."""
-    with _open(flags) as (history, _):
+    with _open(flags, read_only=True) as (history, _):
         from cachi2ish.cli.display.mirror_text import status_json, status_text
 
         status = history.status(_now())
@@ -111,7 +111,7 @@ def _sync(*, flags: Flags) -> None:
             from cachi2ish.cli.wiring_mirror import sync_mirror
         reporter = ConsoleReporter(console)
         looks, complete = sync_mirror(flags, reporter)
-        reporter.info(f"looked {looks} times")
+        reporter.info(f"looked {looks} {'time' if looks == 1 else 'times'}")
         if not complete:
             raise NetworkError(
                 "some projects are still due: their registry does not answer", hint="run it again later"
@@ -146,7 +146,7 @@ def _diff(
     flags: Flags,
 ) -> None:
     """Tell which files came (+), went (-) or are different (~) at the second date."""
-    with _open(flags) as (history, _):
+    with _open(flags, read_only=True) as (history, _):
         from cachi2ish.cli.display.mirror_text import diff_json, diff_text
 
         changes = history.diff(index, _project(project), _cutoff(before), _cutoff(after))
@@ -168,9 +168,12 @@ def _freeze(
 
         day = history.freeze(index, _cutoff(date), _now())
         if day.provisional:
+            more = f" and {day.provisional - len(day.open)} more" if day.provisional > len(day.open) else ""
             raise UnavailableError(
-                f"{date} is not closed: {counted_projects(day.provisional)} of {index} may still change",
-                hint="they must be looked at once the day and six hours more are over; a server that runs does so",
+                f"{date} is not closed: {counted_projects(day.provisional)} of {index} may still change"
+                f" ({', '.join(day.open)}{more})",
+                hint="they have to be looked at six hours after the end of the day: a running server does so, or"
+                " mirror sync. mirror prune follows a project no more",
             )
         write_result(f"{day.digest}\n")
         reporter.info(f"{counted_projects(day.projects)} before {day.cutoff}")
@@ -180,7 +183,7 @@ def _freeze(
 @with_settings("mirror_directory", "config_file")
 def _verify(*, flags: Flags) -> None:
     """Check the database, and that each page of each day that was frozen is the one that it was then."""
-    with _open(flags) as (history, reporter):
+    with _open(flags, read_only=True) as (history, reporter):
         from cachi2ish.errors import DigestMismatchError, raise_all
 
         raise_all(DigestMismatchError(found) for found in history.verify())
@@ -190,14 +193,18 @@ def _verify(*, flags: Flags) -> None:
 @history_commands.command("export", short_help="Write the history of a registry into a file.")
 @with_settings("mirror_directory", "cache_key", "config_file")
 def _export(file: HistoryFile, index: Index = "pypi", *, flags: Flags) -> None:
-    """Write all that is known of a registry into FILE, and print its digest. With a key it is signed, too."""
-    with _open(flags) as (history, _):
+    """Write all that is known of a registry into FILE, and print the digest of it. With a key it is signed, too.
+
+    The digest is of the history, and not of the packed file: import takes it, whatever has packed the file.
+    """
+    with _open(flags, read_only=True) as (history, reporter):
         from cachi2ish.cli.wiring_history import seal
         from cachi2ish.services.history_files import write_history
 
         signer = seal(flags)
-        digest = write_history(file, lambda write: history.export(index, write, signer))
+        digest, of_file = write_history(file, lambda write: history.export(index, write, signer))
         write_result(f"{digest}\n")
+        reporter.info(f"that is the digest of the history, for import --digest; of the file it is {of_file}")
 
 
 @history_commands.command("import", short_help="Begin with the past that another mirror has exported.")
@@ -225,14 +232,16 @@ def _import(
 
 
 @contextmanager
-def _open(flags: Flags, *, make: bool = False) -> Iterator[tuple[History, ConsoleReporter]]:
+def _open(
+    flags: Flags, *, make: bool = False, read_only: bool = False
+) -> Iterator[tuple[History, ConsoleReporter]]:
     console: Console = console_for(flags)
     with report_errors(console):
         from cachi2ish.cli.display.reporting import ConsoleReporter
 
         with _installed():
             from cachi2ish.cli.wiring_history import mirror_history
-        with mirror_history(flags, make=make) as history:
+        with mirror_history(flags, make=make, read_only=read_only) as history:
             yield history, ConsoleReporter(console)
 
 

@@ -17,7 +17,10 @@ def status_text(status: Status) -> str:
     due = "none" if not status.due else str(status.due)
     if status.overdue is not None:
         due += f", the first since {_moment(status.overdue)}"
-    rows = [(f"projects of {name}", str(number)) for name, number in status.projects.items()]
+    rows = [
+        (f"projects of {name}", f"{number}, {status.followed[name]} followed")
+        for name, number in status.projects.items()
+    ]
     rows += [
         ("files", str(status.files)),
         ("looks", str(status.looks)),
@@ -40,6 +43,7 @@ def status_json(status: Status) -> str:
     """Return the same as a JSON object; sizes in bytes, instants in RFC 3339 or null."""
     content = {
         "projects": dict(status.projects),
+        "followed": dict(status.followed),
         "files": status.files,
         "looks": status.looks,
         "due": status.due,

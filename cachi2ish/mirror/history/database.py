@@ -5,12 +5,14 @@ What differs between kinds of databases is here, and nowhere else in the history
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -25,21 +27,44 @@ _PATIENCE = 30
 
 _WRITES = "history_writes"
 
+#: The part of SQLite's codes that names the kind of an error.
+_PRIMARY = 0xFF
+
+_CHECK = "check rights and free space there"
+_DAMAGED = (
+    "bring it back from a backup, or begin anew in another directory: mirror import takes the history that"
+    " another one has exported"
+)
+_RIGHTS = "check whose the file and its directory are; who only reads them may use status, diff, verify and export"
+_HINTS = {
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
+    sqlite3.SQLITE_PERM: _RIGHTS,
+    sqlite3.SQLITE_READONLY: _RIGHTS,
+    sqlite3.SQLITE_CANTOPEN: _RIGHTS,
+    sqlite3.SQLITE_FULL: "free some space there",
+    sqlite3.SQLITE_BUSY: "another process is writing for a long time: try again, or look for one that hangs",
+}
+
 
 class Database:
     """One database. Many threads and processes may share it; writers wait for one another."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the SQLite database at ``path``, or make it. Raises `StorageError`."""
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """Open the SQLite database at ``path``, or make it. Raises `StorageError`.
+
+        read_only: one that is there, to be read and nothing else, also where nothing may be written.
+        """
         self._name = str(path)
         self._writer = Lock()
+        if not read_only:
+            try:
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                raise self._unusable(error.strerror or str(error)) from error
+        self._engine = _reading_engine(path) if read_only else _sqlite_engine(path)
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise self._unusable(error.strerror or str(error)) from error
-        self._engine = _sqlite_engine(path)
-        try:
-            self._bring_up_to_date()
+            self._bring_up_to_date(read_only=read_only)
         except BaseException:
             self.close()
             raise
@@ -76,7 +101,7 @@ class Database:
         """Let go of it."""
         self._engine.dispose()
 
-    def _bring_up_to_date(self) -> None:
+    def _bring_up_to_date(self, *, read_only: bool) -> None:
         with self._errors(), self._engine.connect() as connection:
             found = _step(connection)
         if found == HEAD:
@@ -89,6 +114,11 @@ class Database:
                 f"the history {self._name} was written by a later version of cachi2ish",
                 hint="look for a newer cachi2ish",
             )
+        if read_only:
+            raise StorageError(
+                f"the history {self._name} is not one of this version of cachi2ish",
+                hint="run mirror serve or mirror sync once, which bring it up to date",
+            )
         with self.writing() as connection:
             upgrade(connection)
 
@@ -97,15 +127,13 @@ class Database:
         try:
             yield
         except DBAPIError as error:
-            raise self._unusable(str(error.orig)) from error
+            code = getattr(error.orig, "sqlite_errorcode", 0) & _PRIMARY
+            raise self._unusable(str(error.orig), _HINTS.get(code, _CHECK)) from error
         except SQLAlchemyError as error:
             raise self._unusable(str(error)) from error
 
-    def _unusable(self, problem: str) -> StorageError:
-        return StorageError(
-            f"the history {self._name} cannot be used: {problem}",
-            hint="check rights and free space there; cachi2ish mirror verify tells whether it is damaged",
-        )
+    def _unusable(self, problem: str, hint: str = _CHECK) -> StorageError:
+        return StorageError(f"the history {self._name} cannot be used: {problem}", hint=hint)
 
 
 def _sqlite_engine(path: Path) -> Engine:
@@ -113,6 +141,22 @@ def _sqlite_engine(path: Path) -> Engine:
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _reading_engine(path: Path) -> Engine:
+    place = quote(str(path.absolute()))
+    # Beside the file there is the log of a process that writes, unless none does; without one nothing will change.
+    quiet = not path.with_name(f"{path.name}-wal").exists() and not os.access(path.parent, os.W_OK)
+    return create_engine(
+        "sqlite://",
+        creator=lambda: sqlite3.connect(
+            f"file:{place}?mode=ro{'&immutable=1' if quiet else ''}",
+            timeout=_PATIENCE,
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+        ),
+    )
 
 
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:

@@ -23,6 +23,9 @@ _SHA256 = "sha256:"
 #: Rows that are written at once.
 _AT_ONCE = 5000
 
+#: Projects that are named where a day is not closed.
+_NAMED = 10
+
 #: Days whose trees are in memory.
 _MOST_TREES = 4
 
@@ -60,7 +63,7 @@ def freeze(database: Database, registry: str, cutoff: Cutoff, now: Instant) -> F
             (one.id, one.name, bytes.fromhex(page_digest(page)))
             for one, page in all_pages(connection, known, cutoff)
         ]
-        provisional = _count_provisional(connection, known, before)
+        provisional, names = _open_projects(connection, known, before)
     root = root_of([leaf_of(page_entry(name, digest)) for _, name, digest in pages])
     if not provisional:
         with database.writing() as connection:
@@ -71,18 +74,23 @@ def freeze(database: Database, registry: str, cutoff: Cutoff, now: Instant) -> F
         digest=_SHA256 + root.hex(),
         projects=len(pages),
         provisional=provisional,
+        open=names,
     )
 
 
-def _count_provisional(connection: Connection, registry: KnownRegistry, before: Instant) -> int:
-    """Return how many followed projects were not looked at since: their pages, if they have any, may change."""
+def _open_projects(
+    connection: Connection, registry: KnownRegistry, before: Instant
+) -> tuple[int, tuple[NormalizedName, ...]]:
+    """Return how many followed projects were not looked at since, and some names: their pages may change."""
     closed = project.c.closed_until
-    chosen = select(func.count()).where(
+    conditions = (
         project.c.registry_id == registry.id,
         project.c.due_at.is_not(None),
         closed.is_(None) | (closed < before),
     )
-    return connection.execute(chosen).scalar_one()
+    count = connection.execute(select(func.count()).select_from(project).where(*conditions)).scalar_one()
+    names = connection.execute(select(project.c.name).where(*conditions).order_by(project.c.name).limit(_NAMED))
+    return count, tuple(NormalizedName(name) for name in names.scalars())
 
 
 def _write(

@@ -83,11 +83,14 @@ _REGISTRY = registry.c
 
 def find_registry(connection: Connection, name: str) -> KnownRegistry:
     """Return a registry by name; raises `InputError` where there is none."""
-    for known in all_registries(connection):
+    registries = all_registries(connection)
+    for known in registries:
         if known.rules.name == name:
             return known
+    names = ", ".join(one.rules.name for one in registries) or "none"
     raise InputError(
-        f"the mirror knows no registry {name!r}", hint="name it in the configuration file, or check the spelling"
+        f"the mirror knows no registry {name!r}; it knows {names}",
+        hint="serve or sync with --registry NAME=URL makes one known",
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from packaging.utils import NormalizedName
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import case, exists, func, insert, select, update
 
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.pages import Page
@@ -34,7 +34,7 @@ from cachi2ish.mirror.history.rescuing import (
     wanted_files,
     write_rescued,
 )
-from cachi2ish.mirror.history.tables import alarm, file, observation, project, registry
+from cachi2ish.mirror.history.tables import alarm, file, generation, observation, project, registry
 from cachi2ish.mirror.records import (
     Alarm,
     AlarmKind,
@@ -62,9 +62,9 @@ _ALARMS = 100
 class SqlHistory:
     """A database with a history. To be closed; it is its own context manager."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the history in the SQLite database at ``path``, or begin one. Raises `StorageError`."""
-        self._database = Database(path)
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """Open the history in the SQLite database at ``path``, or begin one; see `Database`."""
+        self._database = Database(path, read_only=read_only)
         self._trees = Trees()
 
     def configure(self, registry: Registry) -> None:
@@ -172,16 +172,23 @@ class SqlHistory:
         """Return how much is known."""
         size = self._database.size()
         with self._database.reading() as connection:
+            was_there = exists().where(generation.c.project_id == project.c.id)
             counted = (
-                select(registry.c.name, func.count(project.c.id).label("number"))
+                select(
+                    registry.c.name,
+                    func.count(case((was_there, 1))).label("seen"),
+                    func.count(project.c.due_at).label("followed"),
+                )
                 .join(project, project.c.registry_id == registry.c.id, isouter=True)
                 .group_by(registry.c.name)
                 .order_by(registry.c.name)
             )
+            projects = connection.execute(counted).all()
             due = select(func.count(), func.min(project.c.due_at)).where(project.c.due_at <= now)
             waiting, overdue = connection.execute(due).one()
             return Status(
-                projects={row.name: row.number for row in connection.execute(counted)},
+                projects={row.name: row.seen for row in projects},
+                followed={row.name: row.followed for row in projects},
                 files=connection.execute(select(func.count()).select_from(file)).scalar_one(),
                 looks=connection.execute(select(func.coalesce(func.sum(observation.c.looks), 0))).scalar_one(),
                 due=waiting,
