@@ -86,7 +86,9 @@ class Dependency:
     name: normalised. version: the files' own, None where a URL or git archive states none.
     build: needed for building and by no runtime requirement. markers: sorted, as recorded.
     missing_hash_in: the requirements files that name no digest for it, sorted.
-    required_by: the ``path`` of each main package that needs it, sorted.
+    required_by: the ``path`` of each main package that needs it, sorted; directly, where a lock file tells.
+    lock_files: those other than requirements files that ask for it; groups: such a file, a space, and a group or
+    an extra (``extra:s3``) of it that needs it. Both sorted.
     """
 
     name: str
@@ -97,6 +99,8 @@ class Dependency:
     markers: tuple[str, ...] = ()
     missing_hash_in: tuple[str, ...] = ()
     required_by: tuple[str, ...] = (".",)
+    lock_files: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 class RelaxationKind(StrEnum):
@@ -119,6 +123,7 @@ class Relaxation(Struct, frozen=True, kw_only=True, order=True):
 class Inventory:
     """The whole. root: names the bill of materials; packages: what the input listed, by path.
 
+    edges: from a dependency to one that it needs, as far as lock files tell; sorted.
     index_dates: of the packages that have one. index_digests: of the frozen days that all pages are in, as
     `DayDigests.recorded` has them. relaxations: what permissive mode has let pass, sorted.
     """
@@ -130,3 +135,4 @@ class Inventory:
     index_dates: tuple[RecordedDates, ...] = ()
     index_digests: tuple[str, ...] = ()
     relaxations: tuple[Relaxation, ...] = ()
+    edges: tuple[tuple[Dependency, Dependency], ...] = ()

@@ -57,6 +57,18 @@ class LockText:
     only_fetched: bool = False
 
 
+class Needs(Struct, frozen=True):
+    """Who needs what in a lock file. Requirements are named by their place in `Lock.requirements`.
+
+    groups: by requirement, the groups and extras (``extra:s3``) that lead to it. direct: what the project itself
+    needs. edges: from a requirement to one that it needs.
+    """
+
+    groups: Mapping[int, frozenset[str]]
+    direct: frozenset[int]
+    edges: frozenset[tuple[int, int]]
+
+
 @dataclass(frozen=True, slots=True)
 class Lock:
     """A lock file that was named in the input, together with all that it includes.
@@ -72,6 +84,7 @@ class Lock:
     scope: the environments that it is for, where it says so.
     notes, warnings: what a person should know, as sentences.
     stale: why it does not fit the project any more, with the command that mends it.
+    needs: returns who needs what, where it says so; None for a requirements file.
     """
 
     file: str
@@ -86,6 +99,7 @@ class Lock:
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     stale: tuple[LockFileError, ...] = ()
+    needs: Callable[[], Needs] | None = field(default=None, compare=False, repr=False)
 
     @property
     def asks_an_index(self) -> bool:

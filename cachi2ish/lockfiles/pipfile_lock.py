@@ -21,7 +21,7 @@ from cachi2ish.core.targets.environments import EVERYWHERE, environments_of
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, LockFileError, Origin, raise_all
 from cachi2ish.lockfiles.entries import Entry, expanded, folder_note
-from cachi2ish.lockfiles.interface import DEFAULT, EVERYTHING, Lock, Selection
+from cachi2ish.lockfiles.interface import DEFAULT, EVERYTHING, Lock, Needs, Selection
 from cachi2ish.lockfiles.lock_graph import chosen
 from cachi2ish.lockfiles.pipfile_hash import changes_of_pipfile
 from cachi2ish.lockfiles.source_tree import SourceTree
@@ -161,6 +161,7 @@ class _Reading:
     def lock(self, sections: Mapping[str, Any], taken: tuple[str, ...], stale: tuple[LockFileError, ...]) -> Lock:
         """Return the lock; raises all that is wrong with it at once."""
         requirements: dict[tuple[object, ...], Requirement] = {}
+        wanting: dict[tuple[object, ...], set[str]] = {}
         notes: list[str] = []
         warnings: list[str] = []
         errors: list[Cachi2ishError] = []
@@ -171,7 +172,8 @@ class _Reading:
                 continue
             for name, value in table.items():
                 try:
-                    self._add(section, name, value, requirements, notes, warnings)
+                    key = self._add(section, name, value, requirements, notes, warnings)
+                    wanting.setdefault(key, set()).add(section)
                 except Cachi2ishError as error:
                     errors.append(error)
         raise_all(errors)
@@ -189,6 +191,12 @@ class _Reading:
             notes=tuple(notes),
             warnings=tuple(warnings),
             stale=stale,
+            # Which of them need others, pipenv does not write down.
+            needs=lambda: Needs(
+                {number: frozenset(wanting[key]) for number, key in enumerate(requirements)},
+                frozenset(range(len(found))),
+                frozenset(),
+            ),
         )
 
     def _add(
@@ -199,7 +207,7 @@ class _Reading:
         requirements: dict[tuple[object, ...], Requirement],
         notes: list[str],
         warnings: list[str],
-    ) -> None:
+    ) -> tuple[object, ...]:
         origin = Origin(self.file, self.lines.get((section, name)))
         try:
             package = msgspec.convert(value, _Package)
@@ -226,6 +234,7 @@ class _Reading:
                 f"{origin}: {excerpt(name)} is left out: pipenv has not locked it, as its machine does not need it"
                 f" ({shortened(marker)})"
             )
+        return key
 
     def _requirement(self, entry: Entry, package: _Package) -> Requirement:
         if package.git is not None:

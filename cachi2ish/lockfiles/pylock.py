@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from packaging.pylock import Package, Pylock, PylockValidationError
+from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from cachi2ish.core.messages import excerpt, shortened
@@ -18,8 +19,8 @@ from cachi2ish.core.targets.markers import settle
 from cachi2ish.core.urls import without_fragment
 from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin, raise_all
 from cachi2ish.lockfiles.entries import Entry, folder_note
-from cachi2ish.lockfiles.interface import DEFAULT, EVERYTHING, Addressed, Lock, Scope, Selection
-from cachi2ish.lockfiles.lock_graph import chosen
+from cachi2ish.lockfiles.interface import DEFAULT, EVERYTHING, Addressed, Lock, Needs, Scope, Selection
+from cachi2ish.lockfiles.lock_graph import chosen, with_all_reached
 from cachi2ish.lockfiles.pylock_package import requirement_of
 from cachi2ish.lockfiles.toml_locks import lines_of, open_toml
 from cachi2ish.lockfiles.toml_rewriting import Place, form_in_pylock, lock_text
@@ -146,6 +147,7 @@ class _Reading:
             scope=_scope(top) if top else None,
             notes=tuple(notes),
             warnings=warnings,
+            needs=lambda: _needs(listed, tuple(found)),
         )
 
     def _top(self, document: Mapping[str, Any], errors: list[Cachi2ishError]) -> Pylock | None:
@@ -188,6 +190,25 @@ class _Reading:
         reason = (message.splitlines() or [type(error).__name__])[0]
         place = ", ".join(filter(None, (label, context.removeprefix("packages[0]").removeprefix("."))))
         return LockFileError(f"{place}: {shortened(reason)[:_LONGEST]}", hint=self.hint, origin=origin)
+
+
+def _needs(listed: Sequence[Any], places: Sequence[int]) -> Needs:
+    """Return who needs what, as far as packages say so (``dependencies``). places: of requirements."""
+    by_name: dict[str, list[int]] = {}
+    for number, place in enumerate(places):
+        by_name.setdefault(canonicalize_name(listed[place]["name"]), []).append(number)
+
+    def needed(number: int) -> Iterator[int]:
+        declared = listed[places[number]].get("dependencies")
+        for one in declared if isinstance(declared, list) else ():
+            name = one.get("name") if isinstance(one, dict) else None
+            for other in by_name.get(canonicalize_name(name), ()) if isinstance(name, str) else ():
+                if one.get("version") in (None, listed[places[other]].get("version")):
+                    yield other
+
+    # What nobody needs is direct, which the standard does not say.
+    edges = {(one, other) for one in range(len(places)) for other in needed(one) if other != one}
+    return with_all_reached(Needs({}, frozenset(), frozenset(edges)), len(places))
 
 
 def _addressed(found: Mapping[int, Requirement], place: Place) -> Addressed | None:

@@ -30,7 +30,8 @@ class DependencyNode(Struct, frozen=True):
 class Graph(Struct, frozen=True):
     """root: what the bill is about; packages: the others of the user's own; both sorted by package URL.
 
-    edges: from the ``ref`` of a main package to those of what it needs directly, all sorted.
+    edges: from the ``ref`` of a main package to those of what it needs directly, and from a dependency to those
+    that it needs where a lock file tells; all sorted.
     """
 
     root: MainNode
@@ -56,7 +57,7 @@ def build(inventory: Inventory) -> Graph:
         DependencyNode(unique(purl, references, "|"), purl, dependency)
         for purl, dependency in _with_purls(inventory.dependencies)
     )
-    return Graph(root, packages, dependencies, _edges(root, packages, dependencies))
+    return Graph(root, packages, dependencies, _edges(root, packages, dependencies, inventory.edges))
 
 
 def _main(package: MainPackage, references: set[str], *, is_package: bool) -> MainNode:
@@ -77,15 +78,24 @@ def _with_purls(dependencies: Iterable[Dependency]) -> list[tuple[str, Dependenc
 
 
 def _edges(
-    root: MainNode, packages: tuple[MainNode, ...], dependencies: tuple[DependencyNode, ...]
+    root: MainNode,
+    packages: tuple[MainNode, ...],
+    dependencies: tuple[DependencyNode, ...],
+    among: tuple[tuple[Dependency, Dependency], ...],
 ) -> tuple[tuple[str, tuple[str, ...]], ...]:
     needs: dict[str, set[str]] = {node.ref: set() for node in (root, *packages)}
     needs[root.ref] |= {node.ref for node in packages}
     refs_of_path: dict[str, set[str]] = {}
     for node in (root, *packages):
         refs_of_path.setdefault(node.package.path, set()).add(node.ref)
+    needed = {other for _, other in among}
     for dependency in dependencies:
         needing = {ref for path in dependency.dependency.required_by for ref in refs_of_path.get(path, ())}
-        for ref in needing or {root.ref}:
+        if not needing and dependency.dependency not in needed:
+            needing = {root.ref}
+        for ref in needing:
             needs[ref].add(dependency.ref)
-    return tuple(sorted((ref, tuple(sorted(needed))) for ref, needed in needs.items()))
+    refs = {node.dependency: node.ref for node in dependencies}
+    for one, other in among:
+        needs.setdefault(refs[one], set()).add(refs[other])
+    return tuple(sorted((ref, tuple(sorted(refs_of))) for ref, refs_of in needs.items()))

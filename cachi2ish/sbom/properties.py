@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cachi2ish.core.cutoff import rfc3339
-from cachi2ish.core.inventory import Dependency, Inventory
+from cachi2ish.core.inventory import Dependency, FromGit, FromIndex, FromUrl, Inventory, Source
 
 #: Who put the package on the bill; on every one of them.
 FOUND_BY = "cachi2ish:found_by"
@@ -24,6 +24,13 @@ MARKER = "cachi2ish:pip:package:marker"
 UNVERIFIED = "cachi2ish:pip:package:unverified"
 #: A requirements file that states no digest for it; once for each.
 MISSING_HASH = "cachi2ish:missing_hash:in_file"
+
+#: A lock file, other than a requirements file, that asks for it; once for each.
+LOCK_FILE = "cachi2ish:pip:package:lock_file"
+#: Such a file, a space, and a group or an extra (``extra:s3``) of it that needs it; once for each.
+GROUP = "cachi2ish:pip:package:group"
+#: Where such a file has it from: the address of an index, of an archive, or of a repository with the commit.
+SOURCE = "cachi2ish:pip:package:source"
 
 #: A file's name, a space, and when it was uploaded (RFC 3339, UTC); for each file of which an index says it.
 UPLOAD_TIME = "cachi2ish:pip:package:upload_time"
@@ -97,7 +104,21 @@ def of_dependency(dependency: Dependency, found_by: str) -> tuple[Property, ...]
         if file.upload_time is not None
     }
     found |= {(MISSING_HASH, file) for file in dependency.missing_hash_in}
+    found |= {(LOCK_FILE, file) for file in dependency.lock_files}
+    found |= {(GROUP, group) for group in dependency.groups}
+    if dependency.lock_files and (source := _source(dependency.source)):
+        found.add((SOURCE, source))
     return tuple(sorted((_named(name, found_by), value) for name, value in found))
+
+
+def _source(source: Source) -> str:
+    match source:
+        case FromIndex():
+            return source.index
+        case FromUrl():
+            return source.url
+        case FromGit():
+            return f"git+{source.vcs.url}@{source.vcs.commit}"
 
 
 def _named(name: str, found_by: str) -> str:

@@ -158,3 +158,47 @@ def test_a_lock_of_which_nothing_was_fetched_is_left_alone(person: Person) -> No
     outcome = person.runs("inject-files", person.output)
     assert outcome.err == "no file had to be written: none has an address of a file\n"
     assert (person.source / "uv.lock").read_text() == text
+
+
+def test_the_bill_says_which_lock_and_group_and_source_and_who_needs_whom(person: Person) -> None:
+    index = {"registry": "https://me:secret@index.example/simple"}
+    text = (
+        HEAD
+        + package("apple", source=index, sdist=file_of(person, APPLE), wheels=None, dependencies=edges("plum"))
+        + package("plum", source=index, wheels=[file_of(person, PLUM)])
+        + project("apple", dev_dependencies={"dev": edges("plum")})
+    )
+    person.writes("uv.lock", text)
+    person.writes("requirements-build.txt", "")
+    request = json.dumps({"type": "uv", "targets": TARGETS[:1]})
+    assert person.fetches(request).code == 0
+    bill = json.loads((person.output / "bom.json").read_text())
+    found = {one["name"]: one for one in bill["components"]}
+    facts = {
+        name: sorted(
+            (each["name"].rpartition(":")[2], each["value"])
+            for each in found[name]["properties"]
+            if each["name"].rpartition(":")[2] in {"lock_file", "group", "source"}
+        )
+        for name in ("apple", "plum")
+    }
+    source = ("source", "https://index.example/simple")
+    assert facts == {
+        "apple": [("group", "uv.lock project"), ("lock_file", "uv.lock"), source],
+        "plum": [("group", "uv.lock dev"), ("group", "uv.lock project"), ("lock_file", "uv.lock"), source],
+    }
+    needs = {one["ref"]: one.get("dependsOn", []) for one in bill["dependencies"]}
+    root = bill["metadata"]["component"]["bom-ref"]
+    apple, plum = found["apple"]["bom-ref"], found["plum"]["bom-ref"]
+    assert needs[root] == [apple, plum]  # plum by its group
+    assert (needs[apple], needs[plum]) == ([plum], [])
+    assert person.fetches(request, "--sbom-output-type", "spdx").code == 0
+    document = json.loads((person.output / "bom.json").read_text())
+    names = {one["SPDXID"]: one["name"] for one in document["packages"]}
+    depends = {
+        (names[one["spdxElementId"]], names[one["relatedSpdxElement"]])
+        for one in document["relationships"]
+        if one["relationshipType"] == "DEPENDS_ON"
+    }
+    assert ("apple", "plum") in depends
+    assert "secret" not in json.dumps([bill, document])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -11,8 +12,8 @@ from packaging.utils import canonicalize_name
 from cachi2ish.core.messages import excerpt
 from cachi2ish.core.targets.environments import NOWHERE, Environments, environments_of
 from cachi2ish.errors import LockFileError, Origin
-from cachi2ish.lockfiles.interface import DEFAULT, EVERYTHING, Selection
-from cachi2ish.lockfiles.lock_graph import chosen, reach
+from cachi2ish.lockfiles.interface import DEFAULT, EVERYTHING, Needs, Selection
+from cachi2ish.lockfiles.lock_graph import chosen, needs_of, reach
 from cachi2ish.lockfiles.pdm.pdm_model import Package, PdmLock
 from cachi2ish.lockfiles.pdm.pdm_project import DEFAULT_GROUP, PdmProject
 
@@ -67,6 +68,33 @@ class PdmGraph:
             for pair in self._nodes(need, Origin(self.file))
         )
         return reach(roots, self._edges)
+
+    def needs(self, groups: Sequence[str], number_of: Callable[[int], int | None], count: int) -> Needs:
+        """Return who needs what. number_of: returns which requirement a package is."""
+        own = Origin(self.file)
+        roots = {
+            group: [place for need in self.project.needs(group) for place in self._found(self._nodes(need, own))]
+            for group in groups
+        }
+        declared: dict[int, frozenset[str]] = {}
+        for place, one in enumerate(self.packages):
+            if (number := number_of(place)) is not None:
+                named = {canonicalize_name(group) for group in one.groups}.intersection(groups)
+                declared[number] = declared.get(number, frozenset()) | named
+        with_groups = any(one.groups for one in self.packages)
+        return needs_of(
+            roots,
+            lambda place: list(self._found(self._edges(place))),
+            number_of,
+            count,
+            declared if with_groups else None,
+        )
+
+    @staticmethod
+    def _found(places: Iterator[tuple[int, Environments]]) -> Iterator[int]:
+        """Yield the places that are somewhere needed; what a lock lacks does no harm here."""
+        with suppress(LockFileError):
+            yield from (place for place, where in places if where != NOWHERE)
 
     def _edges(self, place: int) -> Iterator[tuple[int, Environments]]:
         origin = self.origins[place]

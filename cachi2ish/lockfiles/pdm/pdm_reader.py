@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ class PdmReader:
 def _check_version(document: Mapping[str, Any], file: str) -> None:
     metadata = document.get("metadata")
     version = metadata.get("lock_version") if isinstance(metadata, dict) else None
-    if version not in {*_KNOWN, _LIKE_4_5}:
+    if version not in (*_KNOWN, _LIKE_4_5):
         shown = "has no lock_version" if version is None else f"has the lock_version {excerpt(str(version))}"
         raise LockFileError(
             f"it {shown}, and of pdm.lock the versions {', '.join(_KNOWN)} are known here",
@@ -83,32 +83,37 @@ class _Reading:
     def lock(self, selection: Selection) -> Lock:
         """Return the lock; raises all that is wrong with it at once."""
         graph = self.graph
-        reached = graph.reached(graph.groups(selection))
+        groups = graph.groups(selection)
+        reached = graph.reached(groups)
         # A package and the same with extras are one file.
         places: dict[tuple[object, ...], int] = {}
         where: dict[int, Environments] = {}
+        firsts: dict[int, int] = {}
         for place, here in sorted(reached.items()):
             one = graph.packages[place]
             first = places.setdefault(
                 (canonicalize_name(one.name), one.version, one.git, one.url, one.path), place
             )
+            firsts[place] = first
             where[first] = where.get(first, NOWHERE) | here
-        requirements: list[Locked] = []
+        found: dict[int, Locked] = {}
         notes: list[str] = []
         warnings: list[str] = []
         errors: list[Cachi2ishError] = []
         for place, here in where.items():
             try:
-                self._add(place, here, requirements, notes, warnings)
+                found.update((place, one) for one in self._requirement(place, here, notes, warnings))
             except Cachi2ishError as error:
                 errors.append(error)
         raise_all(errors)
         notes += left_out_note(graph.file, len(reached), len(graph.packages))
+        requirements = tuple(found.values())
+        numbers = {place: number for number, place in enumerate(found)}
         files = {file.url: file for one in requirements if isinstance(one, Pinned) for file in one.files}
         pythons = {one.requires_python for one in graph.lock.metadata.targets}
         return Lock(
             file=graph.file,
-            requirements=tuple(requirements),
+            requirements=requirements,
             index_urls=self.indexes.addresses,
             require_hashes=True,
             texts=(lock_text(graph.file, self.text, form_in_pdm, lambda place: files.get(place.string.value)),),
@@ -124,11 +129,12 @@ class _Reading:
                     "pdm lock",
                 )
             ),
+            needs=lambda: graph.needs(groups, lambda place: numbers.get(firsts.get(place, -1)), len(found)),
         )
 
-    def _add(
-        self, place: int, where: Environments, requirements: list[Locked], notes: list[str], warnings: list[str]
-    ) -> None:
+    def _requirement(
+        self, place: int, where: Environments, notes: list[str], warnings: list[str]
+    ) -> Iterator[Locked]:
         if where == NOWHERE:
             return
         package = self.graph.packages[place]
@@ -141,12 +147,12 @@ class _Reading:
         )
         files = package.files or self.graph.lock.metadata.files.get(f"{package.name} {package.version}", ())
         if package.git is not None:
-            requirements.append(entry.git(package.git, package.revision or "", package.subdirectory))
+            yield entry.git(package.git, package.revision or "", package.subdirectory)
         elif package.url is not None:
             if not files:
                 raise entry.error("the lock has no hash of its archive")
             url = entry.address(package.url, "source")
-            requirements.append(entry.archive(url, _hash(files[0]), package.subdirectory))
+            yield entry.archive(url, _hash(files[0]), package.subdirectory)
         elif package.path is not None and package.path.endswith((".whl", ".zip", ".gz")):
             raise entry.error(
                 f"it is the file {excerpt(package.path)!r}, and only addresses are fetched",
@@ -157,7 +163,7 @@ class _Reading:
         elif not files:
             warnings.append(entry.without_files())
         else:
-            requirements.append(self._pinned(entry, package, files))
+            yield self._pinned(entry, package, files)
 
     def _pinned(self, entry: Entry, package: Package, files: Sequence[File]) -> Pinned:
         if package.version is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from packaging.utils import canonicalize_name
@@ -11,8 +12,8 @@ from packaging.utils import canonicalize_name
 from cachi2ish.core.messages import excerpt
 from cachi2ish.core.targets.environments import NOWHERE, Environments, environments_of
 from cachi2ish.errors import LockFileError, Origin
-from cachi2ish.lockfiles.interface import EVERYTHING, Selection
-from cachi2ish.lockfiles.lock_graph import chosen, reach
+from cachi2ish.lockfiles.interface import EVERYTHING, Needs, Selection
+from cachi2ish.lockfiles.lock_graph import chosen, needs_of, reach
 from cachi2ish.lockfiles.poetry.poetry_constraints import admits
 from cachi2ish.lockfiles.poetry.poetry_model import Package, PoetryLock, each_edge, marker_of
 from cachi2ish.lockfiles.poetry.poetry_project import MAIN, Need, PoetryProject
@@ -58,6 +59,31 @@ class PoetryGraph:
         for (place, _), where in reach(self._roots(groups, extras), self._edges).items():
             found[place] = found.get(place, NOWHERE) | where
         return found
+
+    def needs(self, selection: Selection, numbers: Mapping[int, int]) -> Needs:
+        """Return who needs what. numbers: the places of requirements, and their numbers."""
+        groups = self.groups(selection)
+        extras = frozenset(map(canonicalize_name, selection.extras))
+        if EVERYTHING in selection.extras:
+            extras = frozenset(canonicalize_name(name) for name in self.lock.extras)
+        roots = {group: list(self._found(self._roots((group,), extras))) for group in groups}
+        declared = {
+            number: frozenset(map(canonicalize_name, self.packages[place].groups)).intersection(groups)
+            for place, number in numbers.items()
+        }
+        return needs_of(
+            roots,
+            lambda node: list(self._found(self._edges(node))),
+            lambda node: numbers.get(node[0]),
+            len(numbers),
+            declared if self.with_groups else None,
+        )
+
+    @staticmethod
+    def _found(nodes: Iterator[tuple[_Node, Environments]]) -> Iterator[_Node]:
+        """Yield the nodes that are somewhere needed; what a lock lacks does no harm here."""
+        with suppress(LockFileError):
+            yield from (node for node, where in nodes if where != NOWHERE)
 
     def _declared(self, groups: Sequence[str], extras: frozenset[str]) -> Iterator[tuple[int, Environments]]:
         for place, package in enumerate(self.packages):

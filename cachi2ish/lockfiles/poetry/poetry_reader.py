@@ -74,7 +74,7 @@ def _version(document: Mapping[str, Any], file: str) -> str:
 
 def _lock(graph: PoetryGraph, selection: Selection, purpose: Purpose) -> Lock:
     reached = graph.reached(selection)
-    requirements: list[Requirement] = []
+    found: dict[int, Requirement] = {}
     notes: list[str] = []
     warnings: list[str] = []
     errors: list[Cachi2ishError] = []
@@ -90,14 +90,16 @@ def _lock(graph: PoetryGraph, selection: Selection, purpose: Purpose) -> Lock:
             elif not files and (package.source is None or package.source.type == "legacy"):
                 warnings.append(entry.without_files())
             else:
-                requirements.append(_requirement(entry, package, files))
+                found[place] = _requirement(entry, package, files)
         except Cachi2ishError as error:
             errors.append(error)
     raise_all(errors)
     notes += left_out_note(graph.file, len(reached), len(graph.packages))
+    requirements = tuple(found.values())
+    numbers = {place: number for number, place in enumerate(found)}
     return Lock(
         file=graph.file,
-        requirements=tuple(requirements),
+        requirements=requirements,
         index_urls=tuple(
             dict.fromkeys(url for one in requirements if isinstance(one, Pinned) for url in one.indexes.addresses)
         ),
@@ -114,6 +116,7 @@ def _lock(graph: PoetryGraph, selection: Selection, purpose: Purpose) -> Lock:
                 "poetry lock",
             )
         ),
+        needs=lambda: graph.needs(selection, numbers),
     )
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from msgspec import Struct
 from packaging.utils import canonicalize_name
 
-from cachi2ish.core.targets.environments import EVERYWHERE, Environments, environments_of
+from cachi2ish.core.targets.environments import EVERYWHERE, NOWHERE, Environments, environments_of
 from cachi2ish.errors import InputError, LockFileError, Origin
-from cachi2ish.lockfiles.interface import EVERYTHING, Selection
-from cachi2ish.lockfiles.lock_graph import chosen, reach
+from cachi2ish.lockfiles.interface import EVERYTHING, Needs, Selection
+from cachi2ish.lockfiles.lock_graph import chosen, needs_of, reach
 from cachi2ish.lockfiles.uv.uv_model import ConflictItem, Declared, Dependency, Package, UvLock
 
 
@@ -92,19 +92,40 @@ class UvGraph:
                 return found
             active |= more
 
-    def _walk(self, wanted: Wanted, active: set[str]) -> Mapping[Node, Environments]:
-        def edges_of(node: Node) -> Iterator[tuple[Node, Environments]]:
-            package = self.packages[node.package]
-            if node.group:
-                edges = package.dev_dependencies.get(node.group, ())
-            elif node.extra:
-                edges = package.optional_dependencies.get(node.extra, ())
-            else:
-                edges = package.dependencies
-            for edge in edges:
-                yield from self._targets(edge, self.origins[node.package], active)
+    def needs(
+        self,
+        wanted: Wanted,
+        found: Mapping[Node, Environments],
+        number_of: Callable[[int], int | None],
+        count: int,
+    ) -> Needs:
+        """Return who needs what. found: of `reached`. number_of: which requirement a package is."""
+        active = {self._encoded(node) for node in found} | {item.encoded for item in self._items(wanted)}
+        roots: dict[str, list[Node]] = {}
+        for node, _ in self._roots(wanted):
+            of_member = node.package in wanted.members
+            label = node.group or (f"extra:{node.extra}" if node.extra and of_member else "project")
+            roots.setdefault(label, []).append(node)
 
-        return reach(self._roots(wanted), edges_of)
+        def edges_of(node: Node) -> list[Node]:
+            here = found.get(node, NOWHERE)
+            return [other for other, where in self._edges(node, active) if here & where != NOWHERE]
+
+        return needs_of(roots, edges_of, lambda node: number_of(node.package), count)
+
+    def _walk(self, wanted: Wanted, active: set[str]) -> Mapping[Node, Environments]:
+        return reach(self._roots(wanted), lambda node: self._edges(node, active))
+
+    def _edges(self, node: Node, active: set[str]) -> Iterator[tuple[Node, Environments]]:
+        package = self.packages[node.package]
+        if node.group:
+            edges = package.dev_dependencies.get(node.group, ())
+        elif node.extra:
+            edges = package.optional_dependencies.get(node.extra, ())
+        else:
+            edges = package.dependencies
+        for edge in edges:
+            yield from self._targets(edge, self.origins[node.package], active)
 
     def _roots(self, wanted: Wanted) -> Iterator[tuple[Node, Environments]]:
         for place in wanted.members:

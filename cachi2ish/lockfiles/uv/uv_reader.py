@@ -81,7 +81,9 @@ def _lock(
     stale: tuple[LockFileError, ...],
 ) -> Lock:
     reached: dict[int, Environments] = {}
-    for node, where in graph.reached(graph.wanted(selection)).items():
+    wanted = graph.wanted(selection)
+    nodes = graph.reached(wanted)
+    for node, where in nodes.items():
         reached[node.package] = reached.get(node.package, NOWHERE) | where
     reading = _Reading(graph, purpose, [], list(warnings), [])
     found: dict[int, Requirement] = {}
@@ -93,6 +95,7 @@ def _lock(
     raise_all(reading.errors)
     reading.notes.extend(left_out_note(graph.file, len(reached), len(graph.packages)))
     pinned = [one for one in found.values() if isinstance(one, Pinned)]
+    numbers = {place: number for number, place in enumerate(found)}
     return Lock(
         file=graph.file,
         requirements=tuple(found.values()),
@@ -103,6 +106,7 @@ def _lock(
         notes=tuple(reading.notes),
         warnings=tuple(reading.warnings),
         stale=stale,
+        needs=lambda: graph.needs(wanted, nodes, numbers.get, len(found)),
     )
 
 

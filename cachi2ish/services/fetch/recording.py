@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 from packaging.version import InvalidVersion, Version
 
@@ -164,22 +165,36 @@ def take_inventory(reading: Reading, fetched: Iterable[Fetched], run: Run) -> In
     for one in fetched:
         version = _comparable(version_of(one))
         groups[one.requirement.project, version, _source_of(one, is_default)].append(one)
-    needed_by = _needed_by(reading)
-    dependencies = (_dependency(name, source, members, needed_by) for (name, _, source), members in groups.items())
+    needs = _needs(reading)
+    dependencies = {key: _dependency(key[0], key[2], members, needs) for key, members in groups.items()}
+    of_requirement: dict[Requirement, set[Dependency]] = defaultdict(set)
+    for key, members in groups.items():
+        for member in members:
+            of_requirement[member.requirement].add(dependencies[key])
+    edges = {
+        (mine, other)
+        for one, needed in needs.edges
+        for mine in of_requirement.get(one, ())
+        for other in of_requirement.get(needed, ())
+        if mine != other
+    }
     return Inventory(
         root=reading.root,
         packages=tuple(package.main for package in reading.packages),
-        dependencies=tuple(sorted(dependencies, key=lambda one: (one.name, one.version or "", repr(one.source)))),
+        dependencies=tuple(sorted(dependencies.values(), key=_order)),
         tool_version=run.tool_version,
         index_dates=reading.index_dates,
         index_digests=reading.index_digests,
         relaxations=run.leniency.relaxations,
+        edges=tuple(sorted(edges, key=lambda pair: (_order(pair[0]), _order(pair[1])))),
     )
 
 
-def _dependency(
-    name: str, source: Source, members: list[Fetched], needed_by: dict[Requirement, frozenset[str]]
-) -> Dependency:
+def _order(one: Dependency) -> tuple[str, str, str]:
+    return one.name, one.version or "", repr(one.source)
+
+
+def _dependency(name: str, source: Source, members: list[Fetched], needs: _Needs) -> Dependency:
     requirements = {one.requirement for one in members}
     markers = {requirement.marker for requirement in requirements}
     # An sdist's own metadata is the best witness; wheels spell their version in the file name.
@@ -200,7 +215,9 @@ def _dependency(
                 }
             )
         ),
-        required_by=tuple(sorted(frozenset().union(*(needed_by[one] for one in requirements)))),
+        required_by=tuple(sorted({path for one in requirements for path in needs.paths[one]})),
+        lock_files=tuple(sorted({file for one in requirements for file in needs.files[one]})),
+        groups=tuple(sorted({group for one in requirements for group in needs.groups[one]})),
     )
 
 
@@ -241,10 +258,26 @@ def _comparable(version: str | None) -> str:
         return version or ""
 
 
-def _needed_by(reading: Reading) -> dict[Requirement, frozenset[str]]:
-    found: dict[Requirement, set[str]] = defaultdict(set)
+class _Needs(Struct, frozen=True):
+    """Who needs which requirement: paths of main packages, lock files, groups of these, and other requirements."""
+
+    paths: dict[Requirement, set[str]]
+    files: dict[Requirement, set[str]]
+    groups: dict[Requirement, set[str]]
+    edges: set[tuple[Requirement, Requirement]]
+
+
+def _needs(reading: Reading) -> _Needs:
+    found = _Needs(defaultdict(set), defaultdict(set), defaultdict(set), set())
     for package in reading.packages:
         for lock in package.locks:
-            for requirement in lock.requirements:
-                found[requirement].add(package.main.path)
-    return {requirement: frozenset(paths) for requirement, paths in found.items()}
+            own = None if lock.needs is None else lock.needs()
+            for number, one in enumerate(lock.requirements):
+                if own is None or number in own.direct:
+                    found.paths[one].add(package.main.path)
+                if own is not None:
+                    found.files[one].add(lock.file)
+                    found.groups[one].update(f"{lock.file} {group}" for group in own.groups.get(number, ()))
+            if own is not None:
+                found.edges.update((lock.requirements[one], lock.requirements[other]) for one, other in own.edges)
+    return found
