@@ -17,7 +17,7 @@ from xdist.scheduler import LoadScopeScheduling
 sys.path.insert(0, str(Path(__file__).parent))
 
 from engines import Engine, make_base_image, make_tool_image, running_engine, why_no_engine
-from harness import DATA, EXAMPLE, Shell, clean_environment, cut_off_command
+from harness import BIN, DATA, EXAMPLE, PINNED, Shell, clean_environment, cut_off_command
 from schemas import Published, read_schemas
 
 #: Groups of tests that one worker runs, the longest first, so that no worker ends long after the others. Any other
@@ -27,6 +27,7 @@ GROUPS = {
     "large, pip": ("test_large.py::test_pip_installs",),
     "large": ("test_large.py",),
     "example": ("test_example.py",),
+    "own tools": ("test_own_tools.py", "test_mirror_installers.py"),
     "soak": ("test_soak.py",),
     "soak of the mirror": ("test_mirror_soak.py",),
 }
@@ -83,6 +84,17 @@ def shell() -> Shell:
             "no network namespace can be made: it takes Linux, unshare (util-linux) and the right to use it"
         )
     return Shell(clean_environment(), cut_off)
+
+
+@pytest.fixture(scope="session")
+def lockers(shell: Shell, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the commands of Poetry, PDM and pipenv."""
+    folder = tmp_path_factory.mktemp("lockers")
+    python = folder / "venv" / "bin" / "python"
+    shell.run(BIN / "uv", "venv", "--quiet", "--python", sys.executable, folder / "venv")
+    command = (BIN / "uv", "pip", "install", "--quiet", "--python", python, "--no-cache", *PINNED)
+    shell.run(*command, "-r", DATA / "mirror" / "requirements.txt")
+    return python.parent
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 from conftest import find_python_3_8
-from harness import BIN, DATA, PINNED, Shell
+from harness import BIN, Shell
 from mirror_oracles import serving
 
 DAY = "2023-11-30"
@@ -118,17 +117,6 @@ class Installers:
 def installed(folder: Path) -> dict[str, str]:
     found = (path.name.removesuffix(".dist-info").rpartition("-") for path in folder.glob("*.dist-info"))
     return {name.replace("_", "-").lower(): version for name, _, version in found}
-
-
-@pytest.fixture(scope="module")
-def lockers(shell: Shell, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the commands of Poetry and PDM."""
-    folder = tmp_path_factory.mktemp("lockers")
-    python = folder / "venv" / "bin" / "python"
-    shell.run(BIN / "uv", "venv", "--quiet", "--python", sys.executable, folder / "venv")
-    command = (BIN / "uv", "pip", "install", "--quiet", "--python", python, "--no-cache", *PINNED)
-    shell.run(*command, "-r", DATA / "mirror" / "requirements.txt")
-    return python.parent
 
 
 def test_all_install_the_same_and_again_when_the_upstream_is_gone(
