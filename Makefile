@@ -25,7 +25,7 @@ unexport PIP_FIND_LINKS PIP_EXTRA_INDEX_URL PIP_NO_INDEX PIP_NO_BINARY PIP_ONLY_
 PINNED := --quiet --no-deps --require-hashes --only-binary :all:
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit unit-python fuzz fuzz-locks integration coverage bench lint format types imports docs reference check \
+.PHONY: help demo test unit unit-python fuzz fuzz-locks integration coverage bench bench-builds lint format types imports docs reference check \
 	venv install lock base image clean
 
 help: ## Print this list
@@ -65,6 +65,9 @@ integration: $(MADE) ## Install for real from what was fetched, network cut off 
 
 coverage: $(MADE) ## Run the unit tests and measure what they cover, by branch
 	$(PYTEST) --dist worksteal tests --cov --cov-report=term --cov-report=xml
+
+bench-builds: $(MADE) ## Find what 47 pins are built with, cold and warm: seconds, requests, bytes (asks PyPI)
+	$(BIN)/python -m benchmarks.build_requirements $(ARGS)
 
 bench: $(MADE) ## Print the table of targets: ROUNDS=5 ROW=line,warm (asks PyPI once for 450 MB; some 12 minutes)
 	$(BIN)/python -m benchmarks --rounds $(or $(ROUNDS),5) $(if $(ROW),--rows $(ROW)) $(ARGS)

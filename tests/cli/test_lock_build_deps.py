@@ -59,6 +59,7 @@ def test_the_whole_closure_is_pinned_with_digests_and_who_needs_what(person: Per
     assert "# banana-1.0.tar.gz: implicit" in found.out
     assert "# banana-1.0.tar.gz: rule of the back-end" in found.out
     assert "not known: what the back-end own adds, for which there is no rule (hatchling 1.5)" in found.err
+    assert re.search(r"^\d+ requests on \d+ connections?, .* received, ", found.err, re.MULTILINE)
 
     written = person.source / "requirements-build.txt"
     assert locks(person, "pip", "--output", written).code == 0

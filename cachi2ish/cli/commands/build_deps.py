@@ -123,6 +123,7 @@ def lock_build_deps(
     with report_errors(console):
         from cachi2ish.cli import wiring
         from cachi2ish.cli.display.reporting import reporter_for
+        from cachi2ish.cli.display.run_report import effort
         from cachi2ish.services.fetch.input.input_argument import input_of_files, read_input
         from cachi2ish.services.lock_build_deps import lock_build_deps as service
         from cachi2ish.services.lock_build_deps.constraints import read_constraints
@@ -149,6 +150,9 @@ def lock_build_deps(
                 found = service.lock_build_deps(request, source, wiring.planner(), options, ports, run)
             for warning in found.warnings:
                 reporter.warning(warning)
+            reporter.finish()
+            for line in effort(reporter):
+                reporter.info(line)
             reporter.info(f"{found.builds} builds need {found.releases} releases")
         if output is None:
             write_result(found.text)

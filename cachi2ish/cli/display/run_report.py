@@ -153,7 +153,7 @@ _NAMED = 3
 
 def success(reporter: ConsoleReporter, output: Path) -> Iterator[str]:
     """Yield the summary of a run that has ended well; the last line names the output."""
-    yield from _effort(reporter)
+    yield from effort(reporter)
     counts = reporter.progress.counts()
     yield f"{_files(counts)}, {readable_size(counts.size)}, in {output} ({_sources(counts)})"
 
@@ -163,7 +163,7 @@ def failure(reporter: ConsoleReporter) -> Iterator[str]:
     counts = reporter.progress.counts()
     if not (counts.expected or reporter.hosts):
         return
-    yield from _effort(reporter)
+    yield from effort(reporter)
     if not counts.expected:
         return  # it failed before a single file was known
     of = f"{counts.arrived} of {counted(counts.expected, 'file')} arrived"
@@ -183,7 +183,8 @@ def _sources(counts: Counts) -> str:
     return f"{counts.fetched} from the network, {counts.cached} from the cache"
 
 
-def _effort(reporter: ConsoleReporter) -> Iterator[str]:
+def effort(reporter: ConsoleReporter) -> Iterator[str]:
+    """Yield what a run has asked of hosts, and how long it took; and hosts that were slow."""
     hosts = reporter.hosts
     yield ", ".join(
         (
