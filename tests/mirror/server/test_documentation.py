@@ -32,7 +32,10 @@ def test_the_page_has_each_limit_with_its_number_and_no_other() -> None:
     assert {what: f"{most:,.0f}" for what, most in LIMITS} == ROWS
 
 
-@pytest.mark.parametrize("page", ["docs/how-to/mirror.md", "docs/old-example.md", "docs/reference/mirror.md"])
+@pytest.mark.parametrize(
+    "page",
+    ["docs/how-to/mirror.md", "docs/old-example.md", "docs/mirror-tutorials.md", "docs/reference/mirror.md"],
+)
 def test_options_and_keys_that_a_page_names_are_there(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if "mirror serve" in line]
