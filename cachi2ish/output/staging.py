@@ -102,6 +102,7 @@ class StagedOutput:
         self._deps = self._root.join(DEPS).path
         self._placed: dict[str, str] = {}
         self._below_deps: set[str] = set()
+        self._folders: set[Path] = set()  # that are there
         self._guard = threading.Lock()
         self._published = False
 
@@ -142,7 +143,7 @@ class StagedOutput:
             raise StorageError(f"the copy of {filename} {changed}: the cache changed meanwhile", hint="run again")
 
     def write(self, path: str, content: str) -> None:
-        r"""Write a text file, in one step. path: POSIX, relative. Raises `StorageError`.
+        r"""Write a text file, in the place of what was there. path: POSIX, relative. Raises `StorageError`.
 
         Half of a surrogate pair, which no UTF-8 can hold, is written as ``\udcff``: the escape of JSON.
         """
@@ -150,10 +151,10 @@ class StagedOutput:
         with self._failures(f"{path} cannot be written in {self._workplace.target}", about=path):
             with self._guard:
                 self._make_parents(place)
-            temporary = place.with_name(f".{place.name}.part")
-            temporary.write_bytes(content.encode("utf-8", "backslashreplace"))
-            temporary.chmod(_FILE_MODE)
-            temporary.replace(place)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+            with os.fdopen(os.open(place, flags, 0o600), "wb") as file:
+                os.fchmod(file.fileno(), _FILE_MODE)
+                file.write(content.encode("utf-8", "backslashreplace"))
         if path.startswith(f"{PurePosixPath(DEPS).parts[0]}/"):
             self._below_deps.add(path)
 
@@ -186,11 +187,14 @@ class StagedOutput:
 
     def _make_parents(self, path: Path) -> None:
         with self._failures(f"the output {self._workplace.target} cannot be written"):
+            if path.parent in self._folders:
+                return
             for parent in reversed(path.relative_to(self._root.root).parents[:-1]):
                 directory = self._root.root / parent
-                if not directory.is_dir():
+                if directory not in self._folders and not directory.is_dir():
                     directory.mkdir()
                     directory.chmod(_DIRECTORY_MODE)
+                self._folders.add(directory)
 
     def _failures(self, problem: str, *, about: str = "") -> AbstractContextManager[None]:
         return storage_errors(problem, Place.OUTPUT, about=about)

@@ -30,6 +30,8 @@ _WITHOUT_CONTENT = frozenset(b"123456")  # links, devices, directories: whatever
 _DIRECTORY = ord("5")
 _ROOT = frozenset({b"", b"."})  # names of the archive's own root
 _EXTENDED, _GLOBAL, _LONG_NAME, _LONG_LINK = b"xgLK"
+_OF_THE_NEXT = frozenset(b"xgLK")
+_USUAL = frozenset(b"0123456")
 
 #: Parts of pax records that change what the next header says, or mean.
 _CHANGING = re.compile(rb"path=|size=|GNU\.sparse|hdrcharset=")
@@ -55,6 +57,10 @@ class _Overrides:
         if self.name is not None:
             raise _UnusualError
         self.name = name
+
+    def forget(self) -> None:
+        """Begin anew, for another member."""
+        self.name = self.size = None
 
     def resize(self, size: int) -> None:
         """Take in a size, likewise."""
@@ -97,20 +103,23 @@ def find_members_at(
 
 def _search(content: _Content, endings: Collection[bytes], limits: Limits) -> Iterator[tuple[bytes, bytes]]:
     overrides, tops = _Overrides(), set[bytes]()
+    top = b""  # with a slash behind it: of the last member, which is that of nearly all
     suffixes, depth = tuple(endings), next(iter(endings)).count(b"/")  # they are of one folder
     for _ in range(limits.members):
         header = content.take(_BLOCK)
+        kind = header[156]
         if header == _END:
             return
         _check(header)
-        kind = header[156]
-        if kind in (_EXTENDED, _GLOBAL, _LONG_NAME, _LONG_LINK):
+        if kind in _OF_THE_NEXT:
             _extend(overrides, kind, content.take_blocks(_size(header, _LONGEST_HEADER)))
             continue
         name = _name(header) if overrides.name is None else overrides.name
-        tops.add(_top(name, kind))
-        if len(tops - _ROOT) > 1:
-            raise _UnusualError
+        if not top or not _is_usual(name, top, kind):
+            tops.add(one := _top(name, kind))
+            if len(tops - _ROOT) > 1:
+                raise _UnusualError
+            top = one + b"/" if name.startswith(one + b"/") else b""
         size = 0 if kind in _WITHOUT_CONTENT else overrides.size
         size = _size(header, limits.total) if size is None else size
         if kind in _REGULAR and name.endswith(suffixes) and _depth(name) == depth:
@@ -119,12 +128,25 @@ def _search(content: _Content, endings: Collection[bytes], limits: Limits) -> It
             yield next(one for one in suffixes if name.endswith(one)), content.take_blocks(size)
         else:
             content.skip(size + -size % _BLOCK)
-        overrides = _Overrides()
+        overrides.forget()
     raise _UnusualError
 
 
 def _depth(name: bytes) -> int:
     return name.removeprefix(b"./").count(b"/")
+
+
+def _is_usual(name: bytes, top: bytes, kind: int) -> bool:
+    """Return whether `_top` would return the folder ``top`` for a name; False, too, where it has to be asked."""
+    return (
+        name.startswith(top)
+        and kind in _USUAL
+        # What `_UNUSUAL` finds, in a third of the time; a dot may stand for itself.
+        and b"/." not in name
+        and b"//" not in name
+        and b".." not in name
+        and b"\\" not in name
+    )
 
 
 def _top(name: bytes, kind: int) -> bytes:
@@ -155,11 +177,14 @@ def _size(header: bytes, most: int) -> int:
 
 
 def _check(header: bytes) -> None:
-    # The lower half of Adler-32 is one more than the sum of the bytes, where that is below 65,521, as that of 256
-    # bytes is. It is found in a twentieth of the time that `sum` takes.
-    total = (adler32(header[:256]) & 0xFFFF) + (adler32(header[256:]) & 0xFFFF) - 2
+    # The lower half of Adler-32 is one more than the sum of the bytes, where that is below 65,521, as that of 512
+    # bytes of ASCII is, and that of 256 others. It is found in a twentieth of the time that `sum` takes.
+    if header.isascii():
+        total = adler32(header) & 0xFFFF
+    else:
+        total = (adler32(header[:256]) & 0xFFFF) + (adler32(header[256:]) & 0xFFFF) - 1
     field = header[148:156]
-    if total - sum(field) + 8 * ord(" ") != int(field.strip(b"\0 "), 8):
+    if total - (adler32(field) & 0xFFFF) + 8 * ord(" ") != int(field.strip(b"\0 "), 8):
         raise _UnusualError
 
 

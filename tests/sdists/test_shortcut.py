@@ -157,3 +157,14 @@ def test_it_finds_what_the_careful_reader_finds_or_nothing(entries: list[Entry],
     one_folder = len({name.removeprefix("./").partition("/")[0] for name, _, _ in sound}) < 2
     if one_folder and not any(odd in name for name, _, _ in sound for odd in ("..", "//", "/./")):
         assert found == careful(content)
+
+
+@pytest.mark.parametrize("off", [0, 1, 65_521, -65_521])
+def test_the_sum_of_a_header_is_that_of_its_bytes_whatever_they_are(off: int) -> None:
+    plain = bytearray(gzip.decompress(archive([("demo/PKG-INFO", tarfile.REGTYPE, b"x" * 600)])))
+    for field in (slice(157, 257), slice(265, 297), slice(297, 329)):  # link, user and group: of no meaning here
+        plain[field] = b"\xff" * (field.stop - field.start)
+    plain[148:156] = b" " * 8
+    plain[148:156] = b"%06o\0 " % (sum(plain[:512]) + off)
+    found = quick(gzip.compress(bytes(plain)))
+    assert found == ([b"x" * 600] if off == 0 else None)
