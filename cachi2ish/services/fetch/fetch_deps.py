@@ -41,8 +41,8 @@ from cachi2ish.services.reporter import Doing, Reporter
 if TYPE_CHECKING:
     from cachi2ish.services.exporting import Export
 
-#: One worker reads pages for so many that fetch files: pages are a small part of the bytes.
-_FILES_PER_PAGE_WORKER = 3
+#: Workers that read pages, at the most. Pages are a small part of the bytes, and each one is a round trip.
+_MOST_PAGE_WORKERS = 10
 
 
 class Plan(Struct, frozen=True):
@@ -187,7 +187,7 @@ def _connect(reading: Reading, ports: Ports) -> Network:
 
 
 def _page_workers(run: Run) -> int:
-    return max(2, run.concurrency // _FILES_PER_PAGE_WORKER)
+    return max(2, min(_MOST_PAGE_WORKERS, run.concurrency * 2 // 3))
 
 
 def _means(network: Network, ports: Ports, run: Run, placing: Placing) -> Means:
