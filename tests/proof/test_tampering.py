@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -25,6 +26,9 @@ FILES = (
     "cherry-1.0-py3-none-any.whl",
     "flit_core-3.9-py3-none-any.whl",
 )
+
+#: Stands for any of the pages in the output.
+PAGE = "a page"
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +55,22 @@ def verified(person: Person, output: Path) -> Outcome:
     return run("verify", output, "--target", HERE, home=person.home)
 
 
-def other_python(content: bytes) -> bytes:
-    """A wheel with a Requires-Python."""
+def other_python(name: str, content: bytes) -> bytes:
+    """A wheel, or an sdist, with another Requires-Python."""
     changed = io.BytesIO()
+    more = b"Requires-Python: <3\n"
+    if name.endswith(".tar.gz"):
+        with tarfile.open(fileobj=io.BytesIO(content)) as old, tarfile.open(fileobj=changed, mode="w:gz") as new:
+            for member in old.getmembers():
+                file = old.extractfile(member)
+                inside = b"" if file is None else file.read()
+                inside = more + inside if member.name.endswith("PKG-INFO") else inside
+                member.size = len(inside)
+                new.addfile(member, io.BytesIO(inside))
+        return changed.getvalue()
     with zipfile.ZipFile(io.BytesIO(content)) as before, zipfile.ZipFile(changed, "w") as after:
-        for name in before.namelist():
-            more = b"Requires-Python: <3\n" if name.endswith("METADATA") else b""
-            after.writestr(name, before.read(name) + more)
+        for inner in before.namelist():
+            after.writestr(inner, before.read(inner) + (more if inner.endswith("METADATA") else b""))
     return changed.getvalue()
 
 
@@ -74,12 +87,13 @@ def renamed(path: Path, how: str) -> Path:
 @st.composite
 def changes(draw: st.DrawFn) -> tuple[str, str, int]:
     """A file of the output, what is done to it, and a number for that."""
-    file = draw(st.sampled_from((*(f"deps/pip/{name}" for name in FILES), "bom.json", ".build-config.json")))
+    others = ("bom.json", ".build-config.json", PAGE)
+    file = draw(st.sampled_from((*(f"deps/pip/{name}" for name in FILES), *others)))
     kinds = ["remove", "flip", "cut", "append"]
-    if file.startswith("deps/"):
-        kinds += ["name", "version"]
+    if file not in others:
+        kinds += ["name", "version", "python"]
     if file.endswith(".whl"):
-        kinds += ["tags", "python"]
+        kinds += ["tags"]
     return file, draw(st.sampled_from(kinds)), draw(st.integers(0, 1 << 20))
 
 
@@ -91,7 +105,8 @@ def test_whatever_changes_is_named_and_nothing_is_proved_any_more(
     file, kind, number = change
     with tempfile.TemporaryDirectory() as folder:
         output = Path(shutil.copytree(proved.output, Path(folder) / "out"))
-        path = output / file
+        pages = sorted(one for one in (output / "deps" / "simple").rglob("*") if one.is_file())
+        path = pages[number % len(pages)] if file == PAGE else output / file
         content = path.read_bytes()
         match kind:
             case "remove":
@@ -104,13 +119,13 @@ def test_whatever_changes_is_named_and_nothing_is_proved_any_more(
             case "append":
                 path.write_bytes(content + b" ")
             case "python":
-                path.write_bytes(other_python(content))
+                path.write_bytes(other_python(path.name, content))
             case _:
                 renamed(path, kind)
         found = verified(proved, output)
         assert found.code != 0, found.told
         assert "proved" not in found.out.splitlines()[-1:]
-        assert path.name in found.told
+        assert (path.name if file != PAGE else "deps/simple is not as") in found.told
 
 
 def test_without_a_change_it_is_proved(proved: Person) -> None:
