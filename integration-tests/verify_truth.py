@@ -203,11 +203,15 @@ def tools() -> str:
     return ",".join(name for name in ("ninja", "cmake", "cargo", "patchelf") if shutil.which(name))
 
 
+def pip_wheel(work: Path) -> Path:
+    """Return the wheel of a pip that any Python from 3.9 on can run."""
+    run(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", f"pip=={PIP}", "--dest", work)
+    return next(work.glob("pip-*.whl")).rename(work / "pip.whl")
+
+
 def compared(pythons: Sequence[str], projects: Sequence[str], work: Path) -> list[Result]:
     """Return what is found for all, and print it as it comes."""
-    pip = work / "pip.whl"
-    run(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", f"pip=={PIP}", "--dest", work)
-    next(work.glob("pip-*.whl")).rename(pip)
+    pip = pip_wheel(work)
     results: list[Result] = []
     for command in pythons:
         interpreter = Interpreter.of(command, pip)
