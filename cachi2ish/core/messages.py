@@ -43,3 +43,8 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str = "", *, most: 
     near = list(dict.fromkeys([*begun[:1], *get_close_matches(word, words, n=most, cutoff=_ALIKE)]))
     meant = " or ".join(repr(f"{begin}{words[one]}") for one in near[:most])
     return f"did you mean {meant}?" if meant else otherwise
+
+
+def as_text(name: str) -> str:
+    """Return the name of a file as a text, which outputs are made of; it may be none (PEP 383)."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -17,6 +17,7 @@ from cachi2ish.core.pages import Hashes, IndexFile, digests_of
 from cachi2ish.core.placement import name_of_url, url_basename
 from cachi2ish.core.requirements import Git, Purpose, Url
 from cachi2ish.errors import Cachi2ishError, LockFileError, Origin, raise_all
+from cachi2ish.lockfiles.interface import SourceFolder
 
 _COMMIT = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -156,13 +157,12 @@ def printable(text: str) -> bool:
     return not any(character.isspace() or not character.isprintable() for character in text)
 
 
-def folder_note(entry: Entry, path: str) -> str:
-    """Return the note on a package that is a folder of the source; raises `LockFileError` for one outside.
+def source_folder(entry: Entry, path: str) -> SourceFolder:
+    """Return a package that is a folder of the source; raises `LockFileError` for one outside.
 
     path: relative to the folder of the lock file.
     """
-    folder = folder_of(entry, path)
-    return f"{entry.origin}: {excerpt(entry.name)} is not fetched: it is the folder {folder!r} of the source"
+    return SourceFolder(name=entry.name, path=folder_of(entry, path), origin=entry.origin)
 
 
 def folder_of(entry: Entry, path: str) -> str:

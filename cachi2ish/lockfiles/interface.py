@@ -9,10 +9,11 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from cachi2ish.core.messages import excerpt, shortened
 from cachi2ish.core.pages import IndexFile
 from cachi2ish.core.requirements import FormatControl, Git, Pinned, Purpose, Requirement, Url
 from cachi2ish.core.urls import Address
-from cachi2ish.errors import InputError, LockFileError
+from cachi2ish.errors import InputError, LockFileError, Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,25 @@ class Needs(Struct, frozen=True):
     edges: frozenset[tuple[int, int]]
 
 
+class SourceFolder(Struct, frozen=True, kw_only=True):
+    """A package of a lock that is not fetched, since it is a folder of the source. path: relative to its root."""
+
+    name: str
+    path: str
+    origin: Origin
+
+    def __str__(self) -> str:
+        return f"{self.origin}: {excerpt(self.name)} is not fetched: it is the folder {self.path!r} of the source"
+
+    def built_with(self, requires: tuple[str, ...]) -> str:
+        """Return the sentence with what the folder is built with, where that is known."""
+        return f"{self}, and is built with {shortened(', '.join(requires))}" if requires else str(self)
+
+
+#: What is told of a lock, as a sentence or as one that others complete.
+Note = str | SourceFolder
+
+
 @dataclass(frozen=True, slots=True)
 class Lock:
     """A lock file that was named in the input, together with all that it includes.
@@ -96,10 +116,15 @@ class Lock:
     unconstrained: tuple[Pinned, ...] = ()
     texts: tuple[LockText, ...] = ()
     scope: Scope | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     warnings: tuple[str, ...] = ()
     stale: tuple[LockFileError, ...] = ()
     needs: Callable[[], Needs] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def folders(self) -> tuple[SourceFolder, ...]:
+        """What of the lock is a folder of the source."""
+        return tuple(one for one in self.notes if isinstance(one, SourceFolder))
 
     @property
     def asks_an_index(self) -> bool:

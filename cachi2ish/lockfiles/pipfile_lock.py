@@ -20,8 +20,8 @@ from cachi2ish.core.requirements import Indexes, Pinned, Purpose, Requirement
 from cachi2ish.core.targets.environments import EVERYWHERE, environments_of
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, LockFileError, Origin, raise_all
-from cachi2ish.lockfiles.entries import Entry, expanded, folder_note
-from cachi2ish.lockfiles.interface import DEFAULT, EVERYTHING, Lock, Needs, Selection
+from cachi2ish.lockfiles.entries import Entry, expanded, source_folder
+from cachi2ish.lockfiles.interface import DEFAULT, EVERYTHING, Lock, Needs, Note, Selection
 from cachi2ish.lockfiles.lock_graph import chosen
 from cachi2ish.lockfiles.pipfile_hash import changes_of_pipfile
 from cachi2ish.lockfiles.source_tree import SourceTree
@@ -162,7 +162,7 @@ class _Reading:
         """Return the lock; raises all that is wrong with it at once."""
         requirements: dict[tuple[object, ...], Requirement] = {}
         wanting: dict[tuple[object, ...], set[str]] = {}
-        notes: list[str] = []
+        notes: list[Note] = []
         warnings: list[str] = []
         errors: list[Cachi2ishError] = []
         for section in taken:
@@ -205,7 +205,7 @@ class _Reading:
         name: str,
         value: object,
         requirements: dict[tuple[object, ...], Requirement],
-        notes: list[str],
+        notes: list[Note],
         warnings: list[str],
     ) -> tuple[object, ...]:
         origin = Origin(self.file, self.lines.get((section, name)))
@@ -224,7 +224,7 @@ class _Reading:
         marker = None if where == EVERYWHERE else where.marker
         entry = Entry(name=name, marker=marker, origin=origin, purpose=self.purpose, hint=_AGAIN)
         if package.path is not None and not package.path.endswith((".whl", ".zip", ".gz")):
-            notes.append(folder_note(entry, package.path))
+            notes.append(source_folder(entry, package.path))
         elif package.version is None or package.version.startswith("=="):
             requirements[key] = self._requirement(entry, package)
         elif marker is None:

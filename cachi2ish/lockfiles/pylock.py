@@ -18,8 +18,8 @@ from cachi2ish.core.targets.markers import Selection as Members
 from cachi2ish.core.targets.markers import settle
 from cachi2ish.core.urls import without_fragment
 from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin, raise_all
-from cachi2ish.lockfiles.entries import Entry, folder_note
-from cachi2ish.lockfiles.interface import DEFAULT, EVERYTHING, Addressed, Lock, Needs, Scope, Selection
+from cachi2ish.lockfiles.entries import Entry, source_folder
+from cachi2ish.lockfiles.interface import DEFAULT, EVERYTHING, Addressed, Lock, Needs, Note, Scope, Selection
 from cachi2ish.lockfiles.lock_graph import chosen, with_all_reached
 from cachi2ish.lockfiles.pylock_package import requirement_of
 from cachi2ish.lockfiles.toml_locks import lines_of, open_toml
@@ -115,7 +115,7 @@ class _Reading:
         members = _members(top, selection, self.file)
         lines = lines_of(text, "packages", len(listed))
         found: dict[int, Requirement] = {}
-        notes: list[str] = []
+        notes: list[Note] = []
         left: list[str] = []
         for number, table in enumerate(listed):
             origin = Origin(self.file, lines[number])
@@ -124,7 +124,7 @@ class _Reading:
                 if entry is None:
                     left.append(table["name"])
                 elif entry[1].directory is not None:
-                    notes.append(folder_note(entry[0], entry[1].directory.path))
+                    notes.append(source_folder(entry[0], entry[1].directory.path))
                 else:
                     found[number] = requirement_of(*entry)
             except Cachi2ishError as error:

@@ -97,6 +97,17 @@ def test_the_project_itself_is_built_too_and_its_python_decides_for_which(person
     assert "# the project itself: declared" in found.out
 
 
+def test_a_folder_of_the_source_that_a_lock_names_is_built_too(person: Person) -> None:
+    head = 'lock-version = "1.0"\ncreated-by = "x"\n'
+    person.writes("pylock.toml", f'{head}[[packages]]\nname = "kiwi"\ndirectory = {{path = "libs/kiwi"}}\n')
+    person.writes("libs/kiwi/pyproject.toml", '[build-system]\nrequires = ["a"]\n')
+    person.index.add("a", sdist("a", "1.0"))
+    found = locks(person, "pylock", "--target", "python=3.12")
+    assert found.code == 0, found.told
+    assert pins(found.out) == ["a==1.0"]
+    assert "# the project in libs/kiwi: declared" in found.out
+
+
 def test_the_lock_of_the_last_run_is_not_read(person: Person) -> None:
     person.writes("requirements.txt", "apple==1.0\n")
     person.writes("requirements-build.txt", "this is no requirement\n")

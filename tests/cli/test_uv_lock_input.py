@@ -98,6 +98,30 @@ def test_a_lock_that_does_not_fit_its_project_is_a_warning_or_an_error(person: P
     assert "hint: run `uv lock`, and commit what it writes" in outcome.err
 
 
+def test_a_member_of_the_project_is_named_with_what_it_is_built_with(person: Person) -> None:
+    kiwi = package("kiwi", source={"editable": "libs/kiwi"}, wheels=None)
+    person.writes(
+        "uv.lock", HEAD + package("apple", sdist=file_of(person, APPLE), wheels=None) + kiwi + project("kiwi")
+    )
+    person.writes("libs/kiwi/pyproject.toml", '[build-system]\nrequires = ["hatchling>=1", "apple"]\n')
+    person.index.add("hatchling", make_wheel("hatchling", "1.0"))
+    says = (
+        "uv.lock:11: kiwi is not fetched: it is the folder 'libs/kiwi' of the source, and is built with"
+        " hatchling>=1, apple\n"
+    )
+    lacks = "the project in libs/kiwi is built with hatchling>=1, apple, which nothing in the output satisfies"
+    outcome = person.fetches("uv")
+    assert outcome.code == 0, outcome.told
+    assert says in outcome.err
+    assert lacks in outcome.err
+    person.writes("requirements-build.txt", "hatchling==1.0\napple==1.0\n")
+    person.index.add("apple", APPLE)
+    outcome = person.fetches('{"type": "uv", "allow_binary": true}')
+    assert outcome.code == 0, outcome.told
+    assert says in outcome.err
+    assert "the project in libs/kiwi" not in outcome.err
+
+
 @pytest.mark.parametrize(
     ("request_text", "says"),
     [

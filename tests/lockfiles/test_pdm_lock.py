@@ -108,7 +108,7 @@ def test_each_source_is_what_it_says(tmp_path: Path) -> None:
     assert b.digest == Digest("sha256", A)
     assert isinstance(d, Pinned)
     assert (str(d), d.marker, d.digests) == ("d==1.0", None, frozenset({Digest("sha256", B)}))
-    assert lock.notes[0].endswith("c is not fetched: it is the folder 'libs/c' of the source")
+    assert str(lock.notes[0]).endswith("c is not fetched: it is the folder 'libs/c' of the source")
 
 
 @pytest.mark.parametrize(

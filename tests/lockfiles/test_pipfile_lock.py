@@ -79,7 +79,7 @@ def test_each_source_is_what_it_says(tmp_path: Path) -> None:
     assert len(e.indexes.addresses) == 2
     assert d.indexes.alone
     assert e.indexes.alone
-    assert lock.notes[0].endswith("c is not fetched: it is the folder 'libs/c' of the source")
+    assert str(lock.notes[0]).endswith("c is not fetched: it is the folder 'libs/c' of the source")
     assert "s3cret" not in repr(lock)
 
 

@@ -72,7 +72,9 @@ def test_each_source_is_what_it_says(tmp_path: Path) -> None:
     assert (b.commit, b.subdirectory) == (COMMIT, "py")
     assert isinstance(c, Url)
     assert c.digest == Digest("sha256", A)
-    assert found.notes == ("poetry.lock:27: d is not fetched: it is the folder 'libs/d' of the source",)
+    assert tuple(map(str, found.notes)) == (
+        "poetry.lock:27: d is not fetched: it is the folder 'libs/d' of the source",
+    )
     assert "pw" not in repr(found)
 
 

@@ -136,7 +136,7 @@ class TestOtherSources:
         lock = read(tmp_path, text, "service/pylock.toml")
         assert names(lock) == ["foo==1.0"]
         (note,) = lock.notes
-        assert note.startswith("service/pylock.toml:4: own is not fetched: it is the folder ")
+        assert str(note).startswith("service/pylock.toml:4: own is not fetched: it is the folder ")
 
     @pytest.mark.parametrize("path", ["..", "/home/me/lib", "a/../../b"])
     def test_a_directory_outside_the_source_is_refused(self, tmp_path: Path, path: str) -> None:

@@ -118,7 +118,9 @@ class TestFiles:
         foo = package("foo", source={kind: "libs/foo"}, wheels=None, dependencies=edges("bar"))
         lock = read(tmp_path, HEAD + package("bar") + foo + project("foo"))
         assert names(lock) == ["bar==1.0"]
-        assert lock.notes == ("uv.lock:11: foo is not fetched: it is the folder 'libs/foo' of the source",)
+        assert tuple(map(str, lock.notes)) == (
+            "uv.lock:11: foo is not fetched: it is the folder 'libs/foo' of the source",
+        )
 
 
 GRAPH = (

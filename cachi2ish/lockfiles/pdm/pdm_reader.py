@@ -18,8 +18,8 @@ from cachi2ish.core.requirements import Requirement as Locked
 from cachi2ish.core.targets.environments import EVERYWHERE, NOWHERE, Environments
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, LockFileError, Origin, raise_all
-from cachi2ish.lockfiles.entries import Entry, expanded, folder_note
-from cachi2ish.lockfiles.interface import DEFAULT, Lock, Scope, Selection
+from cachi2ish.lockfiles.entries import Entry, expanded, source_folder
+from cachi2ish.lockfiles.interface import DEFAULT, Lock, Note, Scope, Selection
 from cachi2ish.lockfiles.lock_graph import left_out_note
 from cachi2ish.lockfiles.pdm.pdm_graph import LOCK_AGAIN, PdmGraph
 from cachi2ish.lockfiles.pdm.pdm_model import File, Package, parse_package, parse_top
@@ -97,7 +97,7 @@ class _Reading:
             firsts[place] = first
             where[first] = where.get(first, NOWHERE) | here
         found: dict[int, Locked] = {}
-        notes: list[str] = []
+        notes: list[Note] = []
         warnings: list[str] = []
         errors: list[Cachi2ishError] = []
         for place, here in where.items():
@@ -133,7 +133,7 @@ class _Reading:
         )
 
     def _requirement(
-        self, place: int, where: Environments, notes: list[str], warnings: list[str]
+        self, place: int, where: Environments, notes: list[Note], warnings: list[str]
     ) -> Iterator[Locked]:
         if where == NOWHERE:
             return
@@ -159,7 +159,7 @@ class _Reading:
                 "lock it from an index or an address",
             )
         elif package.path is not None:
-            notes.append(folder_note(entry, package.path))
+            notes.append(source_folder(entry, package.path))
         elif not files:
             warnings.append(entry.without_files())
         else:

@@ -11,8 +11,8 @@ from cachi2ish.core.pages import digests_of
 from cachi2ish.core.requirements import Indexes, Pinned, Purpose, Requirement
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, LockFileError, Origin, raise_all
-from cachi2ish.lockfiles.entries import Entry, folder_note
-from cachi2ish.lockfiles.interface import DEFAULT, Lock, Scope, Selection
+from cachi2ish.lockfiles.entries import Entry, source_folder
+from cachi2ish.lockfiles.interface import DEFAULT, Lock, Note, Scope, Selection
 from cachi2ish.lockfiles.lock_graph import left_out_note
 from cachi2ish.lockfiles.poetry.poetry_constraints import alternatives_of, python_marker
 from cachi2ish.lockfiles.poetry.poetry_graph import LOCK_AGAIN, PoetryGraph
@@ -75,7 +75,7 @@ def _version(document: Mapping[str, Any], file: str) -> str:
 def _lock(graph: PoetryGraph, selection: Selection, purpose: Purpose) -> Lock:
     reached = graph.reached(selection)
     found: dict[int, Requirement] = {}
-    notes: list[str] = []
+    notes: list[Note] = []
     warnings: list[str] = []
     errors: list[Cachi2ishError] = []
     for place, where in sorted(reached.items()):
@@ -86,7 +86,7 @@ def _lock(graph: PoetryGraph, selection: Selection, purpose: Purpose) -> Lock:
         files = package.files or graph.lock.metadata.files.get(package.name, ())
         try:
             if package.source is not None and package.source.type == "directory":
-                notes.append(folder_note(entry, package.source.url))
+                notes.append(source_folder(entry, package.source.url))
             elif not files and (package.source is None or package.source.type == "legacy"):
                 warnings.append(entry.without_files())
             else:

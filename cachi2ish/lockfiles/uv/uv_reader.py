@@ -17,8 +17,8 @@ from cachi2ish.core.requirements import Indexes, Pinned, Purpose, Requirement
 from cachi2ish.core.targets.environments import NOWHERE, Environments
 from cachi2ish.core.urls import Address, without_fragment
 from cachi2ish.errors import Cachi2ishError, LockFileError, Origin, raise_all
-from cachi2ish.lockfiles.entries import Entry, folder_note
-from cachi2ish.lockfiles.interface import DEFAULT, Addressed, Lock, Scope, Selection
+from cachi2ish.lockfiles.entries import Entry, source_folder
+from cachi2ish.lockfiles.interface import DEFAULT, Addressed, Lock, Note, Scope, Selection
 from cachi2ish.lockfiles.lock_graph import left_out_note
 from cachi2ish.lockfiles.source_tree import read_pyproject
 from cachi2ish.lockfiles.toml_locks import open_toml
@@ -133,7 +133,7 @@ class _Reading(Struct, frozen=True):
 
     graph: UvGraph
     purpose: Purpose
-    notes: list[str]
+    notes: list[Note]
     warnings: list[str]
     errors: list[Cachi2ishError]
 
@@ -149,9 +149,9 @@ class _Reading(Struct, frozen=True):
         )
         source = package.source
         if source.folder is not None:
-            note = folder_note(entry, source.folder)
+            folder = source_folder(entry, source.folder)
             if source.virtual is None:
-                self.notes.append(note)
+                self.notes.append(folder)
         elif source.git is not None:
             yield _git(entry, source.git)
         elif source.url is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
@@ -172,11 +172,17 @@ def _to_build(choice: Choice) -> Iterator[tuple[str, tuple[Target, ...]]]:
     yield from ((name, tuple(targets)) for name, targets in found.items())
 
 
-def _own(packages: Iterable[SourcePackage]) -> Iterator[Built]:
+def _own(packages: Collection[SourcePackage]) -> Iterator[Built]:
     for package in packages:
         where = "" if package.main.path == "." else f" in {package.main.path}"
         name = f"the project itself{where}"
         yield Built(name, None, package.build_requires, package.policy.targets, path=package.main.path)
+    mains = {package.main.path for package in packages}
+    for package in packages:
+        for path, requires in package.folders:
+            if path not in mains:
+                name = f"the project in {path}"
+                yield Built(name, None, requires, package.policy.targets, path=path)
 
 
 def is_missing(text: str, targets: tuple[Target, ...], output: Mapping[str, tuple[OutputFile, ...]]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -14,7 +14,7 @@ from cachi2ish.core.as_of import PackageDates, RecordedDates
 from cachi2ish.core.choose.checks import Policy
 from cachi2ish.core.choose.explain import exact_python
 from cachi2ish.core.inventory import MainPackage, RelaxationKind, VcsOrigin
-from cachi2ish.core.messages import shortened
+from cachi2ish.core.messages import as_text, shortened
 from cachi2ish.core.requirements import Formats, Pinned, Purpose, Requirement
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import (
@@ -41,7 +41,8 @@ class SourcePackage(Struct, frozen=True):
 
     policy: which files may be taken, and for which machines. dates: as of when. build_requires: what the package
     itself is built with; empty where it is not built. resolves_builds: whether build requirements are still to be
-    found.
+    found. folders: the packages of its locks that are folders of the source, by path, each with what it is built
+    with.
     """
 
     main: MainPackage
@@ -50,6 +51,7 @@ class SourcePackage(Struct, frozen=True):
     dates: PackageDates
     build_requires: tuple[str, ...] = ()
     resolves_builds: bool = False
+    folders: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 class Reading(Struct, frozen=True):
@@ -124,7 +126,8 @@ def _read_package(
         except Cachi2ishError as error:
             errors.extend(how_to_pin(one, dates, folder.relative) for one in leaves(error))
     raise_all(errors)
-    _pass_on(locks, run)
+    folders = {one.path: _build_requires(one.path, root, sources) for lock in locks for one in lock.folders}
+    _pass_on(locks, folders, run)
     if not locks:
         _nothing_to_read(package, folder, root, sources, run)
     main = _name(PurePosixPath(folder.relative).as_posix(), root, vcs, sources, run)
@@ -132,7 +135,8 @@ def _read_package(
         run.reporter.warning(warning)
     found = tuple(as_built(lock, runtime, run) for lock in locks)
     built_with = _build_requires(main.path, root, sources) if locks else ()
-    return SourcePackage(main, found, policy, dates, built_with, package.build_dependencies == "resolve")
+    resolves, members = package.build_dependencies == "resolve", tuple(sorted(folders.items()))
+    return SourcePackage(main, found, policy, dates, built_with, resolves, members)
 
 
 def _build_requires(path: str, root: RootedPath, sources: Sources) -> tuple[str, ...]:
@@ -152,10 +156,10 @@ def _dates(package: PackageInput, place: str, run: Run) -> tuple[PackageDates, l
     return dates, []
 
 
-def _pass_on(locks: Iterable[Lock], run: Run) -> None:
+def _pass_on(locks: Iterable[Lock], folders: Mapping[str, tuple[str, ...]], run: Run) -> None:
     for lock in locks:
         for note in lock.notes:
-            run.reporter.info(note)
+            run.reporter.info(note if isinstance(note, str) else note.built_with(folders[note.path]))
         for warning in (*lock.warnings, *(f"{one}: {one.hint}" for one in lock.stale)):
             run.reporter.warning(warning)
 
@@ -290,10 +294,5 @@ def _name(path: str, root: RootedPath, vcs: VcsOrigin | None, sources: Sources, 
         run.leniency.let_pass(error, RelaxationKind.PROJECT_METADATA, path)
         declared = sources.projects.read_origin(path, vcs)
     # Nothing in the tree tells: the folder's own name is the last thing a person would call it by.
-    name = declared.name or _text(Path(os.path.realpath(root.path / path)).name) or "source"
+    name = declared.name or as_text(Path(os.path.realpath(root.path / path)).name) or "source"
     return MainPackage(name=name, version=declared.version, path=path, vcs=vcs, guessed=not declared.name)
-
-
-def _text(name: str) -> str:
-    # A folder may be called what no text is (PEP 383); outputs are text.
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -149,12 +149,16 @@ def own_projects(
     machines: Callable[[SourcePackage], tuple[Machine, ...]],
 ) -> Iterator[Place]:
     """Yield the packages of the input that are built themselves."""
+    mains = {package.main.path for package in reading.packages}
     for package in reading.packages:
-        facts = reader.of_folder(source / package.main.path)
-        if facts is not None:
-            where = "" if package.main.path == "." else f" in {package.main.path}"
-            build = Build(f"the project itself{where}", facts, own=True)
-            yield Place(Root(build, machines(package)), folder=source / package.main.path)
+        members = [path for path, requires in package.folders if requires and path not in mains]
+        for path in (package.main.path, *members):
+            facts = reader.of_folder(source / path)
+            if facts is not None:
+                itself = " itself" if path in mains else ""
+                where = "" if path == "." else f" in {path}"
+                build = Build(f"the project{itself}{where}", facts, own=True)
+                yield Place(Root(build, machines(package)), folder=source / path)
 
 
 def pinned_releases(reading: Reading) -> frozenset[Release]:
