@@ -68,13 +68,21 @@ def read(value: object, shape: type[_Shape], *, strict: bool = False) -> _Shape:
     """
     try:
         found = convert(value, shape)
-        if _fits(value, shape):
+        if not _has_rules(shape) or _fits(value, shape):
             return found
     except (ValidationError, ValueError, RecursionError):
         pass
     from cachi2ish.files.explained import read_or_explain  # noqa: PLC0415  (it imports pydantic)
 
     return read_or_explain(value, shape, strict=strict)
+
+
+@cache
+def _has_rules(hint: Any) -> bool:  # noqa: ANN401  (as typing has it)
+    if isinstance(hint, type) and issubclass(hint, Struct):
+        return any(map(_has_rules, hints_of(hint).values()))
+    marks = getattr(hint, "__metadata__", ())
+    return any(isinstance(mark, Before) for mark in marks) or any(map(_has_rules, get_args(hint)))
 
 
 def _fits(value: Any, hint: Any) -> bool:  # noqa: ANN401  (what was written, and a type as typing has it)

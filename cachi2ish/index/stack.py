@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -15,11 +16,12 @@ from cachi2ish.core.lazy import OncePerKey
 from cachi2ish.core.urls import Address
 from cachi2ish.http.interface import Http
 from cachi2ish.index.cached import CachedIndex, CachePolicy
-from cachi2ish.index.dated import DatedIndex
 from cachi2ish.index.first_match import FirstMatch
 from cachi2ish.index.http_index import SimpleIndex
 from cachi2ish.index.interface import Index
-from cachi2ish.index.upload_times import MetadataDocuments, TimedIndex, with_kept_times
+
+if TYPE_CHECKING:
+    from cachi2ish.index.upload_times import MetadataDocuments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,7 @@ class RunContext:
 
 
 class Sources(Struct, frozen=True):
-    """The indexes that are asked, in their order, as of a date; and the metadata documents beside their pages.
+    """The indexes that are asked, in their order, as of a date, and with one the documents beside their pages.
 
     urls: of the indexes, with what is secret in them.
     """
@@ -64,6 +66,10 @@ def cached(index: Index, sources: Sources) -> Index:
     """Answer from the cache where it will do."""
     run = sources.run
     policy = CachePolicy(run.run_started, sources.dating.cutoff, run.offline)
+    if sources.dating.cutoff is None:
+        return CachedIndex(index, run.memory, sources.addresses, policy, on_message=run.on_message)
+    from cachi2ish.index.upload_times import with_kept_times  # noqa: PLC0415  (few runs have a date)
+
     times = partial(with_kept_times, recollection=run.memory)
     return CachedIndex(index, run.memory, sources.addresses, policy, times=times, on_message=run.on_message)
 
@@ -84,6 +90,8 @@ def timed(index: Index, sources: Sources) -> Index:
     """Add upload times from beside the pages, where a date needs them."""
     if sources.dating.cutoff is None:
         return index
+    from cachi2ish.index.upload_times import TimedIndex  # noqa: PLC0415  (as above)
+
     beside = dict(zip(sources.addresses, sources.documents, strict=True))
     return TimedIndex(index, None if sources.run.offline else beside, sources.run.memory)
 
@@ -91,7 +99,11 @@ def timed(index: Index, sources: Sources) -> Index:
 def dated(index: Index, sources: Sources) -> Index:
     """Leave out what was not there on the date."""
     dating = sources.dating
-    return index if dating.cutoff is None else DatedIndex(index, dating.cutoff, dating.missing)
+    if dating.cutoff is None:
+        return index
+    from cachi2ish.index.dated import DatedIndex  # noqa: PLC0415  (as above)
+
+    return DatedIndex(index, dating.cutoff, dating.missing)
 
 
 #: What a page passes on its way from `FirstMatch`, in this order. The cache holds pages as the indexes state them;
@@ -116,7 +128,8 @@ class IndexStack:
     def index(self, addresses: tuple[Address, ...], dating: Dating) -> Index:
         """Return the index for ``addresses``, which `FirstMatch` makes one of, as of a date."""
         indexes = tuple(map(self._indexes, addresses))
-        sources = Sources(indexes, tuple(map(self._documents, addresses)), dating, self._run, addresses)
+        documents = () if dating.cutoff is None else tuple(map(self._documents, addresses))
+        sources = Sources(indexes, documents, dating, self._run, addresses)
         index: Index = FirstMatch(indexes)
         for wrap in self._wrappers:
             index = wrap(index, sources)
@@ -126,4 +139,6 @@ class IndexStack:
         return SimpleIndex(address, self._run.http, self._run.memory, self._run.run_started)
 
     def _beside(self, address: Address) -> MetadataDocuments:
+        from cachi2ish.index.upload_times import MetadataDocuments  # noqa: PLC0415  (as above)
+
         return MetadataDocuments(address, self._run.http)

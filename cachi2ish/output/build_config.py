@@ -13,6 +13,7 @@ import re
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct, to_builtins
 
 from cachi2ish.core.as_of import RecordedDates
@@ -94,7 +95,14 @@ def render_build_config(config: BuildConfig) -> str:
     if config.record is not None:
         own["record"] = _without_defaults(config.record)
         own["seal"] = ""
-    return _sealed(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    return _sealed(_indented(content) + "\n")
+
+
+def _indented(content: object) -> str:
+    try:
+        return msgspec.json.format(msgspec.json.encode(content), indent=2).decode()
+    except (UnicodeEncodeError, OverflowError):  # half of a surrogate pair, or a number that nobody counts to
+        return json.dumps(content, indent=2, ensure_ascii=False)
 
 
 def _without_defaults(value: object) -> object:

@@ -145,7 +145,13 @@ def _others_below(target: Path) -> Iterator[str]:
     """Yield what stands in ``deps`` and is not of the prefetch that wrote the output."""
     recorded = _recorded(target)
     known = {DEPS, *(recorded or ())}
-    folders = {str(parent) for path in known for parent in PurePosixPath(path).parents} | {DEPS}
+    folders: set[str] = set()
+    for path in known:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    folders.add(DEPS)
     waiting = [PurePosixPath(DEPS).parts[0]]
     while waiting:
         folder = waiting.pop()

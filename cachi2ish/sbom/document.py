@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
+import msgspec
+
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
@@ -35,6 +37,17 @@ def document_text(content: JsonObject) -> str:
     # Each word is a piece: all of them at once would weigh six times as much as the text.
     parts = iter(lambda: "".join(islice(pieces, _PIECES)), "")
     return "".join(parts) + "\n"
+
+
+def own_text(content: JsonObject) -> str:
+    """Return the same text, for a document with no numbers but small whole ones; at a fifth of the time."""
+    try:
+        whole = msgspec.json.encode(content, order="sorted")
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return document_text(content)
+    if not whole.isascii() or b"\x7f" in whole:  # the standard library escapes these
+        return document_text(content)
+    return msgspec.json.format(whole, indent=2).decode() + "\n"
 
 
 #: What SPDX documents say that were created at no particular time; the SBOM tools of Konflux write the same.

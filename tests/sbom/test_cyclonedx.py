@@ -24,6 +24,7 @@ from jsonschema import FormatChecker
 from cachi2ish.core.inventory import Dependency, Inventory, MainPackage, Relaxation, RelaxationKind
 from cachi2ish.sbom import package_urls
 from cachi2ish.sbom.cyclonedx.cyclonedx_writer import CycloneDxWriter
+from cachi2ish.sbom.document import document_text, own_text
 from cachi2ish.sbom.interface import SbomWriter
 from tests.sbom import inventories
 
@@ -331,3 +332,16 @@ def test_no_library_of_the_format_is_imported_to_write_it() -> None:
     )
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     subprocess.run([sys.executable, "-c", script], env=environ, check=True)
+
+
+_TREES: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.text(), _TREES))
+def test_the_fast_writer_writes_what_the_standard_library_writes(content: dict[str, Any]) -> None:
+    expected = json.dumps(content, indent=2, sort_keys=True) + "\n"
+    assert own_text(content) == document_text(content) == expected

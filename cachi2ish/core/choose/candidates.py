@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from itertools import chain
 
@@ -32,10 +32,10 @@ class Candidate(Struct, frozen=True):
         """Whether it is a source distribution."""
         return isinstance(self.name, SdistName)
 
-    def is_named_by(self, digests: Iterable[Digest]) -> bool:
+    def is_named_by(self, digests: Collection[Digest]) -> bool:
         """Return whether the index states a strong digest that is among ``digests``."""
         # A lock may name a hundred files of a version, and a file has one digest or two.
-        return not strong(self.file.digests).isdisjoint(digests)
+        return any(one.strong and one in digests for one in self.file.digests)
 
 
 class Found(Struct, frozen=True):

@@ -14,7 +14,6 @@ from packaging.tags import Tag, compatible_tags, cpython_tags, generic_tags
 from cachi2ish.core.messages import did_you_mean
 from cachi2ish.core.targets.markers import holds, may_be
 from cachi2ish.core.targets.platforms import ARCHES, Platform, implied_tags, marker_facts, read_platform
-from cachi2ish.core.targets.spellings import meant_platforms, meant_python, tag_of_docker
 from cachi2ish.errors import InputError
 
 #: Words that the nearest known platform is looked for among.
@@ -202,6 +201,8 @@ def read_python(text: str) -> tuple[int, ...]:
 
 
 def _hint_for_python(text: str) -> str:
+    from cachi2ish.core.targets.spellings import meant_python  # noqa: PLC0415  (for a value that is refused)
+
     meant = meant_python(text)
     if meant is None:
         return 'give one such as "3.12" or "3.12.4"'
@@ -218,6 +219,11 @@ def read_machine(text: str) -> Platform:
 
     A platform of Docker's such as ``linux/arm64`` will do, see `tag_of_docker`.
     """
+    platform = read_platform(text)
+    if platform is not None and _is_machine(platform):
+        return platform
+    from cachi2ish.core.targets.spellings import meant_platforms, tag_of_docker  # noqa: PLC0415  (few write others)
+
     platform = read_platform(tag_of_docker(text) or text)
     if platform is not None and _is_machine(platform):
         return platform

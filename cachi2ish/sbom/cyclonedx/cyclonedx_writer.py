@@ -11,7 +11,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from cachi2ish.core.inventory import Inventory
 from cachi2ish.sbom.cyclonedx.cyclonedx_bom import SPEC_VERSION, make_bom
-from cachi2ish.sbom.document import JsonObject, canonical, document_text
+from cachi2ish.sbom.document import JsonObject, canonical, own_text
 from cachi2ish.sbom.interface import CommitTime, no_time
 
 _SCHEMA = f"http://cyclonedx.org/schema/bom-{SPEC_VERSION}.schema.json"
@@ -41,4 +41,4 @@ def render(bom: JsonObject) -> str:
     content = bom | {"$schema": _SCHEMA, "serialNumber": _NIL}
     content.setdefault("components", [])  # readers look for it, be it empty
     content["serialNumber"] = uuid5(NAMESPACE_URL, canonical(content)).urn
-    return document_text(content)
+    return own_text(content)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from warnings import catch_warnings, simplefilter
 
 from msgspec import Struct
@@ -12,10 +12,11 @@ from packaging.utils import canonicalize_name
 
 from cachi2ish.core.messages import excerpt
 from cachi2ish.core.targets.machine import Target, read_machine, read_python
-from cachi2ish.core.targets.spellings import meant_python
-from cachi2ish.core.targets.wheel_filter import WheelFilter, Words
 from cachi2ish.errors import InputError
 from cachi2ish.files.shapes import After, Before, UnfitValueError
+
+if TYPE_CHECKING:
+    from cachi2ish.core.targets.wheel_filter import WheelFilter, Words
 
 #: What takes everything in a list of words, as in Hermeto.
 _ALL = ":all:"
@@ -38,6 +39,8 @@ def _py_version(value: object) -> object:
     text = str(value).strip()
     if _PY_VERSION.fullmatch(text):
         return int(text)
+    from cachi2ish.core.targets.spellings import meant_python  # noqa: PLC0415  (for a value that may be refused)
+
     python, digits = meant_python(text), text.replace(".", "")
     if python is not None:
         digits = python.version.replace(".", "")
@@ -83,6 +86,8 @@ class BinaryInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     def wheel_filter(self) -> WheelFilter:
         """Return the filter that this describes."""
+        from cachi2ish.core.targets.wheel_filter import WheelFilter  # noqa: PLC0415  (few inputs have the key)
+
         packages = _set(self.packages)
         digits = "" if self.py_version is None else str(self.py_version)
         return WheelFilter(
