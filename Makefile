@@ -25,7 +25,7 @@ unexport PIP_FIND_LINKS PIP_EXTRA_INDEX_URL PIP_NO_INDEX PIP_NO_BINARY PIP_ONLY_
 PINNED := --quiet --no-deps --require-hashes --only-binary :all:
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit unit-python fuzz fuzz-locks integration coverage bench bench-builds lint format types imports docs reference check \
+.PHONY: help demo test unit unit-python fuzz fuzz-locks integration coverage bench bench-mirror bench-builds lint format types imports docs reference check \
 	venv install lock base image clean
 
 help: ## Print this list
@@ -71,6 +71,9 @@ bench-builds: $(MADE) ## Find what 47 pins are built with, cold and warm: second
 
 bench: $(MADE) ## Print the table of targets: ROUNDS=5 ROW=line,warm (asks PyPI once for 450 MB; some 12 minutes)
 	$(BIN)/python -m benchmarks --rounds $(or $(ROUNDS),5) $(if $(ROW),--rows $(ROW)) $(ARGS)
+
+bench-mirror: $(MADE) ## Measure the mirror beside nginx, devpi, proxpi and pypi-timemachine: ROUNDS=5 (needs wrk)
+	$(BIN)/python -m benchmarks.mirror_race --rounds $(or $(ROUNDS),5) $(ARGS)
 
 lint: $(MADE) ## Check style and formatting
 	$(BIN)/ruff check .

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from cachi2ish.mirror.server.hot_pages import matches
+from cachi2ish.mirror.server.hot_pages import Ready, matches
 
 if TYPE_CHECKING:
     from starlette.types import Scope
@@ -92,6 +92,9 @@ class DoorProtocol(HttpToolsProtocol):
     _head = 0
     _answered = False
     _timer: TimerHandle | None = None
+    _between = True  # two requests: nothing of the next one has come
+    _begun = 0  # requests in the bytes that are read now
+    _used_at = 0.0
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin; called by asyncio."""
@@ -106,10 +109,16 @@ class DoorProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of requests; called by asyncio."""
+        alone = self._between and not self._is_answering
+        if alone and self._answer_again(data):
+            return
         self._head += len(data)
         if self._timer is None and not self._is_answering:
             self._await_head()
+        self._begun = 0
         super().data_received(data)
+        if alone and self._answered and self._between and self._begun == 1:
+            self.app.remember(data, self.url, self.headers)
         if self._head > LONGEST_HEAD and not self.transport.is_closing():
             self.transport.write(_TOO_LARGE)
             self.transport.close()
@@ -117,6 +126,8 @@ class DoorProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a request; called by the parser."""
         super().on_message_begin()
+        self._between = self._answered = False
+        self._begun += 1
         if self._timer is None:
             self._await_head()
         extensions: Any = {_EXTENSION: self._wire}
@@ -137,8 +148,26 @@ class DoorProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """End a request; called by the parser."""
+        self._between = True
         if not self._answered:
             super().on_message_complete()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection that is idle; called by the clock."""
+        left = self._used_at + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _answer_again(self, data: bytes) -> bool:
+        """Answer what came before, byte for byte, without reading it; return whether it did and is in memory."""
+        found = None if self.flow.write_paused else self.app.again(data)
+        if found is None:
+            return False
+        self._stop_waiting()
+        self._send(*found)
+        return True
 
     def _answer_at_once(self) -> bool:
         """Answer with what is in memory, without a task; return whether there is anything."""
@@ -150,14 +179,21 @@ class DoorProtocol(HttpToolsProtocol):
         found = self.app.instant(self.url, self.headers)
         if found is None:
             return False
-        ready, known = found
-        dated = b"".join(b"%s: %s\r\n" % one for one in self.server_state.default_headers)
-        if known and matches(known, ready.etag):
-            self.transport.write(b"".join((b"HTTP/1.1 304 Not Modified\r\n", dated, ready.head_unchanged)))
-        else:
-            self.transport.write(b"".join((b"HTTP/1.1 200 OK\r\n", dated, ready.head, ready.body)))
-        self.on_response_complete()
+        self._send(*found)
         return True
+
+    def _send(self, ready: Ready, known: bytes) -> None:
+        dated = b"".join([b"%s: %s\r\n" % one for one in self.server_state.default_headers])
+        if known and matches(known, ready.etag):
+            answer: tuple[bytes, ...] = (b"HTTP/1.1 304 Not Modified\r\n", dated, ready.head_unchanged)
+        else:
+            answer = (b"HTTP/1.1 200 OK\r\n", dated, ready.head, ready.body)
+        self.transport.write(b"".join(answer))
+        if self.timeout_keep_alive_task is None:
+            self.on_response_complete()
+        else:  # it is not set anew for each answer, which would cost as much as the rest: see its handler
+            self._used_at = self.loop.time()
+            self.server_state.total_requests += 1
 
     @property
     def _is_answering(self) -> bool:

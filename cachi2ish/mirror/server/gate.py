@@ -60,6 +60,17 @@ class Gate:
         ready = self._hot.find(path, wishes)
         return None if ready is None else (ready, wishes.known)
 
+    def again(self, request: bytes) -> tuple[Ready, bytes] | None:
+        """Return what `instant` would, for a request that was remembered.
+
+        request: its line and headers, as they were sent.
+        """
+        return self._hot.find_again(request)
+
+    def remember(self, request: bytes, path: bytes, headers: Headers) -> None:
+        """Note what was asked for by a request that `instant` had an answer to."""
+        self._hot.remember(request, path, Wishes.of(headers))
+
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         status = 0
 

@@ -16,6 +16,9 @@ from cachi2ish.simple_api.negotiation import choose_form
 #: Bytes that an entry takes beside its body.
 _OVERHEAD = 1500
 
+#: Requests that are known as they are sent, and the bytes of the longest of them.
+_MOST_REQUESTS, _LONGEST_REQUEST = 4000, 2000
+
 Headers = list[tuple[bytes, bytes]]
 
 #: The path as it was sent, the form, and whether it is packed.
@@ -123,6 +126,7 @@ class HotPages:
         self._size = 0
         self.hits = 0
         self._pages: OrderedDict[_Key, Ready] = OrderedDict()
+        self._requests: OrderedDict[bytes, tuple[bytes, Wishes]] = OrderedDict()
 
     @property
     def size(self) -> int:
@@ -141,6 +145,24 @@ class HotPages:
         self._pages.move_to_end(key)
         self.hits += 1
         return ready
+
+    def find_again(self, request: bytes) -> tuple[Ready, bytes] | None:
+        """Return the answer to a request that is remembered, and what the client has of it.
+
+        request: its line and headers, as they were sent: the same bytes each time that a client wants a page.
+        """
+        known = self._requests.get(request)
+        if known is None:
+            return None
+        ready = self.find(*known)
+        return None if ready is None else (ready, known[1].known)
+
+    def remember(self, request: bytes, path: bytes, wishes: Wishes) -> None:
+        """Remember what a request asks for."""
+        if len(request) <= _LONGEST_REQUEST:
+            self._requests[request] = path, wishes
+            if len(self._requests) > _MOST_REQUESTS:
+                self._requests.popitem(last=False)
 
     def keep(self, path: bytes, wishes: Wishes, ready: Ready) -> None:
         """Keep the answer to a request, as far as there is room."""

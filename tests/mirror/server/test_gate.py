@@ -7,12 +7,13 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 from urllib.parse import quote
 
 import pytest
 
 from cachi2ish.mirror.accepted import Tokens
-from cachi2ish.mirror.server import door_protocol
+from cachi2ish.mirror.server import door_protocol, serving
 from cachi2ish.mirror.server.application import Rules
 from tests.mirror.server.conftest import OLD
 from tests.mirror.server.test_file_doors import path_of
@@ -193,3 +194,92 @@ def test_a_body_that_nobody_wants_does_no_harm(mirror: MirrorServer) -> None:
     head = b"GET /2023-06-01/simple/demo/ HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
     end = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     assert talk(mirror, head + end).count(b"HTTP/1.1 200 OK") == 2
+
+
+class Line:
+    """A connection that sends bytes as they are, and reads one whole answer after another; a context manager."""
+
+    def __init__(self, mirror: MirrorServer) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", int(mirror.url.rpartition(":")[2])), timeout=30)
+        self._file = self._socket.makefile("rb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self._socket.close()
+
+    def send(self, *pieces: bytes) -> None:
+        for piece in pieces:
+            self._socket.sendall(piece)
+            time.sleep(0.05)  # so that most pieces arrive alone; what comes back is the same if they do not
+
+    def answer(self) -> tuple[bytes, dict[bytes, bytes], bytes]:
+        """Status line, headers and body of the next answer; empty at the end of the connection."""
+        line, headers = self._file.readline(), {}
+        while line and (stated := self._file.readline().strip()):
+            name, _, value = stated.partition(b": ")
+            headers[name] = value
+        return line.strip(), headers, self._file.read(int(headers.get(b"content-length", 0)))
+
+    def ask(self, *pieces: bytes) -> bytes:
+        self.send(*pieces)
+        line, _, body = self.answer()
+        assert line == b"HTTP/1.1 200 OK"
+        return body
+
+    def has_nothing_more(self) -> bool:
+        """Whether the answer to a request of another kind comes next."""
+        return self.ask(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n") == b"ok\n"
+
+
+def test_a_request_that_comes_again_is_answered_in_the_same_way_and_no_body_is_taken_for_one(
+    mirror: MirrorServer,
+) -> None:
+    page = b"GET /2023-06-01/simple/demo/ HTTP/1.1\r\nHost: x\r\nUser-Agent: same\r\n\r\n"
+    with Line(mirror) as line:
+        body = line.ask(page)
+        for pieces in ((page,), (page,), (page[:20], page[20:]), (page,)):
+            assert line.ask(*pieces) == body
+            assert line.has_nothing_more()
+        for two in ((page + page,), (page + page[:20], page[20:])):
+            line.send(*two)
+            assert [line.answer()[2] for _ in range(2)] == [body, body]
+            assert line.has_nothing_more()
+        with_body = page.replace(b"\r\n\r\n", b"\r\nContent-Length: %d\r\n\r\n" % len(page))
+        for one in ((with_body, page), (with_body + page,), (with_body + page,), (with_body, page[:9], page[9:])):
+            assert line.ask(*one) == body
+            assert line.has_nothing_more()
+        line.send(page)
+        known = page.replace(b"\r\n\r\n", b"\r\nIf-None-Match: %s\r\n\r\n" % line.answer()[1][b"etag"])
+        for _ in range(3):
+            line.send(known)
+            assert line.answer()[0] == b"HTTP/1.1 304 Not Modified"
+        assert line.has_nothing_more()
+
+
+def test_a_request_that_comes_again_finds_what_a_page_that_changes_has_become(
+    mirror: MirrorServer, upstream: IndexServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cachi2ish.mirror.server.page_doors._SHORT", 0.5)
+    monkeypatch.setattr("cachi2ish.mirror.page_desk.REFRESHED_AFTER", 0)
+    page = b"GET /7d/simple/demo/ HTTP/1.1\r\nHost: x\r\n\r\n"
+    with Line(mirror) as line:
+        for _ in range(3):
+            assert b"demo-2.0" in line.ask(page)
+        del upstream.add_project("demo").files["demo-2.0-py3-none-any.whl"]
+        time.sleep(0.6)
+        assert b"demo-2.0" not in line.ask(page)
+
+
+def test_an_idle_connection_is_closed_whatever_it_was_used_for(
+    upstream: IndexServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "_KEPT", 1)
+    page = b"GET /2023-06-01/simple/demo/ HTTP/1.1\r\nHost: x\r\n\r\n"
+    with MirrorServer(tmp_path / "mirror", pypi=upstream.index_url) as mirror, Line(mirror) as line:
+        for _ in range(3):
+            line.send(page)
+            line.answer()
+        assert line.answer()[0] == b""
