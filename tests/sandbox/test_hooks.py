@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,11 @@ def hook(body: str, *, more: str = "") -> dict[str, str]:
     return {"backend.py": f"import os, sys\n{more}\ndef {OF_WHEEL}(settings=None):\n{lines}"}
 
 
+@cache
+def runner_within(limits: Limits) -> SandboxedHooks:
+    return SandboxedHooks(limits)  # which looks for each interpreter once
+
+
 def ask(
     folder: Path,
     files: dict[str, str],
@@ -37,7 +43,7 @@ def ask(
     hooks: tuple[str, ...] = (OF_WHEEL,),
     tools: frozenset[str] = frozenset(),
 ) -> tuple[str, ...]:
-    runner = SandboxedHooks(limits)
+    runner = runner_within(limits)
     sdist = make_sdist("apple", "1.0", files=files)
     made = [make_wheel(name, "1.0", modules=modules) for name, modules in wheels]
     question = HookQuestion(
@@ -69,11 +75,10 @@ def test_a_hook_that_opens_a_socket_is_ended_whether_it_hides_that_or_not(tmp_pa
         threading.Thread(target=accept, daemon=True).start()
         body = (
             "import socket\n"
-            f"try: socket.create_connection(('127.0.0.1', {server.getsockname()[1]}), 1)\n"
+            f"try: socket.socket().connect(('127.0.0.1', {server.getsockname()[1]}))\n"
             "except OSError: pass\nreturn ['hidden']"
         )
-        assert "its hook was ended: it " in failure(tmp_path, body)
-        assert "127.0.0.1" in failure(tmp_path, body)
+        assert failure(tmp_path, body) == "its hook was ended: it opened a connection to '127.0.0.1'"
         # No audit sees this one, and there is no network to be reached.
         program = f"import socket; socket.create_connection(('127.0.0.1', {server.getsockname()[1]}), 1)"
         body = (
