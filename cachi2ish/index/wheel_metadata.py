@@ -56,7 +56,9 @@ class WheelMetadata:
 
     def _inside(self, file: IndexFile) -> bytes | None:
         try:
-            with zipfile.ZipFile(_Ranges(self._http(), _plain(file.url), file.size)) as archive:
+            # Buffered: a raw file may give less than it is asked for, where that lies in several parts.
+            parts = io.BufferedReader(_Ranges(self._http(), _plain(file.url), file.size))
+            with zipfile.ZipFile(parts) as archive:
                 names = [
                     one for one in archive.infolist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", one.filename)
                 ]
@@ -103,7 +105,7 @@ class _Ranges(io.RawIOBase):
         self._position = max(0, base + offset)
         return self._position
 
-    def readinto(self, buffer: bytearray, /) -> int:  # type: ignore[override]  # the buffer of a raw file is writable
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]  # the buffer of a raw file is writable
         """Fill ``buffer``; 0 at the end."""
         wanted = min(len(buffer), self._size - self._position)
         if wanted <= 0:

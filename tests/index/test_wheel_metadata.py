@@ -56,6 +56,16 @@ def test_of_a_large_wheel_the_end_is_enough() -> None:
     assert (server.paths, server.received) == (["demo.whl"], 1 << 16)
 
 
+def test_a_directory_that_is_larger_than_a_part_is_read_whole() -> None:
+    many = {f"demo/{'module' * 20}{number}.py": "" for number in range(1000)}
+    server = Server(
+        content=make_wheel("demo", "1.0", requires=("pluggy>=1",), modules=many).content, padding=500_000
+    )
+    assert len(server.content) - 500_000 > 3 * (1 << 16)
+    assert b"pluggy" in (read(server, size=len(server.content)) or b"")
+    assert server.received < len(server.content) - 400_000
+
+
 def test_what_is_served_beside_is_taken_where_its_digest_is_right() -> None:
     server = Server()
     assert read(server, beside=(("sha256", sha256(BESIDE).hexdigest()),)) == BESIDE
