@@ -148,12 +148,17 @@ lock: ## Resolve requirements/*.txt again (needs uv, some minutes): ARGS=--upgra
 ENGINE ?= podman
 BASE ?= localhost/cachi2ish-base
 IMAGE ?= localhost/cachi2ish
+MIRROR_IMAGE ?= localhost/cachi2ish-mirror
 
 base: ## Build the base of the image: Python and git (asks a registry, and Debian): FROM=python@sha256:…
 	$(ENGINE) build --tag $(BASE) $(if $(FROM),--build-arg "FROM=$(FROM)") --file containers/base.Containerfile containers
 
 image: $(MADE) ## Build the image of cachi2ish from what it prefetches, with the network cut off (needs a base)
 	@ENGINE="$(ENGINE)" BASE="$(BASE)" IMAGE="$(IMAGE)" containers/image.sh "$(abspath $(BIN))"
+
+.PHONY: mirror-image
+mirror-image: $(MADE) ## Build the image of the mirror on top of that of cachi2ish, with the network cut off
+	@ENGINE="$(ENGINE)" IMAGE="$(IMAGE)" MIRROR_IMAGE="$(MIRROR_IMAGE)" containers/mirror-image.sh "$(abspath $(BIN))"
 
 clean: ## Remove everything that was made
 	rm -rf $(VENV) build dist site demo-output .coverage coverage.xml *.egg-info

@@ -16,14 +16,14 @@ from xdist.scheduler import LoadScopeScheduling
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from engines import Engine, make_base_image, make_tool_image, running_engine, why_no_engine
+from engines import Engine, make_base_image, make_mirror_image, make_tool_image, running_engine, why_no_engine
 from harness import BIN, DATA, EXAMPLE, PINNED, Shell, clean_environment, cut_off_command
 from schemas import Published, read_schemas
 
 #: Groups of tests that one worker runs, the longest first, so that no worker ends long after the others. Any other
 #: file is a group. What tests of a group share is made once: the images above all.
 GROUPS = {
-    "containers": ("test_containers.py", "test_image.py", "test_tekton.py"),
+    "containers": ("test_containers.py", "test_image.py", "test_mirror_image.py", "test_tekton.py"),
     "large, pip": ("test_large.py::test_pip_installs",),
     "large": ("test_large.py",),
     "example": ("test_example.py",),
@@ -159,4 +159,12 @@ def tool_image(engine: Engine, base_image: str, cache_dir: Path) -> str:
     """The name of the image of cachi2ish itself, built as by ``make image``."""
     name = "localhost/cachi2ish-test"
     make_tool_image(engine, name, base_image, cache_dir)
+    return name
+
+
+@pytest.fixture(scope="session")
+def mirror_image(engine: Engine, tool_image: str, cache_dir: Path) -> str:
+    """The name of the image of the mirror, built as by ``make mirror-image``."""
+    name = "localhost/cachi2ish-test-mirror"
+    make_mirror_image(engine, name, tool_image, cache_dir)
     return name

@@ -220,19 +220,22 @@ def _complete(root: Path) -> None:
 
 def make_tool_image(engine: Engine, name: str, base: str, cache_dir: Path) -> str:
     """Run the script of ``make image``; return what it printed."""
+    return _make(engine, "image.sh", cache_dir, BASE=base, IMAGE=name)
+
+
+def make_mirror_image(engine: Engine, name: str, tool: str, cache_dir: Path) -> str:
+    """Run the script of ``make mirror-image``; return what it printed."""
+    return _make(engine, "mirror-image.sh", cache_dir, IMAGE=tool, MIRROR_IMAGE=name)
+
+
+def _make(engine: Engine, script: str, cache_dir: Path, **named: str) -> str:
     done = subprocess.run(
-        [ROOT / "containers" / "image.sh", BIN],
-        env={
-            **engine.environment,
-            "ENGINE": "podman",
-            "BASE": base,
-            "IMAGE": name,
-            "CACHI2ISH_CACHE_DIR": str(cache_dir),
-        },
+        [ROOT / "containers" / script, BIN],
+        env={**engine.environment, "ENGINE": "podman", "CACHI2ISH_CACHE_DIR": str(cache_dir), **named},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, f"make image: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert done.returncode == 0, f"{script}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout + done.stderr
