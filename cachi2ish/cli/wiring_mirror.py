@@ -6,7 +6,11 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from http import HTTPStatus
+from itertools import islice
 from pathlib import Path
+
+from packaging.utils import NormalizedName
 
 from cachi2ish.advice import Place
 from cachi2ish.cache.blobs import DiskBlobs
@@ -15,7 +19,7 @@ from cachi2ish.cli.display.reporting import ConsoleReporter, log_messages_to
 from cachi2ish.cli.process import home_directory, limit_malloc_arenas
 from cachi2ish.cli.wiring_history import HISTORY, expect_history
 from cachi2ish.core.urls import Address
-from cachi2ish.errors import UsageError
+from cachi2ish.errors import InputError, UnavailableError, UsageError
 from cachi2ish.files.os_errors import storage_errors
 from cachi2ish.http.download import FileDownloader
 from cachi2ish.http.session import HttpSession
@@ -23,17 +27,23 @@ from cachi2ish.index.default import default_index_url
 from cachi2ish.mirror.accepted import Tokens
 from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.records import Registry, UntimedFiles
-from cachi2ish.mirror.server.application import Rooms, Rules, running
+from cachi2ish.mirror.server.application import Rooms, Rules, now_in_microseconds, running
 from cachi2ish.mirror.server.places import MAIN
 from cachi2ish.mirror.server.serving import address_of, is_loopback, listen, serve
 from cachi2ish.mirror.syncing import sync
+from cachi2ish.mirror.upstream import list_address
 from cachi2ish.projects.project_reader import SourceTreeReader
 from cachi2ish.sdists.archive_reader import ArchiveReader
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.mirror_settings import MirrorSettings, load_mirror_settings
+from cachi2ish.simple_api.negotiation import ACCEPT
+from cachi2ish.simple_api.project_lists import NoProjectListError, read_names
 
 #: Below the directory of a mirror.
 _FILES, _CATALOGUE = "files", "catalogue.sqlite"
+
+#: Projects that are written down in one transaction.
+_TRACKED_AT_ONCE = 5000
 
 
 def serve_mirror(flags: Flags, reporter: ConsoleReporter) -> None:
@@ -66,6 +76,43 @@ def sync_mirror(flags: Flags, reporter: ConsoleReporter) -> tuple[int, bool]:
     expect_history(settings.directory)
     with mirroring(settings, reporter) as rooms:
         return sync(rooms)
+
+
+def track_all(flags: Flags, index: str, reporter: ConsoleReporter) -> int:
+    """Follow all projects that a registry lists; return how many are new.
+
+    What was read is followed, also where the list breaks off. Raises `InputError` for a registry without a name,
+    `NetworkError` where it does not answer, and `UnavailableError` where it has no list.
+    """
+    settings = load_mirror_settings(flags, os.environ, home_directory(), datetime.now(UTC))
+    with mirroring(settings, reporter) as rooms, HttpSession(settings.http) as http:
+        if index not in rooms.addresses:
+            raise InputError(
+                f"no registry is called {index!r} here; there are: {', '.join(sorted(rooms.addresses))}",
+                hint="name it with --registry NAME=URL, or in the configuration file",
+            )
+        address = list_address(rooms.addresses[index])
+        with http.pieces(address, ACCEPT) as (status, content_type, pieces):
+            if status != HTTPStatus.OK:
+                raise UnavailableError(
+                    f"{address} does not list projects (HTTP {status})",
+                    hint="give names, or a file with --requirement",
+                )
+            count = 0
+            try:
+                for names in batched(read_names(pieces, content_type), _TRACKED_AT_ONCE):
+                    count += rooms.history.track(index, names, now_in_microseconds())
+            except NoProjectListError as error:
+                raise UnavailableError(
+                    f"{address} does not list projects: {error}", hint="give names, or a file with --requirement"
+                ) from None
+            return count
+
+
+def batched(names: Iterator[NormalizedName], size: int) -> Iterator[tuple[NormalizedName, ...]]:
+    """Yield so many at once, and the rest."""
+    while batch := tuple(islice(names, size)):
+        yield batch
 
 
 @contextmanager

@@ -116,6 +116,18 @@ class HttpSession:
             attempts.failed(attempt)
 
     @contextmanager
+    def pieces(self, url: Address, accept: str) -> Iterator[tuple[int, str, Iterator[bytes]]]:
+        """Give the status, the ``Content-Type`` and the body of an answer of any length; one attempt is made.
+
+        Raises `NetworkError`, also while the body is read.
+        """
+        try:
+            with self.stream(url, headers={"Accept": accept, "Accept-Encoding": "identity"}) as stream:
+                yield stream.status, stream.headers.get("content-type", ""), stream.chunks()
+        except TransientError as failure:
+            raise failure.for_good(failure.problem, failure.hint) from None
+
+    @contextmanager
     def stream(self, url: Address, *, headers: Mapping[str, str] | None = None) -> Iterator[Stream]:
         """Make one attempt at a GET request and give its answer, whose body can be read within the context.
 

@@ -111,6 +111,12 @@ def page_address(registry: Address, project: NormalizedName) -> Address:
     return Address(urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{quote(project, safe='')}/")))
 
 
+def list_address(registry: Address) -> Address:
+    """Return where a registry has the list of its projects."""
+    parts = urlsplit(registry.with_credentials)
+    return Address(urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/")))
+
+
 def _page(project: NormalizedName, address: str, response: Response) -> Page:
     if response.status in _NOT_ALLOWED:
         raise AccessError(f"{address} does not let the page of {project} be read (HTTP {response.status})")

@@ -17,6 +17,7 @@ from tests.cache.support import read_only_view
 from tests.cli.conftest import Person
 from tests.support.command_line import Outcome
 from tests.support.distributions import make_sdist
+from tests.support.index_server import Fault
 
 OLD = datetime(2024, 1, 1, tzinfo=UTC)
 NEW = datetime(2024, 3, 1, tzinfo=UTC)
@@ -261,3 +262,30 @@ def test_who_may_only_read_a_mirror_reads_it_and_is_told_what_he_may_not(filled:
         reader.runs("export", tmp_path / "history.gz")
         refused = reader.runs("track", "fig", code=ExitCode.STORAGE)
         assert "who only reads them may use status, diff, verify and export" in refused.err
+
+
+def test_all_that_a_registry_lists_is_followed(keeper: Keeper) -> None:
+    keeper.person.index.add("pear", make_sdist("pear", "1.0"), upload_time=OLD)
+    keeper.person.index.add_project("fig")
+    registry = ("--registry", f"pypi={keeper.person.index.index_url}")
+    for mode, more in (("json", "3 projects"), ("html", "0 projects")):
+        keeper.person.index.mode = "html" if mode == "html" else "json"
+        assert f"{more} more followed" in keeper.runs("track", "--all", *registry).err
+    assert (keeper.status()["followed"], keeper.status()["due"]) == ({"pypi": 3}, 3)
+    assert "looked 3 times" in keeper.syncs().err
+
+
+def test_a_registry_that_lists_nothing_is_told(keeper: Keeper) -> None:
+    index = keeper.person.index
+    index.serve_page("/simple/", b"%PDF", "application/pdf")
+    registry = ("--registry", f"pypi={index.index_url}")
+    outcome = keeper.runs("track", "--all", *registry, code=ExitCode.UNAVAILABLE)
+    assert "does not list projects: it is of type application/pdf" in outcome.err
+    index.script("/simple/", [Fault.status(404)])
+    assert "(HTTP 404)" in keeper.runs("track", "--all", *registry, code=ExitCode.UNAVAILABLE).err
+    unknown = keeper.runs("track", "--all", "--index", "foo", *registry, code=ExitCode.INPUT)
+    assert "no registry is called 'foo' here; there are: pypi" in unknown.err
+    both = keeper.runs("track", "--all", "apple", code=ExitCode.USAGE)
+    assert "--all and names are given" in both.err
+    index.script("/simple/", [Fault.reset()])
+    keeper.runs("track", "--all", *registry, code=ExitCode.NETWORK)

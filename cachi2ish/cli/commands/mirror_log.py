@@ -66,7 +66,7 @@ def _status(output_format: Format = HistoryFormat.TEXT, *, flags: Flags) -> None
 
 
 @history_commands.command("track", short_help="Follow projects before anybody asks for them.")
-@with_settings("mirror_directory", "config_file")
+@with_settings("mirror_directory", "mirror_registry", "mirror_private", "mirror_first_seen", "config_file")
 def _track(
     projects: Annotated[list[str] | None, typer.Argument(metavar="PROJECT...", help="Names of projects.")] = None,
     requirement: Annotated[
@@ -81,19 +81,35 @@ def _track(
     ] = None,
     index: Index = "pypi",
     *,
+    everything: Annotated[bool, typer.Option("--all", help="All projects that the registry lists now.")] = False,
     flags: Flags,
 ) -> None:
     """Follow projects: a server that runs looks at them at once, and again each day."""
+    from cachi2ish.cli.display.mirror_text import counted_projects
+    from cachi2ish.errors import UsageError
+
+    console = console_for(flags)
+    with report_errors(console):
+        if everything and (projects or requirement):
+            raise UsageError(
+                "--all and names are given", hint="--all follows each project that the registry lists"
+            )
+        if everything:
+            from cachi2ish.cli.display.reporting import ConsoleReporter
+
+            with _installed():
+                from cachi2ish.cli.wiring_mirror import track_all
+            reporter = ConsoleReporter(console)
+            reporter.info(f"{counted_projects(track_all(flags, index, reporter))} more followed")
+            return
     with _open(flags, make=True) as (history, reporter):
-        from cachi2ish.cli.display.mirror_text import counted_projects
-        from cachi2ish.errors import UsageError
         from cachi2ish.services.history_files import lines_of, project_names
 
         names = project_names(projects or [])
         if requirement is not None:
             names += project_names(lines_of(requirement), str(requirement))
         if not names:
-            raise UsageError("no project is named", hint="give names, or a file with --requirement")
+            raise UsageError("no project is named", hint="give names, a file with --requirement, or --all")
         number = history.track(index, sorted(set(names)), _now())
         reporter.info(f"{counted_projects(number)} more followed")
 

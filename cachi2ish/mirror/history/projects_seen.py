@@ -8,11 +8,14 @@ from itertools import groupby
 from typing import NamedTuple
 
 from packaging.utils import NormalizedName
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from cachi2ish.errors import InputError
 from cachi2ish.mirror.history.tables import generation, observation, project, project_state, registry
 from cachi2ish.mirror.records import Instant, Registry, UntimedFiles
+
+#: Names in one statement.
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,21 @@ def find_or_add_project(connection: Connection, registry_id: int, name: Normaliz
     number = connection.execute(insert(project).values(registry_id=registry_id, name=name)).inserted_primary_key
     assert number is not None  # noqa: S101  (every table with a key of its own has one)
     return KnownProject(int(number[0]), name, None, None)
+
+
+def follow(connection: Connection, registry_id: int, names: Collection[NormalizedName], now: Instant) -> int:
+    """Let projects be due now that are not followed; return how many there are."""
+    count, left = 0, list(dict.fromkeys(names))
+    while left:
+        some, left = left[:_AT_ONCE], left[_AT_ONCE:]
+        mine = (project.c.registry_id == registry_id) & project.c.name.in_(some)
+        known = set(connection.execute(select(project.c.name).where(mine)).scalars())
+        rows = [{"registry_id": registry_id, "name": name, "due_at": now} for name in some if name not in known]
+        if rows:
+            connection.execute(insert(project), rows)
+        idle = update(project).where(mine, project.c.due_at.is_(None)).values(due_at=now)
+        count += len(rows) + connection.execute(idle).rowcount
+    return count
 
 
 def last_look(connection: Connection, project_id: int) -> LastLook | None:

@@ -22,9 +22,9 @@ from cachi2ish.mirror.history.moving import export, import_
 from cachi2ish.mirror.history.observing import observe
 from cachi2ish.mirror.history.projects_seen import (
     all_registries,
-    find_or_add_project,
     find_project,
     find_registry,
+    follow,
     last_look,
 )
 from cachi2ish.mirror.history.rescuing import (
@@ -123,13 +123,8 @@ class SqlHistory:
     def track(self, registry: str, projects: Collection[NormalizedName], now: Instant) -> int:
         """Follow these; see the interface."""
         with self._database.writing() as connection:
-            known, count = find_registry(connection, registry), 0
-            for name in projects:
-                found = find_or_add_project(connection, known.id, name)
-                if found.due_at is None:
-                    count += 1
-                    connection.execute(update(_PROJECT).where(_PROJECT.c.id == found.id).values(due_at=now))
-            return count
+            known = find_registry(connection, registry)
+            return follow(connection, known.id, projects, now)
 
     def due(self, registry: str, now: Instant, limit: int) -> tuple[Due, ...]:
         """Return projects that are to be looked at, those first that have waited longest."""
