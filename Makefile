@@ -57,7 +57,8 @@ fuzz: $(MADE) ## Feed made-up inputs to all readers for ten minutes: MINUTES=60 
 
 # Many more of them for the locks of other tools, since nothing is made smaller: make fuzz-locks LOCKS=uv.lock INPUTS=5000
 fuzz-locks: $(MADE) ## Send 100,000 changed locks of each format through its reader: LOCKS="uv.lock pdm.lock" INPUTS=5000
-	@for lock in $(or $(LOCKS),uv.lock pylock.toml poetry.lock pdm.lock Pipfile.lock); do \
+	@for lock in $(or $(LOCKS),uv.lock pylock.toml poetry.lock pdm.lock Pipfile.lock \
+			environment.yml conda-lock.yml pixi.lock); do \
 		$(BIN)/python -m tests.fuzz.many_locks $$lock $(or $(INPUTS),100000) || exit; done
 
 integration: $(MADE) ## Install for real from what was fetched, network cut off (asks PyPI, some minutes)

@@ -10,7 +10,7 @@ from typing import Any
 from cachi2ish.files.toml_text import read_toml
 
 #: Lock files of other tools that have a reader.
-READ = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock")
+READ = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "conda-lock.yml", "pixi.lock")
 
 #: Writes a lock of what a project file declares.
 COMPILE = "uv pip compile --universal --generate-hashes --output-file requirements.txt"

@@ -62,6 +62,13 @@ READERS: tuple[LockReader, ...] = (
         "form_in_pylock",
     ),
     OnDemand(("Pipfile.lock",), _OF_GROUPS - {"extras"}, "cachi2ish.lockfiles.pipfile_lock:PipfileLockReader"),
+    OnDemand(
+        ("environment.yml", "environment.yaml"),
+        frozenset(),
+        "cachi2ish.lockfiles.conda.environment_yml:EnvironmentReader",
+    ),
+    OnDemand(("conda-lock.yml",), _OF_GROUPS - {"extras"}, "cachi2ish.lockfiles.conda.conda_lock:CondaLockReader"),
+    OnDemand(("pixi.lock",), _OF_GROUPS - {"extras"}, "cachi2ish.lockfiles.conda.pixi_lock:PixiReader"),
     OnDemand(("pdm.lock",), _OF_GROUPS, "cachi2ish.lockfiles.pdm.pdm_reader:PdmReader", "form_in_pdm"),
     OnDemand(("poetry.lock",), _OF_GROUPS, "cachi2ish.lockfiles.poetry.poetry_reader:PoetryReader"),
     OnDemand(("uv.lock",), _OF_WORKSPACES, "cachi2ish.lockfiles.uv.uv_reader:UvReader", "form_in_uv"),

@@ -25,8 +25,6 @@ from tests.fuzz.guards import guarded
 from tests.fuzz.mutating import changed, write
 from tests.fuzz.test_lock_files import FORMATS
 
-_SELECTIONS = (Selection(), Selection(groups=(":all:",), extras=(":all:",)))
-
 
 def run(name: str, inputs: int, first: int = 0) -> tuple[int, int]:
     """Read ``inputs`` changed locks; return how many were refused, and the bytes that the process has grown by.
@@ -38,7 +36,8 @@ def run(name: str, inputs: int, first: int = 0) -> tuple[int, int]:
     importlib.import_module("pypi_simple")  # imported late; it looks at the machine's network
     room = Path(tempfile.mkdtemp(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
     refused, before = 0, _peak()
-    selections = _SELECTIONS if "extras" in reader.keys else (Selection(), Selection(groups=(":all:",)))
+    everything = Selection(**{key: (":all:",) for key in ("groups", "extras") if key in reader.keys})
+    selections = (Selection(), everything)
     try:
         for number in range(first, first + inputs):
             random = Random(f"{name} {number}")

@@ -6,17 +6,21 @@ import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from hypothesis import strategies as st
+
 from cachi2ish.core.requirements import Purpose
 from cachi2ish.lockfiles.interface import Selection
 from cachi2ish.lockfiles.pdm.pdm_reader import PdmReader
 from cachi2ish.lockfiles.pipfile_lock import PipfileLockReader
 from cachi2ish.lockfiles.poetry.poetry_reader import PoetryReader
+from cachi2ish.lockfiles.readers import NamedReaders
 from cachi2ish.lockfiles.uv.uv_reader import UvReader
 from tests.fuzz.campaign import fuzzed
 from tests.fuzz.guards import each_error
-from tests.fuzz.mutating import files_like, write
+from tests.fuzz.mutating import bytes_like, files_like, write
 from tests.fuzz.test_requirements_files import PYLOCKS, TOML_WORDS
 from tests.lockfiles import test_uv_lock as uv_locks
+from tests.lockfiles.test_conda import CONDA_LOCK, ENVIRONMENT, PIXI, PIXI_5
 from tests.lockfiles.test_pdm_lock import DATA, a_lock, package
 from tests.lockfiles.test_pipfile_lock import PIPFILE_LOCK
 from tests.lockfiles.test_poetry_lock import GROUPS, OLD, OPTIONAL
@@ -144,6 +148,27 @@ def test_pipfile_lock(files: dict[str, bytes], room: Path) -> None:
             PipfileLockReader().read(room, "Pipfile.lock", Purpose.RUNTIME, {}, selection)
 
 
+YAML_LOCKS = {
+    "environment.yml": (ENVIRONMENT,),
+    "conda-lock.yml": (CONDA_LOCK,),
+    "pixi.lock": (PIXI, PIXI_5),
+}
+YAML_WORDS = (
+    *("- ", ": ", "\n  - ", "{", "}", "[", "]", "&a ", "*a", "|\n", ">\n", "---\n", "...", "null", "~", "\t", '"'),
+    *("pypi: ", "conda: ", "pip:", "manager: pip\n", "git+https://", "sha256: ", "!!python/object:x.y", "%", "@"),
+)
+
+
+@fuzzed(
+    name=st.sampled_from(sorted(YAML_LOCKS)),
+    content=bytes_like([seed for seeds in YAML_LOCKS.values() for seed in seeds], YAML_WORDS),
+)
+def test_yaml_lock(name: str, content: bytes, room: Path) -> None:
+    write(room, {name: content})
+    with each_error(lambda one: one.origin is not None and one.hint):
+        NamedReaders().read_lock(room, name, {})
+
+
 #: Each format: what lies in the folder of a lock, and what the format is made of.
 FORMATS: Mapping[str, tuple[Mapping[str, Sequence[str]], Sequence[str]]] = {
     "uv.lock": ({"uv.lock": UV_LOCKS, "pyproject.toml": PROJECTS}, UV_WORDS),
@@ -151,4 +176,5 @@ FORMATS: Mapping[str, tuple[Mapping[str, Sequence[str]], Sequence[str]]] = {
     "pdm.lock": ({"pdm.lock": PDM_LOCKS, "pyproject.toml": PDM_PROJECTS}, POETRY_WORDS),
     "Pipfile.lock": ({"Pipfile.lock": PIPFILE_LOCKS, "Pipfile": PIPFILES}, PIPFILE_WORDS),
     "pylock.toml": ({"pylock.toml": PYLOCKS}, TOML_WORDS),
+    **{name: ({name: seeds}, YAML_WORDS) for name, seeds in YAML_LOCKS.items()},
 }

@@ -32,7 +32,11 @@ class PipRequirementsReader:
         selection: Selection = DEFAULT,  # noqa: ARG002  (all of such a file is wanted)
     ) -> Lock:
         """Return the requirements of ``source / file`` and of all that it includes. See `LockReader.read`."""
-        closure = Closure(SourceTree(Path(os.path.realpath(source))), purpose, environ)
+        return self.read_in(SourceTree(Path(os.path.realpath(source))), file, purpose, environ)
+
+    def read_in(self, tree: SourceTree, file: str, purpose: Purpose, environ: Mapping[str, str]) -> Lock:
+        """Return the same of a file in ``tree``."""
+        closure = Closure(tree, purpose, environ)
         closure.walk(closure.tree.name_of(file, ""))
         requirements, errors = assemble(closure.entries, closure.constraints, purpose)
         closure.errors.extend(errors)

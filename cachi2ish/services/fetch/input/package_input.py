@@ -46,8 +46,11 @@ TYPE = "pip"
 
 #: Types that stand for a lock file of the tool.
 SHORT_FORMS: Mapping[str, str] = {
+    "conda": "environment.yml",
+    "conda-lock": "conda-lock.yml",
     "pdm": "pdm.lock",
     "pipenv": "Pipfile.lock",
+    "pixi": "pixi.lock",
     "poetry": "poetry.lock",
     "pylock": "pylock.toml",
     "uv": "uv.lock",

@@ -1,0 +1,1 @@
+"""The pip part of what conda and its kin lock."""

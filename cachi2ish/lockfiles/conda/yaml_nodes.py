@@ -1,0 +1,104 @@
+"""YAML as nodes, which know their lines; nothing of it is constructed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
+
+from cachi2ish.errors import LockFileError, Origin
+from cachi2ish.lockfiles.toml_locks import RESTORE
+
+#: Lists in lists in lists that nobody writes, and at which the composer of the library kills the process.
+_DEEPEST = 100
+
+
+def parse_yaml(text: str, file: str) -> MappingNode:
+    """Return the mapping that a file is; raises `LockFileError` with the line that is wrong."""
+    try:
+        node = _composed(text, file)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or "it cannot be read"
+        line = mark.line + 1 if mark is not None else None
+        raise LockFileError(f"it is no YAML: {problem}", hint=RESTORE, origin=Origin(file, line)) from None
+    except ValueError:  # a character that is none
+        raise LockFileError("it cannot be read as YAML", hint=RESTORE, origin=Origin(file)) from None
+    if not isinstance(node, MappingNode):
+        raise LockFileError("it is no mapping of YAML", hint=RESTORE, origin=Origin(file))
+    return node
+
+
+def _composed(text: str, file: str) -> Node | None:
+    """Return the first document of a text. An alias is the node that it means, which is there once."""
+    anchors: dict[str, Node] = {}
+    opened: list[CollectionNode] = []
+    found: Node | None = None
+    for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        if isinstance(event, yaml.DocumentEndEvent):
+            break
+        if isinstance(event, yaml.CollectionEndEvent):
+            done = opened.pop()
+            if isinstance(done, MappingNode):
+                done.value = list(zip(done.value[::2], done.value[1::2], strict=True))
+            continue
+        node = _node(event, anchors)
+        if node is None:
+            continue
+        if opened:
+            opened[-1].value.append(node)
+        else:
+            found = node
+        if isinstance(event, yaml.CollectionStartEvent) and isinstance(node, CollectionNode):
+            opened.append(node)
+            if len(opened) > _DEEPEST:
+                raise LockFileError("it is nested too deeply", hint=RESTORE, origin=Origin(file, line_of(node)))
+    return found
+
+
+def _node(event: yaml.Event, anchors: dict[str, Node]) -> Node | None:
+    node: Node
+    marks: tuple[Any, Any] = event.start_mark, event.end_mark
+    match event:
+        case yaml.AliasEvent(anchor=str(name)):
+            return anchors.get(name)
+        case yaml.ScalarEvent():
+            node = ScalarNode("", event.value, *marks)
+        case yaml.SequenceStartEvent():
+            node = SequenceNode("", [], *marks)
+        case yaml.MappingStartEvent():
+            node = MappingNode("", [], *marks)
+        case _:
+            return None
+    if event.anchor:
+        anchors[event.anchor] = node
+    return node
+
+
+def entries(node: Node | None) -> Iterator[tuple[str, Node]]:
+    """Yield the keys and values of a mapping; nothing of another node."""
+    for key, value in node.value if isinstance(node, MappingNode) else ():
+        if isinstance(key, ScalarNode):
+            yield str(key.value), value
+
+
+def value_of(node: Node | None, key: str) -> Node | None:
+    """Return the value of a key, None where there is none."""
+    return next((value for name, value in entries(node) if name == key), None)
+
+
+def listed(node: Node | None) -> list[Node]:
+    """Return the items of a sequence; nothing of another node."""
+    return list(node.value) if isinstance(node, SequenceNode) else []
+
+
+def text_of(node: Node | None) -> str | None:
+    """Return the text of a scalar, None of another node and of none."""
+    return str(node.value) if isinstance(node, ScalarNode) else None
+
+
+def line_of(node: Node) -> int:
+    """Return the line on which a node begins."""
+    return int(node.start_mark.line) + 1
