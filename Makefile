@@ -25,7 +25,7 @@ unexport PIP_FIND_LINKS PIP_EXTRA_INDEX_URL PIP_NO_INDEX PIP_NO_BINARY PIP_ONLY_
 PINNED := --quiet --no-deps --require-hashes --only-binary :all:
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit unit-python fuzz fuzz-locks integration coverage bench bench-mirror bench-builds lint format types imports docs reference check \
+.PHONY: help demo test unit unit-python fuzz fuzz-locks fuzz-mirror integration coverage bench bench-mirror bench-builds lint format types imports docs reference check \
 	venv install lock base image clean
 
 help: ## Print this list
@@ -60,6 +60,9 @@ fuzz-locks: $(MADE) ## Send 100,000 changed locks of each format through its rea
 	@for lock in $(or $(LOCKS),uv.lock pylock.toml poetry.lock pdm.lock Pipfile.lock \
 			environment.yml conda-lock.yml pixi.lock); do \
 		$(BIN)/python -m tests.fuzz.many_locks $$lock $(or $(INPUTS),100000) || exit; done
+
+fuzz-mirror: $(MADE) ## Send made-up requests to a mirror for ten minutes: MINUTES=60
+	$(BIN)/python -m tests.fuzz.mirror_door $$(($(or $(MINUTES),10) * 60))
 
 integration: $(MADE) ## Install for real from what was fetched, network cut off (asks PyPI, some minutes)
 	$(PYTEST) integration-tests

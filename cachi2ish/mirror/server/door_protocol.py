@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 #: Where an application finds the `Wire` of its request, in the extensions of ASGI.
 _EXTENSION = "cachi2ish.wire"
 
+#: And where the cycle is with which uvicorn counts what is sent: that of the connection may be of a later request.
+_CYCLE = "cachi2ish.cycle"
+
 #: Bytes of the line and the headers of one request.
 LONGEST_HEAD = 64 * 1024
 
@@ -38,10 +41,9 @@ class Wire:
     reason: the phrase of the next status line, instead of the one that the status has.
     """
 
-    def __init__(self, transport: Transport, protocol: HttpToolsProtocol) -> None:
+    def __init__(self, transport: Transport) -> None:
         self.reason = ""
         self._transport = transport
-        self._protocol = protocol
 
     @classmethod
     def of(cls, scope: Scope) -> Wire:
@@ -66,8 +68,10 @@ class Wire:
             self.reason = ""
         self._transport.write(data)
 
-    async def send_file(self, file: BinaryIO, offset: int, count: int) -> None:
+    async def send_file(self, scope: Scope, file: BinaryIO, offset: int, count: int) -> None:
         """Send a part of a file as the body that the headers have announced, without a copy in memory.
+
+        scope: of the request.
 
         Raises `TimeoutError` where the client takes nothing of it, and `OSError` where it has gone.
         """
@@ -82,7 +86,7 @@ class Wire:
                 raise OSError("the file is shorter than it was")
             offset += sent
         # What uvicorn counts has not gone through its hands.
-        self._protocol.cycle.expected_content_length = 0
+        scope["extensions"][_CYCLE].expected_content_length = 0
 
 
 class DoorProtocol(HttpToolsProtocol):
@@ -98,7 +102,7 @@ class DoorProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin; called by asyncio."""
-        self._wire = Wire(transport, self)
+        self._wire = Wire(transport)
         super().connection_made(self._wire)  # type: ignore[arg-type]  # it stands in for one
         self._await_head()
 
@@ -139,7 +143,9 @@ class DoorProtocol(HttpToolsProtocol):
         self._stop_waiting()
         self._answered = self._answer_at_once()
         if not self._answered:
+            extensions: Any = self.scope["extensions"]
             super().on_headers_complete()
+            extensions[_CYCLE] = self.cycle
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body of a request; called by the parser."""

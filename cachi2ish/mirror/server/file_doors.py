@@ -77,7 +77,7 @@ class HeldFile(Response):
         with self._file, suppress(OSError):
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             if scope["method"] != "HEAD" and self._end > self._start:
-                await Wire.of(scope).send_file(self._file, self._start, self._end - self._start)
+                await Wire.of(scope).send_file(scope, self._file, self._start, self._end - self._start)
             await send({"type": "http.response.body"})
 
 

@@ -273,6 +273,16 @@ def test_a_request_that_comes_again_finds_what_a_page_that_changes_has_become(
         assert b"demo-2.0" not in line.ask(page)
 
 
+def test_files_that_are_asked_for_in_a_row_come_in_a_row(mirror: MirrorServer) -> None:
+    path = path_of(mirror, "demo", OLD.filename)
+    assert mirror.get(path).body == OLD.content
+    file = b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % path.encode()
+    with Line(mirror) as line:
+        line.send(file + file.replace(b"\r\n\r\n", b"\r\nRange: bytes=5-9\r\n\r\n") + file)
+        assert [line.answer()[2] for _ in range(3)] == [OLD.content, OLD.content[5:10], OLD.content]
+        assert line.has_nothing_more()
+
+
 def test_an_idle_connection_is_closed_whatever_it_was_used_for(
     upstream: IndexServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
