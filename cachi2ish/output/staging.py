@@ -101,6 +101,7 @@ class StagedOutput:
         self._root = RootedPath.of(workplace.path, error=StorageError)
         self._deps = self._root.join(DEPS).path
         self._placed: dict[str, str] = {}
+        self._joined: dict[str, Path] = {}
         self._below_deps: set[str] = set()
         self._folders: set[Path] = set()  # that are there
         self._guard = threading.Lock()
@@ -147,7 +148,7 @@ class StagedOutput:
 
         Half of a surrogate pair, which no UTF-8 can hold, is written as ``\udcff``: the escape of JSON.
         """
-        place = self._root.join(path).path
+        place = self._place_of(path)
         with self._failures(f"{path} cannot be written in {self._workplace.target}", about=path):
             with self._guard:
                 self._make_parents(place)
@@ -157,6 +158,22 @@ class StagedOutput:
                 file.write(content.encode("utf-8", "backslashreplace"))
         if path.startswith(f"{PurePosixPath(DEPS).parts[0]}/"):
             self._below_deps.add(path)
+
+    def _place_of(self, path: str) -> Path:
+        # Whatever is in a folder that was made here was made here: no link leads out of it, and none is looked
+        # for. There are two files for each project.
+        folder, _, name = path.rpartition("/")
+        above, _, last = folder.rpartition("/")
+        if path.startswith("/"):
+            return self._root.join(path).path
+        if folder in self._joined and plain_name(name):
+            place = self._joined[folder] / name
+        elif above in self._joined and plain_name(last) and plain_name(name):
+            place = self._joined[above] / last / name
+        else:
+            place = self._root.join(path).path
+        self._joined[folder] = place.parent
+        return place
 
     def write_build_config(self, config: BuildConfig) -> None:
         """Write ``.build-config.json``, by which the output is recognised. Raises `StorageError`.

@@ -144,8 +144,13 @@ def test_a_name_that_is_more_than_a_name_is_refused(
 
 @pytest.mark.parametrize("path", ["../x", "/x", "a/../../x", ""])
 def test_a_text_cannot_be_written_elsewhere(outputs: Outputs, work: Path, path: str) -> None:
-    with outputs.stage(work / "out") as staging, pytest.raises(StorageError):
-        staging.write(path, "x")
+    with outputs.stage(work / "out") as staging:
+        for before in ("y", "a/y"):
+            with pytest.raises(StorageError):
+                staging.write(path, "x")
+            staging.write(before, "y")
+        with pytest.raises(StorageError):
+            staging.write(path, "x")
 
 
 def test_many_threads_place_at_once(outputs: Outputs, store: DiskBlobs, work: Path) -> None:
