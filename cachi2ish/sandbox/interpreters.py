@@ -54,11 +54,23 @@ def find_interpreter(target: Target) -> Interpreter:
         version = str(found["version"])
         if version.startswith(f"{minor}."):
             folders = tuple(map(Path, dict.fromkeys(found["folders"])))
+            _refuse_what_shows_the_home(command, folders)
             return Interpreter(Path(found["executable"]), version, folders)
     raise InputError(
         f"--run-hooks needs {target}, and there is no such Python on the PATH",
         hint=f"install {names[0]}, or name with --target the machine that builds",
     )
+
+
+def _refuse_what_shows_the_home(command: str, folders: tuple[Path, ...]) -> None:
+    """Raise `InputError` for a Python whose own folder holds the home of its user, or everything."""
+    home = Path.home()
+    for folder in folders:
+        if home.is_relative_to(folder) or folder == Path(folder.anchor):
+            raise InputError(
+                f"--run-hooks: the sandbox would show all of {folder}, where {command} is installed",
+                hint="install that Python into a folder of its own",
+            )
 
 
 def _on_path(name: str) -> list[str]:

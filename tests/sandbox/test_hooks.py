@@ -200,6 +200,12 @@ def test_where_there_can_be_no_sandbox_it_is_refused_with_the_reason_and_what_to
     assert "InputError: --run-hooks: there is no sandbox here: making namespaces" in done.stderr
 
 
+def test_a_python_whose_folder_holds_the_home_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", f"{sys.base_prefix}/home")
+    with pytest.raises(InputError, match=f"the sandbox would show all of {sys.base_prefix}"):
+        SandboxedHooks().interpreter(TARGET)
+
+
 def test_a_machine_that_is_not_this_one_is_refused() -> None:
     runner = SandboxedHooks()
     with pytest.raises(InputError, match="nothing on this machine runs what is built for manylinux_2_28_s390x"):
