@@ -111,7 +111,7 @@ def record(
     """
     inventory = take_inventory(reading, fetched, run)
     bill = results.sbom.render(inventory, committed_at)
-    tree = dict(page_tree(output_pages(inventory)))
+    tree = dict(page_tree(output_pages(inventory))) if reading.packages else {}  # an empty output has no files
     config = BuildConfig(
         tool_version=run.tool_version,
         # Where nothing was asked for, the build is to go on as if nobody had been here.
