@@ -61,6 +61,7 @@ class LyingIndex(IndexServer):
         self.down = False
         self._chance = chance
         self._server.pieces = self._slowly
+        self._changing = threading.Lock()
         self._stopped = threading.Event()
         self._liar = threading.Thread(target=self._lie_until_stopped)
         for number, name in enumerate(PROJECTS):
@@ -87,12 +88,14 @@ class LyingIndex(IndexServer):
     def answer(self, method: str, target: str, headers: Mapping[str, str], connection: int) -> Answer:
         if self.down:
             return Answer(503)
-        return super().answer(method, target, headers, connection)
+        with self._changing:
+            return super().answer(method, target, headers, connection)
 
     def _lie_until_stopped(self) -> None:
         number = 0
         while not self._stopped.wait(LYING):
-            self._lie(self._chance.choice(PROJECTS), number)
+            with self._changing:
+                self._lie(self._chance.choice(PROJECTS), number)
             number += 1
 
     def _lie(self, name: str, number: int) -> None:

@@ -1,4 +1,4 @@
-"""Mirrors that are killed, that lie upon a full disk, and that share a store: what they serve is always right.
+"""Mirrors that are killed, that lie upon a full disk, and that share a store serve what is right, and stay small.
 
 ``mirror_soak.py`` does the first for hours.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import os
 import random
+import re
 import subprocess
 from pathlib import Path
 
@@ -74,6 +75,24 @@ def test_a_full_disk_stops_what_is_new_and_nothing_that_is_there(
         assert ask(client, files[2])[2] == dists[2].content
         client.close()
         mirror.end()
+
+
+def test_a_large_file_takes_no_more_memory_than_a_small_one(tmp_path: Path) -> None:
+    small, large = (Dist(f"pear-{size}.0.tar.gz", os.urandom(size * 1_000_000)) for size in (1, 120))
+    with IndexServer() as index:
+        for dist in (small, large):
+            index.add("pear", dist, upload_time="2023-05-01T10:00:00+00:00")
+        mirror = MirrorProcess(tmp_path / "mirror", index)
+        client = http.client.HTTPConnection("127.0.0.1", mirror.port, timeout=60)
+        ask(client, "/2023-06-01/simple/pear/")
+        peaks = []
+        for dist in (small, large, large):  # the last one is from the disk
+            assert ask(client, f"/files/{dist.sha256}/{dist.filename}")[2] == dist.content
+            (line,) = re.findall(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{mirror.number}/status").read_text())
+            peaks.append(int(line) * 1024)
+        client.close()
+        mirror.end()
+    assert peaks[2] - peaks[0] < 30_000_000, peaks
 
 
 def fill(path: Path) -> None:
