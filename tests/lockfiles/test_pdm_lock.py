@@ -220,3 +220,9 @@ def test_a_project_that_changed_since_is_stale(tmp_path: Path) -> None:
     assert read(tmp_path, text, "[tool.pdm]\nsource = 2024-01-01\n").stale == ()
     (tmp_path / "pyproject.toml").unlink()
     assert read(tmp_path, text).stale == ()
+
+
+@pytest.mark.parametrize("version", ['["4.5.0"]', "{ a = 1 }", "4.5", "true"])
+def test_a_version_that_is_no_text_is_refused(tmp_path: Path, version: str) -> None:
+    with pytest.raises(LockFileError, match="has the lock_version"):
+        read(tmp_path, f"[metadata]\nlock_version = {version}\n")

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachi2ish.cli.commands.options import OutputFile, console_for, reads, with_settings
+from cachi2ish.cli.commands.options import (
+    OutputFile,
+    RequirementFiles,
+    SourceDir,
+    console_for,
+    reads,
+    with_settings,
+)
 from cachi2ish.cli.display.console import report_errors, write_result
 from cachi2ish.errors import InputError, UsageError
 from cachi2ish.settings.flags import Flags
@@ -59,19 +66,8 @@ def lock_build_deps(
         str | None,
         typer.Argument(metavar="INPUT", help="What is to be built, as for fetch-deps.", show_default=False),
     ] = None,
-    requirement: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--requirement",
-            "-r",
-            metavar="FILE",
-            help="A requirements file in the source, as for pip, instead of INPUT. May be repeated.",
-        ),
-    ] = None,
-    source: Annotated[
-        Path,
-        typer.Option("--source", "-s", parser=reads(path_of), metavar="DIR", help="The project; it is only read."),
-    ] = Path(),
+    requirement: RequirementFiles = None,
+    source: SourceDir = Path(),
     output: OutputFile = None,
     constraint: Annotated[
         list[Path] | None,

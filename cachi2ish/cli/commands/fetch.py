@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachi2ish.cli.commands.options import ForeignFlags, console_for, reads, with_settings
+from cachi2ish.cli.commands.options import (
+    ForeignFlags,
+    RequirementFiles,
+    SourceDir,
+    console_for,
+    reads,
+    with_settings,
+)
 from cachi2ish.cli.display.console import Console, FailureNote, Level, report_errors, write_result
 from cachi2ish.cli.program import program_of
 from cachi2ish.settings.flags import RUN_SETTINGS, Flags
@@ -92,19 +99,8 @@ def fetch_deps(
             show_default=False,
         ),
     ] = None,
-    requirement: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--requirement",
-            "-r",
-            metavar="FILE",
-            help="A requirements file in the source, as for pip, instead of INPUT. May be repeated.",
-        ),
-    ] = None,
-    source: Annotated[
-        Path,
-        typer.Option("--source", "-s", parser=reads(path_of), metavar="DIR", help="The project; it is only read."),
-    ] = Path(),
+    requirement: RequirementFiles = None,
+    source: SourceDir = Path(),
     output: Annotated[
         Path | None,
         typer.Option(

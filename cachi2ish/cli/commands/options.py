@@ -48,6 +48,23 @@ ForOutputDir = Annotated[
     ),
 ]
 
+#: ``-r``, as pip has it.
+RequirementFiles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--requirement",
+        "-r",
+        metavar="FILE",
+        help="A requirements file in the source, as for pip, instead of INPUT. May be repeated.",
+    ),
+]
+
+#: Where the project is that a command reads.
+SourceDir = Annotated[
+    Path,
+    typer.Option("--source", "-s", parser=reads(path_of), metavar="DIR", help="The project; it is only read."),
+]
+
 OutputFile = Annotated[
     Path | None,
     typer.Option(
