@@ -12,6 +12,7 @@ import hashlib
 import http.client
 import json
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -148,6 +149,8 @@ def _tell(what: str, mirror: Rival) -> None:
 
 
 def main() -> int:
+    # Whoever ends the benchmark ends the servers with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gigabytes", type=float, default=2.0)
     parser.add_argument("--projects", type=int, default=100_000)
