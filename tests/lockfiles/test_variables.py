@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pip._internal.req import req_file
 
 from cachi2ish.lockfiles.pip.variables import conceal, expand
-from tests.lockfiles.reading import COMMIT, A, read
+from tests.lockfiles.reading import COMMIT, HASH_A, A, errors_of, read
 
 NAMES = ["A", "B", "LONGER_1"]
 PIECES = st.sampled_from(
@@ -81,3 +81,19 @@ def test_a_name_that_pip_does_not_replace_is_named(tmp_path: Path) -> None:
     assert read(tmp_path, "-i https://${token}@h.example/", environ={"token": "x"}).warnings == (
         "requirements.txt:1: ${token} is no variable: pip replaces names in capital letters only",
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"foo===7.0+${{TOKEN}}\nbar==1 {HASH_A}",
+        f"foo===7.0+${{TOKEN}}\nfoo==8 {HASH_A}",
+        f"foo<7.0+${{TOKEN}}\nbar==1 {HASH_A}",
+        f"foo\nbar==1 {HASH_A}\n-c c.txt",
+    ],
+)
+def test_no_error_about_several_lines_has_the_value_of_a_variable(tmp_path: Path, text: str) -> None:
+    files = {"requirements.txt": text, "c.txt": "foo===7.0+${TOKEN}"}
+    errors = errors_of(tmp_path, files, environ={"TOKEN": "s3cret"})
+    assert "${TOKEN}" in str(errors)
+    assert "s3cret" not in str([(str(error), error.hint) for error in errors])

@@ -22,7 +22,7 @@ from cachi2ish.lockfiles.pip.grammar import Option, PipLineParser, RequirementLi
 from cachi2ish.lockfiles.pip.lines import LogicalLine, decode, logical_lines
 from cachi2ish.lockfiles.pip.pip_options import OptionCollector
 from cachi2ish.lockfiles.pip.tokens import find_slot, quote, split_arguments, tab_before_options
-from cachi2ish.lockfiles.pip.variables import conceal, expand, unset
+from cachi2ish.lockfiles.pip.variables import VARIABLE, conceal, expand, unset
 from cachi2ish.lockfiles.source_tree import SourceTree
 
 _INCLUDES = {"--requirement": False, "--constraint": True}
@@ -68,6 +68,7 @@ class Closure:
     errors: list[Cachi2ishError] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     _seen: set[tuple[str, bool]] = field(default_factory=set)
+    _variables: dict[str, None] = field(default_factory=dict)
 
     def walk(
         self,
@@ -100,6 +101,7 @@ class Closure:
             return
         direct: list[Url | Git] = []
         for line in logical_lines(decoded.text):
+            self._variables.update(dict.fromkeys(VARIABLE.findall(line.text)))
             try:
                 entry = self._line(line, file, constraint=constraint, chain=chain)
             except LockFileError as error:
@@ -110,6 +112,11 @@ class Closure:
                 direct.extend([entry.direct] if entry.direct else [])
         if direct and all(text.file != file for text in self.texts):
             self.texts.append(LockText(file, decoded.text, tuple(direct), decoded.encoding))
+
+    def refuse(self, errors: Iterable[Cachi2ishError]) -> None:
+        """Note errors about what several lines say together, without the values of the variables of any line."""
+        named = "".join(f"${{{name}}}" for name in self._variables)
+        self.errors.extend(self._placed(error, named) for error in errors)
 
     def _placed(self, error: Cachi2ishError, text: str) -> Cachi2ishError:
         """Return ``error`` without the values of the variables in the line that it is about."""

@@ -39,10 +39,10 @@ class PipRequirementsReader:
         closure = Closure(tree, purpose, environ)
         closure.walk(closure.tree.name_of(file, ""))
         requirements, errors = assemble(closure.entries, closure.constraints, purpose)
-        closure.errors.extend(errors)
+        closure.refuse(errors)
         because = _hash_checking(closure)
         if because:
-            closure.errors.extend(demand_hashes(requirements, because))
+            closure.refuse(demand_hashes(requirements, because))
         # A line that several requirements meet is told once.
         raise_all({(str(error), error.hint): error for error in closure.errors}.values())
         requirements = tuple(_with_options(requirements, closure.options))
