@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from packaging.markers import Marker
 
@@ -92,6 +92,13 @@ def test_union_and_intersection_are_or_and_and(markers: list[str]) -> None:
 
 
 @given(st.lists(MARKERS, max_size=6))
+@example(
+    [
+        "sys_platform == 'win32'",
+        "python_full_version <= '3.10' and sys_platform == 'win32'",
+        "python_full_version <= '3.10' and sys_platform == 'linux'",
+    ]
+)
 def test_what_is_in_a_union_already_does_not_change_it(markers: list[str]) -> None:
     union = NOWHERE
     for marker in markers:
