@@ -43,7 +43,7 @@ def mirror_history(flags: Flags, *, make: bool = False, read_only: bool = False)
         with _begun(directory) as partial:
             with _opened(partial, read_only=False) as history:
                 yield history
-            os.link(partial, path)  # not over one that another process has begun meanwhile
+            _put(partial, path)
         return
     expect_history(directory)
     with _opened(path, read_only=read_only) as history:
@@ -59,15 +59,32 @@ def _begun(directory: Path) -> Iterator[Path]:
         folder = Path(tempfile.mkdtemp(dir=directory, prefix=".begun-"))
     try:
         yield folder / HISTORY
-    except FileExistsError:
-        raise StorageError(
-            f"another process has begun a history in {directory} meanwhile", hint="run the command again"
-        ) from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         if not there:
             with suppress(OSError):
                 directory.rmdir()
+
+
+def _put(partial: Path, path: Path) -> None:
+    """Give a new history its name, but not over one that another process has begun meanwhile."""
+    with storage_errors(f"the history {path} cannot be written", Place.MIRROR, making=True):
+        try:
+            _link(partial, path)
+        except FileExistsError:
+            raise StorageError(
+                f"another process has begun a history in {path.parent} meanwhile", hint="run the command again"
+            ) from None
+
+
+def _link(partial: Path, path: Path) -> None:
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        partial.replace(path)
 
 
 @contextmanager

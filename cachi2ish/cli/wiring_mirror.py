@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from itertools import islice
@@ -18,7 +19,7 @@ from cachi2ish.cache.memory.catalogue import SqliteCatalogue
 from cachi2ish.cli.display.reporting import ConsoleReporter, log_messages_to
 from cachi2ish.cli.process import home_directory, limit_malloc_arenas
 from cachi2ish.cli.wiring_history import HISTORY, expect_history
-from cachi2ish.core.urls import Address
+from cachi2ish.core.urls import Address, bare
 from cachi2ish.errors import InputError, UnavailableError, UsageError
 from cachi2ish.files.os_errors import storage_errors
 from cachi2ish.http.download import FileDownloader
@@ -74,24 +75,23 @@ def sync_mirror(flags: Flags, reporter: ConsoleReporter) -> tuple[int, bool]:
     """Look at all that is due, see `cachi2ish.mirror.syncing.sync`. Raises `InputError` where no mirror is."""
     settings = load_mirror_settings(flags, os.environ, home_directory(), datetime.now(UTC))
     expect_history(settings.directory)
-    with mirroring(settings, reporter) as rooms:
+    with mirroring(settings, reporter, amend=True) as rooms:
         return sync(rooms)
 
 
 def track_all(flags: Flags, index: str, reporter: ConsoleReporter) -> int:
     """Follow all projects that a registry lists; return how many are new.
 
-    What was read is followed, also where the list breaks off. Raises `InputError` for a registry without a name,
+    What was read is followed, also where the list breaks off. The rules of a registry that the mirror knows stay.
+    Raises `InputError` for a registry without a name, and one that the mirror has at another address,
     `NetworkError` where it does not answer, and `UnavailableError` where it has no list.
     """
     settings = load_mirror_settings(flags, os.environ, home_directory(), datetime.now(UTC))
-    with mirroring(settings, reporter) as rooms, HttpSession(settings.http) as http:
-        if index not in rooms.addresses:
-            raise InputError(
-                f"no registry is called {index!r} here; there are: {', '.join(sorted(rooms.addresses))}",
-                hint="name it with --registry NAME=URL, or in the configuration file",
-            )
-        address = list_address(rooms.addresses[index])
+    with ExitStack() as stack:
+        stack.enter_context(log_messages_to(reporter))
+        history = stack.enter_context(SqlHistory(_made(settings.directory) / HISTORY))
+        address = list_address(_tracked(index, settings, history))
+        http = stack.enter_context(HttpSession(settings.http))
         with http.pieces(address, ACCEPT) as (status, content_type, pieces):
             if status != HTTPStatus.OK:
                 raise UnavailableError(
@@ -101,7 +101,7 @@ def track_all(flags: Flags, index: str, reporter: ConsoleReporter) -> int:
             count = 0
             try:
                 for names in batched(read_names(pieces, content_type), _TRACKED_AT_ONCE):
-                    count += rooms.history.track(index, names, now_in_microseconds())
+                    count += history.track(index, names, now_in_microseconds())
             except NoProjectListError as error:
                 raise UnavailableError(
                     f"{address} does not list projects: {error}", hint="give names, or a file with --requirement"
@@ -115,19 +115,44 @@ def batched(names: Iterator[NormalizedName], size: int) -> Iterator[tuple[Normal
         yield batch
 
 
+def _tracked(index: str, settings: MirrorSettings, history: SqlHistory) -> Address:
+    """Return the address of a registry, which is entered with its rules only where the mirror does not know it."""
+    known = {one.name: one for one in history.registries()}
+    named = {MAIN: Address(default_index_url()), **settings.registries}
+    if index not in known:
+        if index not in named:
+            raise InputError(
+                f"no registry is called {index!r} here; there are: {', '.join(sorted({*known, *named}))}",
+                hint="name it with --registry NAME=URL, or in the configuration file",
+            )
+        history.configure(_registry(index, named[index], settings))
+        return named[index]
+    address = settings.registries.get(index, Address(known[index].url))  # what is known has no credentials
+    if bare(_registry(index, address, settings).url) != bare(known[index].url):
+        raise InputError(
+            f"{index} is {known[index].url} in this mirror, and not {address}",
+            hint="leave --registry out; mirror serve and mirror sync give it another address",
+        )
+    return address
+
+
 @contextmanager
-def mirroring(settings: MirrorSettings, reporter: ConsoleReporter) -> Iterator[Rooms]:
+def mirroring(settings: MirrorSettings, reporter: ConsoleReporter, *, amend: bool = False) -> Iterator[Rooms]:
     """Yield what a mirror is made of; connections and databases end with the block.
 
+    amend: what the settings do not say of a registry stays as the mirror knows it; otherwise it is the default.
     Raises `StorageError` where its directory cannot be used.
     """
     directory = _made(settings.directory)
-    addresses = {MAIN: Address(default_index_url()), **settings.registries}
-    registries = {name: _registry(name, address, settings) for name, address in addresses.items()}
     with ExitStack() as stack:
         stack.enter_context(log_messages_to(reporter))
-        history = SqlHistory(directory / HISTORY)
-        stack.callback(history.close)
+        history = stack.enter_context(SqlHistory(directory / HISTORY))
+        known = {one.name: one for one in history.registries()} if amend else {}
+        main = Address(known[MAIN].url if MAIN in known else default_index_url())
+        addresses = {MAIN: main, **settings.registries}
+        registries = {
+            name: _registry(name, address, settings, known.get(name)) for name, address in addresses.items()
+        }
         for registry in registries.values():
             history.configure(registry)
         blobs = DiskBlobs(directory / _FILES)
@@ -146,12 +171,14 @@ def mirroring(settings: MirrorSettings, reporter: ConsoleReporter) -> Iterator[R
         )
 
 
-def _registry(name: str, address: Address, settings: MirrorSettings) -> Registry:
-    return Registry(
-        name=name,
+def _registry(name: str, address: Address, settings: MirrorSettings, known: Registry | None = None) -> Registry:
+    """Return a registry with the rules of the settings. known: what holds where they say nothing."""
+    rules = known or Registry(name=name, url="")
+    return replace(
+        rules,
         url=address.split_userinfo()[0].redacted,
-        untimed=UntimedFiles.FIRST_SEEN if name in settings.first_seen else UntimedFiles.EXCLUDE,
-        private=name in settings.private,
+        untimed=UntimedFiles.FIRST_SEEN if name in settings.first_seen else rules.untimed,
+        private=name in settings.private or rules.private,
     )
 
 

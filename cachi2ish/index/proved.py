@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+import msgspec
 from packaging.utils import NormalizedName
 
 from cachi2ish.advice import Hint
@@ -68,7 +69,9 @@ class FrozenDays:
                 hint="do not build from it: something on the way to the mirror, or the mirror itself, is not what"
                 " it was when the day was frozen",
             )
-        self.memory.put(_key(root, project), response.body.decode())
+        self.memory.put(
+            _key(root, project), msgspec.json.encode(proof).decode()
+        )  # without what nobody has checked
         return proof
 
     def kept(self, page: Page) -> Page | None:

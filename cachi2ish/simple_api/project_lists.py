@@ -61,6 +61,8 @@ def _in_json(texts: Iterator[str]) -> Iterator[str]:
                 raise NoProjectListError("it breaks off, or is no JSON") from None
             text, position = text[position:] + more, 0
             continue
+        except RecursionError:
+            raise NoProjectListError("it is no JSON that can be read: it is nested too deeply") from None
         if isinstance(entry, dict) and isinstance(entry.get("name"), str):
             yield entry["name"]
 

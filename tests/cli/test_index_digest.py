@@ -196,6 +196,18 @@ def test_a_proof_that_does_not_lead_to_the_digest_is_refused(place: Place, chang
     assert "does not lead to the index digest" in outcome.err
 
 
+def test_a_proof_with_bytes_that_are_no_text_is_kept_without_them(place: Place) -> None:
+    index, root = looks_like(place.person, place), place.digest.removeprefix("sha256:")
+    for project in ("apple", "pear"):
+        proof = place.mirror.get(f"/{DAY}/frozen/{root}/{project}/").body
+        place.person.index.serve_page(
+            f"/as/frozen/{root}/{project}/", proof.replace(b"{", b'{"x": "\xff", ', 1), "application/json"
+        )
+    for more in ((), ("--offline",)):
+        outcome = place.fetches(f"--index-digest={place.digest}", *more, index=index)
+        assert outcome.code == 0, outcome.told
+
+
 def test_a_page_that_was_kept_before_the_day_was_frozen_is_asked_for_again(place: Place) -> None:
     index = looks_like(place.person, place)
     place.person.writes("requirements.txt", f"apple==1.0 {APPLE.hash_option()}\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -11,8 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
+from cachi2ish.cli.wiring_history import mirror_history
+from cachi2ish.errors import StorageError
 from cachi2ish.exit_codes import ExitCode
+from cachi2ish.mirror.history.store import SqlHistory
+from cachi2ish.mirror.records import Registry, UntimedFiles
+from cachi2ish.settings.flags import Flags
 from tests.cache.support import read_only_view
 from tests.cli.conftest import Person
 from tests.support.command_line import Outcome
@@ -289,3 +296,57 @@ def test_a_registry_that_lists_nothing_is_told(keeper: Keeper) -> None:
     assert "--all and names are given" in both.err
     index.script("/simple/", [Fault.reset()])
     keeper.runs("track", "--all", *registry, code=ExitCode.NETWORK)
+
+
+def rules_of(directory: Path) -> dict[str, Registry]:
+    with SqlHistory(directory / "history.sqlite") as history:
+        return {one.name: one for one in history.registries()}
+
+
+def test_what_a_command_line_does_not_say_leaves_the_rules_of_a_mirror(keeper: Keeper) -> None:
+    url = keeper.person.index.index_url
+    corp, pypi = ("--registry", f"corp={url}"), ("--registry", f"pypi={url}")
+    keeper.runs("track", "apple")
+    keeper.runs("sync", *corp, *pypi, "--first-seen", "corp", "--private", "corp")
+    rules = rules_of(keeper.directory)
+    assert (rules["corp"].untimed, rules["corp"].private) == (UntimedFiles.FIRST_SEEN, True)
+    assert rules["pypi"].url == url
+    keeper.runs("track", "--all", "--index", "corp")
+    keeper.runs("track", "--all", "--index", "corp", *corp)
+    keeper.runs("track", "--all")
+    assert rules_of(keeper.directory) == rules
+    keeper.runs("sync", *corp)
+    assert rules_of(keeper.directory) == rules
+    other = keeper.runs("track", "--all", "--registry", "pypi=http://127.0.0.1:9/simple/", code=ExitCode.INPUT)
+    assert f"pypi is {url} in this mirror" in other.err
+    assert rules_of(keeper.directory) == rules
+
+
+@pytest.mark.parametrize("option", ["--registry", "--private", "--first-seen"])
+def test_rules_beside_names_that_are_followed_are_refused(keeper: Keeper, option: str) -> None:
+    value = f"pypi={keeper.person.index.index_url}" if option == "--registry" else "pypi"
+    outcome = keeper.runs("track", "apple", option, value, code=ExitCode.USAGE)
+    assert f"{option} is given without --all" in outcome.err
+    assert not keeper.directory.exists()
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_history_begins_also_where_there_are_no_hard_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    if not links:
+        monkeypatch.setattr(os, "link", refuse)
+    flags = Flags(mirror_directory=tmp_path / "mirror")
+    with pytest.raises(StorageError, match="another process has begun"), mirror_history(flags, make=True):
+        (tmp_path / "mirror/history.sqlite").touch()
+    (tmp_path / "mirror/history.sqlite").unlink()
+    with pytest.raises(FileExistsError), mirror_history(flags, make=True):
+        raise FileExistsError(errno.EEXIST, "of something else")
+    with mirror_history(flags, make=True) as history:
+        history.track("pypi", [canonicalize_name("apple")], 1)
+    with mirror_history(flags) as history:
+        assert history.status(2).followed == {"pypi": 1}
+    assert [one.name for one in (tmp_path / "mirror").iterdir()] == ["history.sqlite"]

@@ -76,3 +76,8 @@ def test_memory_does_not_grow_with_the_list() -> None:
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.5 * peaks[0] + 100_000
+
+
+def test_an_entry_without_an_end_to_its_brackets_is_refused() -> None:
+    with pytest.raises(NoProjectListError, match="nested too deeply"):
+        list(read_names([b'{"projects": [' + b"[" * 1_000_000], JSON))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachi2ish.cli.commands.options import console_for, reads, with_settings
+from cachi2ish.cli.commands.options import console_for, reads, with_settings, written_options
 from cachi2ish.cli.display.console import Console, report_errors, write_result
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.values import metavar, one_of, path_of
@@ -51,6 +51,7 @@ Index = Annotated[
 HistoryFile = Annotated[
     Path, typer.Argument(parser=reads(path_of), metavar="FILE", help="A history, as export writes it.")
 ]
+_RULES = ("mirror_registry", "mirror_private", "mirror_first_seen")
 _DATE = "A date (the end of that day, UTC), an instant, or a duration back from now."
 
 
@@ -66,7 +67,7 @@ def _status(output_format: Format = HistoryFormat.TEXT, *, flags: Flags) -> None
 
 
 @history_commands.command("track", short_help="Follow projects before anybody asks for them.")
-@with_settings("mirror_directory", "mirror_registry", "mirror_private", "mirror_first_seen", "config_file")
+@with_settings("mirror_directory", *_RULES, "config_file")
 def _track(
     projects: Annotated[list[str] | None, typer.Argument(metavar="PROJECT...", help="Names of projects.")] = None,
     requirement: Annotated[
@@ -82,6 +83,7 @@ def _track(
     index: Index = "pypi",
     *,
     everything: Annotated[bool, typer.Option("--all", help="All projects that the registry lists now.")] = False,
+    context: typer.Context,
     flags: Flags,
 ) -> None:
     """Follow projects: a server that runs looks at them at once, and again each day."""
@@ -94,6 +96,8 @@ def _track(
             raise UsageError(
                 "--all and names are given", hint="--all follows each project that the registry lists"
             )
+        if not everything and (idle := written_options(context, *_RULES)):
+            raise UsageError(f"{idle[0]} is given without --all", hint="give it to mirror serve or mirror sync")
         if everything:
             from cachi2ish.cli.display.reporting import ConsoleReporter
 
@@ -115,7 +119,7 @@ def _track(
 
 
 @history_commands.command("sync", short_help="Look at all projects that are due, once.")
-@with_settings("mirror_directory", "mirror_registry", "mirror_private", "mirror_first_seen", "config_file")
+@with_settings("mirror_directory", *_RULES, "config_file")
 def _sync(*, flags: Flags) -> None:
     """Look at all projects that are due, and fetch files that have vanished: where no server runs that does so."""
     console = console_for(flags)

@@ -170,6 +170,12 @@ def _flags(context: typer.Context, options: Mapping[str, object]) -> Flags:
     return replace(before, drop_in=is_drop_in(context), **given)
 
 
+def written_options(context: typer.Context, *names: str) -> tuple[str, ...]:
+    """Return the options of these settings that stand on the command line, and not in the environment."""
+    sources = {name: context.get_parameter_source(name) for name in names}
+    return tuple(f"--{option_of(name)}" for name, one in sources.items() if one and one.name == "COMMANDLINE")
+
+
 def console_for(flags: Flags) -> Console:
     """Return the console for a command."""
     return standard_error(Level[(flags.log_level or LogLevel.INFO).name])

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from stat import S_ISREG
 from typing import BinaryIO
 
 from starlette.requests import Request
@@ -258,9 +259,14 @@ def _announced(size: int | None, headers: Mapping[str, str]) -> Response:
 
 
 def _held(path: Path, span: Span | None, headers: Mapping[str, str]) -> Response:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    # A named pipe would be waited for, with everybody else's requests.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    found = os.fstat(descriptor)
+    if not S_ISREG(found.st_mode):
+        os.close(descriptor)
+        return Refused(HTTPStatus.NOT_FOUND, f"{path.name} is no regular file")
     file = os.fdopen(descriptor, "rb", buffering=0)
-    size = os.fstat(descriptor).st_size
+    size = found.st_size
     if span is None:
         return HeldFile(file, 0, size, HTTPStatus.OK, headers)
     within = span.within(size)

@@ -248,6 +248,11 @@ def test_what_it_does_not_have_is_refused_with_the_reason(person: Person, tmp_pa
             with pytest.raises(urllib.error.HTTPError, match="cannot be read: No such file") as caught:
                 get(f"{root}files/{WHEEL.sha256}/{WHEEL.filename}")
             caught.value.close()
+            os.mkfifo(person.output / "deps/pip" / WHEEL.filename)
+            with pytest.raises(urllib.error.HTTPError, match="is no regular file") as caught:
+                get(f"{root}files/{WHEEL.sha256}/{WHEEL.filename}")
+            caught.value.close()
+            assert get(f"{root}healthz") == b"ok\n"
         finally:
             gone.rename(person.output / "deps/pip" / WHEEL.filename)
 
