@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -11,6 +11,7 @@ from cachi2ish.build.interface import IMPLICIT, Build, Environment, Hooks, Machi
 from cachi2ish.build.resolving import NoSolutionError, Solver, parsed
 from cachi2ish.build.rules.question import Answer, Question
 from cachi2ish.build.rules.registry import answer
+from cachi2ish.core.messages import excerpt
 
 
 def environment(build: Build, machine: Machine, solver: Solver, hooks: Hooks | None = None) -> Environment:
@@ -31,13 +32,23 @@ def environment(build: Build, machine: Machine, solver: Solver, hooks: Hooks | N
         if problem:
             added = Answer(added.requires, (*added.unknown, problem))
         else:
-            added, by = Answer(requires), Why.HOOK
+            added, by = Answer(requires, tuple(_not_of_an_index(requires, machine))), Why.HOOK
     more = _missing(added, machine, first)
     second = solver.resolve(more, machine) if more else {}
     installed = {**second, **first}  # the first of the two on the path of imports
     requested = [(text, why) for text in _holding(declared, machine)]
     requested += [(text, by) for text in _holding(added.requires, machine)]
     return Environment(installed, tuple(requested), added.unknown)
+
+
+def _not_of_an_index(texts: Iterable[str], machine: Machine) -> Iterator[str]:
+    """Yield a clause for each requirement of a hook that no release fulfils: a URL, or what is no requirement."""
+    for text in texts:
+        one = parsed(text)
+        if one is None:
+            yield f"its hook asks for {excerpt(text)!r}, which is no requirement"
+        elif one.url is not None and machine.wants(None if one.marker is None else str(one.marker)):
+            yield f"its hook asks for {one.name} from a URL, which is in no index"
 
 
 def _holding(texts: Iterable[str], machine: Machine) -> list[str]:

@@ -136,11 +136,13 @@ class SandboxedHooks:
             raise HookFailedError(f"its hook was ended: it {self._excess(outcome['excess'])}")
         found: object = None
         with suppress(ValueError):
-            found = json.loads(outcome["answer"])
+            try:
+                found = json.loads(outcome["answer"])
+            except RecursionError:
+                raise HookFailedError("its answer was not taken: it has lists in lists without end") from None
         requires = found.get("requires") if isinstance(found, dict) else None
         if outcome["status"] == 0 and isinstance(requires, list):
-            texts = [" ".join(one.split()) for one in requires[:_MOST] if isinstance(one, str)]
-            return tuple(dict.fromkeys(one for one in texts if 0 < len(one) <= _LONGEST))
+            return _whole(requires)
         problem = found.get("problem") if isinstance(found, dict) else None
         if not problem:
             said = outcome["messages"].strip().splitlines() or [f"status {outcome['status']}"]
@@ -153,6 +155,22 @@ class SandboxedHooks:
             "memory": f"took more than {self._limits.memory >> 20} MiB of memory",
             "processes": f"started more than {self._limits.processes} processes",
         }[what]
+
+
+def _whole(requires: Sequence[object]) -> tuple[str, ...]:
+    """Return an answer as it is, each requirement once; raises `HookFailedError` where it would have to be cut."""
+    if len(requires) > _MOST:
+        raise HookFailedError(f"its answer was not taken: it asks for more than {_MOST} requirements")
+    texts: dict[str, None] = {}
+    for one in requires:
+        if not isinstance(one, str) or any("\ud800" <= char <= "\udfff" for char in one):
+            raise HookFailedError("its answer was not taken: it asks for what is no text")
+        if len(text := " ".join(one.split())) > _LONGEST:
+            raise HookFailedError(
+                f"its answer was not taken: it asks for more than {_LONGEST} characters in one requirement"
+            )
+        texts[text] = None
+    return tuple(texts)
 
 
 def _plan(

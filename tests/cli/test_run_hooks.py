@@ -50,6 +50,30 @@ def test_what_no_rule_tells_is_asked_of_the_back_end_and_its_answer_is_kept(pers
     assert "in the sandbox" not in again.err
 
 
+def test_what_a_hook_asks_for_and_no_index_has_is_not_known_when_the_answer_is_a_kept_one_too(
+    person: Person,
+) -> None:
+    person.writes("requirements.txt", "apple==1.0\n")
+    person.index.add(
+        "apple",
+        sdist(
+            "apple",
+            "return ['cherry', 'plum @ https://example.org/plum.zip', '>=2', 'x @ file:x; os_name==\"y\"']\n",
+        ),
+    )
+    for name in ("helper", "cherry"):
+        person.index.add(name, plain(name))
+    person.index.add("helper", make_wheel("helper", "1.0"))
+    for options in ((), ("--offline",)):
+        found = locks(person, "--run-hooks", *options)
+        assert found.code == 0, found.told
+        assert "cherry==1.0" in pins(found.out)
+        told = " ".join(found.out.split())
+        assert "not known: its hook asks for plum from a URL, which is in no index" in told.replace("# ", "")
+        assert "its hook asks for '>=2', which is no requirement" in told.replace("# ", "")
+        assert "asks for x" not in told
+
+
 def test_a_hook_that_reaches_out_is_named_in_a_warning_and_in_the_lock(person: Person) -> None:
     person.writes("requirements.txt", "apple==1.0\nbanana==1.0\n")
     person.index.add("apple", sdist("apple", f"return [open('{person.home}/secret').read()]\n"))

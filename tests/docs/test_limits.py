@@ -12,6 +12,7 @@ from cachi2ish.git import command, objects, repositories, submodules
 from cachi2ish.http import bodies, session
 from cachi2ish.lockfiles.pip import assembling, whole_grammar
 from cachi2ish.projects import project_folder, setup_cfg
+from cachi2ish.sandbox import hook_runner
 from cachi2ish.sandbox.interface import Limits as HookLimits
 from cachi2ish.sdists import metadata
 from cachi2ish.sdists.forward import Limits
@@ -62,6 +63,8 @@ LIMITS: list[tuple[str, float]] = [
     ("MiB of memory of a hook", HOOK.memory / MIB),
     ("processes of a hook", HOOK.processes),
     ("MiB of the file system of a hook", HOOK.space / MIB),
+    ("requirements in the answer of a hook", hook_runner._MOST),
+    ("characters of a requirement in the answer", hook_runner._LONGEST),
     ("requests at once", network_flags.MOST_CONCURRENT),
 ]
 ROWS = dict(re.findall(r"^\| (.+?) \| ([0-9,]+) \|$", PAGE, re.MULTILINE))

@@ -190,6 +190,23 @@ def test_a_hook_without_an_answer_says_how_it_ended(tmp_path: Path, body: str, w
     assert words in failure(tmp_path, body)
 
 
+WRITTEN = "with open('/build/answer/answer.json', 'w') as file: file.write({})\nos._exit(0)"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (WRITTEN.format("'[' * 200_000"), "it has lists in lists without end"),
+        (WRITTEN.format("""'{"requires": [7]}'"""), "it asks for what is no text"),
+        (WRITTEN.format(r"""'{"requires": ["a; os_name == \'\\ud800\'"]}'"""), "it asks for what is no text"),
+        ("return [f'a{one}' for one in range(301)]", "it asks for more than 300 requirements"),
+        ("return ['a>=1', 'a' * 501]", "it asks for more than 500 characters in one requirement"),
+    ],
+)
+def test_an_answer_that_would_have_to_be_cut_is_not_taken(tmp_path: Path, body: str, words: str) -> None:
+    assert failure(tmp_path, body) == f"its answer was not taken: {words}"
+
+
 def test_where_there_can_be_no_sandbox_it_is_refused_with_the_reason_and_what_to_do() -> None:
     program = "from cachi2ish.sandbox.hook_runner import SandboxedHooks; SandboxedHooks().check()"
     script = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$0" -c "$1"'
