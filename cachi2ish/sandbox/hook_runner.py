@@ -21,7 +21,10 @@ from cachi2ish.files.scratch import scratch_directory
 from cachi2ish.sandbox.interface import HookFailedError, HookQuestion, Interpreter, Limits
 from cachi2ish.sandbox.interpreters import find_interpreter
 
-_JAIL, _WITHIN = (Path(__file__).with_name(name) for name in ("jail.py", "within.py"))
+_WITHIN = Path(__file__).with_name("within.py")
+
+#: Starts `cachi2ish.sandbox.jail`, which needs no library: its folder is the last place to look in.
+_JAIL = "import sys; sys.path.append(sys.argv[1]); from cachi2ish.sandbox.jail import main; main()"
 
 #: What programs need of the system, as it is there; of /etc no more than says where libraries are.
 _SYSTEM = (
@@ -110,7 +113,7 @@ class SandboxedHooks:
 
     def _run(self, plan: Mapping[str, Any]) -> Mapping[str, Any]:
         with scratch_directory("cachi2ish-sandbox-") as root:
-            command = [sys.executable, "-I", "-S", str(_JAIL)]
+            command = [sys.executable, "-I", "-S", "-c", _JAIL, str(Path(__file__).parents[2])]
             try:
                 done = subprocess.run(
                     command,

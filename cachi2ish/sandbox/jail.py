@@ -1,7 +1,7 @@
 """Runs one program where it can do no harm. Linux alone; no rights of root are needed.
 
-A script, since namespaces belong to processes. It reads a plan as JSON from standard input, and prints as JSON how
-the program ended. There are three processes below it: one makes the namespaces, whose users the script maps; the
+A program, since namespaces belong to processes: `main` reads a plan as JSON from standard input, and prints how it
+ended as JSON. There are three processes below it: one makes the namespaces, whose users the first one maps; the
 *keeper* is their first process (when it ends, the kernel ends all the others); the *program* has no rights left.
 
 Nothing of the machine is there but what the plan binds, read-only. The rest is a file system in memory of a fixed
@@ -23,6 +23,8 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
+from cachi2ish.sandbox.consumption import taken
+
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 # From linux/sched.h, linux/mount.h, linux/prctl.h. mount_setattr(2), Linux 5.12, has everywhere the same number.
@@ -30,6 +32,10 @@ _NAMESPACES = 0x00020000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0
 _NOSUID, _NODEV, _NOEXEC, _BIND, _MOVE, _REC, _PRIVATE = 2, 4, 8, 1 << 12, 1 << 13, 1 << 14, 1 << 18
 _SET_DEATH_SIGNAL, _DROP_CAPABILITY, _NO_NEW_PRIVILEGES = 1, 24, 38
 _MOUNT_SETATTR, _HERE, _RECURSIVE, _READ_ONLY = 442, -100, 0x8000, 1
+
+# keyctl(2) has a number of its own on each machine; the C library does not know it.
+_JOIN_SESSION_KEYRING = 1
+_KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "loongarch64": 219, "ppc64le": 271, "s390x": 280}
 
 #: Without rights, where the caller is root: the limit of processes does not hold for root.
 _NOBODY = 65534
@@ -150,9 +156,8 @@ def _furnish(plan: dict[str, Any]) -> None:
             _mount("/dev/null", root + path, "", _BIND)
     Path(f"{root}/proc").mkdir(exist_ok=True)
     _mount("proc", f"{root}/proc", "proc", _NOSUID | _NODEV | _NOEXEC)
-    Path(f"{root}/proc/sys/user/max_user_namespaces").write_text(
-        "0"
-    )  # rights that one gets there are not had either
+    # Rights that one gets in a namespace of users are not had either.
+    Path(f"{root}/proc/sys/user/max_user_namespaces").write_text("0")
     _lock(f"{root}/proc", _READ_ONLY)
     for target, text in plan["texts"].items():
         Path(root + target).parent.mkdir(parents=True, exist_ok=True)
@@ -214,6 +219,7 @@ def _keep(plan: dict[str, Any], *, is_root: bool) -> dict[str, Any]:
             os.write(2, f"{error}\n".encode())
             os._exit(126)
     end = time.monotonic() + plan["seconds"]
+    bounded = ("/", *plan["apart"])
     while True:
         with contextlib.suppress(ChildProcessError):
             while (found := os.waitpid(-1, os.WNOHANG))[0]:
@@ -223,26 +229,21 @@ def _keep(plan: dict[str, Any], *, is_root: bool) -> dict[str, Any]:
                         "messages": _read(plan["messages"])[-_MESSAGES:],
                         "answer": _read(plan["answer"]),
                     }
-        taken, processes = _taken()
+        memory, processes = taken(bounded)
         if processes > plan["processes"]:
             return {"excess": "processes"}
-        if taken > plan["memory"]:
+        if memory > plan["memory"]:
             return {"excess": "memory"}
         if time.monotonic() > end:
             return {"excess": "time"}
         time.sleep(_INTERVAL)
 
 
-def _taken() -> tuple[int, int]:
-    """Return the bytes of memory and the number of the processes here, but for this one."""
-    taken = processes = 0
-    for name in os.listdir("/proc"):
-        if name.isdigit() and name != "1":
-            processes += 1
-            with contextlib.suppress(OSError, ValueError), open(f"/proc/{name}/statm") as file:
-                _, resident, shared, *_ = map(int, file.read().split())
-                taken += resident - shared
-    return taken * resource.getpagesize(), processes
+def _leave_the_keyring() -> None:
+    """Take an empty session keyring: that of the user may hold keys. Kernels without keys have none to leave."""
+    number = _KEYCTL.get(os.uname().machine)
+    if number is not None:
+        _LIBC.syscall(ctypes.c_long(number), ctypes.c_int(_JOIN_SESSION_KEYRING), None)
 
 
 def _become_program(plan: dict[str, Any], *, is_root: bool) -> NoReturn:
@@ -260,9 +261,11 @@ def _become_program(plan: dict[str, Any], *, is_root: bool) -> NoReturn:
         os.setresgid(_NOBODY, _NOBODY, _NOBODY)
         os.setresuid(_NOBODY, _NOBODY, _NOBODY)
     _control(_NO_NEW_PRIVILEGES, 1)
+    _leave_the_keyring()
     _limit(resource.RLIMIT_AS, plan["memory"])
     _limit(resource.RLIMIT_CPU, int(plan["seconds"]) + 1)
     _limit(resource.RLIMIT_NPROC, plan["processes"] * 2)  # threads count there too
+    _limit(resource.RLIMIT_FSIZE, plan["space"])
     _limit(resource.RLIMIT_CORE, 0)
     os.chdir(plan["home"])
     os.execve(plan["command"][0], plan["command"], plan["environ"])
@@ -286,7 +289,3 @@ def _read(path: str) -> str:
         size = os.fstat(descriptor).st_size
         file.seek(max(0, size - _LARGEST_ANSWER))
         return file.read(_LARGEST_ANSWER).decode("utf-8", "replace")
-
-
-if __name__ == "__main__":
-    main()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import socket
 import subprocess
 import sys
@@ -123,6 +125,48 @@ def test_a_hook_that_eats_memory_is_ended_alone_or_in_company(tmp_path: Path) ->
         "        time.sleep(30)\ntime.sleep(30)"
     )
     assert "it took more than 256 MiB of memory" in failure(tmp_path, body)
+
+
+UNMAPPED = """files = [os.memfd_create('x') for _ in range(8)]
+for file in files:
+    for _ in range(50): os.write(file, bytes(MIB))
+"""
+SHARED = """import mmap
+shared = [mmap.mmap(-1, 50 * MIB) for _ in range(3)]
+for _ in range(2):
+    if not os.fork(): break
+for one in shared:
+    for _ in range(50): one.write(bytes(MIB))
+"""
+
+
+@pytest.mark.parametrize("body", [UNMAPPED, SHARED])
+def test_memory_that_processes_share_or_that_nobody_has_mapped_counts_too(tmp_path: Path, body: str) -> None:
+    body = f"import time\nMIB = 1 << 20\n{body}\ntime.sleep(30)"
+    assert "it took more than 256 MiB of memory" in failure(tmp_path, body)
+
+
+def test_a_file_in_memory_is_no_larger_than_the_scratch_folder(tmp_path: Path) -> None:
+    body = "file = os.memfd_create('x')\nwhile True: os.write(file, bytes(1_000_000))"
+    assert "File too large" in failure(tmp_path, body)
+
+
+KEYCTL = {"x86_64": 250}.get(os.uname().machine, 219)
+
+
+def test_the_session_keyring_of_the_user_is_not_that_of_a_hook(tmp_path: Path) -> None:
+    found: list[str] = []
+
+    def compare() -> None:
+        own = ctypes.CDLL(None).syscall(KEYCTL, 1, None)  # of this thread alone; -1 where that is not permitted
+        body = f"import ctypes\nreturn [str(ctypes.CDLL(None).syscall({KEYCTL}, 0, -3, 0))]"
+        found.extend((str(own), *ask(tmp_path, hook(body))))
+
+    thread = threading.Thread(target=compare)
+    thread.start()
+    thread.join()
+    own, of_the_hook = found
+    assert own != of_the_hook or own == "-1"
 
 
 def test_a_hook_that_fills_its_scratch_folder_is_ended(tmp_path: Path) -> None:
