@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,7 +96,7 @@ def test_any_user_may_run_it_on_a_root_that_nobody_may_write(
     environment: tuple[str, ...],
 ) -> None:
     work = output_folder(tmp_path, uid, gid)
-    volume = f"cache-{tmp_path.name}"
+    volume = f"cache-{secrets.token_hex(4)}"
     options: tuple[str, ...] = ("--user", f"{uid}:{gid}", "--read-only", "--cap-drop=all")
     options = (*options, "--volume", f"{volume}:/cache", "--volume", f"{source}:/src:ro", *environment)
     options = (*options, "--volume", f"{work}:/results")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import yaml
@@ -32,6 +32,14 @@ def index() -> Iterator[IndexServer]:
     with IndexServer() as index:
         index.add("apple", make_wheel("apple", "1.0"), upload_time=BEFORE)
         yield index
+
+
+@pytest.fixture
+def volume(engine: Engine) -> Iterator[str]:
+    """The name of a volume that no other run has; it is gone afterwards."""
+    name = f"mirror-{secrets.token_hex(4)}"
+    yield name
+    engine.try_("volume", "rm", "--force", name)
 
 
 def as_composed(volume: str) -> tuple[str, ...]:
@@ -82,9 +90,8 @@ def get(url: str) -> bytes:
 
 
 def test_the_image_serves_as_its_compose_file_says_and_its_volume_keeps_what_it_knows(
-    engine: Engine, mirror_image: str, tmp_path: Path
+    engine: Engine, mirror_image: str, volume: str
 ) -> None:
-    volume = f"mirror-{tmp_path.name}"
     with IndexServer() as index:
         index.add("apple", make_wheel("apple", "1.0"), upload_time=BEFORE)
         with mirror(engine, mirror_image, index, volume) as (name, url):
@@ -102,26 +109,23 @@ def test_the_image_serves_as_its_compose_file_says_and_its_volume_keeps_what_it_
     with IndexServer() as empty, mirror(engine, mirror_image, empty, volume) as (_, url):
         assert get(url + PAGE) == page
         assert get(url + file[1].decode()) == wheel
-    engine.do("volume", "rm", volume)
 
 
 @pytest.mark.parametrize("user", ["1000650000:0", "4242:4242"])
 def test_any_user_may_run_it(
-    engine: Engine, mirror_image: str, index: IndexServer, tmp_path: Path, user: str
+    engine: Engine, mirror_image: str, index: IndexServer, volume: str, user: str
 ) -> None:
-    volume = f"mirror-{tmp_path.name}"
     with mirror(engine, mirror_image, index, volume, f"--user={user}") as (_, url):
         assert b"apple-1.0" in get(url + PAGE)
-    engine.do("volume", "rm", volume)
 
 
-def test_the_health_check_tells_a_server_from_none(engine: Engine, mirror_image: str, tmp_path: Path) -> None:
+def test_the_health_check_tells_a_server_from_none(engine: Engine, mirror_image: str) -> None:
     config = json.loads(engine.do("image", "inspect", mirror_image))[0]
     check = config["Healthcheck"]["Test"]
     assert check == COMPOSE["healthcheck"]["test"]
     assert (config["User"], list(config["Config"]["Volumes"])) == ("10001:0", ["/mirror"])
     # On its own port, in a network of its own.
-    name = f"health-{tmp_path.name}"
+    name = f"health-{secrets.token_hex(4)}"
     engine.do("run", "--detach", "--pull=never", "--network=none", f"--name={name}", "--read-only", mirror_image)
     try:
         address_of(engine, name)

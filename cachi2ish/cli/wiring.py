@@ -131,7 +131,7 @@ def fetching(flags: Flags, reporter: ConsoleReporter, export: Path | None = None
         yield (
             Ports(
                 Sources(NamedReaders(), projects, repositories),
-                cache_alone(settings, blobs, catalogue, reporter.debug)
+                cache_alone(settings, blobs, catalogue, reporter)
                 if settings.offline
                 else connector(settings, blobs, catalogue, stack, reporter),
                 Archives(Once(partial(_archive_reader, projects)), catalogue, cache(build_facts), planner),

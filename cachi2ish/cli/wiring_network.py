@@ -50,7 +50,7 @@ def connector(
 
             return FileDownloader(session(), blobs, memory)
 
-        run = RunContext(http=session, memory=memory, run_started=settings.now)
+        run = RunContext(http=session, memory=memory, run_started=settings.now, on_warning=reporter.warning)
         return Network(
             index=IndexStack(run).index,
             downloader=CachedFirst(blobs, memory, downloader),
@@ -78,11 +78,16 @@ def _http_settings(settings: HttpSettings, indexes: Sequence[IndexOptions]) -> H
     )
 
 
-def cache_alone(
-    settings: Settings, blobs: BlobStore, memory: Memory, on_message: Callable[[str], None]
-) -> Connect:
+def cache_alone(settings: Settings, blobs: BlobStore, memory: Memory, reporter: ConsoleReporter) -> Connect:
     """Return a network that is none: everything in it knows the cache only."""
-    run = RunContext(http=Offline, memory=memory, run_started=settings.now, offline=True, on_message=on_message)
+    run = RunContext(
+        http=Offline,
+        memory=memory,
+        run_started=settings.now,
+        offline=True,
+        on_message=reporter.debug,
+        on_warning=reporter.warning,
+    )
     network = Network(
         index=IndexStack(run).index,
         downloader=CachedFirst(blobs, memory, Offline),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 import msgspec
 from packaging.utils import NormalizedName
@@ -38,7 +39,7 @@ _NOT_ALLOWED = frozenset({401, 403})
 class FrozenDays:
     """Where proofs come from: the mirrors, and what is remembered of them.
 
-    addresses: of the indexes, by their redacted form. http: None where nobody may be asked.
+    addresses: of the indexes, by their redacted form, in their order. http: None where nobody may be asked.
     """
 
     addresses: Mapping[str, Address]
@@ -93,12 +94,18 @@ class ProvedIndex:
     """Gives pages of ``index`` that are those of a frozen day, and nothing else.
 
     To be put around the cache: what was kept before is proved as well, and from then on without a request.
+    on_warning: is called, once for a project, where an index with a digest says that it has none, which nothing
+    proves, and one without a digest has it.
     """
 
-    def __init__(self, index: Index, digests: DayDigests, days: FrozenDays) -> None:
+    def __init__(
+        self, index: Index, digests: DayDigests, days: FrozenDays, on_warning: Callable[[str], None]
+    ) -> None:
         self._index = index
         self._digests = digests
         self._days = days
+        self._on_warning = on_warning
+        self._warned: set[NormalizedName] = set()
 
     def page(self, project: NormalizedName, query: PageQuery = FRESH) -> Page:
         """Return a page that is proved.
@@ -106,11 +113,25 @@ class ProvedIndex:
         Raises `DigestMismatchError` for one that is not in the day, `UnavailableError` where there is no proof.
         """
         page = self._index.page(project, query)
+        if not query.by_digest:  # the digest of a file says more than that of a day
+            self._look_before(page)
         try:
             return page.each(self._proved)
         except _OutdatedError:
             # Kept before the day was closed; the mirror has the right one now.
             return self._index.page(project, PageQuery(by_digest=query.by_digest)).each(self._proved)
+
+    def _look_before(self, page: Page) -> None:
+        if self._digests.of(page.index) or page.project in self._warned:
+            return
+        before = takewhile(lambda address: address != page.index, self._days.addresses)
+        absent = next(filter(self._digests.of, before), None)
+        if absent is not None:
+            self._warned.add(page.project)
+            self._on_warning(
+                f"{page.project} comes from {page.index}, without a proof: {absent} says that it has none, and an"
+                " index digest does not prove that"
+            )
 
     def _proved(self, page: Page) -> Page:
         root = self._digests.of(page.index)

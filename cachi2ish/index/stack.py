@@ -30,7 +30,8 @@ class RunContext:
 
     http: returns the client, which is made when it is first needed. memory: what is kept between runs.
     run_started: aware. offline: no index may be asked.
-    on_message: is called with a line where an answer is as old as it is.
+    on_message: is called with a line where an answer is as old as it is. on_warning: where nothing proves one that
+    could have been expected to be proved.
     """
 
     http: Callable[[], Http]
@@ -38,6 +39,7 @@ class RunContext:
     run_started: datetime
     offline: bool = False
     on_message: Callable[[str], None] = lambda _message: None
+    on_warning: Callable[[str], None] = lambda _message: None
 
 
 class Sources(Struct, frozen=True):
@@ -83,7 +85,8 @@ def proved(index: Index, sources: Sources) -> Index:
     from cachi2ish.index.proved import FrozenDays, ProvedIndex  # noqa: PLC0415
 
     addresses = dict(zip(sources.addresses, sources.urls, strict=True))
-    return ProvedIndex(index, digests, FrozenDays(addresses, run.memory, None if run.offline else run.http))
+    days = FrozenDays(addresses, run.memory, None if run.offline else run.http)
+    return ProvedIndex(index, digests, days, run.on_warning)
 
 
 def timed(index: Index, sources: Sources) -> Index:

@@ -208,6 +208,30 @@ def test_a_proof_with_bytes_that_are_no_text_is_kept_without_them(place: Place) 
         assert outcome.code == 0, outcome.told
 
 
+def test_what_an_index_with_a_digest_does_not_have_comes_from_the_next_with_a_warning(place: Place) -> None:
+    fig = make_sdist("fig", "1.0")
+    place.person.writes("requirements.txt", "apple==1.0\nfig==1.0\n")
+    options = (
+        f"--extra-index-url={place.person.index.url}/other/",
+        f"--index-digest={place.index}={place.digest}",
+    )
+    file = {
+        "filename": fig.filename,
+        "url": f"{place.person.index.url}/files/{fig.filename}",
+        "hashes": {"sha256": fig.sha256},
+    }
+    page = {"meta": {"api-version": "1.0"}, "name": "fig", "files": [file]}
+    place.person.index.serve_page("/other/fig/", json.dumps(page).encode(), JSON)
+    place.person.index.serve_file(fig)
+    for more in ((), ("--offline",)):
+        outcome = place.fetches(*options, *more)
+        assert outcome.code == 0, outcome.told
+        assert outcome.err.count("an index digest does not prove that") == 1
+        assert f"fig comes from {place.person.index.url}/other/, without a proof" in outcome.err
+    place.person.writes("requirements.txt", f"apple==1.0 {APPLE.hash_option()}\nfig==1.0 {fig.hash_option()}\n")
+    assert "without a proof" not in place.fetches(*options).err
+
+
 def test_a_page_that_was_kept_before_the_day_was_frozen_is_asked_for_again(place: Place) -> None:
     index = looks_like(place.person, place)
     place.person.writes("requirements.txt", f"apple==1.0 {APPLE.hash_option()}\n")

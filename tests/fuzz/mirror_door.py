@@ -56,8 +56,8 @@ _STATUSES = frozenset(
     {100, 200, 206, 301, 304, 400, 401, 403, 404, 405, 406, 409, 414, 416, 431, 502, 503},
 )
 
-#: Seconds for which an answer is waited for; what comes later is not looked at.
-_WAIT = 0.05
+#: Seconds for which an answer is waited for, and after a part of it for the rest; what comes later is passed over.
+_WAIT, _REST = 1.0, 0.05
 
 _HEAD = re.compile(rb"HTTP/1\.1 (\d{3}) [^\r\n]*\r\n(?:[a-z-]+: [^\r\n]*\r\n)*\r\n", re.IGNORECASE)
 
@@ -109,6 +109,7 @@ class Door:
                 connection.sendall(piece)
             while piece := connection.recv(1 << 16):
                 answer += piece
+                connection.settimeout(_REST)
         return answer
 
     def _check(self, answer: bytes) -> None:

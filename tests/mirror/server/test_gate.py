@@ -286,7 +286,7 @@ def test_files_that_are_asked_for_in_a_row_come_in_a_row(mirror: MirrorServer) -
 def test_an_idle_connection_is_closed_whatever_it_was_used_for(
     upstream: IndexServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving, "_KEPT", 1)
+    monkeypatch.setattr(serving, "_KEPT", 3)
     page = b"GET /2023-06-01/simple/demo/ HTTP/1.1\r\nHost: x\r\n\r\n"
     with MirrorServer(tmp_path / "mirror", pypi=upstream.index_url) as mirror, Line(mirror) as line:
         for _ in range(3):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import socket
+import select
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -24,9 +25,13 @@ TITLES = re.findall(r"^## (.+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE
 
 #: Runs commands that end with a zero byte, and prints the status of each between two of these.
 _LOOP = """set -m
+trap 'kill $(jobs -p); exit 1' TERM
 while IFS= read -r -d '' line; do eval "$line" < /dev/null; printf '\\0%s\\0' $?; done
 kill $(jobs -p); wait
 """
+
+#: Seconds in which a command ends, and a mirror begins.
+_PATIENCE = 120
 
 
 def parts(title: str) -> list[list[tuple[str, str]]]:
@@ -41,8 +46,8 @@ class Shell:
     """One shell for a part of the page; its mirror ends with it."""
 
     def __init__(self, folder: Path, **addresses: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = str(free.getsockname()[1])
+        self.log = folder / "mirror.log"
+        self.port = ""  # the mirror is given one, and says which
         self.addresses = addresses
         tools = str(Path(sys.executable).parent)
         environment = clean_environment(
@@ -61,7 +66,6 @@ class Shell:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
         )
 
     def runs(self, command: str) -> str:
@@ -70,25 +74,48 @@ class Shell:
             registry = name.partition("=")[0]
             mine = self.addresses.get(registry, "")
             command = command.replace(name, f"{registry}={mine} --registry pypi={self.addresses['pypi']}")
-        command = command.replace("8417", self.port)
+        begins = " mirror serve " in command
+        if begins:
+            self.log.unlink(missing_ok=True)
+        command = command.replace("8417", "0" if begins else self.port)
         assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(f"{command}\0")
+        self.process.stdin.write(f"{command}\0".encode())
         self.process.stdin.flush()
-        printed = ""
-        while not (found := re.search(r"\0(\d+)\0$", printed)):
-            read = self.process.stdout.read(1)
-            assert read, printed
-            printed += read
-        text = printed[: found.start()]
-        assert found[1] == "0", f"{command}: {text}"
+        text, status = self._printed(command)
+        assert status == "0", f"{command}: {text}"
+        if begins:
+            self._wait_for_mirror()
         return text
+
+    def _printed(self, command: str) -> tuple[str, str]:
+        assert self.process.stdout is not None
+        printed, deadline = b"", time.monotonic() + _PATIENCE
+        while not (found := re.search(rb"\0(\d+)\0$", printed)):
+            ready, _, _ = select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))
+            read = os.read(self.process.stdout.fileno(), 1 << 16) if ready else b""
+            assert read, f"{command} does not end: {printed.decode()}; the log: {self._told()}"
+            printed += read
+        return printed[: found.start()].decode(), found[1].decode()
+
+    def _wait_for_mirror(self) -> None:
+        deadline = time.monotonic() + _PATIENCE
+        while not (found := re.search(r"^serving http://127\.0\.0\.1:(\d+)/* ", self._told(), re.MULTILINE)):
+            assert time.monotonic() < deadline, f"the mirror does not begin: {self._told()}"
+            time.sleep(0.02)
+        self.port = found[1]
+
+    def _told(self) -> str:
+        return self.log.read_text() if self.log.exists() else ""
 
     def ends(self) -> None:
         assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait(timeout=60)
         assert self.process.stdout is not None
+        self.process.stdin.close()
+        try:
+            self.process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            self.process.terminate()
+            self.process.wait(timeout=60)
         self.process.stdout.close()
 
 
