@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import shutil
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import InputError
 from cachi2ish.files.scratch import scratch_directory
 from cachi2ish.sandbox.interface import HookFailedError, HookQuestion, Interpreter, Limits
-from cachi2ish.sandbox.interpreters import find_interpreter
+from cachi2ish.sandbox.interpreters import find_interpreter, homes, refuse_what_shows_a_home
 
 _WITHIN = Path(__file__).with_name("within.py")
 
@@ -63,6 +62,8 @@ _NEEDS = (
     " --security-opt unmask=ALL; or leave --run-hooks out"
 )
 
+_OUTSIDE = "have the home outside of the folders of the system and of Python"
+
 
 class SandboxedHooks:
     """Implements `HookRunner`."""
@@ -75,8 +76,8 @@ class SandboxedHooks:
         """Raise `InputError` where there can be no sandbox, with the reason."""
         if sys.platform != "linux":
             raise InputError(f"--run-hooks: there is no sandbox on {sys.platform}", hint=_NEEDS)
-        python = Path(sys.executable)
-        own = Interpreter(python.resolve(), "", (Path(sys.base_prefix), Path(sys.base_exec_prefix)))
+        folders = [Path(os.path.realpath(one)) for one in (sys.base_prefix, sys.base_exec_prefix)]
+        own = Interpreter(Path(os.path.realpath(sys.executable)), "", tuple(folders))
         outcome = self._run(_plan([str(own.executable), "-I", "-S", "-c", ""], own, (), self._limits, {}))
         if outcome.get("status") != 0:
             reason = outcome.get("refused") or outcome.get("messages") or outcome.get("excess")
@@ -92,7 +93,12 @@ class SandboxedHooks:
         return None if found is None else Path(found)
 
     def ask(self, question: HookQuestion, interpreter: Interpreter) -> tuple[str, ...]:
-        """Return the requirements that the hooks ask for, each once; raises `HookFailedError`."""
+        """Return the requirements that the hooks ask for, each once; raises `HookFailedError`.
+
+        Raises `InputError` for the folder of a project that holds a home: it would be copied.
+        """
+        if question.source.is_dir():
+            refuse_what_shows_a_home([question.source], hint="name with --source the folder of the project alone")
         copies = [(str(path), f"/build/files/{name}") for name, path in question.wheels.items()]
         archive = "" if question.source.is_dir() else f"/build/files/{question.source_name}"
         copies.append((str(question.source), archive or "/build/source"))
@@ -102,7 +108,7 @@ class SandboxedHooks:
             "backend": question.backend,
             "backend_path": question.backend_path,
             "hooks": question.hooks,
-            "homes": _homes(),
+            "homes": sorted({"/home", *map(str, homes())}),
             "kept": [str(folder) for folder in interpreter.folders],
         }
         texts = {"/build/question.json": json.dumps(words), "/build/within.py": _WITHIN.read_text()}
@@ -185,8 +191,9 @@ def _plan(
 ) -> Mapping[str, Any]:
     binds = [(path, path) for path in _SYSTEM if os.path.lexists(path)]
     binds += [
-        (str(one), str(one)) for one in dict.fromkeys(interpreter.folders) if not str(one).startswith("/usr")
+        (str(one), str(one)) for one in dict.fromkeys(interpreter.folders) if not f"{one}/".startswith("/usr/")
     ]
+    refuse_what_shows_a_home((Path(source) for source, _ in binds), hint=_OUTSIDE)
     binds += [(str(path.resolve()), f"/build/tools/{name}") for name, path in tools]
     there = {name for name, _ in tools}
     folders = ("/usr/local/bin", "/usr/bin", "/bin")
@@ -222,10 +229,3 @@ def _plan(
             "SOURCE_DATE_EPOCH": "315532800",
         },
     }
-
-
-def _homes() -> list[str]:
-    found = {str(Path.home()), "/root", "/home"}
-    with suppress(KeyError):
-        found.add(pwd.getpwuid(os.geteuid()).pw_dir)
-    return sorted(found - {"/"})

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +27,7 @@ print(json.dumps({
     "version": platform.python_version(),
     "implementation": {"cpython": "cp", "pypy": "pp"}.get(sys.implementation.name, ""),
     "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
-    "folders": [sys.base_prefix, sys.base_exec_prefix],
+    "folders": [os.path.realpath(one) for one in (sys.base_prefix, sys.base_exec_prefix)],
 }))
 """
 
@@ -54,7 +57,7 @@ def find_interpreter(target: Target) -> Interpreter:
         version = str(found["version"])
         if version.startswith(f"{minor}."):
             folders = tuple(map(Path, dict.fromkeys(found["folders"])))
-            _refuse_what_shows_the_home(command, folders)
+            refuse_what_shows_a_home(folders, hint=f"install {command} into a folder of its own")
             return Interpreter(Path(found["executable"]), version, folders)
     raise InputError(
         f"--run-hooks needs {target}, and there is no such Python on the PATH",
@@ -62,15 +65,27 @@ def find_interpreter(target: Target) -> Interpreter:
     )
 
 
-def _refuse_what_shows_the_home(command: str, folders: tuple[Path, ...]) -> None:
-    """Raise `InputError` for a Python whose own folder holds the home of its user, or everything."""
-    home = Path.home()
-    for folder in folders:
-        if home.is_relative_to(folder) or folder == Path(folder.anchor):
-            raise InputError(
-                f"--run-hooks: the sandbox would show all of {folder}, where {command} is installed",
-                hint="install that Python into a folder of its own",
-            )
+def homes() -> list[Path]:
+    """Return the homes of who runs this, and of root, as they are named and as they are: none is the root."""
+    found = {Path("/root")}
+    with suppress(RuntimeError):
+        found.add(Path.home())
+    with suppress(KeyError):
+        found.add(Path(pwd.getpwuid(os.geteuid()).pw_dir))
+    found |= {Path(os.path.realpath(one)) for one in found}
+    return sorted(one for one in found if one.is_absolute() and one != Path(one.anchor))
+
+
+def refuse_what_shows_a_home(folders: Iterable[Path], hint: str) -> None:
+    """Raise `InputError` for a folder that holds a home, or everything: the sandbox would show it."""
+    for folder in map(Path, map(os.path.realpath, folders)):
+        if folder == Path(folder.anchor):
+            raise InputError(f"--run-hooks: the sandbox would show all of {folder}", hint=hint)
+        for home in homes():
+            if home.is_relative_to(folder):
+                raise InputError(
+                    f"--run-hooks: the sandbox would show all of {folder}, and so the home {home}", hint=hint
+                )
 
 
 def _on_path(name: str) -> list[str]:

@@ -8,15 +8,17 @@ import socket
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import InputError
 from cachi2ish.sandbox.hook_runner import SandboxedHooks
-from cachi2ish.sandbox.interface import OF_EDITABLE, OF_WHEEL, HookFailedError, HookQuestion, Limits
+from cachi2ish.sandbox.interface import OF_EDITABLE, OF_WHEEL, HookFailedError, HookQuestion, Interpreter, Limits
 from tests.support.distributions import make_sdist, make_wheel
 from tests.support.offline import HERE
 
@@ -197,8 +199,12 @@ def test_a_hook_has_no_rights_to_open_what_is_closed(tmp_path: Path) -> None:
 
 def test_what_a_hook_leaves_running_ends_with_it(tmp_path: Path) -> None:
     assert ask(tmp_path, hook("import subprocess\nsubprocess.Popen(['sleep', '777.25'])\nreturn ['x']")) == ("x",)
-    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    assert "sleep 777.25" not in listed
+    listed = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # a process that has ended
+            listed.append(path.read_bytes())
+    assert b"pytest" in b"".join(listed)
+    assert b"sleep\x00777.25\x00" not in listed
 
 
 def test_an_answer_is_that_of_the_environment_with_its_modules_and_commands(tmp_path: Path) -> None:
@@ -261,10 +267,59 @@ def test_where_there_can_be_no_sandbox_it_is_refused_with_the_reason_and_what_to
     assert "InputError: --run-hooks: there is no sandbox here: making namespaces" in done.stderr
 
 
-def test_a_python_whose_folder_holds_the_home_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", f"{sys.base_prefix}/home")
-    with pytest.raises(InputError, match=f"the sandbox would show all of {sys.base_prefix}"):
-        SandboxedHooks().interpreter(TARGET)
+def test_a_python_whose_folder_holds_a_home_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prefix = Path(sys.base_prefix).resolve()
+    (tmp_path / "home").symlink_to(prefix / "home")
+    for home in (prefix / "home", tmp_path / "home"):
+        monkeypatch.setenv("HOME", str(home))
+        with pytest.raises(InputError, match=f"the sandbox would show all of {prefix}"):
+            SandboxedHooks().interpreter(TARGET)
+        with pytest.raises(InputError, match="the sandbox would show all of"):
+            SandboxedHooks().check()
+
+
+def test_a_folder_that_holds_a_home_is_not_copied_into_the_sandbox(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = runner_within(LIMITS)
+    interpreter = runner.interpreter(TARGET)
+    monkeypatch.setenv("HOME", str(tmp_path / "people" / "me"))
+    for source in (tmp_path, tmp_path / "people", tmp_path / "people" / "me"):
+        source.mkdir(exist_ok=True)
+        question = HookQuestion(source, "mine", "backend", (".",), (OF_WHEEL,), {}, frozenset())
+        with pytest.raises(InputError, match=f"would show all of {source}, and so the home") as caught:
+            runner.ask(question, interpreter)
+        assert "--source" in str(caught.value.hint)
+
+
+def test_a_python_whose_folder_is_a_link_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = tmp_path / "python"
+    link.symlink_to(sys.base_prefix)
+    program = Path(os.path.realpath(sys.executable)).relative_to(Path(sys.base_prefix).resolve())
+    monkeypatch.setattr(sys, "executable", str(link / program))
+    for name in ("base_prefix", "base_exec_prefix"):
+        monkeypatch.setattr(sys, name, str(link))
+    runner = SandboxedHooks(LIMITS)
+    runner.check()
+    assert runner.interpreter(TARGET).folders == (Path(os.path.realpath(link)),)
+
+
+def test_what_only_begins_as_a_folder_of_the_system_is_brought_in_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans: list[dict[str, Any]] = []
+
+    def run(self: SandboxedHooks, plan: dict[str, Any]) -> dict[str, Any]:
+        del self
+        plans.append(plan)
+        return {"status": 0, "answer": '{"requires": []}'}
+
+    monkeypatch.setattr(SandboxedHooks, "_run", run)
+    question = HookQuestion(tmp_path / "a.zip", "a.zip", "backend", (), (OF_WHEEL,), {}, frozenset())
+    python = Interpreter(Path("/usr2/bin/python3"), "3.12.1", (Path("/usr2"), Path("/usr/local")))
+    SandboxedHooks().ask(question, python)
+    assert ("/usr2", "/usr2") in plans[0]["binds"]
+    assert ("/usr/local", "/usr/local") not in plans[0]["binds"]
 
 
 def test_a_machine_that_is_not_this_one_is_refused() -> None:
