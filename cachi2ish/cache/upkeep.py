@@ -30,6 +30,7 @@ from cachi2ish.cache.memory.schema import (
 from cachi2ish.cache.memory.signing import Signer, signer_of
 from cachi2ish.core.cache_contents import CatalogueContents, Finding, Flaw
 from cachi2ish.core.pages import IndexFile
+from cachi2ish.errors import UnavailableError
 from cachi2ish.files.locks import locked
 from cachi2ish.files.user_files import kind_of
 
@@ -206,10 +207,9 @@ def _row(connection: sqlite3.Connection, statement: str, values: dict[str, int] 
 def _files(content: object, address: object, project: object, fetched_at: object) -> Sequence[IndexFile]:
     """Return the files of a row that anybody may have written; none where it is not as we write it."""
     try:
-        page = load(content, address, project, from_microseconds(fetched_at))  # type: ignore[arg-type]  # as said
-    except (MsgspecError, ValueError, TypeError, OverflowError, RecursionError):
+        return tuple(load(content, address, project, from_microseconds(fetched_at)).files)  # type: ignore[arg-type]  # as said
+    except (MsgspecError, ValueError, TypeError, OverflowError, RecursionError, UnavailableError):
         return ()
-    return page.files
 
 
 def _instant(seconds: int | None) -> datetime | None:

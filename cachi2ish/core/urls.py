@@ -37,6 +37,12 @@ SECRET_ENDINGS = (
 )
 SECRET_NAMES = ("sig", "auth")
 
+#: An address, wherever it begins: behind a bracket, a quotation mark or an equals sign, too. It ends at a quote
+#: or, where that may be part of a password, beyond it.
+_IN_TEXT = tuple(
+    re.compile(rf"(?<![A-Za-z0-9+.-])([0-9+.-]*)([A-Za-z][A-Za-z0-9+.-]*://[^\s{ends}]+)") for ends in ("\"'", '"')
+)
+
 _SECRET_PARAMETER = re.compile(
     rf"(?i)(?<=[?&])([\w.-]*(?:{'|'.join(SECRET_ENDINGS)})|{'|'.join(SECRET_NAMES)})=[^&#]*",
 )
@@ -61,6 +67,13 @@ def redact(url: str) -> str:
     if "@" in after and split(f"http://{host}") is None:
         host, after = "", after.rpartition("@")[2]
     return _SECRET_PARAMETER.sub(r"\1=****", f"{before}{host}{after}")
+
+
+def redact_text(text: str) -> str:
+    """Return ``text`` with each address in it as `redact` writes it."""
+    for pattern in _IN_TEXT:
+        text = pattern.sub(lambda found: found[1] + redact(found[2]), text)
+    return text
 
 
 def split_userinfo(url: str) -> tuple[str, str]:

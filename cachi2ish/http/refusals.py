@@ -8,7 +8,7 @@ from http import HTTPStatus
 import msgspec
 from msgspec import Struct
 
-from cachi2ish.core.urls import redact
+from cachi2ish.core.urls import redact, redact_text
 
 _PROBLEM = "application/problem+json"
 
@@ -54,6 +54,6 @@ def _usual_phrase(status: int) -> str:
 
 
 def _shown(text: str) -> str:
-    line = " ".join(redact(word) for word in text.split())
+    line = " ".join(redact(redact_text(word)) for word in text.split())
     line = "".join(letter if letter.isprintable() else "?" for letter in line).rstrip(". ")
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 3]}..."

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import posixpath
-import re
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from urllib.parse import quote, unquote, urlsplit
@@ -17,7 +16,7 @@ from msgspec import Struct
 
 from cachi2ish.core.outputs import OUTPUT_DIR
 from cachi2ish.core.placement import DEPS
-from cachi2ish.core.urls import redact, split
+from cachi2ish.core.urls import redact_text
 from cachi2ish.errors import InputError
 from cachi2ish.lockfiles import injection
 from cachi2ish.lockfiles.injection import Replacement, replace
@@ -26,7 +25,6 @@ from cachi2ish.lockfiles.toml_locks import decode, restored
 from cachi2ish.lockfiles.toml_strings import TomlString, strings_in
 
 _FOLDER = f"/{DEPS}/"
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"']+")
 
 
 class Form(Enum):
@@ -131,7 +129,7 @@ class TomlRewriter:
 
     def redacted(self, text: str) -> str:
         """See `Rewriter.redacted`."""
-        return _ADDRESS.sub(lambda found: redact(found[0]) if split(found[0]) else found[0], text)
+        return redact_text(text)
 
     def _paired(self, text: str, urls: Sequence[str]) -> Iterator[tuple[Place, str]]:
         places = tuple(places_in(text, self._form_of))
@@ -160,7 +158,7 @@ class _Cut(Struct, frozen=True):
             case Form.FILE:
                 start, before, after = string.span[0], '"', '"'
             case Form.UV_ARCHIVE | Form.UV_EDGE | Form.UV_COMMIT:
-                start, before, address, after = string.key[0], 'path = "', json.dumps(path)[1:-1], '"'
+                start, before, address, after = string.key[0], 'path = "', _escaped(path), '"'
                 if place.form is Form.UV_COMMIT:
                     after += f' }}{_line_end(text)}sdist = {{ hash = "sha256:{digest}"'
             case Form.PYLOCK_COMMIT:
@@ -169,6 +167,11 @@ class _Cut(Struct, frozen=True):
                 inline = "{" in between
                 after = f'"{", " if inline else _line_end(text)}hashes.sha256 = "{digest}"'
         return cls(start, string.span[1], before, address, after, placed)
+
+
+def _escaped(path: str) -> str:
+    """Return a text as a basic string of TOML has it; unlike JSON it takes a character as it is, but no DEL."""
+    return json.dumps(path, ensure_ascii=False)[1:-1].replace("\x7f", "\\u007f")
 
 
 def _line_end(text: str) -> str:

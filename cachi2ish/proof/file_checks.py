@@ -54,7 +54,10 @@ def changed(output: Path, record: OutputRecord, names: tuple[str, ...], *, as_wr
 
 
 def _digest_of_pages(tree: Path) -> str:
-    found = (Path(folder, name) for folder, _, names in os.walk(tree) for name in names)
+    found: list[Path] = []
+    for folder, folders, names in os.walk(tree):
+        found.extend(Path(folder, name) for name in names)
+        found.extend(path for name in folders if (path := Path(folder, name)).is_symlink())
     return tree_digest({str(path.relative_to(tree)): _digest(path) or "" for path in found})
 
 

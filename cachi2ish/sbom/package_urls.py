@@ -14,13 +14,14 @@ from packageurl import PackageURL
 from packaging.utils import canonicalize_name
 
 from cachi2ish.core.inventory import Dependency, FromGit, FromIndex, FromUrl, MainPackage, VcsOrigin
+from cachi2ish.core.messages import as_text
 from cachi2ish.core.urls import redact
 
 
 def of_main_package(package: MainPackage) -> PackageURL:
     """Return the package URL of a package of the user's own; without ``vcs_url`` where it is no git checkout."""
     qualifiers = {"vcs_url": vcs_url(package.vcs)} if package.vcs else {}
-    subpath = None if package.path == "." else package.path
+    subpath = None if package.path == "." else as_text(package.path)
     return _pypi(package.name, package.version, qualifiers, subpath)
 
 

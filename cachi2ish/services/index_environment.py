@@ -1,4 +1,4 @@
-"""The environment of a command that is to install from one index and from nothing else."""
+"""The environment of a command that is to install from one index; configuration files count as ever."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ from cachi2ish.core.outputs import (
 )
 from cachi2ish.core.requirements import Pinned, Purpose, Requirement
 from cachi2ish.core.targets.machine import Target
-from cachi2ish.core.urls import redact
+from cachi2ish.core.urls import redact_text
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.services.fetch.identifying import Fetched
 from cachi2ish.services.fetch.reading import Reading, SourcePackage
@@ -28,9 +27,6 @@ from cachi2ish.services.fetch.targeting import direct_name
 
 if TYPE_CHECKING:
     from cachi2ish.build.interface import SdistFacts
-
-#: An address in a requirement, or anywhere else in a project's files.
-_ADDRESS = re.compile(r"\S*://\S+")
 
 
 def take_record(
@@ -92,7 +88,7 @@ def _cleaned(value: object) -> object:
 
 
 def _without_secrets(text: str) -> str:
-    return _ADDRESS.sub(lambda found: redact(found[0]), text)
+    return redact_text(text)
 
 
 def _target(target: Target) -> RecordedTarget:

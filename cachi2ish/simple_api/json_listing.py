@@ -58,7 +58,7 @@ def skim_json(body: bytes, source: PageSource, packed: bytes) -> Page:
     if not Links.are_plain([entry.url for entry in listed.files]):
         return read_json(body, source)
     names = [entry.filename for entry in listed.files]
-    return page_of(listed, _Files(body, packed, names), source)
+    return page_of(listed, _Files(body, packed, names, source), source)
 
 
 def unpack_json(packed: bytes, most: int, source: PageSource) -> Page:
@@ -79,16 +79,24 @@ def unpack_json(packed: bytes, most: int, source: PageSource) -> Page:
 class _Files(ListedFiles):
     """The files of a text whose addresses are all plain: none needs resolving."""
 
-    def __init__(self, body: bytes, packed: bytes, names: Sequence[str]) -> None:
+    def __init__(self, body: bytes, packed: bytes, names: Sequence[str], source: PageSource) -> None:
         super().__init__(names, packed)
         self._body = body
+        self._source = source
 
     def file(self, position: int) -> IndexFile:
-        """Return the file at ``position``."""
-        return _file(self._texts[position])
+        """Return the file at ``position``; raises `UnavailableError` where `read_json` does."""
+        try:
+            return _file(self._texts[position])
+        except (ValueError, RecursionError):  # for a number of 5000 digits, say, all of the page is refused
+            return self._read[position]
 
     def __iter__(self) -> Iterator[IndexFile]:
-        return map(_file, self._texts)
+        return map(self.file, range(len(self._texts)))
+
+    @cached_property
+    def _read(self) -> Sequence[IndexFile]:
+        return read_json(self._body, self._source).files
 
     @cached_property
     def _texts(self) -> list[Raw]:

@@ -45,7 +45,9 @@ def page_tree(pages: Iterable[Page]) -> Iterator[tuple[str, str]]:
 
 def tree_digest(digests: Mapping[str, str]) -> str:
     """Return the sha256 of a whole tree. digests: from the path of each file to the sha256 of its bytes."""
-    return hashlib.sha256("".join(f"{path} {digests[path]}\n" for path in sorted(digests)).encode()).hexdigest()
+    lines = "".join(f"{path} {digests[path]}\n" for path in sorted(digests))
+    # The name of a file that somebody has added may be no text (PEP 383).
+    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _html(title: str, anchors: Iterable[str]) -> str:

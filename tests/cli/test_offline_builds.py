@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 from tests.cli.conftest import Person
 from tests.cli.test_lock_build_deps import sdist
@@ -71,3 +72,17 @@ def test_the_project_itself_counts(person: Person) -> None:
     )
     found = person.fetches(TARGETS)
     assert lacking(found.err) == [f"an offline build of 1 package lacks hatchling, tomli{HOW}"]
+
+
+def test_the_folder_of_a_project_may_have_a_name_that_is_no_text(person: Person) -> None:
+    folder = person.source / os.fsdecode(b"a\xff")
+    folder.mkdir()
+    (folder / "requirements.txt").write_text("cherry==1.0\n")
+    (folder / "pyproject.toml").write_text(
+        '[project]\nname = "x"\nversion = "1"\n[build-system]\nrequires = ["hatchling"]\n'
+    )
+    person.index.add("cherry", make_wheel("cherry", "1.0"))
+    targets = json.loads(TARGETS)["targets"]
+    found = person.fetches(json.dumps({"type": "pip", "path": folder.name, "targets": targets}))
+    assert found.code == 0, found.told
+    assert lacking(found.err) == [f"an offline build of 1 package lacks hatchling{HOW}"]

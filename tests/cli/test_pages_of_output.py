@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -92,6 +93,12 @@ def test_whatever_becomes_of_the_pages_the_output_is_not_proved_any_more(fetched
     assert (code, "deps/simple is not as fetch-deps wrote it" in told) == (1, True)
     page.write_bytes(before["deps/simple/apple/index.html"])
     assert verdict()[0] == 0
+    added = page.parent / os.fsdecode(b"\xff")
+    added.touch()
+    assert verdict()[0] == 1
+    added.unlink()
+    (page.parent / "more").symlink_to("/tmp")
+    assert verdict()[0] == 1
 
 
 def test_the_pages_of_an_earlier_output_go_with_it(fetched: Person) -> None:

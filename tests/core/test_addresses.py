@@ -13,6 +13,7 @@ from cachi2ish.core.urls import (
     host_and_port,
     origin_of,
     redact,
+    redact_text,
     split,
     split_userinfo,
     split_web,
@@ -199,3 +200,14 @@ def test_an_address_has_parts() -> None:
 )
 def test_user_information_is_cut_out(url: str, expected: tuple[str, str]) -> None:
     assert split_userinfo(url) == expected
+
+
+@pytest.mark.parametrize("before", ["", "'", "(", "url=", "1", "see: ", '"'])
+def test_an_address_is_redacted_wherever_it_stands_in_a_text(before: str) -> None:
+    text = f"{before}https://user:secret@h.example/x') and {before}ssh://git@h.example/y"
+    assert redact_text(text) == text.replace("user:secret@", "")
+
+
+def test_a_long_word_is_looked_at_once() -> None:
+    text = "a1" * 200_000
+    assert redact_text(text) == text

@@ -155,6 +155,24 @@ def test_a_range_in_an_environment_is_an_error_on_its_line(tmp_path: Path) -> No
     assert "bar>=2" in error.problem
 
 
+def test_an_item_of_several_lines_is_as_many_lines_for_pip(tmp_path: Path) -> None:
+    text = f"dependencies:\n- pip:\n  - |\n    foo==1.0 \\\n      {HASH_A}\n    bar==2.0 {HASH_A} # why\n"
+    lock = read(tmp_path, "environment.yml", text)
+    assert names(lock) == ["foo==1.0", "bar==2.0"]
+
+
+def test_no_address_is_shown_with_its_password(tmp_path: Path) -> None:
+    lock = read(tmp_path, "environment.yml", "dependencies:\n- https://me:s3cret@h.example/p-1-0.conda\n")
+    assert "s3cret" not in str(lock.notes[0])
+
+
+def test_a_subdirectory_may_stand_behind_the_commit(tmp_path: Path) -> None:
+    text = CONDA_LOCK.replace(COMMIT, f"{COMMIT}#subdirectory=sub").replace("?subdirectory=py", "")
+    (tool,) = read(tmp_path, "conda-lock.yml", text, Selection(groups=("dev",), no_groups=("main",))).requirements
+    assert isinstance(tool, Git)
+    assert tool.subdirectory == "sub"
+
+
 def test_a_conda_lock_has_packages_of_pip_for_some_platforms(tmp_path: Path) -> None:
     lock = read(tmp_path, "conda-lock.yml", CONDA_LOCK)
     assert {str(one): one.marker for one in lock.requirements} == {
@@ -204,11 +222,15 @@ def test_older_versions_of_pixi_have_other_keys(tmp_path: Path) -> None:
     [
         ("environment.yml", "a: [", "it is no YAML: ", 2),
         ("environment.yml", "- a\n", "it is no mapping", None),
+        ("environment.yml", "dependencies: *x\n", "it is no YAML: the alias 'x' has no anchor", 1),
+        ("environment.yml", "a: 1\na: 2\n", "it is no YAML: the key 'a' stands twice", 2),
+        ("environment.yml", "dependencies:\n  pip: [x==1]\n", "dependencies is no list", 2),
+        ("environment.yml", "dependencies:\n- pip: x==1\n", "pip is no list", 2),
         ("pixi.lock", "a: " + "[" * 100_000, "it ", None),
         ("pixi.lock", "version: 7\n", "it has version 7, and of pixi.lock the versions 4, 5, 6", None),
         (
             "pixi.lock",
-            PIXI.replace("- pypi: ./lib\n  name: lib\n", ""),
+            PIXI.replace("- pypi: ./lib\n  name: lib\n  version: 0.1.0\n  editable: true\n", ""),
             "the package './lib' of an environment",
             9,
         ),

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -214,6 +215,28 @@ def test_a_commit_becomes_an_archive_with_its_hash(tmp_path: Path, text: str) ->
     assert bar["archive"]["hashes"] == {"sha256": B}
 
 
-def test_credentials_of_addresses_are_in_no_output() -> None:
-    text = 'url = "https://me:secret@files.example/x.whl", y = "ssh://git@git.example/r"\n'
-    assert rewriter_of("uv.lock").redacted(text) == text.replace("me:secret@", "")
+@pytest.mark.parametrize("secret", ["me:secret@", "me:sec/ret@", "me:s[ecret@", "me:s'ecret@", "me:s?ecret@"])
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_credentials_of_addresses_are_in_no_output(secret: str, quote: str) -> None:
+    text = f"x=[{quote}https://{secret}files.example/x.whl{quote},{quote}ssh://git@git.example/r{quote}]\n"
+    redacted = rewriter_of("uv.lock").redacted(text)
+    assert "ecret" not in redacted
+    assert "ssh://git@git.example/r" in redacted
+
+
+@pytest.mark.parametrize("folder", ["é", "😀", "a\x7fb", 'a"b', "a\\b"])
+def test_a_folder_may_have_any_name(tmp_path: Path, folder: str) -> None:
+    lock = read(tmp_path, "uv.lock", {"uv.lock": UV})
+    (one,) = lock.texts
+    rewriter = rewriter_of("uv.lock")
+    urls = [
+        f"file:///{quote(folder)}/out/deps/pip/x-{number}.tar.gz#sha256={A}" for number in range(len(one.direct))
+    ]
+    changed = rewriter.substitute(one.text, urls)
+    paths = [
+        str(source["path"])
+        for package in tomllib.loads(changed)["package"]
+        if "path" in (source := package["source"])
+    ]
+    assert any(path.startswith(f"/{folder}/out/") for path in paths)
+    assert rewriter.restore(changed, rewriter.record(one.text, urls)) == one.text

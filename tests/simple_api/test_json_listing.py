@@ -137,6 +137,13 @@ def test_whatever_stands_in_the_files_both_read_the_same(changes: list[dict[str,
     assert skimmed == outcome(lambda: read_json(body, SOURCE))
 
 
+@pytest.mark.parametrize("value", ["9" * 5000, "[" * 900 + "]" * 900, "1e9999"])
+def test_a_value_that_python_cannot_read_is_told_as_ever(value: str) -> None:
+    body = json.dumps(PAGE).replace('"size": 3', f'"size": {value}').encode()
+    skimmed = outcome(lambda: tuple(skim_json(body, SOURCE, gzip.compress(body)).files))
+    assert skimmed == outcome(lambda: tuple(read_json(body, SOURCE).files))
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b'{"files": [1, ]}', b"[" * 100_000, b'{"files": ""}'])
 def test_what_is_no_page_is_told_as_ever(body: bytes) -> None:
     assert outcome(lambda: skim_json(body, SOURCE, b"x")) == outcome(lambda: read_json(body, SOURCE))

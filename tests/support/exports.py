@@ -35,7 +35,7 @@ class Line:
 
     what: str
     marker: str | None
-    digests: frozenset[str]
+    digests: tuple[str, ...]
 
 
 def exported(text: str) -> list[Line]:
@@ -49,7 +49,7 @@ def _lines(text: str) -> Iterator[Line]:
         line = re.sub(r"\s+#.*", "", line).strip()  # noqa: PLW2901
         if not line or line.startswith(("#", "-", ".")):
             continue
-        digests = frozenset(_HASH.findall(line))
+        digests = tuple(sorted(_HASH.findall(line)))
         one = Requirement(_HASH.sub("", line))
         name = canonicalize_name(one.name)
         what = f"{name} @ {one.url.partition('#')[0]}" if one.url else f"{name}{one.specifier}"
@@ -63,11 +63,11 @@ def locked(requirements: Iterable[Locked]) -> list[Line]:
         match one:
             case Pinned():
                 what = f"{one.project}=={one.version}"
-                digests = frozenset(map(str, one.digests))
+                digests = tuple(sorted(map(str, one.digests)))
             case Url():
-                what, digests = f"{one.project} @ {one.url.with_credentials}", frozenset({str(one.digest)})
+                what, digests = f"{one.project} @ {one.url.with_credentials}", (str(one.digest),)
             case Git():
-                what, digests = f"{one.project} @ git+{one.url.with_credentials}@{one.commit}", frozenset()
+                what, digests = f"{one.project} @ git+{one.url.with_credentials}@{one.commit}", ()
         found.append(Line(what, one.marker, digests))
     return found
 

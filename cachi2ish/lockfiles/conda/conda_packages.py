@@ -14,6 +14,7 @@ from cachi2ish.core.messages import excerpt
 from cachi2ish.core.pages import IndexFile
 from cachi2ish.core.requirements import Indexes, Pinned, Purpose, Requirement
 from cachi2ish.core.targets.environments import EVERYWHERE, NOWHERE, Environments, environments_of
+from cachi2ish.core.urls import redact
 from cachi2ish.errors import Cachi2ishError, LockFileError, Origin, raise_all
 from cachi2ish.lockfiles.entries import Entry, source_folder
 from cachi2ish.lockfiles.interface import Lock, Needs, Note
@@ -27,7 +28,7 @@ _MACHINES = {
     ("linux", "32"): "i686",
 }
 _PLATFORM = re.compile(r"(linux|osx|win)-(\w+)")
-_COMMIT = re.compile(r"[@#]([0-9a-f]{40})(?:#.*)?$")
+_COMMIT = re.compile(r"[@#]([0-9a-f]{40})(?:#(.*))?$")
 
 
 def environments_on(platform: str) -> Environments:
@@ -41,7 +42,7 @@ def environments_on(platform: str) -> Environments:
 
 def not_fetched(origin: Origin, names: Iterable[str]) -> Iterator[str]:
     """Yield the note on packages that are conda's own, where there are any."""
-    found = sorted({excerpt(name) for name in names})
+    found = sorted({excerpt(redact(name)) for name in names})
     if found:
         yield (
             f"{origin}: conda's own packages are not fetched here, only those of pip; a conda client has to bring"
@@ -71,7 +72,8 @@ class CondaLock:
 
     def add(self, package: PipPackage, platform: str, group: str) -> None:
         """Take a package in for a platform and a group."""
-        direct = package.location if package.location.startswith("git+") else ""
+        of_index = "://" in package.location and not package.location.startswith("git+")
+        direct = "" if of_index else package.location
         key = (canonicalize_name(package.name), package.version or "", direct)
         self._found.setdefault(key, []).append((package, platform, group))
 
@@ -107,7 +109,7 @@ class CondaLock:
             where |= environments_on(platform)
         entry = Entry(
             name=first.name,
-            marker=None if self.platforms <= on or where == EVERYWHERE else where.marker,
+            marker=None if (self.platforms and self.platforms <= on) or where == EVERYWHERE else where.marker,
             origin=first.origin,
             purpose=self.purpose,
             hint=self.hint,
@@ -117,7 +119,7 @@ class CondaLock:
             if found is None:
                 raise entry.error("its repository has no full commit behind its address")
             address, _, query = first.location[: found.start()].partition("?")
-            yield entry.git(address, found[1], dict(parse_qsl(query)).get("subdirectory"))
+            yield entry.git(address, found[1], dict(parse_qsl(f"{query}&{found[2] or ''}")).get("subdirectory"))
         elif "://" not in first.location:
             notes.append(source_folder(entry, first.location))
         elif first.version is None:

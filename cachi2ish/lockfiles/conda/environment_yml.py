@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from yaml.nodes import Node, SequenceNode
+
 from cachi2ish.core.requirements import Purpose
-from cachi2ish.errors import Origin
+from cachi2ish.errors import LockFileError, Origin
 from cachi2ish.lockfiles.conda.conda_packages import not_fetched
 from cachi2ish.lockfiles.conda.yaml_nodes import entries, line_of, listed, parse_yaml, text_of, value_of
 from cachi2ish.lockfiles.interface import DEFAULT, Lock, Selection
@@ -34,16 +36,18 @@ class EnvironmentReader:
         document = parse_yaml(decode(tree.read(file), file), file)
         lines: dict[int, str] = {}
         of_conda: list[str] = []
-        for one in listed(value_of(document, "dependencies")):
+        last = 0
+        for one in _items(value_of(document, "dependencies"), "dependencies", file):
             name = text_of(one)
             if name is not None:
                 of_conda.append(name)
             for key, some in entries(one):
-                for item in listed(some) if key == "pip" else ():
-                    number = max(line_of(item), max(lines, default=0) + 1)
-                    lines[number] = " ".join((text_of(item) or "").split())
+                for item in _items(some, "pip", file) if key == "pip" else ():
+                    for part in (text_of(item) or "").splitlines():  # conda gives pip each as a line
+                        last = max(line_of(item), last + 1)
+                        lines[last] = part.strip()
         # Each on its own line, so that whatever is wrong with one is found there.
-        text = "".join(f"{lines.get(number, '')}\n" for number in range(1, max(lines, default=0) + 1))
+        text = "".join(f"{lines.get(number, '')}\n" for number in range(1, last + 1))
         lock = PipRequirementsReader().read_in(_WithText(tree.root, file, text), file, purpose, environ)
         return replace(
             lock,
@@ -52,6 +56,14 @@ class EnvironmentReader:
             ),  # no requirements file, to be rewritten as one
             notes=(*lock.notes, *not_fetched(Origin(file), of_conda)),
         )
+
+
+def _items(node: Node | None, key: str, file: str) -> list[Node]:
+    if node is None or text_of(node) == "" or isinstance(node, SequenceNode):
+        return listed(node)
+    raise LockFileError(
+        f"{key} is no list", hint="begin each line below it with a dash", origin=Origin(file, line_of(node))
+    )
 
 
 class _WithText(SourceTree, frozen=True):

@@ -10,6 +10,7 @@ from yaml.nodes import Node
 
 from cachi2ish.core.messages import excerpt
 from cachi2ish.core.requirements import Purpose
+from cachi2ish.core.urls import redact
 from cachi2ish.errors import LockFileError, Origin
 from cachi2ish.lockfiles.conda.conda_lock import groups_taken
 from cachi2ish.lockfiles.conda.conda_packages import CondaLock, PipPackage
@@ -66,7 +67,7 @@ class PixiReader:
             name = text_of(value_of(package, "name"))
             if package is None or not name:
                 raise LockFileError(
-                    f"the package {excerpt(location)!r} of an environment is not in it",
+                    f"the package {excerpt(redact(location))!r} of an environment is not in it",
                     hint=_AGAIN,
                     origin=Origin(file, line_of(item)),
                 )

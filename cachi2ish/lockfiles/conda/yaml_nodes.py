@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import yaml
+from yaml.composer import ComposerError
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
+from cachi2ish.core.messages import excerpt
 from cachi2ish.errors import LockFileError, Origin
 from cachi2ish.lockfiles.toml_locks import RESTORE
 
@@ -43,6 +45,7 @@ def _composed(text: str, file: str) -> Node | None:
             done = opened.pop()
             if isinstance(done, MappingNode):
                 done.value = list(zip(done.value[::2], done.value[1::2], strict=True))
+                _refuse_twice(done)
             continue
         node = _node(event, anchors)
         if node is None:
@@ -58,12 +61,26 @@ def _composed(text: str, file: str) -> Node | None:
     return found
 
 
+def _refuse_twice(mapping: MappingNode) -> None:
+    """Raise `yaml.YAMLError` for a key that stands twice (YAML 1.2.2, 3.2.1.3)."""
+    keys: set[str] = set()
+    for key, _ in mapping.value:
+        if isinstance(key, ScalarNode):
+            if key.value in keys:
+                raise ComposerError(
+                    None, None, f"the key {excerpt(str(key.value))!r} stands twice", key.start_mark
+                )
+            keys.add(key.value)
+
+
 def _node(event: yaml.Event, anchors: dict[str, Node]) -> Node | None:
     node: Node
     marks: tuple[Any, Any] = event.start_mark, event.end_mark
     match event:
         case yaml.AliasEvent(anchor=str(name)):
-            return anchors.get(name)
+            if name not in anchors:
+                raise ComposerError(None, None, f"the alias {name!r} has no anchor", marks[0])
+            return anchors[name]
         case yaml.ScalarEvent():
             node = ScalarNode("", event.value, *marks)
         case yaml.SequenceStartEvent():

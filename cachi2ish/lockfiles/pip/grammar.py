@@ -102,7 +102,7 @@ def _library() -> LibraryParser:
 
 
 def _pin(line: str) -> RequirementLine | None:
-    found = _PIN.fullmatch(line.strip())
+    found = _PIN.fullmatch(line.strip(" \t"))
     if found is None:
         return None
     name, version, marker, hashes = found.groups()

@@ -18,6 +18,7 @@ from packaging.version import InvalidVersion, Version
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.choose.choice import Choice
 from cachi2ish.core.distributions import is_wheel, wheel_tags
+from cachi2ish.core.messages import as_text
 from cachi2ish.core.requirements import Pinned
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import Origin
@@ -111,13 +112,13 @@ def lacking_for_offline_builds(
         sorted((path, repr(facts)) for path, facts in own.items()),
         names_crates := not any(package.resolves_builds for package in reading.packages),  # else that was said
     )
-    key = f"offline builds\n{sha256(json.encode(known_by)).hexdigest()}"
+    key = f"offline builds\n{sha256(repr(known_by).encode()).hexdigest()}"
     known = archives.recollection.get(key)
     if known is None:
         from cachi2ish.services.fetch.offline_builds import sentences  # noqa: PLC0415  (a second run knows it)
 
         found = sentences(builds, _by_project(everything), own, archives, names_crates=names_crates)
-        known = json.encode(found).decode()
+        known = json.encode(list(map(as_text, found))).decode()
         archives.recollection.put(key, known)
     return tuple(json.decode(known, type=list[str]))
 
