@@ -62,7 +62,11 @@ class Database:
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             except OSError as error:
                 raise self._unusable(error.strerror or str(error)) from error
-        self._engine = _reading_engine(path) if read_only else _sqlite_engine(path)
+        self._path = path
+        #: What the file was like when nobody wrote it, where no lock of a reader can keep writers away.
+        self._at_rest = _at_rest(path) if read_only and not os.access(path.parent, os.W_OK) else None
+        alone = self._at_rest is not None
+        self._engine = _reading_engine(path, alone=alone) if read_only else _sqlite_engine(path)
         try:
             self._bring_up_to_date(read_only=read_only)
         except BaseException:
@@ -71,9 +75,17 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Open a transaction that sees one state of the database."""
-        with self._errors(), self._engine.connect() as connection, connection.begin():
-            yield connection
+        """Open a transaction that sees one state of the database.
+
+        Raises `StorageError` at its end where another process wrote, and nothing could keep the state.
+        """
+        try:
+            with self._errors(), self._engine.connect() as connection, connection.begin():
+                yield connection
+        except Exception:
+            self._expect_rest()
+            raise
+        self._expect_rest()
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -132,6 +144,13 @@ class Database:
         except SQLAlchemyError as error:
             raise self._unusable(str(error)) from error
 
+    def _expect_rest(self) -> None:
+        if self._at_rest is not None and _at_rest(self._path) != self._at_rest:
+            raise StorageError(
+                f"another process has written the history {self._name} while it was read",
+                hint="run the command again",
+            )
+
     def _unusable(self, problem: str, hint: str = _CHECK) -> StorageError:
         return StorageError(f"the history {self._name} cannot be used: {problem}", hint=hint)
 
@@ -143,14 +162,24 @@ def _sqlite_engine(path: Path) -> Engine:
     return engine
 
 
-def _reading_engine(path: Path) -> Engine:
+def _at_rest(path: Path) -> tuple[int, int, int] | None:
+    """Return what tells whether a file has changed; None where a process writes, whose log is beside it then."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    if path.with_name(f"{path.name}-wal").exists():
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _reading_engine(path: Path, *, alone: bool) -> Engine:
+    """Return what only reads. alone: without locks, which cannot be made beside the file, and nobody writes it."""
     place = quote(str(path.absolute()))
-    # Beside the file there is the log of a process that writes, unless none does; without one nothing will change.
-    quiet = not path.with_name(f"{path.name}-wal").exists() and not os.access(path.parent, os.W_OK)
     return create_engine(
         "sqlite://",
         creator=lambda: sqlite3.connect(
-            f"file:{place}?mode=ro{'&immutable=1' if quiet else ''}",
+            f"file:{place}?mode=ro{'&immutable=1' if alone else ''}",
             timeout=_PATIENCE,
             uri=True,
             isolation_level=None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from concurrent.futures import Future
 from threading import Lock
 
 from packaging.utils import NormalizedName
@@ -33,25 +34,32 @@ _MOST_TREES = 4
 class Trees:
     """The trees of the days that were last asked for: a lock asks for hundreds of pages of one day.
 
-    What is frozen never changes. Safe to use from many threads.
+    What is frozen never changes. Safe to use from many threads: who asks for one that is being made waits for it.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._trees: OrderedDict[int, Tree] = OrderedDict()
+        self._trees: OrderedDict[int, Future[Tree]] = OrderedDict()
 
     def of(self, connection: Connection, number: int) -> Tree:
         """Return the tree of the frozen day of this number."""
         with self._lock:
-            tree = self._trees.get(number)
-            if tree is None:
-                tree = self._trees[number] = Tree(
-                    [leaf_of(page_entry(name, page)) for name, page in _leaves(connection, number)]
-                )
+            mine = number not in self._trees
+            made = self._trees.setdefault(number, Future())
             self._trees.move_to_end(number)
             while len(self._trees) > _MOST_TREES:
                 self._trees.popitem(last=False)
-            return tree
+        if mine:
+            try:
+                made.set_result(
+                    Tree([leaf_of(page_entry(name, page)) for name, page in _leaves(connection, number)])
+                )
+            except BaseException as error:  # noqa: BLE001  (the threads that wait must hear of it)
+                with self._lock:
+                    if self._trees.get(number) is made:
+                        del self._trees[number]
+                made.set_exception(error)
+        return made.result()
 
 
 def freeze(database: Database, registry: str, cutoff: Cutoff, now: Instant) -> FrozenDay:

@@ -134,7 +134,9 @@ async def running(rooms: Rooms, rules: Rules) -> AsyncIterator[ASGIApp]:
         executor=readers,
         now=now_in_microseconds,
     )
-    metrics.watch("hot_pages_bytes", "Memory of the pages that are kept in it.", lambda: hot.size)
+    metrics.watch(
+        "hot_pages_bytes", "Memory of the pages that are kept in it, with the requests for them.", lambda: hot.size
+    )
     metrics.watch("downloads_under_way", "Downloads under way.", lambda: len(relay))
     places = Places(rooms.registries, rules.exempt, lambda: datetime.now(UTC))
     pages = PageDoors(

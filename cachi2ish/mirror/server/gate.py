@@ -65,7 +65,7 @@ class Gate:
 
         request: its line and headers, as they were sent.
         """
-        return self._hot.find_again(request)
+        return None if self._tokens is not None else self._hot.find_again(request)
 
     def remember(self, request: bytes, path: bytes, headers: Headers) -> None:
         """Note what was asked for by a request that `instant` had an answer to."""

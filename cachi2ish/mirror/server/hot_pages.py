@@ -13,11 +13,14 @@ from starlette.types import Send
 from cachi2ish.mirror.server.rendering import OFFERED, Rendered
 from cachi2ish.simple_api.negotiation import choose_form
 
-#: Bytes that an entry takes beside its body.
-_OVERHEAD = 1500
+#: Bytes that an entry takes beside its body, and a request beside its own.
+_OVERHEAD, _REQUEST_OVERHEAD = 1500, 1000
 
 #: Requests that are known as they are sent, and the bytes of the longest of them.
 _MOST_REQUESTS, _LONGEST_REQUEST = 4000, 2000
+
+#: The part of the memory that they may take.
+_OF_REQUESTS = 8
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -117,21 +120,21 @@ def matches(known: bytes, etag: bytes) -> bool:
 class HotPages:
     """What was answered, by what was asked for; the least recently used goes first. For the event loop.
 
-    most: bytes. clock: seconds that only go forward.
+    most: bytes, of pages and of the requests for them. clock: seconds that only go forward.
     """
 
     def __init__(self, most: int, clock: Callable[[], float]) -> None:
         self._most = most
         self._clock = clock
-        self._size = 0
+        self._size = self._size_of_requests = 0
         self.hits = 0
         self._pages: OrderedDict[_Key, Ready] = OrderedDict()
         self._requests: OrderedDict[bytes, tuple[bytes, Wishes]] = OrderedDict()
 
     @property
     def size(self) -> int:
-        """Bytes that they take."""
-        return self._size
+        """Bytes that they take, with the requests for them."""
+        return self._size + self._size_of_requests
 
     def find(self, path: bytes, wishes: Wishes) -> Ready | None:
         """Return what a request is to be answered with, if it is known. path: as it was sent, with its query."""
@@ -154,15 +157,22 @@ class HotPages:
         known = self._requests.get(request)
         if known is None:
             return None
+        self._requests.move_to_end(request)
         ready = self.find(*known)
         return None if ready is None else (ready, known[1].known)
 
     def remember(self, request: bytes, path: bytes, wishes: Wishes) -> None:
         """Remember what a request asks for."""
-        if len(request) <= _LONGEST_REQUEST:
-            self._requests[request] = path, wishes
-            if len(self._requests) > _MOST_REQUESTS:
-                self._requests.popitem(last=False)
+        if len(request) > _LONGEST_REQUEST:
+            return
+        if request not in self._requests:
+            self._size_of_requests += len(request) + _REQUEST_OVERHEAD
+        self._requests[request] = path, wishes
+        self._requests.move_to_end(request)
+        while len(self._requests) > _MOST_REQUESTS or self._size_of_requests > self._most // _OF_REQUESTS:
+            gone, _ = self._requests.popitem(last=False)
+            self._size_of_requests -= len(gone) + _REQUEST_OVERHEAD
+        self._make_room()
 
     def keep(self, path: bytes, wishes: Wishes, ready: Ready) -> None:
         """Keep the answer to a request, as far as there is room."""
@@ -173,7 +183,10 @@ class HotPages:
         self._remove(key)
         self._pages[key] = ready
         self._size += size
-        while self._size > self._most:
+        self._make_room()
+
+    def _make_room(self) -> None:
+        while self.size > self._most:
             self._remove(next(iter(self._pages)))
 
     def _remove(self, key: _Key) -> None:

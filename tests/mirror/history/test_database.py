@@ -3,7 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +106,26 @@ def test_opening_what_is_up_to_date_imports_nothing_to_bring_it_there(path: Path
         "Database(Path(sys.argv[1])).close(); sys.exit('alembic' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_what_was_written_while_somebody_read_who_can_take_no_lock_is_told(
+    path: Path, monkeypatch: pytest.MonkeyPatch, goes_on: bool
+) -> None:
+    Database(path).close()
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with closing(Database(path, read_only=True)) as reader, ExitStack() as stack:
+        assert names(reader) == []
+
+        def write() -> None:
+            writer = Database(path)
+            stack.callback(writer.close)
+            with writer.writing() as connection:
+                connection.execute(insert(registry), {"name": "pypi", **RULES})
+            if not goes_on:
+                writer.close()
+
+        with pytest.raises(StorageError, match="another process has written"), reader.reading():
+            write()
+    with closing(Database(path, read_only=True)) as reader:
+        assert names(reader) == ["pypi"]

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
+from typing import cast
 
+import pytest
 from packaging.utils import NormalizedName
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, text
 
 from cachi2ish.core.merkle import leaf_of, root_with
+from cachi2ish.mirror.history import freezing
+from cachi2ish.mirror.history.freezing import Trees
 from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.records import Gone, Look, Proof
 from tests.mirror.history.world import APPLE, Watched, a_file, a_page, end_of_day, instant
@@ -116,3 +122,44 @@ def test_two_dates_differ_by_their_files(watched: Watched) -> None:
     assert (status.change, status.after, added.change) == ("status", "active", "added")
     assert status.before == "not-yet"
     assert history.diff("pypi", APPLE, end_of_day(2), end_of_day(2)) == ()
+
+
+def test_who_asks_for_one_day_does_not_wait_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go = Event(), Event()
+    asked: list[int] = []
+
+    def leaves(_connection: object, number: int) -> list[tuple[str, bytes]]:
+        asked.append(number)
+        if number == 1:
+            begun.set()
+            assert go.wait(60)
+        return [("demo", bytes([number] * 32))]
+
+    monkeypatch.setattr(freezing, "_leaves", leaves)
+    trees, connection = Trees(), cast("Connection", None)
+    with ThreadPoolExecutor(4) as threads:
+        try:
+            first = threads.submit(trees.of, connection, 1)
+            assert begun.wait(60)
+            second = threads.submit(trees.of, connection, 1)
+            assert threads.submit(trees.of, connection, 2).result(timeout=20) is trees.of(connection, 2)
+        finally:
+            go.set()
+        assert first.result(timeout=60) is second.result(timeout=60)
+        assert asked == [1, 2]
+
+
+def test_a_day_that_could_not_be_read_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[Exception | list[tuple[str, bytes]]] = [OSError("once"), [("demo", bytes(32))]]
+
+    def leaves(_connection: object, _number: int) -> list[tuple[str, bytes]]:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(freezing, "_leaves", leaves)
+    trees, connection = Trees(), cast("Connection", None)
+    with pytest.raises(OSError, match="once"):
+        trees.of(connection, 1)
+    assert trees.of(connection, 1) is trees.of(connection, 1)

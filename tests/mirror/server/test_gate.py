@@ -15,6 +15,9 @@ import pytest
 from cachi2ish.mirror.accepted import Tokens
 from cachi2ish.mirror.server import door_protocol, serving
 from cachi2ish.mirror.server.application import Rules
+from cachi2ish.mirror.server.gate import Gate
+from cachi2ish.mirror.server.hot_pages import HotPages, Ready, Wishes
+from cachi2ish.mirror.server.metrics import Metrics
 from tests.mirror.server.conftest import OLD
 from tests.mirror.server.test_file_doors import path_of
 from tests.support.distributions import make_wheel
@@ -293,3 +296,32 @@ def test_an_idle_connection_is_closed_whatever_it_was_used_for(
             line.send(page)
             line.answer()
         assert line.answer()[0] == b""
+
+
+def test_requests_that_are_remembered_take_a_part_of_the_memory_and_the_used_ones_stay() -> None:
+    hot, wishes = HotPages(80_000, lambda: 0.0), Wishes(None, packed=False)
+    ready = Ready([], b"x" * 1000)
+    hot.keep(b"/", wishes, ready)
+    before = hot.size
+    hot.remember(b"used", b"/", wishes)
+    assert hot.size > before + len(b"used")
+    for number in range(200):
+        hot.remember(b"%d" % number, b"/", wishes)
+        assert hot.find_again(b"used") == (ready, b"")
+        assert hot.size <= before + 10_000
+    assert hot.find_again(b"0") is None
+    for number in range(200):
+        hot.keep(b"/%d" % number, wishes, ready)
+        assert hot.size <= 80_000
+
+
+def test_a_request_that_is_remembered_lets_nobody_in_without_a_token() -> None:
+    hot, wishes = HotPages(80_000, lambda: 0.0), Wishes(None, packed=False)
+    hot.keep(b"/", wishes, Ready([], b""))
+    hot.remember(b"request", b"/", wishes)
+
+    async def doors(_scope: object, _receive: object, _send: object) -> None: ...
+
+    metrics = Metrics(lambda: 0)
+    assert Gate(doors, hot=hot, tokens=None, metrics=metrics).again(b"request") is not None
+    assert Gate(doors, hot=hot, tokens=Tokens(["a" * 20]), metrics=metrics).again(b"request") is None
