@@ -102,7 +102,7 @@ def _indented(content: object) -> str:
     try:
         return msgspec.json.format(msgspec.json.encode(content), indent=2).decode()
     except (UnicodeEncodeError, OverflowError):  # half of a surrogate pair, or a number that nobody counts to
-        return json.dumps(content, indent=2)
+        return json.dumps(content, indent=2, ensure_ascii=False)
 
 
 def _without_defaults(value: object) -> object:
