@@ -8,20 +8,22 @@ import subprocess
 from cachi2ish.core.messages import excerpt
 from cachi2ish.errors import InputError
 
-#: No image is fetched, and nothing of the machine is there. The container is gone with the script.
+#: Seconds that a container may take to start and to answer.
+_SECONDS = 120
+
+#: No image is fetched, and nothing of the machine is there. The container is gone with the script, or with its
+#: time: it does not end with the command that has started it.
 _RUN = (
     "run",
     "--rm",
     "--interactive",
+    f"--timeout={_SECONDS}",
     "--pull=never",
     "--network=none",
     "--cap-drop=all",
     "--security-opt=no-new-privileges",
     "--entrypoint=python3",
 )
-
-#: Seconds that a container may take to start and to answer.
-_SECONDS = 120
 
 #: What podman ends with where it fails itself, and where the program is not in the image.
 _OF_PODMAN, _NO_PROGRAM = 125, (126, 127)

@@ -318,7 +318,7 @@ def test_an_image_describes_itself_without_a_network_and_none_is_fetched(fetched
     assert (target["python"], target["platform"]) == ("3.12.4", "manylinux_2_28_x86_64")
     assert target["tools"] == ["cargo", "ninja"]
     arguments = program.with_name("podman.arguments").read_text().split()
-    assert {"--network=none", "--pull=never", "--rm"} <= set(arguments)
+    assert {"--network=none", "--pull=never", "--rm", "--timeout=120"} <= set(arguments)
     assert arguments[-2:] == ["localhost/builder", "-"]
     assert program.with_name("podman.script").read_text() == fetched.runs("verify", "--describe").out
 
