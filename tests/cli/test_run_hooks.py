@@ -5,11 +5,17 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
+from cachi2ish.cache.memory.catalogue import SqliteCatalogue
 from tests.cli.conftest import Person
 from tests.cli.test_lock_build_deps import pins
 from tests.support.command_line import Outcome
 from tests.support.distributions import Dist, core_metadata, make_sdist, make_wheel
 from tests.support.offline import HERE
+from tests.support.sandbox_here import needs_a_sandbox
+
+__all__ = ("needs_a_sandbox",)
 
 TABLE = '[build-system]\nrequires = ["helper"]\nbuild-backend = "own"\nbackend-path = ["."]\n'
 OF_WHEEL = "def get_requires_for_build_wheel(settings=None):\n    "
@@ -48,6 +54,36 @@ def test_what_no_rule_tells_is_asked_of_the_back_end_and_its_answer_is_kept(pers
         line for line in found.out.splitlines() if "As of" not in line
     ]
     assert "in the sandbox" not in again.err
+
+
+def test_an_answer_is_kept_for_the_very_wheels_that_gave_it(person: Person) -> None:
+    person.writes("requirements.txt", "apple==1.0\n")
+    person.index.add("apple", sdist("apple", "import helper; return helper.ASKS\n"))
+    for name in ("helper", "cherry", "plum"):
+        person.index.add(name, plain(name))
+    for asks in ("cherry", "plum"):
+        wheel = make_wheel("helper", "1.0", modules={"helper.py": f"ASKS = ['{asks}']"})
+        person.index.add("helper", wheel)
+        found = locks(person, "--run-hooks")
+        assert f"{asks}==1.0" in pins(found.out), found.told
+
+
+def test_a_kept_answer_of_another_shape_is_passed_over(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    person.writes("requirements.txt", "apple==1.0\n")
+    person.index.add("apple", sdist("apple", "return ['cherry']\n"))
+    person.index.add("helper", make_wheel("helper", "1.0"))
+    for name in ("helper", "cherry"):
+        person.index.add(name, plain(name))
+    first = locks(person, "--run-hooks")
+    get = SqliteCatalogue.get
+
+    def of_another_version(self: SqliteCatalogue, key: str) -> str | None:
+        return '{"requires": ["plum"]}' if key.startswith("hook answer") else get(self, key)
+
+    monkeypatch.setattr(SqliteCatalogue, "get", of_another_version)
+    again = locks(person, "--run-hooks")
+    assert (again.code, pins(again.out)) == (0, pins(first.out)), again.told
+    assert "apple-1.0.tar.gz: its back-end is asked, in the sandbox" in again.err
 
 
 def test_what_a_hook_asks_for_and_no_index_has_is_not_known_when_the_answer_is_a_kept_one_too(

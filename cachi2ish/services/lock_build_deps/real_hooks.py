@@ -10,6 +10,7 @@ from packaging.version import Version
 
 from cachi2ish.build.interface import LEGACY_BACKEND, Build, Machine, Release
 from cachi2ish.cache.interface import Recollection
+from cachi2ish.core.artifacts import Artifact
 from cachi2ish.core.distributions import is_wheel, wheel_tags
 from cachi2ish.core.pages import IndexFile
 from cachi2ish.errors import Origin, UsageError, raise_all
@@ -23,10 +24,10 @@ from cachi2ish.sandbox.interface import (
 )
 from cachi2ish.services.lock_build_deps.index_releases import IndexReleases
 from cachi2ish.services.lock_build_deps.roots import Place
-from cachi2ish.services.lock_build_deps.sdist_files import SdistFiles, artifact_of_file
+from cachi2ish.services.lock_build_deps.sdist_files import SdistFiles, artifact_of_file, sha256_of
 
 #: Part of what answers are remembered by: raise it when hooks are called in another way.
-_RULE = "1"
+_RULE = "2"
 
 _NOWHERE = Origin("")
 
@@ -78,16 +79,22 @@ class RealHooks:
         return self._known[key]
 
     def _answer(self, build: Build, machine: Machine, installed: list[Release]) -> tuple[tuple[str, ...], str]:
-        wheels = {release: self._wheel(release, machine) for release in installed}
-        missing = next((str(release) for release, file in wheels.items() if file is None), None)
-        if missing is not None:
-            return (), f"its hook was not called: {missing} has no wheel to call it with"
+        wheels: list[Artifact] = []
+        for release in installed:
+            file = self._wheel(release, machine)
+            if file is None:
+                return (), f"its hook was not called: {release} has no wheel to call it with"
+            wheels.append(artifact_of_file(file, _NOWHERE))
         interpreter = self._runner.interpreter(machine.target)
         name, path, sha256 = self._source(build)
-        key = _key(sha256, machine, interpreter, installed)
+        digests = {one.filename: sha256_of(one) or self._files.bring(one).sha256 for one in wheels}
+        key = _key(sha256, machine, interpreter, digests)
         kept = self._recollection.get(key) if sha256 else None
         if kept is not None:
-            return tuple(msgspec.json.decode(kept, type=list[str])), ""
+            try:
+                return tuple(msgspec.json.decode(kept, type=list[str])), ""
+            except msgspec.MsgspecError:
+                pass  # of another version of this program
         self._called(f"{build.name}: its back-end is asked, in the sandbox")
         question = HookQuestion(
             source=path,
@@ -95,11 +102,7 @@ class RealHooks:
             backend=build.facts.backend or LEGACY_BACKEND,
             backend_path=build.facts.backend_path,
             hooks=(OF_WHEEL, OF_EDITABLE) if build.own else (OF_WHEEL,),
-            wheels={
-                file.filename: self._files.bring(artifact_of_file(file, _NOWHERE)).path
-                for file in wheels.values()
-                if file is not None
-            },
+            wheels={one.filename: self._files.bring(one).path for one in wheels},
             tools=machine.tools,
         )
         try:
@@ -134,12 +137,13 @@ class RealHooks:
         return min(ranked, key=lambda one: one[:2])[2] if ranked else None
 
 
-def _key(sha256: str, machine: Machine, interpreter: Interpreter, installed: Iterable[Release]) -> str:
+def _key(sha256: str, machine: Machine, interpreter: Interpreter, wheels: Mapping[str, str]) -> str:
+    """Return what an answer is kept under. wheels: digests by file name: what has the same version may differ."""
     target = machine.target
     lines = (
         f"hook answer\n{_RULE}\n{sha256}",
         f"{target.implementation} {interpreter.version} {target.abi} {target.platform.tag}",
         " ".join(sorted(machine.tools)),
-        " ".join(f"{one.project}=={one.version}" for one in installed),
+        " ".join(f"{name} {digest}" for name, digest in wheels.items()),
     )
     return "\n".join(lines)

@@ -66,7 +66,7 @@ class SdistFiles:
         return self._needs(file)
 
     def _facts_of_artifact(self, artifact: Artifact) -> SdistFacts:
-        return self._remembered(_sha256(artifact), artifact.filename, lambda: self.bring(artifact))
+        return self._remembered(sha256_of(artifact), artifact.filename, lambda: self.bring(artifact))
 
     def _remembered(self, sha256: str, filename: str, bring: Callable[[], Blob]) -> SdistFacts:
         return facts_of_archive(sha256, filename, bring, self._facts, self._recollection)
@@ -97,7 +97,7 @@ class SdistFiles:
         return blob
 
     def _dependencies(self, file: IndexFile) -> tuple[str, ...] | None:
-        sha256 = _sha256(artifact_of_file(file, _NOWHERE))
+        sha256 = sha256_of(artifact_of_file(file, _NOWHERE))
         key = f"wheel metadata\n{_RULE}\n{sha256}\n{file.filename}"
         known = self._recollection.get(key) if sha256 else None
         if known is not None:
@@ -147,6 +147,7 @@ def artifact_of_file(file: IndexFile, origin: Origin) -> Artifact:
     )
 
 
-def _sha256(artifact: Artifact) -> str:
+def sha256_of(artifact: Artifact) -> str:
+    """Return the sha256 that a file has to have, "" where none is promised."""
     promised = (*artifact.digests, *(artifact.allowed if len(artifact.allowed) == 1 else ()))
     return next((one.value for one in promised if one.algorithm == "sha256"), "")
