@@ -21,6 +21,9 @@ from cachi2ish.sandbox.hook_runner import SandboxedHooks
 from cachi2ish.sandbox.interface import OF_EDITABLE, OF_WHEEL, HookFailedError, HookQuestion, Interpreter, Limits
 from tests.support.distributions import make_sdist, make_wheel
 from tests.support.offline import HERE
+from tests.support.sandbox_here import needs_a_sandbox
+
+__all__ = ("needs_a_sandbox",)
 
 MIB = 1 << 20
 LIMITS = Limits(seconds=20, memory=256 * MIB, processes=24, space=64 * MIB)
