@@ -141,6 +141,7 @@ def mirroring(settings: MirrorSettings, reporter: ConsoleReporter, *, amend: boo
     """Yield what a mirror is made of; connections and databases end with the block.
 
     amend: what the settings do not say of a registry stays as the mirror knows it; otherwise it is the default.
+    The rules are not written down then: a server may run that has others.
     Raises `StorageError` where its directory cannot be used.
     """
     directory = _made(settings.directory)
@@ -153,7 +154,7 @@ def mirroring(settings: MirrorSettings, reporter: ConsoleReporter, *, amend: boo
         registries = {
             name: _registry(name, address, settings, known.get(name)) for name, address in addresses.items()
         }
-        for registry in registries.values():
+        for registry in () if amend else registries.values():
             history.configure(registry)
         blobs = DiskBlobs(directory / _FILES)
         recollection = stack.enter_context(SqliteCatalogue(directory / _FILES / _CATALOGUE))

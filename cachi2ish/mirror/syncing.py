@@ -25,7 +25,8 @@ _READERS, _ASKERS, _CARRIERS = 4, 8, 4
 def sync(rooms: Rooms) -> tuple[int, bool]:
     """Look at all projects that are due; return how many looks were made, and whether nothing is due any more.
 
-    What an upstream does not answer is still due then. Raises `InputError` where a server does this already.
+    The rules of the registries hold from now on. What an upstream does not answer is still due then. Raises
+    `InputError` where a server does this already.
     """
     claim = rooms.directory / "following.lock"
     descriptor = os.open(claim, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -34,6 +35,8 @@ def sync(rooms: Rooms) -> tuple[int, bool]:
             raise InputError(
                 f"a server follows the projects of {rooms.directory} already", hint="there is nothing to do"
             )
+        for registry in rooms.registries.values():
+            rooms.history.configure(registry)
         return asyncio.run(_sync(rooms))
     finally:
         os.close(descriptor)

@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 from cachi2ish.cli.wiring_history import mirror_history
 from cachi2ish.errors import StorageError
 from cachi2ish.exit_codes import ExitCode
+from cachi2ish.files.locks import try_lock
 from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.records import Registry, UntimedFiles
 from cachi2ish.settings.flags import Flags
@@ -320,6 +321,15 @@ def test_what_a_command_line_does_not_say_leaves_the_rules_of_a_mirror(keeper: K
     other = keeper.runs("track", "--all", "--registry", "pypi=http://127.0.0.1:9/simple/", code=ExitCode.INPUT)
     assert f"pypi is {url} in this mirror" in other.err
     assert rules_of(keeper.directory) == rules
+
+
+def test_sync_changes_no_rules_while_a_server_follows(filled: Keeper) -> None:
+    rules = rules_of(filled.directory)
+    with (filled.directory / "following.lock").open("wb") as file:
+        assert try_lock(file.fileno())
+        outcome = filled.runs("sync", "--registry", "pypi=http://127.0.0.1:9/simple/", code=ExitCode.INPUT)
+    assert "a server follows the projects" in outcome.err
+    assert rules_of(filled.directory) == rules
 
 
 @pytest.mark.parametrize("option", ["--registry", "--private", "--first-seen"])
