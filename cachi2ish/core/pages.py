@@ -8,6 +8,7 @@ PEP 740 (provenance) and PEP 792 (project status).
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -77,9 +78,9 @@ class ListedFiles(Sequence[IndexFile]):
         self.filenames = filenames
         self.packed = packed
 
+    @abstractmethod
     def file(self, position: int) -> IndexFile:
         """Return the file at ``position``."""
-        raise NotImplementedError
 
     def __len__(self) -> int:
         return len(self.filenames)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from cachi2ish.core.messages import excerpt
 from cachi2ish.core.requirements import Purpose
 from cachi2ish.errors import LockFileError, Origin
 from cachi2ish.lockfiles.conda.conda_packages import CondaLock, PipPackage
-from cachi2ish.lockfiles.conda.yaml_nodes import line_of, listed, parse_yaml, text_of, value_of
+from cachi2ish.lockfiles.conda.yaml_nodes import line_of, listed, open_yaml, refuse_version, text_of, value_of
 from cachi2ish.lockfiles.interface import DEFAULT, EVERYTHING, Lock, Selection
 from cachi2ish.lockfiles.lock_graph import chosen
-from cachi2ish.lockfiles.source_tree import SourceTree
-from cachi2ish.lockfiles.toml_locks import decode
 
-_KNOWN = "1"
+_KNOWN = ("1",)
 _MAIN = "main"
 _AGAIN = "lock again with `conda-lock`; if that writes the same, tell its makers"
 
@@ -33,17 +29,8 @@ class CondaLockReader:
         selection: Selection = DEFAULT,
     ) -> Lock:
         """Return what is for pip in ``source / file``. See `LockReader.read`."""
-        tree = SourceTree(Path(os.path.realpath(source)))
-        file = tree.name_of(file, "")
-        document = parse_yaml(decode(tree.read(file), file), file)
-        version = text_of(value_of(document, "version"))
-        if version != _KNOWN:
-            shown = "has no version" if version is None else f"has version {excerpt(version)}"
-            raise LockFileError(
-                f"it {shown}, and of conda-lock.yml only version {_KNOWN} is known here",
-                hint="use a newer cachi2ish, or lock with a conda-lock that writes a version that is known",
-                origin=Origin(file),
-            )
+        file, document = open_yaml(source, file)
+        refuse_version(document, _KNOWN, file)
         packages = listed(value_of(document, "package"))
         categories = {text_of(value_of(one, "category")) or _MAIN for one in packages}
         taken = groups_taken(selection, categories | {_MAIN}, _MAIN, file)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,10 +13,16 @@ from cachi2ish.core.urls import redact
 from cachi2ish.errors import LockFileError, Origin
 from cachi2ish.lockfiles.conda.conda_lock import groups_taken
 from cachi2ish.lockfiles.conda.conda_packages import CondaLock, PipPackage
-from cachi2ish.lockfiles.conda.yaml_nodes import entries, line_of, listed, parse_yaml, text_of, value_of
+from cachi2ish.lockfiles.conda.yaml_nodes import (
+    entries,
+    line_of,
+    listed,
+    open_yaml,
+    refuse_version,
+    text_of,
+    value_of,
+)
 from cachi2ish.lockfiles.interface import DEFAULT, Lock, Selection
-from cachi2ish.lockfiles.source_tree import SourceTree
-from cachi2ish.lockfiles.toml_locks import decode
 
 _KNOWN = ("4", "5", "6")
 _DEFAULT = "default"
@@ -36,17 +41,8 @@ class PixiReader:
         selection: Selection = DEFAULT,
     ) -> Lock:
         """Return what is of PyPI in ``source / file``. See `LockReader.read`."""
-        tree = SourceTree(Path(os.path.realpath(source)))
-        file = tree.name_of(file, "")
-        document = parse_yaml(decode(tree.read(file), file), file)
-        version = text_of(value_of(document, "version"))
-        if version not in _KNOWN:
-            shown = "has no version" if version is None else f"has version {excerpt(version)}"
-            raise LockFileError(
-                f"it {shown}, and of pixi.lock the versions {', '.join(_KNOWN)} are known here",
-                hint="use a newer cachi2ish, or lock with a pixi that writes a version that is known",
-                origin=Origin(file),
-            )
+        file, document = open_yaml(source, file)
+        refuse_version(document, _KNOWN, file)
         environments = dict(entries(value_of(document, "environments")))
         taken = groups_taken(selection, {*environments, _DEFAULT}, _DEFAULT, file)
         known = {_location(one): one for one in listed(value_of(document, "packages"))}

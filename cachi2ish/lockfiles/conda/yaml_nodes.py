@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -11,10 +13,33 @@ from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNo
 
 from cachi2ish.core.messages import excerpt
 from cachi2ish.errors import LockFileError, Origin
-from cachi2ish.lockfiles.toml_locks import RESTORE
+from cachi2ish.lockfiles.source_tree import SourceTree
+from cachi2ish.lockfiles.toml_locks import RESTORE, decode
 
 #: Lists in lists in lists that nobody writes, and at which the composer of the library kills the process.
 _DEEPEST = 100
+
+
+def open_yaml(source: Path, file: str) -> tuple[str, MappingNode]:
+    """Return the name of a file relative to ``source``, and its mapping; raises as `parse_yaml` does."""
+    tree = SourceTree(Path(os.path.realpath(source)))
+    file = tree.name_of(file, "")
+    return file, parse_yaml(decode(tree.read(file), file), file)
+
+
+def refuse_version(document: Node, known: Sequence[str], file: str) -> None:
+    """Raise `LockFileError` for a lock whose version is not ``known`` here."""
+    version = text_of(value_of(document, "version"))
+    if version in known:
+        return
+    shown = "has no version" if version is None else f"has version {excerpt(version)}"
+    of_file = f"of {file.rpartition('/')[2]} "
+    these = f"only version {known[0]} is" if len(known) == 1 else f"the versions {', '.join(known)} are"
+    raise LockFileError(
+        f"it {shown}, and {of_file}{these} known here",
+        hint="use a newer cachi2ish, or lock with a tool that writes a version that is known",
+        origin=Origin(file),
+    )
 
 
 def parse_yaml(text: str, file: str) -> MappingNode:
