@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.command_line import clean_environment
@@ -74,3 +76,21 @@ def weigh(
         check=False,
     )
     return done, int(done.stdout)
+
+
+@contextmanager
+def serving_at(process: subprocess.Popen[str], says: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Yield the address that a server names in its first line, and the server; it is ended behind the block.
+
+    says: a regular expression for the line, of which the first group is the address.
+    """
+    try:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        found = re.match(says, line)
+        assert found, line + process.stderr.read()
+        yield found[1], process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()

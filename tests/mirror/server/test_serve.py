@@ -20,7 +20,7 @@ from tests.mirror.server.conftest import OLD
 from tests.support.command_line import run
 from tests.support.distributions import Dist, make_wheel
 from tests.support.index_server import Fault, IndexServer
-from tests.support.program import environment, start
+from tests.support.program import environment, serving_at, start
 
 
 @contextmanager
@@ -29,17 +29,8 @@ def serving(tmp_path: Path, *options: str) -> Iterator[tuple[str, subprocess.Pop
     home = tmp_path / "home"
     home.mkdir(exist_ok=True)
     arguments = ("mirror", "serve", "--directory", str(tmp_path / "mirror"), "--port", "0", *options)
-    process = start(*arguments, environ=environment(home))
-    try:
-        assert process.stderr is not None
-        line = process.stderr.readline()
-        found = re.match(r"serving (http://\S+:[0-9]+)/ from ", line)
-        assert found, line + process.stderr.read()
-        yield found[1], process
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+    with serving_at(start(*arguments, environ=environment(home)), r"serving (http://\S+:[0-9]+)/ from ") as found:
+        yield found
 
 
 def get(url: str | urllib.request.Request) -> bytes:

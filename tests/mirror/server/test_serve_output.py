@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pty
-import re
 import signal
 import subprocess
 import sys
@@ -25,7 +24,7 @@ from tests.support.command_line import Outcome
 from tests.support.distributions import make_sdist, make_wheel
 from tests.support.index_server import IndexServer
 from tests.support.offline import backend, buildable
-from tests.support.program import PROGRAM, environment, start
+from tests.support.program import PROGRAM, environment, serving_at, start
 
 WHEEL = make_wheel("ripe-banana", "1.0+local")
 
@@ -79,16 +78,8 @@ def around(person: Person, *command: str, options: tuple[str, ...] = (), **envir
 def served(person: Person, *options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Serve alone; yields the address of the index."""
     process = start("serve", person.output, *options, environ=environment(person.home))
-    try:
-        assert process.stderr is not None
-        line = process.stderr.readline()
-        found = re.match(r"serving (http://127\.0\.0\.1:[0-9]+/simple/) from ", line)
-        assert found, line + process.stderr.read()
-        yield found[1], process
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+    with serving_at(process, r"serving (http://127\.0\.0\.1:[0-9]+/simple/) from ") as found:
+        yield found
 
 
 def test_what_is_no_output_is_refused(person: Person, tmp_path: Path) -> None:
