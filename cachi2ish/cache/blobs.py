@@ -94,6 +94,13 @@ class DiskBlobs:
         with self._failures():
             remove_partial(self._folder, path)
 
+    def growing(self, key: str) -> int | None:
+        """Return a descriptor for reading what is being written under ``key``, None where nothing is."""
+        try:
+            return self._folder.open(self._layout.partial_of(key), os.O_RDONLY)
+        except OSError:
+            return None
+
     def _checked(self, sha256: str, digests: Collection[Digest]) -> Blob | None:
         path = self._layout.blob(sha256)
         hashes = Hashes({"sha256", *(digest.algorithm for digest in digests)})

@@ -78,6 +78,13 @@ class BlobStore(Protocol):
         """Forget what an earlier attempt left under ``key``, or what an open writer of it would leave."""
         ...
 
+    def growing(self, key: str) -> int | None:
+        """Return a descriptor, to be closed, for reading what is being written under ``key``, by whomever.
+
+        None where nothing is. It reads the same file when that is whole and has its place.
+        """
+        ...
+
 
 class KeptPage(Struct, frozen=True, kw_only=True):
     """What an index said of a project when it was last asked.

@@ -20,6 +20,7 @@ from cachi2ish.core.distributions import is_wheel
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, DigestMismatchError, NetworkError, Origin, StorageError
 from cachi2ish.http.interface import Downloader
+from cachi2ish.mirror.claims import Claim, Claims, Follow
 from cachi2ish.mirror.relay import Download, Relay, TappedStore
 from cachi2ish.sdists.interface import WheelReader
 
@@ -73,7 +74,8 @@ class MetadataDigests:
 class FileStore:
     """Files by their key (`HistoricFile.key`), held, or on their way from an upstream. For the event loop.
 
-    downloader: makes what brings files into a store. executor: reads and hashes. clock: seconds.
+    downloader: makes what brings files into a store. claims: of all processes that share it. executor: reads and
+    hashes. clock: seconds.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class FileStore:
         downloader: Callable[[BlobStore], Downloader],
         wheels: WheelReader,
         relay: Relay,
+        claims: Claims,
         executor: Executor,
         clock: Callable[[], float],
     ) -> None:
@@ -94,6 +97,7 @@ class FileStore:
         self._downloader = downloader
         self._wheels = wheels
         self._relay = relay
+        self._claims = claims
         self._executor = executor
         self._clock = clock
         self._checked: OrderedDict[str, tuple[Blob, float]] = OrderedDict()
@@ -144,13 +148,21 @@ class FileStore:
         return self._blobs.find([Digest("sha256", sha256)]) if sha256 else None
 
     def _fetch(self, key: str, sources: Sequence[Source], download: Download) -> Blob:
-        store = TappedStore(self._blobs, download)
+        with Follow(self._blobs, download) as follow, self._claims.holding(key, follow) as claim:
+            return self._fetch_alone(key, sources, download, claim)
+
+    def _fetch_alone(self, key: str, sources: Sequence[Source], download: Download, claim: Claim) -> Blob:
+        # What another process has brought meanwhile is found by its digests, before anybody is asked. A file that
+        # is stated without a sha256 is known by that of what was served first: it must never be another one.
+        store = TappedStore(self._blobs, download, claim.note)
+        known = self._recollection.get(_recollected(key)) if key.startswith("u") else None
+        served = frozenset({Digest("sha256", known)} if known else ())
         error: Cachi2ishError | None = None
         for source in sources:
             artifact = Artifact(
                 filename=source.filename,
                 url=source.url,
-                digests=source.digests,
+                digests=source.digests | served,
                 size=source.size,
                 origin=Origin(source.filename),
             )

@@ -95,10 +95,9 @@ class Download:
         finally:
             os.close(reader)
 
-    def tap(self, writer: BlobWriter) -> None:
-        """Let the bytes that ``writer`` takes be read; called in the thread of the download."""
-        descriptor = writer.duplicate()
-        self._loop.call_soon_threadsafe(self._attach, descriptor, writer.offset)
+    def tap(self, descriptor: int, offset: int) -> None:
+        """Let an open file be read from now on, which is this one's own; called in the thread of the download."""
+        self._loop.call_soon_threadsafe(self._attach, descriptor, offset)
 
     def grown(self, offset: int) -> None:
         """Note how many bytes there are; called in the thread of the download. Raises `Abandoned`."""
@@ -114,7 +113,7 @@ class Download:
         """Note how it has ended."""
         self.blob, self.error = blob, error
         if blob is not None:
-            self.size = blob.size
+            self.size = self.offset = blob.size  # another process may have brought the rest of it
         self._wake()
 
     def stop(self) -> None:
@@ -189,11 +188,15 @@ class _TappedWriter:
 
 
 class TappedStore:
-    """Implements `BlobStore` for one download: a store whose writer can be read from."""
+    """Implements `BlobStore` for one download: a store whose writer can be read from.
 
-    def __init__(self, blobs: BlobStore, download: Download) -> None:
+    on_write: is told the key under which is written.
+    """
+
+    def __init__(self, blobs: BlobStore, download: Download, on_write: Callable[[str], None]) -> None:
         self._blobs = blobs
         self._download = download
+        self._on_write = on_write
 
     def find(self, digests: Collection[Digest]) -> Blob | None:
         """Return what the store has."""
@@ -203,7 +206,8 @@ class TappedStore:
     def writer(self, key: str, algorithms: Iterable[str]) -> Iterator[BlobWriter]:
         """Open a file to write, from which the clients of the download read."""
         with self._blobs.writer(key, algorithms) as writer:
-            self._download.tap(writer)
+            self._download.tap(writer.duplicate(), writer.offset)
+            self._on_write(key)
             try:
                 yield _TappedWriter(writer, self._download)
             except StorageError:  # a full disk: what has arrived must not keep it full
@@ -213,6 +217,10 @@ class TappedStore:
     def discard(self, key: str) -> None:
         """Forget what an earlier attempt left."""
         self._blobs.discard(key)
+
+    def growing(self, key: str) -> int | None:
+        """Return what the store does."""
+        return self._blobs.growing(key)
 
 
 class Relay:

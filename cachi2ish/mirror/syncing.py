@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from cachi2ish.errors import InputError
 from cachi2ish.files.locks import try_lock
 from cachi2ish.mirror.accepted import Acceptances
+from cachi2ish.mirror.claims import Claims
 from cachi2ish.mirror.file_store import FileStore, MetadataDigests
 from cachi2ish.mirror.following import Follower
 from cachi2ish.mirror.looking import Lookout
@@ -61,6 +62,7 @@ async def _sync(rooms: Rooms) -> tuple[int, bool]:
         downloader=rooms.downloader,
         wheels=rooms.wheels,
         relay=relay,
+        claims=Claims(rooms.directory / "downloads"),
         executor=readers,
         clock=time.monotonic,
     )

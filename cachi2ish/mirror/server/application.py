@@ -23,6 +23,7 @@ from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError
 from cachi2ish.http.interface import Downloader, Http
 from cachi2ish.mirror.accepted import Acceptances, Tokens
+from cachi2ish.mirror.claims import Claims
 from cachi2ish.mirror.file_store import FileStore, MetadataDigests
 from cachi2ish.mirror.following import Follower
 from cachi2ish.mirror.history.interface import Sightings
@@ -101,6 +102,7 @@ async def running(rooms: Rooms, rules: Rules) -> AsyncIterator[ASGIApp]:
         downloader=rooms.downloader,
         wheels=rooms.wheels,
         relay=relay,
+        claims=Claims(rooms.directory / "downloads"),
         executor=readers,
         clock=time.monotonic,
     )
