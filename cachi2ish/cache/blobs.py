@@ -27,7 +27,7 @@ _CACHE_TAG = (
 
 
 class DiskBlobs:
-    """A directory of blobs; implements `cachi2ish.cache.interface.BlobStore`.
+    """A directory of blobs; implements `cachi2ish.cache.interface.SharedBlobStore`.
 
     Many threads and processes may share it. The layout is in `cachi2ish.cache.layout`.
     """

@@ -78,6 +78,10 @@ class BlobStore(Protocol):
         """Forget what an earlier attempt left under ``key``, or what an open writer of it would leave."""
         ...
 
+
+class SharedBlobStore(BlobStore, Protocol):
+    """A store in which one can see what others are writing."""
+
     def growing(self, key: str) -> int | None:
         """Return a descriptor, to be closed, for reading what is being written under ``key``, by whomever.
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
-from cachi2ish.cache.interface import BlobStore
+from cachi2ish.cache.interface import SharedBlobStore
 from cachi2ish.files.folder import Folder
 from cachi2ish.mirror.relay import Download
 
@@ -104,7 +104,7 @@ class Follow:
     download: whose clients are sent it, by the rules that hold for bytes of one's own. For the download's thread.
     """
 
-    def __init__(self, blobs: BlobStore, download: Download) -> None:
+    def __init__(self, blobs: SharedBlobStore, download: Download) -> None:
         self._blobs = blobs
         self._download = download
         self._key = ""

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from cachi2ish.cache.interface import BlobStore, Recollection
+from cachi2ish.cache.interface import BlobStore, Recollection, SharedBlobStore
 from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.distributions import is_wheel
@@ -81,7 +81,7 @@ class FileStore:
     def __init__(
         self,
         *,
-        blobs: BlobStore,
+        blobs: SharedBlobStore,
         recollection: Recollection,
         metadata: MetadataDigests,
         downloader: Callable[[BlobStore], Downloader],

@@ -218,10 +218,6 @@ class TappedStore:
         """Forget what an earlier attempt left."""
         self._blobs.discard(key)
 
-    def growing(self, key: str) -> int | None:
-        """Return what the store does."""
-        return self._blobs.growing(key)
-
 
 class Relay:
     """The downloads under way, one for each key. For the event loop.

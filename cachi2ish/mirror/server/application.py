@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from cachi2ish.cache.interface import BlobStore, Recollection
+from cachi2ish.cache.interface import BlobStore, Recollection, SharedBlobStore
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError
 from cachi2ish.http.interface import Downloader, Http
@@ -59,7 +59,7 @@ class Rooms:
     registries: Mapping[str, Registry]
     addresses: Mapping[str, Address]
     http: Http
-    blobs: BlobStore
+    blobs: SharedBlobStore
     recollection: Recollection
     downloader: Callable[[BlobStore], Downloader]
     wheels: WheelReader
