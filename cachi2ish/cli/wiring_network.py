@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cachi2ish.cache.interface import BlobStore, Memory
@@ -13,6 +14,7 @@ from cachi2ish.cli.display.reporting import ConsoleReporter
 from cachi2ish.core.lazy import Once
 from cachi2ish.core.requirements import IndexOptions
 from cachi2ish.http.interface import Downloader, Http, HttpSettings
+from cachi2ish.http.local_files import LocalFilesFirst
 from cachi2ish.http.on_demand import CachedFirst, Offline
 from cachi2ish.http.traffic import HttpTraffic
 from cachi2ish.index.interface import MetadataFiles
@@ -35,7 +37,7 @@ def connector(
     traffic = HttpTraffic(time.monotonic)
     reporter.watch(traffic)
 
-    def connect(declared: Sequence[IndexOptions]) -> Network:
+    def connect(declared: Sequence[IndexOptions], source: Path) -> Network:
         http_settings = _http_settings(settings.http, (settings.indexes, *declared))
 
         @Once
@@ -53,7 +55,7 @@ def connector(
         run = RunContext(http=session, memory=memory, run_started=settings.now, on_warning=reporter.warning)
         return Network(
             index=IndexStack(run).index,
-            downloader=CachedFirst(blobs, memory, downloader),
+            downloader=LocalFilesFirst(source, blobs, CachedFirst(blobs, memory, downloader)),
             metadata=lambda: _wheel_metadata(session),
         )
 
@@ -88,10 +90,9 @@ def cache_alone(settings: Settings, blobs: BlobStore, memory: Memory, reporter: 
         on_message=reporter.debug,
         on_warning=reporter.warning,
     )
-    network = Network(
+    return lambda _declared, source: Network(
         index=IndexStack(run).index,
-        downloader=CachedFirst(blobs, memory, Offline),
+        downloader=LocalFilesFirst(source, blobs, CachedFirst(blobs, memory, Offline)),
         local=True,
         metadata=lambda: _wheel_metadata(Offline),
     )
-    return lambda _declared: network

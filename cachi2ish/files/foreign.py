@@ -11,6 +11,7 @@ import io
 import os
 import re
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 _MIB = 1 << 20
@@ -70,6 +71,18 @@ def read_foreign(path: Path, most: int = LARGEST_TEXT, *, streams: bool = False)
     return b"".join(chunks)
 
 
+def stream_foreign(path: Path) -> Iterator[bytes]:
+    """Yield the content of a regular file of any size, piece by piece; raises as `read_foreign` does."""
+    _check(path, path.stat(), None, streams=False)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
+    try:
+        _check(path, os.fstat(descriptor), None, streams=False)
+        while chunk := os.read(descriptor, _MIB):
+            yield chunk
+    finally:
+        os.close(descriptor)
+
+
 def names_a_stream(path: Path) -> bool:
     """Return whether ``path`` is the name of a stream; the file system is not asked, and no link is followed."""
     return _STREAM.fullmatch(str(path)) is not None
@@ -80,14 +93,14 @@ def decode_text(content: bytes, encoding: str = "utf-8") -> str:
     return io.TextIOWrapper(io.BytesIO(content), encoding=encoding).read()
 
 
-def _check(path: Path, status: os.stat_result, most: int, *, streams: bool) -> None:
+def _check(path: Path, status: os.stat_result, most: int | None, *, streams: bool) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(status.st_mode):
         named = "name a regular file, or a stream such as /dev/stdin"
         hint = named if streams else "put a regular file in its place"
         raise UnfitFileError(path, "is not a regular file", hint)
-    if status.st_size > most:
+    if most is not None and status.st_size > most:
         raise _too_large(path, status.st_size, most)
 
 

@@ -6,12 +6,13 @@ import posixpath
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 from msgspec import Struct
 
 from cachi2ish.core import urls
 from cachi2ish.core.digests import ALGORITHMS, Digest, InvalidDigestError, strong
-from cachi2ish.core.distributions import is_wheel, read_name
+from cachi2ish.core.distributions import is_wheel, read_name, sdist_extension
 from cachi2ish.core.messages import excerpt, shortened
 from cachi2ish.core.pages import Hashes, IndexFile, digests_of
 from cachi2ish.core.placement import name_of_url, url_basename
@@ -47,6 +48,13 @@ class Entry(Struct, frozen=True, kw_only=True):
                 f"{excerpt(what)} has no http or https address", "lock it from an index or an address of the web"
             )
         return urls.without_fragment(url)
+
+    def source_file(self, path: str) -> str:
+        """Return the address of a file of the source, ``file:`` and its path from the root.
+
+        path: relative to the folder of the lock file. Raises `LockFileError` for one outside.
+        """
+        return f"file:{quote(inside(self, path, 'file'))}"
 
     def hashes(self, hashes: Mapping[str, str], what: str) -> Hashes:
         """Return the hashes of a file, of which one at least proves it; raises `LockFileError`."""
@@ -157,6 +165,12 @@ def printable(text: str) -> bool:
     return not any(character.isspace() or not character.isprintable() for character in text)
 
 
+def names_a_file(path: str) -> bool:
+    """Return whether a path ends as a wheel or an archive does, so that it is no folder."""
+    name = posixpath.basename(path)
+    return is_wheel(name) or sdist_extension(name) is not None
+
+
 def source_folder(entry: Entry, path: str) -> SourceFolder:
     """Return a package that is a folder of the source; raises `LockFileError` for one outside.
 
@@ -167,11 +181,21 @@ def source_folder(entry: Entry, path: str) -> SourceFolder:
 
 def folder_of(entry: Entry, path: str) -> str:
     """Return a folder of the source, relative to its root; raises `LockFileError` for one outside."""
+    return inside(entry, path, "directory")
+
+
+def inside(entry: Entry, path: str, what: str) -> str:
+    """Return a path of the source, relative to its root; raises `LockFileError` for one outside.
+
+    path: relative to the folder of the lock file. what: it is, for people.
+    """
     here = posixpath.dirname(entry.origin.file)
     folder = posixpath.normpath(posixpath.join(here, path))
+    if not path.isprintable():
+        raise entry.error(f"the {what} {excerpt(path)!r} has a character that no path has")
     if posixpath.isabs(folder) or folder.partition("/")[0] == "..":
         raise entry.error(
-            f"the directory {excerpt(path)!r} is outside the source, so no build elsewhere has it",
+            f"the {what} {excerpt(path)!r} is outside the source, so no build elsewhere has it",
             "move it into the source directory, or lock a published version, an archive or a git commit of it",
         )
     return folder

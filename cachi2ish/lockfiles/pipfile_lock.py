@@ -20,7 +20,7 @@ from cachi2ish.core.requirements import Indexes, Pinned, Purpose, Requirement
 from cachi2ish.core.targets.environments import EVERYWHERE, environments_of
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, LockFileError, Origin, raise_all
-from cachi2ish.lockfiles.entries import Entry, expanded, source_folder
+from cachi2ish.lockfiles.entries import Entry, expanded, names_a_file, source_folder
 from cachi2ish.lockfiles.interface import DEFAULT, EVERYTHING, Lock, Needs, Note, Selection
 from cachi2ish.lockfiles.lock_graph import chosen
 from cachi2ish.lockfiles.pipfile_hash import changes_of_pipfile
@@ -223,7 +223,7 @@ class _Reading:
             where, origin = before | where, requirements[key].origin
         marker = None if where == EVERYWHERE else where.marker
         entry = Entry(name=name, marker=marker, origin=origin, purpose=self.purpose, hint=_AGAIN)
-        if package.path is not None and not package.path.endswith((".whl", ".zip", ".gz")):
+        if package.path is not None and not names_a_file(package.path):
             notes.append(source_folder(entry, package.path))
         elif package.version is None or package.version.startswith("=="):
             requirements[key] = self._requirement(entry, package)
@@ -239,15 +239,14 @@ class _Reading:
     def _requirement(self, entry: Entry, package: _Package) -> Requirement:
         if package.git is not None:
             return entry.git(package.git, package.ref or "", package.subdirectory)
-        if package.path is not None or (package.file or "").startswith((".", "/", "file:")):
-            raise entry.error(
-                f"it is the file {excerpt(package.path or package.file or '')!r}, and only addresses are fetched",
-                "lock it from an index or an address",
-            )
-        if package.file is not None:
+        address = package.file or package.path
+        if address is not None:
             if not package.hashes:
-                raise entry.error("the lock has no hash of its archive")
-            url = entry.address(package.file, "file")
+                raise entry.error(
+                    "the lock has no hash of its archive", 'write its hash into the lock: "hashes": ["sha256:…"]'
+                )
+            of_web = "://" in address and not address.startswith("file:")
+            url = entry.address(address, "file") if of_web else entry.source_file(address.removeprefix("file://"))
             return entry.archive(url, _hash(package.hashes[0]), package.subdirectory)
         if package.version is None:
             raise entry.error("it comes from nowhere that is known here")

@@ -81,8 +81,5 @@ def _repository(entry: Entry, vcs: PackageVcs) -> str:
 
 def _url(entry: Entry, file: PackageSdist | PackageWheel | PackageArchive, what: str) -> str:
     if file.url is None:
-        raise entry.error(
-            f"{excerpt(what)} is the path {excerpt(file.path or '')!r}, and only addresses are fetched",
-            "lock it from an index or an address",
-        )
+        return entry.source_file(file.path or "")
     return entry.address(file.url, what)

@@ -170,7 +170,12 @@ WRONG: Mapping[str, tuple[str, str, int | None]] = {
         7,
     ),
     "no marker": (a_lock(package("foo", marker="nonsense")), "a marker cannot be read: Expected", 7),
-    "a file": (a_lock(package("foo", path="./foo.whl")), "foo: it is the file './foo.whl', and only addresses", 7),
+    "a file": (a_lock(package("foo", path="../foo.whl")), "foo: the file '../foo.whl' is outside the source", 7),
+    "no hash of a file": (
+        a_lock(package("foo", path="./foo.whl", files=[])),
+        "foo: the lock has no hash of its",
+        7,
+    ),
     "a folder outside": (a_lock(package("foo", path="../foo")), "foo: the directory '../foo' is outside", 7),
     "no commit": (
         a_lock(package("foo", git="https://git.example/r")),

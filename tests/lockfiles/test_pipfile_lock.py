@@ -126,8 +126,13 @@ WRONG: Mapping[str, tuple[str, str, int | None]] = {
         "e: its index 'privat' is none of the sources",
         21,
     ),
-    "a file": (a_lock({"e": {"file": "./e.whl"}}), "e: it is the file './e.whl', and only addresses", 21),
-    "a path of a file": (a_lock({"e": {"path": "e.whl"}}), "e: it is the file 'e.whl', and only addresses", 21),
+    "a file": (a_lock({"e": {"file": "./e.whl"}}), "e: the lock has no hash of its archive", 21),
+    "a file outside": (
+        a_lock({"e": {"file": "file:///srv/e.whl", "hashes": [f"sha256:{A}"]}}),
+        "e: the file '/srv/e.whl' is outside the source",
+        21,
+    ),
+    "a path of a file": (a_lock({"e": {"path": "e.whl"}}), "e: the lock has no hash of its archive", 21),
     "a folder outside": (a_lock({"e": {"path": "../e"}}), "e: the directory '../e' is outside the source", 21),
     "no commit": (a_lock({"e": {"git": "https://git.example/r"}}), "e: its commit-id '' is no full commit", 21),
     "no hash of an archive": (

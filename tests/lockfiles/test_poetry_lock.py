@@ -170,8 +170,8 @@ WRONG: Mapping[str, tuple[str, str, int | None]] = {
     ),
     "no marker": (lock(package("foo", markers="nonsense")), "a marker cannot be read: Expected", 3),
     "a file": (
-        lock(package("foo", source={"type": "file", "url": "foo.whl"})),
-        "foo: it is the file 'foo.whl', and only addresses are fetched",
+        lock(package("foo", source={"type": "file", "url": "/srv/foo.whl"})),
+        "foo: the file '/srv/foo.whl' is outside the source",
         3,
     ),
     "a folder outside": (

@@ -372,13 +372,18 @@ WRONG: Mapping[str, tuple[str, str, int | None]] = {
         5,
     ),
     "a file of a folder": (
-        HEAD + package("foo", source={"path": "foo.whl"}) + project("foo"),
-        "foo: it is the file 'foo.whl', and only addresses are fetched",
+        HEAD + package("foo", source={"path": "../foo-1.0.tar.gz"}) + project("foo"),
+        "foo: the file '../foo-1.0.tar.gz' is outside the source",
+        5,
+    ),
+    "a file without path": (
+        HEAD + package("foo", wheels=[{"filename": "foo.whl"}]) + project("foo"),
+        "foo: 'foo.whl' has neither address nor path",
         5,
     ),
     "a wheel of a folder": (
-        HEAD + package("foo", wheels=[{"path": "foo.whl"}]) + project("foo"),
-        "foo: 'foo.whl' is a file of a folder, and only addresses are fetched",
+        HEAD + package("foo", source={"registry": ".."}, wheels=[{"path": "foo.whl"}]) + project("foo"),
+        "foo: the file '../foo.whl' is outside the source",
         5,
     ),
     "a folder outside": (

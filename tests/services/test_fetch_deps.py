@@ -90,7 +90,7 @@ class World:
         self.identities |= {"foo-1.0.tar.gz": Identity("foo", "1.0")}
 
     def _ports(self) -> Ports:
-        def connect(options: Sequence[IndexOptions]) -> Network:
+        def connect(options: Sequence[IndexOptions], _source: Path) -> Network:
             self.connected.append(options)
             return Network(lambda _addresses, _dating: self.index, self.downloader, local=self.local)
 

@@ -16,7 +16,7 @@ from cachi2ish.core.requirements import Indexes, Pinned, Purpose, Requirement
 from cachi2ish.core.targets.environments import EVERYWHERE, NOWHERE, Environments, environments_of
 from cachi2ish.core.urls import redact
 from cachi2ish.errors import Cachi2ishError, LockFileError, Origin, raise_all
-from cachi2ish.lockfiles.entries import Entry, source_folder
+from cachi2ish.lockfiles.entries import Entry, names_a_file, source_folder
 from cachi2ish.lockfiles.interface import Lock, Needs, Note
 
 _SYSTEMS = {"linux": "linux", "osx": "darwin", "win": "win32"}
@@ -120,6 +120,10 @@ class CondaLock:
                 raise entry.error("its repository has no full commit behind its address")
             address, _, query = first.location[: found.start()].partition("?")
             yield entry.git(address, found[1], dict(parse_qsl(f"{query}&{found[2] or ''}")).get("subdirectory"))
+        elif "://" not in first.location and names_a_file(first.location):
+            yield entry.archive(
+                entry.source_file(first.location), {"sha256": first.sha256} if first.sha256 else {}, None
+            )
         elif "://" not in first.location:
             notes.append(source_folder(entry, first.location))
         elif first.version is None:

@@ -18,7 +18,7 @@ from cachi2ish.core.requirements import Requirement as Locked
 from cachi2ish.core.targets.environments import EVERYWHERE, NOWHERE, Environments
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, LockFileError, Origin, raise_all
-from cachi2ish.lockfiles.entries import Entry, expanded, source_folder
+from cachi2ish.lockfiles.entries import Entry, expanded, names_a_file, source_folder
 from cachi2ish.lockfiles.interface import DEFAULT, Lock, Note, Scope, Selection
 from cachi2ish.lockfiles.lock_graph import left_out_note
 from cachi2ish.lockfiles.pdm.pdm_graph import LOCK_AGAIN, PdmGraph
@@ -153,11 +153,10 @@ class _Reading:
                 raise entry.error("the lock has no hash of its archive")
             url = entry.address(package.url, "source")
             yield entry.archive(url, _hash(files[0]), package.subdirectory)
-        elif package.path is not None and package.path.endswith((".whl", ".zip", ".gz")):
-            raise entry.error(
-                f"it is the file {excerpt(package.path)!r}, and only addresses are fetched",
-                "lock it from an index or an address",
-            )
+        elif package.path is not None and names_a_file(package.path):
+            if not files:
+                raise entry.error("the lock has no hash of its file")
+            yield entry.archive(entry.source_file(package.path), _hash(files[0]), package.subdirectory)
         elif package.path is not None:
             notes.append(source_folder(entry, package.path))
         elif not files:

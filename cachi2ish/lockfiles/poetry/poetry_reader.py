@@ -136,15 +136,11 @@ def _requirement(entry: Entry, package: Package, files: Sequence[File]) -> Requi
         )
     if kind == "git":
         return entry.git(source.url, source.resolved_reference or source.reference or "", source.subdirectory)
-    if kind == "url":
+    if kind in {"url", "file"}:
         if not files:
             raise entry.error("the lock has no hash of its archive")
-        return entry.archive(entry.address(source.url, "source"), _hash(files[0]), source.subdirectory)
-    if kind == "file":
-        raise entry.error(
-            f"it is the file {excerpt(source.url)!r}, and only addresses are fetched",
-            "lock it from an index or an address",
-        )
+        url = entry.address(source.url, "source") if kind == "url" else entry.source_file(source.url)
+        return entry.archive(url, _hash(files[0]), source.subdirectory)
     raise entry.error(f"it comes from {excerpt(kind)!r}, which is not known here")
 
 

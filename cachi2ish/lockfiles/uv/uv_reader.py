@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -161,9 +162,8 @@ class _Reading(Struct, frozen=True):
         elif source.registry is not None:
             yield from self._pinned(entry, package, source.registry)
         elif source.path is not None:
-            raise entry.error(
-                f"it is the file {excerpt(source.path)!r}, and only addresses are fetched",
-                "lock it from an index or an address",
+            yield entry.archive(
+                entry.source_file(source.path), _hashes_of_archive(entry, package), source.subdirectory
             )
         else:
             raise entry.error("it comes from nowhere that is known here")
@@ -172,7 +172,7 @@ class _Reading(Struct, frozen=True):
         if package.version is None:
             raise entry.error("it has no version")
         sdist = [package.sdist] if package.sdist else []
-        files = entry.once_each(_file(entry, one) for one in (*sdist, *package.wheels))
+        files = entry.once_each(_file(entry, one, registry) for one in (*sdist, *package.wheels))
         if not files:
             self.warnings.append(entry.without_files())
             return
@@ -191,15 +191,14 @@ class _Reading(Struct, frozen=True):
         )
 
 
-def _file(entry: Entry, file: File) -> IndexFile | LockFileError:
+def _file(entry: Entry, file: File, registry: str) -> IndexFile | LockFileError:
     try:
-        if file.url is None:
-            name = file.filename or file.path or ""
-            raise entry.error(
-                f"{excerpt(name)!r} is a file of a folder, and only addresses are fetched",
-                "lock it from an index or an address",
-            )
-        url = entry.address(file.url, "file")
+        if file.url is None and file.path is None:
+            raise entry.error(f"{excerpt(file.filename or 'a file')!r} has neither address nor path")
+        if file.url is None:  # of a folder that is an index
+            url = entry.source_file(posixpath.join(registry, file.path or ""))
+        else:
+            url = entry.address(file.url, "file")
         name = unquote(urlsplit(url).path.rpartition("/")[2])
         algorithm, _, value = (file.hash or "").partition(":")
         return IndexFile(

@@ -80,7 +80,7 @@ def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, 
     run.reporter.stage(Doing("read"))
     reading = _read(request, source, ports, run)
     exported = _export(reading, ports, run)
-    network = _connect(reading, ports)
+    network = _connect(reading, source, ports)
     reading = _with_build_dependencies(reading, source, network, ports, run)
     run.reporter.stage(Doing("choose", local=network.local))
     with ports.results.outputs.stage(output) as staging:
@@ -127,7 +127,7 @@ def plan(request: RequestInput, source: Path, ports: Ports, run: Run) -> Plan:
     """Return what `fetch_deps` would fetch; raises what its first two stages raise, and writes nothing."""
     run.reporter.stage(Doing("read"))
     reading = _read(request, source.absolute(), ports, run)
-    network = _connect(reading, ports)
+    network = _connect(reading, source.absolute(), ports)
     reading = _with_build_dependencies(reading, source.absolute(), network, ports, run)
     run.reporter.stage(Doing("choose", local=network.local, files=False))
     choices = choose_all(
@@ -181,9 +181,9 @@ def _report_pins_without_hash(reading: Reading, reporter: Reporter) -> None:
         reporter.info(f"{bare_pins} of {counted} {has if bare_pins == 1 else have}")
 
 
-def _connect(reading: Reading, ports: Ports) -> Network:
+def _connect(reading: Reading, source: Path, ports: Ports) -> Network:
     locks = [lock for package in reading.packages for lock in package.locks]
-    return ports.connect([IndexOptions(None, lock.index_urls, lock.trusted_hosts) for lock in locks])
+    return ports.connect([IndexOptions(None, lock.index_urls, lock.trusted_hosts) for lock in locks], source)
 
 
 def _page_workers(run: Run) -> int:

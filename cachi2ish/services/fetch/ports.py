@@ -49,8 +49,8 @@ class Network(Struct, frozen=True):
     metadata: Callable[[], MetadataFiles] | None = None
 
 
-#: Opens the network for the index options of all lock files.
-Connect = Callable[[Sequence[IndexOptions]], Network]
+#: Opens the network for the index options of all lock files. The path is of the source, whose files they may name.
+Connect = Callable[[Sequence[IndexOptions], Path], Network]
 
 
 class Sources(Struct, frozen=True):

@@ -97,7 +97,7 @@ def lock_build_deps(
     reading = read(structs.replace(request, packages=packages), source, ports.sources, run)
     announce([(package.main.path, package.dates) for package in reading.packages], run.now, run.reporter)
     locks = [lock for package in reading.packages for lock in package.locks]
-    network = ports.connect([IndexOptions(None, lock.index_urls, lock.trusted_hosts) for lock in locks])
+    network = ports.connect([IndexOptions(None, lock.index_urls, lock.trusted_hosts) for lock in locks], source)
     return lock_of(reading, source, planner, options, network, ports, run, run.reporter.stage)
 
 
