@@ -7,7 +7,7 @@ classes of the rooms.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from cachi2ish.files.interface import SourceFiles
     from cachi2ish.lockfiles.interface import Lock, LockText, RewriterOf
     from cachi2ish.output.interface import Outputs
-    from cachi2ish.proof.interface import Prover
+    from cachi2ish.proof.interface import BuildHooks, Prover
     from cachi2ish.sandbox.interface import HookRunner, Images
 
 #: Value of found_by; SBOM consumers match on it.
@@ -102,6 +102,13 @@ def prover() -> Prover:
 
     texts = ArchiveTexts()
     return OutputProver(texts, InstallersMetadata(), FactsReader(texts), RuledBackends())
+
+
+def proof_hooks(called: Callable[[str], None]) -> BuildHooks:
+    """Return what calls hooks of an output's sdists in the sandbox; ``called`` is told of each."""
+    from cachi2ish.proof.output_hooks import OutputHooks
+
+    return OutputHooks(hook_runner(), called)
 
 
 @contextmanager

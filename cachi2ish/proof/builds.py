@@ -17,9 +17,11 @@ from packaging.utils import NormalizedName
 from packaging.version import InvalidVersion, Version
 
 from cachi2ish.build.interface import IMPLICIT, Machine, SdistFacts
+from cachi2ish.core.distributions import is_wheel
+from cachi2ish.core.messages import excerpt
 from cachi2ish.core.requirements import FormatControl
 from cachi2ish.proof.find_links import FindLinks
-from cachi2ish.proof.interface import Backends, Finding, Verdict
+from cachi2ish.proof.interface import Backends, BuildHooks, Finding, PlannedBuild, Verdict
 from cachi2ish.proof.needs import Chosen, FactsOf, Need
 from cachi2ish.proof.resolution import Install, fate
 from cachi2ish.proof.wording import of_build
@@ -35,7 +37,10 @@ class BuildProof:
 
 @dataclass(frozen=True, kw_only=True)
 class Builds:
-    """All builds on one machine, with one set of formats. build_facts: what an sdist says of how it is built."""
+    """All builds on one machine, with one set of formats.
+
+    build_facts: what an sdist says of how it is built. hooks: what asks its back-end where no rule tells.
+    """
 
     folder: FindLinks
     machine: Machine
@@ -44,7 +49,9 @@ class Builds:
     backends: Backends
     formats: FormatControl = field(default_factory=FormatControl)
     constraints: Mapping[NormalizedName, SpecifierSet] = field(default_factory=dict)
+    hooks: BuildHooks | None = None
     _known: dict[str, BuildProof] = field(default_factory=dict)
+    _environments: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def prove(self, filename: str, below: tuple[str, ...] = ()) -> BuildProof:
         """Return what is known of the build of an sdist.
@@ -69,8 +76,16 @@ class Builds:
         first = self._environment(subject, declared, findings)
         installed: dict[str, Version] = {one.project: _version(one) for one in first}
         added, unknown = self.backends.added(facts, self.machine, installed)
+        if unknown and self.hooks is not None:
+            requires, problem = self._ask(self.hooks, subject, facts, first, findings, below)
+            if problem:
+                unknown = tuple(f"{one}: {problem}" for one in unknown)
+            else:
+                added, unknown = requires, ()
+                findings.extend(_no_requirements(subject, requires))
         more = tuple(self._missing(subject, added, installed, findings))
-        second = self._environment(subject, more, findings, added=facts.hook)
+        second = self._environment(subject, more, findings, added=facts.hook or facts.backend)
+        self._environments[subject] = tuple(one.filename for one in (*first, *second))
         for one in (*first, *second):
             taken.append(one)
             for sdist in one.built:
@@ -83,6 +98,45 @@ class Builds:
             mend = f'the wheel, with "binary": {{"packages": "{facts.name}"}} in the input'
             findings.append(replace(_unknown(subject, f"{crates}, which are not in the output"), mend=mend))
         return BuildProof(tuple(dict.fromkeys(findings)), tuple(dict.fromkeys(taken)))
+
+    def _ask(
+        self,
+        hooks: BuildHooks,
+        subject: str,
+        facts: SdistFacts,
+        declared: Iterable[Chosen],
+        findings: Iterable[Finding],
+        below: tuple[str, ...],
+    ) -> tuple[tuple[str, ...], str]:
+        """Return what the hook asks for, or why that is not known."""
+        if subject not in self.folder.names:
+            return (), "its source is not in the output"
+        if facts.unreadable:
+            return (), "its back-end was not asked"
+        members = tuple(one.filename for one in declared)
+        first: dict[str, PlannedBuild] = {}
+        lacking = next(iter(findings), None) or self._plan(members, first, below)
+        if lacking is not None:
+            return (), f"its hook was not called, since {lacking.subject} {lacking.problem}"
+        return hooks.answer(
+            (*first.values(), PlannedBuild(subject, facts, members)), self.folder.directory, self.machine
+        )
+
+    def _plan(
+        self, members: Iterable[str], first: dict[str, PlannedBuild], below: tuple[str, ...]
+    ) -> Finding | None:
+        """Put the sdists of ``members`` into ``first``, each behind what it needs; or return what is wrong."""
+        for filename in members:
+            if is_wheel(filename) or filename in first:
+                continue
+            findings = self.prove(filename, below).findings
+            wrong = findings[0] if findings else None
+            inner = self._environments.get(filename, ())
+            wrong = wrong or self._plan(inner, first, (*below, filename))
+            if wrong is not None:
+                return wrong
+            first[filename] = PlannedBuild(filename, self.build_facts(filename), inner)
+        return None
 
     def _environment(
         self,
@@ -135,6 +189,16 @@ class Builds:
             certain = fate(needed, self.machine.target)
             if certain is not None:
                 yield Need(needed=needed, text=text, by=subject, certain=certain)
+
+
+def _no_requirements(subject: str, texts: Iterable[str]) -> Iterator[Finding]:
+    """Yield a finding for each that is no requirement: pip ends there."""
+    for text in texts:
+        try:
+            Needed(text)
+        except InvalidRequirement:
+            problem = f"its back-end asks for {excerpt(text)!r}, which is no requirement"
+            yield Finding(verdict=Verdict.DISPROVED, subject=subject, problem=problem)
 
 
 def _unknown(subject: str, problem: str) -> Finding:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -129,8 +129,35 @@ class Backends(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class PlannedBuild:
+    """An sdist of the output, and the files of which the environment of its build is made."""
+
+    filename: str
+    facts: SdistFacts = field(compare=False)
+    members: tuple[str, ...]
+
+
+class BuildHooks(Protocol):
+    """The hooks of real back-ends (PEP 517), called where they can do no harm."""
+
+    def check(self, machines: Iterable[Machine]) -> None:
+        """Raise `InputError` where they cannot be called for all of ``machines``."""
+        ...
+
+    def answer(
+        self, builds: Sequence[PlannedBuild], folder: Path, machine: Machine
+    ) -> tuple[tuple[str, ...], str]:
+        """Return what the back-end of the last of ``builds`` asks for, or why that is not known, as a clause.
+
+        The environment of the last one has what is declared. The others are the sdists in it, directly or not, of
+        which wheels have to be made first, each behind those that it needs. folder: where the files are.
+        """
+        ...
+
+
 class Prover(Protocol):
-    """Holds outputs against targets; runs nothing."""
+    """Holds outputs against targets; runs nothing, but for hooks that it is given."""
 
     def prove(
         self,
@@ -141,11 +168,13 @@ class Prover(Protocol):
         as_written: bool,
         own_targets: bool = False,
         constraints: Mapping[str, SpecifierSet] | None = None,
+        hooks: BuildHooks | None = None,
     ) -> Proof:
         """Return what is known of an offline install from ``output``.
 
         as_written: whether the record is still the one that was written. own_targets: whether each package is
         installed on the targets alone that the input names for it. constraints: of what is built with, by
-        normalised name. Raises `StorageError` where a file cannot be read.
+        normalised name. hooks: are called where no rule tells what a back-end adds; None for nothing.
+        Raises `StorageError` where a file cannot be read.
         """
         ...

@@ -23,7 +23,16 @@ from cachi2ish.proof.builds import Builds
 from cachi2ish.proof.file_checks import changed, files_of
 from cachi2ish.proof.file_facts import FileFactsReader
 from cachi2ish.proof.find_links import FindLinks
-from cachi2ish.proof.interface import Backends, Finding, Proof, ProvedPackage, TargetProof, Verdict, target_of
+from cachi2ish.proof.interface import (
+    Backends,
+    BuildHooks,
+    Finding,
+    Proof,
+    ProvedPackage,
+    TargetProof,
+    Verdict,
+    target_of,
+)
 from cachi2ish.proof.needs import Chosen, FactsOf, Need
 from cachi2ish.proof.resolution import Install, fate
 from cachi2ish.proof.wording import of_install
@@ -57,6 +66,7 @@ class OutputProver:
         as_written: bool,
         own_targets: bool = False,
         constraints: Mapping[str, SpecifierSet] | None = None,
+        hooks: BuildHooks | None = None,
     ) -> Proof:
         """Return what is known; raises `StorageError` where a file cannot be read."""
         record = config.record
@@ -64,7 +74,7 @@ class OutputProver:
             return Proof(files=0, findings=(_NO_RECORD,), targets=())
         names = files_of(output)
         folder, facts = FindLinks.of(output / DEPS, names), self._facts(output, record)
-        desk = _Desk(folder, record, facts, self._builds, self._backends, constraints or {})
+        desk = _Desk(folder, record, facts, self._builds, self._backends, constraints or {}, hooks)
         return Proof(
             files=len(names),
             findings=tuple(changed(output, record, names, as_written=as_written)),
@@ -98,6 +108,7 @@ class _Desk:
         builds: BuildFactsReader,
         backends: Backends,
         constraints: Mapping[str, SpecifierSet],
+        hooks: BuildHooks | None,
     ) -> None:
         self._constraints = {canonicalize_name(name): one for name, one in constraints.items()}
         self._folder = folder
@@ -106,6 +117,7 @@ class _Desk:
         self._subdirectories = _subdirectories(record)
         self._builds = builds
         self._backends = backends
+        self._hooks = hooks
         self._build_facts: dict[str, SdistFacts] = {}
 
     def on(self, machine: Machine, *, own_targets: bool) -> TargetProof:
@@ -138,6 +150,7 @@ class _Desk:
                 backends=self._backends,
                 formats=formats,
                 constraints=self._constraints,
+                hooks=self._hooks,
             )
         return known[formats]
 
@@ -165,7 +178,7 @@ class _Desk:
                 tally.build.update((each.filename, each) for each in proof.taken)
 
     def _own_build(self, package: RecordedPackage, builds: Builds, tally: _Tally) -> None:
-        if not package.build_requires:
+        if not package.build_requires and not package.build:
             return
         where = "" if package.path == "." else f" in {package.path}"
         facts = _facts_of_project(package)

@@ -17,7 +17,7 @@ from cachi2ish.core.messages import excerpt
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import InputError
 from cachi2ish.files.scratch import scratch_directory
-from cachi2ish.sandbox.interface import HookFailedError, HookQuestion, Interpreter, Limits
+from cachi2ish.sandbox.interface import FirstBuild, HookFailedError, HookQuestion, Interpreter, Limits
 from cachi2ish.sandbox.interpreters import find_interpreter, homes, refuse_what_shows_a_home
 
 _WITHIN = Path(__file__).with_name("within.py")
@@ -99,14 +99,16 @@ class SandboxedHooks:
         """
         if question.source.is_dir():
             refuse_what_shows_a_home([question.source], hint="name with --source the folder of the project alone")
-        copies = [(str(path), f"/build/files/{name}") for name, path in question.wheels.items()]
+        files = {one.source_name: one.source for one in question.builds}
+        for wheels in (question.wheels, *(one.wheels for one in question.builds)):
+            files.update(wheels)
+        copies = [(str(path), f"/build/files/{name}") for name, path in files.items()]
         archive = "" if question.source.is_dir() else f"/build/files/{question.source_name}"
         copies.append((str(question.source), archive or "/build/source"))
+        made = {one.source_name: f"/build/wheels/{number}" for number, one in enumerate(question.builds)}
         words = {
-            "archive": archive,
-            "wheels": [f"/build/files/{name}" for name in question.wheels],
-            "backend": question.backend,
-            "backend_path": question.backend_path,
+            **_words(question, archive, made),
+            "builds": [_words(one, f"/build/files/{one.source_name}", made) for one in question.builds],
             "hooks": question.hooks,
             "homes": sorted({"/home", *map(str, homes())}),
             "kept": [str(folder) for folder in interpreter.folders],
@@ -164,6 +166,16 @@ class SandboxedHooks:
             "memory": f"took more than {self._limits.memory >> 20} MiB of memory",
             "processes": f"started more than {self._limits.processes} processes",
         }[what]
+
+
+def _words(one: HookQuestion | FirstBuild, archive: str, made: Mapping[str, str]) -> Mapping[str, object]:
+    """Return a build as `within` reads it. made: folders in which there will be a wheel, by sdist."""
+    return {
+        "archive": archive,
+        "wheels": [*(f"/build/files/{name}" for name in one.wheels), *(made[name] for name in one.built)],
+        "backend": one.backend,
+        "backend_path": one.backend_path,
+    }
 
 
 def _whole(requires: Sequence[object]) -> tuple[str, ...]:

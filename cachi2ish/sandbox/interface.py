@@ -28,11 +28,28 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstBuild:
+    """An sdist of the environment: a wheel is made of it first, in the sandbox.
+
+    backend: as ``build-backend`` has it. wheels: what it is built with, by file name. built: sdists of which a
+    wheel was made before; it is built with those too.
+    """
+
+    source: Path
+    source_name: str
+    backend: str
+    backend_path: tuple[str, ...]
+    wheels: Mapping[str, Path]
+    built: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class HookQuestion:
     """What a back-end is asked.
 
     source: an sdist, or the folder of a project. wheels: what is installed beside the back-end, by file name.
     backend: as ``build-backend`` has it. hooks: which are called, in this order. tools: programs that are there.
+    builds: what wheels are made of first, each after those that it needs. built: those that are installed too.
     """
 
     source: Path
@@ -42,6 +59,8 @@ class HookQuestion:
     hooks: tuple[str, ...]
     wheels: Mapping[str, Path]
     tools: frozenset[str]
+    builds: tuple[FirstBuild, ...] = ()
+    built: tuple[str, ...] = ()
 
 
 class HookFailedError(Exception):

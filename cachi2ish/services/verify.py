@@ -14,6 +14,7 @@ from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import DisprovedError, InputError, Origin, UnprovedError
 from cachi2ish.output.interface import Outputs
 from cachi2ish.proof.interface import (
+    BuildHooks,
     Finding,
     Proof,
     ProvedPackage,
@@ -66,11 +67,12 @@ def verify(
     outputs: Outputs,
     prover: Prover,
     constraints: Sequence[Path] = (),
+    hooks: BuildHooks | None = None,
 ) -> Proof:
     """Return what is known of an offline install from ``output``.
 
     machines: none for the targets of the input, as they are recorded, which then have ``tools``.
-    constraints: files that ``PIP_BUILD_CONSTRAINT`` names in the build.
+    constraints: files that ``PIP_BUILD_CONSTRAINT`` names in the build. hooks: None where nothing may be run.
     Raises `InputError` where there is no output, or no target; `StorageError` where a file cannot be read.
     """
     config = outputs.read_build_config(output)
@@ -88,6 +90,8 @@ def verify(
         except InputError as error:
             raise error.at(Origin(".build-config.json")) from None
         chosen = tuple(Machine(one, tools) for one in recorded)
+    if hooks is not None:
+        hooks.check(chosen)
     return prover.prove(
         output,
         config,
@@ -95,6 +99,7 @@ def verify(
         as_written=outputs.is_as_written(output),
         own_targets=not machines,
         constraints=read_constraints(constraints),
+        hooks=hooks,
     )
 
 

@@ -7,13 +7,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
 from cachi2ish.cli.commands.options import FromOutputDir, console_for, reads, with_settings
-from cachi2ish.cli.display.console import is_live, report_errors, write_result
+from cachi2ish.cli.display.console import Level, is_live, report_errors, write_result
 from cachi2ish.cli.display.escaping import escaped_json
 from cachi2ish.errors import InputError
 from cachi2ish.exit_codes import ExitCode, VerdictCode
@@ -106,6 +107,14 @@ def verify(
             help="What PIP_BUILD_CONSTRAINT names in the build, as generate-env sets it. May be repeated.",
         ),
     ] = None,
+    run_hooks: Annotated[
+        bool,
+        typer.Option(
+            "--run-hooks",
+            help="Ask the back-end itself where no rule tells what it adds, with the files of the output, in a "
+            "sandbox without network, home and rights. Needs Linux, and the Python of each target.",
+        ),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Write the proof as JSON.")] = False,
     *,
     flags: Flags,
@@ -121,9 +130,11 @@ def verify(
 ) -> None:
     """Prove that an offline install from an output has all that it needs, or name what it lacks.
 
-    Nothing of it is run. The exit status is the verdict: 0 proved, 1 disproved, 2 unknown.
+    Nothing of it is run, but for --run-hooks, in a sandbox.
+    The exit status is the verdict: 0 proved, 1 disproved, 2 unknown.
     """
-    with _defects_are_no_verdict(), report_errors(console_for(flags)):
+    console = console_for(flags)
+    with _defects_are_no_verdict(), report_errors(console):
         from cachi2ish.build.interface import Machine
         from cachi2ish.cli import wiring
         from cachi2ish.services import verify as service
@@ -138,8 +149,9 @@ def verify(
                 for one in (read_image(image, wiring.images()) for image in in_image or ())
             ),
         ]
+        hooks = wiring.proof_hooks(partial(console.report, Level.INFO)) if run_hooks else None
         proof = service.verify(
-            from_output_dir, machines, names, wiring.outputs(), wiring.prover(), build_constraint or ()
+            from_output_dir, machines, names, wiring.outputs(), wiring.prover(), build_constraint or (), hooks
         )
         if json:
             write_result(escaped_json(f"{service.proof_report(proof).model_dump_json(indent=2)}\n"))

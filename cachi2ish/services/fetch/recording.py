@@ -32,6 +32,7 @@ from cachi2ish.core.placement import PAGES
 from cachi2ish.core.requirements import Pinned, Purpose, Requirement, Url
 from cachi2ish.core.urls import bare
 from cachi2ish.errors import Cachi2ishError, DistributionError
+from cachi2ish.files.foreign import read_foreign
 from cachi2ish.sbom.interface import CommitTime, no_time
 from cachi2ish.services.fetch.identifying import Fetched, version_of
 from cachi2ish.services.fetch.ports import Results, Run
@@ -152,9 +153,18 @@ def _rewritten(
 def _facts_of(
     source: Path, reading: Reading, reader: Callable[[], BuildFactsReader] | None
 ) -> dict[str, SdistFacts]:
-    built = [package.main.path for package in reading.packages if package.build_requires]
+    mains = ((package.main.path, package.build_requires) for package in reading.packages)
+    built = [path for path, requires in mains if requires or _names_a_back_end(source / path / "pyproject.toml")]
     found = {path: reader().of_folder(source / path) for path in built} if reader else {}
     return {path: facts for path, facts in found.items() if facts is not None}
+
+
+def _names_a_back_end(pyproject: Path) -> bool:
+    """Return whether a project may be built with nothing but a back-end of its own."""
+    try:
+        return b"build-backend" in read_foreign(pyproject)
+    except OSError:
+        return False  # none there; of one that cannot be read it was said
 
 
 def take_inventory(reading: Reading, fetched: Iterable[Fetched], run: Run) -> Inventory:
