@@ -104,13 +104,20 @@ class FileStore:
 
     async def held(self, key: str) -> Blob | None:
         """Return the file, hashed within the last hour, or None where it is not held. Raises `StorageError`."""
-        checked = self._checked.get(key)
-        if checked is not None and self._clock() - checked[1] < _TRUSTED_FOR and _is_same(checked[0]):
-            return checked[0]
+        known = self.held_now(key)
+        if known is not None:
+            return known
         loop = asyncio.get_running_loop()
         blob = await loop.run_in_executor(self._executor, self._find, key)
         self._remember(key, blob)
         return blob
+
+    def held_now(self, key: str) -> Blob | None:
+        """Return the file if it was hashed within the last hour and is still that one, without reading it."""
+        checked = self._checked.get(key)
+        if checked is not None and self._clock() - checked[1] < _TRUSTED_FOR and _is_same(checked[0]):
+            return checked[0]
+        return None
 
     def download(self, key: str, sources: Sequence[Source]) -> Download:
         """Return the download of a file that is not held, of which others may be waiting already.
@@ -127,7 +134,9 @@ class FileStore:
         wheel = await self.held(key)
         loop = asyncio.get_running_loop()
         if wheel is not None:
-            return await loop.run_in_executor(self._executor, self._extracted, wheel, filename)
+            extracted = self.metadata_digests.of(wheel.sha256)
+            kept = await self.held(extracted) if extracted else None
+            return kept or await loop.run_in_executor(self._executor, self._extracted, wheel, filename)
         if not beside:
             return None
         known = next((one.value for source in beside for one in source.digests if one.algorithm == "sha256"), "")

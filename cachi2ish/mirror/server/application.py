@@ -40,6 +40,7 @@ from cachi2ish.mirror.server.page_doors import PageDoors
 from cachi2ish.mirror.server.places import MAIN, Places
 from cachi2ish.mirror.server.proof_doors import ProofDoors
 from cachi2ish.mirror.server.replies import Refused
+from cachi2ish.mirror.server.sending.hot_files import HotFiles
 from cachi2ish.mirror.upstream import Upstream
 from cachi2ish.sdists.interface import WheelReader
 
@@ -150,6 +151,7 @@ async def running(rooms: Rooms, rules: Rules) -> AsyncIterator[ASGIApp]:
         executor=readers,
         clock=time.monotonic,
     )
+    hot_files = HotFiles(store.held_now)
     proofs = ProofDoors(history=rooms.history, places=places, desk=desk, executor=readers)
     files = FileDoors(
         history=rooms.history,
@@ -157,12 +159,17 @@ async def running(rooms: Rooms, rules: Rules) -> AsyncIterator[ASGIApp]:
         desk=desk,
         upstream=upstream,
         store=store,
+        hot=hot_files,
         executor=readers,
     )
     following = asyncio.create_task(follower.follow())
     try:
         yield Gate(
-            _router(pages, proofs, files, metrics, rooms.registries), hot=hot, tokens=rules.tokens, metrics=metrics
+            _router(pages, proofs, files, metrics, rooms.registries),
+            hot=hot,
+            tokens=rules.tokens,
+            metrics=metrics,
+            files=hot_files,
         )
     finally:
         following.cancel()

@@ -1,26 +1,19 @@
-"""The connection as uvicorn does not show it: reasons in the status line, files from the disk, limits on heads.
+"""The connection as uvicorn does not show it: answers out of memory, small files, limits on heads.
 
 uvicorn's protocol is kept as it is. What is added stands between it and the socket, and before its parser.
 """
 
 from __future__ import annotations
 
-import asyncio
 from asyncio import TimerHandle, Transport
-from typing import TYPE_CHECKING, Any, BinaryIO
+from http import HTTPStatus
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from cachi2ish.mirror.server.hot_pages import Ready, matches
-
-if TYPE_CHECKING:
-    from starlette.types import Scope
-
-#: Where an application finds the `Wire` of its request, in the extensions of ASGI.
-_EXTENSION = "cachi2ish.wire"
-
-#: And where the cycle is with which uvicorn counts what is sent: that of the connection may be of a later request.
-_CYCLE = "cachi2ish.cycle"
+from cachi2ish.mirror.server.sending.held_files import HeldFile
+from cachi2ish.mirror.server.sending.request_wire import CYCLE, EXTENSION, Wire
 
 #: Bytes of the line and the headers of one request.
 LONGEST_HEAD = 64 * 1024
@@ -28,65 +21,12 @@ LONGEST_HEAD = 64 * 1024
 #: Seconds from the first byte of a connection, or of a request, to the end of its headers.
 HEAD_SECONDS = 10.0
 
-#: Bytes of a file that a client takes within `_SLICE_SECONDS`, or it is let go.
-_SLICE = 4 * 1024 * 1024
-_SLICE_SECONDS = 300.0
+#: Bytes of a file that are read and sent with the headers.
+_AT_ONCE = 128 * 1024
+
+_READING = frozenset({b"GET", b"HEAD"})
 
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-
-
-class Wire:
-    """One connection. Stands in for its transport; what it does not know itself, it passes on.
-
-    reason: the phrase of the next status line, instead of the one that the status has.
-    """
-
-    def __init__(self, transport: Transport) -> None:
-        self.reason = ""
-        self._transport = transport
-
-    @classmethod
-    def of(cls, scope: Scope) -> Wire:
-        """Return the one that a request came over."""
-        wire: Wire = scope["extensions"][_EXTENSION]
-        return wire
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  (whatever a transport has)
-        return getattr(self._transport, name)
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether the client is not there any more."""
-        return self._transport.is_closing()
-
-    def write(self, data: bytes) -> None:
-        """Send bytes. The first ones of an answer are its status line."""
-        if self.reason:
-            line, separator, rest = data.partition(b"\r\n")
-            version, status, _ = line.split(b" ", 2)
-            data = b" ".join((version, status, self.reason.encode("latin-1", "replace"))) + separator + rest
-            self.reason = ""
-        self._transport.write(data)
-
-    async def send_file(self, scope: Scope, file: BinaryIO, offset: int, count: int) -> None:
-        """Send a part of a file as the body that the headers have announced, without a copy in memory.
-
-        scope: of the request.
-
-        Raises `TimeoutError` where the client takes nothing of it, and `OSError` where it has gone.
-        """
-        loop = asyncio.get_running_loop()
-        end = offset + count
-        while offset < end:
-            if self.is_gone:
-                raise BrokenPipeError
-            async with asyncio.timeout(_SLICE_SECONDS):
-                sent = await loop.sendfile(self._transport, file, offset, min(_SLICE, end - offset))
-            if not sent:
-                raise OSError("the file is shorter than it was")
-            offset += sent
-        # What uvicorn counts has not gone through its hands.
-        scope["extensions"][_CYCLE].expected_content_length = 0
 
 
 class DoorProtocol(HttpToolsProtocol):
@@ -95,6 +35,7 @@ class DoorProtocol(HttpToolsProtocol):
     _wire: Wire | None = None
     _head = 0
     _answered = False
+    _of_page = False  # what was answered so
     _timer: TimerHandle | None = None
     _between = True  # two requests: nothing of the next one has come
     _begun = 0  # requests in the bytes that are read now
@@ -109,6 +50,8 @@ class DoorProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End; called by asyncio."""
         self._stop_waiting()
+        if self._wire is not None:
+            self._wire.lost()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -121,7 +64,7 @@ class DoorProtocol(HttpToolsProtocol):
             self._await_head()
         self._begun = 0
         super().data_received(data)
-        if alone and self._answered and self._between and self._begun == 1:
+        if alone and self._of_page and self._between and self._begun == 1:
             self.app.remember(data, self.url, self.headers)
         if self._head > LONGEST_HEAD and not self.transport.is_closing():
             self.transport.write(_TOO_LARGE)
@@ -130,11 +73,11 @@ class DoorProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a request; called by the parser."""
         super().on_message_begin()
-        self._between = self._answered = False
+        self._between = self._answered = self._of_page = False
         self._begun += 1
         if self._timer is None:
             self._await_head()
-        extensions: Any = {_EXTENSION: self._wire}
+        extensions: Any = {EXTENSION: self._wire}
         self.scope["extensions"] = extensions
 
     def on_headers_complete(self) -> None:
@@ -145,7 +88,7 @@ class DoorProtocol(HttpToolsProtocol):
         if not self._answered:
             extensions: Any = self.scope["extensions"]
             super().on_headers_complete()
-            extensions[_CYCLE] = self.cycle
+            extensions[CYCLE] = self.cycle
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body of a request; called by the parser."""
@@ -177,24 +120,43 @@ class DoorProtocol(HttpToolsProtocol):
 
     def _answer_at_once(self) -> bool:
         """Answer with what is in memory, without a task; return whether there is anything."""
-        parser = self.parser
-        if self._is_answering or self.flow.write_paused or parser.get_method() != b"GET":
+        parser, method = self.parser, self.parser.get_method()
+        if self._is_answering or self.flow.write_paused or method not in _READING:
             return False
         if parser.get_http_version() != "1.1" or not parser.should_keep_alive() or parser.should_upgrade():
             return False
-        found = self.app.instant(self.url, self.headers)
+        if self.url.startswith(b"/files/"):
+            return self._answer_file(with_body=method == b"GET")
+        found = self.app.instant(self.url, self.headers) if method == b"GET" else None
         if found is None:
             return False
+        self._of_page = True
         self._send(*found)
         return True
 
+    def _answer_file(self, *, with_body: bool) -> bool:
+        found = self.app.file(self.url, self.headers, _AT_ONCE if with_body else None)
+        if found is None:
+            return False
+        body = found.content(with_body=with_body) if isinstance(found, HeldFile) else b""
+        if body is None:
+            return False
+        status = HTTPStatus(found.status_code)
+        head = [b"%s: %s\r\n" % one for one in found.raw_headers]
+        line = b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode())
+        self._write(line, b"".join(head) + b"\r\n", body)
+        return True
+
     def _send(self, ready: Ready, known: bytes) -> None:
-        dated = b"".join([b"%s: %s\r\n" % one for one in self.server_state.default_headers])
         if known and matches(known, ready.etag):
-            answer: tuple[bytes, ...] = (b"HTTP/1.1 304 Not Modified\r\n", dated, ready.head_unchanged)
+            self._write(b"HTTP/1.1 304 Not Modified\r\n", ready.head_unchanged, b"")
         else:
-            answer = (b"HTTP/1.1 200 OK\r\n", dated, ready.head, ready.body)
-        self.transport.write(b"".join(answer))
+            self._write(b"HTTP/1.1 200 OK\r\n", ready.head, ready.body)
+
+    def _write(self, line: bytes, head: bytes, body: bytes) -> None:
+        """Send an answer, all of it: the rest of its head is after the date."""
+        dated = b"".join([b"%s: %s\r\n" % one for one in self.server_state.default_headers])
+        self.transport.write(b"".join((line, dated, head, body)))
         if self.timeout_keep_alive_task is None:
             self.on_response_complete()
         else:  # it is not set anew for each answer, which would cost as much as the rest: see its handler

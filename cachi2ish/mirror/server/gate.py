@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from http import HTTPStatus
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cachi2ish.errors import Cachi2ishError
@@ -12,6 +13,7 @@ from cachi2ish.mirror.accepted import Tokens
 from cachi2ish.mirror.server.hot_pages import Headers, HotPages, Ready, Wishes
 from cachi2ish.mirror.server.metrics import Metrics
 from cachi2ish.mirror.server.replies import Refused, failed
+from cachi2ish.mirror.server.sending.hot_files import HotFiles
 
 _log = logging.getLogger(__name__)
 
@@ -24,8 +26,15 @@ _METHODS = frozenset({"GET", "HEAD"})
 _OPEN = "/healthz"
 
 
+#: What the door to files is called in the metrics.
+_FILE = "file"
+
+
 class Gate:
-    """An ASGI application around the doors. tokens: of those who may come in; None for everybody."""
+    """An ASGI application around the doors. tokens: of those who may come in; None for everybody.
+
+    files: those that need no door, where there are any.
+    """
 
     def __init__(
         self,
@@ -34,9 +43,11 @@ class Gate:
         hot: HotPages,
         tokens: Tokens | None,
         metrics: Metrics,
+        files: HotFiles | None = None,
     ) -> None:
         self._doors = doors
         self._hot = hot
+        self._files = files
         self._tokens = tokens
         self._metrics = metrics
 
@@ -71,6 +82,18 @@ class Gate:
         """Note what was asked for by a request that `instant` had an answer to."""
         self._hot.remember(request, path, Wishes.of(headers))
 
+    def file(self, path: bytes, headers: Headers, most: int | None) -> Response | None:
+        """Return the answer to a request for a file that was asked for before; None for no answer.
+
+        path, headers: as for `instant`. most: bytes of the body, None for any number.
+        """
+        if self._tokens is not None or self._files is None:
+            return None
+        found = self._files.find(path, headers, most=most)
+        if found is not None:
+            self._metrics.answered(_FILE, found.status_code)
+        return found
+
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         status = 0
 
@@ -81,8 +104,9 @@ class Gate:
             await send(message)
 
         failure: Refused | None = None
+        file = None if self._files is None else self._files.find(scope["raw_path"], scope["headers"])
         try:
-            await self._doors(scope, receive, watched)
+            await (file or self._doors)(scope, receive, watched)
         except Cachi2ishError as error:
             failure = failed(error)
         except Exception:  # noqa: BLE001  (the next request has nothing to do with it)
@@ -90,7 +114,8 @@ class Gate:
             failure = Refused(HTTPStatus.INTERNAL_SERVER_ERROR, "the mirror has failed; its log says more")
         if failure is not None and not status:
             await failure(scope, receive, watched)
-        self._metrics.answered(getattr(scope.get("endpoint"), "__name__", "none"), status)
+        door = getattr(scope.get("endpoint"), "__name__", "none") if file is None else _FILE
+        self._metrics.answered(door, status)
 
     def _refusal(self, scope: Scope) -> Refused | None:
         if scope["method"] not in _METHODS:

@@ -17,13 +17,13 @@ from starlette.types import ASGIApp
 from cachi2ish.mirror.fixed_set import FixedSet
 from cachi2ish.mirror.records import Registry
 from cachi2ish.mirror.server.application import healthz, router
-from cachi2ish.mirror.server.file_doors import headers_of_file, held_file
 from cachi2ish.mirror.server.gate import Gate
 from cachi2ish.mirror.server.hot_pages import HotPages
 from cachi2ish.mirror.server.metrics import Metrics
 from cachi2ish.mirror.server.page_doors import PageDoors
 from cachi2ish.mirror.server.places import MAIN, Places
 from cachi2ish.mirror.server.replies import Refused
+from cachi2ish.mirror.server.sending.held_files import headers_of_file, held_file
 
 #: Threads that make pages.
 _THREADS = 2
@@ -50,7 +50,7 @@ async def serving_fixed(content: FixedSet) -> AsyncIterator[ASGIApp]:
             if path is None:
                 return Refused(HTTPStatus.NOT_FOUND, f"the output has no {filename} with this sha256")
             try:
-                return held_file(request, path, headers_of_file(key))
+                return held_file(request.headers.get, path, headers_of_file(key))
             except OSError as error:
                 return Refused(HTTPStatus.NOT_FOUND, f"{filename} cannot be read: {error.strerror}")
 

@@ -15,7 +15,7 @@ from cachi2ish.errors import AccessError, Cachi2ishError, InputError, NetworkErr
 from cachi2ish.mirror.looking import BusyError
 from cachi2ish.mirror.page_desk import LoginNeededError
 from cachi2ish.mirror.records import Refusal
-from cachi2ish.mirror.server.door_protocol import Wire
+from cachi2ish.mirror.server.sending.request_wire import Wire
 from cachi2ish.simple_api.refusal_reasons import RefusalReason
 
 #: Characters of a reason in the status line.
