@@ -7,7 +7,7 @@ classes of the rooms.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from cachi2ish.output.interface import Outputs
     from cachi2ish.proof.interface import BuildHooks, Prover
     from cachi2ish.sandbox.interface import HookRunner, Images
+    from cachi2ish.sdists.text_reader import SeenTexts
 
 #: Value of found_by; SBOM consumers match on it.
 _HERMETO = "hermeto"
@@ -124,7 +125,7 @@ def fetching(flags: Flags, reporter: ConsoleReporter, export: Path | None = None
     with ExitStack() as stack:
         stack.enter_context(log_messages_to(reporter))
         blobs, catalogue = _cache(settings, stack)
-        projects = SourceTreeReader()
+        projects, seen = SourceTreeReader(), Once(_seen_texts)
         repositories = GitRepositories(
             blobs,
             catalogue,
@@ -141,7 +142,12 @@ def fetching(flags: Flags, reporter: ConsoleReporter, export: Path | None = None
                 cache_alone(settings, blobs, catalogue, reporter)
                 if settings.offline
                 else connector(settings, blobs, catalogue, stack, reporter),
-                Archives(Once(partial(_archive_reader, projects)), catalogue, cache(build_facts), planner),
+                Archives(
+                    Once(lambda: _archive_reader(projects, seen())),
+                    catalogue,
+                    Once(lambda: build_facts(seen())),
+                    planner,
+                ),
                 Results(outputs(), _sbom_writer(settings), rewriter_of, _exporter, files()),
             ),
             Run(
@@ -171,18 +177,30 @@ def _exporter(lock: Lock, file: str) -> LockText:
     return as_requirements(lock, file)
 
 
-def _archive_reader(projects: ProjectReader) -> SdistReader:
+def _archive_reader(projects: ProjectReader, seen: SeenTexts) -> SdistReader:
     from cachi2ish.sdists.archive_reader import ArchiveReader
 
-    return ArchiveReader(projects)
+    return ArchiveReader(projects, seen=seen)
 
 
-def build_facts() -> BuildFactsReader:
-    """Return what reads how sdists are built."""
+def _seen_texts() -> SeenTexts:
+    from cachi2ish.build.declared import TOP
+    from cachi2ish.sdists.text_reader import SeenTexts
+
+    def is_wanted(build_requires: Sequence[str]) -> bool:
+        from cachi2ish.services.fetch.offline_builds import is_looked_into
+
+        return is_looked_into(build_requires)
+
+    return SeenTexts(TOP, is_wanted)
+
+
+def build_facts(seen: SeenTexts | None = None) -> BuildFactsReader:
+    """Return what reads how sdists are built. seen: texts that were met before."""
     from cachi2ish.build.facts_reader import FactsReader
     from cachi2ish.sdists.text_reader import ArchiveTexts
 
-    return FactsReader(ArchiveTexts())
+    return FactsReader(ArchiveTexts(seen=seen))
 
 
 def planner() -> Planner:

@@ -19,6 +19,7 @@ from cachi2ish.sdists.interface import Identity
 from cachi2ish.sdists.members import Member, reading, unpack_sources
 from cachi2ish.sdists.metadata import parse_core_metadata
 from cachi2ish.sdists.shortcut import find_members_at
+from cachi2ish.sdists.text_reader import SeenTexts
 
 _PKG_INFO = "PKG-INFO"
 _PYPROJECT = "pyproject.toml"
@@ -43,12 +44,19 @@ class ArchiveReader:
 
     projects: asked about an archive without core metadata, such as a hosting site makes of a tag.
     scratch: where its small files are unpacked for that, None for the system's temporary directory.
+    seen: keeps the texts at the top of an sdist that are met on the way.
     """
 
     def __init__(
-        self, projects: ProjectReader, *, limits: Limits | None = None, scratch: Path | None = None
+        self,
+        projects: ProjectReader,
+        *,
+        limits: Limits | None = None,
+        scratch: Path | None = None,
+        seen: SeenTexts | None = None,
     ) -> None:
         self._projects = projects
+        self._seen = seen
         self._limits = limits or Limits()
         self._scratch = scratch
 
@@ -75,10 +83,15 @@ class ArchiveReader:
     ) -> Identity | None:
         # As pip, which builds what is below the one folder that holds everything, or what stands at the top where
         # a file stands beside it.
-        quick = find_members_at(path, folder, (_PKG_INFO, _PYPROJECT), budget)
+        seen = None if folder else self._seen
+        names = {_PKG_INFO, _PYPROJECT, *(seen.names if seen else ())}
+        quick = find_members_at(path, folder, names, budget)
         if quick and quick[_PKG_INFO]:
             identity = _agreed([parse_core_metadata(one) for one in quick[_PKG_INFO]], filename)
-            return self._with_build_requires(identity, quick[_PYPROJECT])
+            identity = self._with_build_requires(identity, quick[_PYPROJECT])
+            if seen and identity is not None:
+                seen.keep(path, quick, identity.build_requires)
+            return identity
         flat = False
         in_folder, at_top = _Found(), _Found()
         with reading(path, filename, budget) as members:

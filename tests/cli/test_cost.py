@@ -16,7 +16,7 @@ import pytest
 from cachi2ish.cache import hashing
 from tests.cli.conftest import Person
 from tests.support.command_line import clean_environment
-from tests.support.distributions import make_sdist
+from tests.support.distributions import core_metadata, make_sdist
 
 FRUITS = ("apple", "banana", "cherry")
 
@@ -128,12 +128,19 @@ def read_by(person: Person) -> int:
 
 
 @pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="the kernel does not count what is read")
-def test_each_byte_of_a_file_is_read_twice_at_most_to_look_at_it_and_to_copy_it(lock: Person) -> None:
+@pytest.mark.parametrize("build_requires", ["setuptools", "meson-python"])  # the second adds something by rule
+def test_each_byte_of_a_file_is_read_twice_at_most_to_look_at_it_and_to_copy_it(
+    lock: Person, build_requires: str
+) -> None:
     read_by(lock)  # what Python compiles is not read again
     sizes, firsts, seconds = [], [], []
     for number, padding in enumerate((10_000, 4_000_000)):
         lock.environ["CACHI2ISH_CACHE_DIR"] = str(lock.home / f"cache{number}")
-        sdist = make_sdist("date", f"{number}.0", padding=padding)
+        files = {
+            "PKG-INFO": core_metadata("date", f"{number}.0").replace("2.1", "2.2"),  # speaks for the wheel
+            "pyproject.toml": f'[build-system]\nrequires = ["{build_requires}"]\n',
+        }
+        sdist = make_sdist("date", f"{number}.0", files=files, padding=padding)
         lock.index.add("date", sdist)
         lock.writes("requirements.txt", f"date=={number}.0 {sdist.hash_option()}\n")
         sizes.append(len(sdist.content))

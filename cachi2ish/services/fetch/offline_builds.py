@@ -77,19 +77,23 @@ def sentences(
     return (*_one_line(tally), *tally.crates)
 
 
+def is_looked_into(build_requires: Iterable[str]) -> bool:
+    """Return whether more than what an sdist with these build requirements declares can make a difference."""
+    return not _ADDING.isdisjoint(map(_project, build_requires))
+
+
 def _facts(built: Built, blob: Blob, archives: Archives) -> SdistFacts | None:
     """Return what an sdist says, as far as that can make a difference: each was read once already."""
-    declared = {project for one in built.requires if (project := _project(one)) is not None}
-    if declared & _SETUPTOOLS and not declared & _ADDING:
-        return SdistFacts(requires=built.requires)
-    if not declared & _ADDING:
-        return None
+    if not is_looked_into(built.requires):
+        named = not _SETUPTOOLS.isdisjoint(map(_project, built.requires))
+        return SdistFacts(requires=built.requires) if named else None
     try:
         return facts_of_archive(blob.sha256, built.what, lambda: blob, archives.facts, archives.recollection)
     except DistributionError:  # permissive mode let it pass
         return None
 
 
+@cache  # sdists are built with the same few
 def _project(text: str) -> str | None:
     try:
         return canonicalize_name(Requirement(text).name)
