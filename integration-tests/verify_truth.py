@@ -1,11 +1,15 @@
 """Compares ``cachi2ish verify`` with what pip does: real projects, really installed, with the network cut off.
 
     python integration-tests/verify_truth.py --python python3.11 --python pypy3 [--first 10] [--work DIR]
+    python integration-tests/verify_truth.py --locked        what CI compares, in a minute or so
 
 Each project is locked by uv for each interpreter, as of a date, every second one with hashes. It is fetched twice:
 the best wheels for the target, and sdists alone, beside a handful of back-ends that is not enough for all of them.
-pip says what is true. Anybody can run it where there is an index. It
-takes some minutes, and prints what it counts.
+pip says what is true. Anybody can run it where there is an index. It takes an hour or so, and prints what it
+counts.
+
+With ``--locked`` these are small projects whose locks are kept (``data/verify/locks``), so that uv is not asked,
+and back-ends that take long to build come as wheels.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +33,16 @@ DATA = ROOT / "integration-tests" / "data" / "verify"
 
 #: What the index was on that day: projects go on.
 AS_OF = "2026-10-01"
+
+#: Locks of some of the projects as of that day, every second one with hashes: CONTRIBUTING.md tells how they are
+#: made.
+LOCKS = DATA / "locks"
+
+#: What comes as a wheel there. The others of ``requirements-build.txt`` are sdists, built for each project.
+AS_WHEELS = (
+    *("hatchling", "hatch-vcs", "packaging", "pathspec", "pluggy", "setuptools", "setuptools-scm", "tomlkit"),
+    *("trove-classifiers", "vcs-versioning", "wheel"),
+)
 
 #: The newest pip that runs on Python 3.9.
 PIP = "25.3"
@@ -54,7 +69,7 @@ print(json.dumps([platform.python_version(), next(iter(tags.platform_tags())), f
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A Python that installs. pip: the wheel that is run by it."""
+    """A Python that installs. pip: the folder of the one that it runs."""
 
     command: str
     pip: Path
@@ -134,19 +149,26 @@ def compile_lock(wanted: Path | str, into: Path, interpreter: Interpreter, *, ha
     )  # fmt: skip
 
 
-def compare(project: str, number: int, interpreter: Interpreter, build: Path, work: Path) -> Iterator[Result]:
+def compare(
+    project: str, number: int, interpreter: Interpreter, build: Path, work: Path, *, locked: bool = False
+) -> Iterator[Result]:
     """Yield what is found for the wheels of a project, and for its sdists."""
     for variant in ("wheels", "sdists"):
         folder = work / f"{project}-{variant}-{interpreter.target['implementation']}"
         source, output = folder / "source", folder / "out"
         source.mkdir(parents=True)
         try:
-            compile_lock(project, source / "requirements.txt", interpreter, hashes=number % 2 == 0)
-            package: dict[str, object] = {"type": "pip"}
+            if locked:
+                shutil.copy(LOCKS / f"{project}.txt", source / "requirements.txt")
+            else:
+                compile_lock(project, source / "requirements.txt", interpreter, hashes=number % 2 == 0)
+            package: dict[str, object] = {"type": "pip", **({"index_date": AS_OF} if locked else {})}
             if variant == "wheels":
                 package["targets"] = [interpreter.target]
             else:
                 shutil.copy(build, source / "requirements-build.txt")
+                if locked:
+                    package["binary"] = {"packages": ",".join(AS_WHEELS)}
             fetched = run(
                 BIN / "cachi2ish", "fetch-deps", "--source", source, "--output", output, json.dumps(package),
                 check=False,
@@ -182,7 +204,7 @@ def judged(project: str, variant: str, interpreter: Interpreter, source: Path, o
     into = output.parent / "installed"
     done = run(
         *(cut_off_command() or ()), interpreter.command, interpreter.pip / "pip", "install", "--no-cache-dir",
-        "--target", into, "-r", source / "requirements.txt",
+        "--no-compile", "--target", into, "-r", source / "requirements.txt",
         check=False, environment={"PIP_NO_INDEX": "true", "PIP_FIND_LINKS": str(output / "deps" / "pip")},
     )  # fmt: skip
     said = done.stdout + done.stderr
@@ -203,22 +225,31 @@ def tools() -> str:
     return ",".join(name for name in ("ninja", "cmake", "cargo", "patchelf") if shutil.which(name))
 
 
-def pip_wheel(work: Path) -> Path:
-    """Return the wheel of a pip that any Python from 3.9 on can run."""
+def pip_folder(work: Path) -> Path:
+    """Return the folder of a pip that any Python from 3.9 on can run; from a wheel, each run would compile it."""
     run(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", f"pip=={PIP}", "--dest", work)
-    return next(work.glob("pip-*.whl")).rename(work / "pip.whl")
+    with zipfile.ZipFile(next(work.glob("pip-*.whl"))) as wheel:
+        wheel.extractall(work / "pip")
+    return work / "pip"
 
 
-def compared(pythons: Sequence[str], projects: Sequence[str], work: Path) -> list[Result]:
-    """Return what is found for all, and print it as it comes."""
-    pip = pip_wheel(work)
+def locked_projects() -> list[str]:
+    """Return the projects whose locks are kept."""
+    return sorted(path.stem for path in LOCKS.glob("*.txt") if path.stem != "requirements-build")
+
+
+def compared(pythons: Sequence[str], projects: Sequence[str], work: Path, *, locked: bool = False) -> list[Result]:
+    """Return what is found for all, and print it as it comes. locked: by the locks that are kept."""
+    pip = pip_folder(work)
     results: list[Result] = []
     for command in pythons:
         interpreter = Interpreter.of(command, pip)
-        build = work / f"build-{interpreter.target['implementation']}.txt"
-        compile_lock(DATA / "requirements-build.in", build, interpreter, hashes=False)
+        build = LOCKS / "requirements-build.txt"
+        if not locked:
+            build = work / f"build-{interpreter.target['implementation']}.txt"
+            compile_lock(DATA / "requirements-build.in", build, interpreter, hashes=False)
         for number, project in enumerate(projects):
-            for result in compare(project, number, interpreter, build, work):
+            for result in compare(project, number, interpreter, build, work, locked=locked):
                 results.append(result)
                 shown = f"{result.project:14} {result.variant:7} {result.target.split(',')[0]:16}"
                 print(
@@ -235,13 +266,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--python", action="append", help="an interpreter to install with; may be repeated")
     parser.add_argument("--first", type=int, help="so many projects of the list")
+    parser.add_argument("--locked", action="store_true", help="the projects whose locks are kept, as CI does")
     parser.add_argument("--work", type=Path, help="where to work; kept")
     arguments = parser.parse_args()
-    projects = (DATA / "projects.txt").read_text().split()[: arguments.first]
+    everything = locked_projects() if arguments.locked else (DATA / "projects.txt").read_text().split()
+    projects = everything[: arguments.first]
     with tempfile.TemporaryDirectory() as temporary:
         work = arguments.work or Path(temporary)
         work.mkdir(parents=True, exist_ok=True)
-        results = compared(arguments.python or [sys.executable], projects, work)
+        results = compared(arguments.python or [sys.executable], projects, work, locked=arguments.locked)
     words = Counter(result.word for result in results)
     verdicts = Counter(f"{result.verdict}, {'installed' if result.installed else 'failed'}" for result in results)
     print(f"{len(results)} comparisons: {dict(sorted(words.items()))}; {dict(sorted(verdicts.items()))}")
