@@ -32,15 +32,17 @@ class DiskBlobs:
     Many threads and processes may share it. The layout is in `cachi2ish.cache.layout`.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, lasting: bool = True) -> None:
         """Use ``directory``, making it where it is missing.
 
+        lasting: pruning spares what is found as long as this process runs. Otherwise what is found is opened at
+        once, and looked for again where it is gone by then: for a server that runs for months.
         Raises `StorageError` where it cannot be made. One that is there and may only be read serves what it
         has; then a `writer` raises `StorageError`, before anything is downloaded for it.
         """
         self._layout = Layout(directory.absolute())
         self._folder = self._layout.folder
-        self._usage = Usage(self._layout)
+        self._usage = Usage(self._layout, lasting=lasting)
         self._writing: dict[DiskBlobWriter, Path] = {}
         self._guard = threading.Lock()
         with storage_errors(cache_errors(self._layout.root), Place.CACHE, making=True):

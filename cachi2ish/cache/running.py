@@ -26,10 +26,14 @@ _NAME = re.compile("[0-9a-f]{16}")
 
 
 class Usage:
-    """What this process uses of a cache. Ends with the object, or the process. Safe to use from many threads."""
+    """What this process uses of a cache. Ends with the object, or the process. Safe to use from many threads.
 
-    def __init__(self, layout: Layout) -> None:
+    lasting: it comes back to what it has found; otherwise it opens that at once, and looks again where it is gone.
+    """
+
+    def __init__(self, layout: Layout, *, lasting: bool) -> None:
         self._layout = layout
+        self._lasting = lasting
         self._folder, self._lock = layout.folder, layout.lock
         self._registered = False
         self._reading = False
@@ -41,6 +45,8 @@ class Usage:
         Removes what killed processes have left.
         """
         folder, directory = self._folder, self._layout.running
+        if not self._lasting:
+            return
         with suppress(OSError):
             os.close(folder.open(self._layout.readers, os.O_RDONLY | os.O_CREAT, 0o666))
             folder.make(directory)
@@ -65,7 +71,7 @@ class Usage:
 
     def _hold(self) -> None:
         with self._guard:
-            if self._reading:
+            if self._reading or not self._lasting:
                 return
             self._reading = True
             with suppress(OSError):  # a read-only cache that never had the file: nothing can be done

@@ -5,25 +5,31 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from cachi2ish.advice import Place
+from cachi2ish.cache.housekeeping import DiskHousekeeping
+from cachi2ish.cache.memory.catalogue import SqliteCatalogue
 from cachi2ish.cache.memory.signing import signer_with
 from cachi2ish.cli.process import home_directory
 from cachi2ish.errors import InputError, StorageError
 from cachi2ish.files.os_errors import storage_errors
 from cachi2ish.index.default import default_index_url
+from cachi2ish.mirror.freeing import Freeing
 from cachi2ish.mirror.history.interface import History, Seal
 from cachi2ish.mirror.history.store import SqlHistory
-from cachi2ish.mirror.records import Registry
+from cachi2ish.mirror.records import Instant, Registry
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.mirror_settings import mirror_directory
 from cachi2ish.settings.settings import cache_key
 
 #: Below the directory of a mirror.
-HISTORY = "history.sqlite"
+HISTORY, FILES = "history.sqlite", "files"
+
+#: Below its files.
+CATALOGUE = "catalogue.sqlite"
 
 #: The registry that every mirror has.
 _MAIN = "pypi"
@@ -93,6 +99,21 @@ def _opened(path: Path, *, read_only: bool) -> Iterator[History]:
         if not read_only and not any(one.name == _MAIN for one in history.registries()):
             history.configure(Registry(name=_MAIN, url=default_index_url()))
         yield history
+
+
+@contextmanager
+def freeing(
+    flags: Flags, history: History, now: Callable[[], Instant], *, everything: bool, pretend: bool
+) -> Iterator[Freeing]:
+    """Yield what removes files of the mirror that the settings name; see `Freeing`. Raises `StorageError`."""
+    directory = mirror_directory(flags, os.environ, home_directory()) / FILES
+    catalogue = directory / CATALOGUE
+    pruning = DiskHousekeeping(directory, catalogue).pruning(pretend=pretend)
+    with ExitStack() as stack:
+        recall: Callable[[str], str | None] = lambda _key: None  # noqa: E731
+        if catalogue.exists():
+            recall = stack.enter_context(SqliteCatalogue(catalogue)).get
+        yield Freeing(pruning, history, recall, now, everything=everything)
 
 
 def expect_history(directory: Path) -> None:

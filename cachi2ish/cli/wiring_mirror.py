@@ -18,7 +18,7 @@ from cachi2ish.cache.blobs import DiskBlobs
 from cachi2ish.cache.memory.catalogue import SqliteCatalogue
 from cachi2ish.cli.display.reporting import ConsoleReporter, log_messages_to
 from cachi2ish.cli.process import home_directory, limit_malloc_arenas
-from cachi2ish.cli.wiring_history import HISTORY, expect_history
+from cachi2ish.cli.wiring_history import CATALOGUE, FILES, HISTORY, expect_history
 from cachi2ish.core.urls import Address, bare
 from cachi2ish.errors import InputError, UnavailableError, UsageError
 from cachi2ish.files.os_errors import storage_errors
@@ -39,9 +39,6 @@ from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.mirror_settings import MirrorSettings, load_mirror_settings
 from cachi2ish.simple_api.negotiation import ACCEPT
 from cachi2ish.simple_api.project_lists import NoProjectListError, read_names
-
-#: Below the directory of a mirror.
-_FILES, _CATALOGUE = "files", "catalogue.sqlite"
 
 #: Projects that are written down in one transaction.
 _TRACKED_AT_ONCE = 5000
@@ -156,8 +153,8 @@ def mirroring(settings: MirrorSettings, reporter: ConsoleReporter, *, amend: boo
         }
         for registry in () if amend else registries.values():
             history.configure(registry)
-        blobs = DiskBlobs(directory / _FILES)
-        recollection = stack.enter_context(SqliteCatalogue(directory / _FILES / _CATALOGUE))
+        blobs = DiskBlobs(directory / FILES, lasting=False)
+        recollection = stack.enter_context(SqliteCatalogue(directory / FILES / CATALOGUE))
         http = stack.enter_context(HttpSession(settings.http))
         yield Rooms(
             directory=directory,

@@ -126,22 +126,34 @@ class FileStore:
         """
         return self._relay.download(key, sources[0].size, lambda download: self._fetch(key, sources, download))
 
-    async def metadata(self, key: str, filename: str, beside: Sequence[Source]) -> Blob | None:
+    async def metadata(
+        self, key: str, filename: str, beside: Sequence[Source], wheels: Sequence[Source]
+    ) -> Blob | None:
         """Return the metadata of a wheel (PEP 658), None where it is not to be had.
 
-        It is read from the wheel where that is held; ``beside``: where an upstream has it.
+        It is read from the wheel where that is held. beside: where an upstream has it. wheels: where one has the
+        wheel, which is fetched again where it was held once.
         """
         wheel = await self.held(key)
-        loop = asyncio.get_running_loop()
         if wheel is not None:
             extracted = self.metadata_digests.of(wheel.sha256)
             kept = await self.held(extracted) if extracted else None
-            return kept or await loop.run_in_executor(self._executor, self._extracted, wheel, filename)
-        if not beside:
-            return None
+            return kept or await self._read_from(wheel, filename)
+        promised = self.metadata_digests.of(key)  # by a page that was served when the wheel was held
         known = next((one.value for source in beside for one in source.digests if one.algorithm == "sha256"), "")
-        blob = await self.held(known) if known else None
-        return blob or await self.download(f"{key}.metadata", beside).end()
+        for digest in filter(None, (known, promised)):
+            blob = await self.held(digest)
+            if blob is not None:
+                return blob
+        if beside:
+            return await self.download(f"{key}.metadata", beside).end()
+        if promised is None:
+            return None
+        return await self._read_from(await self.download(key, wheels).end(), filename)
+
+    async def _read_from(self, wheel: Blob, filename: str) -> Blob | None:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, self._extracted, wheel, filename)
 
     def _remember(self, key: str, blob: Blob | None) -> None:
         if blob is None:
@@ -153,7 +165,7 @@ class FileStore:
             self._checked.popitem(last=False)
 
     def _find(self, key: str) -> Blob | None:
-        sha256 = self._recollection.get(_recollected(key)) if key.startswith("u") else key
+        sha256 = self._recollection.get(recollected(key)) if key.startswith("u") else key
         return self._blobs.find([Digest("sha256", sha256)]) if sha256 else None
 
     def _fetch(self, key: str, sources: Sequence[Source], download: Download) -> Blob:
@@ -164,7 +176,7 @@ class FileStore:
         # What another process has brought meanwhile is found by its digests, before anybody is asked. A file that
         # is stated without a sha256 is known by that of what was served first: it must never be another one.
         store = TappedStore(self._blobs, download, claim.note)
-        known = self._recollection.get(_recollected(key)) if key.startswith("u") else None
+        known = self._recollection.get(recollected(key)) if key.startswith("u") else None
         served = frozenset({Digest("sha256", known)} if known else ())
         error: Cachi2ishError | None = None
         for source in sources:
@@ -181,7 +193,7 @@ class FileStore:
                 error = failure if error is None or isinstance(failure, DigestMismatchError) else error
                 continue
             if key.startswith("u"):
-                self._recollection.put(_recollected(key), blob.sha256)
+                self._recollection.put(recollected(key), blob.sha256)
             if is_wheel(source.filename):
                 self._prepare_metadata(blob, source.filename)
             return blob
@@ -219,7 +231,8 @@ class FileStore:
         return blob
 
 
-def _recollected(key: str) -> str:
+def recollected(key: str) -> str:
+    """Return what the sha256 of a file without one is remembered under, by its key."""
     return f"mirror\n{key}"
 
 

@@ -100,6 +100,14 @@ class HistoricFile:
         return f"HistoricFile({self.registry}, {self.filename!r}, {self.key})"
 
 
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Files with one key. names: what they are called. listed: whether a registry had one at a recent look."""
+
+    names: frozenset[str]
+    listed: bool
+
+
 class AlarmKind(StrEnum):
     """What an upstream never does unless something is wrong, or somebody wrongs it."""
 

@@ -95,7 +95,12 @@ def prune(
     What a running process may be using always stays. Raises `StorageError` once for all files that cannot be
     removed, when the others are. What fails in the catalogue is a warning: it is a memory only.
     """
-    run = _Run(housekeeping.pruning(pretend=dry_run), reporter, dry_run=dry_run)
+    return prune_by(housekeeping.pruning(pretend=dry_run), limits, now, reporter, dry_run=dry_run)
+
+
+def prune_by(pruning: Pruning, limits: Limits, now: datetime, reporter: Reporter, *, dry_run: bool) -> Pruned:
+    """Do the same by what removes from a cache and knows itself what has to stay."""
+    run = _Run(pruning, reporter, dry_run=dry_run)
     run.remove(entry for entry in run.kept if _is_useless(entry, now))
     if limits.unused_since is not None:
         oldest = limits.unused_since

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from cachi2ish.services.cache_upkeep import Limits, Verified
 
 
+#: Beside the store of a mirror: `cachi2ish.cli.wiring_history.HISTORY`, which takes long to load.
+_HISTORY = "history.sqlite"
+
 #: Seconds between two lines about a verification that takes long.
 _PAUSE = 10.0
 
@@ -31,6 +34,19 @@ cache = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+
+OlderThan = Annotated[
+    str | None,
+    typer.Option(metavar="DURATION", help="Remove what was not used for so long: '30 days', '12 hours', P30D."),
+]
+MaxSize = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="Remove what was least recently used, until everything together is no larger: 500MB, 5GB, 5GiB.",
+    ),
+]
 
 
 class InfoFormat(StrEnum):
@@ -103,20 +119,8 @@ def _verify(
 @cache.command("prune", short_help="Remove leftovers, and what was not used for long.")
 @with_settings("cache_dir", "config_file")
 def _prune(
-    older_than: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DURATION",
-            help="Remove what was not used for so long: '30 days', '12 hours', P30D.",
-        ),
-    ] = None,
-    max_size: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SIZE",
-            help="Remove what was least recently used, until everything together is no larger: 500MB, 5GB, 5GiB.",
-        ),
-    ] = None,
+    older_than: OlderThan = None,
+    max_size: MaxSize = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be removed, and remove nothing.")
     ] = False,
@@ -128,11 +132,17 @@ def _prune(
     with report_errors(console):
         from cachi2ish.cli import wiring
         from cachi2ish.cli.display.result_text import pruned_lines, removals_text, too_large_text
+        from cachi2ish.errors import InputError
         from cachi2ish.services.cache_upkeep import prune
 
         now = datetime.now(UTC)
-        limits = _limits(older_than, max_size, now)
+        limits = limits_of(older_than, max_size, now)
         housekeeping, reporter = wiring.housekeeping(flags), _reporter(console)
+        if (housekeeping.directory.parent / _HISTORY).is_file():
+            raise InputError(
+                f"{housekeeping.directory} is the store of a mirror, which may have the last copy of a file",
+                hint=f"run: cachi2ish mirror prune --directory {housekeeping.directory.parent}",
+            )
         pruned = prune(housekeeping, limits, now, reporter, dry_run=dry_run)
         if dry_run:
             write_result(removals_text(pruned))
@@ -148,7 +158,8 @@ def _reporter(console: Console) -> ConsoleReporter:
     return ConsoleReporter(console)
 
 
-def _limits(older_than: str | None, max_size: str | None, now: datetime) -> Limits:
+def limits_of(older_than: str | None, max_size: str | None, now: datetime) -> Limits:
+    """Return what the options say may stay; raises `UsageError` for what makes no sense."""
     from cachi2ish.core.cutoff import InvalidDateError, parse_duration
     from cachi2ish.errors import Cachi2ishError, UsageError, raise_all
     from cachi2ish.services.cache_upkeep import Limits

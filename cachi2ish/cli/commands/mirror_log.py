@@ -59,10 +59,10 @@ _DATE = "A date (the end of that day, UTC), an instant, or a duration back from 
 @with_settings("mirror_directory", "config_file")
 def _status(output_format: Format = HistoryFormat.TEXT, *, flags: Flags) -> None:
     """Tell how many projects, files and looks are known, what is due, and what was alarming."""
-    with _open(flags, read_only=True) as (history, _):
+    with opened(flags, read_only=True) as (history, _):
         from cachi2ish.cli.display.mirror_text import status_json, status_text
 
-        status = history.status(_now())
+        status = history.status(now_in_microseconds())
         write_result(status_json(status) if output_format is HistoryFormat.JSON else status_text(status))
 
 
@@ -106,7 +106,7 @@ def _track(
             reporter = ConsoleReporter(console)
             reporter.info(f"{counted_projects(track_all(flags, index, reporter))} more followed")
             return
-    with _open(flags, make=True) as (history, reporter):
+    with opened(flags, make=True) as (history, reporter):
         from cachi2ish.services.history_files import lines_of, project_names
 
         names = project_names(projects or [])
@@ -114,7 +114,7 @@ def _track(
             names += project_names(lines_of(requirement), str(requirement))
         if not names:
             raise UsageError("no project is named", hint="give names, a file with --requirement, or --all")
-        number = history.track(index, sorted(set(names)), _now())
+        number = history.track(index, sorted(set(names)), now_in_microseconds())
         reporter.info(f"{counted_projects(number)} more followed")
 
 
@@ -138,22 +138,6 @@ def _sync(*, flags: Flags) -> None:
             )
 
 
-@history_commands.command("prune", short_help="Follow projects no more.")
-@with_settings("mirror_directory", "config_file")
-def _prune(
-    projects: Annotated[list[str], typer.Argument(metavar="PROJECT...", help="Names of projects.")],
-    index: Index = "pypi",
-    *,
-    flags: Flags,
-) -> None:
-    """Follow these projects no more, until somebody asks for them again. What is known of them stays."""
-    with _open(flags) as (history, reporter):
-        from cachi2ish.cli.display.mirror_text import counted_projects
-        from cachi2ish.services.history_files import project_names
-
-        reporter.info(f"{counted_projects(history.forget(index, project_names(projects)))} followed no more")
-
-
 @history_commands.command("diff", short_help="Tell how a project differs between two dates.")
 @with_settings("mirror_directory", "config_file")
 def _diff(
@@ -166,7 +150,7 @@ def _diff(
     flags: Flags,
 ) -> None:
     """Tell which files came (+), went (-) or are different (~) at the second date."""
-    with _open(flags, read_only=True) as (history, _):
+    with opened(flags, read_only=True) as (history, _):
         from cachi2ish.cli.display.mirror_text import diff_json, diff_text
 
         changes = history.diff(index, _project(project), _cutoff(before), _cutoff(after))
@@ -182,11 +166,11 @@ def _freeze(
     flags: Flags,
 ) -> None:
     """Print the digest of all pages of a day, and write it down, so that verify sees whether one has changed."""
-    with _open(flags) as (history, reporter):
+    with opened(flags) as (history, reporter):
         from cachi2ish.cli.display.mirror_text import counted_projects
         from cachi2ish.errors import UnavailableError
 
-        day = history.freeze(index, _cutoff(date), _now())
+        day = history.freeze(index, _cutoff(date), now_in_microseconds())
         if day.provisional:
             more = f" and {day.provisional - len(day.open)} more" if day.provisional > len(day.open) else ""
             raise UnavailableError(
@@ -203,7 +187,7 @@ def _freeze(
 @with_settings("mirror_directory", "config_file")
 def _verify(*, flags: Flags) -> None:
     """Check the database, and that each page of each day that was frozen is the one that it was then."""
-    with _open(flags, read_only=True) as (history, reporter):
+    with opened(flags, read_only=True) as (history, reporter):
         from cachi2ish.errors import DigestMismatchError, raise_all
 
         raise_all(DigestMismatchError(found) for found in history.verify())
@@ -217,7 +201,7 @@ def _export(file: HistoryFile, index: Index = "pypi", *, flags: Flags) -> None:
 
     The digest is of the history, and not of the packed file: import takes it, whatever has packed the file.
     """
-    with _open(flags, read_only=True) as (history, reporter):
+    with opened(flags, read_only=True) as (history, reporter):
         from cachi2ish.cli.wiring_history import seal
         from cachi2ish.services.history_files import write_history
 
@@ -242,7 +226,7 @@ def _import(
 
     It must have the digest, or be signed with the key of both mirrors.
     """
-    with _open(flags, make=True) as (history, reporter):
+    with opened(flags, make=True) as (history, reporter):
         from cachi2ish.cli.display.mirror_text import counted_projects
         from cachi2ish.cli.wiring_history import seal
         from cachi2ish.services.history_files import read_history
@@ -252,9 +236,10 @@ def _import(
 
 
 @contextmanager
-def _open(
+def opened(
     flags: Flags, *, make: bool = False, read_only: bool = False
 ) -> Iterator[tuple[History, ConsoleReporter]]:
+    """Yield the history of the mirror, and who tells what is done with it; errors are told and end the program."""
     console: Console = console_for(flags)
     with report_errors(console):
         from cachi2ish.cli.display.reporting import ConsoleReporter
@@ -278,7 +263,8 @@ def _installed() -> Iterator[None]:
         ) from None
 
 
-def _now() -> int:
+def now_in_microseconds() -> int:
+    """Return the time, in microseconds after 1970, UTC."""
     return time.time_ns() // 1000
 
 

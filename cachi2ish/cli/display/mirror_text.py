@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from cachi2ish.cli.display.escaping import printable
 from cachi2ish.cli.display.figures import counted, readable_size
+from cachi2ish.core.cache_contents import Amount
 from cachi2ish.core.cutoff import rfc3339
 from cachi2ish.mirror.records import FileChange, Instant, Status
 
@@ -87,6 +88,13 @@ def diff_json(changes: Iterable[FileChange]) -> str:
         for one in changes
     ]
     return json.dumps(listed, indent=2) + "\n"
+
+
+def staying_text(staying: Amount) -> Iterator[str]:
+    """Yield what stays in a store since it may be nowhere else."""
+    if staying.count:
+        amount = f"{counted(staying.count, 'file')}, {readable_size(staying.size)}"
+        yield f"{amount}, kept: no registry has listed them within two days (--also-vanished removes such)"
 
 
 def counted_projects(number: int) -> str:

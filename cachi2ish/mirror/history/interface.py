@@ -6,6 +6,7 @@ A page as of a `Cutoff` has what was there before it, by the rule of ``--index-d
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from packaging.utils import NormalizedName
@@ -20,6 +21,7 @@ from cachi2ish.mirror.records import (
     FrozenDay,
     Gone,
     HistoricFile,
+    Holding,
     Instant,
     Look,
     Proof,
@@ -145,6 +147,21 @@ class History(Sightings, Protocol):
 
     def forget(self, registry: str, projects: Collection[NormalizedName]) -> int:
         """Follow these projects no more; what is known of them stays. Return how many were followed."""
+        ...
+
+    def holdings(self, keys: Collection[str], since: Instant) -> dict[str, Holding]:
+        """Return what is known of the files with these keys; nothing for a key of which nothing is known.
+
+        since: a look before then does not show that a registry has a file.
+        """
+        ...
+
+    def keys_without_sha256(self) -> list[str]:
+        """Return the keys of all files of which no sha256 is stated."""
+        ...
+
+    def at_rest(self) -> AbstractContextManager[None]:
+        """Let no look be written down within the block, by whatever process."""
         ...
 
     def export(self, registry: str, write: Callable[[bytes], object], seal: Seal | None) -> str:

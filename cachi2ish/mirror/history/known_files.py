@@ -214,10 +214,17 @@ def files_of(connection: Connection, generations: Collection[int], cutoff: Insta
     yield from _folded(connection.execute(chosen.order_by(file.c.id, file_state.c.seen_from)), cutoff)
 
 
-def files_named(connection: Connection, key: bytes) -> Iterator[KnownFile]:
-    """Yield all files with this key, in the newest state."""
-    rows = connection.execute(_SELECTED.where(file.c.key == key).order_by(file.c.id, file_state.c.seen_from))
-    yield from _folded(rows, None)
+def files_named(connection: Connection, keys: Collection[bytes]) -> Iterator[KnownFile]:
+    """Yield all files with these keys, in the newest state."""
+    chosen = _SELECTED.where(file.c.key.in_(keys))
+    yield from _folded(connection.execute(chosen.order_by(file.c.id, file_state.c.seen_from)), None)
+
+
+def keys_without_sha256(connection: Connection) -> list[str]:
+    """Return the keys of all files that are stated without one."""
+    first = (file.c.key >= _NO_SHA256) & (file.c.key < b"\1")
+    chosen = select(file.c.key).where(first).distinct()
+    return [key_text(key) for key in connection.execute(chosen).scalars() if not _is_sha256(key)]
 
 
 def files_numbered(connection: Connection, numbers: Collection[int]) -> Iterator[KnownFile]:

@@ -1,17 +1,20 @@
-"""Files that have vanished: whether the mirror has their bytes."""
+"""Files that have vanished: whether the mirror has their bytes, and which others could be had again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import IntEnum
 
 from packaging.utils import NormalizedName
 from sqlalchemy import Connection, func, insert, select, update
 
-from cachi2ish.mirror.history.known_files import KnownFile, files_numbered, key_bytes
+from cachi2ish.mirror.history.known_files import KnownFile, files_named, files_numbered, key_bytes, key_text
 from cachi2ish.mirror.history.projects_seen import all_registries, generations_of
-from cachi2ish.mirror.history.tables import file, generation, project, rescue
-from cachi2ish.mirror.records import HistoricFile, Instant
+from cachi2ish.mirror.history.tables import file, generation, observation, project, rescue
+from cachi2ish.mirror.records import HistoricFile, Holding, Instant
+
+#: Keys in one statement.
+_AT_ONCE = 500
 
 
 class RescueState(IntEnum):
@@ -75,3 +78,34 @@ def historic_files(connection: Connection, files: Iterable[KnownFile]) -> list[H
         rules = registries[registry_id]
         found.append(one.historic(rules.name, NormalizedName(name), private=rules.private, exists=exists))
     return found
+
+
+def holdings(connection: Connection, keys: Iterable[str], since: Instant) -> dict[str, Holding]:
+    """Return what is known of the files with these keys; nothing for a key of which nothing is known."""
+    wanted = [key for key in map(key_bytes, keys) if key is not None]
+    found: dict[str, Holding] = {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        files = list(files_named(connection, wanted[start : start + _AT_ONCE]))
+        there = _there(connection, {one.generation for one in files}, since)
+        for one in files:
+            key = key_text(one.key)
+            before = found.get(key, Holding(frozenset(), listed=False))
+            listed = before.listed or (one.state.listed and one.generation in there)
+            found[key] = Holding(before.names | {one.filename}, listed=listed)
+    return found
+
+
+def _there(connection: Connection, generations: Collection[int], since: Instant) -> set[int]:
+    """Return those of projects that a registry has, as a look since then has shown."""
+    looked_at = (
+        select(observation.c.project_id)
+        .group_by(observation.c.project_id)
+        .having(func.max(observation.c.last_at) >= since)
+    )
+    chosen = select(generation.c.project_id).where(
+        generation.c.id.in_(generations), generation.c.project_id.in_(looked_at)
+    )
+    projects = set(connection.execute(chosen).scalars())
+    return {
+        one.id for _, known in generations_of(connection, projects) for one in known if one.newest.exists
+    } & set(generations)

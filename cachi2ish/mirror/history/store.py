@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -17,7 +18,7 @@ from cachi2ish.mirror.history.dated_pages import all_projects, dated_page
 from cachi2ish.mirror.history.differences import differences
 from cachi2ish.mirror.history.freezing import Trees, contradictions, freeze, frozen_days, prove
 from cachi2ish.mirror.history.interface import Seal
-from cachi2ish.mirror.history.known_files import files_named, key_bytes
+from cachi2ish.mirror.history.known_files import files_named, key_bytes, keys_without_sha256
 from cachi2ish.mirror.history.moving import export, import_
 from cachi2ish.mirror.history.observing import observe
 from cachi2ish.mirror.history.projects_seen import (
@@ -31,6 +32,7 @@ from cachi2ish.mirror.history.rescuing import (
     RescueState,
     count_rescues,
     historic_files,
+    holdings,
     wanted_files,
     write_rescued,
 )
@@ -45,6 +47,7 @@ from cachi2ish.mirror.records import (
     FrozenDay,
     Gone,
     HistoricFile,
+    Holding,
     Instant,
     Look,
     Proof,
@@ -118,7 +121,7 @@ class SqlHistory:
         if value is None:
             return ()
         with self._database.reading() as connection:
-            return tuple(historic_files(connection, files_named(connection, value)))
+            return tuple(historic_files(connection, files_named(connection, [value])))
 
     def track(self, registry: str, projects: Collection[NormalizedName], now: Instant) -> int:
         """Follow these; see the interface."""
@@ -244,6 +247,22 @@ class SqlHistory:
                 _PROJECT.c.due_at.is_not(None),
             )
             return connection.execute(followed.values(due_at=None)).rowcount
+
+    def holdings(self, keys: Collection[str], since: Instant) -> dict[str, Holding]:
+        """Return what is known of the files with these keys; see the interface."""
+        with self._database.reading() as connection:
+            return holdings(connection, keys, since)
+
+    def keys_without_sha256(self) -> list[str]:
+        """Return the keys of all files of which no sha256 is stated."""
+        with self._database.reading() as connection:
+            return keys_without_sha256(connection)
+
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """Let no look be written down within the block, by whatever process."""
+        with self._database.writing():
+            yield
 
     def export(self, registry: str, write: Callable[[bytes], object], seal: Seal | None) -> str:
         """Write the history of a registry; return the digest."""

@@ -128,10 +128,17 @@ class FileDoors:
     async def _content(
         self, request: Request, files: Sequence[HistoricFile], login: Login | None, headers: dict[str, str]
     ) -> Response:
-        key, etag = files[0].key, headers["etag"]
-        if is_known(request.headers.get, etag):
+        if is_known(request.headers.get, headers["etag"]):
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-        span = Span.of(request.headers.get, etag)
+        try:
+            return await self._sent(request, files, login, headers)
+        except FileNotFoundError:  # it was pruned after it was found
+            return await self._sent(request, files, login, headers)
+
+    async def _sent(
+        self, request: Request, files: Sequence[HistoricFile], login: Login | None, headers: dict[str, str]
+    ) -> Response:
+        key, span = files[0].key, Span.of(request.headers.get, headers["etag"])
         blob = await self._store.held(key)
         if blob is None:
             size = files[0].size
@@ -159,7 +166,8 @@ class FileDoors:
             for one in files
             if one.metadata is not None
         ]
-        blob = await self._store.metadata(files[0].key, files[0].filename, beside)
+        first = files[0]
+        blob = await self._store.metadata(first.key, first.filename, beside, self._sources(files, login))
         if blob is None:
             return Refused(HTTPStatus.NOT_FOUND, f"the metadata of {files[0].filename} is not to be had alone")
         headers = {**headers, "etag": f'"{blob.sha256}"'}

@@ -1,0 +1,97 @@
+"""Removes files from the store of a mirror: those that their registries give again when somebody asks for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from cachi2ish.cache.interface import Pruning
+from cachi2ish.core.cache_contents import Amount, Entry, EntryKind
+from cachi2ish.mirror.file_store import recollected
+from cachi2ish.mirror.history.interface import History
+from cachi2ish.mirror.records import DAY, Instant
+
+#: How old a look may be that shows that a registry has a file: followed projects are looked at once a day.
+_RECENT = 2 * DAY
+
+_BLOB = re.compile("blobs/sha256/([0-9a-f]{2})/([0-9a-f]{62})")
+
+
+class Freeing:
+    """Implements `Pruning` for the store of a mirror.
+
+    What stays: a file that no registry listed at a look within the last two days, since it may be the last copy;
+    and one that is stated without a sha256, since nothing would prove that the next one is the same. Those of
+    which the history knows nothing are metadata of wheels, which are read again, or belong to ``fetch-deps``. What
+    the catalogue remembers stays too: by it files without a sha256 are found.
+
+    recall: returns what the catalogue remembers, or None. everything: let nothing stay for these reasons.
+    """
+
+    def __init__(
+        self,
+        pruning: Pruning,
+        history: History,
+        recall: Callable[[str], str | None],
+        now: Callable[[], Instant],
+        *,
+        everything: bool,
+    ) -> None:
+        self._pruning = pruning
+        self._history = history
+        self._now = now
+        self._everything = everything
+        places = {_sha256(entry): entry for entry in pruning.entries if entry.kind is EntryKind.FILE}
+        known = history.holdings(places.keys(), now() - _RECENT)
+        self._names = {places[key].path: tuple(sorted(one.names)) for key, one in known.items()}
+        kept = () if everything else (key for key, one in known.items() if not one.listed)
+        staying = {places[key] for key in kept}
+        if not everything:
+            remembered = (recall(recollected(key)) for key in history.keys_without_sha256())
+            staying |= {places[sha256] for sha256 in remembered if sha256 is not None and sha256 in places}
+        self.staying = Amount(len(staying), sum(entry.size for entry in staying))
+        self._entries = tuple(entry for entry in pruning.entries if entry not in staying)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All files that may go."""
+        return self._entries
+
+    def spares(self, entry: Entry) -> bool:
+        """Return whether a running process may be using the file."""
+        return self._pruning.spares(entry)
+
+    def remove(self, entry: Entry) -> bool:
+        """Remove a file, unless somebody uses it or it has vanished meanwhile; return whether it is gone."""
+        if self._everything or entry.kind is not EntryKind.FILE:
+            return self._pruning.remove(entry)
+        sha256 = _sha256(entry)
+        # A look that shows that it has vanished comes before, and is seen, or after, and the file is fetched then.
+        with self._history.at_rest():
+            known = self._history.holdings([sha256], self._now() - _RECENT).get(sha256)
+            return (known is None or known.listed) and self._pruning.remove(entry)
+
+    def remove_dangling_links(self) -> int:
+        """Remove links to files that are not there (any more); return how many. Raises `StorageError`."""
+        return self._pruning.remove_dangling_links()
+
+    def names(self) -> Mapping[str, tuple[str, ...]]:
+        """Return what registries have called the files, by `Entry.path`."""
+        return self._names
+
+    def forget(self, unused_since: datetime) -> int:  # noqa: ARG002  (the interface's)
+        """Forget nothing."""
+        return 0
+
+    def shrink_catalogue(self) -> None:
+        """Do nothing: nothing was forgotten."""
+
+    def catalogue_size(self) -> int:
+        """Return the bytes of all that stays whatever happens: the catalogue, and files."""
+        return self._pruning.catalogue_size() + self.staying.size
+
+
+def _sha256(entry: Entry) -> str:
+    found = _BLOB.fullmatch(entry.path)
+    return found[1] + found[2] if found else ""
