@@ -81,16 +81,19 @@ class _Provider(AbstractProvider[_Need, _Candidate, _Key]):
         exact = {need.exact for need in needs if need.exact is not None}
         if exact:
             versions = [one for one in versions if exact == {one}]
-        fitting = _fitting(versions, [need.specifier for need in needs])
-        if exact or any(need.specifier.prereleases for need in needs):
-            steps = [fitting]
-        else:  # pre-releases where nothing else is there
-            steps = [[one for one in fitting if not one.is_prerelease], fitting]
+        specifiers = list(dict.fromkeys(need.specifier for need in needs))
+        steps: list[Sequence[Version]] = [versions]
+        if not exact and not any(need.specifier.prereleases for need in needs):
+            # pre-releases where nothing else is there
+            steps.insert(0, [one for one in versions if not one.is_prerelease])
 
         def candidates() -> Iterator[_Candidate]:
             for step in steps:
                 served = False
                 for one in step:
+                    # Mostly the first one that fits will do, of hundreds.
+                    if not all(each.contains(one, prereleases=True) for each in specifiers):
+                        continue
                     # Whether there is a file for the machine is looked up for those only that are tried.
                     if self._releases.is_built(Release(identifier[0], one), self._machine) is None:
                         continue
@@ -119,10 +122,6 @@ class _Provider(AbstractProvider[_Need, _Candidate, _Key]):
         return found
 
 
-def _fitting(versions: Sequence[Version], specifiers: Sequence[SpecifierSet]) -> list[Version]:
-    return [one for one in versions if all(each.contains(one, prereleases=True) for each in specifiers)]
-
-
 @lru_cache(maxsize=8192)
 def parsed(text: str) -> Requirement | None:
     """Return a requirement, None for what is none: whoever builds with it will be told."""
@@ -135,14 +134,21 @@ def parsed(text: str) -> Requirement | None:
 def needs_of(texts: Iterable[str], machine: Machine, extras: tuple[str, ...] = ()) -> Iterator[_Need]:
     """Yield the requirements of ``texts`` that hold on the machine."""
     for text in texts:
-        one = parsed(text)
-        if one is None or one.url is not None:
-            continue
-        if not machine.wants(None if one.marker is None else str(one.marker), extras):
-            continue
-        wanted = tuple(sorted(canonicalize_name(extra) for extra in one.extras))
-        bare = f"{one.name}[{','.join(sorted(one.extras))}]" if one.extras else one.name
-        yield _Need((canonicalize_name(one.name), wanted), one.specifier, f"{bare}{one.specifier}")
+        found = _need(text)
+        if found is not None and machine.wants(found[0], extras):
+            yield found[1]
+
+
+@lru_cache(maxsize=8192)
+def _need(text: str) -> tuple[str | None, _Need] | None:
+    """Return a requirement with its marker; None for what no index fulfils."""
+    one = parsed(text)
+    if one is None or one.url is not None:
+        return None
+    wanted = tuple(sorted(canonicalize_name(extra) for extra in one.extras))
+    bare = f"{one.name}[{','.join(sorted(one.extras))}]" if one.extras else one.name
+    need = _Need((canonicalize_name(one.name), wanted), one.specifier, f"{bare}{one.specifier}")
+    return None if one.marker is None else str(one.marker), need
 
 
 class Solver:

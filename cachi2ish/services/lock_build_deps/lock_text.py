@@ -86,19 +86,20 @@ def _needed(plan: Plan, pins: Pins) -> Mapping[Release, set[str]]:
 
 def _needs(texts: Iterable[str], machine: Machine) -> Iterator[str]:
     for text in texts:
-        one = _parsed(text)
-        if one is not None and machine.wants(None if one.marker is None else str(one.marker)):
-            yield canonicalize_name(one.name)
+        project, marker = _parsed(text)
+        if project and machine.wants(marker):
+            yield project
 
 
 def _project(text: str) -> str:
-    one = _parsed(text)
-    return "" if one is None else canonicalize_name(one.name)
+    return _parsed(text)[0]
 
 
 @lru_cache(maxsize=4096)
-def _parsed(text: str) -> Requirement | None:
+def _parsed(text: str) -> tuple[str, str | None]:
+    """Return the project of a requirement, and its marker; "" for what is no requirement."""
     try:
-        return Requirement(text)
+        one = Requirement(text)
     except InvalidRequirement:
-        return None
+        return "", None
+    return canonicalize_name(one.name), None if one.marker is None else str(one.marker)
