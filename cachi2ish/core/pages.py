@@ -160,10 +160,19 @@ class Page:
         """
         return tuple([self.files[position] for position in self.positions_of(version, arbitrary=arbitrary)])
 
-    def positions_of(self, version: str, *, arbitrary: bool = False) -> list[int]:
+    def positions_of(self, version: str, *, arbitrary: bool = False) -> Sequence[int]:
         """Return where `files_of` stand in ``files``."""
-        meant = which_are(version, self.positions, arbitrary=arbitrary)
-        return sorted(position for one in meant for position in self.positions[one])
+        found = self._known_positions.get((version, arbitrary))
+        if found is None:
+            meant = which_are(version, self.positions, arbitrary=arbitrary)
+            found = sorted(position for one in meant for position in self.positions[one])
+            self._known_positions[version, arbitrary] = found
+        return found
+
+    @cached_property
+    def _known_positions(self) -> dict[tuple[str, bool], list[int]]:
+        # Whoever keeps a page and whoever chooses from it ask for the same version.
+        return {}
 
     @cached_property
     def positions(self) -> Mapping[str, list[int]]:

@@ -83,16 +83,23 @@ class _Files(ListedFiles):
         super().__init__(names, packed)
         self._body = body
         self._source = source
+        self._made: dict[int, IndexFile] = {}
 
     def file(self, position: int) -> IndexFile:
         """Return the file at ``position``; raises `UnavailableError` where `read_json` does."""
+        made = self._made.get(position)  # whoever keeps a page and whoever chooses from it ask for the same
+        if made is None:
+            made = self._made[position] = self._make(position)
+        return made
+
+    def _make(self, position: int) -> IndexFile:
         try:
             return _file(self._texts[position])
         except (ValueError, RecursionError):  # for a number of 5000 digits, say, all of the page is refused
             return self._read[position]
 
     def __iter__(self) -> Iterator[IndexFile]:
-        return map(self.file, range(len(self._texts)))
+        return map(self._make, range(len(self)))
 
     @cached_property
     def _read(self) -> Sequence[IndexFile]:
