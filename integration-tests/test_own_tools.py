@@ -80,7 +80,9 @@ class Orchard:
     shell: Shell
     lockers: Path
     index: str
+    archive: str
     git: str
+    commit: str
     place: Path
 
     @cached_property
@@ -118,7 +120,7 @@ class Orchard:
             ("PDM_PYPI_URL", "POETRY_PYPI_MIRROR_URL", "PIPENV_PYPI_MIRROR", "UV_DEFAULT_INDEX"), self.index
         )
         environ = {**self.environ, **index}
-        needs = ["apple", f"fig @ git+{self.git}"] if self.tool in {"uv", "pylock"} else ["apple"]
+        needs = ["apple", f"fig @ git+{self.git}", f"guava @ {self.archive}"]
         (self.place / "pyproject.toml").write_text(
             f'[project]\nname = "orchard"\nversion = "1.0"\nrequires-python = "=={VERSION}.*"\n'
             f"dependencies = {json.dumps(needs)}\n"
@@ -126,7 +128,10 @@ class Orchard:
         )
         if self.tool == "pipenv":
             source = f'[[source]]\nname = "pypi"\nurl = "{default_index_url()}"\nverify_ssl = true\n'
-            (self.place / "Pipfile").write_text(f'{source}[packages]\napple = "*"\n')
+            # pipenv writes no hash of an archive at an address, so it locks none here.
+            (self.place / "Pipfile").write_text(
+                f'{source}[packages]\napple = "*"\nfig = {{git = "{self.git}", ref = "{self.commit}"}}\n'
+            )
         strategy = ("--strategy", "static_urls") if static else ()
         commands: dict[str, list[tuple[str, ...]]] = {
             "uv": [("uv", "lock")],
@@ -155,23 +160,35 @@ class Orchard:
         script = "\n".join(["ip link set lo up", 'export XDG_CACHE_HOME="$PWD/cache-$$"', *lines])
         return self.shell.try_("sh", "-ec", script, offline=True, cwd=self.place, **self.environ)
 
+    def refuses(self, file: Path, content: bytes, lines: list[str]) -> None:
+        """Install with other bytes in the place of a file, which the tool has to notice; then put it back."""
+        before = file.read_bytes()
+        file.write_bytes(content)
+        refused = self.installs(lines)
+        assert refused.status != 0
+        told = refused.output + refused.errors
+        assert re.search("hash|digest|sha256", told, re.IGNORECASE), told
+        assert file.name.partition("-")[0] not in self.installed()
+        file.write_bytes(before)
+
     def installed(self) -> set[str]:
         """The modules that are there."""
         found = self.place.glob(".venv/lib/*/site-packages/*.py")
-        return {path.stem for path in found} & {"apple", "banana", "fig"}
+        return {path.stem for path in found} & {"apple", "banana", "fig", "guava"}
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """The addresses of an index and of a git repository."""
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, str, str]]:
+    """The addresses of an index, of an archive and of a git repository, and its commit."""
     repository = make_repository(tmp_path_factory.mktemp("git") / "fig.git")
-    repository.commit(sdist_files("fig"))
+    commit = repository.commit(sdist_files("fig"))
     with IndexServer() as index, git_server(repository.path.parent) as git:
         for name, requires in (("apple", ("banana",)), ("banana", ())):
             index.add(name, make_sdist(name, "1.0", files=sdist_files(name, *requires)))
             index.add(name, make_wheel(name, "1.0", requires=requires))
         index.add("flit-core", backend())
-        yield index.index_url, git.url("fig.git")
+        archive = index.serve_file(make_sdist("guava", "1.0", files=sdist_files("guava")))
+        yield index.index_url, archive, git.url("fig.git"), commit
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +220,7 @@ def lines_of(tool: str, section: str) -> tuple[list[str], list[str]]:
 def test_the_tool_installs_what_was_fetched_and_refuses_another_file(
     shell: Shell,
     lockers: Path,
-    servers: tuple[str, str],
+    servers: tuple[str, str, str, str],
     locked: dict[tuple[str, bool], dict[str, bytes]],
     tmp_path: Path,
     tool: str,
@@ -217,7 +234,7 @@ def test_the_tool_installs_what_was_fetched_and_refuses_another_file(
     orchard.prefetches(online)
     done = orchard.installs(offline)
     assert done.status == 0, done.output + done.errors
-    assert orchard.installed() == {"apple", "banana"} | ({"fig"} if tool in {"uv", "pylock"} else set())
+    assert orchard.installed() == {"apple", "banana", "fig"} | ({"guava"} if tool != "pipenv" else set())
 
     [banana] = (tmp_path / "out/deps/pip").glob("banana-1.0*")
     assert (banana.suffix == ".whl") == (section != "With sdists")
@@ -227,10 +244,8 @@ def test_the_tool_installs_what_was_fetched_and_refuses_another_file(
         if banana.suffix == ".gz"
         else make_wheel("banana", "1.0", metadata="Summary: x\n")
     )
-    banana.write_bytes(other.content)
-    refused = orchard.installs(offline)
-    assert refused.status != 0
-    assert re.search("hash|digest|sha256", refused.output + refused.errors, re.IGNORECASE), (
-        refused.output + refused.errors
-    )
-    assert "banana" not in orchard.installed()
+    orchard.refuses(banana, other.content, offline)
+    if section == "With wheels":
+        [fig] = (tmp_path / "out/deps/pip").glob("fig-git-*")
+        evil = sdist_files("fig") | {"fig.py": "VERSION = 'evil'\n"}
+        orchard.refuses(fig, make_sdist("fig", "1.0", files=evil).content, offline)

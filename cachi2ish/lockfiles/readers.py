@@ -31,7 +31,8 @@ class OnDemand(Struct, frozen=True):
     """A `LockReader` whose module is imported when a file is read: most runs read one format.
 
     reader: a class without ``names`` and ``keys``, as ``package.module:Class``. addresses: what tells which of its
-    texts are addresses that ``inject-files`` rewrites, the name of a function; empty where it has none.
+    texts are addresses that ``inject-files`` rewrites, the name of a function; for a format that is no TOML what
+    rewrites it, as ``package.module:Class``; empty where it has none.
     """
 
     names: tuple[str, ...]
@@ -61,7 +62,12 @@ READERS: tuple[LockReader, ...] = (
         "cachi2ish.lockfiles.pylock:PylockReader",
         "form_in_pylock",
     ),
-    OnDemand(("Pipfile.lock",), _OF_GROUPS - {"extras"}, "cachi2ish.lockfiles.pipfile_lock:PipfileLockReader"),
+    OnDemand(
+        ("Pipfile.lock",),
+        _OF_GROUPS - {"extras"},
+        "cachi2ish.lockfiles.pipfile.pipfile_lock:PipfileLockReader",
+        "cachi2ish.lockfiles.pipfile.json_rewriting:JsonRewriter",
+    ),
     OnDemand(
         ("environment.yml", "environment.yaml"),
         frozenset(),
@@ -70,7 +76,9 @@ READERS: tuple[LockReader, ...] = (
     OnDemand(("conda-lock.yml",), _OF_GROUPS - {"extras"}, "cachi2ish.lockfiles.conda.conda_lock:CondaLockReader"),
     OnDemand(("pixi.lock",), _OF_GROUPS - {"extras"}, "cachi2ish.lockfiles.conda.pixi_lock:PixiReader"),
     OnDemand(("pdm.lock",), _OF_GROUPS, "cachi2ish.lockfiles.pdm.pdm_reader:PdmReader", "form_in_pdm"),
-    OnDemand(("poetry.lock",), _OF_GROUPS, "cachi2ish.lockfiles.poetry.poetry_reader:PoetryReader"),
+    OnDemand(
+        ("poetry.lock",), _OF_GROUPS, "cachi2ish.lockfiles.poetry.poetry_reader:PoetryReader", "form_in_poetry"
+    ),
     OnDemand(("uv.lock",), _OF_WORKSPACES, "cachi2ish.lockfiles.uv.uv_reader:UvReader", "form_in_uv"),
 )
 
@@ -84,6 +92,9 @@ def rewriter_of(name: str) -> Rewriter:
     """Return what rewrites a file that is called ``name``: a requirements file where it is of no other format."""
     for reader in READERS:
         if isinstance(reader, OnDemand) and reader.addresses and _is_called(name, reader):
+            if ":" in reader.addresses:
+                own: Rewriter = _named(reader.addresses)()
+                return own
             form_of = _named(f"{_TOML}:{reader.addresses}")
             rewriter: Rewriter = _named(f"{_TOML}:TomlRewriter")(form_of)
             return rewriter

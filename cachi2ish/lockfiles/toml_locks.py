@@ -75,15 +75,22 @@ def open_toml(source: Path, file: str) -> TomlLock:
     """Return the lock ``source / file``; raises `InputError` or `LockFileError`, with the line that is wrong."""
     tree = SourceTree(Path(os.path.realpath(source)))
     file = tree.name_of(file, "")
-    text = decode(tree.read(file), file)
+    text = undone(tree, file, decode(tree.read(file), file), restored)
+    return TomlLock(tree, file, text, parse_toml(text, file))
+
+
+def undone(tree: SourceTree, file: str, text: str, restore: Callable[[str, str | None], str]) -> str:
+    """Return the text of a lock with an earlier ``inject-files`` undone; raises `InputError`.
+
+    restore: as `Rewriter.restore`.
+    """
     directory, name = posixpath.split(file)
     record = posixpath.join(directory, injection.record_name(name))
     kept = tree.find(record) if kind_of(tree.root / record, follow=False) else None
     try:
-        text = restored(text, None if kept is None else kept.decode(errors="replace"))
+        return restore(text, None if kept is None else kept.decode(errors="replace"))
     except InputError as error:
         raise error.at(Origin(record)) from None
-    return TomlLock(tree, file, text, parse_toml(text, file))
 
 
 def restored(text: str, record: str | None) -> str:

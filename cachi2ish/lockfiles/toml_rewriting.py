@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import posixpath
+import re
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from urllib.parse import quote, unquote, urlsplit
@@ -35,6 +36,9 @@ class Form(Enum):
     UV_COMMIT = "a commit for uv, which becomes the path of an archive with its hash"
     UV_EDGE = "the commit of what is needed, which becomes the same path"
     PYLOCK_COMMIT = "a commit by the standard, which becomes an archive with its hash"
+    PDM_COMMIT = "a commit for PDM, which becomes the address of an archive with its hash"
+    POETRY_ARCHIVE = "an archive for Poetry, which becomes a path, since its file has another name"
+    POETRY_COMMIT = "a commit for Poetry, which becomes the path of an archive with its hash"
 
 
 #: Tells what a text of a document is, by the keys that lead to it; None where it is no address to rewrite.
@@ -61,9 +65,16 @@ def form_in_pylock(path: tuple[str | int, ...]) -> Form | None:
 
 
 def form_in_pdm(path: tuple[str | int, ...]) -> Form | None:
-    """Return what a text of ``pdm.lock`` is: with the strategy ``static_urls`` it has addresses."""
+    """Return what a text of ``pdm.lock`` is: with the strategy ``static_urls``, files have addresses."""
+    if path[0] == "package" and len(path) == 3:  # noqa: PLR2004
+        return {"url": Form.FILE, "git": Form.PDM_COMMIT}.get(str(path[-1]))
     listed = (path[0] == "package" and path[2:3] == ("files",)) or path[:2] == ("metadata", "files")
     return Form.FILE if listed and path[-1] == "url" else None
+
+
+def form_in_poetry(path: tuple[str | int, ...]) -> Form | None:
+    """Return what a text of ``poetry.lock`` may be: `places_in` looks at the type of its source."""
+    return Form.POETRY_ARCHIVE if path[:1] == ("package",) and path[2:] == ("source", "url") else None
 
 
 class Place(Struct, frozen=True):
@@ -77,9 +88,45 @@ def places_in(text: str, form_of: FormOf) -> Iterator[Place]:
     """Yield the addresses of a document that can be rewritten, in their order."""
     for string in strings_in(text):
         form = form_of(string.path)
-        # What stands behind a commit for uv can be written behind an inline table only, as uv writes it.
-        if form is not None and (form is not Form.UV_COMMIT or "{" in text[string.table[1] : string.key[0]]):
+        if form is Form.POETRY_ARCHIVE:
+            form = _form_of_source(text, string)
+        if form is not None and _as_written_by_its_tool(text, form, string):
             yield Place(form, string)
+
+
+def _as_written_by_its_tool(text: str, form: Form, string: TomlString) -> bool:
+    """Return whether there is room for what takes the place of a text."""
+    match form:
+        case Form.UV_COMMIT:  # something is written behind its inline table
+            return "{" in text[string.table[1] : string.key[0]]
+        case Form.PYLOCK_COMMIT:  # the other dotted keys of the table would keep its old name
+            return not text[string.table[1] :].lstrip().startswith(".")
+    return True
+
+
+#: From the files of a package of Poetry, of which there is one or none, to the address of its source.
+_POETRY = re.compile(
+    r"^files = (?P<files>\[\]"
+    r'|\[\r?\n +\{file = "[^"\\\r\n]+", hash = "[^"\\\r\n]+"\},\r?\n\])'
+    r"(?P<between>\r?\n(?:(?!\[\[).*\n)*?\[package\.source\]\r?\ntype = )"
+    r'"(?P<type>git|url)"(?P<before>\r?\nurl = )\Z',
+    re.MULTILINE,
+)
+
+
+def _poetry(text: str, string: TomlString) -> re.Match[str] | None:
+    """Return what stands before the address of a source, from the files of its package on, as Poetry writes it."""
+    begin = text.rfind("\n[[package]]", 0, string.span[0])
+    return _POETRY.search(text, max(begin, 0), string.span[0])
+
+
+def _form_of_source(text: str, string: TomlString) -> Form | None:
+    found = _poetry(text, string)
+    if found is None:
+        return None
+    return {("git", True): Form.POETRY_COMMIT, ("url", False): Form.POETRY_ARCHIVE}.get(
+        (found["type"], found["files"] == "[]")
+    )
 
 
 def lock_text(file: str, text: str, form_of: FormOf, found: Callable[[Place], Addressed | None]) -> LockText:
@@ -103,8 +150,8 @@ class TomlRewriter:
 
     def replacement_urls(self, text: str, placed: Sequence[Placed | None]) -> tuple[str, ...]:
         """See `Rewriter.replacement_urls`."""
-        _same_count(sum(1 for _ in places_in(text, self._form_of)), len(placed))
-        return tuple("" if one is None else _url(one) for one in placed)
+        same_count(sum(1 for _ in places_in(text, self._form_of)), len(placed))
+        return tuple("" if one is None else placed_url(one) for one in placed)
 
     def substitute(self, text: str, urls: Sequence[str]) -> str:
         """See `Rewriter.substitute`."""
@@ -133,7 +180,7 @@ class TomlRewriter:
 
     def _paired(self, text: str, urls: Sequence[str]) -> Iterator[tuple[Place, str]]:
         places = tuple(places_in(text, self._form_of))
-        _same_count(len(places), len(urls))
+        same_count(len(places), len(urls))
         return ((place, url) for place, url in zip(places, urls, strict=True) if url)
 
 
@@ -166,7 +213,27 @@ class _Cut(Struct, frozen=True):
                 start, before = string.table[0], f'archive{between}"'
                 inline = "{" in between
                 after = f'"{", " if inline else _line_end(text)}hashes.sha256 = "{digest}"'
+            case Form.PDM_COMMIT:
+                start, before = string.key[0], 'url = "'
+                after = f'"{_line_end(text)}files = {_file_list(text, placed, digest)}'
+            case Form.POETRY_ARCHIVE | Form.POETRY_COMMIT:
+                found = _poetry(text, string)
+                if found is None:  # it was there when the place was found
+                    raise InputError("an address of poetry.lock is not where it was")
+                start, address, after = found.start("files"), _escaped(path), '"'
+                one = _NAMED.sub(lambda _: f'file = "{placed}"', found["files"])
+                files = one if place.form is Form.POETRY_ARCHIVE else _file_list(text, placed, digest)
+                before = f'{files}{found["between"]}"file"{found["before"]}"'
         return cls(start, string.span[1], before, address, after, placed)
+
+
+_NAMED = re.compile(r'file = "[^"]*"')
+
+
+def _file_list(text: str, name: str, digest: str) -> str:
+    """Return one file as PDM and Poetry write the files of a package."""
+    end = _line_end(text)
+    return f'[{end}    {{file = "{name}", hash = "sha256:{digest}"}},{end}]'
 
 
 def _escaped(path: str) -> str:
@@ -178,12 +245,14 @@ def _line_end(text: str) -> str:
     return "\r\n" if "\r\n" in text else "\n"
 
 
-def _url(one: Placed) -> str:
+def placed_url(one: Placed) -> str:
+    """Return the template of the address of a file, with the digest of a commit's behind it."""
     digest = f"#sha256={one.sha256}" if one.sha256 else ""
     return f"file://{OUTPUT_DIR}{_FOLDER}{quote(one.filename, safe='+!~')}{digest}"
 
 
-def _same_count(found: int, given: int) -> None:
+def same_count(found: int, given: int) -> None:
+    """Raise `InputError` where a lock has not as many addresses as were expected."""
     if found != given:
         raise InputError(
             f"the lock has {found} addresses, and {given} were expected",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cachi2ish.core.requirements import Purpose
 from cachi2ish.lockfiles.interface import Selection
 from cachi2ish.lockfiles.pdm.pdm_reader import PdmReader
-from cachi2ish.lockfiles.pipfile_lock import PipfileLockReader
+from cachi2ish.lockfiles.pipfile.pipfile_lock import PipfileLockReader
 from cachi2ish.lockfiles.poetry.poetry_reader import PoetryReader
 from cachi2ish.lockfiles.readers import NamedReaders
 from cachi2ish.lockfiles.uv.uv_reader import UvReader

@@ -12,7 +12,7 @@ import pytest
 from cachi2ish.core.requirements import Git, Indexes, Purpose, Url
 from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin, leaves
 from cachi2ish.lockfiles.interface import Lock, Selection
-from cachi2ish.lockfiles.pipfile_lock import PipfileLockReader
+from cachi2ish.lockfiles.pipfile.pipfile_lock import PipfileLockReader
 from tests.lockfiles.reading import COMMIT, A, names, pins, write
 from tests.support.exports import exported, installed, locked, reexported
 

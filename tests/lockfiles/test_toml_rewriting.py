@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -150,11 +152,20 @@ class TestUv:
 
 
 PDM = (DATA / "pdm-static" / "pdm.lock").read_text()
+DIRECT = DATA / "direct"
 LOCKS = {
     "uv.lock": UV,
     "pylock.toml": EVERYTHING,
     "pdm.lock": PDM,
+    "poetry.lock": (DIRECT / "poetry.lock").read_text(),
+    "Pipfile.lock": (DIRECT / "Pipfile.lock").read_text(),
 }
+
+
+def parsed(name: str, text: str) -> object:
+    return json.loads(text) if name == "Pipfile.lock" else tomllib.loads(text)
+
+
 #: The same, in the other form that the language has.
 TABLES = EVERYTHING.replace(
     'vcs = { type = "git", url = "https://git.example/r.git", commit-id = ',
@@ -163,7 +174,9 @@ TABLES = EVERYTHING.replace(
 
 
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])
-@pytest.mark.parametrize(("name", "text"), [*LOCKS.items(), ("pylock.toml", TABLES)])
+@pytest.mark.parametrize(
+    ("name", "text"), [*LOCKS.items(), ("pylock.toml", TABLES), ("pdm.lock", (DIRECT / "pdm.lock").read_text())]
+)
 class TestEach:
     def lock(self, root: Path, name: str, text: str, ends: str) -> tuple[Lock, LockText]:
         project = (DATA / "pdm-static" / "pyproject.toml").read_text()
@@ -174,7 +187,7 @@ class TestEach:
     def test_all_comes_back_byte_for_byte(self, tmp_path: Path, name: str, text: str, ends: str) -> None:
         lock, original = self.lock(tmp_path, name, text, ends)
         changed, record = rewritten(lock)
-        assert tomllib.loads(changed) != tomllib.loads(original.text)
+        assert parsed(name, changed) != parsed(name, original.text)
         assert rewriter_of(name).restore(changed, record) == original.text == text.replace("\n", ends)
 
     def test_a_rewritten_lock_is_read_as_before(self, tmp_path: Path, name: str, text: str, ends: str) -> None:
@@ -213,6 +226,78 @@ def test_a_commit_becomes_an_archive_with_its_hash(tmp_path: Path, text: str) ->
     assert "vcs" not in bar
     assert bar["archive"]["url"] == "file:///a%20place/out/deps/pip/bar-git.tar.gz"
     assert bar["archive"]["hashes"] == {"sha256": B}
+
+
+#: What each format makes of a commit, an archive at an address and a wheel at one, as its tool reads it.
+FIG, GUAVA, GRAPE = "fig-git.tar.gz", "guava-url.zip", "grape-url.zip"
+THERE = "file:///a%20place/out/deps/pip"
+
+
+def by_name(listed: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {one["name"]: one for one in listed}
+
+
+def test_pdm_gets_addresses_of_files_with_their_hashes(tmp_path: Path) -> None:
+    changed, _ = rewritten(read(tmp_path, "pdm.lock", {"pdm.lock": (DIRECT / "pdm.lock").read_text()}))
+    found = by_name(tomllib.loads(changed)["package"])
+    assert "git" not in found["fig"]
+    assert found["fig"]["url"] == f"{THERE}/{FIG}"
+    assert found["fig"]["files"] == [{"file": FIG, "hash": f"sha256:{B}"}]
+    for name, file in (("guava", GUAVA), ("grape", GRAPE)):
+        assert found[name]["url"] == f"{THERE}/{file}"
+        assert [one["url"] for one in found[name]["files"]] == [f"{THERE}/{file}"]
+
+
+def test_poetry_gets_paths_of_files_by_the_names_that_they_have(tmp_path: Path) -> None:
+    text = (DIRECT / "poetry.lock").read_text()
+    changed, _ = rewritten(read(tmp_path, "poetry.lock", {"poetry.lock": text}))
+    before, found = by_name(tomllib.loads(text)["package"]), by_name(tomllib.loads(changed)["package"])
+    for name, file in (("fig", FIG), ("guava", GUAVA), ("grape", GRAPE)):
+        assert found[name]["source"]["type"] == "file"
+        assert found[name]["source"]["url"] == f"{OUTPUT}/deps/pip/{file}"
+        [one] = found[name]["files"]
+        assert one["file"] == file
+        assert one["hash"] == (f"sha256:{B}" if name == "fig" else before[name]["files"][0]["hash"])
+    assert found["apple"] == before["apple"]
+
+
+def test_pipenv_gets_the_hash_behind_the_address(tmp_path: Path) -> None:
+    text = (DIRECT / "Pipfile.lock").read_text()
+    changed, _ = rewritten(read(tmp_path, "Pipfile.lock", {"Pipfile.lock": text}))
+    before, found = json.loads(text)["default"], json.loads(changed)["default"]
+    assert "git" not in found["fig"]
+    assert found["fig"]["file"] == f"{THERE}/{FIG}#sha256={B}"
+    digest = before["guava"]["hashes"][0].replace(":", "=")
+    assert found["guava"]["file"] == f"{THERE}/{GUAVA}#{digest}"
+    assert found["apple"] == before["apple"]
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("pdm.lock", 'name = "fig"\n', 'name = "fig"\neditable = true\n'),
+        ("pdm.lock", 'name = "fig"\n', 'name = "fig"\nsubdirectory = "py"\n'),
+        ("poetry.lock", 'reference = "HEAD"\n', 'reference = "HEAD"\nsubdirectory = "py"\n'),
+        ("poetry.lock", "files = []\n", "files = [ ]\n"),
+        ("Pipfile.lock", '"git": ', '"editable": true, "git": '),
+        ("Pipfile.lock", '"git": ', '"subdirectory": "py", "git": '),
+    ],
+)
+def test_a_commit_that_its_tool_reads_from_no_file_stays(tmp_path: Path, name: str, old: str, new: str) -> None:
+    text = (DIRECT / name).read_text()
+    assert text.count(old) == 1
+    changed, record = rewritten(read(tmp_path, name, {name: text.replace(old, new)}))
+    assert "fig.git" in changed
+    assert "fig" not in record
+
+
+def test_a_commit_in_dotted_keys_stays(tmp_path: Path) -> None:
+    """Else the other keys would stand beside an archive, which the standard forbids."""
+    dotted = TABLES.replace("[packages.vcs]\n", "").replace('type = "git"\nurl =', 'vcs.type = "git"\nvcs.url =')
+    text = dotted.replace("\ncommit-id =", "\nvcs.commit-id =")
+    changed, _ = rewritten(read(tmp_path, "pylock.toml", {"pylock.toml": text}))
+    bar = next(one for one in tomllib.loads(changed)["packages"] if one["name"] == "bar")
+    assert ("archive" in bar, bar["vcs"]["url"]) == (False, "https://git.example/r.git")
 
 
 @pytest.mark.parametrize("secret", ["me:secret@", "me:sec/ret@", "me:s[ecret@", "me:s'ecret@", "me:s?ecret@"])

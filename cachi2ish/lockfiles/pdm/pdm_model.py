@@ -34,6 +34,7 @@ class Package(Struct, frozen=True):
     url: str | None = None
     path: str | None = None
     subdirectory: str | None = None
+    editable: bool = False
 
 
 class Target(Struct, frozen=True):

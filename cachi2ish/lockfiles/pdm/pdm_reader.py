@@ -13,20 +13,20 @@ from packaging.utils import canonicalize_name
 
 from cachi2ish.core.messages import excerpt
 from cachi2ish.core.pages import IndexFile, digests_of
-from cachi2ish.core.requirements import Indexes, Pinned, Purpose
+from cachi2ish.core.requirements import Git, Indexes, Pinned, Purpose, Url
 from cachi2ish.core.requirements import Requirement as Locked
 from cachi2ish.core.targets.environments import EVERYWHERE, NOWHERE, Environments
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, LockFileError, Origin, raise_all
 from cachi2ish.lockfiles.entries import Entry, expanded, names_a_file, source_folder
-from cachi2ish.lockfiles.interface import DEFAULT, Lock, Note, Scope, Selection
+from cachi2ish.lockfiles.interface import DEFAULT, Addressed, Lock, Note, Scope, Selection
 from cachi2ish.lockfiles.lock_graph import left_out_note
 from cachi2ish.lockfiles.pdm.pdm_graph import LOCK_AGAIN, PdmGraph
 from cachi2ish.lockfiles.pdm.pdm_model import File, Package, parse_package, parse_top
 from cachi2ish.lockfiles.pdm.pdm_project import PdmProject
 from cachi2ish.lockfiles.source_tree import read_pyproject
 from cachi2ish.lockfiles.toml_locks import open_toml, stale_hashes
-from cachi2ish.lockfiles.toml_rewriting import form_in_pdm, lock_text
+from cachi2ish.lockfiles.toml_rewriting import Form, Place, form_in_pdm, lock_text
 
 _KNOWN = ("4.0", "4.3", "4.4", "4.4.1", "4.5.0", "4.5.1")
 _LIKE_4_5 = "4.5"
@@ -110,13 +110,16 @@ class _Reading:
         requirements = tuple(found.values())
         numbers = {place: number for number, place in enumerate(found)}
         files = {file.url: file for one in requirements if isinstance(one, Pinned) for file in one.files}
+        direct = {place: found.get(first) for place, first in firsts.items()}
         pythons = {one.requires_python for one in graph.lock.metadata.targets}
         return Lock(
             file=graph.file,
             requirements=requirements,
             index_urls=self.indexes.addresses,
             require_hashes=True,
-            texts=(lock_text(graph.file, self.text, form_in_pdm, lambda place: files.get(place.string.value)),),
+            texts=(
+                lock_text(graph.file, self.text, form_in_pdm, lambda place: self._addressed(place, files, direct)),
+            ),
             scope=Scope(requires_python=next(iter(pythons))) if len(pythons) == 1 else Scope(),
             notes=tuple(notes),
             warnings=tuple(warnings),
@@ -131,6 +134,21 @@ class _Reading:
             ),
             needs=lambda: graph.needs(groups, lambda place: numbers.get(firsts.get(place, -1)), len(found)),
         )
+
+    def _addressed(
+        self, place: Place, files: Mapping[str, IndexFile], direct: Mapping[int, Locked | None]
+    ) -> Addressed | None:
+        """Return which file or which direct requirement an address of the text is."""
+        number = place.string.path[1]
+        one = direct.get(number) if isinstance(number, int) and place.string.path[0] == "package" else None
+        if isinstance(one, Url) and one.url.scheme != "file":
+            return one
+        if isinstance(one, Git) and place.form is Form.PDM_COMMIT:
+            # An editable one is no archive, and before 4.3 its hash would stand elsewhere.
+            editable = isinstance(number, int) and self.graph.packages[number].editable
+            usual = one.subdirectory is None and not editable and not self.graph.lock.metadata.files
+            return one if usual else None
+        return files.get(place.string.value)
 
     def _requirement(
         self, place: int, where: Environments, notes: list[Note], warnings: list[str]

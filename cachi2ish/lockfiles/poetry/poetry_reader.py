@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cachi2ish.core.messages import excerpt
 from cachi2ish.core.pages import digests_of
-from cachi2ish.core.requirements import Indexes, Pinned, Purpose, Requirement
+from cachi2ish.core.requirements import Git, Indexes, Pinned, Purpose, Requirement, Url
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, LockFileError, Origin, raise_all
 from cachi2ish.lockfiles.entries import Entry, source_folder
-from cachi2ish.lockfiles.interface import DEFAULT, Lock, Note, Scope, Selection
+from cachi2ish.lockfiles.interface import DEFAULT, Addressed, Lock, Note, Scope, Selection
 from cachi2ish.lockfiles.lock_graph import left_out_note
 from cachi2ish.lockfiles.poetry.poetry_constraints import alternatives_of, python_marker
 from cachi2ish.lockfiles.poetry.poetry_graph import LOCK_AGAIN, PoetryGraph
@@ -25,6 +26,7 @@ from cachi2ish.lockfiles.poetry.poetry_model import (
 from cachi2ish.lockfiles.poetry.poetry_project import PoetryProject
 from cachi2ish.lockfiles.source_tree import read_pyproject
 from cachi2ish.lockfiles.toml_locks import open_toml, stale_hashes
+from cachi2ish.lockfiles.toml_rewriting import Place, form_in_poetry, lock_text
 
 #: The versions that are read; from 2.1 on, each package says which groups need it, and where.
 _KNOWN = ("1.1", "2.0", "2.1")
@@ -56,7 +58,7 @@ class PoetryReader:
                 origin=Origin(file),
             )
         graph = PoetryGraph(file, lock, packages, origins, project, with_groups=version == _WITH_GROUPS)
-        return _lock(graph, selection, purpose)
+        return _lock(graph, selection, purpose, opened.text)
 
 
 def _version(document: Mapping[str, Any], file: str) -> str:
@@ -72,7 +74,7 @@ def _version(document: Mapping[str, Any], file: str) -> str:
     return str(version)
 
 
-def _lock(graph: PoetryGraph, selection: Selection, purpose: Purpose) -> Lock:
+def _lock(graph: PoetryGraph, selection: Selection, purpose: Purpose, text: str) -> Lock:
     reached = graph.reached(selection)
     found: dict[int, Requirement] = {}
     notes: list[Note] = []
@@ -104,6 +106,7 @@ def _lock(graph: PoetryGraph, selection: Selection, purpose: Purpose) -> Lock:
             dict.fromkeys(url for one in requirements if isinstance(one, Pinned) for url in one.indexes.addresses)
         ),
         require_hashes=True,
+        texts=(lock_text(graph.file, text, form_in_poetry, partial(_addressed, found)),),
         scope=_scope(graph.lock.metadata.python_versions),
         notes=tuple(notes),
         warnings=tuple(warnings),
@@ -118,6 +121,14 @@ def _lock(graph: PoetryGraph, selection: Selection, purpose: Purpose) -> Lock:
         ),
         needs=lambda: graph.needs(selection, numbers),
     )
+
+
+def _addressed(found: Mapping[int, Requirement], place: Place) -> Addressed | None:
+    """Return which direct requirement an address of the text is."""
+    number = place.string.path[1]
+    one = found.get(number) if isinstance(number, int) else None
+    # Poetry builds no folder in a file.
+    return one if isinstance(one, Url | Git) and one.subdirectory is None else None
 
 
 def _requirement(entry: Entry, package: Package, files: Sequence[File]) -> Requirement:

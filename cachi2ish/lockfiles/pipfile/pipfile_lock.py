@@ -5,27 +5,28 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import Struct, field
 from packaging.utils import canonicalize_name
 
 from cachi2ish.core.messages import did_you_mean, excerpt, shortened
 from cachi2ish.core.pages import digests_of
-from cachi2ish.core.requirements import Indexes, Pinned, Purpose, Requirement
+from cachi2ish.core.requirements import Git, Indexes, Pinned, Purpose, Requirement, Url
 from cachi2ish.core.targets.environments import EVERYWHERE, environments_of
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, LockFileError, Origin, raise_all
 from cachi2ish.lockfiles.entries import Entry, expanded, names_a_file, source_folder
-from cachi2ish.lockfiles.interface import DEFAULT, EVERYTHING, Lock, Needs, Note, Selection
+from cachi2ish.lockfiles.interface import DEFAULT, EVERYTHING, Addressed, Lock, LockText, Needs, Note, Selection
 from cachi2ish.lockfiles.lock_graph import chosen
-from cachi2ish.lockfiles.pipfile_hash import changes_of_pipfile
+from cachi2ish.lockfiles.pipfile.json_rewriting import json_places, json_restored
+from cachi2ish.lockfiles.pipfile.pipfile_hash import changes_of_pipfile
+from cachi2ish.lockfiles.pipfile.pipfile_model import Meta, Package, Top
 from cachi2ish.lockfiles.source_tree import SourceTree
-from cachi2ish.lockfiles.toml_locks import RESTORE, decode
+from cachi2ish.lockfiles.toml_locks import RESTORE, decode, undone
 
 _SPEC = 6
 
@@ -38,40 +39,6 @@ _DEFAULT = "default"
 
 #: What people and the Pipfile call the sections.
 _ALIASES = {"dev": "develop", "dev-packages": "develop", "packages": _DEFAULT}
-
-
-class _Source(Struct, frozen=True):
-    """An index. Its address may have variables."""
-
-    url: str
-    name: str = ""
-
-
-class _Meta(Struct, frozen=True, rename="kebab"):
-    """hash: of the Pipfile. requires: the Python that the lock was made for."""
-
-    pipfile_spec: int = 0
-    hash: dict[str, str] = {}
-    requires: dict[str, str] = {}
-    sources: tuple[_Source, ...] = ()
-
-
-class _Package(Struct, frozen=True):
-    """A package of a section."""
-
-    version: str | None = None
-    hashes: tuple[str, ...] = ()
-    index: str | None = None
-    markers: str | None = None
-    git: str | None = None
-    ref: str | None = None
-    file: str | None = None
-    path: str | None = None
-    subdirectory: str | None = None
-
-
-class _Top(Struct, frozen=True):
-    meta: _Meta = field(name="_meta")
 
 
 class PipfileLockReader:
@@ -88,10 +55,10 @@ class PipfileLockReader:
         """Return what pipenv would install of ``source / file``. See `LockReader.read`."""
         tree = SourceTree(Path(os.path.realpath(source)))
         file = tree.name_of(file, "")
-        text = decode(tree.read(file), file)
+        text = undone(tree, file, decode(tree.read(file), file), json_restored)
         document = _parse(text, file)
         try:
-            meta = msgspec.convert(document, _Top).meta
+            meta = msgspec.convert(document, Top).meta
         except msgspec.ValidationError as error:
             raise LockFileError(shortened(str(error)), hint=_AGAIN, origin=Origin(file)) from None
         if meta.pipfile_spec != _SPEC:
@@ -101,7 +68,7 @@ class PipfileLockReader:
                 origin=Origin(file),
             )
         sections = {name: table for name, table in document.items() if name != "_meta"}
-        reading = _Reading(file, _lines(text, sections), meta, purpose, environ)
+        reading = _Reading(file, text, _lines(text, sections), meta, purpose, environ)
         return reading.lock(
             sections,
             _chosen(sections, selection, file),
@@ -153,8 +120,9 @@ class _Reading:
     """One file while it is read. lines: of packages, by section and name."""
 
     file: str
+    text: str
     lines: Mapping[tuple[str, str], int]
-    meta: _Meta
+    meta: Meta
     purpose: Purpose
     environ: Mapping[str, str]
 
@@ -188,6 +156,9 @@ class _Reading:
                 dict.fromkeys(url for one in found if isinstance(one, Pinned) for url in one.indexes.addresses)
             ),
             require_hashes=True,
+            texts=(
+                LockText(self.file, self.text, tuple(self._addressed(sections, requirements)), only_fetched=True),
+            ),
             notes=tuple(notes),
             warnings=tuple(warnings),
             stale=stale,
@@ -198,6 +169,21 @@ class _Reading:
                 frozenset(),
             ),
         )
+
+    def _addressed(
+        self, sections: Mapping[str, Any], requirements: Mapping[tuple[object, ...], Requirement]
+    ) -> Iterator[Addressed | None]:
+        """Yield which direct requirement each address of the text is."""
+        for place in json_places(self.text):
+            section, name, _ = place.string.path
+            try:
+                package = msgspec.convert(sections[section][name], Package)
+            except msgspec.ValidationError:  # of a section that is not taken
+                yield None
+                continue
+            one = requirements.get(_key(name, package))
+            usual = isinstance(one, Url | Git) and one.subdirectory is None and not package.editable
+            yield one if usual and isinstance(one, Url | Git) else None
 
     def _add(
         self,
@@ -210,14 +196,14 @@ class _Reading:
     ) -> tuple[object, ...]:
         origin = Origin(self.file, self.lines.get((section, name)))
         try:
-            package = msgspec.convert(value, _Package)
+            package = msgspec.convert(value, Package)
             where = environments_of(package.markers or None)
         except msgspec.ValidationError as error:
             raise self._error(f"{excerpt(name)}: {shortened(str(error))}", origin) from None
         except (ValueError, RecursionError) as error:
             reason = str(error).partition("\n")[0] or "it is nested too deeply"
             raise self._error(f"{excerpt(name)}: its markers cannot be read: {reason}", origin) from None
-        key = (canonicalize_name(name), package.version, package.git, package.file, package.path)
+        key = _key(name, package)
         if key in requirements:  # of another section, where it is needed too
             before = environments_of(requirements[key].marker)
             where, origin = before | where, requirements[key].origin
@@ -236,7 +222,7 @@ class _Reading:
             )
         return key
 
-    def _requirement(self, entry: Entry, package: _Package) -> Requirement:
+    def _requirement(self, entry: Entry, package: Package) -> Requirement:
         if package.git is not None:
             return entry.git(package.git, package.ref or "", package.subdirectory)
         address = package.file or package.path
@@ -279,6 +265,10 @@ class _Reading:
     @staticmethod
     def _error(problem: str, origin: Origin) -> LockFileError:
         return LockFileError(problem, hint=_AGAIN, origin=origin)
+
+
+def _key(name: str, package: Package) -> tuple[object, ...]:
+    return canonicalize_name(name), package.version, package.git, package.file, package.path
 
 
 def _hash(text: str) -> Mapping[str, str]:

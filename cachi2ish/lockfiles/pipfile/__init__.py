@@ -1,0 +1,1 @@
+"""pipenv's lock file."""

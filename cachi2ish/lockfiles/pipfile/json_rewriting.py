@@ -1,0 +1,181 @@
+"""Rewriting ``Pipfile.lock`` for an offline build: archives and commits become files of the output, nothing else.
+
+pipenv checks no hash of a file that it is given by address, but pip does where the address states it behind ``#``.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from collections.abc import Iterator, Sequence
+from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
+
+from cachi2ish.core.placement import DEPS
+from cachi2ish.core.urls import redact_text, split_web
+from cachi2ish.lockfiles import injection
+from cachi2ish.lockfiles.injection import Replacement, replace
+from cachi2ish.lockfiles.interface import Decoded, Placed
+from cachi2ish.lockfiles.toml_locks import decode
+from cachi2ish.lockfiles.toml_rewriting import placed_url, same_count
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]')
+
+#: A key that is none: of the whole document, and of what stands in a list.
+_NOWHERE = ("", (0, 0))
+
+_FOLDER = f"/{DEPS}/"
+
+#: The keys of a package that lead to an address of the web.
+_KEYS = frozenset({"file", "git"})
+
+
+class JsonText(Struct, frozen=True):
+    """A text that is a value in an object. path: the keys that lead to it. key, span: with their quotes."""
+
+    path: tuple[str, ...]
+    value: str
+    key: tuple[int, int]
+    span: tuple[int, int]
+
+
+def texts_in(text: str) -> Iterator[JsonText]:
+    """Yield the texts of a document, but for those in lists; of one that is no JSON, whatever looks like them."""
+    opened: list[str] = []  # the key of each object or list that is open; "" in a list, and of the document
+    last, named = _NOWHERE, _NOWHERE
+    for found in _TOKEN.finditer(text):
+        raw = found.group()
+        if raw == ":":
+            named = last
+        elif raw in "{[":
+            opened.append(named[0])
+            named = _NOWHERE
+        elif raw in "]},":
+            del opened[len(opened) - (raw != ",") :]
+            named = _NOWHERE
+        elif named is _NOWHERE:
+            last = (_plain(raw), found.span())
+        else:
+            yield JsonText((*opened[1:], named[0]), _plain(raw), named[1], found.span())
+
+
+class JsonPlace(Struct, frozen=True):
+    """An address in a document. digest: ``sha256=…`` of its file, where the lock states it."""
+
+    string: JsonText
+    digest: str
+
+
+def json_places(text: str) -> Iterator[JsonPlace]:
+    """Yield the addresses that can be rewritten, in their order."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return
+    for string in texts_in(text):
+        if len(string.path) != 3 or string.path[0] == "_meta" or string.path[2] not in _KEYS:  # noqa: PLR2004
+            continue
+        if string.path[2] == "file" and split_web(string.value) is None:
+            continue
+        yield JsonPlace(string, _digest_of(document, string.path))
+
+
+def _digest_of(document: object, path: tuple[str, ...]) -> str:
+    """Return the one hash of a package as the fragment of an address; "" where it has none or several."""
+    for key in (*path[:2], "hashes"):
+        document = document.get(key) if isinstance(document, dict) else None
+    hashes = document if isinstance(document, list) else []
+    return str(hashes[0]).replace(":", "=", 1) if len(hashes) == 1 else ""
+
+
+class JsonRewriter:
+    """`Rewriter` for ``Pipfile.lock``. An address whose file is not in the output stays."""
+
+    def decode(self, content: bytes, file: str) -> Decoded:
+        """See `Rewriter.decode`."""
+        return Decoded(decode(content, file), "utf-8")
+
+    def encode(self, text: str, encoding: str) -> bytes:
+        """See `Rewriter.encode`."""
+        return text.encode(encoding)
+
+    def replacement_urls(self, text: str, placed: Sequence[Placed | None]) -> tuple[str, ...]:
+        """See `Rewriter.replacement_urls`."""
+        places = tuple(json_places(text))
+        same_count(len(places), len(placed))
+        return tuple(
+            "" if one is None else f"{placed_url(one)}{_fragment(one, place)}"
+            for place, one in zip(places, placed, strict=True)
+        )
+
+    def substitute(self, text: str, urls: Sequence[str]) -> str:
+        """See `Rewriter.substitute`."""
+        cuts = self._paired(text, urls)
+        return replace(
+            text,
+            ((one.key[0], one.span[1], f'{_before(text, one)}{url}"') for one, url in cuts),
+        )
+
+    def restore(self, text: str, record: str | None) -> str:
+        """See `Rewriter.restore`."""
+        return json_restored(text, record)
+
+    def record(self, text: str, urls: Sequence[str]) -> str:
+        """See `Rewriter.record`."""
+        return injection.render_record(
+            Replacement(
+                placed=posixpath.basename(unquote(urlsplit(url).path)),
+                original=text[one.key[0] : one.span[1]],
+                before=_before(text, one),
+                after=f'{_behind(url)}"',
+            )
+            for one, url in self._paired(text, urls)
+        )
+
+    def record_name(self, filename: str) -> str:
+        """See `Rewriter.record_name`."""
+        return injection.record_name(filename)
+
+    def redacted(self, text: str) -> str:
+        """See `Rewriter.redacted`."""
+        return redact_text(text)
+
+    def _paired(self, text: str, urls: Sequence[str]) -> Iterator[tuple[JsonText, str]]:
+        places = tuple(json_places(text))
+        same_count(len(places), len(urls))
+        return ((place.string, url) for place, url in zip(places, urls, strict=True) if url)
+
+
+def json_restored(text: str, record: str | None) -> str:
+    """Return ``text`` as it was before ``inject-files``; raises `InputError` for a damaged record."""
+    return injection.restore(text, record, _injected)
+
+
+def _injected(text: str) -> Iterator[injection.Injected]:
+    for one in texts_in(text):
+        address = one.value.partition("#")[0]
+        folder, found, name = address.rpartition(_FOLDER)
+        if found and "/" not in name and folder.startswith("file://"):
+            start, raw = one.span[0] + 1, text[slice(*one.span)]
+            yield injection.Injected(unquote(name), start, start + len(raw[1:-1].partition("#")[0]))
+
+
+def _before(text: str, string: JsonText) -> str:
+    return f'"file"{text[string.key[1] : string.span[0]]}"'
+
+
+def _behind(url: str) -> str:
+    return "".join(url.partition("#")[1:])
+
+
+def _fragment(placed: Placed, place: JsonPlace) -> str:
+    return "" if placed.sha256 or not place.digest else f"#{place.digest}"
+
+
+def _plain(raw: str) -> str:
+    try:
+        return str(json.loads(raw, strict=False))
+    except ValueError:
+        return raw[1:-1]
