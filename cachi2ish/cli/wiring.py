@@ -161,6 +161,7 @@ def fetching(flags: Flags, reporter: ConsoleReporter, export: Path | None = None
                 environ=settings.environ,
                 concurrency=settings.concurrency,
                 require_fresh=settings.require_fresh,
+                moved_hosts=settings.moved_hosts,
                 export=export,
                 keeps=settings.cache_dir is not None and not settings.dry_run,
                 tool_version=__version__,

@@ -14,6 +14,7 @@ from cachi2ish.settings.values import (
     parse_size,
     toml_date,
     toml_number,
+    toml_pairs,
     toml_text,
     toml_text_or_none,
     toml_text_or_pairs,
@@ -76,6 +77,17 @@ class IndexFlags:
             repeatable=True,
             toml=toml_text_or_pairs,
             wanted='a digest such as "sha256:…", or a table of these by the address of an index',
+        ),
+    ] = field(default=(), repr=False)
+    moved_host: Annotated[
+        tuple[str, ...],
+        Setting(
+            help="Take the files that a lock names at HOST from the index at URL instead, by their digests;"
+            " may be repeated.",
+            metavar="HOST=URL",
+            repeatable=True,
+            toml=toml_pairs,
+            wanted="a table of the addresses of indexes by host",
         ),
     ] = field(default=(), repr=False)
 

@@ -24,6 +24,7 @@ from cachi2ish.settings.connection import connection_settings
 from cachi2ish.settings.flags import Flags, Source
 from cachi2ish.settings.hermeto import is_hermetos, read_hermeto_settings
 from cachi2ish.settings.index_dates import default_dates
+from cachi2ish.settings.moved_hosts import moved_hosts
 from cachi2ish.settings.network_flags import DEFAULT_CONCURRENCY, MOST_CONCURRENT
 from cachi2ish.settings.pip_settings import not_followed, pip_extra_indexes, read_pip_configuration
 from cachi2ish.settings.values import InvalidValueError, parse_epoch
@@ -44,6 +45,7 @@ class Settings:
     offline: whether the cache is all there is; ``cache_dir`` is never None then.
     dry_run: whether nothing is written.
     require_fresh: whether a lock file that does not fit its project any more is an error.
+    moved_hosts: the index that has the files which locks name at a host.
     sbom_kind, source_date: the format of the bill of materials, and the creation time of an SPDX document.
     drop_in: whether the program stands in for Hermeto.
     git_timeout: seconds that one run of git may take, None for any number while it reports progress.
@@ -61,6 +63,7 @@ class Settings:
     concurrency: int
     environ: Mapping[str, str] = field(repr=False)
     require_fresh: bool = False
+    moved_hosts: Mapping[str, Address] = field(default_factory=dict)
     mode: Mode = Mode.STRICT
     sbom_kind: SbomKind = SbomKind.CYCLONEDX
     source_date: datetime | None = None
@@ -102,6 +105,7 @@ def load_settings(flags: Flags, environ: Mapping[str, str], home: Path | None, n
         offline=_offline(flags, file.flags, cache_dir),
         dry_run=flags.dry_run,
         require_fresh=bool(file.flags.require_fresh if flags.require_fresh is None else flags.require_fresh),
+        moved_hosts=moved_hosts(options, file),
         concurrency=concurrency,
         environ=environ,
         mode=flags.mode or hermeto.mode or file.flags.mode or Mode.STRICT,

@@ -30,6 +30,7 @@ SETTINGS = (
     "index_date",
     "index_date_missing",
     "index_digest",
+    "moved_host",
     "cache_dir",
     "cache_key",
     "no_cache",

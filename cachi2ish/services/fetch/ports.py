@@ -121,6 +121,7 @@ class Run:
     leniency: decides what becomes of problems that permissive mode lets pass.
     environment: what the output tells the build to set.
     require_fresh: whether a lock file that does not fit its project any more is an error.
+    moved_hosts: the index that has the files which locks name at a host.
     export: where the lock of the input is written as a requirements file; None for nowhere.
     """
 
@@ -135,6 +136,7 @@ class Run:
     leniency: Leniency
     environment: tuple[EnvironmentVariable, ...] = (*PIP_ENVIRONMENT, *OTHER_TOOLS_ENVIRONMENT)
     require_fresh: bool = False
+    moved_hosts: Mapping[str, Address] = field(default_factory=dict)
     export: Path | None = None
 
 

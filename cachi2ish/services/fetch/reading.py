@@ -32,6 +32,7 @@ from cachi2ish.lockfiles.interface import Lock, Selection
 from cachi2ish.services.fetch.dating import dates_of, how_to_pin, unused_overrides
 from cachi2ish.services.fetch.input.package_input import PackageInput, RequestInput, policy_of, policy_warnings
 from cachi2ish.services.fetch.ports import Run, Sources
+from cachi2ish.services.moved_files import with_moved_files
 
 _DEFAULT_FILES = {Purpose.RUNTIME: "requirements.txt", Purpose.BUILD: "requirements-build.txt"}
 
@@ -201,7 +202,7 @@ def _read_lock(
     if purpose is None:
         lock = sources.locks.read_lock(root.path, file, run.environ, selection)
         raise_all(lock.stale if run.require_fresh else ())
-        return lock
+        return with_moved_files(lock, run.moved_hosts, run.reporter.info)
     return sources.locks.read_requirements(root.path, file, purpose, run.environ)
 
 
