@@ -58,6 +58,17 @@ def test_its_addresses_are_those_of_the_output_after_injecting(person: Person, i
         ("pip", "exported.txt", ExitCode.INPUT, "the input has no lock file"),
         ('[{"type": "uv"}, {"type": "uv"}]', "exported.txt", ExitCode.INPUT, "the input has 2 packages"),
         ('["uv", "uv"]', "exported.txt", ExitCode.INPUT, ""),
+        ("uv", "nowhere/exported.txt", ExitCode.USAGE, "nowhere is no directory to export to"),
+        ("uv", "uv.lock/exported.txt", ExitCode.USAGE, "uv.lock is no directory to export to"),
+        ("uv", "folder.txt", ExitCode.USAGE, "folder.txt is a directory, and no file to export to"),
+        ("uv", "out/exported.txt", ExitCode.USAGE, "out/exported.txt is in the output, which is made anew"),
+        ("uv", "link/requirements-build.txt", ExitCode.USAGE, "is a file that fetch-deps reads"),
+        (
+            '{"type": "pip", "lockfile": "requirements.txt"}',
+            "requirements.txt",
+            ExitCode.USAGE,
+            "requirements.txt is a file that fetch-deps reads",
+        ),
     ],
 )
 def test_what_cannot_be_exported_is_refused_before_anything_is_fetched(
@@ -65,7 +76,10 @@ def test_what_cannot_be_exported_is_refused_before_anything_is_fetched(
 ) -> None:
     person.writes("uv.lock", a_lock(person))
     person.writes("requirements.txt", "apple==1.0\n")
-    outcome = person.fetches(request_text, "--export", place)
+    (person.source / "folder.txt").mkdir()
+    (person.source / "link").symlink_to(person.source)
+    (person.source / "out").symlink_to(person.output)
+    outcome = person.fetches(request_text, "--export", person.source / place)
     assert (outcome.code, person.index.paths) == (code, ())
     assert says in outcome.err
 
@@ -83,3 +97,13 @@ def test_a_run_that_fails_leaves_an_earlier_export_as_it_was(person: Person) -> 
     outcome = person.fetches(json.dumps({"type": "uv", "targets": TARGETS}), "--export", place)
     assert outcome.code == ExitCode.DIGEST
     assert place.read_text() == "earlier"
+
+
+def test_a_pin_without_a_digest_beside_others_is_refused_since_pip_would(person: Person) -> None:
+    bare = package("bare", sdist={"url": f"{person.index.index_url}bare-1.0.tar.gz"}, wheels=None)
+    apple = package("apple", wheels=None, sdist=file_of(person, APPLE))
+    person.writes("uv.lock", HEAD + bare + apple + project("bare", "apple"))
+    outcome = person.fetches("uv", "--export", person.source / "exported.txt")
+    assert (outcome.code, person.index.paths) == (ExitCode.LOCKFILE, ())
+    assert "uv.lock:5: bare==1.0 has no digest, and others have: pip takes no such file" in outcome.err
+    assert not (person.source / "exported.txt").exists()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.core.requirements import Git, Pinned, Purpose
+from cachi2ish.core.requirements import Git, Pinned, Purpose, Url
 from cachi2ish.errors import Cachi2ishError, InputError, leaves
 from cachi2ish.lockfiles.interface import Lock, Selection
 from cachi2ish.lockfiles.readers import READERS
@@ -212,6 +212,33 @@ def test_environments_of_pixi_are_groups_and_a_package_has_the_files_of_all_plat
     ]
 
 
+@pytest.mark.parametrize("shape", ["fragment", "key"])
+def test_an_address_of_no_index_is_an_archive(tmp_path: Path, shape: str) -> None:
+    """Pixi writes ``direct+`` before it, and behind it what the project states of it."""
+    url = f"{FILES}/v1.zip"
+    location = f"direct+{url}#sha256={A}&subdirectory=py" if shape == "fragment" else f"direct+{url}"
+    sha256 = f"  sha256: {A}\n" if shape == "key" else ""
+    old = f"{FILES}/sphinx-8.0-py3-none-any.whl"
+    text = PIXI.replace(
+        f"{old}\n  name: sphinx\n  version: '8.0'\n  sha256: {A}\n", f"{old}\n  name: sphinx\n{sha256}"
+    )
+    lock = read(tmp_path, "pixi.lock", text.replace(old, location), Selection(groups=("docs",)))
+    sphinx = lock.requirements[-1]
+    assert isinstance(sphinx, Url)
+    assert (str(sphinx.url), sphinx.digest.value) == (url, A)
+    assert sphinx.subdirectory == ("py" if shape == "fragment" else None)
+
+
+def test_a_merge_key_takes_over_what_a_mapping_has_not_itself(tmp_path: Path) -> None:
+    before, third = CONDA_LOCK.replace("- name: rich", "- &rich\n  name: rich", 1).rsplit("- name: rich", 1)
+    rest = third[third.index("- name: colorama") :]
+    text = f"{before}- <<: *rich\n  platform: win-64\n{rest}"
+    lock, plain = read(tmp_path, "conda-lock.yml", text), read(tmp_path, "conda-lock.yml", CONDA_LOCK)
+    assert {str(one): one.marker for one in lock.requirements} == {
+        str(one): one.marker for one in plain.requirements
+    }
+
+
 def test_older_versions_of_pixi_have_other_keys(tmp_path: Path) -> None:
     lock = read(tmp_path, "pixi.lock", PIXI_5)
     assert names(lock) == ["rich==15.0.0"]
@@ -224,6 +251,7 @@ def test_older_versions_of_pixi_have_other_keys(tmp_path: Path) -> None:
         ("environment.yml", "- a\n", "it is no mapping", None),
         ("environment.yml", "dependencies: *x\n", "it is no YAML: the alias 'x' has no anchor", 1),
         ("environment.yml", "a: 1\na: 2\n", "it is no YAML: the key 'a' stands twice", 2),
+        ("environment.yml", "a:\n  <<: [b]\n", "it is no YAML: what << merges is no mapping", 2),
         ("environment.yml", "dependencies:\n  pip: [x==1]\n", "dependencies is no list", 2),
         ("environment.yml", "dependencies:\n- pip: x==1\n", "pip is no list", 2),
         ("pixi.lock", "a: " + "[" * 100_000, "it ", None),

@@ -71,11 +71,11 @@ def _refuse_without_targets(request: RequestInput) -> None:
     refuse_without_targets(request)
 
 
-def _check_export(export: Path | None, request: RequestInput) -> None:
+def _check_export(export: Path | None, request: RequestInput, output: Path) -> None:
     if export is not None:
         from cachi2ish.services.exporting import check_export
 
-        check_export(export, request)
+        check_export(export, request, output)
 
 
 def _verify(output: Path, proofs: list[Proof]) -> None:
@@ -170,7 +170,7 @@ def fetch_deps(
                 refuse_empty(request.packages)
             if verify:
                 _refuse_without_targets(request)
-            _check_export(export, request)
+            _check_export(export, request, output)
             with wiring.fetching(flags, reporter, export) as (ports, run):
                 note.keeps = run.keeps
                 if flags.dry_run:

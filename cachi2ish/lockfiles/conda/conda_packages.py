@@ -28,6 +28,9 @@ _MACHINES = {
     ("linux", "32"): "i686",
 }
 _PLATFORM = re.compile(r"(linux|osx|win)-(\w+)")
+#: What pixi writes before the address of an archive that is of no index.
+_DIRECT = "direct+"
+
 _COMMIT = re.compile(r"[@#]([0-9a-f]{40})(?:#(.*))?$")
 
 
@@ -72,7 +75,7 @@ class CondaLock:
 
     def add(self, package: PipPackage, platform: str, group: str) -> None:
         """Take a package in for a platform and a group."""
-        of_index = "://" in package.location and not package.location.startswith("git+")
+        of_index = "://" in package.location and not package.location.startswith(("git+", _DIRECT))
         direct = "" if of_index else package.location
         key = (canonicalize_name(package.name), package.version or "", direct)
         self._found.setdefault(key, []).append((package, platform, group))
@@ -120,10 +123,13 @@ class CondaLock:
                 raise entry.error("its repository has no full commit behind its address")
             address, _, query = first.location[: found.start()].partition("?")
             yield entry.git(address, found[1], dict(parse_qsl(f"{query}&{found[2] or ''}")).get("subdirectory"))
+        elif first.location.startswith(_DIRECT):
+            url, _, fragment = first.location.removeprefix(_DIRECT).partition("#")
+            facts = dict(parse_qsl(fragment))  # as the project states them
+            hashes = _hashes(first) or {key: facts[key] for key in facts.keys() & {"sha256", "sha512"}}
+            yield entry.archive(entry.address(url, "its archive"), hashes, facts.get("subdirectory"))
         elif "://" not in first.location and names_a_file(first.location):
-            yield entry.archive(
-                entry.source_file(first.location), {"sha256": first.sha256} if first.sha256 else {}, None
-            )
+            yield entry.archive(entry.source_file(first.location), _hashes(first), None)
         elif "://" not in first.location:
             notes.append(source_folder(entry, first.location))
         elif first.version is None:
@@ -146,7 +152,10 @@ def _file(entry: Entry, package: PipPackage) -> IndexFile | LockFileError:
     try:
         url = entry.address(package.location, "its file")
         name = unquote(urlsplit(url).path.rpartition("/")[2])
-        hashes: Mapping[str, str] = {"sha256": package.sha256} if package.sha256 else {}
-        return IndexFile(filename=name, url=url, hashes=entry.hashes(hashes, name))
+        return IndexFile(filename=name, url=url, hashes=entry.hashes(_hashes(package), name))
     except LockFileError as error:
         return error
+
+
+def _hashes(package: PipPackage) -> Mapping[str, str]:
+    return {"sha256": package.sha256} if package.sha256 else {}

@@ -12,11 +12,10 @@ from yaml.nodes import Node, SequenceNode
 from cachi2ish.core.requirements import Purpose
 from cachi2ish.errors import LockFileError, Origin
 from cachi2ish.lockfiles.conda.conda_packages import not_fetched
-from cachi2ish.lockfiles.conda.yaml_nodes import entries, line_of, listed, parse_yaml, text_of, value_of
+from cachi2ish.lockfiles.conda.yaml_nodes import entries, line_of, listed, open_yaml, text_of, value_of
 from cachi2ish.lockfiles.interface import DEFAULT, Lock, Selection
 from cachi2ish.lockfiles.pip.requirements_reader import PipRequirementsReader
 from cachi2ish.lockfiles.source_tree import SourceTree
-from cachi2ish.lockfiles.toml_locks import decode
 
 
 class EnvironmentReader:
@@ -31,9 +30,7 @@ class EnvironmentReader:
         selection: Selection = DEFAULT,  # noqa: ARG002  (it has no groups)
     ) -> Lock:
         """Return what pip is given for ``source / file``. See `LockReader.read`."""
-        tree = SourceTree(Path(os.path.realpath(source)))
-        file = tree.name_of(file, "")
-        document = parse_yaml(decode(tree.read(file), file), file)
+        file, document = open_yaml(source, file)
         lines: dict[int, str] = {}
         of_conda: list[str] = []
         last = 0
@@ -48,7 +45,8 @@ class EnvironmentReader:
                         lines[last] = part.strip()
         # Each on its own line, so that whatever is wrong with one is found there.
         text = "".join(f"{lines.get(number, '')}\n" for number in range(1, last + 1))
-        lock = PipRequirementsReader().read_in(_WithText(tree.root, file, text), file, purpose, environ)
+        tree = _WithText(Path(os.path.realpath(source)), file, text)
+        lock = PipRequirementsReader().read_in(tree, file, purpose, environ)
         return replace(
             lock,
             texts=tuple(

@@ -19,6 +19,9 @@ from cachi2ish.lockfiles.toml_locks import RESTORE, decode
 #: Lists in lists in lists that nobody writes, and at which the composer of the library kills the process.
 _DEEPEST = 100
 
+#: The key that takes over what other mappings have.
+_MERGE = "<<"
+
 
 def open_yaml(source: Path, file: str) -> tuple[str, MappingNode]:
     """Return the name of a file relative to ``source``, and its mapping; raises as `parse_yaml` does."""
@@ -71,6 +74,7 @@ def _composed(text: str, file: str) -> Node | None:
             if isinstance(done, MappingNode):
                 done.value = list(zip(done.value[::2], done.value[1::2], strict=True))
                 _refuse_twice(done)
+                done.value = _merged(done)
             continue
         node = _node(event, anchors)
         if node is None:
@@ -96,6 +100,23 @@ def _refuse_twice(mapping: MappingNode) -> None:
                     None, None, f"the key {excerpt(str(key.value))!r} stands twice", key.start_mark
                 )
             keys.add(key.value)
+
+
+def _merged(mapping: MappingNode) -> list[tuple[Node, Node]]:
+    """Return the pairs of a mapping, with those of each ``<<`` that it has not itself (YAML's merge key)."""
+    found: dict[object, tuple[Node, Node]] = {}
+    merged: list[tuple[Node, Node]] = []
+    for key, value in mapping.value:
+        if isinstance(key, ScalarNode) and key.value == _MERGE:
+            sources = value.value if isinstance(value, SequenceNode) else [value]
+            if not all(isinstance(one, MappingNode) for one in sources):
+                raise ComposerError(None, None, f"what {_MERGE} merges is no mapping", value.start_mark)
+            merged += (pair for one in sources for pair in one.value)
+        else:
+            found[key.value if isinstance(key, ScalarNode) else id(key)] = key, value
+    for key, value in merged:
+        found.setdefault(key.value if isinstance(key, ScalarNode) else id(key), (key, value))
+    return list(found.values())
 
 
 def _node(event: yaml.Event, anchors: dict[str, Node]) -> Node | None:

@@ -79,7 +79,7 @@ def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, 
     ports.results.outputs.check(output)
     run.reporter.stage(Doing("read"))
     reading = _read(request, source, ports, run)
-    exported = _export(reading, ports, run)
+    exported = _export(reading, source, ports, run)
     network = _connect(reading, source, ports)
     reading = _with_build_dependencies(reading, source, network, ports, run)
     run.reporter.stage(Doing("choose", local=network.local))
@@ -115,12 +115,12 @@ def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, 
     return Outcome(fetched, shares(reading, choices, {one.filename: one.blob.size for one in fetched}))
 
 
-def _export(reading: Reading, ports: Ports, run: Run) -> Export | None:
+def _export(reading: Reading, source: Path, ports: Ports, run: Run) -> Export | None:
     if run.export is None:
         return None
     from cachi2ish.services.exporting import export_of  # noqa: PLC0415  (few runs export)
 
-    return export_of(reading, run.export, ports.results.exporter)
+    return export_of(reading, source, run.export, ports.results.exporter)
 
 
 def plan(request: RequestInput, source: Path, ports: Ports, run: Run) -> Plan:

@@ -34,7 +34,7 @@ from cachi2ish.services.fetch.input.package_input import PackageInput, RequestIn
 from cachi2ish.services.fetch.ports import Run, Sources
 from cachi2ish.services.moved_files import with_moved_files
 
-_DEFAULT_FILES = {Purpose.RUNTIME: "requirements.txt", Purpose.BUILD: "requirements-build.txt"}
+DEFAULT_FILES = {Purpose.RUNTIME: "requirements.txt", Purpose.BUILD: "requirements-build.txt"}
 
 
 class SourcePackage(Struct, frozen=True):
@@ -243,7 +243,7 @@ def _lock_files(package: PackageInput, place: str, folder: RootedPath) -> Iterat
         Purpose.BUILD: package.requirements_build_files,
     }
     for purpose, declared in named.items():
-        default = _DEFAULT_FILES[purpose]
+        default = DEFAULT_FILES[purpose]
         files = declared
         if purpose is Purpose.BUILD and package.build_dependencies == "resolve":
             files = ()  # what there is may be of another time
