@@ -14,7 +14,7 @@ from cachi2ish.core.pages import Page
 from cachi2ish.core.placement import DEPS, PAGES
 from cachi2ish.errors import InputError, UnavailableError
 from cachi2ish.files.foreign import read_foreign
-from cachi2ish.mirror.page_desk import Answer
+from cachi2ish.mirror.page_desk import Answer, Made, Make
 from cachi2ish.mirror.path_dates import PathDate
 from cachi2ish.mirror.records import Coverage, DatedPage, Refusal, Registry
 from cachi2ish.mirror.upstream import Login
@@ -39,7 +39,8 @@ class FixedSet:
         project: NormalizedName,
         date: PathDate,  # noqa: ARG002  (nor is there another date)
         login: Login | None = None,  # noqa: ARG002  (everybody may have it)
-    ) -> Answer:
+        make: Make[Made] | None = None,  # noqa: ARG002  (nothing is read, so there is no thread to make it in)
+    ) -> Answer[Made]:
         """Return the page of ``project``."""
         unknown = Refusal(reason=RefusalReason.ABSENT, text=f"the output has no {project}")
         return Answer(content=self.pages.get(project, unknown))

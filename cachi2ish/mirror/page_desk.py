@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 from packaging.utils import NormalizedName
 
@@ -27,12 +28,22 @@ class LoginNeededError(AccessError):
     """A private registry is asked for without a user name and a password."""
 
 
+Made = TypeVar("Made")
+
+#: Makes what a client is sent of a page that is not stale.
+Make = Callable[[DatedPage], Made]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What there is to answer with. stale: the upstream does not answer, and this is what is known."""
+class Answer(Generic[Made]):
+    """What there is to answer with. stale: the upstream does not answer, and this is what is known.
+
+    made: what was made of the page beside the reading of it, in the same thread; None where nothing was.
+    """
 
     content: DatedPage | Refusal
     stale: bool = False
+    made: Made | None = None
 
 
 class PageDesk:
@@ -59,19 +70,25 @@ class PageDesk:
         self._now = now
 
     async def answer(
-        self, registry: Registry, project: NormalizedName, date: PathDate, login: Login | None = None
-    ) -> Answer:
+        self,
+        registry: Registry,
+        project: NormalizedName,
+        date: PathDate,
+        login: Login | None = None,
+        make: Make[Made] | None = None,
+    ) -> Answer[Made]:
         """Return the page of ``project`` as of ``date``.
 
-        login: the client's, for a private registry. Raises `LoginNeededError` and `AccessError` where it has no
-        right to see it, `NetworkError` or `UnavailableError` where nothing is known and the registry is no help.
+        login: the client's, for a private registry. make: is called in a thread. Raises `LoginNeededError` and
+        `AccessError` where it has no right to see it, `NetworkError` or `UnavailableError` where nothing is known
+        and the registry is no help.
         """
         if registry.private and login is None:
             raise _login_needed(registry)
-        known = await self._read(registry, project, date)
         trusted = not registry.private or self._acceptances.holds(registry.name, project, login)
-        if trusted and not self._must_look(known, date):
-            return Answer(content=known)
+        known, enough, made = await self._read(registry, project, date, make, looked=False)
+        if trusted and enough:
+            return Answer(content=known, made=made)
         try:
             await self._lookout.look(registry.name, project, login=login, looked_at=known.looked_at)
         except AccessError:
@@ -82,7 +99,8 @@ class PageDesk:
             return Answer(content=known, stale=True)
         if registry.private and not self._acceptances.holds(registry.name, project, login):
             raise AccessError(f"{registry.name} has no {project} for this user")
-        return Answer(content=await self._read(registry, project, date))
+        content, _, made = await self._read(registry, project, date, make, looked=True)
+        return Answer(content=content, made=made)
 
     async def admitted(self, registry: Registry, project: NormalizedName, login: Login | None) -> bool:
         """Return whether a client may have the files of a project. Raises as `answer` does."""
@@ -101,11 +119,29 @@ class PageDesk:
             return True
         return self._now() - known.looked_at > REFRESHED_AFTER * SECOND
 
-    async def _read(self, registry: Registry, project: NormalizedName, date: PathDate) -> DatedPage | Refusal:
-        loop = asyncio.get_running_loop()
+    async def _read(
+        self,
+        registry: Registry,
+        project: NormalizedName,
+        date: PathDate,
+        make: Make[Made] | None,
+        *,
+        looked: bool,
+    ) -> tuple[DatedPage | Refusal, bool, Made | None]:
+        """Return what is known, whether it may be served without a look, and what is made of it then.
+
+        looked: it may be served as it is.
+        """
         cutoff = date.of(project)
         read = self._cooled if date.kind is DateKind.COOL_DOWN and cutoff is not None else self._page
-        return await loop.run_in_executor(self._executor, read, registry, project, cutoff)
+
+        def in_thread() -> tuple[DatedPage | Refusal, bool, Made | None]:
+            known = read(registry, project, cutoff)
+            enough = looked or not self._must_look(known, date)
+            made = make(known) if make and enough and isinstance(known, DatedPage) else None
+            return known, enough, made
+
+        return await asyncio.get_running_loop().run_in_executor(self._executor, in_thread)
 
     def _page(self, registry: Registry, project: NormalizedName, cutoff: Cutoff | None) -> DatedPage | Refusal:
         observed_only = self._observed_only and cutoff is not None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from packaging.utils import canonicalize_version
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from cachi2ish.core.distributions import by_version
 from cachi2ish.core.messages import excerpt
@@ -20,6 +21,12 @@ from cachi2ish.mirror.records import AlarmKind, Instant
 
 #: What makes two files one.
 Identity = tuple[str, bytes]
+
+_NEW_FILES, _NEW_STATES = insert(file), insert(file_state)
+_ADDED_FILES = select(file.c.id, file.c.filename, file.c.key).where(
+    file.c.generation_id == bindparam("generation"), file.c.first_seen == bindparam("seen")
+)
+_SITE = select(site.c.id).where(site.c.url == bindparam("address"))
 
 
 @dataclass(slots=True)
@@ -67,7 +74,7 @@ def compare(
         names = {one.filename: sight.seen_at if one.state.listed else one.state_from for one in known}
         states += _add_files(sight, generation_id, new, page, names, compared)
     if states:
-        sight.connection.execute(insert(file_state), states)
+        sight.connection.execute(_NEW_STATES, states)
     _raise_alarms(sight, by_identity, shown, new)
     return compared
 
@@ -85,7 +92,7 @@ def write_vanished(sight: Sight, gone: Iterable[KnownFile]) -> Compared:
     compared, states = Compared(), list[dict[str, Any]]()
     vanish(sight, gone, compared, states)
     if states:
-        sight.connection.execute(insert(file_state), states)
+        sight.connection.execute(_NEW_STATES, states)
     return compared
 
 
@@ -122,7 +129,8 @@ def _add_files(
     """
     versions = _versions(new.values(), page)
     sites: dict[str, int] = {}
-    rows, states = [], []
+    rows: list[dict[str, Any]] = []
+    states: dict[Identity, FileState] = {}
     for (filename, key), shown in new.items():
         url, path = split_url(shown.url, filename)
         if url not in sites:
@@ -131,7 +139,7 @@ def _add_files(
         available = sight.available_from(state.upload_time, names.get(filename))
         if available is not None:
             compared.available.append(available)
-        states.append(state)
+        states[filename, key] = state
         rows.append(
             {
                 "generation_id": generation_id,
@@ -145,10 +153,12 @@ def _add_files(
                 "available": available,
             }
         )
-    adding = insert(file).returning(file.c.id, sort_by_parameter_order=True)
-    numbers = sight.connection.execute(adding, rows).scalars()
+    sight.connection.execute(_NEW_FILES, rows)
+    # Asked for afterwards: to be told the number of each row, it would be inserted by a statement of its own.
+    added = sight.connection.execute(_ADDED_FILES, {"generation": generation_id, "seen": sight.seen_at})
+    numbers = {(filename, key): number for number, filename, key in added}
     compared.added = len(rows)
-    return [_row(number, sight.seen_at, state) for number, state in zip(numbers, states, strict=True)]
+    return [_row(numbers[identity], sight.seen_at, state) for identity, state in states.items()]
 
 
 def _row(number: int, seen_from: Instant, state: FileState) -> dict[str, Any]:
@@ -157,7 +167,7 @@ def _row(number: int, seen_from: Instant, state: FileState) -> dict[str, Any]:
 
 def site_number(connection: Connection, url: str) -> int:
     """Return the number of a site, which is added where it is new."""
-    number: int | None = connection.execute(select(site.c.id).where(site.c.url == url)).scalar_one_or_none()
+    number: int | None = connection.execute(_SITE, {"address": url}).scalar_one_or_none()
     if number is None:
         number = connection.execute(insert(site).returning(site.c.id), {"url": url}).scalar_one()
     return number
@@ -166,9 +176,10 @@ def site_number(connection: Connection, url: str) -> int:
 def _versions(shown: Iterable[IndexFile], page: Page) -> dict[str, str]:
     """Return the versions of files by their names, as the index spells them (PEP 700), else as the names do."""
     names = [one.filename for one in shown]
-    spelled = {_normal(version): version for version in page.versions or ()}
+    normal = cache(_normal)  # most versions are spelled alike on the page and in the names
+    spelled = {normal(version): version for version in page.versions or ()}
     return {
-        names[position]: spelled.get(_normal(version), version)
+        names[position]: spelled.get(normal(version), version)
         for version, positions in by_version(names, page.project).items()
         for position in positions
     }

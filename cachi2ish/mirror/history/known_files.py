@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import chain
 from typing import Any, NamedTuple
 
 import msgspec
 from packaging.utils import NormalizedName
-from sqlalchemy import Connection, Result, Row, select
+from sqlalchemy import Connection, Result, Row, bindparam, select
 
 from cachi2ish.core.pages import Hashes, IndexFile, digests_of
 from cachi2ish.core.urls import redact
@@ -22,6 +23,9 @@ _NO_SHA256 = b"\0"
 _NO_SHA256_TEXT = "u"
 
 _HEX_SHA256 = 64
+
+#: Rows that are read together.
+_AT_ONCE = 1000
 
 
 class FileState(NamedTuple):
@@ -203,21 +207,28 @@ _SELECTED = (
 )
 
 
+# Made once: making a statement takes as long as executing it.
+_IN_ORDER = _SELECTED.order_by(file.c.id, file_state.c.seen_from)
+_OF_GENERATIONS = _IN_ORDER.where(file.c.generation_id.in_(bindparam("generations", expanding=True)))
+_OF_THEN = _OF_GENERATIONS.where(file.c.available < bindparam("cutoff"))
+_OF_KEYS = _IN_ORDER.where(file.c.key.in_(bindparam("keys", expanding=True)))
+
+
 def files_of(connection: Connection, generations: Collection[int], cutoff: Instant | None) -> Iterator[KnownFile]:
     """Yield the files that were there before ``cutoff``, in the state last seen before it, else the first seen.
 
     Those that were not listed then are among them. cutoff: None for all files, in the newest state.
     """
-    chosen = _SELECTED.where(file.c.generation_id.in_(generations))
-    if cutoff is not None:
-        chosen = chosen.where(file.c.available < cutoff)
-    yield from _folded(connection.execute(chosen.order_by(file.c.id, file_state.c.seen_from)), cutoff)
+    chosen: dict[str, Any] = {"generations": list(generations)}
+    if cutoff is None:
+        yield from _folded(connection.execute(_OF_GENERATIONS, chosen), None)
+    else:
+        yield from _folded(connection.execute(_OF_THEN, {**chosen, "cutoff": cutoff}), cutoff)
 
 
 def files_named(connection: Connection, keys: Collection[bytes]) -> Iterator[KnownFile]:
     """Yield all files with these keys, in the newest state."""
-    chosen = _SELECTED.where(file.c.key.in_(keys))
-    yield from _folded(connection.execute(chosen.order_by(file.c.id, file_state.c.seen_from)), None)
+    yield from _folded(connection.execute(_OF_KEYS, {"keys": list(keys)}), None)
 
 
 def keys_without_sha256(connection: Connection) -> list[str]:
@@ -229,14 +240,13 @@ def keys_without_sha256(connection: Connection) -> list[str]:
 
 def files_numbered(connection: Connection, numbers: Collection[int]) -> Iterator[KnownFile]:
     """Yield the files with these numbers, in the newest state."""
-    chosen = _SELECTED.where(file.c.id.in_(numbers))
-    yield from _folded(connection.execute(chosen.order_by(file.c.id, file_state.c.seen_from)), None)
+    yield from _folded(connection.execute(_IN_ORDER.where(file.c.id.in_(numbers))), None)
 
 
 def _folded(rows: Result[Any], cutoff: Instant | None) -> Iterator[KnownFile]:
     width = len(_FILE)
     chosen: Row[Any] | None = None
-    for row in rows:
+    for row in chain.from_iterable(rows.partitions(_AT_ONCE)):  # one by one, each would be fetched by itself
         if chosen is not None and chosen[0] != row[0]:
             yield _known(chosen, width)
             chosen = None

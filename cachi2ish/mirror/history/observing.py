@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from packaging.utils import NormalizedName
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.mirror.history.comparing import Compared, Identity, compare, identified, write_vanished
@@ -27,6 +27,17 @@ from cachi2ish.mirror.history.rescuing import to_be_rescued
 from cachi2ish.mirror.history.sight import Sight
 from cachi2ish.mirror.history.tables import generation, observation
 from cachi2ish.mirror.records import AlarmKind, Changes, Gone, HistoricFile, Look, Unchanged
+
+# Made once: making a statement takes as long as executing it.
+_NEW_GENERATION = insert(generation).returning(generation.c.id)
+_WIDENED = (
+    update(generation)
+    .where(
+        generation.c.id == bindparam("number_of"),
+        generation.c.first_available.is_(None) | (generation.c.first_available > bindparam("least")),
+    )
+    .values(first_available=bindparam("least"))
+)
 
 
 def observe(
@@ -134,7 +145,7 @@ def _write_generation(
         "number": 1 if before is None else before.number + 1,
         "first_seen": sight.seen_at,
     }
-    number = sight.connection.execute(insert(generation).returning(generation.c.id), row).scalar_one()
+    number = sight.connection.execute(_NEW_GENERATION, row).scalar_one()
     compared = compare(sight, number, [], page, shown)
     if before is None:
         return number, compared
@@ -158,10 +169,7 @@ def _newest_generation(sight: Sight) -> Generation | None:
 def _widen(sight: Sight, number: int, compared: Compared) -> None:
     """Write down when the first file was there, so that a page of before is told from one without files."""
     if compared.available:
-        least = min(compared.available)
-        earlier = (generation.c.first_available.is_(None)) | (generation.c.first_available > least)
-        widened = update(generation).where(generation.c.id == number, earlier).values(first_available=least)
-        sight.connection.execute(widened)
+        sight.connection.execute(_WIDENED, {"number_of": number, "least": min(compared.available)})
 
 
 def _historic(sight: Sight, files: Sequence[KnownFile], *, exists: bool) -> tuple[HistoricFile, ...]:

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from packaging.utils import NormalizedName
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from cachi2ish.errors import InputError
 from cachi2ish.mirror.history.tables import generation, observation, project, project_state, registry
@@ -81,7 +81,9 @@ class LastLook:
     digest: bytes | None
 
 
-_REGISTRY = registry.c
+# Statements are made once: making one takes as long as executing it.
+
+_ALL_REGISTRIES = select(registry).order_by(registry.c.name)
 
 
 def find_registry(connection: Connection, name: str) -> KnownRegistry:
@@ -99,7 +101,7 @@ def find_registry(connection: Connection, name: str) -> KnownRegistry:
 
 def all_registries(connection: Connection) -> list[KnownRegistry]:
     """Return all registries, by name."""
-    rows = connection.execute(select(registry).order_by(registry.c.name))
+    rows = connection.execute(_ALL_REGISTRIES)
     return [
         KnownRegistry(
             row.id,
@@ -116,13 +118,15 @@ def all_registries(connection: Connection) -> list[KnownRegistry]:
     ]
 
 
-_PROJECT = select(project.c.id, project.c.name, project.c.due_at, project.c.closed_until)
+_PROJECT = select(project.c.id, project.c.name, project.c.due_at, project.c.closed_until).where(
+    project.c.registry_id == bindparam("registry"), project.c.name == bindparam("named")
+)
+_NEW_PROJECT = insert(project)
 
 
 def find_project(connection: Connection, registry_id: int, name: str) -> KnownProject | None:
     """Return a project by name, None for one of which nothing is known."""
-    chosen = _PROJECT.where(project.c.registry_id == registry_id, project.c.name == name)
-    row = connection.execute(chosen).first()
+    row = connection.execute(_PROJECT, {"registry": registry_id, "named": name}).first()
     return None if row is None else KnownProject(*row)
 
 
@@ -131,7 +135,7 @@ def find_or_add_project(connection: Connection, registry_id: int, name: Normaliz
     found = find_project(connection, registry_id, name)
     if found is not None:
         return found
-    number = connection.execute(insert(project).values(registry_id=registry_id, name=name)).inserted_primary_key
+    number = connection.execute(_NEW_PROJECT, {"registry_id": registry_id, "name": name}).inserted_primary_key
     assert number is not None  # noqa: S101  (every table with a key of its own has one)
     return KnownProject(int(number[0]), name, None, None)
 
@@ -151,12 +155,17 @@ def follow(connection: Connection, registry_id: int, names: Collection[Normalize
     return count
 
 
+_LAST_LOOK = (
+    select(*(observation.c[name] for name in ("id", "last_at", "missing", "serial", "etag", "digest")))
+    .where(observation.c.project_id == bindparam("project"))
+    .order_by(observation.c.last_at.desc())
+    .limit(1)
+)
+
+
 def last_look(connection: Connection, project_id: int) -> LastLook | None:
     """Return what was seen last of a project, None where nobody has looked."""
-    chosen = select(
-        *(observation.c[name] for name in ("id", "last_at", "missing", "serial", "etag", "digest"))
-    ).where(observation.c.project_id == project_id)
-    row = connection.execute(chosen.order_by(observation.c.last_at.desc()).limit(1)).first()
+    row = connection.execute(_LAST_LOOK, {"project": project_id}).first()
     return None if row is None else LastLook(*row)
 
 
@@ -164,18 +173,19 @@ _GENERATION = tuple(
     generation.c[name] for name in ("id", "number", "since", "first_seen", "first_available", "project_id")
 )
 _STATE = tuple(project_state.c[name] for name in ProjectState._fields)
+_GENERATIONS = (
+    select(*_GENERATION, project_state.c.seen_from, *_STATE)
+    .join(project_state, project_state.c.generation_id == generation.c.id)
+    .where(generation.c.project_id.in_(bindparam("projects", expanding=True)))
+    .order_by(generation.c.project_id, generation.c.number, project_state.c.seen_from)
+)
 
 
 def generations_of(connection: Connection, projects: Collection[int]) -> Iterator[tuple[int, list[Generation]]]:
     """Yield the generations of each project that has one, the oldest first, by the numbers of projects."""
-    chosen = (
-        select(*_GENERATION, project_state.c.seen_from, *_STATE)
-        .join(project_state, project_state.c.generation_id == generation.c.id)
-        .where(generation.c.project_id.in_(projects))
-        .order_by(generation.c.project_id, generation.c.number, project_state.c.seen_from)
-    )
     width = len(_GENERATION)
-    for project_id, of_project in groupby(connection.execute(chosen), key=lambda row: row.project_id):
+    rows_of_all = connection.execute(_GENERATIONS, {"projects": list(projects)})
+    for project_id, of_project in groupby(rows_of_all, key=lambda row: row.project_id):
         found = []
         for _, rows in groupby(of_project, key=lambda row: row[0]):
             states = list(rows)

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, bindparam, insert, update
 
 from cachi2ish.mirror.history.projects_seen import KnownProject, KnownRegistry, LastLook, ProjectState
 from cachi2ish.mirror.history.tables import alarm, observation, project, project_state
 from cachi2ish.mirror.records import Alarm, AlarmKind, Instant, Look, UntimedFiles
+
+# Made once: making a statement takes as long as executing it.
+_NEW_STATE, _NEW_LOOK = insert(project_state), insert(observation)
+_LONGER = (
+    update(observation)
+    .where(observation.c.id == bindparam("row"))
+    .values(last_at=bindparam("seen"), looks=observation.c.looks + 1, etag=bindparam("tag"))
+)
+_LOOKED_AT = (
+    update(project)
+    .where(project.c.id == bindparam("row"))
+    .values(closed_until=bindparam("until"), due_at=bindparam("due"))
+)
 
 
 @dataclass(slots=True)
@@ -36,7 +49,7 @@ class Sight:
     def add_state(self, generation_id: int, state: ProjectState) -> None:
         """Write down what is new of a project."""
         row = {"generation_id": generation_id, "seen_from": self.seen_at, **state._asdict()}
-        self.connection.execute(insert(project_state), row)
+        self.connection.execute(_NEW_STATE, row)
 
     def is_late(self, upload_time: Instant) -> bool:
         """Return whether a file that was not seen before claims a time at which pages are closed already."""
@@ -64,12 +77,8 @@ class Sight:
         """
         look, last = self.look, self.last
         if same and last is not None:
-            longer = {
-                "last_at": look.seen_at,
-                "looks": observation.c.looks + 1,
-                "etag": look.etag or last.etag,
-            }
-            self.connection.execute(update(observation).where(observation.c.id == last.id).values(longer))
+            longer = {"row": last.id, "seen": look.seen_at, "tag": look.etag or last.etag}
+            self.connection.execute(_LONGER, longer)
         else:
             row = {
                 "project_id": self.project.id,
@@ -81,10 +90,13 @@ class Sight:
                 "etag": look.etag,
                 "digest": None if look.digest is None else bytes.fromhex(look.digest),
             }
-            self.connection.execute(insert(observation), row)
+            self.connection.execute(_NEW_LOOK, row)
         rules, known = self.registry.rules, self.project
         closed = look.seen_at - rules.settling
-        values = {"closed_until": closed if known.closed_until is None else max(closed, known.closed_until)}
-        if follow or known.due_at is not None:
-            values["due_at"] = look.seen_at + rules.interval
-        self.connection.execute(update(project).where(project.c.id == known.id).values(values))
+        followed = follow or known.due_at is not None
+        values = {
+            "row": known.id,
+            "until": closed if known.closed_until is None else max(closed, known.closed_until),
+            "due": look.seen_at + rules.interval if followed else None,
+        }
+        self.connection.execute(_LOOKED_AT, values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import partial
 from http import HTTPStatus
 from math import inf
 from typing import Protocol
@@ -15,7 +16,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from cachi2ish.core.cutoff import Cutoff
-from cachi2ish.mirror.page_desk import Answer
+from cachi2ish.mirror.page_desk import Answer, Made, Make
 from cachi2ish.mirror.path_dates import DateKind, PathDate
 from cachi2ish.mirror.records import DatedPage, Registry
 from cachi2ish.mirror.server.hot_pages import Headers, HotPages, Ready, Wishes
@@ -48,8 +49,13 @@ class Desk(Protocol):
     """Finds pages: `cachi2ish.mirror.page_desk.PageDesk`, or `cachi2ish.mirror.fixed_set.FixedSet`."""
 
     async def answer(
-        self, registry: Registry, project: NormalizedName, date: PathDate, login: Login | None = None
-    ) -> Answer:
+        self,
+        registry: Registry,
+        project: NormalizedName,
+        date: PathDate,
+        login: Login | None = None,
+        make: Make[Made] | None = None,
+    ) -> Answer[Made]:
         """Return the page of ``project`` as of ``date``; raises `Cachi2ishError`."""
         ...
 
@@ -103,10 +109,10 @@ class PageDoors:
             return Refused(HTTPStatus.NOT_ACCEPTABLE, "pages are served as HTML and JSON (PEP 691)")
         form = wishes.form
 
-        def render(dated: DatedPage, *, stale: bool) -> Rendered:
+        def render(dated: DatedPage, *, stale: bool = False) -> Rendered:
             # A page that never changes again does not say what the mirror holds by now.
             metadata = None if dated.closed else self._metadata
-            return render_page(dated, form, _root(request), stale=stale, metadata=metadata)
+            return render_page(dated, form, _root(request), stale=stale, metadata=metadata, pack=wishes.packed)
 
         return await self._answer(request, registry, project, date, wishes, render)
 
@@ -118,8 +124,8 @@ class PageDoors:
             return Refused(HTTPStatus.NOT_FOUND, f"{written!r} is no name of a project")
         wishes = Wishes.of(request.scope["headers"])
 
-        def render(dated: DatedPage, *, stale: bool) -> Rendered:  # noqa: ARG001  (a header says so)
-            return render_poetry(dated, _root(request))
+        def render(dated: DatedPage, *, stale: bool = False) -> Rendered:  # noqa: ARG001  (a header says so)
+            return render_poetry(dated, _root(request), pack=wishes.packed)
 
         return await self._answer(request, registry, canonicalize_name(written), date, wishes, render)
 
@@ -135,7 +141,9 @@ class PageDoors:
             return Refused(HTTPStatus.NOT_ACCEPTABLE, "the list is served as HTML and JSON (PEP 691)")
         loop = asyncio.get_running_loop()
         names = await loop.run_in_executor(self._executor, self._history.projects, registry.name, date.cutoff)
-        rendered = await loop.run_in_executor(self._executor, render_list, names, wishes.form)
+        rendered = await loop.run_in_executor(
+            self._executor, partial(render_list, names, wishes.form, pack=wishes.packed)
+        )
         headers: Headers = [(b"cache-control", b"max-age=%d" % _KEPT_BY_CLIENTS)]
         ready = Ready.of(rendered, headers, packed=wishes.packed, until=self._clock() + _SHORT)
         self._hot.keep(_path_of(request), wishes, ready)
@@ -151,12 +159,14 @@ class PageDoors:
         render: Callable[..., Rendered],
     ) -> Response:
         login = Login.of(request.headers.get("authorization")) if registry.private else None
-        answer = await self._desk.answer(registry, project, date, login)
+        answer = await self._desk.answer(registry, project, date, login, render)
         dated = answer.content
         if not isinstance(dated, DatedPage):
             return refused(dated)
-        loop = asyncio.get_running_loop()
-        rendered = await loop.run_in_executor(self._executor, lambda: render(dated, stale=answer.stale))
+        rendered = answer.made
+        if rendered is None:
+            loop = asyncio.get_running_loop()
+            rendered = await loop.run_in_executor(self._executor, partial(render, dated, stale=answer.stale))
         closed = dated.closed and date.kind is DateKind.FIXED
         keep = not (registry.private or answer.stale or date.kind is DateKind.LIVE)
         ready = Ready.of(
@@ -181,7 +191,9 @@ def _root(request: Request) -> str:
     return "../" * (2 + date + 2 * registry)
 
 
-def _headers(dated: DatedPage, answer: Answer, date: PathDate, *, private: bool, closed: bool) -> Headers:
+def _headers(
+    dated: DatedPage, answer: Answer[Rendered], date: PathDate, *, private: bool, closed: bool
+) -> Headers:
     if private or answer.stale or date.kind is DateKind.LIVE:
         cache = b"private, no-cache" if private else b"no-cache"
     else:

@@ -32,7 +32,7 @@ _LEVEL = 6
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A body in one form. etag: strong. packed: with gzip, None where that is not worth it."""
+    """A body in one form. etag: strong. packed: with gzip, None where that is not wanted or not worth it."""
 
     content_type: str
     body: bytes = field(repr=False)
@@ -41,30 +41,36 @@ class Rendered:
 
 
 def render_page(
-    dated: DatedPage, form: str, root: str, *, stale: bool = False, metadata: Callable[[str], str | None] | None
+    dated: DatedPage,
+    form: str,
+    root: str,
+    *,
+    stale: bool = False,
+    metadata: Callable[[str], str | None] | None,
+    pack: bool,
 ) -> Rendered:
     """Return a project page.
 
     form: one of `OFFERED`. root: the way from the page to the root of the mirror, with a slash at its end.
     metadata: from the key of a wheel to the sha256 of its metadata, where the mirror has it; None for a page that
-    must not change any more.
+    must not change any more. pack: whether the client takes it packed.
     """
     files = tuple(
         _local(file, key, root, metadata) for file, key in zip(dated.page.files, dated.keys, strict=True)
     )
     page = replace(dated.page, files=files)
     if form != JSON:
-        return packed(form, write_html(page))
-    return packed(form, write_json(page, coverage=dated.coverage.value, stale=stale))
+        return packed(form, write_html(page), pack=pack)
+    return packed(form, write_json(page, coverage=dated.coverage.value, stale=stale), pack=pack)
 
 
-def render_list(projects: tuple[NormalizedName, ...], form: str) -> Rendered:
+def render_list(projects: tuple[NormalizedName, ...], form: str, *, pack: bool) -> Rendered:
     """Return the list of all projects."""
     body = write_json_list(dict.fromkeys(projects)) if form == JSON else write_html_list(projects)
-    return packed(form, body)
+    return packed(form, body, pack=pack)
 
 
-def render_poetry(dated: DatedPage, root: str) -> Rendered:
+def render_poetry(dated: DatedPage, root: str, *, pack: bool) -> Rendered:
     """Return what the JSON API of PyPI says of a project, as far as installers ask for it: versions and files."""
     releases: dict[str, list[dict[str, object]]] = {version: [] for version in dated.page.positions}
     for version, places in dated.page.positions.items():
@@ -74,14 +80,14 @@ def render_poetry(dated: DatedPage, root: str) -> Rendered:
     newest = max(releases, key=version_order, default="")
     info = {"name": dated.page.project, "version": newest, "requires_dist": None, "requires_python": None}
     content = {"info": info, "releases": releases, "urls": releases.get(newest, [])}
-    return packed("application/json", msgspec.json.encode(content))
+    return packed("application/json", msgspec.json.encode(content), pack=pack)
 
 
-def packed(content_type: str, body: bytes) -> Rendered:
-    """Return a body with its ETag, and packed where that is worth it."""
+def packed(content_type: str, body: bytes, *, pack: bool) -> Rendered:
+    """Return a body with its ETag, and packed where that is wanted and worth it."""
     etag = f'"{hashlib.sha256(body).hexdigest()[:40]}"'
-    small = len(body) < _WORTH_PACKING
-    return Rendered(content_type, body, etag, None if small else gzip.compress(body, _LEVEL, mtime=0))
+    worth = pack and len(body) >= _WORTH_PACKING
+    return Rendered(content_type, body, etag, gzip.compress(body, _LEVEL, mtime=0) if worth else None)
 
 
 def file_path(key: str, filename: str) -> str:
