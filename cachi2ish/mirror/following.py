@@ -39,7 +39,7 @@ class Follower:
     registries: names of those that the mirror may look at on its own account. claim: the file whose lock decides
     which of several processes on one store does so. executor: reads the history. now: the time.
     on_rescue: is told of each file that has vanished whether the mirror has it. vanished: set where something has,
-    so that the next round begins at once.
+    so that the next round begins at once. is_following: whether this process is the one.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class Follower:
         self._now = now
         self._on_rescue = on_rescue
         self._vanished = vanished
+        self.is_following = False
 
     async def follow(self) -> None:
         """Do round after round, as soon as no other process does so; ends by being cancelled."""
@@ -73,6 +74,7 @@ class Follower:
         try:
             while not try_lock(descriptor):
                 await self._rest()
+            self.is_following = True
             while True:
                 self._vanished.clear()
                 try:

@@ -5,7 +5,7 @@ A page as of a `Cutoff` has what was there before it, by the rule of ``--index-d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from packaging.utils import NormalizedName
 
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.pages import Page
+from cachi2ish.mirror.pasts import DayCoverage, ProjectPast, Span
 from cachi2ish.mirror.records import (
     Changes,
     DatedPage,
@@ -44,6 +45,33 @@ class Seal(Protocol):
         ...
 
 
+class Pasts(Protocol):
+    """What people ask. All methods raise `InputError` for a registry that has not been configured."""
+
+    def project(
+        self,
+        registry: str,
+        name: NormalizedName,
+        instants: Sequence[Instant | None] = (),
+        *,
+        versions: Collection[str] = (),
+        span: Span | None = None,
+    ) -> ProjectPast:
+        """Return what is known of a project, which may be nothing.
+
+        instants: for which files are counted. versions, span: whose files are wanted one by one.
+        """
+        ...
+
+    def coverage(self, registry: str, cutoff: Cutoff | None, now: Instant) -> DayCoverage:
+        """Return how much is known of all projects as of ``cutoff``; None for now."""
+        ...
+
+    def alike(self, registry: str, name: str, most: int) -> tuple[NormalizedName, ...]:
+        """Return names of projects that were there and are like ``name``, the likeliest first."""
+        ...
+
+
 class Sightings(Protocol):
     """The log of one mirror as those need it who look at upstreams, and serve. In a database.
 
@@ -59,6 +87,11 @@ class Sightings(Protocol):
     All methods raise `StorageError` where the database cannot be used, and `InputError` for a registry that has
     not been configured.
     """
+
+    @property
+    def pasts(self) -> Pasts:
+        """What is known, for people."""
+        ...
 
     def configure(self, registry: Registry) -> None:
         """Enter a registry, or the rules that hold for it from now on. What is closed stays as it is."""
@@ -119,6 +152,10 @@ class Sightings(Protocol):
         """Write down that the mirror has the bytes of a vanished file, or that they cannot be had any more."""
         ...
 
+    def status(self, now: Instant) -> Status:
+        """Return how much is known."""
+        ...
+
     def close(self) -> None:
         """Let go of the database."""
         ...
@@ -135,10 +172,6 @@ class History(Sightings, Protocol):
         self, registry: str, project: NormalizedName, before: Cutoff, after: Cutoff
     ) -> tuple[FileChange, ...]:
         """Return how two dates differ, by file name. Raises `InputError` for a project that nobody has seen."""
-        ...
-
-    def status(self, now: Instant) -> Status:
-        """Return how much is known."""
         ...
 
     def verify(self) -> tuple[str, ...]:

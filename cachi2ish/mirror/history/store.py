@@ -17,7 +17,7 @@ from cachi2ish.mirror.history.database import Database
 from cachi2ish.mirror.history.dated_pages import all_projects, dated_page
 from cachi2ish.mirror.history.differences import differences
 from cachi2ish.mirror.history.freezing import Trees, contradictions, freeze, frozen_days, prove
-from cachi2ish.mirror.history.interface import Seal
+from cachi2ish.mirror.history.interface import Pasts, Seal
 from cachi2ish.mirror.history.known_files import files_named, key_bytes, keys_without_sha256
 from cachi2ish.mirror.history.moving import export, import_
 from cachi2ish.mirror.history.observing import observe
@@ -36,10 +36,10 @@ from cachi2ish.mirror.history.rescuing import (
     wanted_files,
     write_rescued,
 )
-from cachi2ish.mirror.history.tables import alarm, file, generation, observation, project, registry
+from cachi2ish.mirror.history.tables import file, generation, observation, project, registry
+from cachi2ish.mirror.history.timeline.newest_alarms import newest_alarms
+from cachi2ish.mirror.history.timeline.past_reading import SqlPasts
 from cachi2ish.mirror.records import (
-    Alarm,
-    AlarmKind,
     Changes,
     DatedPage,
     Due,
@@ -58,9 +58,6 @@ from cachi2ish.mirror.records import (
 )
 from cachi2ish.simple_api.refusal_reasons import RefusalReason
 
-#: How many alarms a status has.
-_ALARMS = 100
-
 
 class SqlHistory:
     """A database with a history. To be closed; it is its own context manager."""
@@ -69,6 +66,7 @@ class SqlHistory:
         """Open the history in the SQLite database at ``path``, or begin one; see `Database`."""
         self._database = Database(path, read_only=read_only)
         self._trees = Trees()
+        self.pasts: Pasts = SqlPasts(self._database)
 
     def configure(self, registry: Registry) -> None:
         """Enter a registry, or the rules that hold for it from now on; see the interface."""
@@ -194,10 +192,7 @@ class SqlHistory:
                 to_rescue=count_rescues(connection, RescueState.WANTED),
                 lost=count_rescues(connection, RescueState.LOST),
                 size=size,
-                alarms=tuple(
-                    Alarm(row.at, row.registry, NormalizedName(row.project), AlarmKind(row.kind), row.text)
-                    for row in connection.execute(_NEWEST_ALARMS)
-                ),
+                alarms=tuple(newest_alarms(connection)),
             )
 
     def freeze(self, registry: str, cutoff: Cutoff, now: Instant) -> FrozenDay:
@@ -288,13 +283,3 @@ class SqlHistory:
 
 # The methods have parameters of these names.
 _REGISTRY, _PROJECT = registry, project
-
-_NEWEST_ALARMS = (
-    select(
-        alarm.c.at, alarm.c.kind, alarm.c.text, registry.c.name.label("registry"), project.c.name.label("project")
-    )
-    .join(project, project.c.id == alarm.c.project_id)
-    .join(registry, registry.c.id == project.c.registry_id)
-    .order_by(alarm.c.at.desc(), alarm.c.id.desc())
-    .limit(_ALARMS)
-)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 
@@ -33,15 +33,20 @@ from cachi2ish.mirror.records import Instant, Registry
 from cachi2ish.mirror.relay import Relay
 from cachi2ish.mirror.server.file_doors import FileDoors
 from cachi2ish.mirror.server.gate import Gate
-from cachi2ish.mirror.server.home import home_page
 from cachi2ish.mirror.server.hot_pages import HotPages
 from cachi2ish.mirror.server.metrics import Metrics
 from cachi2ish.mirror.server.page_doors import PageDoors
-from cachi2ish.mirror.server.places import MAIN, Places
+from cachi2ish.mirror.server.places import Places
 from cachi2ish.mirror.server.proof_doors import ProofDoors
 from cachi2ish.mirror.server.replies import Refused
 from cachi2ish.mirror.server.sending.hot_files import HotFiles
 from cachi2ish.mirror.upstream import Upstream
+from cachi2ish.mirror.web.answers import Answers
+from cachi2ish.mirror.web.openapi import description
+from cachi2ish.mirror.web.past_desk import PastDesk
+from cachi2ish.mirror.web.state_views import StateDesk
+from cachi2ish.mirror.web.templating import Templates
+from cachi2ish.mirror.web.web_doors import WebDoors
 from cachi2ish.sdists.interface import WheelReader
 
 #: Threads that read the history and the disk, that wait for upstreams, and that bring files.
@@ -162,15 +167,29 @@ async def running(rooms: Rooms, rules: Rules) -> AsyncIterator[ASGIApp]:
         hot=hot_files,
         executor=readers,
     )
+    web = WebDoors(
+        history=rooms.history,
+        places=places,
+        desk=PastDesk(
+            history=rooms.history, desk=desk, lookout=lookout, executor=readers, now=now_in_microseconds
+        ),
+        state=StateDesk(
+            history=rooms.history,
+            registries=rooms.registries,
+            directory=rooms.directory,
+            downloads=lambda: len(relay),
+            following=lambda: follower.is_following,
+            now=now_in_microseconds,
+        ),
+        answers=Answers(Templates()),
+        observed_only=rules.observed_only,
+        executor=readers,
+        now=now_in_microseconds,
+    )
     following = asyncio.create_task(follower.follow())
     try:
-        yield Gate(
-            _router(pages, proofs, files, metrics, rooms.registries),
-            hot=hot,
-            tokens=rules.tokens,
-            metrics=metrics,
-            files=hot_files,
-        )
+        doors = _router(pages, proofs, files, metrics, web)
+        yield Gate(doors, hot=hot, tokens=rules.tokens, metrics=metrics, files=hot_files)
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
@@ -183,18 +202,17 @@ def _may_follow(registry: Registry, address: Address) -> bool:
     return not registry.private or bool(address.split_userinfo()[1])
 
 
+async def openapi(_request: Request) -> Response:
+    """Answer what the JSON twins of the pages are."""
+    return Response(description(), media_type="application/json")
+
+
 async def healthz(_request: Request) -> Response:
     """Answer that the server is alive."""
     return Response(b"ok\n", media_type="text/plain")
 
 
-def _router(
-    pages: PageDoors, proofs: ProofDoors, files: FileDoors, metrics: Metrics, registries: Mapping[str, Registry]
-) -> Router:
-    async def home(request: Request) -> Response:
-        day = (datetime.now(UTC) - timedelta(days=7)).date().isoformat()
-        return Response(home_page(registries, MAIN, str(request.base_url), day), media_type="text/html")
-
+def _router(pages: PageDoors, proofs: ProofDoors, files: FileDoors, metrics: Metrics, web: WebDoors) -> Router:
     async def prometheus(_request: Request) -> Response:
         return Response(metrics.text(), media_type="text/plain; version=0.0.4")
 
@@ -204,7 +222,8 @@ def _router(
         raise InputError(f"put a date before simple/: {place}/2024-10-01/simple/, or {place}/live/simple/")
 
     others = [
-        Route("/", home),
+        *web.routes(),
+        Route("/openapi.json", openapi),
         Route("/healthz", healthz),
         Route("/metrics", prometheus),
         Route("/files/{key}/{filename}", files.file),

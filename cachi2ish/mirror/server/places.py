@@ -46,12 +46,16 @@ class Places:
 
         Raises `InputError` where there is no such registry or date.
         """
-        name = request.path_params.get("registry", MAIN)
+        return self.named(
+            request.path_params.get("registry", MAIN), unquote(request.path_params.get("date", LIVE))
+        )
+
+    def named(self, name: str, text: str) -> tuple[Registry, PathDate]:
+        """Return a registry by its name, and what a date means. Raises `InputError` where there is none such."""
         registry = self._registries.get(name)
         if registry is None:
             known = ", ".join(sorted(self._registries)) or "none"
             raise InputError(f"no registry is called {name!r} here; there are: {known}")
-        text = unquote(request.path_params.get("date", LIVE))
         try:
             return registry, parse_path_date(text, self._now(), self._exempt)
         except InvalidDateError as error:

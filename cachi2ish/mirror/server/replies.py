@@ -52,11 +52,13 @@ class Refused(Response):
             problem["reason"] = reason
         kept = {"cache-control": "no-store", **(headers or {})}
         super().__init__(msgspec.json.encode(problem), status, kept, "application/problem+json")
-        self._reason = reason_of(text)
+        self.text = text
+        self.reason = reason
+        self._phrase = reason_of(text)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
-        Wire.of(scope).reason = self._reason
+        Wire.of(scope).reason = self._phrase
         await super().__call__(scope, receive, send)
 
 

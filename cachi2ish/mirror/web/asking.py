@@ -1,0 +1,98 @@
+"""What a request for a page asks: its registry, its dates, its project; and where the mirror is for who asks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from msgspec import Struct
+from packaging.utils import NormalizedName, canonicalize_name
+from starlette.requests import Request
+
+from cachi2ish.core.cutoff import Cutoff
+from cachi2ish.core.messages import excerpt
+from cachi2ish.errors import InputError
+from cachi2ish.mirror.path_dates import LIVE, DateKind
+from cachi2ish.mirror.records import Instant, Registry
+from cachi2ish.mirror.server.places import MAIN, Places, is_name
+from cachi2ish.mirror.upstream import Login
+
+_MICROSECOND = 1_000_000
+
+#: A host with or without a port, as a browser sends it.
+_HOST = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+
+#: The most that a page number may be.
+_MOST_PAGES = 100_000
+
+
+class Place(Struct, frozen=True):
+    """A registry and a date. date: as it stands in addresses; cutoff: None for live."""
+
+    registry: Registry
+    date: str
+    cutoff: Cutoff | None
+
+    @property
+    def before(self) -> Instant | None:
+        """The instant before which a file must have been there; None for live."""
+        return None if self.cutoff is None else instant_of(self.cutoff)
+
+    @property
+    def prefix(self) -> str:
+        """The path from the root of the mirror to pages of this registry and date."""
+        place = "" if self.registry.name == MAIN else f"r/{self.registry.name}/"
+        return f"{place}{self.date}/simple/"
+
+
+def instant_of(cutoff: Cutoff) -> Instant:
+    """Return the instant of a cutoff: the microseconds after 1970."""
+    whole = int(cutoff.instant.replace(microsecond=0).timestamp())
+    return whole * _MICROSECOND + cutoff.instant.microsecond
+
+
+def place_of(places: Places, given: Mapping[str, str], *, key: str = "date", otherwise: str = LIVE) -> Place:
+    """Return the registry and the date that the fields of a query or a form name.
+
+    key: of the date; otherwise: the date where there is none. Raises `InputError` where there is no such registry
+    or date, and for a duration: what it means is another thing each time.
+    """
+    text = given.get(key, "").strip() or otherwise
+    registry, date = places.named(given.get("registry") or MAIN, text)
+    if date.kind is DateKind.COOL_DOWN:
+        raise InputError(f"{excerpt(text)} is no day, no instant and not live: a page shows one of these")
+    return Place(registry, text, date.cutoff)
+
+
+def project_of(written: str) -> NormalizedName:
+    """Return the name of a project. Raises `InputError` for what is none."""
+    if not is_name(written):
+        raise InputError(f"{excerpt(written)!r} is no name of a project")
+    return canonicalize_name(written)
+
+
+def page_of(given: Mapping[str, str]) -> int:
+    """Return the number of the page that is wanted, from 1. Raises `InputError`."""
+    text = given.get("page", "1")
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= _MOST_PAGES:
+        raise InputError(f"{excerpt(text)!r} is no number of a page")
+    return int(text)
+
+
+def login_of(request: Request, registry: Registry) -> Login | None:
+    """Return the login that a request has for a private registry."""
+    return Login.of(request.headers.get("authorization")) if registry.private else None
+
+
+def base_of(request: Request) -> str:
+    """Return the address of the mirror as the client has it, with a slash at its end.
+
+    A proxy in front of it says with ``X-Forwarded-Proto`` that the client speaks TLS. What the client says of the
+    host is only ever shown to that client.
+    """
+    host = request.headers.get("host", "")
+    if _HOST.fullmatch(host) is None:
+        host, port = request.scope["server"]
+        host = f"{f'[{host}]' if ':' in host else host}:{port}"
+    secure = request.headers.get("x-forwarded-proto") == "https"
+    return f"{'https' if secure else 'http'}://{host}/"

@@ -1,0 +1,177 @@
+"""What the JSON twins of the pages are, as OpenAPI 3.1. The schemas come from the views themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from cachi2ish import __version__
+from cachi2ish.mirror.web.views import (
+    DiffView,
+    HomeView,
+    Problem,
+    ProjectView,
+    StateView,
+    VersionView,
+)
+
+_REF = "#/components/schemas/{name}"
+
+_Parameter = dict[str, Any]
+
+
+def _in_query(name: str, text: str, *, required: bool = False, **schema: object) -> _Parameter:
+    return {
+        "name": name,
+        "in": "query",
+        "required": required,
+        "description": text,
+        "schema": {"type": "string", **schema},
+    }
+
+
+def _in_path(name: str, text: str) -> _Parameter:
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": text,
+        "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+    }
+
+
+_PROJECT_NAME = "The name of a project. Other spellings of it are redirected to the normalised one (PEP 503)."
+_DAY = "A day (its end, UTC), an instant with its offset, or `live`."
+
+_REGISTRY = _in_query("registry", "The name of a registry; `pypi` where it is left out.")
+_DATE = _in_query("date", f"{_DAY} Left out: `live`.")
+_PAGE = _in_query("page", "The number of the page, from 1.", type="integer", minimum=1, maximum=100_000)
+
+#: Refusals that every door may answer with, and what they mean here.
+_REFUSALS: Mapping[HTTPStatus, str] = {
+    HTTPStatus.UNAUTHORIZED: "A token of the mirror, or a login of a private registry, is missing.",
+    HTTPStatus.FORBIDDEN: "The registry does not let this login see the project.",
+    HTTPStatus.NOT_FOUND: "There is no such project, version, date or registry.",
+    HTTPStatus.CONFLICT: "Nobody had looked by then, and only what was observed is shown.",
+    HTTPStatus.REQUEST_URI_TOO_LONG: "The path is too long.",
+    HTTPStatus.BAD_GATEWAY: "The registry does not answer, or not with a page, and nothing is known.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Too much at once, or the disk cannot be written.",
+    HTTPStatus.INSUFFICIENT_STORAGE: "The disk is full.",
+}
+
+
+class _Door(Struct, frozen=True, kw_only=True):
+    """A path. view: what it answers with. moved: whether it may redirect."""
+
+    path: str
+    name: str
+    summary: str
+    view: type[Struct]
+    parameters: Sequence[_Parameter] = ()
+    moved: str = ""
+
+
+_DOORS = (
+    _Door(
+        path="/index.json",
+        name="home",
+        summary="How to use a date, how much is known of it, and health",
+        view=HomeView,
+        parameters=(
+            _in_query("date", f"{_DAY} Left out: the day a week ago."),
+            _REGISTRY,
+            _in_query("project", "A name: the answer leads on to that project."),
+        ),
+        moved="303",
+    ),
+    _Door(path="/state.json", name="state", summary="The state of sync and store", view=StateView),
+    _Door(
+        path="/projects/{project}.json",
+        name="project",
+        summary="A project as of a date, and what became of it since",
+        view=ProjectView,
+        parameters=(_in_path("project", _PROJECT_NAME), _DATE, _REGISTRY, _PAGE),
+        moved="301",
+    ),
+    _Door(
+        path="/projects/{project}/{version}.json",
+        name="version",
+        summary="The files of a version as of a date, and what became of them since",
+        view=VersionView,
+        parameters=(
+            _in_path("project", _PROJECT_NAME),
+            _in_path("version", "A version, in any spelling."),
+            _DATE,
+            _REGISTRY,
+            _PAGE,
+        ),
+    ),
+    _Door(
+        path="/diff.json",
+        name="diff",
+        summary="How a project differs between two dates",
+        view=DiffView,
+        parameters=(
+            _in_query("project", _PROJECT_NAME, required=True, minLength=1),
+            _in_query("before", f"{_DAY} Left out: the day a week ago."),
+            _in_query("after", f"{_DAY} Left out: `live`."),
+            _REGISTRY,
+            _PAGE,
+        ),
+    ),
+)
+
+
+@cache
+def description() -> bytes:
+    """Return the description, as JSON."""
+    return msgspec.json.format(msgspec.json.encode(document()), indent=1)
+
+
+def document() -> dict[str, Any]:
+    """Return the description."""
+    views = [*dict.fromkeys(door.view for door in _DOORS), Problem]
+    _, components = msgspec.json.schema_components(views, ref_template=_REF)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "cachi2ish mirror: pages for people",
+            "version": __version__,
+            "summary": "Package indexes as they were on any date",
+            "description": "The JSON twin of each page. Installers use the Simple API (PEP 691), not this.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": ".", "description": "the mirror that serves this file"}],
+        "paths": {door.path: {"get": _operation(door)} for door in _DOORS},
+        "components": {"schemas": components},
+    }
+
+
+def _operation(door: _Door) -> dict[str, Any]:
+    responses: dict[str, Any] = {
+        "200": {
+            "description": door.summary,
+            "content": {"application/json": {"schema": {"$ref": _REF.format(name=door.view.__name__)}}},
+        }
+    }
+    if door.moved:
+        responses[door.moved] = {
+            "description": "The answer is at another address.",
+            "headers": {"location": {"schema": {"type": "string"}, "required": True}},
+        }
+    for status, text in _REFUSALS.items():
+        responses[str(status.value)] = {
+            "description": text,
+            "content": {"application/problem+json": {"schema": {"$ref": _REF.format(name=Problem.__name__)}}},
+        }
+    return {
+        "operationId": door.name,
+        "summary": door.summary,
+        "parameters": list(door.parameters),
+        "responses": responses,
+    }

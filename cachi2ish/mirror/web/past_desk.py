@@ -1,0 +1,77 @@
+"""Finds the past of projects for the pages: from the history, and from the upstream where that is too old.
+
+Who may not see a project of a private registry is refused by the same rule as at the other doors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Executor
+from functools import partial
+
+from packaging.utils import NormalizedName
+
+from cachi2ish.errors import AccessError, Cachi2ishError
+from cachi2ish.mirror.history.interface import Sightings
+from cachi2ish.mirror.looking import Lookout
+from cachi2ish.mirror.page_desk import REFRESHED_AFTER, PageDesk
+from cachi2ish.mirror.pasts import ProjectPast, Span
+from cachi2ish.mirror.records import SECOND, Instant, Registry
+from cachi2ish.mirror.upstream import Login
+
+
+class PastDesk:
+    """Answers what people ask of projects. For the event loop. executor: reads the history. now: the time."""
+
+    def __init__(
+        self,
+        *,
+        history: Sightings,
+        desk: PageDesk,
+        lookout: Lookout,
+        executor: Executor,
+        now: Callable[[], Instant],
+    ) -> None:
+        self._history = history
+        self._desk = desk
+        self._lookout = lookout
+        self._executor = executor
+        self._now = now
+
+    async def project(
+        self,
+        registry: Registry,
+        project: NormalizedName,
+        instants: Sequence[Instant | None],
+        *,
+        login: Login | None = None,
+        versions: Collection[str] = (),
+        span: Span | None = None,
+    ) -> tuple[ProjectPast, bool]:
+        """Return what is known of a project, and whether its registry should have answered and did not.
+
+        See `Pasts.project`. Raises `LoginNeededError` and `AccessError` where a login has no right to see it, and
+        what a look raises where nothing is known.
+        """
+        if not await self._desk.admitted(registry, project, login):
+            raise AccessError(f"{registry.name} has no {project} for this user")
+        loop = asyncio.get_running_loop()
+        read = partial(self._history.pasts.project, registry.name, project, instants, versions=versions, span=span)
+        past = await loop.run_in_executor(self._executor, read)
+        if not self._must_look(past, instants):
+            return past, False
+        try:
+            await self._lookout.look(registry.name, project, login=login, looked_at=past.looked_at)
+        except AccessError:
+            raise
+        except Cachi2ishError:
+            if past.looked_at is None:
+                raise
+            return past, True
+        return await loop.run_in_executor(self._executor, read), False
+
+    def _must_look(self, past: ProjectPast, instants: Sequence[Instant | None]) -> bool:
+        if past.generations and all(past.is_closed(one) for one in instants):
+            return False
+        return past.looked_at is None or self._now() - past.looked_at > REFRESHED_AFTER * SECOND

@@ -1,0 +1,248 @@
+"""The doors to pages for people: the first one, a project, a version, two dates compared, the state."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from functools import partial
+from http import HTTPStatus
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from msgspec import Struct
+from packaging.utils import NormalizedName
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from cachi2ish.core.messages import excerpt
+from cachi2ish.errors import Cachi2ishError, InputError
+from cachi2ish.mirror.history.interface import Sightings
+from cachi2ish.mirror.pasts import ProjectPast, Span
+from cachi2ish.mirror.records import Coverage, Instant, Registry
+from cachi2ish.mirror.server.places import Places
+from cachi2ish.mirror.server.replies import Refused, moved
+from cachi2ish.mirror.web.answers import TWIN, Answers, root_of, wants_twin
+from cachi2ish.mirror.web.asking import Place, base_of, login_of, page_of, place_of, project_of
+from cachi2ish.mirror.web.copy_lines import copy_lines
+from cachi2ish.mirror.web.past_desk import PastDesk
+from cachi2ish.mirror.web.project_views import (
+    Shown,
+    diff_view,
+    project_view,
+    spelled,
+    status_of,
+    version_view,
+)
+from cachi2ish.mirror.web.state_views import StateDesk
+from cachi2ish.mirror.web.timeline import draw
+from cachi2ish.mirror.web.version_rows import newest_of, version_rows
+from cachi2ish.simple_api.refusal_reasons import RefusalReason
+
+#: Names that are suggested for one that is not known.
+_SUGGESTED = 5
+
+_Result = TypeVar("_Result")
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class WebDoors:
+    """Answers people. For the event loop. executor: reads the history and fills templates. now: the time."""
+
+    def __init__(
+        self,
+        *,
+        history: Sightings,
+        places: Places,
+        desk: PastDesk,
+        state: StateDesk,
+        answers: Answers,
+        observed_only: bool,
+        executor: Executor,
+        now: Callable[[], Instant],
+    ) -> None:
+        self._history = history
+        self._places = places
+        self._desk = desk
+        self._state = state
+        self._answers = answers
+        self._observed_only = observed_only
+        self._executor = executor
+        self._now = now
+
+    def routes(self) -> list[Route]:
+        """Return the doors, each with its twin."""
+        pages: tuple[tuple[str, str, Endpoint], ...] = (
+            ("/", "/index.json", self.home),
+            ("/state", "/state.json", self.state),
+            ("/diff", "/diff.json", self.diff),
+            ("/projects/{project}", "/projects/{project}.json", self.project),
+            ("/projects/{project}/{version}", "/projects/{project}/{version}.json", self.version),
+        )
+        routes = [Route("/projects", readable(self._answers, self.chosen))]
+        for path, twin, endpoint in pages:
+            guarded = readable(self._answers, endpoint)
+            routes += [Route(twin, guarded), Route(path, guarded)]
+        return [*routes, Route("/web/{name}", self._answers.static)]
+
+    async def home(self, request: Request) -> Response:
+        """Answer ``/``: how to use a date, and how much is known of it."""
+        given = request.query_params
+        if given.get("project", "").strip():
+            return self._to_project(request, given["project"].strip())
+        place = place_of(self._places, given, otherwise=self._state.week_ago())
+        coverage = None if place.registry.private else await self._run(self._state.coverage, place)
+        view = await self._run(self._state.home, place, f"{base_of(request)}{place.prefix}", coverage)
+        return await self._page(request, "home.html", view, place.registry)
+
+    async def state(self, request: Request) -> Response:
+        """Answer ``/state``: sync and store."""
+        view = await self._run(self._state.state)
+        return self._answers.page(request, "state.html", view, private=False)
+
+    async def chosen(self, request: Request) -> Response:
+        """Answer ``/projects?name=…``: the form of the first page leads on to the project."""
+        return self._to_project(request, request.query_params.get("name", "").strip())
+
+    async def project(self, request: Request) -> Response:
+        """Answer ``/projects/<project>``: its versions as of a date, and what became of them."""
+        given, written = request.query_params, request.path_params["project"]
+        project, place, page = project_of(written), place_of(self._places, given), page_of(given)
+        if project != written:
+            return _respelled(request, written, project)
+        instants = (place.before, None)
+        past, stale = await self._desk.project(
+            place.registry, project, instants, login=login_of(request, place.registry)
+        )
+        missing = await self._missing(request, past, place)
+        if missing is not None:
+            return missing
+        rows = await self._run(version_rows, past, place.before)
+        newest = newest_of(rows)
+        wanted = f"{project}=={newest.version}" if newest is not None else str(project)
+        lines = copy_lines(f"{base_of(request)}{place.prefix}", wanted)
+        view = project_view(past, rows, _shown(place, page, stale=stale), lines)
+        first = past.generations[0].first_seen
+        timeline = draw(rows, place.before, first, self._now())
+        return await self._page(request, "project.html", view, place.registry, timeline=timeline)
+
+    async def version(self, request: Request) -> Response:
+        """Answer ``/projects/<project>/<version>``: its files as of a date, and what became of them."""
+        given, written = request.query_params, request.path_params["project"]
+        project, place, page = project_of(written), place_of(self._places, given), page_of(given)
+        version = request.path_params["version"]
+        login = login_of(request, place.registry)
+        find = partial(self._desk.project, place.registry, project, (place.before, None), login=login)
+        past, stale = await find(versions=[version])
+        missing = await self._missing(request, past, place)
+        if missing is not None:
+            return missing
+        known = spelled(past, version)
+        if known is not None and known != version:
+            past, stale = await find(versions=[known])
+        view = None if known is None else version_view(past, known, _shown(place, page, stale=stale))
+        if view is None:
+            raise InputError(
+                f"{place.registry.name} has never had {project} {excerpt(version)}, as far as is known"
+            )
+        return await self._page(request, "version.html", view, place.registry)
+
+    async def diff(self, request: Request) -> Response:
+        """Answer ``/diff``: how a project differs between two dates; without a project, the form."""
+        given = request.query_params
+        before = place_of(self._places, given, key="before", otherwise=self._state.week_ago())
+        after, page = place_of(self._places, given, key="after"), page_of(given)
+        written = given.get("project", "").strip()
+        if not written and not wants_twin(request):
+            return await self._page(request, "compare.html", before, before.registry, after=after)
+        project, login = project_of(written), login_of(request, before.registry)
+        instants = (before.before, after.before, None)
+        find = partial(self._desk.project, before.registry, project, instants, login=login)
+        past, stale = await find(span=_span(before, after))
+        missing = await self._missing(request, past, before, after)
+        if missing is not None:
+            return missing
+        if status_of(past.at(before.before))[0] != status_of(past.at(after.before))[0]:
+            past, stale = await find(versions={one.version for one in past.tallies})
+        rows = await self._run(lambda: (version_rows(past, before.before), version_rows(past, after.before, 1)))
+        shown = _shown(before, page), _shown(after, page, stale=stale)
+        view = await self._run(diff_view, past, rows, *shown)
+        return await self._page(request, "diff.html", view, before.registry)
+
+    async def _missing(self, request: Request, past: ProjectPast, *places: Place) -> Response | None:
+        """Return the refusal of a project of which there is nothing, or of a date at which nobody had looked."""
+        registry = places[0].registry
+        if not past.generations:
+            alike = () if registry.private else await self._alike(registry, past.name)
+            text = f"{past.name} is not on {registry.name}"
+            refused = Refused(HTTPStatus.NOT_FOUND, text, reason=RefusalReason.ABSENT)
+            return self._answers.refusal(request, refused, alike)
+        for place in places:
+            computed = past.at(place.before).coverage is Coverage.COMPUTED
+            if self._observed_only and place.before is not None and computed:
+                text = f"nobody had looked at {past.name} by {place.date}, and only what was observed is shown"
+                return self._answers.refusal(
+                    request, Refused(HTTPStatus.CONFLICT, text, reason=RefusalReason.COVERAGE)
+                )
+        return None
+
+    async def _alike(self, registry: Registry, name: NormalizedName) -> tuple[NormalizedName, ...]:
+        return await self._run(self._history.pasts.alike, registry.name, name, _SUGGESTED)
+
+    def _to_project(self, request: Request, written: str) -> Response:
+        project = project_of(written)
+        kept = {
+            name: value for name, value in request.query_params.items() if name in {"date", "registry"} and value
+        }
+        twin = TWIN if wants_twin(request) else ""
+        query = "&".join(f"{name}={quote(value, safe=':')}" for name, value in kept.items())
+        target = f"{root_of(request)}projects/{project}{twin}{'?' if query else ''}{query}"
+        return RedirectResponse(target, HTTPStatus.SEE_OTHER)
+
+    async def _page(
+        self,
+        request: Request,
+        template: str,
+        view: Struct,
+        registry: Registry,
+        **further: object,
+    ) -> Response:
+        render = partial(self._answers.page, request, template, view, private=registry.private, further=further)
+        return await self._run(render)
+
+    async def _run(self, work: Callable[..., _Result], *arguments: Any) -> _Result:  # noqa: ANN401
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
+
+
+def readable(answers: Answers, endpoint: Endpoint) -> Endpoint:
+    """Return an endpoint whose refusals people can read; its name is that of the door in the metrics."""
+
+    async def guarded(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except Cachi2ishError as error:
+            return answers.failure(request, error)
+
+    guarded.__name__ = endpoint.__name__
+    return guarded
+
+
+def _shown(place: Place, page: int, *, stale: bool = False) -> Shown:
+    return Shown(registry=place.registry.name, date=place.date, before=place.before, page=page, stale=stale)
+
+
+def _span(before: Place, after: Place) -> Span:
+    """Return the time between two dates, in whichever order they are given."""
+    if before.before is None or after.before is None:
+        known = [one.before for one in (before, after) if one.before is not None]
+        return Span(min(known, default=0), None)
+    return Span(min(before.before, after.before), max(before.before, after.before))
+
+
+def _respelled(request: Request, written: str, project: NormalizedName) -> Response:
+    """Return the way to the one address of a project."""
+    path: str = request.scope["path"]
+    tail = path.rpartition("/")[2].removeprefix(written)
+    query = request.url.query
+    return moved(f"{project}{tail}{'?' if query else ''}{query}")

@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.mirror.server.conftest import mirror, upstream
+
+__all__ = ["mirror", "upstream"]
