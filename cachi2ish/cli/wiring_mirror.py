@@ -31,7 +31,7 @@ from cachi2ish.mirror.records import Registry, UntimedFiles
 from cachi2ish.mirror.server.application import Rooms, Rules, now_in_microseconds, running
 from cachi2ish.mirror.server.places import MAIN
 from cachi2ish.mirror.server.serving import address_of, is_loopback, listen, serve
-from cachi2ish.mirror.syncing import sync
+from cachi2ish.mirror.syncing import Synced, sync
 from cachi2ish.mirror.upstream import list_address
 from cachi2ish.projects.project_reader import SourceTreeReader
 from cachi2ish.sdists.archive_reader import ArchiveReader
@@ -68,7 +68,7 @@ def serve_mirror(flags: Flags, reporter: ConsoleReporter) -> None:
     reporter.info("ended")
 
 
-def sync_mirror(flags: Flags, reporter: ConsoleReporter) -> tuple[int, bool]:
+def sync_mirror(flags: Flags, reporter: ConsoleReporter) -> Synced:
     """Look at all that is due, see `cachi2ish.mirror.syncing.sync`. Raises `InputError` where no mirror is."""
     settings = load_mirror_settings(flags, os.environ, home_directory(), datetime.now(UTC))
     expect_history(settings.directory)
@@ -137,7 +137,8 @@ def _tracked(index: str, settings: MirrorSettings, history: SqlHistory) -> Addre
 def mirroring(settings: MirrorSettings, reporter: ConsoleReporter, *, amend: bool = False) -> Iterator[Rooms]:
     """Yield what a mirror is made of; connections and databases end with the block.
 
-    amend: what the settings do not say of a registry stays as the mirror knows it; otherwise it is the default.
+    amend: what the settings do not say of a registry stays as the mirror knows it, and registries that they do not
+    name are there too; otherwise it is the default.
     The rules are not written down then: a server may run that has others.
     Raises `StorageError` where its directory cannot be used.
     """
@@ -146,8 +147,9 @@ def mirroring(settings: MirrorSettings, reporter: ConsoleReporter, *, amend: boo
         stack.enter_context(log_messages_to(reporter))
         history = stack.enter_context(SqlHistory(directory / HISTORY))
         known = {one.name: one for one in history.registries()} if amend else {}
-        main = Address(known[MAIN].url if MAIN in known else default_index_url())
-        addresses = {MAIN: main, **settings.registries}
+        addresses = {MAIN: Address(default_index_url())}
+        addresses |= {name: Address(one.url) for name, one in known.items()} | dict(settings.registries)
+        kept = {name for name in known if name not in settings.registries}  # their logins are not
         registries = {
             name: _registry(name, address, settings, known.get(name)) for name, address in addresses.items()
         }
@@ -166,6 +168,7 @@ def mirroring(settings: MirrorSettings, reporter: ConsoleReporter, *, amend: boo
             recollection=recollection,
             downloader=lambda store: FileDownloader(http, store, recollection),
             wheels=ArchiveReader(SourceTreeReader()),
+            hidden_from={name for name in kept if addresses[name] != Address(default_index_url())},
         )
 
 

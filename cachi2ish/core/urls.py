@@ -10,7 +10,14 @@ from __future__ import annotations
 
 import re
 from typing import Never, Self, final
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
+
+#: The user in an address whose password is a Bearer token (RFC 6750). Nobody is called so: a user name has no
+#: control characters (RFC 7617, 2).
+BEARER = "\0bearer"
+
+#: What such a token may be (RFC 6750, 2.1).
+BEARER_TOKEN = re.compile("[A-Za-z0-9._~+/-]+=*")
 
 #: Scheme, host and port (RFC 6454).
 WebOrigin = tuple[str, str, int | None]
@@ -232,6 +239,12 @@ class Address:
         """Return the address without user information, and that information, see `split_userinfo`."""
         text, userinfo = split_userinfo(self._text)
         return (self if text == self._text else Address(text)), userinfo
+
+    def with_login(self, user: str, password: str) -> Address:
+        """Return the address with a user and a password in the place of its own; it must be a valid URL."""
+        parts = urlsplit(split_userinfo(self._text)[0])
+        userinfo = f"{quote(user, safe='')}:{quote(password, safe='')}"
+        return Address(urlunsplit(parts._replace(netloc=f"{userinfo}@{parts.netloc}")))
 
     def __str__(self) -> str:
         return self._redacted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
 
 from packaging.utils import NormalizedName
@@ -33,8 +33,9 @@ class BusyError(NetworkError):
 class Lookout:
     """Looks at projects, and writes down what it sees. For the event loop.
 
-    executor: waits for upstreams. clock: seconds that only go forward. on_look: is told how each look ended, in a
-    word. on_vanished: is called where files have vanished, whose bytes may still be there.
+    hidden_from: registries that may answer a stranger as if they had no such project. executor: waits for
+    upstreams. clock: seconds that only go forward. on_look: is told how each look ended, in a word. on_vanished:
+    is called where files have vanished, whose bytes may still be there.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Lookout:
         upstream: Upstream,
         registries: Mapping[str, Registry],
         acceptances: Acceptances,
+        hidden_from: Collection[str] = (),
         executor: Executor,
         clock: Callable[[], float],
         on_look: Callable[[str, str], None],
@@ -53,6 +55,7 @@ class Lookout:
         self._upstream = upstream
         self._registries = registries
         self._acceptances = acceptances
+        self._hidden_from = frozenset(hidden_from)
         self._executor = executor
         self._clock = clock
         self._on_look = on_look
@@ -134,6 +137,8 @@ class Lookout:
         self, registry: str, project: NormalizedName, etag: str | None, login: Login | None
     ) -> tuple[Page | Gone | Unchanged, Look, Changes | None]:
         answer, look = self._upstream.ask(registry, project, etag=etag, login=login)
+        if isinstance(answer, Gone) and registry in self._hidden_from:
+            raise AccessError(f"{registry} does not show {project} without a login, or has it no more")
         if isinstance(answer, Gone) and self._registries[registry].private and login is not None:
             # Many registries answer so to a stranger: it says nothing of the project.
             return answer, look, None

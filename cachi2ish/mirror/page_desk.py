@@ -166,4 +166,6 @@ class PageDesk:
 
 
 def _login_needed(registry: Registry) -> LoginNeededError:
-    return LoginNeededError(f"{registry.name} is private: give the user name and password that you have there")
+    return LoginNeededError(
+        f"{registry.name} is private: give the user name and password, or the token, that you have there"
+    )

@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from cachi2ish.errors import InputError
 from cachi2ish.files.locks import try_lock
@@ -23,8 +24,20 @@ from cachi2ish.mirror.upstream import Upstream
 _READERS, _ASKERS, _CARRIERS = 4, 8, 4
 
 
-def sync(rooms: Rooms) -> tuple[int, bool]:
-    """Look at all projects that are due; return how many looks were made, and whether nothing is due any more.
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """What became of a sync. looks: how many were made. complete: whether nothing is due any more.
+
+    refusing: registries that have not shown what a look before has seen.
+    """
+
+    looks: int
+    complete: bool
+    refusing: tuple[str, ...]
+
+
+def sync(rooms: Rooms) -> Synced:
+    """Look at all projects that are due.
 
     The rules of the registries hold from now on. What an upstream does not answer is still due then. Raises
     `InputError` where a server does this already.
@@ -43,11 +56,11 @@ def sync(rooms: Rooms) -> tuple[int, bool]:
         os.close(descriptor)
 
 
-async def _sync(rooms: Rooms) -> tuple[int, bool]:
+async def _sync(rooms: Rooms) -> Synced:
     readers, askers = ThreadPoolExecutor(_READERS, "read"), ThreadPoolExecutor(_ASKERS, "ask")
     carriers = ThreadPoolExecutor(_CARRIERS, "carry")
     relay = Relay(carriers, lambda *_: None)
-    looks: list[str] = []
+    looks: list[tuple[str, str]] = []
     upstream = Upstream(rooms.http, rooms.addresses, now_in_microseconds)
     # A private registry lets the mirror in only where it has credentials of its own.
     names = [
@@ -72,9 +85,10 @@ async def _sync(rooms: Rooms) -> tuple[int, bool]:
         upstream=upstream,
         registries=rooms.registries,
         acceptances=Acceptances(time.monotonic),
+        hidden_from=rooms.hidden_from,
         executor=askers,
         clock=time.monotonic,
-        on_look=lambda _registry, how: looks.append(how),
+        on_look=lambda registry, how: looks.append((registry, how)),
         on_vanished=vanished.set,
     )
     follower = Follower(
@@ -97,7 +111,8 @@ async def _sync(rooms: Rooms) -> tuple[int, bool]:
             if before == first:
                 break  # the upstream does not answer
         await follower.round()  # files that have vanished are fetched
-        return len(looks), not _first_due(rooms, names)
+        refusing = {registry for registry, how in looks if how == "refused"}
+        return Synced(len(looks), not _first_due(rooms, names), tuple(sorted(refusing)))
     finally:
         await relay.stop()
         for executor in (readers, askers, carriers):

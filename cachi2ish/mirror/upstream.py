@@ -1,7 +1,7 @@
 """The registries as they are: what one says of a project when it is asked.
 
-Only addresses from the settings are asked. A client's user name and password go to the origin of the registry that
-it asked for, and nowhere else: the HTTP client takes them off at a redirect to another one.
+Only addresses from the settings are asked. A client's user name and password, or its token, go to the origin of
+the registry that it asked for, and nowhere else: the HTTP client takes them off at a redirect to another one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from packaging.utils import NormalizedName
 
 from cachi2ish.core.pages import Page
-from cachi2ish.core.urls import Address
+from cachi2ish.core.urls import BEARER, BEARER_TOKEN, Address
 from cachi2ish.errors import AccessError
 from cachi2ish.http.interface import Http, Response
 from cachi2ish.mirror.records import Gone, Instant, Look, Unchanged
@@ -34,15 +34,17 @@ _LONGEST_AUTHORIZATION = 8192
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A client's user name and password. Neither is ever kept, printed or logged."""
+    """A client's user name and password, or `BEARER` and a token. Neither is ever kept, printed or logged."""
 
     user: str = field(repr=False)
     password: str = field(repr=False)
 
     @classmethod
     def of(cls, authorization: str | None) -> Login | None:
-        """Return what an ``Authorization`` header of the scheme ``Basic`` says (RFC 7617), else None."""
+        """Return what an ``Authorization`` header says, ``Basic`` (RFC 7617) or ``Bearer`` (RFC 6750); or None."""
         scheme, _, encoded = (authorization or "")[:_LONGEST_AUTHORIZATION].partition(" ")
+        if scheme.lower() == "bearer" and BEARER_TOKEN.fullmatch(encoded.strip()):
+            return cls(BEARER, encoded.strip())
         if scheme.lower() != "basic":
             return None
         try:
@@ -53,10 +55,7 @@ class Login:
 
     def address(self, url: Address) -> Address:
         """Return ``url`` with this login in the place of its own."""
-        bare, _ = url.split_userinfo()
-        parts = urlsplit(bare.with_credentials)
-        userinfo = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}"
-        return Address(urlunsplit(parts._replace(netloc=f"{userinfo}@{parts.netloc}")))
+        return url.with_login(self.user, self.password)
 
 
 class Upstream:

@@ -95,6 +95,17 @@ class MirrorFlags:
             wanted="names of registries, as a list",
         ),
     ] = ()
+    mirror_registry_token: Annotated[
+        tuple[str, ...],
+        Setting(
+            help="Ask registry NAME with the token in FILE, as Bearer. May be repeated.",
+            option="registry-token",
+            metavar="NAME=FILE",
+            repeatable=True,
+            toml=toml_pairs,
+            wanted='a table of files by name, such as {work = "work.token"}',
+        ),
+    ] = ()
     mirror_first_seen: Annotated[
         tuple[str, ...],
         Setting(

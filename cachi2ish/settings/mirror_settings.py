@@ -11,13 +11,14 @@ from pathlib import Path
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from cachi2ish.core.messages import excerpt
-from cachi2ish.core.urls import Address
+from cachi2ish.core.urls import BEARER, BEARER_TOKEN, Address
 from cachi2ish.errors import InputError
 from cachi2ish.files.foreign import UnfitFileError, decode_text, read_foreign
 from cachi2ish.http.interface import HttpSettings
 from cachi2ish.settings.flags import Flags, Source
 from cachi2ish.settings.mirror_flags import DEFAULT_HOST, DEFAULT_MEMORY, DEFAULT_PORT, WantedCoverage
 from cachi2ish.settings.settings import config_source, load_settings
+from cachi2ish.settings.values import InvalidValueError, path_of
 
 _REGISTRY_NAME = re.compile("[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 
@@ -64,7 +65,7 @@ def load_mirror_settings(
     """
     sources = (Source(flags), config_source(flags))
     settings = load_settings(replace(flags, no_cache=True, offline=False), environ, home, now)
-    registries = _registries(sources)
+    registries = _with_tokens(_registries(sources), sources)
     private = _names(sources, "mirror_private", registries)
     first_seen = _names(sources, "mirror_first_seen", registries)
     merged = _merged(sources)
@@ -147,9 +148,20 @@ def _registries(sources: Iterable[Source]) -> dict[str, Address]:
         assert source is not None  # noqa: S101  (it has this text)
         place = source.name("mirror_registry")
         if not _REGISTRY_NAME.fullmatch(name):
+            without = Address(text.strip())
+            if without.is_web:  # an equals sign may stand in its query
+                raise source.error(
+                    f"{place}: {without.redacted!r} has no name",
+                    "write a name before the address: NAME=URL; its pages are below /r/NAME/ then",
+                )
             raise source.error(
                 f"{place}: {excerpt(name)!r} is no name of a registry",
                 "write NAME=URL; a name has small letters, digits and hyphens",
+            )
+        if not url.strip():
+            raise source.error(
+                f"{place}: {excerpt(name)!r} has no address",
+                f"write the address of its index behind the name: {name}=https://host/simple/",
             )
         if not address.is_web:
             raise source.error(
@@ -160,6 +172,41 @@ def _registries(sources: Iterable[Source]) -> dict[str, Address]:
             raise source.error(f"{place}: {name} is named twice", "give each registry a name of its own")
         found[name] = address
     return found
+
+
+def _with_tokens(registries: dict[str, Address], sources: Iterable[Source]) -> dict[str, Address]:
+    """Return the registries, those with a token of their own for the mirror with it."""
+    source = next((one for one in sources if one.flags.mirror_registry_token), None)
+    if source is None:
+        return registries
+    found = dict(registries)
+    place = source.name("mirror_registry_token")
+    for text in source.flags.mirror_registry_token:
+        name, _, path = text.partition("=")
+        if name not in registries:
+            known = ", ".join(sorted(registries)) or "none"
+            raise source.error(
+                f"{place}: there is no registry {excerpt(name)!r} with an address", f"with one there are: {known}"
+            )
+        if found[name].split_userinfo()[1]:
+            raise source.error(f"{place}: {name} has a login already", "leave the user out of its address")
+        file = _file_of(path, source)
+        [token, *more] = _tokens_in(file, place) or ("",)
+        if more or not BEARER_TOKEN.fullmatch(token):
+            raise InputError(
+                f"{place}: {file} has {'more than one token' if more else 'no token'}",
+                hint="write the token of the registry into it, on one line",
+            )
+        found[name] = found[name].with_login(BEARER, token)
+    return found
+
+
+def _file_of(text: str, source: Source) -> Path:
+    try:
+        path = path_of(text.strip())
+    except InvalidValueError as error:
+        raise source.error(f"{source.name('mirror_registry_token')}: {error}", "write NAME=FILE") from None
+    return path if source.file is None else source.file.parent / path
 
 
 def _names(sources: Iterable[Source], setting: str, registries: Mapping[str, Address]) -> frozenset[str]:
@@ -191,16 +238,7 @@ def _projects(sources: Iterable[Source]) -> frozenset[NormalizedName]:
 
 
 def _tokens(file: Path) -> tuple[str, ...]:
-    try:
-        lines = decode_text(read_foreign(file)).splitlines()
-    except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"the file of tokens {file} does not exist", hint="check --token-file") from None
-    except UnfitFileError as error:
-        raise InputError(f"the file of tokens {file} {error.strerror}", hint=error.hint) from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise InputError(f"the file of tokens {file} cannot be read: {reason}") from None
-    tokens = tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
+    tokens = _tokens_in(file, "--token-file")
     if not tokens or min(map(len, tokens)) < _SHORTEST_TOKEN:
         raise InputError(
             f"the file of tokens {file} has "
@@ -208,3 +246,16 @@ def _tokens(file: Path) -> tuple[str, ...]:
             hint="write one in each line: python -c 'import secrets; print(secrets.token_urlsafe(24))'",
         )
     return tokens
+
+
+def _tokens_in(file: Path, setting: str) -> tuple[str, ...]:
+    try:
+        lines = decode_text(read_foreign(file)).splitlines()
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"the file of tokens {file} does not exist", hint=f"check {setting}") from None
+    except UnfitFileError as error:
+        raise InputError(f"the file of tokens {file} {error.strerror}", hint=error.hint) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise InputError(f"the file of tokens {file} cannot be read: {reason}") from None
+    return tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))

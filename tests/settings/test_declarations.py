@@ -37,6 +37,7 @@ IN_FILE: dict[str, tuple[str, object]] = {
     "mirror_port": ("8000", 8000),
     "mirror_registry": ('{work = "https://a.example/"}', ("work=https://a.example/",)),
     "mirror_private": ('["work"]', ("work",)),
+    "mirror_registry_token": ('{work = "token"}', ("work=token",)),
     "mirror_first_seen": ('"work"', ("work",)),
     "mirror_exempt": ('["demo"]', ("demo",)),
     "mirror_require_coverage": ('"observed"', "observed"),

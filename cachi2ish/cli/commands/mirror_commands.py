@@ -30,6 +30,7 @@ def _mirror() -> None:
     "mirror_port",
     "mirror_registry",
     "mirror_private",
+    "mirror_registry_token",
     "mirror_first_seen",
     "mirror_exempt",
     "mirror_require_coverage",

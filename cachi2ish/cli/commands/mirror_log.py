@@ -51,7 +51,7 @@ Index = Annotated[
 HistoryFile = Annotated[
     Path, typer.Argument(parser=reads(path_of), metavar="FILE", help="A history, as export writes it.")
 ]
-_RULES = ("mirror_registry", "mirror_private", "mirror_first_seen")
+_RULES = ("mirror_registry", "mirror_private", "mirror_registry_token", "mirror_first_seen")
 _DATE = "A date (the end of that day, UTC), an instant, or a duration back from now."
 
 
@@ -130,9 +130,14 @@ def _sync(*, flags: Flags) -> None:
         with _installed():
             from cachi2ish.cli.wiring_mirror import sync_mirror
         reporter = ConsoleReporter(console)
-        looks, complete = sync_mirror(flags, reporter)
-        reporter.info(f"looked {looks} {'time' if looks == 1 else 'times'}")
-        if not complete:
+        done = sync_mirror(flags, reporter)
+        reporter.info(f"looked {done.looks} {'time' if done.looks == 1 else 'times'}")
+        for name in done.refusing:
+            reporter.warning(
+                f"{name} does not show some of its projects, which stay as they are known: name it with its login"
+                f" (--registry {name}=URL, --registry-token)"
+            )
+        if not done.complete:
             raise NetworkError(
                 "some projects are still due: their registry does not answer", hint="run it again later"
             )

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote
 
-from cachi2ish.core.urls import Address, WebOrigin
+from cachi2ish.core.urls import BEARER, BEARER_TOKEN, Address, WebOrigin
 from cachi2ish.errors import InputError
 from cachi2ish.files.foreign import UnfitFileError, names_a_stream, read_foreign
 from cachi2ish.http.http_errors import shown
@@ -45,7 +45,9 @@ class Credential:
 
     @property
     def authorization(self) -> str:
-        """The value of the ``Authorization`` header (RFC 7617, UTF-8)."""
+        """The value of the ``Authorization`` header (RFC 7617, UTF-8; RFC 6750)."""
+        if self.user == BEARER and BEARER_TOKEN.fullmatch(self.password):
+            return f"Bearer {self.password}"
         pair = f"{self.user}:{self.password}".encode("utf-8", "surrogateescape")
         return "Basic " + base64.b64encode(pair).decode("ascii")
 

@@ -57,7 +57,9 @@ _READERS, _ASKERS, _CARRIERS = 8, 32, 16
 class Rooms:
     """What a mirror is made of. addresses: of the registries, with the mirror's own credentials where it has any.
 
-    directory: the mirror's own. downloader: makes what brings files into a store. Whoever makes these closes them.
+    hidden_from: registries that are asked without a login which they may want: that they have a project no more is
+    not believed. directory: the mirror's own. downloader: makes what brings files into a store. Whoever makes
+    these closes them.
     """
 
     directory: Path
@@ -69,6 +71,7 @@ class Rooms:
     recollection: Recollection
     downloader: Callable[[BlobStore], Downloader]
     wheels: WheelReader
+    hidden_from: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -128,5 +128,5 @@ class Gate:
         given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
         if self._tokens.admit(given.decode("latin-1")):
             return None
-        headers = {"www-authenticate": 'Basic realm="mirror"'}
+        headers = {"www-authenticate": 'Basic realm="mirror", Bearer realm="mirror"'}
         return Refused(HTTPStatus.UNAUTHORIZED, "give one of the tokens of this mirror as the password", headers)

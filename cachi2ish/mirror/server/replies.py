@@ -79,7 +79,7 @@ def failed(error: Cachi2ishError) -> Refused:
     """Return the answer to a request that ended with an error."""
     status, headers = _status_of(error), {}
     if status == HTTPStatus.UNAUTHORIZED:
-        headers["www-authenticate"] = 'Basic realm="registry"'
+        headers["www-authenticate"] = 'Basic realm="registry", Bearer realm="registry"'
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["retry-after"] = "5"
     reason = RefusalReason.NO_SUCH_PLACE.value if isinstance(error, InputError) else ""

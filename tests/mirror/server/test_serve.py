@@ -108,7 +108,10 @@ def test_a_port_in_use_is_an_error_like_any_other(tmp_path: Path) -> None:
         (("--host", "192.0.2.1", "--port", "0"), 3, "is no address of this machine"),
         (("--host", "0.0.0.0", "--port", "0"), 2, "--token-file"),
         (("--port", "70000"), 2, "70000"),
-        (("--registry", "work"), 2, "is not the address of an index"),
+        (("--registry", "work"), 2, "'work' has no address"),
+        (("--registry", "work=host/simple"), 2, "is not the address of an index"),
+        (("--registry", "https://host/simple/"), 2, "'https://host/simple/' has no name"),
+        (("--registry-token", "work=tokens"), 2, "there is no registry 'work' with an address"),
         (("--registry", "Work Place=https://host/simple/"), 2, "is no name of a registry"),
         (("--private", "work"), 2, "there is no registry 'work'"),
         (("--exempt", "-x-"), 2, "is no name of a project"),
@@ -166,6 +169,20 @@ def test_pip_uv_and_fetch_deps_take_the_same_with_the_upstream_and_without(
             assert set(fetched(place, index)) == wanted
             for path in ("/simple/demo/", "/simple/needs/", f"/files/{OLD.filename}"):
                 upstream.script(path, [Fault.reset()] * 50)
+
+
+def test_pip_uv_and_fetch_deps_send_a_token_of_the_mirror_as_a_password(
+    upstream: IndexServer, tmp_path: Path
+) -> None:
+    upstream.add("needs", make_wheel("needs", "1.0", requires=("demo",)), upload_time="2023-05-02T10:00:00+00:00")
+    (tmp_path / "tokens").write_text("a-long-token-of-ours\n")
+    options = ("--token-file", str(tmp_path / "tokens"), "--registry", f"pypi={upstream.index_url}")
+    with serving(tmp_path, *options) as (url, _):
+        index = f"{url}/2023-06-01/simple/".replace("://", "://any:a-long-token-of-ours@")
+        wanted = {"demo-1.0", "needs-1.0"}
+        assert set(pip(tmp_path, index)) == wanted
+        assert set(uv(tmp_path, index)) == wanted
+        assert set(fetched(tmp_path, index)) == wanted
 
 
 def pip(place: Path, index: str) -> list[str]:
