@@ -30,6 +30,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from benchmarks.failures import BenchmarkError
+from benchmarks.race_table import Found
 from benchmarks.rivals import Rival, install, running
 
 _WHEELS = 200
@@ -38,11 +39,16 @@ _BYTES = 60_000  # of each wheel
 _HEAVY = 20_000_000  # bytes of the one large file
 _CONNECTIONS = 32
 _FIRST = 20  # pages of which nobody has heard, in each round
+_INSTALLS = 2  # in each round; the faster one counts
 
 _TIME = "2024-01-{:02}T10:00:00Z"
 _SIZES = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
 
-Measure = Callable[[Rival, int], float]
+#: Returns a figure, and how many units of work were done for it: requests, gigabytes, pages, installs.
+Measure = Callable[[Rival, int], tuple[float, float]]
+
+#: What has to be left of the time at the start of a round, in lengths of the longest one so far.
+_ROOM = 1.1
 
 
 def make_site(site: Path, rounds: int) -> None:
@@ -159,36 +165,38 @@ class Race:
     site: Path
     folder: Path
     seconds: int
-    found: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    found: Found = field(default_factory=Found)
 
-    def warm_page(self, rival: Rival, _round: int) -> float:
+    def warm_page(self, rival: Rival, _round: int) -> tuple[float, float]:
         """Requests in a second for a page of 60 files, as HTML."""
         url = rival.page("plum-000")
         if rival.name == "nginx":
             url = urljoin(rival.index, "../same/page")
         fetched(url)
-        return load(url, self.seconds)[0]
+        rate, _ = load(url, self.seconds)
+        return rate, rate * self.seconds
 
-    def file(self, rival: Rival, _round: int) -> float:
+    def file(self, rival: Rival, _round: int) -> tuple[float, float]:
         """Megabytes in a second of a file of 20 MB."""
         url = file_of(rival, "heavy")
         fetched(url)
-        return load(url, self.seconds)[1] / 1e6
+        _, rate = load(url, self.seconds)
+        return rate / 1e6, rate * self.seconds / 1e9
 
-    def first_sight(self, rival: Rival, number: int) -> float:
+    def first_sight(self, rival: Rival, number: int) -> tuple[float, float]:
         """Milliseconds, the median of twenty pages that nobody has asked for before."""
         took = []
         for each in range(number * _FIRST, (number + 1) * _FIRST):
             began = time.perf_counter()
             fetched(rival.page(f"first-{each:04}"))
             took.append((time.perf_counter() - began) * 1000)
-        return statistics.median(took)
+        return statistics.median(took), _FIRST
 
-    def install(self, rival: Rival, number: int) -> float:
+    def install(self, rival: Rival, number: int) -> tuple[float, float]:
         """Seconds in which uv resolves and installs 201 wheels, from a server that has them all."""
         if number == 0:
             self._install(rival)
-        return self._install(rival)
+        return min(self._install(rival) for _ in range(_INSTALLS)), _INSTALLS + (number == 0)
 
     def _install(self, rival: Rival) -> float:
         target = self.folder / "target"
@@ -205,40 +213,28 @@ class Race:
             raise BenchmarkError(f"uv installs {count} wheels from {rival.name}: {done.stderr[-1000:]}")
         return took
 
-    def run(self, rivals: Sequence[Rival], rounds: int, seed: int) -> None:
-        """Measure everything, so many times."""
+    def run(self, rivals: Sequence[Rival], rounds: int, seed: int, minutes: float) -> int:
+        """Measure everything, so many times, or as often as there is time for; return how often that was."""
         mirror = next(one for one in rivals if one.name == "cachi2ish")
         same = self.site / "same"
         same.mkdir()
         (same / "page").write_bytes(fetched(mirror.page("plum-000")))
         chance = random.Random(seed)
         measures: list[Measure] = [self.warm_page, self.file, self.first_sight, self.install]
-        for number in range(rounds):
+        begun, longest, done = time.monotonic(), 0.0, 0
+        while done < rounds and time.monotonic() - begun + longest * _ROOM < minutes * 60:
+            round_begun = time.monotonic()
             for measure in measures:
                 for rival in chance.sample(list(rivals), len(rivals)):
-                    name = measure.__name__
-                    self.found.setdefault(name, {}).setdefault(rival.name, []).append(measure(rival, number))
-                print(f"round {number + 1}: {name}", file=sys.stderr, flush=True)
-        self.found["memory"] = {one.name: [one.memory() / 1e6] for one in rivals}
-
-    def table(self) -> str:
-        """Return the figures: medians, and the ratios to nginx with their spread over the rounds."""
-        units = {
-            "warm_page": "a page out of memory, requests/s",
-            "file": "a file of 20 MB, MB/s",
-            "first_sight": "the first sight of a page, ms",
-            "install": "201 wheels resolved and installed, s",
-            "memory": "memory at the peak, MB",
-        }
-        lines = ["| | server | median | of nginx |", "| --- | --- | --- | --- |"]
-        for name, unit in units.items():
-            for rival, values in self.found[name].items():
-                middle = statistics.median(values)
-                shown = f"{middle:,.0f}" if middle > 20 else f"{middle:.1f}"
-                ratios = [one / base for one, base in zip(values, self.found[name]["nginx"], strict=True)]
-                ratio = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
-                lines.append(f"| {unit} | {rival} | {shown} | {ratio} |")
-        return "\n".join(lines)
+                    before = rival.processor()
+                    value, units = measure(rival, done)
+                    self.found.add(measure.__name__, rival.name, value, units, rival.processor() - before)
+            done += 1
+            longest = max(longest, time.monotonic() - round_begun)
+            print(f"round {done} took {time.monotonic() - round_begun:.0f} s", file=sys.stderr, flush=True)
+        for rival in rivals:
+            self.found.add("memory", rival.name, rival.memory() / 1e6, 0, 0)
+        return done
 
 
 def main() -> int:
@@ -246,6 +242,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--minutes", type=float, default=7, help="after which no further round begins")
     parser.add_argument("--seconds", type=int, default=3, help="of load, for each figure")
     parser.add_argument("--seed", type=int, default=1, help="of the order")
     default = Path(tempfile.gettempdir()) / "cachi2ish-peers"
@@ -258,11 +255,14 @@ def main() -> int:
             make_site(folder / "site", given.rounds)
             race = Race(folder / "site", folder, given.seconds)
             with running(given.peers, folder / "site", folder) as rivals:
-                race.run(rivals, given.rounds, given.seed)
+                count = race.run(rivals, given.rounds, given.seed, given.minutes)
     except BenchmarkError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(race.table())
+    print(f"{count} rounds, {os.cpu_count()} processors, {os.getloadavg()[1]:.1f} ran or waited at once")
+    print(race.found.table())
+    print()
+    print(race.found.verdicts())
     return 0
 
 

@@ -80,12 +80,25 @@ class Rival:
 
     def memory(self) -> int:
         """Return the most bytes of memory that it and its children have had."""
+        lines = [
+            line for one in self._processes() for line in Path(f"/proc/{one}/status").read_text().splitlines()
+        ]
+        return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+
+    def processor(self) -> float:
+        """Return the seconds of a processor that it and its children have taken."""
+        ticks = 0
+        for number in self._processes():
+            _, _, numbers = Path(f"/proc/{number}/stat").read_text().rpartition(")")
+            ticks += sum(map(int, numbers.split()[11:13]))
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def _processes(self) -> list[int]:
         numbers = [self.number]
         for number in numbers:  # it grows while it is read
             children = Path(f"/proc/{number}/task/{number}/children").read_text()
             numbers += map(int, children.split())
-        lines = [line for one in numbers for line in Path(f"/proc/{one}/status").read_text().splitlines()]
-        return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+        return numbers
 
 
 def install(folder: Path, say: Callable[[str], None]) -> None:

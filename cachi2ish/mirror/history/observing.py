@@ -6,20 +6,24 @@ it is dated after that instant, whatever the upstream says (`Sight.available_fro
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from threading import Lock
 
 from packaging.utils import NormalizedName
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.mirror.history.comparing import Compared, Identity, compare, identified, write_vanished
+from cachi2ish.mirror.history.database import Database
 from cachi2ish.mirror.history.known_files import KnownFile, files_of
 from cachi2ish.mirror.history.projects_seen import (
     Generation,
     KnownRegistry,
     ProjectState,
     find_or_add_project,
+    find_registry,
     generations_of,
     last_look,
 )
@@ -38,6 +42,66 @@ _WIDENED = (
     )
     .values(first_available=bindparam("least"))
 )
+
+#: Looks that are written down together.
+_TOGETHER = 20
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A look that is to be written down, and what came of it."""
+
+    registry: str
+    project: NormalizedName
+    answer: Page | Gone | Unchanged
+    look: Look
+    outcome: Changes | Exception | None = None
+
+
+class Observer:
+    """Writes looks down. Safe to use from many threads: those that wait are written together, by one of them.
+
+    To wait for the disk takes longer than all the rest, and so it is waited for once.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._turn = Lock()
+        self._waiting: deque[_Waiting] = deque()
+
+    def observe(
+        self, registry: str, project: NormalizedName, answer: Page | Gone | Unchanged, look: Look
+    ) -> Changes:
+        """Return what has changed, once it is on the disk; see the interface of the history."""
+        mine = _Waiting(registry, project, answer, look)
+        self._waiting.append(mine)
+        while mine.outcome is None:
+            with self._turn:
+                if not mine.outcome:
+                    self._write([self._waiting.popleft() for _ in range(min(_TOGETHER, len(self._waiting)))])
+        if isinstance(mine.outcome, Exception):
+            raise mine.outcome
+        return mine.outcome
+
+    def _write(self, some: list[_Waiting]) -> None:
+        try:
+            with self._database.writing() as connection:
+                found = [
+                    observe(connection, find_registry(connection, one.registry), one.project, one.answer, one.look)
+                    for one in some
+                ]
+        except Exception as error:  # noqa: BLE001  (it is raised where it belongs)
+            if len(some) == 1:
+                some[0].outcome = error
+                return
+            for one in some:
+                self._write([one])
+        except BaseException:
+            self._waiting.extend(some)  # this thread ends; another one writes them
+            raise
+        else:
+            for one, changes in zip(some, found, strict=True):
+                one.outcome = changes
 
 
 def observe(

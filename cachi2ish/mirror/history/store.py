@@ -20,7 +20,7 @@ from cachi2ish.mirror.history.freezing import Trees, contradictions, freeze, fro
 from cachi2ish.mirror.history.interface import Pasts, Seal
 from cachi2ish.mirror.history.known_files import files_named, key_bytes, keys_without_sha256
 from cachi2ish.mirror.history.moving import export, import_
-from cachi2ish.mirror.history.observing import observe
+from cachi2ish.mirror.history.observing import Observer
 from cachi2ish.mirror.history.projects_seen import (
     all_registries,
     find_project,
@@ -65,6 +65,7 @@ class SqlHistory:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """Open the history in the SQLite database at ``path``, or begin one; see `Database`."""
         self._database = Database(path, read_only=read_only)
+        self._observer = Observer(self._database)
         self._trees = Trees()
         self.pasts: Pasts = SqlPasts(self._database)
 
@@ -96,8 +97,7 @@ class SqlHistory:
         self, registry: str, project: NormalizedName, answer: Page | Gone | Unchanged, look: Look
     ) -> Changes:
         """Write down what the upstream said; see the interface."""
-        with self._database.writing() as connection:
-            return observe(connection, find_registry(connection, registry), project, answer, look)
+        return self._observer.observe(registry, project, answer, look)
 
     def page(
         self, registry: str, project: NormalizedName, cutoff: Cutoff | None, *, observed_only: bool = False

@@ -1,0 +1,119 @@
+"""Looks of many threads are written down together, and each gets the answer to its own."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.utils import NormalizedName
+from sqlalchemy import Connection
+
+from cachi2ish.core.pages import Page
+from cachi2ish.errors import Cachi2ishError, InputError, StorageError
+from cachi2ish.mirror.history import observing
+from cachi2ish.mirror.history.database import Database
+from cachi2ish.mirror.history.observing import Observer
+from cachi2ish.mirror.history.store import SqlHistory
+from cachi2ish.mirror.records import Changes, Gone, Look
+from tests.mirror.history.world import PYPI, Watched, a_file, instant
+
+COUNT = 12
+
+
+@pytest.fixture
+def transactions(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """For each transaction that has written something, whether it came to its end."""
+    ended: list[bool] = []
+    writing = Database.writing
+
+    @contextmanager
+    def counted(self: Database) -> Iterator[Connection]:
+        done = False
+        try:
+            with writing(self) as connection:
+                yield connection
+            done = True
+        finally:
+            ended.append(done)
+
+    monkeypatch.setattr(Database, "writing", counted)
+    return ended
+
+
+class Queue(deque[Any]):
+    """Knows how many have come."""
+
+    came = 0
+
+    def append(self, item: object) -> None:
+        super().append(item)
+        self.came += 1
+
+
+def look_together(path: Path, registries: list[str]) -> list[Changes | Cachi2ishError]:
+    """Let one thread for each name write down a look at a project of its own, all at once."""
+    with closing(Database(path)) as database, closing(Database(path)) as other:
+        observer = Observer(database)
+        observer._waiting = queue = Queue()
+
+        def look(number: int) -> Changes | Cachi2ishError:
+            name = NormalizedName(f"p{number}")
+            page = Page(project=name, index=PYPI.url, files=(a_file(f"{name}-1.0.tar.gz", 0),))
+            try:
+                return observer.observe(registries[number], name, page, Look(seen_at=instant(1)))
+            except Cachi2ishError as error:
+                return error
+
+        with ThreadPoolExecutor(len(registries)) as threads:
+            with other.writing():  # so that the first waits, and the others behind it
+                answers = [threads.submit(look, number) for number in range(len(registries))]
+                while queue.came < len(registries):
+                    time.sleep(0.01)
+            return [answer.result() for answer in answers]
+
+
+def test_looks_that_wait_are_written_in_one_transaction(
+    watched: Watched, path: Path, transactions: list[bool]
+) -> None:
+    answers = look_together(path, ["pypi"] * COUNT)
+    assert [one.added for one in answers if isinstance(one, Changes)] == [1] * COUNT
+    assert len(watched.history.projects("pypi", None)) == COUNT
+    # Of the one that keeps them waiting, of the first or those that came with it, and of all others.
+    assert transactions in ([True] * 2, [True] * 3)
+
+
+def test_no_transaction_grows_without_bound(
+    watched: Watched, path: Path, transactions: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observing, "_TOGETHER", 4)
+    look_together(path, ["pypi"] * COUNT)
+    assert len(watched.history.projects("pypi", None)) == COUNT
+    assert len(transactions) >= 1 + COUNT // 4
+
+
+@pytest.mark.usefixtures("transactions")
+def test_a_look_that_fails_is_no_failure_of_the_others(watched: Watched, path: Path) -> None:
+    answers = look_together(path, ["pypi"] * 5 + ["unknown"] + ["pypi"] * 5)
+    assert [number for number, one in enumerate(answers) if isinstance(one, InputError)] == [5]
+    assert len(watched.history.projects("pypi", None)) == 10
+
+
+def test_nothing_is_seen_that_could_not_be_written(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with SqlHistory(path) as history:
+        history.configure(PYPI)
+
+        def full(_database: Database) -> Iterator[Connection]:
+            raise StorageError("the disk is full")
+
+        monkeypatch.setattr(Database, "writing", full)
+        for _ in range(2):
+            with pytest.raises(StorageError, match="full"):
+                history.observe("pypi", NormalizedName("apple"), Gone(), Look(seen_at=instant(1)))
+        monkeypatch.undo()
+        history.observe("pypi", NormalizedName("apple"), Gone(), Look(seen_at=instant(2)))
