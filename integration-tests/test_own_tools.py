@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from harness import BIN, ROOT, Done, Shell
 
-from cachi2ish.index.default import default_index_url
+from cachi2ish.index.stack import default_index_url
 from tests.support.distributions import Dist, core_metadata, make_sdist, make_wheel
 from tests.support.git_server import git_server, make_repository
 from tests.support.index_server import IndexServer

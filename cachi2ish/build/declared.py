@@ -19,7 +19,7 @@ from packaging.version import InvalidVersion, Version
 from cachi2ish.build.interface import SdistFacts
 from cachi2ish.build.rules.toml_values import table, texts
 from cachi2ish.build.setup_script import LARGEST, parsed_script, setup_requires_of
-from cachi2ish.files.toml_text import read_toml
+from cachi2ish.files.foreign import read_toml
 
 #: The files at the top that are read, and those whose presence matters.
 PKG_INFO, PYPROJECT, SETUP_CFG, SETUP_PY, CARGO_LOCK = (

@@ -31,7 +31,7 @@ from cachi2ish.errors import StorageError
 from cachi2ish.files.scratch import scratch_directory
 from cachi2ish.files.user_files import DiskFiles, is_file
 from cachi2ish.git.repositories import GitRepositories
-from cachi2ish.index.default import default_index_url
+from cachi2ish.index.stack import default_index_url
 from cachi2ish.lockfiles.readers import LOCK_NAMES, NamedReaders, rewriter_of
 from cachi2ish.output.directories import OutputDirectories
 from cachi2ish.projects.interface import ProjectReader
@@ -240,7 +240,7 @@ def _sbom_writer(settings: Settings) -> SbomWriter:
         from cachi2ish.sbom.spdx.spdx_writer import SpdxWriter
 
         return SpdxWriter(found_by, proxy, settings.source_date)
-    from cachi2ish.sbom.cyclonedx.cyclonedx_writer import CycloneDxWriter
+    from cachi2ish.sbom.cyclonedx.cyclonedx_bom import CycloneDxWriter
 
     return CycloneDxWriter(found_by, proxy)
 

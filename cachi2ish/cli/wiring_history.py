@@ -16,7 +16,7 @@ from cachi2ish.cache.memory.signing import signer_with
 from cachi2ish.cli.process import home_directory
 from cachi2ish.errors import InputError, StorageError
 from cachi2ish.files.os_errors import storage_errors
-from cachi2ish.index.default import default_index_url
+from cachi2ish.index.stack import default_index_url
 from cachi2ish.mirror.freeing import Freeing
 from cachi2ish.mirror.history.interface import History, Seal
 from cachi2ish.mirror.history.store import SqlHistory

@@ -24,7 +24,7 @@ from cachi2ish.errors import InputError, UnavailableError, UsageError
 from cachi2ish.files.os_errors import storage_errors
 from cachi2ish.http.download import FileDownloader
 from cachi2ish.http.session import HttpSession
-from cachi2ish.index.default import default_index_url
+from cachi2ish.index.stack import default_index_url
 from cachi2ish.mirror.accepted import Tokens
 from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.records import Registry, UntimedFiles

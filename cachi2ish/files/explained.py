@@ -21,13 +21,13 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from cachi2ish.files.shapes import OWN_WORDS, After, Before, UnfitValueError, WrongShapeError, hints_of
+from cachi2ish.files.foreign import OWN_WORDS, After, Before, UnfitValueError, WrongShapeError, hints_of
 
 _Shape = TypeVar("_Shape", bound=Struct)
 
 
 def read_or_explain(value: object, shape: type[_Shape], *, strict: bool) -> _Shape:
-    """Return ``value`` as a ``shape``; raises `WrongShapeError`. See `cachi2ish.files.shapes.read`."""
+    """Return ``value`` as a ``shape``; raises `WrongShapeError`. See `cachi2ish.files.foreign.read`."""
     try:
         found: _Shape = TypeAdapter(_type(shape, strict)).validate_python(value)
     except ValidationError as error:

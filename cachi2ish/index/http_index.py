@@ -25,8 +25,7 @@ from cachi2ish.errors import (
 from cachi2ish.http.interface import Http, Response, refused_hint
 from cachi2ish.index.interface import FRESH, PageQuery
 from cachi2ish.simple_api.fields import PageSource, not_a_project_page
-from cachi2ish.simple_api.negotiation import ACCEPT
-from cachi2ish.simple_api.page_reading import read_page
+from cachi2ish.simple_api.negotiation import ACCEPT, read_page
 
 _OK, _NOT_MODIFIED = 200, 304
 _UNAUTHORIZED, _FORBIDDEN = 401, 403

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from cachi2ish.files.toml_text import read_toml
+from cachi2ish.files.foreign import read_toml
 
 #: Lock files of other tools that have a reader.
 READ = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "conda-lock.yml", "pixi.lock")

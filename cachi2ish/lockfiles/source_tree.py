@@ -11,8 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin, StorageError
-from cachi2ish.files.foreign import UnfitFileError, read_foreign
-from cachi2ish.files.toml_text import read_toml
+from cachi2ish.files.foreign import UnfitFileError, read_foreign, read_toml
 
 
 class SourceTree(Struct, frozen=True):

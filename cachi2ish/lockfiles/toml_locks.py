@@ -16,7 +16,7 @@ from msgspec import Struct
 from cachi2ish.core.messages import excerpt, shortened
 from cachi2ish.core.placement import DEPS
 from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin, raise_all
-from cachi2ish.files.toml_text import read_toml
+from cachi2ish.files.foreign import read_toml
 from cachi2ish.files.user_files import kind_of
 from cachi2ish.lockfiles import injection
 from cachi2ish.lockfiles.source_tree import SourceTree

@@ -21,8 +21,7 @@ from cachi2ish.errors import AccessError
 from cachi2ish.http.interface import Http, Response
 from cachi2ish.mirror.records import Gone, Instant, Look, Unchanged
 from cachi2ish.simple_api.fields import PageSource, not_a_project_page
-from cachi2ish.simple_api.negotiation import ACCEPT
-from cachi2ish.simple_api.page_reading import read_page
+from cachi2ish.simple_api.negotiation import ACCEPT, read_page
 
 _OK, _NOT_MODIFIED = 200, 304
 _NOT_ALLOWED = frozenset({401, 403})

@@ -19,8 +19,7 @@ from msgspec import Struct, to_builtins
 from cachi2ish.core.as_of import RecordedDates
 from cachi2ish.core.outputs import BuildConfig, EnvironmentVariable, OutputRecord, ProjectFile
 from cachi2ish.errors import InputError, Origin
-from cachi2ish.files.foreign import UnfitFileError, read_foreign
-from cachi2ish.files.shapes import WrongShapeError, read
+from cachi2ish.files.foreign import UnfitFileError, WrongShapeError, read, read_foreign
 
 #: The name of the file, at the top of every output directory.
 BUILD_CONFIG = ".build-config.json"

@@ -12,10 +12,10 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from cachi2ish.core.inventory import VcsOrigin
-from cachi2ish.projects import build_system
 from cachi2ish.projects import pyproject as pyproject_toml
 from cachi2ish.projects.interface import DeclaredMetadata
 from cachi2ish.projects.project_folder import ProjectFolder
+from cachi2ish.projects.pyproject import build_requires, declares_build_system
 
 #: The file of setuptools' own that is no table.
 _SETUP_PY = "setup.py"
@@ -59,7 +59,7 @@ class SourceTreeReader:
 
     def build_requires(self, pyproject: bytes | None) -> tuple[str, ...]:
         """Return what a project is built with, from its ``pyproject.toml``; None where there is none."""
-        return build_system.build_requires(pyproject)
+        return build_requires(pyproject)
 
     def read_build_requires(self, source: Path, path: str) -> tuple[str, ...]:
         """Return what the project at ``source / path`` is built with; nothing for a folder that is not built.
@@ -69,8 +69,8 @@ class SourceTreeReader:
         folder = ProjectFolder(source, path)
         pyproject = folder.read_bytes(pyproject_toml.FILE)
         if pyproject is None:
-            return build_system.build_requires(None) if folder.read_bytes(_SETUP_PY) is not None else ()
-        return self.build_requires(pyproject) if build_system.declares_build_system(pyproject) else ()
+            return build_requires(None) if folder.read_bytes(_SETUP_PY) is not None else ()
+        return self.build_requires(pyproject) if declares_build_system(pyproject) else ()
 
     def read_origin(self, path: str, vcs: VcsOrigin | None) -> DeclaredMetadata:
         """Return what the origin alone tells: a name."""

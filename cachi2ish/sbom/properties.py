@@ -1,4 +1,4 @@
-"""What cachi2ish says of a package beyond what the formats have words for: the same in every format.
+"""What cachi2ish says of a package beyond what the formats have words for, and who has made a document.
 
 The names follow the taxonomy of properties: the tool, the ecosystem, the kind of thing, the fact. Where cachi2ish
 stands in for Hermeto (``found_by``), the facts that Hermeto knows too have Hermeto's names, since that is what
@@ -7,10 +7,17 @@ policies and the merging of Konflux look for; what only cachi2ish knows keeps it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from cachi2ish.core.cutoff import rfc3339
 from cachi2ish.core.inventory import Dependency, FromGit, FromIndex, FromUrl, Inventory, Source
+from cachi2ish.sbom.document import JsonObject
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
 
 #: Who put the package on the bill; on every one of them.
 FOUND_BY = "cachi2ish:found_by"
@@ -129,3 +136,61 @@ def finder(names: Iterable[str]) -> str | None:
     """Return who has found a component that has properties of these names; None for none of `FINDERS`."""
     found = {name.removesuffix(_FOUND_BY) for name in names if name.endswith(_FOUND_BY)}
     return next((known for known in FINDERS if known in found), None)
+
+
+_VERSIONED = re.compile(r"(?P<name>.+)-(?P<version>v?\d[^-]*)")
+
+
+def own_tools(version: str) -> JsonObject:
+    """Return what names this program as the one that wrote a document."""
+    return {"components": [{"type": "application", "name": TOOL, "version": version}]}
+
+
+def tool_components(tools: JsonValue) -> list[JsonValue]:
+    """Return the tools of either form (a list up to version 1.4, an object since) as components."""
+    if isinstance(tools, list):
+        return [_component(tool) for tool in tools if isinstance(tool, dict)]
+    if isinstance(tools, dict):
+        components = tools.get("components")
+        return list(components) if isinstance(components, list) else []
+    return []
+
+
+def _component(tool: JsonObject) -> JsonObject:
+    rest = {name: value for name, value in tool.items() if name != "vendor"}
+    vendor = {"manufacturer": {"name": tool["vendor"]}} if tool.get("vendor") else {}
+    return {"type": "application", "name": "unknown", **rest, **vendor}
+
+
+def creators_of(tools: JsonValue, authors: JsonValue) -> tuple[str, ...]:
+    """Return tools, their makers and authors as SPDX names them, each once."""
+    creators: list[str] = []
+    for tool in tool_components(tools):
+        if isinstance(tool, dict):
+            version = tool.get("version")
+            creators.append(f"Tool: {tool.get('name')}{f'-{version}' if version else ''}")
+            creators += [f"Organization: {name}" for name in _names([tool.get("manufacturer")])]
+    creators += [f"Person: {name}" for name in _names(authors)]
+    return tuple(dict.fromkeys(creators))
+
+
+def _names(parties: JsonValue) -> list[str]:
+    found = parties if isinstance(parties, list) else []
+    names = (party.get("name") for party in found if isinstance(party, dict))
+    return [name for name in names if isinstance(name, str)]
+
+
+def tools_of(creators: Iterable[str]) -> JsonObject:
+    """Return what SPDX calls creators as the fields ``tools`` and ``authors``, those of them that there are."""
+    tools: list[JsonValue] = []
+    authors: list[JsonValue] = []
+    for creator in creators:
+        kind, _, name = creator.partition(": ")
+        if kind == "Tool":
+            found = _VERSIONED.fullmatch(name)
+            parts = found.groupdict() if found else {"name": name}
+            tools.append({"type": "application", **parts})
+        else:
+            authors.append({"name": name or creator})
+    fields: JsonObject = {"tools": {"components": tools}} if tools else {}
+    return {**fields, "authors": authors} if authors else fields

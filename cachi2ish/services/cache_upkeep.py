@@ -11,7 +11,7 @@ from msgspec import Struct
 from cachi2ish.cache.interface import Housekeeping, Pruning
 from cachi2ish.core.cache_contents import Entry, EntryKind, Finding, Flaw, Pruned
 from cachi2ish.errors import Cachi2ishError, DigestMismatchError, StorageError, raise_all
-from cachi2ish.services.reporter import Reporter
+from cachi2ish.services.progress import Reporter
 
 #: What harms nobody: a fetch neither uses it nor fails for it.
 _HARMLESS = frozenset({Flaw.DANGLING, Flaw.STRAY, Flaw.OUTDATED})

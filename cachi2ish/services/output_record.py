@@ -1,15 +1,22 @@
-"""What the output remembers of the input, so that ``verify`` can hold it against the files later."""
+"""What an output has beside its files: what its index lists, and what it remembers of the input.
+
+``verify`` holds the record against the files later.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from msgspec import to_builtins
+from packaging.utils import canonicalize_name
 
 from cachi2ish.core.digests import Digest, strong
+from cachi2ish.core.distributions import version_order
+from cachi2ish.core.inventory import FromGit, FromUrl, Inventory, InventoryFile
 from cachi2ish.core.outputs import (
     OutputRecord,
     RecordedLock,
@@ -17,6 +24,8 @@ from cachi2ish.core.outputs import (
     RecordedRequirement,
     RecordedTarget,
 )
+from cachi2ish.core.pages import IndexFile, Page
+from cachi2ish.core.placement import FILES_FROM_PAGES
 from cachi2ish.core.requirements import Pinned, Purpose, Requirement
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.core.urls import redact_text
@@ -146,3 +155,38 @@ def _files(pin: Pinned, fetched: Iterable[Fetched], *, hash_mode: bool) -> set[s
 
 def _digests(one: Fetched) -> frozenset[Digest]:
     return frozenset((*one.digests, one.blob.digest))
+
+
+def output_pages(inventory: Inventory) -> Iterator[Page]:
+    """Yield a page for each project, with what comes from indexes and the wheels that come from addresses.
+
+    Other archives from addresses, and those of commits, have no name that an installer reads a version in.
+    """
+    files: dict[str, dict[str, InventoryFile]] = defaultdict(dict)
+    versions: dict[str, set[str]] = defaultdict(set)
+    for one in inventory.dependencies:
+        listed = [file for file in one.files if not isinstance(one.source, FromUrl | FromGit) or file.wheel]
+        for file in listed:
+            known = files[one.name].setdefault(file.filename, file)
+            if known.upload_time is None:
+                files[one.name][file.filename] = file
+        if listed and one.version:
+            versions[one.name].add(one.version)
+    for project, found in sorted(files.items()):
+        yield Page(
+            project=canonicalize_name(project),
+            index="",
+            files=tuple(_listed(found[name]) for name in sorted(found)),
+            versions=tuple(sorted(versions[project], key=lambda version: (version_order(version), version))),
+        )
+
+
+def _listed(file: InventoryFile) -> IndexFile:
+    sha256 = next(one.value for one in file.digests if one.algorithm == "sha256")
+    return IndexFile(
+        filename=file.filename,
+        url=f"{FILES_FROM_PAGES}{quote(file.filename)}",
+        hashes=(("sha256", sha256),),
+        size=file.size,
+        upload_time=file.upload_time,
+    )

@@ -1,4 +1,4 @@
-"""What has happened in a run so far: the display, the summary and the report are made of it."""
+"""What a command reports while it works, and what has happened so far, of which all displays are made."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from threading import Lock
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from msgspec import Struct
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cachi2ish.core.digests import Digest
     from cachi2ish.core.targets.machine import Target
     from cachi2ish.errors import Origin
+
 
 #: The stages of a run, in their order.
 StageName = Literal["read", "choose", "transfer", "record"]
@@ -233,3 +234,46 @@ class Progress:
 
 def _place(file: PlannedFile) -> tuple[str, int]:
     return file.origin.file, file.origin.line or 0
+
+
+class Doing(Struct, frozen=True):
+    """What a run is doing.
+
+    local: only the cache is asked. files: whether files are fetched as well as index pages (not in a dry run).
+    """
+
+    stage: StageName
+    local: bool = False
+    files: bool = True
+
+
+class Reporter(Protocol):
+    """Shows what happens in a run. Every method may be called from any thread and returns at once.
+
+    progress: the counts of the run, which are shown now and then.
+    """
+
+    @property
+    def progress(self) -> Progress:
+        """The counts."""
+        ...
+
+    def debug(self, message: str) -> None:
+        """Report a detail, for debugging."""
+        ...
+
+    def info(self, message: str) -> None:
+        """Report what is being done."""
+        ...
+
+    def warning(self, message: str) -> None:
+        """Report a problem that does not end the run."""
+        ...
+
+    def stage(self, doing: Doing) -> None:
+        """Report that a stage begins."""
+        ...
+
+    def arrived(self, arrival: Arrival) -> None:
+        """Report and count a file that is here, whole and verified."""
+        ...

@@ -13,7 +13,7 @@ from cachi2ish.core.messages import excerpt
 from cachi2ish.core.modes import Mode
 from cachi2ish.core.urls import split_web
 from cachi2ish.errors import InputError, raise_all
-from cachi2ish.files.shapes import Before, WrongShapeError, read
+from cachi2ish.files.foreign import Before, WrongShapeError, read
 from cachi2ish.files.user_files import is_file
 from cachi2ish.settings.hermeto_sources import KEYS, Entries, Entry, from_file, from_variables
 

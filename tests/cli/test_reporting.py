@@ -22,8 +22,7 @@ from cachi2ish.cli.display.reporting import ConsoleReporter, log_messages_to
 from cachi2ish.cli.display.run_report import slow
 from cachi2ish.http.interface import HostTraffic
 from cachi2ish.http.traffic import HttpTraffic
-from cachi2ish.services.progress import Arrival, Counts, StageName, UnderWay
-from cachi2ish.services.reporter import Doing
+from cachi2ish.services.progress import Arrival, Counts, Doing, StageName, UnderWay
 from tests.cli.conftest import Person
 from tests.support.clocks import Clock
 from tests.support.distributions import make_sdist, sdist_files

@@ -12,8 +12,7 @@ from cachi2ish.cli.display.console import Console, Level
 from cachi2ish.cli.display.progress_line import LiveLine
 from cachi2ish.cli.display.reporting import LiveReporter
 from cachi2ish.core.pages import IndexFile
-from cachi2ish.services.progress import Arrival
-from cachi2ish.services.reporter import Doing
+from cachi2ish.services.progress import Arrival, Doing
 from tests.cli.conftest import Person
 from tests.support.clocks import Clock
 from tests.support.distributions import Dist, make_sdist

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.files import foreign, toml_text, user_files
+from cachi2ish.files import foreign, user_files
 from cachi2ish.git import command, objects, repositories, submodules
 from cachi2ish.http import bodies, session
 from cachi2ish.lockfiles.pip import assembling, whole_grammar
@@ -53,7 +53,7 @@ LIMITS: list[tuple[str, float]] = [
     ("MB of memory that a process of git", command.MEMORY / 1_000_000),
     ("MiB of an input, a lock", foreign.LARGEST_TEXT / MIB),
     ("MiB of a project file", project_folder.SIZE_LIMIT / MIB),
-    ("parts of a key in a file of TOML", toml_text.MOST_PARTS),
+    ("parts of a key in a file of TOML", foreign.MOST_PARTS),
     ("lines of one project", assembling._MOST_LINES),
     ("brackets in a line", whole_grammar._MOST_BRACKETS),
     ("characters of a value of `setup.cfg`", setup_cfg._LONGEST_VALUE),

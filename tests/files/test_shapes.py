@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec import Meta, Struct, field
 
 from cachi2ish.files.explained import read_or_explain
-from cachi2ish.files.shapes import OWN_WORDS, After, Before, UnfitValueError, WrongShapeError, read
+from cachi2ish.files.foreign import OWN_WORDS, After, Before, UnfitValueError, WrongShapeError, read
 
 
 def _name(value: object) -> object:

@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from cachi2ish.files.toml_text import MOST_PARTS, read_toml
+from cachi2ish.files.foreign import MOST_PARTS, read_toml
 from cachi2ish.lockfiles.toml_strings import strings_in
 
 

@@ -17,7 +17,7 @@ from cachi2ish.errors import Cachi2ishError, InputError
 from cachi2ish.files.user_files import DiskFiles
 from cachi2ish.lockfiles.pip.rewriting import RequirementsRewriter
 from cachi2ish.output.build_config import BUILD_CONFIG, read_build_config, render_build_config
-from cachi2ish.sbom.cyclonedx.cyclonedx_writer import CycloneDxWriter
+from cachi2ish.sbom.cyclonedx.cyclonedx_bom import CycloneDxWriter
 from cachi2ish.sbom.interface import SbomFile
 from cachi2ish.sbom.merge.merger import Merger
 from cachi2ish.sbom.spdx.spdx_writer import SpdxWriter

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cachi2ish.git import checkout as reader
+from cachi2ish.git.checkout import UsualCheckout, read_usual
 from cachi2ish.git.command import GitCommand
-from cachi2ish.git.usual_checkout import UsualCheckout, read_usual
 from tests.git.conftest import run_git
 from tests.support.git_server import git_environment
 

@@ -14,11 +14,15 @@ from pip._internal.models.format_control import FormatControl as PipFormatContro
 from pip._internal.req import req_file
 
 from cachi2ish.errors import LockFileError, Origin
-from cachi2ish.lockfiles.pip.grammar import Option, PipLineParser, RequirementLine, UnreadableLineError
 from cachi2ish.lockfiles.pip.lines import decode, encode, logical_lines
-from cachi2ish.lockfiles.pip.pip_options import OptionCollector
-from cachi2ish.lockfiles.pip.tokens import split_arguments
-from cachi2ish.lockfiles.pip.variables import expand
+from cachi2ish.lockfiles.pip.pip_options import (
+    Option,
+    OptionCollector,
+    PipLineParser,
+    RequirementLine,
+    UnreadableLineError,
+)
+from cachi2ish.lockfiles.pip.tokens import expand, split_arguments
 from cachi2ish.lockfiles.pip.whole_grammar import LibraryParser, _words
 
 ENVIRON = {"TOKEN": "s3cret", "EMPTY": "", "NESTED": "${TOKEN}", "A_1": "x"}

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pip._internal.req import req_file
 
-from cachi2ish.lockfiles.pip.variables import conceal, expand
+from cachi2ish.lockfiles.pip.tokens import conceal, expand
 from tests.lockfiles.reading import COMMIT, HASH_A, A, errors_of, read
 
 NAMES = ["A", "B", "LONGER_1"]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.projects.build_system import IMPLICIT
 from cachi2ish.projects.project_reader import SourceTreeReader
+from cachi2ish.projects.pyproject import IMPLICIT
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from jsonschema import FormatChecker
 
 from cachi2ish.core.inventory import Dependency, Inventory, MainPackage, Relaxation, RelaxationKind
 from cachi2ish.sbom import package_urls
-from cachi2ish.sbom.cyclonedx.cyclonedx_writer import CycloneDxWriter
+from cachi2ish.sbom.cyclonedx.cyclonedx_bom import CycloneDxWriter
 from cachi2ish.sbom.document import document_text, own_text
 from cachi2ish.sbom.interface import SbomWriter
 from tests.sbom import inventories
@@ -227,7 +227,7 @@ def test_the_serial_number_follows_the_content() -> None:
 def test_the_bytes_are_the_same_in_another_process_with_other_hashes_of_strings() -> None:
     script = (
         "import sys\n"
-        "from cachi2ish.sbom.cyclonedx.cyclonedx_writer import CycloneDxWriter\n"
+        "from cachi2ish.sbom.cyclonedx.cyclonedx_bom import CycloneDxWriter\n"
         "from tests.sbom.inventories import EVERYTHING\n"
         "sys.stdout.write(CycloneDxWriter('cachi2ish').render(EVERYTHING))\n"
     )
@@ -325,7 +325,7 @@ def test_what_permissive_mode_has_let_pass_is_on_the_bill() -> None:
 def test_no_library_of_the_format_is_imported_to_write_it() -> None:
     script = (
         "import sys\n"
-        "from cachi2ish.sbom.cyclonedx.cyclonedx_writer import CycloneDxWriter\n"
+        "from cachi2ish.sbom.cyclonedx.cyclonedx_bom import CycloneDxWriter\n"
         "from tests.sbom.inventories import EVERYTHING\n"
         "CycloneDxWriter('cachi2ish').render(EVERYTHING)\n"
         "sys.exit('cyclonedx' in sys.modules)\n"

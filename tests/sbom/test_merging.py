@@ -19,7 +19,7 @@ from packageurl import PackageURL
 from cachi2ish.core.inventory import Dependency, Inventory, MainPackage
 from cachi2ish.core.modes import SbomKind
 from cachi2ish.errors import ErrorGroup, InputError
-from cachi2ish.sbom.cyclonedx.cyclonedx_writer import CycloneDxWriter
+from cachi2ish.sbom.cyclonedx.cyclonedx_bom import CycloneDxWriter
 from cachi2ish.sbom.interface import MergedSbom, SbomFile, SbomMerger
 from cachi2ish.sbom.merge.merger import Merger
 from cachi2ish.sbom.spdx.spdx_writer import SpdxWriter

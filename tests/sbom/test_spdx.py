@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from cachi2ish.core.as_of import RecordedDates
 from cachi2ish.core.inventory import Inventory, MainPackage
-from cachi2ish.sbom.cyclonedx.cyclonedx_writer import CycloneDxWriter
-from cachi2ish.sbom.cyclonedx.cyclonedx_writer import render as render_cyclonedx
+from cachi2ish.sbom.cyclonedx.cyclonedx_bom import CycloneDxWriter
+from cachi2ish.sbom.cyclonedx.cyclonedx_bom import render as render_cyclonedx
 from cachi2ish.sbom.interface import SbomWriter
 from cachi2ish.sbom.merge.to_cyclonedx import to_cyclonedx, unplaced
 from cachi2ish.sbom.spdx.spdx_model import Document

@@ -34,8 +34,7 @@ from cachi2ish.projects.interface import DeclaredMetadata
 from cachi2ish.sbom.interface import CommitTime, no_time
 from cachi2ish.sdists.interface import Identity
 from cachi2ish.services.fetch.ports import IndexAddresses, Leniency, Run
-from cachi2ish.services.progress import Arrival, Progress
-from cachi2ish.services.reporter import Doing
+from cachi2ish.services.progress import Arrival, Doing, Progress
 from tests.support.clocks import Clock
 
 #: The index that is asked when nobody names one.

@@ -38,7 +38,7 @@ from cachi2ish.sdists.interface import Identity
 from cachi2ish.services.fetch.fetch_deps import Outcome, Plan, fetch_deps, plan
 from cachi2ish.services.fetch.input.input_argument import read_input
 from cachi2ish.services.fetch.ports import Archives, Network, Ports, Results, Run, Sources
-from cachi2ish.services.reporter import Doing
+from cachi2ish.services.progress import Doing
 from tests.core.one_project import pin
 from tests.services.fakes import (
     PUBLIC,

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from cachi2ish.core.as_of import PackageDates
+from cachi2ish.core.choose.candidates import TargetFiles
 from cachi2ish.core.choose.checks import Policy
 from cachi2ish.core.choose.choice import Choice
-from cachi2ish.core.choose.fit import TargetFiles
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.inventory import MainPackage
 from cachi2ish.core.pages import IndexFile

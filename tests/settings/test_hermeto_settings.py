@@ -11,7 +11,7 @@ import pytest
 from cachi2ish.core.modes import Mode
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, InputError, leaves
-from cachi2ish.files.shapes import read
+from cachi2ish.files.foreign import read
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.hermeto import HermetoSettings
 from cachi2ish.settings.hermeto_sources import EARLIER, KEYS, variable

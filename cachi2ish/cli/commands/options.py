@@ -13,8 +13,7 @@ import typer
 
 from cachi2ish.cli.display.console import Console, Level, standard_error
 from cachi2ish.cli.program import is_drop_in
-from cachi2ish.settings.flags import SETTINGS, Flags, option_of
-from cachi2ish.settings.run_flags import LogLevel
+from cachi2ish.settings.flags import SETTINGS, Flags, LogLevel, option_of
 from cachi2ish.settings.values import InvalidValueError, path_in_build, path_of, variable_of
 
 _Value = TypeVar("_Value")

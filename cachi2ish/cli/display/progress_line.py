@@ -14,8 +14,7 @@ from typing import TextIO
 from msgspec import Struct
 
 from cachi2ish.cli.display.figures import counted, readable_size, readable_wait
-from cachi2ish.services.progress import Counts, StageName, UnderWay
-from cachi2ish.services.reporter import Doing
+from cachi2ish.services.progress import Counts, Doing, StageName, UnderWay
 
 _SHORT: dict[StageName, str] = {
     "read": "reading",

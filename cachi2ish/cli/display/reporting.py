@@ -13,8 +13,7 @@ from cachi2ish.cli.display.console import Console, Level, is_live
 from cachi2ish.cli.display.figures import Speed, TimeLeft, readable_size
 from cachi2ish.cli.display.progress_line import LiveLine, Moment, log_line, screen_line, sentence
 from cachi2ish.http.interface import HostTraffic, Traffic
-from cachi2ish.services.progress import Arrival, Counts, Progress
-from cachi2ish.services.reporter import Doing
+from cachi2ish.services.progress import Arrival, Counts, Doing, Progress
 
 #: Seconds between two progress lines where there is no terminal.
 _PAUSE = 10.0

@@ -12,19 +12,21 @@ from itertools import repeat
 
 from msgspec import Struct
 
-from cachi2ish.core.choose.candidates import Candidate, candidates_of, excluded_from
-from cachi2ish.core.choose.checks import ALWAYS, BY_FILTER, Policy, passing
-from cachi2ish.core.choose.explain import listed_twice, nothing_for, nothing_to_take, quarantined
-from cachi2ish.core.choose.fit import (
+from cachi2ish.core.choose.candidates import (
+    Candidate,
     Fitter,
     Rank,
     TargetFiles,
+    candidates_of,
+    excluded_from,
     extension_rank,
     first_patch,
     rank_of,
     why_left,
     why_not_there,
 )
+from cachi2ish.core.choose.checks import ALWAYS, BY_FILTER, Policy, passing
+from cachi2ish.core.choose.explain import listed_twice, nothing_for, nothing_to_take, quarantined
 from cachi2ish.core.choose.reasons import Facts, FileWarning, Reason, Refusal, WarningKind
 from cachi2ish.core.distributions import SdistName
 from cachi2ish.core.pages import IndexFile, Page

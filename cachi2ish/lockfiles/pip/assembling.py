@@ -14,7 +14,7 @@ from cachi2ish.core.digests import Digest, strong
 from cachi2ish.core.requirements import Git, Pinned, Purpose, Requirement, Url
 from cachi2ish.errors import Cachi2ishError, LockFileError
 from cachi2ish.lockfiles.pip.closure import Line
-from cachi2ish.lockfiles.pip.pins import Pin, admits, pin_of, unpinned
+from cachi2ish.lockfiles.pip.lines import Pin, admits, pin_of, unpinned
 
 #: Lines of one project: each is compared with all others. A lock has a few, for markers and builds.
 _MOST_LINES = 500

@@ -18,11 +18,24 @@ from cachi2ish.files.user_files import kind_of
 from cachi2ish.lockfiles.foreign_files import other_than_requirements
 from cachi2ish.lockfiles.injection import record_name
 from cachi2ish.lockfiles.interface import Decoded, LockText
-from cachi2ish.lockfiles.pip.grammar import Option, PipLineParser, RequirementLine, UnreadableLineError
 from cachi2ish.lockfiles.pip.lines import LogicalLine, decode, logical_lines
-from cachi2ish.lockfiles.pip.pip_options import OptionCollector
-from cachi2ish.lockfiles.pip.tokens import find_slot, quote, split_arguments, tab_before_options
-from cachi2ish.lockfiles.pip.variables import VARIABLE, conceal, expand, unset
+from cachi2ish.lockfiles.pip.pip_options import (
+    Option,
+    OptionCollector,
+    PipLineParser,
+    RequirementLine,
+    UnreadableLineError,
+)
+from cachi2ish.lockfiles.pip.tokens import (
+    VARIABLE,
+    conceal,
+    expand,
+    find_slot,
+    quote,
+    split_arguments,
+    tab_before_options,
+    unset,
+)
 from cachi2ish.lockfiles.source_tree import SourceTree
 
 _INCLUDES = {"--requirement": False, "--constraint": True}

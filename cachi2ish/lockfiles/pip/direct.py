@@ -15,7 +15,7 @@ from cachi2ish.core.distributions import is_wheel, read_name, sdist_extension
 from cachi2ish.core.placement import name_of_url, url_basename
 from cachi2ish.core.requirements import Git, Purpose, Url
 from cachi2ish.errors import LockFileError, Origin
-from cachi2ish.lockfiles.pip.grammar import DirectAddress, RequirementLine
+from cachi2ish.lockfiles.pip.pip_options import DirectAddress, RequirementLine
 from cachi2ish.lockfiles.pip.tokens import NAMED
 
 _COMMIT = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)

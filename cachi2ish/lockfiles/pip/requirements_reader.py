@@ -12,7 +12,7 @@ from cachi2ish.errors import Cachi2ishError, LockFileError, Origin, raise_all
 from cachi2ish.lockfiles.interface import DEFAULT, Lock, Selection
 from cachi2ish.lockfiles.pip.assembling import assemble, demand_hashes
 from cachi2ish.lockfiles.pip.closure import Closure
-from cachi2ish.lockfiles.pip.pins import pin_of
+from cachi2ish.lockfiles.pip.lines import pin_of
 from cachi2ish.lockfiles.pip.pip_options import OptionCollector
 from cachi2ish.lockfiles.source_tree import SourceTree
 

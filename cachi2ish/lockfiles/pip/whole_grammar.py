@@ -13,9 +13,8 @@ import pip_requirements_parser as library
 from packaging.specifiers import SpecifierSet
 
 from cachi2ish.lockfiles.pip.foreign_options import hint_for
-from cachi2ish.lockfiles.pip.grammar import Option, RequirementLine, UnreadableLineError
-from cachi2ish.lockfiles.pip.tokens import split_arguments
-from cachi2ish.lockfiles.pip.variables import VARIABLE
+from cachi2ish.lockfiles.pip.pip_options import Option, RequirementLine, UnreadableLineError
+from cachi2ish.lockfiles.pip.tokens import VARIABLE, split_arguments
 
 _PIN_HINT = "write one requirement as name==version, or name @ address (PEP 508)"
 
@@ -48,7 +47,7 @@ class LibraryParser:
         self._options = _option_parser()
 
     def parse(self, line: str) -> RequirementLine | tuple[Option, ...]:
-        """See `cachi2ish.lockfiles.pip.grammar.PipLineParser.parse`."""
+        """See `cachi2ish.lockfiles.pip.pip_options.PipLineParser.parse`."""
         arguments, behind = split_arguments(line)
         options, rest = self._read_options(behind)
         requirement = arguments.strip()

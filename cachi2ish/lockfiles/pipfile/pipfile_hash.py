@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cachi2ish.errors import Cachi2ishError, LockFileError, Origin
-from cachi2ish.files.toml_text import read_toml
+from cachi2ish.files.foreign import read_toml
 from cachi2ish.lockfiles.source_tree import SourceTree
 
 #: Tables of a Pipfile that are no categories of packages.

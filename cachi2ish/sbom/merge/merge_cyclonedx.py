@@ -9,7 +9,6 @@ from functools import reduce
 
 from pydantic import JsonValue
 
-from cachi2ish.sbom.creators import own_tools, tool_components
 from cachi2ish.sbom.cyclonedx.cyclonedx_bom import SPEC_VERSION
 from cachi2ish.sbom.cyclonedx.cyclonedx_model import Bom, Component, Metadata, Needs
 from cachi2ish.sbom.document import (
@@ -23,6 +22,7 @@ from cachi2ish.sbom.document import (
 )
 from cachi2ish.sbom.merge.joining import join_components, joined, joined_objects, purl_key
 from cachi2ish.sbom.merge.to_cyclonedx import component_order
+from cachi2ish.sbom.properties import own_tools, tool_components
 from cachi2ish.sbom.wire import as_json
 
 #: The fields of CycloneDX 1.6 in which something is named by its ``bom-ref``.

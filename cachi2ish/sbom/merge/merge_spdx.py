@@ -6,11 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import reduce
 
-from cachi2ish.sbom.creators import creators_of, own_tools
 from cachi2ish.sbom.document import EPOCH, latest, to_the_second
 from cachi2ish.sbom.merge.joining import join_components, joined_objects
 from cachi2ish.sbom.merge.spdx_identifiers import Identifiers
-from cachi2ish.sbom.properties import SUBJECT
+from cachi2ish.sbom.properties import SUBJECT, creators_of, own_tools
 from cachi2ish.sbom.spdx.spdx_model import (
     DOCUMENT,
     ROOT,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from cachi2ish.core.modes import SbomKind
 from cachi2ish.errors import InputError, Origin, raise_all
-from cachi2ish.sbom.cyclonedx import cyclonedx_writer
+from cachi2ish.sbom.cyclonedx import cyclonedx_bom
 from cachi2ish.sbom.cyclonedx.cyclonedx_model import Bom
 from cachi2ish.sbom.document import EPOCH, latest, to_the_second
 from cachi2ish.sbom.interface import MergedSbom, SbomFile
@@ -28,7 +28,7 @@ class Merger:
         bills = _read_all(files)
         if kind is SbomKind.CYCLONEDX:
             boms = [bill if isinstance(bill, Bom) else to_cyclonedx.to_cyclonedx(bill) for bill in bills]
-            text = cyclonedx_writer.render(as_json(merge_cyclonedx.merge(boms, self._tool_version)))
+            text = cyclonedx_bom.render(as_json(merge_cyclonedx.merge(boms, self._tool_version)))
         else:
             documents = [bill if isinstance(bill, Document) else _as_spdx(bill) for bill in bills]
             text = to_spdx.render(merge_spdx.merge(documents, self._tool_version, name))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from cachi2ish.sbom.creators import tools_of
 from cachi2ish.sbom.cyclonedx.cyclonedx_bom import SPEC_VERSION
 from cachi2ish.sbom.cyclonedx.cyclonedx_model import Bom, Component, Metadata, Needs
 from cachi2ish.sbom.document import EPOCH, JsonObject, canonical, latest, to_the_second, unique
-from cachi2ish.sbom.properties import SUBJECT
+from cachi2ish.sbom.properties import SUBJECT, tools_of
 from cachi2ish.sbom.spdx.spdx_model import DOCUMENT, ROOT, Annotation, Document, Package, Relationship
 from cachi2ish.sbom.spdx.spdx_package import component_of, property_of
 

@@ -14,10 +14,9 @@ from uuid import NAMESPACE_URL, uuid5
 from msgspec import Struct
 from pydantic import JsonValue
 
-from cachi2ish.sbom.creators import creators_of
 from cachi2ish.sbom.cyclonedx.cyclonedx_model import Bom, Component, Metadata, Property
 from cachi2ish.sbom.document import canonical, document_text, unique
-from cachi2ish.sbom.properties import SUBJECT, TOOL
+from cachi2ish.sbom.properties import SUBJECT, TOOL, creators_of
 from cachi2ish.sbom.spdx.spdx_model import (
     DOCUMENT,
     NOASSERTION,

@@ -18,7 +18,7 @@ from cachi2ish.core.requirements import Pinned
 from cachi2ish.errors import Cachi2ishError, InputError, raise_all
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.services.fetch.input.package_input import PackageInput
-from cachi2ish.services.reporter import Reporter
+from cachi2ish.services.progress import Reporter
 
 
 def dates_of(package: PackageInput, place: str, default: PackageDates, now: datetime) -> PackageDates:

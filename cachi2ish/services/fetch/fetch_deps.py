@@ -20,8 +20,7 @@ from cachi2ish.services.fetch.choosing import choose_all, wanted
 from cachi2ish.services.fetch.dating import announce, refuse_unused_digests, unused_policies
 from cachi2ish.services.fetch.identifying import Fetched, extra_dependencies, identify
 from cachi2ish.services.fetch.input.package_input import RequestInput
-from cachi2ish.services.fetch.jobs import Means
-from cachi2ish.services.fetch.planning import files_of_choice, files_of_direct
+from cachi2ish.services.fetch.jobs import Means, files_of_choice, files_of_direct
 from cachi2ish.services.fetch.ports import Network, Ports, Run
 from cachi2ish.services.fetch.reading import Reading, read
 from cachi2ish.services.fetch.recording import Placing, collisions, record
@@ -35,8 +34,7 @@ from cachi2ish.services.fetch.targeting import (
     unfit_wheels,
 )
 from cachi2ish.services.fetch.transferring import Transfers
-from cachi2ish.services.progress import PlannedFile
-from cachi2ish.services.reporter import Doing, Reporter
+from cachi2ish.services.progress import Doing, PlannedFile, Reporter
 
 if TYPE_CHECKING:
     from cachi2ish.services.exporting import Export

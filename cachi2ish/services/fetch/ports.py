@@ -25,7 +25,7 @@ from cachi2ish.lockfiles.interface import Exporter, LockFiles, RewriterOf
 from cachi2ish.projects.interface import ProjectReader
 from cachi2ish.sbom.interface import SbomWriter
 from cachi2ish.sdists.interface import SdistReader
-from cachi2ish.services.reporter import Reporter
+from cachi2ish.services.progress import Reporter
 
 if TYPE_CHECKING:
     from cachi2ish.build.interface import BuildFactsReader, Planner

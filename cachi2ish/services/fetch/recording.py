@@ -37,8 +37,7 @@ from cachi2ish.sbom.interface import CommitTime, no_time
 from cachi2ish.services.fetch.identifying import Fetched, version_of
 from cachi2ish.services.fetch.ports import Results, Run
 from cachi2ish.services.fetch.reading import Reading
-from cachi2ish.services.output_pages import output_pages
-from cachi2ish.services.output_record import take_record
+from cachi2ish.services.output_record import output_pages, take_record
 from cachi2ish.simple_api.page_tree import page_tree, tree_digest
 
 if TYPE_CHECKING:

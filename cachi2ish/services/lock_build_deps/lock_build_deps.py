@@ -49,7 +49,7 @@ from cachi2ish.services.lock_build_deps.roots import (
     pinned_releases,
 )
 from cachi2ish.services.lock_build_deps.sdist_files import SdistFiles
-from cachi2ish.services.reporter import Doing
+from cachi2ish.services.progress import Doing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,7 @@ from cachi2ish.core.urls import Address
 from cachi2ish.errors import NotCachedError, Origin
 from cachi2ish.http.interface import Downloader
 from cachi2ish.index.interface import MetadataFiles
-from cachi2ish.services.progress import Arrival
-from cachi2ish.services.reporter import Reporter
+from cachi2ish.services.progress import Arrival, Reporter
 
 #: Part of what facts are remembered by: raise it when archives are read by another rule.
 _RULE = "2"

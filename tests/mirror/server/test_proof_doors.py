@@ -12,9 +12,9 @@ from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.server.application import now_in_microseconds
 from cachi2ish.simple_api.fields import PageSource
+from cachi2ish.simple_api.negotiation import read_page
 from cachi2ish.simple_api.page_digest import page_digest
 from cachi2ish.simple_api.page_proof import read_proof
-from cachi2ish.simple_api.page_reading import read_page
 from tests.support.distributions import make_wheel
 from tests.support.index_server import IndexServer
 from tests.support.mirror_server import MirrorServer

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from cachi2ish.core.messages import did_you_mean, excerpt
 from cachi2ish.errors import InputError
-from cachi2ish.files.shapes import OWN_WORDS, WrongShapeError
+from cachi2ish.files.foreign import OWN_WORDS, WrongShapeError
 from cachi2ish.services.fetch.input.target_input import WANTED
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from cachi2ish.core.choose.checks import Policy
 from cachi2ish.core.messages import did_you_mean
 from cachi2ish.core.requirements import Pinned
 from cachi2ish.errors import Cachi2ishError, InputError, raise_all
-from cachi2ish.files.shapes import Before, UnfitValueError, WrongShapeError, read
+from cachi2ish.files.foreign import Before, UnfitValueError, WrongShapeError, read
 from cachi2ish.lockfiles.interface import DEFAULT, Lock, Selection
 from cachi2ish.services.fetch.input.target_input import BinaryInput, TargetInput
 

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 from cachi2ish.core.messages import excerpt
 from cachi2ish.core.targets.machine import Target, read_machine, read_python
 from cachi2ish.errors import InputError
-from cachi2ish.files.shapes import After, Before, UnfitValueError
+from cachi2ish.files.foreign import After, Before, UnfitValueError
 
 if TYPE_CHECKING:
     from cachi2ish.core.targets.wheel_filter import WheelFilter, Words
