@@ -231,3 +231,19 @@ def test_a_project_that_changed_since_is_stale(tmp_path: Path) -> None:
 def test_a_version_that_is_no_text_is_refused(tmp_path: Path, version: str) -> None:
     with pytest.raises(LockFileError, match="has the lock_version"):
         read(tmp_path, f"[metadata]\nlock_version = {version}\n")
+
+
+@pytest.mark.parametrize("name", ["default", "prod", "s3"])
+@pytest.mark.parametrize("version", ["4.0", "4.3", "4.4", "4.4.1", "4.5.0"])
+def test_each_older_version_is_read_as_the_pdm_that_wrote_it_reads_it(version: str, name: str) -> None:
+    """The locks and the exports are those of PDM 2.0.3, 2.9.3, 2.10.4, 2.12.4 and 2.18.2 for one project."""
+    lock = read_data(f"pdm-{version}", CASES[name])
+    lines = exported((DATA / f"pdm-{version}" / f"export-{name}.txt").read_text())
+    mine, theirs = installed(locked(lock.requirements)), installed(lines)
+    # Before 4.4.1, PDM exports for the Python and the machine that it runs on: 3.11 on Linux.
+    machines = [one for one in mine if version in {"4.4.1", "4.5.0"} or one.startswith("3.11.7 linux x86")]
+    assert machines
+    assert {one: mine[one] for one in machines} == {one: theirs[one] for one in machines}
+    digests = {one.what: one.digests for one in locked(lock.requirements)}
+    assert {one.what: one.digests for one in lines}.items() <= digests.items()
+    assert lock.stale == ()

@@ -163,3 +163,19 @@ def test_what_uv_calls_out_of_date_is_stale(project: UvProject) -> None:
         assert "needs to be updated" in project.uv("lock", "--check", expect=1)
     finally:
         pyproject.write_text(text)
+
+
+DATA = Path(__file__).parent / "data"
+OLD = {"default": Selection(), "prod": Selection(no_groups=("dev",)), "s3": Selection(extras=("s3",))}
+
+
+@pytest.mark.parametrize("name", OLD)
+@pytest.mark.parametrize("revision", range(4))
+def test_each_older_revision_is_read_as_the_uv_that_wrote_it_reads_it(revision: int, name: str) -> None:
+    """The locks and the exports are those of uv 0.4.30, 0.6.10, 0.7.3 and 0.8.4 for one project."""
+    folder = DATA / f"uv-revision-{revision}"
+    lock = UvReader().read(folder, "uv.lock", Purpose.RUNTIME, {}, OLD[name])
+    lines = exported((folder / f"export-{name}.txt").read_text())
+    assert installed(locked(lock.requirements)) == installed(lines)
+    assert {one.what: one.digests for one in locked(lock.requirements)} == {one.what: one.digests for one in lines}
+    assert (lock.stale, lock.warnings) == ((), ())
