@@ -6,10 +6,13 @@ be a setting that silently does not hold.
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from cachi2ish.core.messages import did_you_mean
 from cachi2ish.errors import InputError, Origin, raise_all
@@ -20,8 +23,28 @@ from cachi2ish.settings.values import InvalidValueError, Setting, key_of
 #: Its name in the user's configuration directory.
 CONFIG_FILE = "config.toml"
 
+#: The user's directories (XDG Base Directory Specification): a variable, and a place below the home directory.
+_DIRECTORIES = {"cache": ("XDG_CACHE_HOME", ".cache"), "config": ("XDG_CONFIG_HOME", ".config")}
+
 #: The names of the settings that it may have, by key.
 _NAMES = {key_of(name): name for name, setting in SETTINGS.items() if setting.toml is not None}
+
+
+def user_directory(kind: Literal["cache", "config"]) -> Path:
+    """Return the program's own among the user's directories for caches or configuration.
+
+    platformdirs knows it on every platform. On Linux one look at the environment tells, and platformdirs would be
+    nine more modules for it.
+    """
+    variable, usual = _DIRECTORIES[kind]
+    if sys.platform == "linux":
+        for root in (os.environ.get(variable, ""), str(Path(os.environ.get("HOME", ""), usual))):
+            if root.startswith("/"):
+                return Path(root, "cachi2ish")
+    from platformdirs import user_cache_path, user_config_path
+
+    path_of = user_cache_path if kind == "cache" else user_config_path
+    return path_of("cachi2ish", appauthor=False)
 
 
 def read_config_file(file: Path, *, required: bool) -> Source:

@@ -19,7 +19,7 @@ from cachi2ish.core.requirements import IndexOptions
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError
 from cachi2ish.http.interface import HttpSettings
-from cachi2ish.settings.config_file import CONFIG_FILE, read_config_file
+from cachi2ish.settings.config_file import CONFIG_FILE, read_config_file, user_directory
 from cachi2ish.settings.connection import connection_settings
 from cachi2ish.settings.flags import Flags, Source
 from cachi2ish.settings.hermeto import is_hermetos, read_hermeto_settings
@@ -191,8 +191,6 @@ def _cache_dir(flags: Flags, file: Flags, *, homeless: bool) -> Path | None:
 
 
 def _cache_place(file: Flags, *, homeless: bool) -> Path:
-    from platformdirs import user_cache_path
-
     if file.cache_dir:
         return file.cache_dir
     if homeless:
@@ -200,7 +198,7 @@ def _cache_place(file: Flags, *, homeless: bool) -> Path:
             "the home directory is not known, so there is no place for the cache",
             hint="set HOME, or name a place with --cache-dir, or do without with --no-cache",
         )
-    return user_cache_path("cachi2ish", appauthor=False)
+    return user_directory("cache")
 
 
 def _offline(flags: Flags, file: Flags, cache_dir: Path | None) -> bool:
@@ -226,6 +224,4 @@ def _source_date(environ: Mapping[str, str]) -> datetime | None:
 
 
 def _default_config_file() -> Path:
-    from platformdirs import user_config_path
-
-    return user_config_path("cachi2ish", appauthor=False) / CONFIG_FILE
+    return user_directory("config") / CONFIG_FILE
