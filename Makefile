@@ -63,6 +63,8 @@ fuzz-locks: $(MADE) ## Send 100,000 changed locks of each format through its rea
 
 fuzz-mirror: $(MADE) ## Send made-up requests to a mirror for ten minutes: MINUTES=60
 	$(BIN)/python -m tests.fuzz.mirror_door $$(($(or $(MINUTES),10) * 60))
+	env -u PIP_INDEX_URL MIRROR_EXAMPLES=$$(($(or $(MINUTES),10) * 50)) \
+		$(BIN)/pytest -q -n 0 -p no:cacheprovider tests/mirror/web/test_any_requests.py
 
 integration: $(MADE) ## Install for real from what was fetched, network cut off (asks PyPI, some minutes)
 	$(PYTEST) integration-tests
