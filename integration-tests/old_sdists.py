@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import BIN, ROOT, cut_off_command
-from verify_truth import Interpreter, pip_wheel, run
+from verify_truth import Interpreter, pip_folder, run
 
 DATA = ROOT / "integration-tests" / "data" / "old" / "requirements.txt"
 
@@ -76,7 +76,7 @@ def main() -> int:
     counts: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
-        interpreter = Interpreter.of(arguments.python, pip_wheel(work))
+        interpreter = Interpreter.of(arguments.python, pip_folder(work))
         for pin in pins[: arguments.first]:
             one = built(work, interpreter, pin, apart=True)
             words = ["builds" if one.builds else "does not build"]

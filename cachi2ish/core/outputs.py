@@ -96,12 +96,14 @@ class RecordedPackage:
 
     build_requires: what it declares to be built with; empty where it is not built.
     build: all that its files say of how it is built (`cachi2ish.build.interface.SdistFacts`), as JSON has it.
+    tools: programs that the targets have, sorted.
     """
 
     path: str
     build_requires: tuple[str, ...] = ()
     targets: tuple[RecordedTarget, ...] = ()
     build: dict[str, Any] = field(default_factory=dict, compare=False)
+    tools: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,9 @@ DEPS = "deps/pip"
 #: Also below it: pages that list what is in `DEPS`, as an index does.
 PAGES = "deps/simple"
 
+#: Also below it: constraints of what is built in a stage of its own.
+CONSTRAINTS = "deps/constraints"
+
 #: The way from the page of a project to the files.
 FILES_FROM_PAGES = "../../pip/"
 

@@ -164,3 +164,15 @@ class IndexOptions(Struct, frozen=True):
     index_url: Address | None = None
     extra_index_urls: tuple[Address, ...] = ()
     trusted_hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSearch:
+    """How build requirements are found.
+
+    constraint_files: relative to the folder of the package. as_of_upload: sdists, or projects, that get a stage of
+    their own.
+    """
+
+    constraint_files: tuple[str, ...] = ()
+    as_of_upload: frozenset[str] = frozenset()

@@ -126,7 +126,8 @@ class _Desk:
         packages = [
             one
             for one in self._record.packages
-            if not own_targets or machine.target in map(target_of, one.targets)
+            if not own_targets
+            or (machine.target in map(target_of, one.targets) and machine.tools.issuperset(one.tools))
         ]
         paths = {one.path for one in packages}
         installed = [lock for lock in self._record.locks if not lock.build and lock.path in paths]

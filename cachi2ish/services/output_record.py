@@ -75,6 +75,7 @@ def _package(package: SourcePackage, builds: Mapping[str, SdistFacts]) -> Record
         build_requires=tuple(map(_without_secrets, package.build_requires)),
         build={} if facts is None else _as_json(facts),
         targets=tuple(_target(target) for target in package.policy.targets),
+        tools=tuple(sorted(package.tools)),
     )
 
 

@@ -71,7 +71,7 @@ def verify(
 ) -> Proof:
     """Return what is known of an offline install from ``output``.
 
-    machines: none for the targets of the input, as they are recorded, which then have ``tools``.
+    machines: none for the targets of the input, as they are recorded, which then have ``tools`` too.
     constraints: files that ``PIP_BUILD_CONSTRAINT`` names in the build. hooks: None where nothing may be run.
     Raises `InputError` where there is no output, or no target; `StorageError` where a file cannot be read.
     """
@@ -86,10 +86,12 @@ def verify(
                 hint=f"name one: --target {_EXAMPLE}; or list them in the input",
             )
         try:
-            recorded = tuple(dict.fromkeys(target_of(target) for one in packages for target in one.targets))
+            recorded = (
+                Machine(target_of(target), tools.union(one.tools)) for one in packages for target in one.targets
+            )
+            chosen = tuple(dict.fromkeys(recorded))
         except InputError as error:
             raise error.at(Origin(".build-config.json")) from None
-        chosen = tuple(Machine(one, tools) for one in recorded)
     if hooks is not None:
         hooks.check(chosen)
     return prover.prove(

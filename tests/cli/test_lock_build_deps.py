@@ -199,6 +199,20 @@ def test_an_sdist_of_its_own_time_gets_a_stage_and_a_file_of_constraints(person:
     assert beside.read_text().splitlines()[1:] == ["a==1.0"]
 
 
+def test_a_project_in_a_folder_that_is_built_alone_has_a_file_of_constraints_that_can_be_written(
+    person: Person,
+) -> None:
+    person.writes("sub/pyproject.toml", TABLE.format('"a"', "flit_core.buildapi"))
+    person.writes("sub/requirements.txt", "")
+    person.index.add("a", sdist("a", "1.0"))
+    written = person.source / "requirements-build.txt"
+    found = locks(person, '{"type": "pip", "path": "sub"}', "--as-of-upload", ":all:", "--output", written)
+    assert found.code == 0, found.told
+    [beside] = person.source.glob("*.constraints.txt")
+    assert beside.name == "requirements-build.the-project-itself-in-sub.constraints.txt"
+    assert beside.read_text().splitlines()[1:] == ["a==1.0"]
+
+
 def test_a_private_index_is_asked_with_its_password_and_shows_it_to_nobody(person: Person) -> None:
     person.index.credentials = ("user", "secret")
     person.environ["PIP_INDEX_URL"] = person.index.index_url_with_credentials

@@ -123,7 +123,7 @@ def lock_build_deps(
         from cachi2ish.cli.display.run_report import effort
         from cachi2ish.services.fetch.input.input_argument import input_of_files, read_input
         from cachi2ish.services.lock_build_deps import lock_build_deps as service
-        from cachi2ish.services.lock_build_deps.constraints import read_constraints
+        from cachi2ish.services.lock_build_deps.constraints import file_of_stage, read_constraints
 
         apart = frozenset(as_of_upload or ())
         if apart and output is None:
@@ -155,5 +155,5 @@ def lock_build_deps(
             write_result(found.text)
             return
         for name, text in found.constraints.items():
-            wiring.files().replace(output.with_name(f"{output.stem}.{name}.constraints.txt"), text.encode())
+            wiring.files().replace(output.with_name(f"{output.stem}.{file_of_stage(name)}"), text.encode())
         wiring.files().replace(output, found.text.encode())

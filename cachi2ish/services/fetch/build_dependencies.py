@@ -7,12 +7,15 @@ from pathlib import Path
 
 from msgspec.structs import replace as with_fields
 
+from cachi2ish.core.placement import CONSTRAINTS
 from cachi2ish.core.requirements import Pinned, Purpose
-from cachi2ish.errors import Origin, StorageError
+from cachi2ish.errors import Cachi2ishError, InputError, Origin, StorageError
+from cachi2ish.files.rooted import RootedPath
 from cachi2ish.files.scratch import scratch_directory
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.services.fetch.ports import Network, Ports, Run
-from cachi2ish.services.fetch.reading import Reading, as_built
+from cachi2ish.services.fetch.reading import Reading, SourcePackage, as_built
+from cachi2ish.services.lock_build_deps.constraints import file_of_stage, read_constraints
 from cachi2ish.services.lock_build_deps.lock_build_deps import Options, lock_of
 
 #: What the lock is called that is written nowhere.
@@ -32,7 +35,7 @@ def with_build_dependencies(reading: Reading, source: Path, network: Network, po
         Reading(reading.root, resolving),
         source,
         ports.archives.planner(),
-        Options(),
+        _options(resolving, source),
         network,
         ports,
         run,
@@ -43,6 +46,9 @@ def with_build_dependencies(reading: Reading, source: Path, network: Network, po
     run.reporter.info(f"{found.builds} builds need {found.releases} releases")
     if not found.releases:
         return reading
+    for stage in found.constraints:
+        file = f"{CONSTRAINTS}/{file_of_stage(stage)}"
+        run.reporter.info(f"{stage} is built alone: generate-env --build-constraint takes {file} of the output")
     first = resolving[0]
     runtime = [lock for one in resolving for lock in one.locks]
     more = as_built(_read(found.text, ports, run), runtime, run)
@@ -51,7 +57,26 @@ def with_build_dependencies(reading: Reading, source: Path, network: Network, po
         packages=tuple(
             with_fields(one, locks=(*one.locks, more)) if one is first else one for one in reading.packages
         ),
+        constraints=tuple((file_of_stage(stage), text) for stage, text in sorted(found.constraints.items())),
     )
+
+
+def _options(packages: tuple[SourcePackage, ...], source: Path) -> Options:
+    """Return how the search goes, which is one for all packages; raises `InputError`."""
+    names = frozenset(name for one in packages if one.resolves_builds for name in one.resolves_builds.as_of_upload)
+    if len({one.tools for one in packages}) > 1:
+        raise InputError(
+            'the packages of the input differ in their "build_tools", and are built from one directory',
+            hint="name the same programs in each, or fetch each into an output of its own",
+        )
+    files: dict[Path, None] = {}
+    for one in packages:
+        for file in one.resolves_builds.constraint_files if one.resolves_builds else ():
+            try:
+                files[RootedPath.of(source).join(one.main.path).join(file).path] = None
+            except Cachi2ishError as error:
+                raise InputError(f'"build_constraint_files": {error.problem}', hint=error.hint) from None
+    return Options(constraints=read_constraints(files), apart=names, apart_by='"build_as_of_upload":')
 
 
 def _read(text: str, ports: Ports, run: Run) -> Lock:

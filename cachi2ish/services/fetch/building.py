@@ -105,8 +105,10 @@ def lacking_for_offline_builds(
     if not builds:
         return ()
     own = {one.path: archives.facts().of_folder(source / one.path) for one in builds if one.blob is None}
+    tools = frozenset[str]().union(*(package.tools for package in reading.packages))
     known_by = (
         _RULE,
+        sorted(tools),
         sorted((one.what, one.requires, sorted(map(str, one.targets))) for one in builds),
         sorted((one.filename, one.blob.sha256) for one in everything),
         sorted((path, repr(facts)) for path, facts in own.items()),
@@ -117,7 +119,7 @@ def lacking_for_offline_builds(
     if known is None:
         from cachi2ish.services.fetch.offline_builds import sentences  # noqa: PLC0415  (a second run knows it)
 
-        found = sentences(builds, _by_project(everything), own, archives, names_crates=names_crates)
+        found = sentences(builds, _by_project(everything), own, archives, tools=tools, names_crates=names_crates)
         known = json.encode(list(map(as_text, found))).decode()
         archives.recollection.put(key, known)
     return tuple(json.decode(known, type=list[str]))

@@ -48,11 +48,12 @@ def sentences(
     own: Mapping[str, SdistFacts | None],
     archives: Archives,
     *,
+    tools: frozenset[str],
     names_crates: bool,
 ) -> tuple[str, ...]:
     """Return one sentence of all that is missing, if anything is, and one for each package that needs crates.
 
-    output: the files by project. own: what the user's own projects say, by path.
+    output: the files by project. own: what the user's own projects say, by path. tools: those that are there.
     """
     planner, tally = archives.planner(), _Tally()
     missing_here = cache(partial(is_missing, output=output))
@@ -63,8 +64,8 @@ def sentences(
         if facts is not None:
             installed = _installed(built.requires, output)
             for target in built.targets or (Target.parse(*_USUAL),):
-                with_tools, _ = planner.added(facts, Machine(target, _TOOLS), installed)
-                without, _ = planner.added(facts, Machine(target), installed)
+                with_tools, _ = planner.added(facts, Machine(target, _TOOLS | tools), installed)
+                without, _ = planner.added(facts, Machine(target, tools), installed)
                 where = (target,) if built.targets else ()
                 missing |= dict.fromkeys(one for one in with_tools if missing_here(one, where))
                 more = (one for one in without if one not in with_tools)

@@ -15,7 +15,7 @@ from cachi2ish.core.choose.checks import Policy
 from cachi2ish.core.choose.explain import exact_python
 from cachi2ish.core.inventory import MainPackage, RelaxationKind, VcsOrigin
 from cachi2ish.core.messages import as_text, shortened
-from cachi2ish.core.requirements import Formats, Pinned, Purpose, Requirement
+from cachi2ish.core.requirements import BuildSearch, Formats, Pinned, Purpose, Requirement
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import (
     Cachi2ishError,
@@ -41,9 +41,9 @@ class SourcePackage(Struct, frozen=True):
     """A package of the input with all that its files say.
 
     policy: which files may be taken, and for which machines. dates: as of when. build_requires: what the package
-    itself is built with; empty where it is not built. resolves_builds: whether build requirements are still to be
-    found. folders: the packages of its locks that are folders of the source, by path, each with what it is built
-    with.
+    itself is built with; empty where it is not built. resolves_builds: how that of others is still to be found, or
+    None. folders: the packages of its locks that are folders of the source, by path, each with what it is built
+    with. tools: programs that are there for building.
     """
 
     main: MainPackage
@@ -51,15 +51,17 @@ class SourcePackage(Struct, frozen=True):
     policy: Policy
     dates: PackageDates
     build_requires: tuple[str, ...] = ()
-    resolves_builds: bool = False
+    resolves_builds: BuildSearch | None = None
     folders: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    tools: frozenset[str] = frozenset()
 
 
 class Reading(Struct, frozen=True):
-    """What the stage "read" has found: all packages of the input. root: what the bill of materials is about."""
+    """What the stage "read" has found. root: what the bill is about. constraints: of stages, by file name."""
 
     root: MainPackage
     packages: tuple[SourcePackage, ...]
+    constraints: tuple[tuple[str, str], ...] = ()
 
     @property
     def index_dates(self) -> tuple[RecordedDates, ...]:
@@ -136,8 +138,8 @@ def _read_package(
         run.reporter.warning(warning)
     found = tuple(as_built(lock, runtime, run) for lock in locks)
     built_with = _build_requires(main.path, root, sources) if locks else ()
-    resolves, members = package.build_dependencies == "resolve", tuple(sorted(folders.items()))
-    return SourcePackage(main, found, policy, dates, built_with, resolves, members)
+    members, tools = tuple(sorted(folders.items())), frozenset(package.build_tools)
+    return SourcePackage(main, found, policy, dates, built_with, package.build_search, members, tools)
 
 
 def _build_requires(path: str, root: RootedPath, sources: Sources) -> tuple[str, ...]:

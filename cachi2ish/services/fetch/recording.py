@@ -28,7 +28,7 @@ from cachi2ish.core.inventory import (
     VcsOrigin,
 )
 from cachi2ish.core.outputs import BuildConfig, ProjectFile
-from cachi2ish.core.placement import PAGES
+from cachi2ish.core.placement import CONSTRAINTS, PAGES
 from cachi2ish.core.requirements import Pinned, Purpose, Requirement, Url
 from cachi2ish.core.urls import bare
 from cachi2ish.errors import Cachi2ishError, DistributionError
@@ -123,6 +123,8 @@ def record(
     staging.write(BOM, bill)
     for path, text in tree.items():
         staging.write(f"{PAGES}/{path}", text)
+    for name, text in reading.constraints:
+        staging.write(f"{CONSTRAINTS}/{name}", text)
     staging.write_build_config(config)
     staging.publish()
 

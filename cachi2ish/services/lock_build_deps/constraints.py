@@ -15,6 +15,8 @@ from cachi2ish.core.messages import excerpt
 from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin, raise_all
 from cachi2ish.files.foreign import UnfitFileError, decode_text, read_foreign
 
+_NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
+
 _CONTINUED = re.compile(r"\\\r?\n")
 _OPTIONS = re.compile(r"(?:^|\s)--\w.*$|(?:^|\s)#.*$")
 
@@ -39,6 +41,11 @@ def read_constraints(paths: Iterable[Path]) -> Mapping[str, SpecifierSet]:
             found[project] = found.get(project, SpecifierSet()) & one.specifier
     raise_all(errors)
     return found
+
+
+def file_of_stage(name: str) -> str:
+    """Return what the constraints of a stage are called: that of a project of the user's names a folder."""
+    return f"{_NOT_IN_NAMES.sub('-', name)}.constraints.txt"
 
 
 def admits(constraints: Mapping[str, SpecifierSet], project: str, version: str) -> bool:

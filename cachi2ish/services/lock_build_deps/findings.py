@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 from cachi2ish.build.interface import Cycle, Machine, Plan, Release, SdistFacts
 from cachi2ish.core.cutoff import rfc3339
 from cachi2ish.core.messages import did_you_mean, excerpt
-from cachi2ish.errors import Cachi2ishError, UnavailableError, UsageError, raise_all
+from cachi2ish.errors import Cachi2ishError, InputError, UnavailableError, UsageError, raise_all
 from cachi2ish.services.lock_build_deps.index_releases import IndexReleases
 from cachi2ish.services.lock_build_deps.roots import Place
 
@@ -70,8 +70,12 @@ def _needing(cycle: Cycle) -> str:
     return f"{cycle} {'need each other to be built' if cycle.members[1:] else 'is needed to build itself'}"
 
 
-def stages_of(names: frozenset[str], places: Iterable[Place]) -> frozenset[str]:
-    """Return the builds that are meant, by file or by project. Raises `UsageError` for a name that none has."""
+def stages_of(names: frozenset[str], places: Iterable[Place], named_by: str) -> frozenset[str]:
+    """Return the builds that are meant, by file or by project. Raises `InputError` for a name that none has.
+
+    named_by: the option where the names stand, or the key of the input.
+    """
+    error = UsageError if named_by.startswith("--") else InputError
     known: dict[str, set[str]] = {":all:": {":all:"}}
     for place in places:
         build = place.root.build
@@ -79,8 +83,8 @@ def stages_of(names: frozenset[str], places: Iterable[Place]) -> frozenset[str]:
             known.setdefault(name, set()).add(build.name)
     meant = {name: known.get(name) or known.get(canonicalize_name(name)) for name in sorted(names)}
     raise_all(
-        UsageError(
-            f"--as-of-upload {excerpt(name)!r}: no sdist that is built has this name",
+        error(
+            f"{named_by} {excerpt(name)!r}: no sdist that is built has this name",
             hint=did_you_mean(name, known, "name an sdist that is fetched, or its project"),
         )
         for name, builds in meant.items()

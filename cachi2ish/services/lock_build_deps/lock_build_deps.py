@@ -58,13 +58,15 @@ class Options:
 
     targets: the machines that build, where the input names none. tools: programs that are there.
     constraints: by normalised name. apart: names of sdists, or of projects, that are built with what there was
-    after their own upload; ``:all:`` for all. hooks: calls those of back-ends; None where nothing may be run.
+    after their own upload; ``:all:`` for all; apart_by: where these names stand. hooks: calls those of back-ends;
+    None where nothing may be run.
     """
 
     targets: tuple[Target, ...] = ()
     tools: frozenset[str] = frozenset()
     constraints: Mapping[str, SpecifierSet] = field(default_factory=dict)
     apart: frozenset[str] = frozenset()
+    apart_by: str = "--as-of-upload"
     hooks: HookRunner | None = None
 
 
@@ -92,8 +94,8 @@ def lock_build_deps(
         options.hooks.check()
     run.reporter.stage(Doing("read"))
     # What this writes is not read: the last one may not hold any more.
-    own = {"requirements_build_files": (), "build_dependencies": None}
-    packages = tuple(structs.replace(one, **own) for one in request.packages)
+    own = dict.fromkeys(("requirements_build_files", "build_constraint_files", "build_as_of_upload"), ())
+    packages = tuple(structs.replace(one, **own, build_dependencies=None) for one in request.packages)
     reading = read(structs.replace(request, packages=packages), source, ports.sources, run)
     announce([(package.main.path, package.dates) for package in reading.packages], run.now, run.reporter)
     locks = [lock for package in reading.packages for lock in package.locks]
@@ -157,7 +159,7 @@ class _Locking:
         on_stage(Doing("transfer", local=self._network.local))
         roots = [place.root for place in places]
         pinned = pinned_releases(self._reading)
-        apart = stages_of(self._options.apart, places)
+        apart = stages_of(self._options.apart, places, self._options.apart_by)
         hooks = self._hooks(places)
         plan = self._planner.plan(roots, self._releases, pinned, self._options.constraints, apart, hooks)
         raise_all((*failures_of(plan, places), *map(cycle_left, plan.left)))
@@ -167,7 +169,7 @@ class _Locking:
         pins = Pins(
             as_of=self._as_of(),
             machines=machines,
-            tools=self._options.tools,
+            tools=self._options.tools.union(*(one.tools for one in self._reading.packages)),
             digests=self._digests,
             marker=lambda release: marker_of(release, machines, self._releases),
             dependencies=self._releases.dependencies,
@@ -201,7 +203,7 @@ class _Locking:
     def _machines_of(self, package: SourcePackage) -> tuple[Machine, ...]:
         own = self._ports.archives.facts().of_folder(self._source / package.main.path)
         requires_python = own.requires_python if own is not None else ""
-        return machines_of(package, self._options.targets, self._options.tools, requires_python)
+        return machines_of(package, self._options.targets, self._options.tools | package.tools, requires_python)
 
     def _places(self) -> tuple[Place, ...]:
         """Return all that is built, looked into: sdists are read while other requirements are still chosen."""

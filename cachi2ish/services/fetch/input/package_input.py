@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from cachi2ish.core.choose.checks import Policy
 from cachi2ish.core.messages import did_you_mean
-from cachi2ish.core.requirements import Pinned
+from cachi2ish.core.requirements import BuildSearch, Pinned
 from cachi2ish.errors import Cachi2ishError, InputError, raise_all
 from cachi2ish.files.foreign import Before, UnfitValueError, WrongShapeError, read
 from cachi2ish.lockfiles.interface import DEFAULT, Lock, Selection
@@ -89,6 +89,8 @@ class PackageInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     groups, no_groups, extras, packages: what of the lock file is wanted, see `Selection`.
     requirements_files, requirements_build_files: relative to ``path``; None where they are left out.
     build_dependencies: whether what the packages are built with is found in the run.
+    build_constraint_files: what that may be, relative to ``path``. build_as_of_upload: sdists, or projects, that
+    are built with what there was then. build_tools: programs that are there for building, beside Python.
     allow_binary: take wheels beside sdists. binary: which of them; stronger than allow_binary, as in Hermeto.
     targets: the machines to choose for; wheels: the best for each of them, or all that it accepts.
     index_date: as of when indexes are read, as `cachi2ish.core.cutoff.Cutoff.parse` takes it; false for no date.
@@ -107,6 +109,9 @@ class PackageInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     requirements_files: _Files = None
     requirements_build_files: _Files = None
     build_dependencies: Annotated[Literal["resolve"] | None, Before(_not_null)] = None
+    build_constraint_files: _Names = ()
+    build_as_of_upload: _Names = ()
+    build_tools: _Names = ()
     allow_binary: Annotated[bool, Before(_boolean)] = False
     binary: BinaryInput | None = None
     targets: Annotated[tuple[TargetInput, ...] | None, Before(_not_null)] = None
@@ -121,6 +126,13 @@ class PackageInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """What of the lock file is wanted."""
         return Selection(self.groups, self.no_groups, self.extras, self.packages)
 
+    @property
+    def build_search(self) -> BuildSearch | None:
+        """How what the packages are built with is found in the run; None where it is not."""
+        if self.build_dependencies is None:
+            return None
+        return BuildSearch(self.build_constraint_files, frozenset(self.build_as_of_upload))
+
     def __post_init__(self) -> None:
         self._refuse_a_selection_from_no_lock()
         self._refuse_two_ways_to_say_which_wheels()
@@ -128,6 +140,13 @@ class PackageInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             raise UnfitValueError(
                 '"build_dependencies" and "requirements_build_files" both say what packages are built with',
                 "leave one of them out",
+            )
+        how = ("build_constraint_files", "build_as_of_upload")
+        unused = [f'"{key}"' for key in how if getattr(self, key) and self.build_dependencies is None]
+        if unused:
+            raise UnfitValueError(
+                f"{' and '.join(unused)}: nothing is found for which this would count",
+                'add "build_dependencies": "resolve", or give it to lock-build-deps as an option',
             )
 
     def _refuse_a_selection_from_no_lock(self) -> None:
