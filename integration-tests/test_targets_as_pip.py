@@ -75,7 +75,7 @@ def real_index(home: Path) -> Iterator[Index]:
     """The index that ``fetch-deps`` asks by default."""
     reporter = ConsoleReporter(Console(Level.ERROR, colours=False))
     with wiring.fetching(Flags(cache_dir=home / "cache"), reporter) as (ports, run):
-        yield ports.connect([IndexOptions()]).index((run.indexes.public(),), Dating())
+        yield ports.connect([IndexOptions()], home).index((run.indexes.public(),), Dating())
 
 
 @pytest.fixture(scope="module")

@@ -41,9 +41,8 @@ class SourcePackage(Struct, frozen=True):
     """A package of the input with all that its files say.
 
     policy: which files may be taken, and for which machines. dates: as of when. build_requires: what the package
-    itself is built with; empty where it is not built. resolves_builds: how that of others is still to be found, or
-    None. folders: the packages of its locks that are folders of the source, by path, each with what it is built
-    with. tools: programs that are there for building.
+    itself is built with, if it is. resolves_builds: how that of others is still to be found, or None. folders: the
+    folders of the source that its locks name, by path, and what they are built with. tools: programs for building.
     """
 
     main: MainPackage

@@ -168,6 +168,7 @@ OPTIONS = (
         "keyring_provider",
         "least_speed",
         "allow_empty",
+        "moved_host",
         "require_fresh",
     ),
 )
