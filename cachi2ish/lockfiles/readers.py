@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from cachi2ish.core.messages import did_you_mean
 from cachi2ish.core.requirements import Purpose
 from cachi2ish.errors import Cachi2ishError, InputError, Origin
 from cachi2ish.lockfiles.foreign_files import unlocked
@@ -135,10 +136,13 @@ class NamedReaders:
         if reader is not None:
             _refuse_unknown_keys(reader, file, selection)
             return reader.read(source, file, Purpose.RUNTIME, environ, selection)
-        known = ", ".join(pattern for reader in self._readers for pattern in reader.names)
+        known = [pattern for reader in self._readers for pattern in reader.names]
+        inside = next((one for one in known if one in name), None)
+        near = f"if it is one, call it {inside};" if inside else did_you_mean(name, known)
+        named = 'a requirements file of any name is named with "requirements_files"'
         raise InputError(
-            f"a file of this name is no lock file that is known: they are called {known}",
-            hint='a requirements file of any name is named with "requirements_files"',
+            f"a file of this name is no lock file that is known: they are called {', '.join(known)}",
+            hint=" ".join(filter(None, (near, named))),
             origin=Origin(file),
         )
 

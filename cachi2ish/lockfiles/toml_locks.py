@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import posixpath
 import re
@@ -24,6 +25,9 @@ from cachi2ish.lockfiles.toml_strings import strings_in
 
 #: What helps against a file that is no lock any more.
 RESTORE = "restore it from version control, or lock again"
+
+#: What git and others write around the two versions.
+_CONFLICT = re.compile(r"^(?:<{7}|>{7})(?: .*)?$", re.MULTILINE)
 
 _LINE = re.compile(r"\(at line (\d+), column (\d+)\)")
 
@@ -118,11 +122,34 @@ def stale_hashes(
         )
 
 
+def refuse_damage(text: str, file: str, *, broken: bool = True) -> None:
+    """Raise `LockFileError` for what editors and version control leave in a file, said in their words.
+
+    broken: whether its language cannot read it. Only then a line that looks like a mark of a conflict is one.
+    """
+    if not text.strip():
+        raise LockFileError("it is empty", hint=RESTORE, origin=Origin(file))
+    if broken and text.startswith("\ufeff"):
+        hint = "save it as UTF-8 without one, or lock again"
+        raise LockFileError(
+            "it begins with a byte-order mark, which no lock has", hint=hint, origin=Origin(file, 1)
+        )
+    found = _CONFLICT.search(text) if broken else None
+    if found:
+        line = text.count("\n", 0, found.start()) + 1
+        hint = "take one of the two versions whole, and lock again"
+        raise LockFileError(
+            "it has a merge conflict that nobody has settled", hint=hint, origin=Origin(file, line)
+        )
+
+
 def parse_toml(text: str, file: str) -> dict[str, Any]:
     """Return the document; raises `LockFileError` with the line that is wrong."""
+    refuse_damage(text, file, broken=False)
     try:
         return read_toml(text)
     except ValueError as error:  # TOMLDecodeError, and a number that Python does not read
+        refuse_damage(text, file)
         found = _LINE.search(str(error))
         line = int(found[1]) if found else text.rstrip("\n").count("\n") + 1
         where = f", in column {found[2]}" if found else ""
@@ -138,6 +165,9 @@ def decode(content: bytes, file: str) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError as error:
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            hint = "save it as UTF-8; in PowerShell, add -Encoding utf8 to what writes it"
+            raise LockFileError("the file is UTF-16 text", hint=hint, origin=Origin(file, 1)) from None
         line = content.count(b"\n", 0, error.start) + 1
         raise LockFileError(
             f"the file is not UTF-8 text: {error.reason}", hint=RESTORE, origin=Origin(file, line)

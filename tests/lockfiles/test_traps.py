@@ -147,8 +147,8 @@ EMPTY: Mapping[str, str] = {
 #: Of a whole lock, so that each format has it.
 WHOLE: Mapping[str, tuple[Callable[[str], str], str, int]] = {
     "an end in the middle": (lambda text: text[: text.rindex("foo") + 2], "it is no ", 1),
-    "a conflict marker of git": (lambda text: f"{text}\n<<<<<<< HEAD\n", "it is no ", 1),
-    "nothing": (lambda _: "", "", 0),
+    "a conflict marker of git": (lambda text: f"{text}\n<<<<<<< HEAD\n", "it has a merge conflict", 1),
+    "nothing": (lambda _: "", "it is empty", 0),
     "another format": (lambda _: "foo==1.0 --hash=sha256:00\n", "it is no ", 1),
 }
 

@@ -347,7 +347,7 @@ WRONG: Mapping[str, tuple[str, str, int | None]] = {
     "a newer version": ("version = 2\n", "it has version 2, and only version 1 of uv.lock is known", None),
     "true": ("version = true\n", "it has version True", None),
     "no TOML": (HEAD + "[[package]]\nname = \n", "it is no TOML, in column 8", 5),
-    "a conflict marker of git": (HEAD + "<<<<<<< HEAD\n", "it is no TOML", 4),
+    "a conflict marker of git": (HEAD + "<<<<<<< HEAD\n", "it has a merge conflict", 4),
     "no name": (HEAD + '\n[[package]]\nversion = "1"\n', "package[0]: Object missing required field", 5),
     "another kind": (
         HEAD + package("foo", dependencies="bar") + project("foo"),

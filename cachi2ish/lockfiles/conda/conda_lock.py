@@ -8,7 +8,15 @@ from pathlib import Path
 from cachi2ish.core.requirements import Purpose
 from cachi2ish.errors import LockFileError, Origin
 from cachi2ish.lockfiles.conda.conda_packages import CondaLock, PipPackage
-from cachi2ish.lockfiles.conda.yaml_nodes import line_of, listed, open_yaml, refuse_version, text_of, value_of
+from cachi2ish.lockfiles.conda.yaml_nodes import (
+    line_of,
+    listed,
+    open_yaml,
+    refuse_version,
+    refuse_without,
+    text_of,
+    value_of,
+)
 from cachi2ish.lockfiles.interface import DEFAULT, EVERYTHING, Lock, Selection
 from cachi2ish.lockfiles.lock_graph import chosen
 
@@ -31,6 +39,7 @@ class CondaLockReader:
         """Return what is for pip in ``source / file``. See `LockReader.read`."""
         file, document = open_yaml(source, file)
         refuse_version(document, _KNOWN, file)
+        refuse_without(document, ("package",), file)
         packages = listed(value_of(document, "package"))
         categories = {text_of(value_of(one, "category")) or _MAIN for one in packages}
         taken = groups_taken(selection, categories | {_MAIN}, _MAIN, file)

@@ -19,6 +19,7 @@ from cachi2ish.lockfiles.conda.yaml_nodes import (
     listed,
     open_yaml,
     refuse_version,
+    refuse_without,
     text_of,
     value_of,
 )
@@ -43,6 +44,7 @@ class PixiReader:
         """Return what is of PyPI in ``source / file``. See `LockReader.read`."""
         file, document = open_yaml(source, file)
         refuse_version(document, _KNOWN, file)
+        refuse_without(document, ("environments", "packages"), file)
         environments = dict(entries(value_of(document, "environments")))
         taken = groups_taken(selection, {*environments, _DEFAULT}, _DEFAULT, file)
         known = {_location(one): one for one in listed(value_of(document, "packages"))}

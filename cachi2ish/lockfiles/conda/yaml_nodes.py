@@ -14,7 +14,7 @@ from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNo
 from cachi2ish.core.messages import excerpt
 from cachi2ish.errors import LockFileError, Origin
 from cachi2ish.lockfiles.source_tree import SourceTree
-from cachi2ish.lockfiles.toml_locks import RESTORE, decode
+from cachi2ish.lockfiles.toml_locks import RESTORE, decode, refuse_damage
 
 #: Lists in lists in lists that nobody writes, and at which the composer of the library kills the process.
 _DEEPEST = 100
@@ -45,11 +45,22 @@ def refuse_version(document: Node, known: Sequence[str], file: str) -> None:
     )
 
 
+def refuse_without(document: Node, keys: Sequence[str], file: str) -> None:
+    """Raise `LockFileError` for a lock that lacks one of ``keys``, which its tool always writes."""
+    lacking = [key for key in keys if value_of(document, key) is None]
+    if lacking:
+        raise LockFileError(
+            f"it is cut off: it has no {' and no '.join(lacking)}", hint=RESTORE, origin=Origin(file)
+        )
+
+
 def parse_yaml(text: str, file: str) -> MappingNode:
     """Return the mapping that a file is; raises `LockFileError` with the line that is wrong."""
+    refuse_damage(text, file, broken=False)
     try:
         node = _composed(text, file)
     except yaml.YAMLError as error:
+        refuse_damage(text.removeprefix("\ufeff"), file)
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "it cannot be read"
         line = mark.line + 1 if mark is not None else None

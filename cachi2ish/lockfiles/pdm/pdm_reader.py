@@ -25,7 +25,7 @@ from cachi2ish.lockfiles.pdm.pdm_graph import LOCK_AGAIN, PdmGraph
 from cachi2ish.lockfiles.pdm.pdm_model import File, Package, parse_package, parse_top
 from cachi2ish.lockfiles.pdm.pdm_project import PdmProject
 from cachi2ish.lockfiles.source_tree import read_pyproject
-from cachi2ish.lockfiles.toml_locks import open_toml, stale_hashes
+from cachi2ish.lockfiles.toml_locks import RESTORE, open_toml, stale_hashes
 from cachi2ish.lockfiles.toml_rewriting import Form, Place, form_in_pdm, lock_text
 
 _KNOWN = ("4.0", "4.3", "4.4", "4.4.1", "4.5.0", "4.5.1")
@@ -60,7 +60,9 @@ def _check_version(document: Mapping[str, Any], file: str) -> None:
         shown = "has no lock_version" if version is None else f"has the lock_version {excerpt(str(version))}"
         raise LockFileError(
             f"it {shown}, and of pdm.lock the versions {', '.join(_KNOWN)} are known here",
-            hint="use a newer cachi2ish, or lock with a PDM that writes a version that is known",
+            hint=RESTORE
+            if version is None
+            else "use a newer cachi2ish, or lock with a PDM that writes a version that is known",
             origin=Origin(file),
         )
 

@@ -26,7 +26,7 @@ from cachi2ish.lockfiles.pipfile.json_rewriting import json_places, json_restore
 from cachi2ish.lockfiles.pipfile.pipfile_hash import changes_of_pipfile
 from cachi2ish.lockfiles.pipfile.pipfile_model import Meta, Package, Top
 from cachi2ish.lockfiles.source_tree import SourceTree
-from cachi2ish.lockfiles.toml_locks import RESTORE, decode, undone
+from cachi2ish.lockfiles.toml_locks import RESTORE, decode, refuse_damage, undone
 
 _SPEC = 6
 
@@ -77,9 +77,11 @@ class PipfileLockReader:
 
 
 def _parse(text: str, file: str) -> Mapping[str, Any]:
+    refuse_damage(text, file, broken=False)
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
+        refuse_damage(text, file)
         problem = f"it is no JSON, in column {error.colno}: {error.msg}"
         raise LockFileError(problem, hint=RESTORE, origin=Origin(file, error.lineno)) from None
     except (ValueError, RecursionError):  # a number that Python does not read, and lists in lists

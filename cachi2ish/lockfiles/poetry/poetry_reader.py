@@ -25,7 +25,7 @@ from cachi2ish.lockfiles.poetry.poetry_model import (
 )
 from cachi2ish.lockfiles.poetry.poetry_project import PoetryProject
 from cachi2ish.lockfiles.source_tree import read_pyproject
-from cachi2ish.lockfiles.toml_locks import open_toml, stale_hashes
+from cachi2ish.lockfiles.toml_locks import RESTORE, open_toml, stale_hashes
 from cachi2ish.lockfiles.toml_rewriting import Place, form_in_poetry, lock_text
 
 #: The versions that are read; from 2.1 on, each package says which groups need it, and where.
@@ -68,7 +68,9 @@ def _version(document: Mapping[str, Any], file: str) -> str:
         shown = "has no lock-version" if version is None else f"has the lock-version {excerpt(str(version))}"
         raise LockFileError(
             f"it {shown}, and of poetry.lock the versions {', '.join(_KNOWN)} are known here",
-            hint="use a newer cachi2ish, or lock with a Poetry that writes a version that is known",
+            hint=RESTORE
+            if version is None
+            else "use a newer cachi2ish, or lock with a Poetry that writes a version that is known",
             origin=Origin(file),
         )
     return str(version)

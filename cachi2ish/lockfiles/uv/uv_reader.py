@@ -22,7 +22,7 @@ from cachi2ish.lockfiles.entries import Entry, source_folder
 from cachi2ish.lockfiles.interface import DEFAULT, Addressed, Lock, Note, Scope, Selection
 from cachi2ish.lockfiles.lock_graph import left_out_note
 from cachi2ish.lockfiles.source_tree import read_pyproject
-from cachi2ish.lockfiles.toml_locks import open_toml
+from cachi2ish.lockfiles.toml_locks import RESTORE, open_toml
 from cachi2ish.lockfiles.toml_rewriting import Form, Place, form_in_uv, lock_text
 from cachi2ish.lockfiles.uv.uv_freshness import differences
 from cachi2ish.lockfiles.uv.uv_graph import LOCK_AGAIN, UvGraph, default_groups_of
@@ -63,7 +63,9 @@ def _check_version(document: Mapping[str, Any], file: str) -> tuple[str, ...]:
         shown = "has no version" if version is None else f"has version {excerpt(str(version))}"
         raise LockFileError(
             f"it {shown}, and only version {_VERSION} of uv.lock is known here (revisions 0 to {_REVISION})",
-            hint="use a newer cachi2ish, or lock with a uv that writes a version that is known",
+            hint=RESTORE
+            if version is None
+            else "use a newer cachi2ish, or lock with a uv that writes a version that is known",
             origin=Origin(file),
         )
     if isinstance(revision, int) and revision > _REVISION:
