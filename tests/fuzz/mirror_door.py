@@ -37,6 +37,11 @@ SEEDS = tuple(
         _FILE.replace("GET", "HEAD") + "\r\n",
         f"GET /files/{WHEEL.sha256}/{WHEEL.filename}.metadata HTTP/1.1\r\nHost: x\r\nIf-None-Match: *\r\n\r\n",
         "GET /r/team/live/simple/ours/ HTTP/1.1\r\nHost: x\r\nAuthorization: Basic YW5uYTpzM2NyZXQ=\r\n\r\n",
+        "GET /r/team/live/simple/ours/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer YW5uYTpzM2NyZXQ=\r\n\r\n",
+        "GET /projects/De.mo.json?date=2024-10-01&registry=pypi&page=2 HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /projects/demo/1.0?date=live HTTP/1.1\r\nHost: x:1\r\nX-Forwarded-Proto: https\r\n\r\n",
+        "GET /diff?project=demo&before=2023-06-01&after=live HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /index.json?project=demo&date=2024-10-01T12:00:00%2B02:00 HTTP/1.1\r\nHost: x\r\n\r\n",
         "GET /7d/simple/De.mo HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip;q=0.5, *;q=0\r\n\r\n",
         "GET /2024-10-01T12:00:00Z/pypi/demo/json?a=b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         "GET http://other.example/live/simple/%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nHost: other.example\r\n\r\n",
@@ -53,7 +58,7 @@ _WORDS = (
 
 #: What a mirror may answer, all of which its reference names, and what the parser says by itself.
 _STATUSES = frozenset(
-    {100, 200, 206, 301, 304, 400, 401, 403, 404, 405, 406, 409, 414, 416, 431, 502, 503},
+    {100, 200, 206, 301, 303, 304, 400, 401, 403, 404, 405, 406, 409, 414, 416, 431, 502, 503},
 )
 
 #: Seconds for which an answer is waited for, and after a part of it for the rest; what comes later is passed over.
