@@ -9,7 +9,6 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,19 +47,35 @@ class Source:
 class MetadataDigests:
     """From the sha256 of wheels to that of the metadata in them: lines in a file.
 
-    Two processes may append to it, and each knows what it has found there at its start.
+    Two processes may append to it, and each knows what it has found there at its start, or when it looked again.
     """
 
     def __init__(self, path: Path) -> None:
         """Read ``path``, which need not be there. What is no whole line is passed over."""
         self._path = path
         self._known: dict[str, str] = {}
-        with suppress(FileNotFoundError):
-            self._known.update(_LINE.findall(path.read_text("ascii", "replace")))
+        self._read = 0
+        self._read_more()
 
     def of(self, wheel: str) -> str | None:
         """Return the sha256 of the metadata of a wheel, by its own."""
         return self._known.get(wheel)
+
+    def of_any(self, wheel: str) -> str | None:
+        """Return the same, also where another process has put it since. Raises `OSError`."""
+        if wheel not in self._known:
+            self._read_more()
+        return self._known.get(wheel)
+
+    def _read_more(self) -> None:
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._read)
+                lines, end, _ = file.read().rpartition(b"\n")
+        except FileNotFoundError:
+            return
+        self._read += len(lines + end)
+        self._known.update(_LINE.findall((lines + end).decode("ascii", "replace")))
 
     def put(self, wheel: str, metadata: str) -> None:
         """Remember it. Raises `OSError`."""
@@ -139,7 +154,7 @@ class FileStore:
             extracted = self.metadata_digests.of(wheel.sha256)
             kept = await self.held(extracted) if extracted else None
             return kept or await self._read_from(wheel, filename)
-        promised = self.metadata_digests.of(key)  # by a page that was served when the wheel was held
+        promised = self.metadata_digests.of_any(key)  # by a page that was served when the wheel was held
         known = next((one.value for source in beside for one in source.digests if one.algorithm == "sha256"), "")
         for digest in filter(None, (known, promised)):
             blob = await self.held(digest)

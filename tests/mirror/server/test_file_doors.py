@@ -239,6 +239,19 @@ def test_the_metadata_of_a_wheel_that_is_held_is_served_and_stated(
         assert other.json("/live/simple/asks/")["files"][0]["core-metadata"] == file["core-metadata"]
 
 
+def test_metadata_that_one_mirror_has_stated_are_had_from_another_when_the_wheel_is_gone(
+    mirror: MirrorServer, upstream: IndexServer
+) -> None:
+    path = path_of(mirror, "demo", OLD.filename)
+    with MirrorServer(mirror.directory, pypi=upstream.index_url) as other:
+        assert mirror.get(path).body == OLD.content
+        metadata = mirror.get(f"{path}.metadata").body
+        for blob in (mirror.directory / "files/blobs/sha256").glob("*/*"):
+            blob.unlink()
+        assert other.get(f"{path}.metadata").body == metadata
+    assert b"Name: demo" in metadata
+
+
 def test_the_metadata_that_the_upstream_has_comes_from_there(mirror: MirrorServer, upstream: IndexServer) -> None:
     wheel = make_wheel("asks", "1.0")
     content = b"Metadata-Version: 2.1\nName: asks\nVersion: 1.0\n"
