@@ -25,6 +25,7 @@ from cachi2ish.files.os_errors import storage_errors
 from cachi2ish.http.download import FileDownloader
 from cachi2ish.http.session import HttpSession
 from cachi2ish.index.stack import default_index_url
+from cachi2ish.lockfiles.readers import NamedReaders
 from cachi2ish.mirror.accepted import Tokens
 from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.records import Registry, UntimedFiles
@@ -168,6 +169,7 @@ def mirroring(settings: MirrorSettings, reporter: ConsoleReporter, *, amend: boo
             recollection=recollection,
             downloader=lambda store: FileDownloader(http, store, recollection),
             wheels=ArchiveReader(SourceTreeReader()),
+            locks=NamedReaders(),
             hidden_from={name for name in kept if addresses[name] != Address(default_index_url())},
         )
 

@@ -24,6 +24,7 @@ from cachi2ish.core.urls import Address
 from cachi2ish.http.download import FileDownloader
 from cachi2ish.http.interface import HttpSettings
 from cachi2ish.http.session import HttpSession
+from cachi2ish.lockfiles.readers import NamedReaders
 from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.records import DAY, HOUR, Registry, UntimedFiles
 from cachi2ish.mirror.server.application import Rooms, Rules, running
@@ -96,14 +97,22 @@ class MirrorServer:
         if self._failure:
             raise self._failure[0]
 
-    def get(self, path: str, *, login: tuple[str, str] | None = None, method: str = "GET", **headers: str) -> Got:
+    def get(
+        self,
+        path: str,
+        *,
+        login: tuple[str, str] | None = None,
+        method: str = "GET",
+        body: bytes | None = None,
+        **headers: str,
+    ) -> Got:
         """Ask for a path; header names: ``_`` for ``-``."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         if login is not None:
             named["Authorization"] = "Basic " + base64.b64encode(":".join(login).encode()).decode()
         connection = http.client.HTTPConnection(self._listener_address, timeout=30)
         try:
-            connection.request(method, path, headers=named)
+            connection.request(method, path, body, headers=named)
             answer = connection.getresponse()
             whole = True
             try:
@@ -163,6 +172,7 @@ class MirrorServer:
             recollection=recollection,
             downloader=lambda store: FileDownloader(session, store, recollection),
             wheels=ArchiveReader(SourceTreeReader()),
+            locks=NamedReaders(),
         )
 
     def _registry(self, name: str, address: Address) -> Registry:

@@ -22,6 +22,7 @@ from cachi2ish.cache.interface import BlobStore, Recollection, SharedBlobStore
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError
 from cachi2ish.http.interface import Downloader, Http
+from cachi2ish.lockfiles.interface import LockFiles
 from cachi2ish.mirror.accepted import Acceptances, Tokens
 from cachi2ish.mirror.claims import Claims
 from cachi2ish.mirror.file_store import FileStore, MetadataDigests
@@ -42,6 +43,7 @@ from cachi2ish.mirror.server.replies import Refused
 from cachi2ish.mirror.server.sending.hot_files import HotFiles
 from cachi2ish.mirror.upstream import Upstream
 from cachi2ish.mirror.web.answers import Answers
+from cachi2ish.mirror.web.lock_doors import UPLOADS, LockDoors
 from cachi2ish.mirror.web.openapi import description
 from cachi2ish.mirror.web.past_desk import PastDesk
 from cachi2ish.mirror.web.state_views import StateDesk
@@ -71,6 +73,7 @@ class Rooms:
     recollection: Recollection
     downloader: Callable[[BlobStore], Downloader]
     wheels: WheelReader
+    locks: LockFiles
     hidden_from: Collection[str] = ()
 
 
@@ -170,29 +173,35 @@ async def running(rooms: Rooms, rules: Rules) -> AsyncIterator[ASGIApp]:
         hot=hot_files,
         executor=readers,
     )
+    past_desk = PastDesk(
+        history=rooms.history, desk=desk, lookout=lookout, executor=readers, now=now_in_microseconds
+    )
+    state = StateDesk(
+        history=rooms.history,
+        registries=rooms.registries,
+        directory=rooms.directory,
+        downloads=lambda: len(relay),
+        following=lambda: follower.is_following,
+        now=now_in_microseconds,
+    )
+    answers = Answers(Templates())
     web = WebDoors(
         history=rooms.history,
         places=places,
-        desk=PastDesk(
-            history=rooms.history, desk=desk, lookout=lookout, executor=readers, now=now_in_microseconds
-        ),
-        state=StateDesk(
-            history=rooms.history,
-            registries=rooms.registries,
-            directory=rooms.directory,
-            downloads=lambda: len(relay),
-            following=lambda: follower.is_following,
-            now=now_in_microseconds,
-        ),
-        answers=Answers(Templates()),
+        desk=past_desk,
+        state=state,
+        answers=answers,
         observed_only=rules.observed_only,
         executor=readers,
         now=now_in_microseconds,
     )
+    locks = LockDoors(
+        locks=rooms.locks, places=places, desk=past_desk, state=state, answers=answers, executor=readers
+    )
     following = asyncio.create_task(follower.follow())
     try:
-        doors = _router(pages, proofs, files, metrics, web)
-        yield Gate(doors, hot=hot, tokens=rules.tokens, metrics=metrics, files=hot_files)
+        doors = _router(pages, proofs, files, metrics, [*web.routes(), *locks.routes()])
+        yield Gate(doors, hot=hot, tokens=rules.tokens, metrics=metrics, files=hot_files, uploads=UPLOADS)
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
@@ -215,7 +224,9 @@ async def healthz(_request: Request) -> Response:
     return Response(b"ok\n", media_type="text/plain")
 
 
-def _router(pages: PageDoors, proofs: ProofDoors, files: FileDoors, metrics: Metrics, web: WebDoors) -> Router:
+def _router(
+    pages: PageDoors, proofs: ProofDoors, files: FileDoors, metrics: Metrics, web: Sequence[Route]
+) -> Router:
     async def prometheus(_request: Request) -> Response:
         return Response(metrics.text(), media_type="text/plain; version=0.0.4")
 
@@ -225,7 +236,7 @@ def _router(pages: PageDoors, proofs: ProofDoors, files: FileDoors, metrics: Met
         raise InputError(f"put a date before simple/: {place}/2024-10-01/simple/, or {place}/live/simple/")
 
     others = [
-        *web.routes(),
+        *web,
         Route("/openapi.json", openapi),
         Route("/healthz", healthz),
         Route("/metrics", prometheus),

@@ -92,6 +92,8 @@ class DoorProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body of a request; called by the parser."""
+        if self.scope["method"] == "POST":
+            self._head = 0  # how much of a body is taken is the door's to say
         if not self._answered:
             super().on_body(body)
 

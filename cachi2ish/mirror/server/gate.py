@@ -33,7 +33,7 @@ _FILE = "file"
 class Gate:
     """An ASGI application around the doors. tokens: of those who may come in; None for everybody.
 
-    files: those that need no door, where there are any.
+    files: those that need no door, where there are any. uploads: paths of doors that take forms.
     """
 
     def __init__(
@@ -44,12 +44,14 @@ class Gate:
         tokens: Tokens | None,
         metrics: Metrics,
         files: HotFiles | None = None,
+        uploads: frozenset[str] = frozenset(),
     ) -> None:
         self._doors = doors
         self._hot = hot
         self._files = files
         self._tokens = tokens
         self._metrics = metrics
+        self._uploads = uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -117,9 +119,13 @@ class Gate:
         door = getattr(scope.get("endpoint"), "__name__", "none") if file is None else _FILE
         self._metrics.answered(door, status)
 
+    def _is_upload(self, scope: Scope) -> bool:
+        return scope["method"] == "POST" and scope["path"] in self._uploads
+
     def _refusal(self, scope: Scope) -> Refused | None:
-        if scope["method"] not in _METHODS:
-            headers = {"allow": "GET, HEAD", "connection": "close"}
+        if scope["method"] not in _METHODS and not self._is_upload(scope):
+            also = ", POST" if scope["path"] in self._uploads else ""
+            headers = {"allow": f"GET, HEAD{also}", "connection": "close"}
             return Refused(HTTPStatus.METHOD_NOT_ALLOWED, "the mirror is only read", headers)
         if len(scope["raw_path"]) > _LONGEST_PATH:
             return Refused(HTTPStatus.REQUEST_URI_TOO_LONG, "no page and no file has an address that is so long")

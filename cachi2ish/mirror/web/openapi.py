@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from cachi2ish import __version__
+from cachi2ish.mirror.web.pin_views import LockDiffView, SinceView
 from cachi2ish.mirror.web.views import (
     DiffView,
     HomeView,
@@ -52,6 +53,23 @@ _REGISTRY = _in_query("registry", "The name of a registry; `pypi` where it is le
 _DATE = _in_query("date", f"{_DAY} Left out: `live`.")
 _PAGE = _in_query("page", "The number of the page, from 1.", type="integer", minimum=1, maximum=100_000)
 
+_BEFORE = _in_query("before", f"{_DAY} Left out: the day a week ago.")
+_AFTER = _in_query("after", f"{_DAY} Left out: `live`.")
+_PINS = _in_query("pins", "Pins, such as `requests==2.31.0,idna==3.4`.", required=True, minLength=1)
+
+#: Refusals of a lock.
+_OF_LOCKS: Mapping[HTTPStatus, str] = {
+    HTTPStatus.BAD_REQUEST: "There is no lock in it, or the form cannot be read.",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "The lock cannot be read, has something that is no pin, or too many pins.",
+}
+
+#: Refusals of what is sent.
+_OF_FORMS: Mapping[HTTPStatus, str] = {
+    HTTPStatus.REQUEST_TIMEOUT: "It took too long to arrive.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "It is too large.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "It is no form.",
+}
+
 #: Refusals that every door may answer with, and what they mean here.
 _REFUSALS: Mapping[HTTPStatus, str] = {
     HTTPStatus.UNAUTHORIZED: "A token of the mirror, or a login of a private registry, is missing.",
@@ -66,7 +84,10 @@ _REFUSALS: Mapping[HTTPStatus, str] = {
 
 
 class _Door(Struct, frozen=True, kw_only=True):
-    """A path. view: what it answers with. moved: whether it may redirect."""
+    """A path. view: what it answers with. moved: the status of a redirect. form: the fields beside a lock.
+
+    A door with a form takes the same by ``GET``, with the pins in the query.
+    """
 
     path: str
     name: str
@@ -74,6 +95,7 @@ class _Door(Struct, frozen=True, kw_only=True):
     view: type[Struct]
     parameters: Sequence[_Parameter] = ()
     moved: str = ""
+    form: Mapping[str, str] = {}
 
 
 _DOORS = (
@@ -118,11 +140,27 @@ _DOORS = (
         view=DiffView,
         parameters=(
             _in_query("project", _PROJECT_NAME, required=True, minLength=1),
-            _in_query("before", f"{_DAY} Left out: the day a week ago."),
-            _in_query("after", f"{_DAY} Left out: `live`."),
+            _BEFORE,
+            _AFTER,
             _REGISTRY,
             _PAGE,
         ),
+    ),
+    _Door(
+        path="/locks/diff.json",
+        name="lock_diff",
+        summary="What changed for the pins of a lock between two dates",
+        view=LockDiffView,
+        parameters=(_PINS, _BEFORE, _AFTER, _REGISTRY),
+        form={"before": _BEFORE["description"], "after": _AFTER["description"]},
+    ),
+    _Door(
+        path="/locks/since.json",
+        name="lock_since",
+        summary="Since when all pins of a lock are there",
+        view=SinceView,
+        parameters=(_PINS, _REGISTRY),
+        form={"pins": ""},
     ),
 )
 
@@ -147,12 +185,36 @@ def document() -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": ".", "description": "the mirror that serves this file"}],
-        "paths": {door.path: {"get": _operation(door)} for door in _DOORS},
+        "paths": {door.path: _operations(door) for door in _DOORS},
         "components": {"schemas": components},
     }
 
 
-def _operation(door: _Door) -> dict[str, Any]:
+def _operations(door: _Door) -> dict[str, Any]:
+    if not door.form:
+        return {"get": _operation(door, _REFUSALS)}
+    sending = _operation(door, {**_REFUSALS, **_OF_LOCKS, **_OF_FORMS})
+    texts = {
+        "registry": _REGISTRY["description"],
+        "pins": "Lines of a requirements file, instead of a file.",
+    }
+    fields = {name: {"type": "string", "description": text} for name, text in {**door.form, **texts}.items()}
+    file = {"type": "string", "format": "binary", "description": "A lock. Its name says of which kind it is."}
+    form = {"schema": {"type": "object", "properties": {"file": file, **fields}}}
+    lines = {"schema": {"type": "object", "properties": fields, "required": ["pins"]}}
+    content = {"multipart/form-data": form, "application/x-www-form-urlencoded": lines}
+    return {
+        "get": _operation(door, {**_REFUSALS, **_OF_LOCKS}),
+        "post": {
+            **sending,
+            "operationId": f"send_{door.name}",
+            "parameters": [],
+            "requestBody": {"required": True, "content": content},
+        },
+    }
+
+
+def _operation(door: _Door, refusals: Mapping[HTTPStatus, str]) -> dict[str, Any]:
     responses: dict[str, Any] = {
         "200": {
             "description": door.summary,
@@ -164,7 +226,7 @@ def _operation(door: _Door) -> dict[str, Any]:
             "description": "The answer is at another address.",
             "headers": {"location": {"schema": {"type": "string"}, "required": True}},
         }
-    for status, text in _REFUSALS.items():
+    for status, text in sorted(refusals.items()):
         responses[str(status.value)] = {
             "description": text,
             "content": {"application/problem+json": {"schema": {"$ref": _REF.format(name=Problem.__name__)}}},

@@ -48,18 +48,19 @@ class PastDesk:
         login: Login | None = None,
         versions: Collection[str] = (),
         span: Span | None = None,
+        look: bool = True,
     ) -> tuple[ProjectPast, bool]:
         """Return what is known of a project, and whether its registry should have answered and did not.
 
-        See `Pasts.project`. Raises `LoginNeededError` and `AccessError` where a login has no right to see it, and
-        what a look raises where nothing is known.
+        See `Pasts.project`. look: whether the registry may be asked. Raises `LoginNeededError` and `AccessError`
+        where a login has no right to see it, and what a look raises where nothing is known.
         """
         if not await self._desk.admitted(registry, project, login):
             raise AccessError(f"{registry.name} has no {project} for this user")
         loop = asyncio.get_running_loop()
         read = partial(self._history.pasts.project, registry.name, project, instants, versions=versions, span=span)
         past = await loop.run_in_executor(self._executor, read)
-        if not self._must_look(past, instants):
+        if not look or not self._must_look(past, instants):
             return past, False
         try:
             await self._lookout.look(registry.name, project, login=login, looked_at=past.looked_at)

@@ -106,6 +106,10 @@ class StateDesk:
             ),
         )
 
+    def rows(self) -> tuple[RegistryRow, ...]:
+        """Return the registries."""
+        return self._rows(self._counted())
+
     def state(self) -> StateView:
         """Return the state of sync and store."""
         status = self._counted()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace as changed_to
+from packaging.version import Version
 
 from cachi2ish.core.cutoff import rfc3339
 from cachi2ish.core.distributions import version_order
@@ -31,7 +32,7 @@ def seconds_text(instant: Instant | None) -> str | None:
 
 
 def version_rows(past: ProjectPast, before: Instant | None, place: int = 0) -> list[VersionRow]:
-    """Return a row for each version, the newest first.
+    """Return a row for each version: the newest first, and after all of these what came later.
 
     place: of ``before`` among the instants of the tallies of ``past``, the last of which is None.
     """
@@ -44,9 +45,13 @@ def version_rows(past: ProjectPast, before: Instant | None, place: int = 0) -> l
         _version_row(tally, place, then, now, changed.get((tally.generation, tally.version), ()))
         for tally in past.tallies
     ]
-    rows.sort(key=lambda row: (version_order(row.version), row.uploaded or ""), reverse=True)
+    rows.sort(key=_order, reverse=True)
     newest = newest_of(rows)
     return [changed_to(row, newest=True) if row is newest else row for row in rows]
+
+
+def _order(row: VersionRow) -> tuple[bool, tuple[bool, Version], str]:
+    return row.standing not in {Standing.LATER, Standing.UNDATED}, version_order(row.version), row.uploaded or ""
 
 
 def newest_of(rows: Iterable[VersionRow]) -> VersionRow | None:
@@ -106,7 +111,7 @@ def _standing(
     if _yanked(changed, then) == count_then:
         return Standing.YANKED, None
     if _yanked(changed, now) == count_now:
-        return Standing.YANKED_SINCE, _turned(changed, _is_yanked)
+        return Standing.YANKED_SINCE, _turned(changed, is_yanked)
     return Standing.THERE, None
 
 
@@ -120,10 +125,11 @@ def _absent(available: Instant | None, then: Moment) -> Standing:
 
 
 def _yanked(changed: Iterable[PastFile], moment: Moment) -> int:
-    return sum(_is_yanked(one.at(moment.before)) for one in changed if moment.has(one))
+    return sum(is_yanked(one.at(moment.before)) for one in changed if moment.has(one))
 
 
-def _is_yanked(state: SeenState) -> bool:
+def is_yanked(state: SeenState) -> bool:
+    """Return whether a file was yanked."""
     return state.yanked is not None
 
 
@@ -179,8 +185,8 @@ def _standing_of_file(file: PastFile, then: Moment, now: Moment) -> tuple[Standi
         return _absent(file.available, then), None
     if not now.has(file):
         return Standing.GONE_SINCE, _gone_since([file], now)
-    if _is_yanked(file.at(then.before)):
+    if is_yanked(file.at(then.before)):
         return Standing.YANKED, None
-    if _is_yanked(file.newest):
-        return Standing.YANKED_SINCE, turned(file, _is_yanked)
+    if is_yanked(file.newest):
+        return Standing.YANKED_SINCE, turned(file, is_yanked)
     return Standing.THERE, None

@@ -132,7 +132,7 @@ class ProjectView(Struct, frozen=True, kw_only=True):
     status: ``active``, or why no installer gets its files: ``not-yet``, ``deleted``, ``quarantined``, ``untimed``;
     other words are the index's own (PEP 792). coverage: whether somebody had looked by then. closed: it never
     changes again. looked_at: the newest look. stale: the registry does not answer now. versions: one page of them,
-    the newest first.
+    the newest first, and then what came later.
     """
 
     registry: str

@@ -19,12 +19,12 @@ from starlette.routing import Route
 from cachi2ish.core.messages import excerpt
 from cachi2ish.errors import Cachi2ishError, InputError
 from cachi2ish.mirror.history.interface import Sightings
-from cachi2ish.mirror.pasts import ProjectPast, Span
+from cachi2ish.mirror.pasts import ProjectPast
 from cachi2ish.mirror.records import Coverage, Instant, Registry
 from cachi2ish.mirror.server.places import Places
 from cachi2ish.mirror.server.replies import Refused, moved
 from cachi2ish.mirror.web.answers import TWIN, Answers, root_of, wants_twin
-from cachi2ish.mirror.web.asking import Place, base_of, login_of, page_of, place_of, project_of
+from cachi2ish.mirror.web.asking import Place, base_of, login_of, page_of, place_of, project_of, span_of
 from cachi2ish.mirror.web.copy_lines import copy_lines
 from cachi2ish.mirror.web.past_desk import PastDesk
 from cachi2ish.mirror.web.project_views import (
@@ -155,11 +155,11 @@ class WebDoors:
         after, page = place_of(self._places, given, key="after"), page_of(given)
         written = given.get("project", "").strip()
         if not written and not wants_twin(request):
-            return await self._page(request, "compare.html", before, before.registry, after=after)
+            return await self._page(request, "compare.html", before, before.registry, after=after, twin="")
         project, login = project_of(written), login_of(request, before.registry)
         instants = (before.before, after.before, None)
         find = partial(self._desk.project, before.registry, project, instants, login=login)
-        past, stale = await find(span=_span(before, after))
+        past, stale = await find(span=span_of(before, after))
         missing = await self._missing(request, past, before, after)
         if missing is not None:
             return missing
@@ -230,14 +230,6 @@ def readable(answers: Answers, endpoint: Endpoint) -> Endpoint:
 
 def _shown(place: Place, page: int, *, stale: bool = False) -> Shown:
     return Shown(registry=place.registry.name, date=place.date, before=place.before, page=page, stale=stale)
-
-
-def _span(before: Place, after: Place) -> Span:
-    """Return the time between two dates, in whichever order they are given."""
-    if before.before is None or after.before is None:
-        known = [one.before for one in (before, after) if one.before is not None]
-        return Span(min(known, default=0), None)
-    return Span(min(before.before, after.before), max(before.before, after.before))
 
 
 def _respelled(request: Request, written: str, project: NormalizedName) -> Response:

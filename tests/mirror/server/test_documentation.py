@@ -10,6 +10,7 @@ import pytest
 
 from cachi2ish.mirror import accepted, page_desk
 from cachi2ish.mirror.server import application, door_protocol, gate, serving
+from cachi2ish.mirror.web import uploads
 from cachi2ish.settings.flags import SETTINGS, option_of
 
 ROOT = Path(__file__).parents[3]
@@ -23,6 +24,9 @@ LIMITS: list[tuple[str, float]] = [
     ("pages that are asked of upstreams at once", application._ASKERS),
     ("files that are downloaded at once", application._CARRIERS),
     ("seconds for which a page that may change is served without asking again", page_desk.REFRESHED_AFTER),
+    ("bytes of a form with a lock", uploads.MOST_BYTES),
+    ("seconds for it", uploads.MOST_SECONDS),
+    ("pins of a lock that is sent", uploads.MOST_PINS),
     ("seconds for which a registry's word on a login holds", accepted._HOLDS),
 ]
 ROWS = dict(re.findall(r"^\| (.+?) \| ([0-9,]+) \|$", PAGE, re.MULTILINE))

@@ -46,6 +46,7 @@ KNOWN = st.fixed_dictionaries(
         "project": st.sampled_from(["demo", "demo", "De.mo", "ours", None]),
         "version": st.sampled_from(["1.0", "2.0.0", None]),
         "registry": st.sampled_from(["pypi", "pypi", "team", None]),
+        "pins": st.sampled_from(["demo==1.0", "demo==2.0,ours==1.0"]),
         "page": st.sampled_from(["1", "1", "2", None]),
         **{name: st.sampled_from(["live", "2023-06-01", "2024-06-02T00:00:00Z", None]) for name in DATES},
     }

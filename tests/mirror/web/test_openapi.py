@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from cachi2ish.mirror.accepted import Tokens
 from cachi2ish.mirror.server.application import Rules
-from cachi2ish.mirror.web import views
+from cachi2ish.mirror.web import pin_views, views
 from cachi2ish.mirror.web.openapi import description, document
 from tests.support.index_server import IndexServer
 from tests.support.mirror_server import MirrorServer
@@ -34,6 +34,8 @@ ADDRESSES = {
     ],
     "/projects/{project}/{version}.json": ["/projects/demo/1.0.json", "/projects/demo/9.json"],
     "/diff.json": ["/diff.json?project=demo&before=2023-06-01", "/diff.json"],
+    "/locks/diff.json": ["/locks/diff.json?pins=demo==1.0", "/locks/diff.json", "/locks/diff.json?pins=demo"],
+    "/locks/since.json": ["/locks/since.json?pins=demo==1.0,nothing==2", "/locks/since.json?pins=-r"],
 }
 
 
@@ -79,7 +81,9 @@ def test_its_schemas_fit_the_draft_that_openapi_names_and_every_reference_leads_
         Draft202012Validator.check_schema(schema)
     references = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(whole)))
     assert references <= set(whole["components"]["schemas"])
-    answers = {name for name in vars(views) if name.endswith("View") and name != "CoverageView"}
+    answers = {
+        name for name in {**vars(views), **vars(pin_views)} if name.endswith("View") and name != "CoverageView"
+    }
     assert answers <= references
 
 

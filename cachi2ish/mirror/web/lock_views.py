@@ -1,0 +1,162 @@
+"""What two dates tell of the pins of a lock, and since when all of them are there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace as changed_to
+
+from cachi2ish.mirror.pasts import PastFile, ProjectPast
+from cachi2ish.mirror.records import DAY, Instant
+from cachi2ish.mirror.web.pin_views import PinChange, PinSince, SinceView
+from cachi2ish.mirror.web.project_views import changes_between, spelled, status_of
+from cachi2ish.mirror.web.version_rows import is_yanked, moment_text, newest_of, seconds_text, turned, version_rows
+from cachi2ish.mirror.web.views import ChangeRow, CopyLine
+
+#: What is said of a project that nobody knows.
+_UNKNOWN = "the registry does not have it, as far as is known"
+
+#: Names of files in one sentence.
+_NAMED = 3
+
+
+def pin_change(
+    past: ProjectPast | None, project: str, version: str, before: Instant | None, after: Instant | None
+) -> PinChange:
+    """Return what changed for a pin.
+
+    past: with the files between the dates, and tallies for both and for now; None where it could not be had.
+    """
+    if past is None or not past.generations:
+        text = "the registry did not answer" if past is None else _UNKNOWN
+        return PinChange(project=project, version=version, verdict="unknown", notes=(text,))
+    known = spelled(past, version)
+    older, newer = newest_of(version_rows(past, before)), newest_of(version_rows(past, after, 1))
+    notes = tuple(_notes(past, known, before, after))
+    first, second = (None if row is None else row.version for row in (older, newer))
+    return PinChange(
+        project=project,
+        version=version,
+        verdict="changed" if notes else "same" if first == second else "newer",
+        newest_before=first,
+        newest_after=second,
+        notes=notes,
+    )
+
+
+def _notes(past: ProjectPast, known: str | None, before: Instant | None, after: Instant | None) -> Iterator[str]:
+    (was, _), (status, _) = status_of(past.at(before)), status_of(past.at(after))
+    if was != status:
+        yield f"the project was {was}, and is {status}"
+    if known is None:
+        yield "this version was never there, as far as is known"
+        return
+    mine = changed_to(past, files=tuple(one for one in past.files if one.version == known))
+    changes = [one for one in changes_between(mine, before, after) if one.filename]
+    for word, text in (("added", "came"), ("removed", "went")):
+        names = [one.filename for one in changes if one.change == word]
+        if names:
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            yield f"{text}: {', '.join(names[:_NAMED])}{more}"
+    yield from dict.fromkeys(_different(one) for one in changes if one.change not in {"added", "removed"})
+
+
+def _different(change: ChangeRow) -> str:
+    if change.change == "yanked":
+        reason = f": {change.after}" if change.after not in {"yes", "no"} else ""
+        return "no longer yanked" if change.after == "no" else f"yanked{reason}"
+    if change.change == "digest":
+        return f"{change.filename} has other bytes: {change.before}, then {change.after}"
+    return f"{change.change}: {change.before}, then {change.after}"
+
+
+def in_order(changes: Iterable[PinChange]) -> tuple[PinChange, ...]:
+    """Return those first that a person should look at."""
+    order = ("changed", "unknown", "newer", "same")
+    return tuple(sorted(changes, key=lambda one: (order.index(one.verdict), one.project)))
+
+
+class Presence(Struct, frozen=True):
+    """When a pin was there. since: None for never; until: when it was first seen gone, None for not yet."""
+
+    row: PinSince
+    since: Instant | None = None
+    until: Instant | None = None
+
+
+def presence(past: ProjectPast | None, project: str, version: str, digests: Iterable[str]) -> Presence:
+    """Return when a pin was there. past: with the files of the version. digests: sha256, any for none."""
+    if past is None or not past.generations:
+        text = "the registry did not answer" if past is None else _UNKNOWN
+        return Presence(PinSince(project=project, version=version, note=text))
+    known, wanted = spelled(past, version), frozenset(digests)
+    files = [one for one in past.files if one.version == known]
+    allowed = [one for one in files if not wanted or one.key in wanted]
+    dated = [one.available for one in allowed if one.available is not None]
+    if not dated:
+        text = "this version was never there, as far as is known"
+        if files and not allowed:
+            text = "none of its files has a digest that the lock allows"
+        elif allowed:
+            text = "the registry states no upload time"
+        return Presence(PinSince(project=project, version=version, note=text))
+    since, until = min(dated), _until(past, allowed)
+    now = [one for one in allowed if past.at(None).has(one)]
+    yanked = bool(now) and all(is_yanked(one.newest) for one in now)
+    row = PinSince(
+        project=project,
+        version=version,
+        since=moment_text(since),
+        until=seconds_text(until),
+        note="yanked by now: installers take it where it is pinned" if yanked else "",
+    )
+    return Presence(row, since, until)
+
+
+def _until(past: ProjectPast, files: Sequence[PastFile]) -> Instant | None:
+    now = past.at(None)
+    if any(now.has(one) for one in files):
+        return None
+    if not now.exists and now.generation is not None:
+        return now.generation.states[-1][0]
+    gone = [turned(one, lambda state: not state.listed) for one in files]
+    return max((one for one in gone if one is not None), default=None)
+
+
+def since_view(
+    registry: str,
+    found: Sequence[Presence],
+    others: tuple[str, ...],
+    query: str,
+    lines_for: Callable[[str], tuple[CopyLine, ...]],
+) -> SinceView:
+    """Return since when all pins are there. lines_for: the lines to copy for a date."""
+    missing = tuple(one.row.project for one in found if one.since is None)
+    first = None if missing else max(one.since for one in found if one.since is not None) + 1
+    end = min((one.until for one in found if one.until is not None), default=None)
+    gone = first is not None and end is not None and end < first
+    if gone:
+        missing = tuple(one.row.project for one in found if one.until is not None and one.until < (first or 0))
+        first = None
+    day = None if first is None else _end_of_day(first)
+    date = None
+    if first is not None and day is not None:
+        date = moment_text(day - 1)[:10] if end is None or day <= end else moment_text(first)
+    latest = sorted(found, key=lambda one: (one.since is not None, -(one.since or 0), one.row.project))
+    return SinceView(
+        registry=registry,
+        since=None if first is None else moment_text(first),
+        day=None if date is None or "T" in date else date,
+        deciding=tuple(one.row.project for one in found if first is not None and one.since == first - 1),
+        missing=missing,
+        lines=() if date is None else lines_for(date),
+        pins=tuple(one.row for one in latest),
+        others=others,
+        query=query,
+    )
+
+
+def _end_of_day(instant: Instant) -> Instant:
+    """Return the end of the first day whose end is not before an instant."""
+    return -(-instant // DAY) * DAY

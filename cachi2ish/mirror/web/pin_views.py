@@ -1,0 +1,69 @@
+"""What the pages on a lock have: the JSON twins, as those in `cachi2ish.mirror.web.views`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from cachi2ish.mirror.web.views import CopyLine
+
+
+class PinChange(Struct, frozen=True, kw_only=True):
+    """What two dates tell of a pin.
+
+    verdict: ``same``, ``newer`` (there are newer versions, and nothing else), ``changed``, or ``unknown`` where
+    nobody knows the project.
+    """
+
+    project: str
+    version: str
+    verdict: Literal["same", "newer", "changed", "unknown"]
+    newest_before: str | None = None
+    newest_after: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+class LockDiffView(Struct, frozen=True, kw_only=True):
+    """What changed for the pins of a lock between two dates.
+
+    others: requirements that are no pins, and not compared. query: of the address that leads here again, without a
+    file; empty where it would be too long.
+    """
+
+    registry: str
+    before: str
+    after: str
+    pins: tuple[PinChange, ...]
+    others: tuple[str, ...]
+    query: str
+
+
+class PinSince(Struct, frozen=True, kw_only=True):
+    """Since when a pin is there. since: null where it was never there; until: when it was seen to be gone.
+
+    note: what else a person should know.
+    """
+
+    project: str
+    version: str
+    since: str | None = None
+    until: str | None = None
+    note: str = ""
+
+
+class SinceView(Struct, frozen=True, kw_only=True):
+    """Since when all pins of a lock are there. since: the first instant as of which they are; null for never.
+
+    day: the first day whose end has them all. deciding: the projects that came last. pins: the latest first.
+    """
+
+    registry: str
+    since: str | None
+    day: str | None
+    deciding: tuple[str, ...]
+    missing: tuple[str, ...]
+    lines: tuple[CopyLine, ...]
+    pins: tuple[PinSince, ...]
+    others: tuple[str, ...]
+    query: str

@@ -1,0 +1,215 @@
+"""Reads what people send: a lock, as a file or as lines, within limits. Nothing of it is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import tempfile
+from collections.abc import Iterable
+from email.message import Message
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+from msgspec import Struct
+from packaging.utils import NormalizedName
+from starlette.requests import ClientDisconnect, Request
+
+from cachi2ish.core.digests import Digest
+from cachi2ish.core.messages import excerpt
+from cachi2ish.core.requirements import Pinned, Purpose
+from cachi2ish.errors import Cachi2ishError, leaves
+from cachi2ish.lockfiles.interface import Lock, LockFiles
+from cachi2ish.mirror.server.replies import Refused
+
+#: Bytes of a form with all that is in it, and seconds for them.
+MOST_BYTES = 2_000_000
+MOST_SECONDS = 30.0
+
+#: Pins of one lock.
+MOST_PINS = 1000
+
+#: Errors of a lock that are shown.
+_SHOWN = 10
+
+#: Fields of a form; there are five.
+_MOST_FIELDS = 20
+
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+
+#: Files that are requirements files, whatever they are called before that.
+_REQUIREMENTS = (".txt", ".in")
+
+
+class UploadError(Exception):
+    """What was sent cannot be taken."""
+
+    def __init__(self, status: HTTPStatus, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+
+    def refused(self) -> Refused:
+        """Return the answer. The rest of the body is not read, so the connection ends with it."""
+        return Refused(self.status, self.text, {"connection": "close"})
+
+
+class Form(Struct, frozen=True):
+    """The fields of a form by name, and the file that came with it. file: its name and its content."""
+
+    fields: dict[str, str]
+    file: tuple[str, bytes] | None = None
+
+
+class Pin(Struct, frozen=True, order=True):
+    """A project at one version. digests: of the files that the lock allows; empty for any."""
+
+    project: NormalizedName
+    version: str
+    digests: frozenset[Digest] = frozenset()
+
+
+class Pins(Struct, frozen=True):
+    """The pins of a lock, by name, and what else is in it as sentences."""
+
+    pins: tuple[Pin, ...]
+    others: tuple[str, ...] = ()
+
+
+async def read_form(request: Request) -> Form:
+    """Return what was sent. Raises `UploadError`."""
+    kind, parameters = _content_type(request.headers.get("content-type", ""))
+    if kind not in {"multipart/form-data", "application/x-www-form-urlencoded"}:
+        raise UploadError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send a form (multipart/form-data)")
+    body = await _body(request)
+    if kind == "multipart/form-data":
+        return _parts(body, parameters.get("boundary", ""))
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        raise UploadError(HTTPStatus.BAD_REQUEST, "the form cannot be read") from None
+    return Form(dict(pairs))
+
+
+async def _body(request: Request) -> bytes:
+    too_long = UploadError(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a lock may have {MOST_BYTES:,} bytes here, and no more"
+    )
+    declared = request.headers.get("content-length", "0")
+    if not declared.isdigit() or int(declared[:12]) > MOST_BYTES:
+        raise too_long
+    body = bytearray()
+    try:
+        async with asyncio.timeout(MOST_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MOST_BYTES:
+                    raise too_long
+    except TimeoutError:
+        raise UploadError(HTTPStatus.REQUEST_TIMEOUT, "the form took too long to arrive") from None
+    except ClientDisconnect:
+        raise UploadError(HTTPStatus.BAD_REQUEST, "the form broke off") from None
+    return bytes(body)
+
+
+def _content_type(header: str) -> tuple[str, dict[str, str]]:
+    message = Message()
+    message["content-type"] = header
+    parameters = message.get_params(failobj=[])
+    return message.get_content_type() if header else "", {
+        name.lower(): str(value) for name, value in parameters[1:]
+    }
+
+
+def _parts(body: bytes, boundary: str) -> Form:
+    """Read a form with files (RFC 7578)."""
+    unreadable = UploadError(HTTPStatus.BAD_REQUEST, "the form cannot be read")
+    try:
+        delimiter = b"\r\n--" + boundary.encode("ascii")
+    except UnicodeEncodeError:
+        raise unreadable from None
+    first, *parts = (b"\r\n" + body).split(delimiter, _MOST_FIELDS + 2)
+    if not boundary or first or not parts or not parts[-1].startswith(b"--"):
+        raise unreadable
+    fields: dict[str, str] = {}
+    file = None
+    for part in parts[:-1]:
+        head, found, content = part.partition(b"\r\n\r\n")
+        disposition = _disposition(head)
+        if not found or "name" not in disposition:
+            raise unreadable
+        filename = disposition.get("filename")
+        if filename is None:
+            fields[disposition["name"]] = content.decode("utf-8", "replace")
+        elif filename:
+            file = filename.replace("\\", "/").rpartition("/")[2], content
+    return Form(fields, file)
+
+
+def _disposition(head: bytes) -> dict[str, str]:
+    for line in head.decode("utf-8", "replace").split("\r\n"):
+        name, _, value = line.partition(":")
+        if name.strip().lower() == "content-disposition":
+            message = Message()
+            message["content-disposition"] = value.strip()
+            pairs = message.get_params(failobj=[], header="content-disposition")
+            return {key.lower(): str(text) for key, text in pairs[1:]}
+    return {}
+
+
+def read_pins(locks: LockFiles, form: Form) -> Pins:
+    """Return the pins of a form: of its file, else of its lines (``pins``). Raises `UploadError`."""
+    name, content = form.file or ("requirements.txt", form.fields.get("pins", "").encode())
+    if not content.strip():
+        raise UploadError(HTTPStatus.BAD_REQUEST, "choose a file, or write lines such as requests==2.31.0")
+    if _FILE_NAME.fullmatch(name) is None:
+        raise UploadError(HTTPStatus.BAD_REQUEST, f"a lock is not called {excerpt(name)!r}")
+    try:
+        lock = _read(locks, name, content)
+    except Cachi2ishError as error:
+        found = leaves(error)
+        lines = [f"{one}" + (f" ({one.hint})" if one.hint else "") for one in found[:_SHOWN]]
+        if len(found) > _SHOWN:
+            lines.append(f"and {len(found) - _SHOWN} more")
+        raise UploadError(HTTPStatus.UNPROCESSABLE_ENTITY, "\n".join(lines)) from None
+    return _pins(lock)
+
+
+def _read(locks: LockFiles, name: str, content: bytes) -> Lock:
+    # In an empty folder of its own, so that it can include nothing; no variable of this process is put into it.
+    with tempfile.TemporaryDirectory(prefix="cachi2ish-upload-") as folder:
+        place = Path(folder).resolve()
+        if name.endswith(_REQUIREMENTS):
+            (place / "requirements.txt").write_bytes(content)
+            return locks.read_requirements(place, "requirements.txt", Purpose.RUNTIME, {})
+        (place / name).write_bytes(content)
+        return locks.read_lock(place, name, {})
+
+
+def _pins(lock: Lock) -> Pins:
+    pins: dict[tuple[str, str], Pin] = {}
+    others = []
+    for one in lock.requirements:
+        if isinstance(one, Pinned):
+            of_files = frozenset(Digest(*pair) for file in one.files for pair in file.hashes)
+            pins.setdefault((one.project, one.version), Pin(one.project, one.version, one.digests or of_files))
+        else:
+            others.append(str(one))
+    others += [str(one) for one in lock.notes]
+    if len(pins) > MOST_PINS:
+        raise UploadError(
+            HTTPStatus.UNPROCESSABLE_ENTITY, f"it has {len(pins):,} pins, and {MOST_PINS:,} is the most here"
+        )
+    if not pins:
+        raise UploadError(HTTPStatus.UNPROCESSABLE_ENTITY, "it pins no version of any project")
+    return Pins(tuple(sorted(pins.values(), key=lambda pin: (pin.project, pin.version))), tuple(others))
+
+
+def pins_in_query(text: str) -> str:
+    """Return the pins of an address (``name==1.0,other==2.0``) as the lines of a requirements file."""
+    return "\n".join(one for one in re.split(r"[,\s]+", text) if one and not one.startswith("-"))
+
+
+def query_of(pins: Iterable[Pin]) -> str:
+    """Return the pins as they stand in an address."""
+    return ",".join(f"{pin.project}=={pin.version}" for pin in pins)
