@@ -92,7 +92,8 @@ class Builds:
                 inner = self.prove(sdist, below)
                 findings.extend(inner.findings)
                 taken.extend(inner.taken)
-        findings.extend(_unknown(subject, f"it is not known {what}") for what in unknown)
+        mend = "--run-hooks" if self.hooks is None and self._has_a_hook(subject, facts) else ""
+        findings.extend(replace(_unknown(subject, f"it is not known {what}"), mend=mend) for what in unknown)
         if self.backends.needs_crates(facts):
             crates = f"needs {facts.crates or ''} crates of Rust".replace("  ", " ")
             mend = f'the wheel, with "binary": {{"packages": "{facts.name}"}} in the input'
@@ -109,10 +110,8 @@ class Builds:
         below: tuple[str, ...],
     ) -> tuple[tuple[str, ...], str]:
         """Return what the hook asks for, or why that is not known."""
-        if subject not in self.folder.names:
-            return (), "its source is not in the output"
-        if facts.unreadable:
-            return (), "its back-end was not asked"
+        if not self._has_a_hook(subject, facts):
+            return (), "its back-end was not asked" if facts.unreadable else "its source is not in the output"
         members = tuple(one.filename for one in declared)
         first: dict[str, PlannedBuild] = {}
         lacking = next(iter(findings), None) or self._plan(members, first, below)
@@ -121,6 +120,9 @@ class Builds:
         return hooks.answer(
             (*first.values(), PlannedBuild(subject, facts, members)), self.folder.directory, self.machine
         )
+
+    def _has_a_hook(self, subject: str, facts: SdistFacts) -> bool:
+        return subject in self.folder.names and not facts.unreadable
 
     def _plan(
         self, members: Iterable[str], first: dict[str, PlannedBuild], below: tuple[str, ...]

@@ -48,7 +48,8 @@ class OutputHooks:
         self, builds: Sequence[PlannedBuild], folder: Path, machine: Machine
     ) -> tuple[tuple[str, ...], str]:
         *first, last = builds
-        made = f", after {len(first)} of what it is built with" if first else ""
+        count = "1 sdist is" if len(first) == 1 else f"{len(first)} sdists are"
+        made = f", where {count} built first" if first else ""
         self._called(f"{last.filename}: its back-end is asked, in the sandbox{made}")
         question = HookQuestion(
             source=folder / last.filename,

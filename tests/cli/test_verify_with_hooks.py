@@ -66,7 +66,8 @@ def test_what_the_back_end_asks_for_and_is_not_there_is_disproved_by_name(asking
     lock = fetches(asking, "apple==1.0\n", "flit-core==3.9\nhelper==1.0\n")
     without = verifies(asking)
     assert (without.code, without.err) == (UNKNOWN, "")
-    assert "it is not known what its back-end adds, which is in the sdist itself" in without.out
+    doubt = "it is not known what its back-end adds, which is in the sdist itself"
+    assert f"apple-1.0.tar.gz {doubt}\n      to mend: --run-hooks\n" in without.out
     found = verifies(asking, "--run-hooks")
     assert found.code == DISPROVED, found.told
     assert found.err == "apple-1.0.tar.gz: its back-end is asked, in the sandbox\n"
@@ -99,7 +100,7 @@ def test_sdists_of_its_environment_are_built_first_in_the_sandbox_too(asking: Pe
         DISPROVED,
         True,
     )
-    assert "apple-1.0.tar.gz: its back-end is asked, in the sandbox, after 2 of what it is built with" in found.err
+    assert "apple-1.0.tar.gz: its back-end is asked, in the sandbox, where 2 sdists are built first" in found.err
     lock = fetches(asking, "apple==1.0\n", f"{pins}cherry==1.0\n", package)
     found = verifies(asking, "--run-hooks")
     assert (found.code, found.out.splitlines()[-1]) == (0, "proved"), found.told
