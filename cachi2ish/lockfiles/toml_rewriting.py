@@ -106,18 +106,20 @@ def _as_written_by_its_tool(text: str, form: Form, string: TomlString) -> bool:
 
 #: From the files of a package of Poetry, of which there is one or none, to the address of its source.
 _POETRY = re.compile(
-    r"^files = (?P<files>\[\]"
+    r"files = (?P<files>\[\]"
     r'|\[\r?\n +\{file = "[^"\\\r\n]+", hash = "[^"\\\r\n]+"\},\r?\n\])'
     r"(?P<between>\r?\n(?:(?!\[\[).*\n)*?\[package\.source\]\r?\ntype = )"
     r'"(?P<type>git|url)"(?P<before>\r?\nurl = )\Z',
-    re.MULTILINE,
 )
 
 
 def _poetry(text: str, string: TomlString) -> re.Match[str] | None:
     """Return what stands before the address of a source, from the files of its package on, as Poetry writes it."""
-    begin = text.rfind("\n[[package]]", 0, string.span[0])
-    return _POETRY.search(text, max(begin, 0), string.span[0])
+    if text[string.table[1] : string.table[1] + 1] != "]":  # no header
+        return None
+    begin = max(text.rfind("\n[[package]]", 0, string.span[0]), 0)
+    files = text.rfind("\nfiles = [", begin, string.span[0])
+    return None if files < 0 else _POETRY.match(text, files + 1, string.span[0])
 
 
 def _form_of_source(text: str, string: TomlString) -> Form | None:

@@ -23,7 +23,7 @@ from cachi2ish.lockfiles.interface import Selection
 from cachi2ish.lockfiles.readers import READERS
 from tests.fuzz.guards import guarded
 from tests.fuzz.mutating import changed, write
-from tests.fuzz.test_lock_files import FORMATS
+from tests.fuzz.test_lock_files import FORMATS, comes_back
 
 
 def run(name: str, inputs: int, first: int = 0) -> tuple[int, int]:
@@ -45,7 +45,7 @@ def run(name: str, inputs: int, first: int = 0) -> tuple[int, int]:
             try:
                 with guarded(room):
                     try:
-                        reader.read(room, name, Purpose.RUNTIME, {}, random.choice(selections))
+                        comes_back(reader.read(room, name, Purpose.RUNTIME, {}, random.choice(selections)))
                     except Cachi2ishError as error:
                         refused += 1
                         wrong = [repr(one) for one in leaves(error) if not (one.origin and one.hint)]

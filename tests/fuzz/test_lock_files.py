@@ -9,12 +9,13 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from cachi2ish.core.requirements import Purpose
-from cachi2ish.lockfiles.interface import Selection
+from cachi2ish.lockfiles.interface import Lock, Placed, Selection
 from cachi2ish.lockfiles.pdm.pdm_reader import PdmReader
 from cachi2ish.lockfiles.pipfile.pipfile_lock import PipfileLockReader
 from cachi2ish.lockfiles.poetry.poetry_reader import PoetryReader
-from cachi2ish.lockfiles.readers import NamedReaders
+from cachi2ish.lockfiles.readers import NamedReaders, rewriter_of
 from cachi2ish.lockfiles.uv.uv_reader import UvReader
+from tests.cli.test_path_files import pdm, pipenv, pixi, poetry
 from tests.fuzz.campaign import fuzzed
 from tests.fuzz.guards import each_error
 from tests.fuzz.mutating import bytes_like, files_like, write
@@ -81,16 +82,34 @@ POETRY_PROJECTS = (
 )
 
 
-@fuzzed(files=files_like({"poetry.lock": (GROUPS, OLD), "pyproject.toml": POETRY_PROJECTS}, POETRY_WORDS))
+DIRECT = {path.name: path.read_text() for path in (DATA / "direct").iterdir()}
+POETRY_LOCKS = (GROUPS, OLD, DIRECT["poetry.lock"], poetry())
+
+
+def comes_back(lock: Lock) -> None:
+    """Rewrite all addresses of a lock, as if all was fetched, and see each byte come back."""
+    for one in lock.texts:
+        rewriter = rewriter_of(one.file)
+        placed = [
+            None if each is None else Placed(f"x-{number}.zip", "a" * 64) for number, each in enumerate(one.direct)
+        ]
+        urls = rewriter.replacement_urls(one.text, placed)
+        there = rewriter.substitute(one.text, [url.replace("${output_dir}", "/o%20u%22t") for url in urls])
+        assert rewriter.restore(there, rewriter.record(one.text, urls)) == one.text
+
+
+@fuzzed(files=files_like({"poetry.lock": POETRY_LOCKS, "pyproject.toml": POETRY_PROJECTS}, POETRY_WORDS))
 def test_poetry_lock(files: dict[str, bytes], room: Path) -> None:
     write(room, files)
     for selection in (Selection(), SELECTION):
         with each_error(lambda one: one.origin is not None and one.hint):
-            PoetryReader().read(room, "poetry.lock", Purpose.RUNTIME, {}, selection)
+            comes_back(PoetryReader().read(room, "poetry.lock", Purpose.RUNTIME, {}, selection))
 
 
 PDM_LOCKS = (
     *((DATA / folder / "pdm.lock").read_text() for folder in ("pdm-walked", "pdm-static")),
+    DIRECT["pdm.lock"],
+    pdm(),
     a_lock(package("foo", git="https://git.example/r.git", revision="main"), package("bar", path="./bar")),
 )
 PDM_PROJECTS = (
@@ -104,10 +123,10 @@ def test_pdm_lock(files: dict[str, bytes], room: Path) -> None:
     write(room, files)
     for selection in (Selection(), SELECTION):
         with each_error(lambda one: one.origin is not None and one.hint):
-            PdmReader().read(room, "pdm.lock", Purpose.RUNTIME, {}, selection)
+            comes_back(PdmReader().read(room, "pdm.lock", Purpose.RUNTIME, {}, selection))
 
 
-PIPFILE_LOCKS = ((DATA / "pipenv" / "Pipfile.lock").read_text(), PIPFILE_LOCK)
+PIPFILE_LOCKS = ((DATA / "pipenv" / "Pipfile.lock").read_text(), PIPFILE_LOCK, DIRECT["Pipfile.lock"], pipenv())
 PIPFILES = ((DATA / "pipenv" / "Pipfile").read_text(), "[packages]\nx = 2024-01-01\n")
 PIPFILE_WORDS = (
     *(
@@ -145,16 +164,17 @@ def test_pipfile_lock(files: dict[str, bytes], room: Path) -> None:
     write(room, files)
     for selection in (Selection(), Selection(groups=(":all:",))):
         with each_error(lambda one: one.origin is not None and one.hint):
-            PipfileLockReader().read(room, "Pipfile.lock", Purpose.RUNTIME, {}, selection)
+            comes_back(PipfileLockReader().read(room, "Pipfile.lock", Purpose.RUNTIME, {}, selection))
 
 
 YAML_LOCKS = {
     "environment.yml": (ENVIRONMENT,),
     "conda-lock.yml": (CONDA_LOCK,),
-    "pixi.lock": (PIXI, PIXI_5),
+    "pixi.lock": (PIXI, PIXI_5, pixi()),
 }
 YAML_WORDS = (
     *("- ", ": ", "\n  - ", "{", "}", "[", "]", "&a ", "*a", "|\n", ">\n", "---\n", "...", "null", "~", "\t", '"'),
+    *("<<: *a", "direct+https://", "#sha256="),
     *("pypi: ", "conda: ", "pip:", "manager: pip\n", "git+https://", "sha256: ", "!!python/object:x.y", "%", "@"),
 )
 
@@ -172,7 +192,7 @@ def test_yaml_lock(name: str, content: bytes, room: Path) -> None:
 #: Each format: what lies in the folder of a lock, and what the format is made of.
 FORMATS: Mapping[str, tuple[Mapping[str, Sequence[str]], Sequence[str]]] = {
     "uv.lock": ({"uv.lock": UV_LOCKS, "pyproject.toml": PROJECTS}, UV_WORDS),
-    "poetry.lock": ({"poetry.lock": (GROUPS, OLD), "pyproject.toml": POETRY_PROJECTS}, POETRY_WORDS),
+    "poetry.lock": ({"poetry.lock": POETRY_LOCKS, "pyproject.toml": POETRY_PROJECTS}, POETRY_WORDS),
     "pdm.lock": ({"pdm.lock": PDM_LOCKS, "pyproject.toml": PDM_PROJECTS}, POETRY_WORDS),
     "Pipfile.lock": ({"Pipfile.lock": PIPFILE_LOCKS, "Pipfile": PIPFILES}, PIPFILE_WORDS),
     "pylock.toml": ({"pylock.toml": PYLOCKS}, TOML_WORDS),
