@@ -22,6 +22,7 @@ IN_FILE: dict[str, tuple[str, object]] = {
     "index_date": (date(2024, 10, 1).isoformat(), "2024-10-01"),
     "index_date_missing": ('{"https://a.example/" = "allow"}', ("https://a.example/=allow",)),
     "index_digest": ('{"https://a.example/" = "sha256:00"}', ("https://a.example/=sha256:00",)),
+    "moved_host": ('{"files.example" = "https://a.example/"}', ("files.example=https://a.example/",)),
     "cache_dir": ('"cache"', Path("FOLDER/cache")),
     "cache_key": ('"key"', Path("FOLDER/key")),
     "no_cache": ("true", True),
