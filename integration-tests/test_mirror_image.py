@@ -97,6 +97,9 @@ def test_the_image_serves_as_its_compose_file_says_and_its_volume_keeps_what_it_
         with mirror(engine, mirror_image, index, volume) as (name, url):
             page = get(url + PAGE)
             assert b"apple-1.0-py3-none-any.whl" in page
+            style = re.search(rb"web/style-[0-9a-f]+\.css", get(url))
+            assert style is not None
+            assert b"--paper" in get(url + style[0].decode())
             file = re.search(rb'href="\.\./\.\./\.\./(files/[^"#]+)', page)
             assert file is not None
             wheel = get(url + file[1].decode())
