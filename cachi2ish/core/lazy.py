@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from cachi2ish.errors import Cachi2ishError
 
@@ -36,6 +35,18 @@ class Once(Generic[_T]):
             return self._made[0]
 
 
+class _Made(Generic[_T]):
+    """What was made for one key, or how that ended. lock: whoever has it makes it."""
+
+    __slots__ = ("done", "error", "lock", "value")
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.done = False
+        self.value: _T | None = None
+        self.error: BaseException | None = None
+
+
 class OncePerKey(Generic[_Key, _T]):
     """Calls ``make`` once for each key, for the first one who asks; the others wait. Safe for threads.
 
@@ -45,16 +56,19 @@ class OncePerKey(Generic[_Key, _T]):
     def __init__(self, make: Callable[[_Key], _T]) -> None:
         self._make = make
         self._lock = Lock()
-        self._made: dict[_Key, Future[_T]] = {}
+        self._made: dict[_Key, _Made[_T]] = {}
 
     def __call__(self, key: _Key) -> _T:
         """Return what was made for ``key``; raises what making it ended with."""
         with self._lock:
-            mine = key not in self._made
-            made = self._made.setdefault(key, Future())
-        if mine:
-            try:
-                made.set_result(self._make(key))
-            except BaseException as error:  # noqa: BLE001  (whatever it is, the threads that wait must hear of it)
-                made.set_exception(error)
-        return made.result()
+            made = self._made.setdefault(key, _Made())
+        with made.lock:
+            if not made.done:
+                try:
+                    made.value = self._make(key)
+                except BaseException as error:  # noqa: BLE001  (it is raised below, and for all who ask again)
+                    made.error = error
+                made.done = True
+        if made.error is not None:
+            raise made.error
+        return cast("_T", made.value)

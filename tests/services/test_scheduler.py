@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from concurrent.futures import CancelledError
+import gc
+import weakref
 from dataclasses import dataclass, field
 from functools import partial
-from threading import Event, Timer
+from threading import Event, Thread, Timer, current_thread
 
 import pytest
 
-from cachi2ish.services.fetch.scheduler import LargestFirst, Scheduler
+from cachi2ish.services.fetch.scheduler import AbandonedError, LargestFirst, Scheduler
 
 
 def test_of_those_that_wait_the_largest_is_begun_first() -> None:
@@ -22,6 +23,31 @@ def test_of_those_that_wait_the_largest_is_begun_first() -> None:
     assert first.result()
     assert all(task.done() for task in tasks)
     assert begun == [None, 700, 700, 5, 1]
+
+
+def test_some_threads_take_the_smallest_so_that_few_small_ones_are_left_for_the_end() -> None:
+    pool, gates = LargestFirst(2, smallest=1), (Event(), Event())
+    started = Event(), Event()
+    begun: tuple[list[int], list[int]] = [], []
+    mine: dict[Thread, int] = {}
+
+    def occupy(number: int) -> None:
+        mine[current_thread()] = number
+        started[number].set()
+        assert gates[number].wait(10)
+
+    def note(size: int) -> None:
+        begun[mine[current_thread()]].append(size)
+
+    for number in (0, 1):  # the first thread takes the largest, the second one the smallest
+        pool.submit(1000, partial(occupy, number))
+        assert started[number].wait(10)
+    tasks = [pool.submit(size, partial(note, size)) for size in (5, 700, 1)]
+    gates[1].set()
+    assert all(task.result() is None for task in tasks)
+    gates[0].set()
+    pool.shutdown()
+    assert begun == ([], [1, 5, 700])
 
 
 def test_tasks_of_one_size_are_begun_as_they_came() -> None:
@@ -56,10 +82,12 @@ def test_what_was_abandoned_before_it_began_never_begins() -> None:
     assert started.wait(10)
     waiting = pool.submit(1, lambda: begun.append("late"))
     pool.abandon()
-    with pytest.raises(CancelledError):
-        waiting.result(10)
+    with pytest.raises(AbandonedError):
+        waiting.result()
+    with pytest.raises(AbandonedError):
+        pool.submit(1, lambda: begun.append("later")).result()
     gate.set()
-    assert running.result(10) == "done"
+    assert running.result() == "done"
     assert not begun
 
 
@@ -97,6 +125,20 @@ def test_what_cannot_be_brought_fails_for_all_who_need_it_and_is_not_tried_again
         outcomes = [scheduler.submit(Parcel("a", steps, fails=True)) for _ in range(3)]
     assert [type(outcome.exception()) for outcome in outcomes] == [ValueError] * 3
     assert steps == ["bring a"]
+
+
+def test_jobs_end_with_their_scheduler_and_not_when_cycles_are_searched() -> None:
+    gc.disable()
+    try:
+        with Scheduler(4) as scheduler:
+            jobs = [Parcel(key, [], size) for size, key in enumerate("abcdefgh")]
+            for job in jobs:
+                scheduler.submit(job)
+        ends = [weakref.ref(job) for job in jobs]
+        del scheduler, jobs, job
+        assert [end() for end in ends] == [None] * len(ends)
+    finally:
+        gc.enable()
 
 
 def test_after_a_failure_elsewhere_nothing_more_is_begun() -> None:

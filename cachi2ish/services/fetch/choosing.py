@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from functools import cache, partial
 from itertools import chain
@@ -23,6 +22,7 @@ from cachi2ish.errors import Cachi2ishError, NetworkError, NotCachedError, raise
 from cachi2ish.index.interface import Index, PageQuery
 from cachi2ish.services.fetch.ports import IndexAddresses
 from cachi2ish.services.fetch.reading import Reading
+from cachi2ish.services.fetch.scheduler import LargestFirst, Outcome
 from cachi2ish.services.fetch.transferring import each_cause_once
 
 
@@ -84,19 +84,20 @@ def choose_all(
     # Made here and not in the threads: two objects for one index would each request its pages.
     needed = dict.fromkeys((one.indexes, one.dating) for one in requirements if not one.requirement.files)
     indexes = {(addresses, dating): index_of(addresses, dating) for addresses, dating in needed}
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="page")
+    pool = LargestFirst(workers, "page")
+    outcomes: list[Outcome[list[tuple[int, Choice | Cachi2ishError]]]] = []
     try:
-        running: set[Future[list[tuple[int, Choice | Cachi2ishError]]]] = set()
         for (addresses, project, _), members in groups.items():
             dated = {member.dating: indexes[addresses, member.dating] for _, member in members}
-            running.add(pool.submit(_choose_group, dated, project, versions[project], members, on_choice))
-        for future in as_completed(running):
-            running.discard(future)
-            for position, outcome in future.result():
-                _note(position, outcome, made, failed)
+            choose_group = partial(_choose_group, dated, project, versions[project], members, on_choice)
+            outcomes.append(pool.submit(None, choose_group))
+        pool.shutdown()
     finally:
         # Without waiting: after an interruption nobody needs the page that a silent server owes us.
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.abandon()
+    for chosen in outcomes:
+        for position, outcome in chosen.result():
+            _note(position, outcome, made, failed)
     raise_all(each_cause_once(_located(failed, requirements)))
     return tuple(made[position] for position in sorted(made))
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import heapq
+import time
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import wait as wait_for
-from dataclasses import dataclass, field
 from functools import partial
 from math import inf
-from threading import Condition, Event, Lock
+from threading import Condition, Event, Lock, Thread
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar, cast
 
@@ -24,6 +22,9 @@ _GRACE = 2.0
 #: Threads that finish what was brought. That is work for the processor, and more threads at it would take turns
 #: away from those that read pages, so that it is known late which files there are to fetch.
 _FINISHERS = 2
+
+#: One of so many threads that bring files takes the smallest.
+_SMALL = 4
 
 
 class Job(Protocol[_Brought, _Result_co]):
@@ -52,62 +53,6 @@ class Job(Protocol[_Brought, _Result_co]):
     def finish(self, brought: _Brought) -> _Result_co:
         """Return the outcome of this job. Called in one of few threads."""
         ...
-
-
-@dataclass(order=True, slots=True)
-class _Task(Generic[_T]):
-    """rank: the least is begun first; tasks of one size are begun as they came."""
-
-    rank: tuple[float, int]
-    work: Callable[[], _T] = field(compare=False)
-    future: Future[_T] = field(compare=False, default_factory=Future)
-
-    def run(self) -> None:
-        if not self.future.set_running_or_notify_cancel():
-            return
-        try:
-            self.future.set_result(self.work())
-        except BaseException as error:  # noqa: BLE001  (whoever asks for the result is to have it)
-            self.future.set_exception(error)
-
-
-class LargestFirst:
-    """Runs tasks in ``workers`` threads. Safe to use from many threads."""
-
-    def __init__(self, workers: int) -> None:
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="file")
-        self._lock = Lock()
-        self._waiting: list[_Task[Any]] = []
-        self._count = 0
-
-    def submit(self, size: int | None, work: Callable[[], _T]) -> Future[_T]:
-        """Run ``work`` when no larger task waits. size: bytes; None, which may be anything, goes first."""
-        with self._lock:
-            self._count += 1
-            task = _Task((-inf if size is None else -float(size), self._count), work)
-            heapq.heappush(self._waiting, task)
-        self._pool.submit(self._next)
-        return task.future
-
-    def shutdown(self) -> None:
-        """Return when all tasks are done."""
-        self._pool.shutdown()
-
-    def abandon(self) -> None:
-        """Begin no task any more, and return at once; those that run go on."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        with self._lock:
-            waiting, self._waiting = self._waiting, []
-        for task in waiting:
-            task.future.cancel()
-            task.future.set_running_or_notify_cancel()  # wakes those that wait for it
-
-    def _next(self) -> None:
-        with self._lock:
-            if not self._waiting:  # abandoned
-                return
-            task = heapq.heappop(self._waiting)
-        task.run()
 
 
 class Outcome(Generic[_T]):
@@ -162,6 +107,119 @@ class Outcome(Generic[_T]):
             self._changed.notify_all()
 
 
+class _Task:
+    """Stands in two heaps, by rank and by size. work: None once a thread has it: one heap still has the task.
+
+    rank: the least is begun first; tasks of one size are begun as they came.
+    """
+
+    __slots__ = ("outcome", "rank", "size", "work")
+
+    def __init__(self, size: int | None, number: int, work: Callable[[], Any], outcome: Outcome[Any]) -> None:
+        self.rank = (-inf if size is None else -float(size), number)
+        self.size = inf if size is None else float(size)
+        self.work: Callable[[], Any] | None = work
+        self.outcome = outcome
+
+
+class LargestFirst:
+    """Runs tasks in ``workers`` threads, which are started when they are needed. Safe to use from many threads.
+
+    smallest: how many of them take the smallest task where there is a choice. A small file is a round trip and
+    little else: it costs nothing while large ones fill the line, and hundreds of them at the end leave it empty.
+    """
+
+    def __init__(self, workers: int, name: str = "file", smallest: int = 0) -> None:
+        self._workers, self._smallest, self._name = workers, smallest, name
+        self._changed = Condition()  # what there is to do
+        self._settled = Condition()  # what has been done
+        self._by_rank: list[tuple[tuple[float, int], _Task]] = []
+        self._by_size: list[tuple[float, int, _Task]] = []
+        self._waiting = self._idle = self._running = self._count = 0
+        self._threads: list[Thread] = []
+        self._closed = False
+
+    def submit(self, size: int | None, work: Callable[[], _T]) -> Outcome[_T]:
+        """Run ``work`` when no larger task waits. size: bytes; None, which may be anything, goes first."""
+        outcome: Outcome[_T] = Outcome(self._settled)
+        with self._changed:
+            if self._closed:
+                outcome.fail(AbandonedError())
+                return outcome
+            self._count += 1
+            task = _Task(size, self._count, work, outcome)
+            heapq.heappush(self._by_rank, (task.rank, task))
+            if self._smallest:
+                heapq.heappush(self._by_size, (task.size, self._count, task))
+            self._waiting += 1
+            if self._idle >= self._waiting:
+                self._changed.notify()
+            elif len(self._threads) < self._workers:
+                takes_small = len(self._threads) >= self._workers - self._smallest
+                thread = Thread(
+                    target=self._run, args=(takes_small,), name=f"{self._name}_{len(self._threads)}", daemon=True
+                )
+                self._threads.append(thread)
+                thread.start()
+        return outcome
+
+    def shutdown(self) -> None:
+        """Return when all tasks are done."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def abandon(self) -> None:
+        """Begin no task any more, and return at once; those that run go on."""
+        with self._changed:
+            self._closed = True
+            abandoned = [task for _, task in self._by_rank if task.work is not None]
+            self._by_rank.clear()
+            self._by_size.clear()
+            self._waiting = 0
+            self._changed.notify_all()
+        for task in abandoned:
+            task.outcome.fail(AbandonedError())
+
+    def wait(self, seconds: float) -> None:
+        """Return when no task runs, or after so many seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._running, seconds)
+
+    def _run(self, takes_small: bool) -> None:  # noqa: FBT001  (of a thread)
+        while True:
+            with self._changed:
+                while not self._waiting and not self._closed:
+                    self._idle += 1
+                    self._changed.wait()
+                    self._idle -= 1
+                if not self._waiting:
+                    return
+                settle = self._next(takes_small=takes_small)
+                self._running += 1
+            settle()
+            del settle  # what it holds is not to last until there is more to do
+            with self._changed:
+                self._running -= 1
+                if self._closed:
+                    self._changed.notify_all()
+
+    def _next(self, *, takes_small: bool) -> Callable[[], None]:
+        self._waiting -= 1
+        heap: list[Any] = self._by_size if takes_small else self._by_rank
+        while True:
+            task: _Task = heapq.heappop(heap)[-1]
+            if task.work is not None:
+                work, task.work = task.work, None
+                return partial(task.outcome.settle, work)
+
+
+class AbandonedError(Exception):
+    """The outcome of a task that was not begun before all were abandoned."""
+
+
 class Scheduler:
     """Runs jobs. Use as a context manager: left by an error, it begins no further work and waits `_GRACE` seconds.
 
@@ -170,10 +228,9 @@ class Scheduler:
 
     def __init__(self, workers: int) -> None:
         self.abandoned = Event()
-        self._bringing = LargestFirst(workers)
-        self._finishing = ThreadPoolExecutor(_FINISHERS, thread_name_prefix="finish")
+        self._bringing = LargestFirst(workers, "file", workers // _SMALL)
+        self._finishing = LargestFirst(_FINISHERS, "finish")
         self._lock = Lock()
-        self._steps: set[Future[None]] = set()
         self._brought: dict[Hashable, Outcome[Any]] = {}
         self._changed = Condition()
 
@@ -190,22 +247,22 @@ class Scheduler:
             return
         self.abandoned.set()
         self._bringing.abandon()
-        self._finishing.shutdown(wait=False, cancel_futures=True)
-        with self._lock:
-            running = tuple(self._steps)
-        wait_for(running, timeout=_GRACE)
+        self._finishing.abandon()
+        end = time.monotonic() + _GRACE
+        self._bringing.wait(_GRACE)
+        self._finishing.wait(max(0.0, end - time.monotonic()))
 
     def submit(self, job: Job[Any, _T]) -> Outcome[_T]:
         """Begin a job, and return its outcome. Safe to call from many threads."""
         outcome: Outcome[_T] = Outcome(self._changed)
-        self._note(self._bringing.submit(job.size, partial(self._bring, job, outcome)))
+        self._bringing.submit(job.size, partial(self._bring, job, outcome))
         return outcome
 
     def _bring(self, job: Job[_Brought, _T], outcome: Outcome[_T]) -> None:
         brought = self._bring_once(job)
         error = brought.exception()
         if error is None:
-            self._note(self._finishing.submit(outcome.settle, partial(job.finish, brought.result())))
+            self._finishing.submit(None, partial(outcome.settle, partial(job.finish, brought.result())))
         else:
             outcome.fail(error)
 
@@ -216,13 +273,3 @@ class Scheduler:
         if known is None:
             brought.settle(job.bring)
         return brought
-
-    def _note(self, step: Future[None]) -> None:
-        with self._lock:
-            self._steps.add(step)
-        # A future weighs more than a kilobyte, and there are thousands of files.
-        step.add_done_callback(self._forget)
-
-    def _forget(self, step: Future[None]) -> None:
-        with self._lock:
-            self._steps.discard(step)
