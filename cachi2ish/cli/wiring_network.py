@@ -14,8 +14,7 @@ from cachi2ish.cli.display.reporting import ConsoleReporter
 from cachi2ish.core.lazy import Once
 from cachi2ish.core.requirements import IndexOptions
 from cachi2ish.http.interface import Downloader, Http, HttpSettings
-from cachi2ish.http.local_files import LocalFilesFirst
-from cachi2ish.http.on_demand import CachedFirst, Offline
+from cachi2ish.http.on_demand import CachedFirst, LocalFilesFirst, Offline
 from cachi2ish.http.traffic import HttpTraffic
 from cachi2ish.index.interface import MetadataFiles
 from cachi2ish.index.stack import IndexStack, RunContext

@@ -1,4 +1,8 @@
-"""What a message shows of a text from outside, and what its writer probably meant."""
+"""What a message shows of a text from outside, and what its writer probably meant.
+
+All that reaches a terminal or a log passes `printable` or `escaped`, and JSON on standard output `escaped_json`:
+nothing in it moves a cursor or forges a line.
+"""
 
 from __future__ import annotations
 
@@ -48,3 +52,35 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str = "", *, most: 
 def as_text(name: str) -> str:
     """Return the name of a file as a text, which outputs are made of; it may be none (PEP 383)."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+#: Characters of one message.
+_LONGEST_MESSAGE = 2000
+
+
+def printable(text: str) -> str:
+    """Return ``text`` with everything escaped that could move a terminal's cursor or forge a line.
+
+    An overlong word, and what is longer than a screen, is cut in the middle: a server may put anything anywhere.
+    """
+    text = shortened(text)
+    if len(text) > _LONGEST_MESSAGE:
+        text = f"{text[: _LONGEST_MESSAGE // 2]} … {text[-_LONGEST_MESSAGE // 2 :]}"
+    return escaped(text)
+
+
+def escaped(text: str) -> str:
+    """Return ``text`` with each unprintable character escaped: controls, line ends, marks of direction."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
+def escaped_json(text: str) -> str:
+    """Return the same JSON, in which each unprintable character but line ends is a JSON escape."""
+    import json  # noqa: PLC0415  (most of what is shown is none)
+
+    return "".join(one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text)

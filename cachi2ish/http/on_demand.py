@@ -1,16 +1,20 @@
-"""The network of a run that may not use one, or that opens it when it is first needed."""
+"""What brings files without a network, or opens one when it is first needed: the cache, and the source tree."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from urllib.parse import unquote
 
 from cachi2ish.cache.interface import BlobStore, Recollection
 from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.core.digests import Digest, InvalidDigestError
 from cachi2ish.core.urls import Address
-from cachi2ish.errors import NotCachedError, located
+from cachi2ish.errors import LockFileError, NotCachedError, StorageError, located
+from cachi2ish.files.foreign import UnfitFileError, stream_foreign
 from cachi2ish.http.interface import Advance, Downloader, OnSize, Response, ignore_size
-from cachi2ish.http.verification import cached
+from cachi2ish.http.verification import algorithms, cached, key_of, mismatch
 
 
 class CachedFirst:
@@ -65,3 +69,64 @@ def _delivered(artifact: Artifact, recollection: Recollection) -> Digest | None:
 
 def _key(artifact: Artifact) -> str:
     return f"delivered\n{artifact.url.without_fragment().redacted}\n{artifact.filename}"
+
+
+_CHANGED = "take it from version control as it was when it was locked, or lock again"
+_COMMIT = "is it under version control? a lock names it by its path from the lock"
+
+
+class LocalFilesFirst:
+    """Implements `Downloader`: what has the address ``file:PATH`` is read from the source, each time anew.
+
+    source: what PATH is relative to. others: brings the files of all other addresses.
+    """
+
+    def __init__(self, source: Path, blobs: BlobStore, others: Downloader) -> None:
+        self._source = source
+        self._blobs = blobs
+        self._others = others
+
+    def fetch(self, artifact: Artifact, advance: Advance, on_size: OnSize = ignore_size) -> Blob:
+        """Return the file, as `Downloader.fetch` says; raises `LockFileError` for one that is not there."""
+        if artifact.url.scheme != "file":
+            return self._others.fetch(artifact, advance, on_size)
+        path = unquote(artifact.url.path)
+        try:
+            return self._copy(artifact, self._inside(artifact, path))
+        except FileNotFoundError:
+            problem, hint = f"the source has no file {path}", _COMMIT
+        except UnfitFileError as error:
+            problem, hint = f"{path} in the source {error.strerror}", error.hint
+        except IsADirectoryError:
+            problem, hint = f"{path} in the source is a directory, and no archive", _CHANGED
+        except OSError as error:
+            raise StorageError(
+                f"{path} in the source cannot be read: {error.strerror}",
+                hint="check that you may read it",
+                origin=artifact.origin,
+            ) from None
+        raise LockFileError(problem, hint=hint, origin=artifact.origin)
+
+    def _inside(self, artifact: Artifact, path: str) -> Path:
+        """Return the path of a file, all links followed; raises `LockFileError` where they lead out."""
+        root = Path(os.path.realpath(self._source))
+        real = Path(os.path.realpath(root / path))
+        if real.is_relative_to(root):
+            return real
+        raise LockFileError(
+            f"{path} is a link that leads out of the source",
+            hint="put the file itself in its place",
+            origin=artifact.origin,
+        )
+
+    def _copy(self, artifact: Artifact, path: Path) -> Blob:
+        with self._blobs.writer(f"source {key_of(artifact)}", algorithms(artifact)) as writer:
+            if writer.offset:  # what is there may be of another file of this path
+                writer.restart()
+            for chunk in stream_foreign(path):
+                writer.write(chunk)
+            wrong = mismatch(artifact, writer)
+            if wrong is None:
+                return writer.commit()
+        self._blobs.discard(f"source {key_of(artifact)}")
+        raise wrong.reworded(wrong.problem, _CHANGED)

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from cachi2ish.cli.display.console import Console, Level, report_errors, standard_error
-from cachi2ish.cli.display.escaping import printable
 from cachi2ish.cli.display.figures import readable_size
+from cachi2ish.core.messages import printable
 from cachi2ish.errors import DigestMismatchError, LockFileError, NetworkError, Origin, raise_all
 from cachi2ish.exit_codes import ExitCode
 from tests.cli.conftest import Person

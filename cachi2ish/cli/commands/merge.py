@@ -10,7 +10,7 @@ import typer
 
 from cachi2ish.cli.commands.options import OutputFile, console_for, reads, with_settings
 from cachi2ish.cli.display.console import Level, report_errors, write_result
-from cachi2ish.cli.display.escaping import escaped_json
+from cachi2ish.core.messages import escaped_json
 from cachi2ish.core.modes import SbomKind
 from cachi2ish.errors import InputError
 from cachi2ish.settings.flags import Flags

@@ -15,7 +15,7 @@ import typer
 
 from cachi2ish.cli.commands.options import FromOutputDir, console_for, reads, with_settings
 from cachi2ish.cli.display.console import Level, is_live, report_errors, write_result
-from cachi2ish.cli.display.escaping import escaped_json
+from cachi2ish.core.messages import escaped_json
 from cachi2ish.errors import InputError
 from cachi2ish.exit_codes import ExitCode, VerdictCode
 from cachi2ish.settings.flags import Flags

@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
-from cachi2ish.cli.display.escaping import printable
+from cachi2ish.core.messages import printable
 from cachi2ish.errors import (
     Cachi2ishError,
     DigestMismatchError,

@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from cachi2ish.cli.display.escaping import printable
 from cachi2ish.cli.display.figures import counted, readable_size
 from cachi2ish.core.cache_contents import Amount
 from cachi2ish.core.cutoff import rfc3339
+from cachi2ish.core.messages import printable
 from cachi2ish.mirror.records import FileChange, Instant, Status
 
 

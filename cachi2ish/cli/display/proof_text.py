@@ -5,9 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from cachi2ish.cli.display.escaping import printable
 from cachi2ish.cli.display.figures import counted
 from cachi2ish.core.distributions import is_wheel, sdist_extension
+from cachi2ish.core.messages import printable
 from cachi2ish.proof.interface import Finding, Proof, ProvedPackage, TargetProof, Verdict
 from cachi2ish.services.verify import NOT_LOOKED_AT
 

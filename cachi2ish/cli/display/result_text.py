@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from cachi2ish.cli.display.escaping import escaped, printable
 from cachi2ish.cli.display.figures import counted, readable_size
 from cachi2ish.core.choose.explain import words_of
 from cachi2ish.core.choose.reasons import Facts, Reason
 from cachi2ish.core.cutoff import rfc3339
-from cachi2ish.core.messages import shortened
+from cachi2ish.core.messages import escaped, printable, shortened
 from cachi2ish.core.placement import name_of_git, name_of_url
 from cachi2ish.core.urls import redact
 from cachi2ish.services.fetch.targeting import Shares

@@ -13,9 +13,9 @@ from msgspec import Struct
 
 from cachi2ish import __version__
 from cachi2ish.cli.display.console import Terminated, write_result
-from cachi2ish.cli.display.escaping import escaped_json
 from cachi2ish.cli.display.figures import counted, readable_seconds, readable_size
 from cachi2ish.cli.display.reporting import ConsoleReporter
+from cachi2ish.core.messages import escaped_json
 from cachi2ish.errors import Cachi2ishError, InputError, StorageError, exit_code_of
 from cachi2ish.exit_codes import ExitCode
 from cachi2ish.files.foreign import names_a_stream
