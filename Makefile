@@ -78,7 +78,7 @@ bench-builds: $(MADE) ## Find what 47 pins are built with, cold and warm: second
 bench: $(MADE) ## Print the table of targets: ROUNDS=5 ROW=line,warm (asks PyPI once for 450 MB; some 12 minutes)
 	$(BIN)/python -m benchmarks --rounds $(or $(ROUNDS),5) $(if $(ROW),--rows $(ROW)) $(ARGS)
 
-bench-mirror: $(MADE) ## Measure the mirror beside nginx, devpi, proxpi and pypi-timemachine: ROUNDS=5 (needs wrk)
+bench-mirror: $(MADE) ## Measure the mirror beside nginx, devpi, proxpi and pypi-timemachine: ROUNDS=5 (needs wrk; at most eight minutes)
 	$(BIN)/python -m benchmarks.mirror_race --rounds $(or $(ROUNDS),5) $(ARGS)
 
 lint: $(MADE) ## Check style and formatting

@@ -44,8 +44,7 @@ _INSTALLS = 2  # in each round; the faster one counts
 _TIME = "2024-01-{:02}T10:00:00Z"
 _SIZES = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
 
-#: Returns a figure, and how many units of work were done for it: requests, gigabytes, pages, installs.
-Measure = Callable[[Rival, int], tuple[float, float]]
+Measure = Callable[[Rival, int], "Measured"]
 
 #: What has to be left of the time at the start of a round, in lengths of the longest one so far.
 _ROOM = 1.1
@@ -158,6 +157,18 @@ def load(url: str, seconds: int) -> tuple[float, float]:
     return float(requests[1]), float(transfer[1]) * _SIZES[transfer[2]]
 
 
+@dataclass(frozen=True)
+class Measured:
+    """A figure. units: of work that was done for it: requests, gigabytes, pages, installs.
+
+    processor: the seconds that the server took for them.
+    """
+
+    value: float
+    units: float
+    processor: float
+
+
 @dataclass
 class Race:
     """All measures of all servers. site: what nginx serves. folder: for what is installed."""
@@ -167,36 +178,41 @@ class Race:
     seconds: int
     found: Found = field(default_factory=Found)
 
-    def warm_page(self, rival: Rival, _round: int) -> tuple[float, float]:
+    def warm_page(self, rival: Rival, _round: int) -> Measured:
         """Requests in a second for a page of 60 files, as HTML."""
         url = rival.page("plum-000")
         if rival.name == "nginx":
             url = urljoin(rival.index, "../same/page")
         fetched(url)
+        before = rival.processor()
         rate, _ = load(url, self.seconds)
-        return rate, rate * self.seconds
+        return Measured(rate, rate * self.seconds, rival.processor() - before)
 
-    def file(self, rival: Rival, _round: int) -> tuple[float, float]:
+    def file(self, rival: Rival, _round: int) -> Measured:
         """Megabytes in a second of a file of 20 MB."""
         url = file_of(rival, "heavy")
-        fetched(url)
+        for _ in range(2):  # the second one finds it where it stays
+            fetched(url)
+        before = rival.processor()
         _, rate = load(url, self.seconds)
-        return rate / 1e6, rate * self.seconds / 1e9
+        return Measured(rate / 1e6, rate * self.seconds / 1e9, rival.processor() - before)
 
-    def first_sight(self, rival: Rival, number: int) -> tuple[float, float]:
+    def first_sight(self, rival: Rival, number: int) -> Measured:
         """Milliseconds, the median of twenty pages that nobody has asked for before."""
-        took = []
+        took, before = [], rival.processor()
         for each in range(number * _FIRST, (number + 1) * _FIRST):
             began = time.perf_counter()
             fetched(rival.page(f"first-{each:04}"))
             took.append((time.perf_counter() - began) * 1000)
-        return statistics.median(took), _FIRST
+        return Measured(statistics.median(took), _FIRST, rival.processor() - before)
 
-    def install(self, rival: Rival, number: int) -> tuple[float, float]:
+    def install(self, rival: Rival, number: int) -> Measured:
         """Seconds in which uv resolves and installs 201 wheels, from a server that has them all."""
         if number == 0:
             self._install(rival)
-        return min(self._install(rival) for _ in range(_INSTALLS)), _INSTALLS + (number == 0)
+        before = rival.processor()
+        took = min(self._install(rival) for _ in range(_INSTALLS))
+        return Measured(took, _INSTALLS, rival.processor() - before)
 
     def _install(self, rival: Rival) -> float:
         target = self.folder / "target"
@@ -226,9 +242,8 @@ class Race:
             round_begun = time.monotonic()
             for measure in measures:
                 for rival in chance.sample(list(rivals), len(rivals)):
-                    before = rival.processor()
-                    value, units = measure(rival, done)
-                    self.found.add(measure.__name__, rival.name, value, units, rival.processor() - before)
+                    one = measure(rival, done)
+                    self.found.add(measure.__name__, rival.name, one.value, one.units, one.processor)
             done += 1
             longest = max(longest, time.monotonic() - round_begun)
             print(f"round {done} took {time.monotonic() - round_begun:.0f} s", file=sys.stderr, flush=True)

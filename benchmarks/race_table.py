@@ -22,6 +22,9 @@ _WORK = {
     "install": (1e3, "ms an install"),
 }
 
+#: Units of work below which nothing was measured.
+_ENOUGH = 0.1
+
 _BASE, _MIRROR = "nginx", "cachi2ish"
 
 
@@ -82,6 +85,8 @@ class Found:
         if measure not in _WORK:
             return ""
         factor, name = _WORK[measure]
+        if self.units[measure, server] < _ENOUGH:
+            return ""
         return f"{self.processor[measure, server] / self.units[measure, server] * factor:,.1f} {name}"
 
 
