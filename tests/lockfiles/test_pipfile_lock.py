@@ -159,3 +159,12 @@ def test_what_is_wrong_is_one_error_with_its_line(
     assert error.problem.startswith(problem)
     assert error.origin == Origin("Pipfile.lock", line)
     assert error.hint
+
+
+@pytest.mark.parametrize("again", ["{}", "[]", '"x"', "1"])
+def test_an_address_below_a_key_that_stands_twice_is_not_rewritten(tmp_path: Path, again: str) -> None:
+    """JSON takes the last one (RFC 8259, 4), in which there is no such package."""
+    other = f'"docs": {{"e": {{"git": "https://git.example/r", "ref": "{COMMIT}"}}}}, "docs": {again}'
+    text = a_lock({"foo": PIN}).rstrip().removesuffix("}") + f", {other}}}"
+    (one,) = read(tmp_path, text).texts
+    assert one.direct == (None,)

@@ -180,7 +180,7 @@ class _Reading:
             section, name, _ = place.string.path
             try:
                 package = msgspec.convert(sections[section][name], Package)
-            except msgspec.ValidationError:  # of a section that is not taken
+            except (KeyError, TypeError, msgspec.ValidationError):  # a key that stands twice; a section not taken
                 yield None
                 continue
             one = requirements.get(_key(name, package))
