@@ -7,7 +7,7 @@ import json
 from tests.cli.conftest import Person
 from tests.support.distributions import make_sdist, make_wheel
 from tests.support.index_server import IndexServer
-from tests.support.uv_project import UvProject
+from tests.support.uv_project import UvProject, indexes_of, member
 
 ROOT = """\
 [project]
@@ -22,28 +22,13 @@ gpu = ["torch==2.0"]
 dev = ["elder"]
 docs = ["fig"]
 [tool.uv]
-conflicts = [[{{ extra = "cpu" }}, {{ extra = "gpu" }}]]
+conflicts = [[{ extra = "cpu" }, { extra = "gpu" }]]
 [tool.uv.workspace]
 members = ["one", "two"]
 [tool.uv.sources]
-one = {{ workspace = true }}
-two = {{ workspace = true }}
-secret = {{ index = "private" }}
-[[tool.uv.index]]
-name = "private"
-url = "{private}"
-explicit = true
-[[tool.uv.index]]
-name = "public"
-url = "{public}"
-default = true
-"""
-MEMBER = """\
-[project]
-name = "{name}"
-version = "0"
-requires-python = ">=3.11"
-dependencies = {needs}
+one = { workspace = true }
+two = { workspace = true }
+secret = { index = "private" }
 """
 TARGETS = [
     {"python": "3.12", "platform": "manylinux_2_28_x86_64"},
@@ -72,12 +57,11 @@ def test_it_is_one_request_for_each_file(person: Person) -> None:
         project = UvProject(person.source)
         project.writes(
             {
-                "pyproject.toml": ROOT.format(public=person.index.index_url, private=private.index_url),
-                "one/pyproject.toml": MEMBER.format(name="one", needs=["secret", "lemon"]),
-                "two/pyproject.toml": MEMBER.format(name="two", needs=["one"]).replace(
-                    "dependencies", "dependencies"
-                )
-                + "[tool.uv.sources]\none = { workspace = true }\n",
+                "pyproject.toml": ROOT + indexes_of(person.index.index_url, private.index_url),
+                "one/pyproject.toml": member("one", "secret", "lemon", python=">=3.11"),
+                "two/pyproject.toml": member(
+                    "two", "one", python=">=3.11", more="[tool.uv.sources]\none = { workspace = true }\n"
+                ),
             }
         )
         project.uv("lock", UV_INDEX_PRIVATE_USERNAME="ci", UV_INDEX_PRIVATE_PASSWORD="s3cret/%:")

@@ -26,41 +26,25 @@ dependencies:
       - "foo @ {FILES}/foo-1.0.zip ; os_name == 'nt' {HASH_A}"
       - -r more.txt
 """
+
+
+def wheel_of(name: str, version: str, platform: str, sha256: str, tag: str = "py3") -> str:
+    """A package of conda-lock's file that is pip's."""
+    return (
+        f"- name: {name}\n  version: {version}\n  manager: pip\n  platform: {platform}\n"
+        f"  url: {FILES}/{name}-{version}-{tag}-none-any.whl\n  hash: {{sha256: {sha256}}}\n  category: main\n"
+    )
+
+
+_wheels = "".join(wheel_of("rich", "15.0.0", platform, A) for platform in ("linux-64", "osx-arm64", "win-64"))
+_wheels += wheel_of("colorama", "0.4.6", "win-64", B, "py2.py3")
 CONDA_LOCK = f"""\
 version: 1
 metadata:
   platforms: [linux-64, osx-arm64, win-64]
 package:
 - {{name: python, version: 3.12.1, manager: conda, platform: linux-64, url: "https://c.example/python-3.12.1-h1.conda"}}
-- name: rich
-  version: 15.0.0
-  manager: pip
-  platform: linux-64
-  url: {FILES}/rich-15.0.0-py3-none-any.whl
-  hash: {{sha256: {A}}}
-  category: main
-- name: rich
-  version: 15.0.0
-  manager: pip
-  platform: osx-arm64
-  url: {FILES}/rich-15.0.0-py3-none-any.whl
-  hash: {{sha256: {A}}}
-  category: main
-- name: rich
-  version: 15.0.0
-  manager: pip
-  platform: win-64
-  url: {FILES}/rich-15.0.0-py3-none-any.whl
-  hash: {{sha256: {A}}}
-  category: main
-- name: colorama
-  version: 0.4.6
-  manager: pip
-  platform: win-64
-  url: {FILES}/colorama-0.4.6-py2.py3-none-any.whl
-  hash: {{sha256: {B}}}
-  category: main
-- name: tool
+{_wheels}- name: tool
   version: 1.0
   manager: pip
   platform: linux-64

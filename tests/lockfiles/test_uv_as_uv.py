@@ -14,7 +14,7 @@ from cachi2ish.lockfiles.uv.uv_reader import UvReader
 from tests.support.distributions import make_sdist, make_wheel
 from tests.support.exports import exported, installed, locked, reexported
 from tests.support.index_server import IndexServer
-from tests.support.uv_project import UvProject
+from tests.support.uv_project import UvProject, indexes_of, member
 
 ROOT = """\
 [project]
@@ -39,24 +39,9 @@ members = ["member-*"]
 [tool.uv.sources]
 member-a = {{ workspace = true }}
 private = {{ index = "private" }}
-[[tool.uv.index]]
-name = "private"
-url = "{private}"
-explicit = true
-[[tool.uv.index]]
-name = "public"
-url = "{public}"
-default = true
 """
-MEMBER = """\
-[project]
-name = "member-{name}"
-version = "0"
-requires-python = ">=3.9"
-dependencies = ["{needs}", "banana; python_full_version >= '3.11'"]
-[dependency-groups]
-test = ["grape"]
-"""
+#: What the members need, each beside its own.
+OFTEN, TESTED = "banana; python_full_version >= '3.11'", '[dependency-groups]\ntest = ["grape"]\n'
 
 #: name and version, and what it requires
 PACKAGES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -86,11 +71,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UvProject]:
         made = UvProject(folder)
         made.writes(
             {
-                "pyproject.toml": ROOT.format(
-                    public=public.index_url, private=private.index_url, files=at_url.rpartition("/")[0]
-                ),
-                "member-a/pyproject.toml": MEMBER.format(name="a", needs="private"),
-                "member-b/pyproject.toml": MEMBER.format(name="b", needs="fig"),
+                "pyproject.toml": ROOT.format(files=at_url.rpartition("/")[0])
+                + indexes_of(public.index_url, private.index_url),
+                "member-a/pyproject.toml": member("member-a", "private", OFTEN, more=TESTED),
+                "member-b/pyproject.toml": member("member-b", "fig", OFTEN, more=TESTED),
             }
         )
         made.uv("lock")

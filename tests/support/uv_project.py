@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 UV = Path(sys.executable).parent / "uv"
+
+
+def indexes_of(public: str, private: str) -> str:
+    """The end of a ``pyproject.toml``: an index for all, and one that is asked for what names it alone."""
+    return (
+        f'[[tool.uv.index]]\nname = "private"\nurl = "{private}"\nexplicit = true\n'
+        f'[[tool.uv.index]]\nname = "public"\nurl = "{public}"\ndefault = true\n'
+    )
+
+
+def member(name: str, *needs: str, python: str = ">=3.9", more: str = "") -> str:
+    """The ``pyproject.toml`` of a member of a workspace."""
+    head = f'[project]\nname = "{name}"\nversion = "0"\nrequires-python = "{python}"\n'
+    return f"{head}dependencies = {json.dumps(needs)}\n{more}"
 
 
 @dataclass(frozen=True)
