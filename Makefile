@@ -25,7 +25,7 @@ unexport PIP_FIND_LINKS PIP_EXTRA_INDEX_URL PIP_NO_INDEX PIP_NO_BINARY PIP_ONLY_
 PINNED := --quiet --no-deps --require-hashes --only-binary :all:
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit unit-python fuzz fuzz-locks fuzz-mirror integration coverage bench bench-mirror bench-builds lint format types imports docs reference check \
+.PHONY: help demo test unit unit-python fuzz fuzz-locks fuzz-mirror mirror-postgresql integration coverage bench bench-mirror bench-builds lint format types imports docs reference check \
 	venv install lock base image clean
 
 help: ## Print this list
@@ -65,6 +65,9 @@ fuzz-mirror: $(MADE) ## Send made-up requests to a mirror for ten minutes: MINUT
 	$(BIN)/python -m tests.fuzz.mirror_door $$(($(or $(MINUTES),10) * 60))
 	env -u PIP_INDEX_URL MIRROR_EXAMPLES=$$(($(or $(MINUTES),10) * 50)) \
 		$(BIN)/pytest -q -n 0 -p no:cacheprovider tests/mirror/web/test_any_requests.py
+
+mirror-postgresql: $(MADE) ## Run the tests of the mirror with its history in PostgreSQL (Debian's, which they start)
+	HISTORY_DATABASE=postgresql $(PYTEST) --dist worksteal tests/mirror
 
 integration: $(MADE) ## Install for real from what was fetched, network cut off (asks PyPI, some minutes)
 	$(PYTEST) integration-tests
@@ -144,9 +147,10 @@ IMAGE_INPUT := {"type": "pip", "requirements_files": ["requirements/image.txt"],
 	"binary": {"packages": "isal,msgspec,pydantic-core,pyyaml"}}
 
 lock: ## Resolve requirements/*.txt again (needs uv, some minutes): ARGS=--upgrade for newer versions
-	$(COMPILE) --extra mirror --group dev --output-file requirements/dev.txt $(ARGS)
+	$(COMPILE) --extra mirror --extra postgresql --group dev --output-file requirements/dev.txt $(ARGS)
 	$(COMPILE) --no-annotate --constraint requirements/dev.txt --output-file requirements/image.txt $(ARGS)
-	$(COMPILE) --extra mirror --no-annotate --constraint requirements/dev.txt --output-file requirements/mirror.txt $(ARGS)
+	$(COMPILE) --extra mirror --extra postgresql --no-annotate --constraint requirements/dev.txt \
+		--output-file requirements/mirror.txt $(ARGS)
 	@$(MAKE) --no-print-directory PYTHON="$(PYTHON)" VENV="$(VENV)" venv
 	$(BIN)/cachi2ish lock-build-deps --output requirements/image-build.txt '$(IMAGE_INPUT)'
 

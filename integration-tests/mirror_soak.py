@@ -1,6 +1,6 @@
 """Two mirrors on one store, killed at any instant under load, over an upstream that lies and fails.
 
-    python integration-tests/mirror_soak.py [--kills 500] [--seed N]
+    python integration-tests/mirror_soak.py [--kills 500] [--seed N] [--postgresql]
 
 Clients ask for pages of closed days, for pages of now, and for files, whole and in parts. What must hold, however
 often a mirror dies: a page that was served as one that never changes has the same bytes ever after; no client gets
@@ -24,7 +24,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +38,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from cachi2ish.simple_api.negotiation import HTML, JSON
 from tests.support.distributions import Dist, make_sdist, make_wheel
 from tests.support.index_server import Answer, Fault, IndexServer
+from tests.support.postgresql import PostgresqlServer
 
 PROJECTS = tuple(f"plum{number}" for number in range(12))
 
@@ -136,16 +137,20 @@ class LyingIndex(IndexServer):
 
 
 class MirrorProcess:
-    """``cachi2ish mirror serve``, which can be killed and begun again. within: what runs it."""
+    """``cachi2ish mirror serve``, which can be killed and begun again.
 
-    def __init__(self, directory: Path, index: IndexServer, *within: str) -> None:
+    within: what runs it. database: the address of its history, where that is not in its directory.
+    """
+
+    def __init__(self, directory: Path, index: IndexServer, *within: str, database: str = "") -> None:
         command = ("mirror", "serve", "--directory", directory, "--port", "0", "--registry")
         self._command = [*within, str(BIN / "cachi2ish"), *map(str, command), f"pypi={index.index_url}"]
+        self._database = {"CACHI2ISH_MIRROR_DATABASE": database} if database else {}
         self.port = 0
         self.start()
 
     def start(self) -> None:
-        environment = {**clean_environment(), "NO_PROXY": "127.0.0.1"}
+        environment = {**clean_environment(), "NO_PROXY": "127.0.0.1", **self._database}
         self._process = subprocess.Popen(self._command, env=environment, stderr=subprocess.PIPE, text=True)
         assert self._process.stderr is not None
         line = self._process.stderr.readline()
@@ -267,15 +272,23 @@ def ask(
     return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
 
 
-def soak(kills: int, seed: str, folder: Path, goes_on: Callable[[int, Seen], bool] = lambda *_: True) -> Seen:
+def soak(
+    kills: int,
+    seed: str,
+    folder: Path,
+    goes_on: Callable[[int, Seen], bool] = lambda *_: True,
+    server: PostgresqlServer | None = None,
+) -> Seen:
     """Kill mirrors so many times; return what was seen, and what of it was wrong.
 
-    goes_on: is told of each kill; False ends it earlier.
+    goes_on: is told of each kill; False ends it earlier. server: has the history, and is killed as well at each
+    fifth time; each mirror has a directory of its own then.
     """
-    seen, directory = Seen(), folder / "mirror"
-    chance = random.Random(seed)
+    seen, chance = Seen(), random.Random(seed)
+    database = "" if server is None else server.new_schema().with_credentials
+    directories = [folder / name for name in (("mirror", "mirror") if server is None else ("one", "two"))]
     with LyingIndex(random.Random(f"{seed}/index")) as index:
-        mirrors = [MirrorProcess(directory, index) for _ in range(2)]
+        mirrors = [MirrorProcess(each, index, database=database) for each in directories]
         clients = [Client(random.Random(f"{seed}/{number}"), mirrors, seen) for number in range(CLIENTS)]
         for client in clients:
             client.start()
@@ -285,6 +298,10 @@ def soak(kills: int, seed: str, folder: Path, goes_on: Callable[[int, Seen], boo
             mirror.kill()
             mirror.start()
             seen.counts["kills"] += 1
+            if server is not None and seen.counts["kills"] % 5 == 0:
+                server.stop("immediate")
+                time.sleep(chance.uniform(0, 0.3))
+                server.start()
         for client in clients:
             client.stopped.set()
         for client in clients:
@@ -296,7 +313,8 @@ def soak(kills: int, seed: str, folder: Path, goes_on: Callable[[int, Seen], boo
         for mirror in mirrors:
             _check_what_is_known(mirror.port, seen)
             mirror.end()
-    _check_the_store(directory, seen)
+    for directory in dict.fromkeys(directories):
+        _check_the_store(directory, database, seen)
     seen.counts["pages of closed days"] = len(seen.for_ever)
     seen.counts["files that were listed"] = len(seen.files)
     return seen
@@ -316,7 +334,7 @@ def _check_what_is_known(port: int, seen: Seen) -> None:
     connection.close()
 
 
-def _check_the_store(directory: Path, seen: Seen) -> None:
+def _check_the_store(directory: Path, database: str, seen: Seen) -> None:
     blobs = directory / "files" / "blobs" / "sha256"
     for path in (one for one in blobs.rglob("*") if one.is_file()):
         name = "".join(path.relative_to(blobs).parts)
@@ -324,7 +342,8 @@ def _check_the_store(directory: Path, seen: Seen) -> None:
             seen.wrong.append(f"the store has wrong bytes for {name}")
         seen.counts["files in the store"] += 1
     command = [str(BIN / "cachi2ish"), "mirror", "verify", "--directory", str(directory)]
-    done = subprocess.run(command, env=clean_environment(), capture_output=True, text=True, check=False)
+    environment = clean_environment() | ({"CACHI2ISH_MIRROR_DATABASE": database} if database else {})
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         seen.wrong.append(done.stdout + done.stderr)
 
@@ -333,6 +352,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--seed", default=str(random.SystemRandom().randrange(2**32)))
+    parser.add_argument("--postgresql", action="store_true", help="the history in a database, which is killed too")
     arguments = parser.parse_args()
     print(f"--seed {arguments.seed}", flush=True)
     begun = time.monotonic()
@@ -346,8 +366,9 @@ def main() -> int:
             print(f"{time.monotonic() - begun:.0f} s: {counts}", flush=True)
         return not interrupted.is_set()
 
-    with tempfile.TemporaryDirectory() as folder:
-        seen = soak(arguments.kills, arguments.seed, Path(folder), report)
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        server = stack.enter_context(PostgresqlServer(durable=True)) if arguments.postgresql else None
+        seen = soak(arguments.kills, arguments.seed, Path(folder), report, server)
     print(*seen.wrong[:20], sep="\n")
     print(f"{time.monotonic() - begun:.0f} s, {dict(seen.counts)}, {len(seen.wrong)} wrong")
     return int(bool(seen.wrong))

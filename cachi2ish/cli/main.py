@@ -125,11 +125,13 @@ def _add_cache(app: typer.Typer) -> None:
 def _add_mirror(app: typer.Typer) -> None:
     from cachi2ish.cli.commands.mirror_commands import mirror
     from cachi2ish.cli.commands.mirror_log import history_commands
+    from cachi2ish.cli.commands.mirror_moves import moves
     from cachi2ish.cli.commands.mirror_prune import pruning_commands
 
     if not mirror.registered_groups:
         mirror.add_typer(history_commands)
         mirror.add_typer(pruning_commands)
+        mirror.add_typer(moves)
     app.add_typer(mirror, name="mirror")
 
 

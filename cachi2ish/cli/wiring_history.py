@@ -18,11 +18,12 @@ from cachi2ish.errors import InputError, StorageError
 from cachi2ish.files.os_errors import storage_errors
 from cachi2ish.index.stack import default_index_url
 from cachi2ish.mirror.freeing import Freeing
+from cachi2ish.mirror.history.engines.interface import HistoryPlace
 from cachi2ish.mirror.history.interface import History, Seal
 from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.records import Instant, Registry
 from cachi2ish.settings.flags import Flags
-from cachi2ish.settings.mirror_settings import mirror_directory
+from cachi2ish.settings.mirror_settings import database_at, mirror_database, mirror_directory
 from cachi2ish.settings.settings import cache_key
 
 #: Below the directory of a mirror.
@@ -43,6 +44,11 @@ def mirror_history(flags: Flags, *, make: bool = False, read_only: bool = False)
     only if the block ends well. read_only: to be read and nothing else, also by somebody who may not write it.
     Raises `InputError` where there is none, and `StorageError` where it cannot be used.
     """
+    database = mirror_database(flags)
+    if database is not None:
+        with _opened(database, read_only=read_only) as history:
+            yield history
+        return
     directory = mirror_directory(flags, os.environ, home_directory())
     path = directory / HISTORY
     if make and not path.is_file():
@@ -54,6 +60,23 @@ def mirror_history(flags: Flags, *, make: bool = False, read_only: bool = False)
     expect_history(directory)
     with _opened(path, read_only=read_only) as history:
         yield history
+
+
+@contextmanager
+def empty_place(text: str) -> Iterator[HistoryPlace]:
+    """Yield where a history may be copied to: a database, or a file that is in the directory ``text`` afterwards.
+
+    The file is there only if the block ends well. Raises `InputError` where the directory has a history.
+    """
+    if "://" in text:
+        yield database_at(text)
+        return
+    path = Path(text) / HISTORY
+    if path.exists():
+        raise InputError(f"{path} is there already", hint="name a directory without a history")
+    with _begun(path.parent) as partial:
+        yield partial
+        _put(partial, path)
 
 
 @contextmanager
@@ -94,8 +117,8 @@ def _link(partial: Path, path: Path) -> None:
 
 
 @contextmanager
-def _opened(path: Path, *, read_only: bool) -> Iterator[History]:
-    with SqlHistory(path, read_only=read_only) as history:
+def _opened(place: HistoryPlace, *, read_only: bool) -> Iterator[History]:
+    with SqlHistory(place, read_only=read_only) as history:
         if not read_only and not any(one.name == _MAIN for one in history.registries()):
             history.configure(Registry(name=_MAIN, url=default_index_url()))
         yield history

@@ -27,6 +27,7 @@ from cachi2ish.http.session import HttpSession
 from cachi2ish.index.stack import default_index_url
 from cachi2ish.lockfiles.readers import NamedReaders
 from cachi2ish.mirror.accepted import Tokens
+from cachi2ish.mirror.history.engines.interface import HistoryPlace
 from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.records import Registry, UntimedFiles
 from cachi2ish.mirror.server.application import Rooms, Rules, now_in_microseconds, running
@@ -72,7 +73,8 @@ def serve_mirror(flags: Flags, reporter: ConsoleReporter) -> None:
 def sync_mirror(flags: Flags, reporter: ConsoleReporter) -> Synced:
     """Look at all that is due, see `cachi2ish.mirror.syncing.sync`. Raises `InputError` where no mirror is."""
     settings = load_mirror_settings(flags, os.environ, home_directory(), datetime.now(UTC))
-    expect_history(settings.directory)
+    if settings.database is None:
+        expect_history(settings.directory)
     with mirroring(settings, reporter, amend=True) as rooms:
         return sync(rooms)
 
@@ -87,7 +89,7 @@ def track_all(flags: Flags, index: str, reporter: ConsoleReporter) -> int:
     settings = load_mirror_settings(flags, os.environ, home_directory(), datetime.now(UTC))
     with ExitStack() as stack:
         stack.enter_context(log_messages_to(reporter))
-        history = stack.enter_context(SqlHistory(_made(settings.directory) / HISTORY))
+        history = stack.enter_context(SqlHistory(_place(settings)))
         address = list_address(_tracked(index, settings, history))
         http = stack.enter_context(HttpSession(settings.http))
         with http.pieces(address, ACCEPT) as (status, content_type, pieces):
@@ -146,7 +148,7 @@ def mirroring(settings: MirrorSettings, reporter: ConsoleReporter, *, amend: boo
     directory = _made(settings.directory)
     with ExitStack() as stack:
         stack.enter_context(log_messages_to(reporter))
-        history = stack.enter_context(SqlHistory(directory / HISTORY))
+        history = stack.enter_context(SqlHistory(_place(settings)))
         known = {one.name: one for one in history.registries()} if amend else {}
         addresses = {MAIN: Address(default_index_url())}
         addresses |= {name: Address(one.url) for name, one in known.items()} | dict(settings.registries)
@@ -183,6 +185,10 @@ def _registry(name: str, address: Address, settings: MirrorSettings, known: Regi
         untimed=UntimedFiles.FIRST_SEEN if name in settings.first_seen else rules.untimed,
         private=name in settings.private or rules.private,
     )
+
+
+def _place(settings: MirrorSettings) -> HistoryPlace:
+    return settings.database or _made(settings.directory) / HISTORY
 
 
 def _made(directory: Path) -> Path:

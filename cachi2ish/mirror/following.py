@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable, Collection
 from concurrent.futures import Executor
-from pathlib import Path
 
 from cachi2ish.errors import Cachi2ishError, NetworkError
-from cachi2ish.files.locks import try_lock
 from cachi2ish.mirror.file_store import FileStore, Source
 from cachi2ish.mirror.history.interface import Sightings
 from cachi2ish.mirror.looking import Lookout
@@ -36,8 +33,8 @@ _RESCUED = 50
 class Follower:
     """Looks at what is due, and rescues files. For the event loop.
 
-    registries: names of those that the mirror may look at on its own account. claim: the file whose lock decides
-    which of several processes on one store does so. executor: reads the history. now: the time.
+    registries: names of those that the mirror may look at on its own account. executor: reads the history.
+    now: the time.
     on_rescue: is told of each file that has vanished whether the mirror has it. vanished: set where something has,
     so that the next round begins at once. is_following: whether this process is the one.
     """
@@ -51,7 +48,6 @@ class Follower:
         upstream: Upstream,
         store: FileStore,
         executor: Executor,
-        claim: Path,
         now: Callable[[], Instant],
         on_rescue: Callable[[bool], None],
         vanished: asyncio.Event,
@@ -62,7 +58,6 @@ class Follower:
         self._upstream = upstream
         self._store = store
         self._executor = executor
-        self._claim = claim
         self._now = now
         self._on_rescue = on_rescue
         self._vanished = vanished
@@ -70,25 +65,23 @@ class Follower:
 
     async def follow(self) -> None:
         """Do round after round, as soon as no other process does so; ends by being cancelled."""
-        descriptor = os.open(self._claim, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            while not try_lock(descriptor):
+        while True:
+            self._vanished.clear()
+            try:
+                more = await self._claim() and await self.round() >= _ROUND
+            except Cachi2ishError as error:
+                _log.warning("projects are not followed for now: %s", error.problem)
+                more = False
+            except Exception:  # noqa: BLE001  (the next round may fare better, and clients are served meanwhile)
+                _log.exception("a round has failed")
+                more = False
+            if not more:
                 await self._rest()
-            self.is_following = True
-            while True:
-                self._vanished.clear()
-                try:
-                    more = await self.round() >= _ROUND
-                except Cachi2ishError as error:
-                    _log.warning("projects are not followed for now: %s", error.problem)
-                    more = False
-                except Exception:  # noqa: BLE001  (the next round may fare better, and clients are served meanwhile)
-                    _log.exception("a round has failed")
-                    more = False
-                if not more:
-                    await self._rest()
-        finally:
-            os.close(descriptor)
+
+    async def _claim(self) -> bool:
+        claimed = asyncio.get_running_loop().run_in_executor(self._executor, self._history.claim_following)
+        self.is_following = await claimed
+        return self.is_following
 
     async def round(self) -> int:
         """Look at some of what is due, and fetch some of what has vanished.

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from cachi2ish.errors import InputError
-from cachi2ish.files.locks import try_lock
 from cachi2ish.mirror.accepted import Acceptances
 from cachi2ish.mirror.claims import Claims
 from cachi2ish.mirror.file_store import FileStore, MetadataDigests
@@ -42,18 +40,13 @@ def sync(rooms: Rooms) -> Synced:
     The rules of the registries hold from now on. What an upstream does not answer is still due then. Raises
     `InputError` where a server does this already.
     """
-    claim = rooms.directory / "following.lock"
-    descriptor = os.open(claim, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        if not try_lock(descriptor):
-            raise InputError(
-                f"a server follows the projects of {rooms.directory} already", hint="there is nothing to do"
-            )
-        for registry in rooms.registries.values():
-            rooms.history.configure(registry)
-        return asyncio.run(_sync(rooms))
-    finally:
-        os.close(descriptor)
+    if not rooms.history.claim_following():
+        raise InputError(
+            f"a server follows the projects of {rooms.directory} already", hint="there is nothing to do"
+        )
+    for registry in rooms.registries.values():
+        rooms.history.configure(registry)
+    return asyncio.run(_sync(rooms))
 
 
 async def _sync(rooms: Rooms) -> Synced:
@@ -98,7 +91,6 @@ async def _sync(rooms: Rooms) -> Synced:
         upstream=upstream,
         store=store,
         executor=readers,
-        claim=rooms.directory / "following.lock",
         now=now_in_microseconds,
         on_rescue=lambda _held: None,
         vanished=vanished,

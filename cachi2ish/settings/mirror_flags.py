@@ -51,6 +51,17 @@ class MirrorFlags:
             wanted="the path of a folder, as text",
         ),
     ] = None
+    mirror_database: Annotated[
+        str | None,
+        Setting(
+            help="Keep the history in this database of PostgreSQL, for servers on several machines:"
+            " postgresql://user@host/name. [default: history.sqlite in the directory]",
+            option="database",
+            metavar="URL",
+            toml=toml_text_or_none,
+            wanted="the address of a database, as text",
+        ),
+    ] = field(default=None, repr=False)
     mirror_host: Annotated[
         str | None,
         Setting(

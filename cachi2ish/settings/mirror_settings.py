@@ -28,6 +28,8 @@ _CONNECT, _READ, _PATIENCE = 5.0, 20.0, 2.0
 #: Seconds for which a registry is left alone that could not be reached.
 _LOST_FOR = 5.0
 
+_ADDRESS = "write it as postgresql://user@host/name; a history in SQLite is in --directory"
+
 #: Characters of a token, so that nobody guesses one.
 _SHORTEST_TOKEN = 16
 
@@ -36,12 +38,14 @@ _SHORTEST_TOKEN = 16
 class MirrorSettings:
     """What a mirror works with.
 
+    database: of the history, with its credentials; None for a file in the directory.
     registries: addresses by name, with the mirror's own credentials where it has any; PyPI is among them only
     where something stands in for it. private, first_seen: names of registries. tokens: None where anybody may
     come in. open: whether other machines may come in without one.
     """
 
     directory: Path
+    database: Address | None
     host: str
     port: int
     registries: Mapping[str, Address] = field(repr=False)
@@ -79,6 +83,7 @@ def load_mirror_settings(
         )
     return MirrorSettings(
         directory=merged.mirror_directory or _default_directory(environ, home),
+        database=_database(sources),
         host=merged.mirror_host or DEFAULT_HOST,
         port=DEFAULT_PORT if merged.mirror_port is None else merged.mirror_port,
         registries=registries,
@@ -106,6 +111,32 @@ def load_mirror_settings(
 def mirror_directory(flags: Flags, environ: Mapping[str, str], home: Path | None) -> Path:
     """Return where history and files are kept, whether it is there or not; raises `InputError`."""
     return _merged((Source(flags), config_source(flags))).mirror_directory or _default_directory(environ, home)
+
+
+def mirror_database(flags: Flags) -> Address | None:
+    """Return the address of the database of the history, with its credentials; None for a file in the directory.
+
+    Raises `InputError` for what is no address of PostgreSQL.
+    """
+    return _database((Source(flags), config_source(flags)))
+
+
+def database_at(text: str) -> Address:
+    """Return the address of a database of PostgreSQL; raises `InputError` for anything else."""
+    address = Address(text.strip())
+    if address.scheme not in {"postgresql", "postgres"}:
+        raise InputError(f"{excerpt(address.redacted)!r} is no address of PostgreSQL", hint=_ADDRESS)
+    return address
+
+
+def _database(sources: Iterable[Source]) -> Address | None:
+    source = next((one for one in sources if one.flags.mirror_database is not None), None)
+    if source is None:
+        return None
+    try:
+        return database_at(source.flags.mirror_database or "")
+    except InputError as error:
+        raise source.error(f"{source.name('mirror_database')}: {error.problem}", _ADDRESS) from None
 
 
 def _merged(sources: Iterable[Source]) -> Flags:

@@ -82,7 +82,9 @@ def test_every_dependency_has_its_line_of_reason() -> None:
         Requirement(text).name for text in project["dependencies"]
     ]
     assert [row[0] for row in table(of_mirror, "No other command imports them.")] == [
-        Requirement(text).name for text in project["optional-dependencies"]["mirror"]
+        Requirement(text).name
+        for extra in ("mirror", "postgresql")
+        for text in project["optional-dependencies"][extra]
     ]
 
 
@@ -92,7 +94,7 @@ def test_every_option_that_a_page_shows_exists(file: Path) -> None:
     known = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", options_page.generated()))
     text = re.sub(r"\\\n\s*", " ", file.read_text(encoding="utf-8"))
     names = "fetch-deps|verify|generate-env|inject-files|cache (?:info|verify|prune|path)"
-    names += "|mirror (?:serve|status|track|sync|prune|diff|freeze|verify|export|import)"
+    names += "|mirror (?:serve|status|track|sync|prune|diff|freeze|verify|export|import|copy)"
     commands = re.findall(rf"(?:cachi2ish )?(?:{names}) [^\n`]*", text)
     used = {word for command in commands for word in re.findall(r"(?<!\S)--?[a-z][a-z-]*", command)}
     assert used <= known

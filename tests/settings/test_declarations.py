@@ -34,6 +34,7 @@ IN_FILE: dict[str, tuple[str, object]] = {
     "sbom_output_type": ('"spdx"', "spdx"),
     "mode": ('"permissive"', "permissive"),
     "mirror_directory": ('"mirror"', Path("FOLDER/mirror")),
+    "mirror_database": ('"postgresql://a.example/mirror"', "postgresql://a.example/mirror"),
     "mirror_host": ('"::1"', "::1"),
     "mirror_port": ("8000", 8000),
     "mirror_registry": ('{work = "https://a.example/"}', ("work=https://a.example/",)),

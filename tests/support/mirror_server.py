@@ -32,6 +32,7 @@ from cachi2ish.mirror.server.serving import Server, address_of, listen
 from cachi2ish.projects.project_reader import SourceTreeReader
 from cachi2ish.sdists.archive_reader import ArchiveReader
 from cachi2ish.simple_api.negotiation import JSON
+from tests.support.histories import history_at
 
 HTTP = HttpSettings(
     user_agent="cachi2ish/test", connect_timeout=5, read_timeout=5, retries=0, backoff=0.01, lost_for=0.0
@@ -153,7 +154,7 @@ class MirrorServer:
                 await self._server.serve(sockets=[self._listener])
 
     def _rooms(self, stack: ExitStack) -> Rooms:
-        history = SqlHistory(self.directory / "history.sqlite")
+        history = SqlHistory(history_at(self.directory / "history.sqlite"))
         stack.callback(history.close)
         registries = {name: self._registry(name, address) for name, address in self.addresses.items()}
         for registry in registries.values():

@@ -26,6 +26,7 @@ def _mirror() -> None:
 @mirror.command("serve", short_help="Serve indexes as of any date, until it is ended.")
 @with_settings(
     "mirror_directory",
+    "mirror_database",
     "mirror_host",
     "mirror_port",
     "mirror_registry",

@@ -48,15 +48,12 @@ Format = Annotated[
 Index = Annotated[
     str, typer.Option(metavar="NAME", help="The registry, by the name that serve gives it: pypi, or one of yours.")
 ]
-HistoryFile = Annotated[
-    Path, typer.Argument(parser=reads(path_of), metavar="FILE", help="A history, as export writes it.")
-]
 _RULES = ("mirror_registry", "mirror_private", "mirror_registry_token", "mirror_first_seen")
 _DATE = "A date (the end of that day, UTC), an instant, or a duration back from now."
 
 
 @history_commands.command("status", short_help="Tell how much is known of the indexes.")
-@with_settings("mirror_directory", "config_file")
+@with_settings("mirror_directory", "mirror_database", "config_file")
 def _status(output_format: Format = HistoryFormat.TEXT, *, flags: Flags) -> None:
     """Tell how many projects, files and looks are known, what is due, and what was alarming."""
     with opened(flags, read_only=True) as (history, _):
@@ -67,7 +64,7 @@ def _status(output_format: Format = HistoryFormat.TEXT, *, flags: Flags) -> None
 
 
 @history_commands.command("track", short_help="Follow projects before anybody asks for them.")
-@with_settings("mirror_directory", *_RULES, "config_file")
+@with_settings("mirror_directory", "mirror_database", *_RULES, "config_file")
 def _track(
     projects: Annotated[list[str] | None, typer.Argument(metavar="PROJECT...", help="Names of projects.")] = None,
     requirement: Annotated[
@@ -119,7 +116,7 @@ def _track(
 
 
 @history_commands.command("sync", short_help="Look at all projects that are due, once.")
-@with_settings("mirror_directory", *_RULES, "config_file")
+@with_settings("mirror_directory", "mirror_database", *_RULES, "config_file")
 def _sync(*, flags: Flags) -> None:
     """Look at all projects that are due, and fetch files that have vanished: where no server runs that does so."""
     console = console_for(flags)
@@ -144,7 +141,7 @@ def _sync(*, flags: Flags) -> None:
 
 
 @history_commands.command("diff", short_help="Tell how a project differs between two dates.")
-@with_settings("mirror_directory", "config_file")
+@with_settings("mirror_directory", "mirror_database", "config_file")
 def _diff(
     project: Annotated[str, typer.Argument(metavar="PROJECT", help="The name of a project.")],
     before: Annotated[str, typer.Argument(metavar="DATE", help=_DATE)],
@@ -163,7 +160,7 @@ def _diff(
 
 
 @history_commands.command("freeze", short_help="Make one digest of all pages of a day.")
-@with_settings("mirror_directory", "config_file")
+@with_settings("mirror_directory", "mirror_database", "config_file")
 def _freeze(
     date: Annotated[str, typer.Argument(metavar="DATE", help=_DATE)],
     index: Index = "pypi",
@@ -189,7 +186,7 @@ def _freeze(
 
 
 @history_commands.command("verify", short_help="Check that the history does not contradict itself.")
-@with_settings("mirror_directory", "config_file")
+@with_settings("mirror_directory", "mirror_database", "config_file")
 def _verify(*, flags: Flags) -> None:
     """Check the database, and that each page of each day that was frozen is the one that it was then."""
     with opened(flags, read_only=True) as (history, reporter):
@@ -197,47 +194,6 @@ def _verify(*, flags: Flags) -> None:
 
         raise_all(DigestMismatchError(found) for found in history.verify())
         reporter.info("nothing contradicts")
-
-
-@history_commands.command("export", short_help="Write the history of a registry into a file.")
-@with_settings("mirror_directory", "cache_key", "config_file")
-def _export(file: HistoryFile, index: Index = "pypi", *, flags: Flags) -> None:
-    """Write all that is known of a registry into FILE, and print the digest of it. With a key it is signed, too.
-
-    The digest is of the history, and not of the packed file: import takes it, whatever has packed the file.
-    """
-    with opened(flags, read_only=True) as (history, reporter):
-        from cachi2ish.cli.wiring_history import seal
-        from cachi2ish.services.history_files import write_history
-
-        signer = seal(flags)
-        digest, of_file = write_history(file, lambda write: history.export(index, write, signer))
-        write_result(f"{digest}\n")
-        reporter.info(f"that is the digest of the history, for import --digest; of the file it is {of_file}")
-
-
-@history_commands.command("import", short_help="Begin with the past that another mirror has exported.")
-@with_settings("mirror_directory", "cache_key", "config_file")
-def _import(
-    file: HistoryFile,
-    digest: Annotated[
-        str | None, typer.Option(metavar="DIGEST", help="What export has printed, as you know it from elsewhere.")
-    ] = None,
-    index: Index = "pypi",
-    *,
-    flags: Flags,
-) -> None:
-    """Take the history of all projects of which nothing is known here.
-
-    It must have the digest, or be signed with the key of both mirrors.
-    """
-    with opened(flags, make=True) as (history, reporter):
-        from cachi2ish.cli.display.mirror_text import counted_projects
-        from cachi2ish.cli.wiring_history import seal
-        from cachi2ish.services.history_files import read_history
-
-        number = history.import_(index, read_history(file), digest=digest, seal=seal(flags))
-        reporter.info(f"{counted_projects(number)} taken over")
 
 
 @contextmanager

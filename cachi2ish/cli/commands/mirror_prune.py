@@ -17,7 +17,7 @@ pruning_commands = typer.Typer()
 
 
 @pruning_commands.command("prune", short_help="Follow projects no more, or remove files.")
-@with_settings("mirror_directory", "config_file")
+@with_settings("mirror_directory", "mirror_database", "config_file")
 def _prune(
     projects: Annotated[
         list[str] | None,

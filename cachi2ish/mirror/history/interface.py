@@ -13,6 +13,7 @@ from packaging.utils import NormalizedName
 
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.pages import Page
+from cachi2ish.mirror.history.engines.interface import HistoryPlace
 from cachi2ish.mirror.pasts import DayCoverage, ProjectPast, Span
 from cachi2ish.mirror.records import (
     Changes,
@@ -156,6 +157,13 @@ class Sightings(Protocol):
         """Return how much is known."""
         ...
 
+    def claim_following(self) -> bool:
+        """Return whether this process is the one that follows projects: the first that asks, until it ends.
+
+        To be asked again before each round: a lock on a server is lost with the connection to it.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of the database."""
         ...
@@ -206,5 +214,12 @@ class History(Sightings, Protocol):
 
         digest: what all bytes must have. seal: whose signature they must have. One of them there must be.
         Raises `DigestMismatchError` where they do not.
+        """
+        ...
+
+    def copy_to(self, place: HistoryPlace) -> int:
+        """Copy everything into the empty database at ``place``, and compare; return how many rows that are.
+
+        All of it is there afterwards, or nothing. Raises `InputError` where something is known there already.
         """
         ...

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.mirror.history.comparing import Compared, Identity, compare, identified, write_vanished
-from cachi2ish.mirror.history.database import Database
+from cachi2ish.mirror.history.engines.database import Database
 from cachi2ish.mirror.history.known_files import KnownFile, files_of
 from cachi2ish.mirror.history.projects_seen import (
     Generation,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import closing, contextmanager
 from typing import Self
 
 from packaging.utils import NormalizedName
@@ -13,9 +12,11 @@ from sqlalchemy import case, exists, func, insert, select, update
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.pages import Page
 from cachi2ish.errors import InputError
-from cachi2ish.mirror.history.database import Database
+from cachi2ish.mirror.history.copying import copy_history
 from cachi2ish.mirror.history.dated_pages import all_projects, dated_page
 from cachi2ish.mirror.history.differences import differences
+from cachi2ish.mirror.history.engines.database import Database
+from cachi2ish.mirror.history.engines.interface import HistoryPlace
 from cachi2ish.mirror.history.freezing import Trees, contradictions, freeze, frozen_days, prove
 from cachi2ish.mirror.history.interface import Pasts, Seal
 from cachi2ish.mirror.history.known_files import files_named, key_bytes, keys_without_sha256
@@ -62,9 +63,9 @@ from cachi2ish.simple_api.refusal_reasons import RefusalReason
 class SqlHistory:
     """A database with a history. To be closed; it is its own context manager."""
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        """Open the history in the SQLite database at ``path``, or begin one; see `Database`."""
-        self._database = Database(path, read_only=read_only)
+    def __init__(self, place: HistoryPlace, *, read_only: bool = False) -> None:
+        """Open the history in the database at ``place``, or begin one; see `Database`."""
+        self._database = Database(place, read_only=read_only)
         self._observer = Observer(self._database)
         self._trees = Trees()
         self.pasts: Pasts = SqlPasts(self._database)
@@ -163,6 +164,10 @@ class SqlHistory:
         """Write down that the mirror has the bytes of a vanished file, or that they cannot be had any more."""
         with self._database.writing() as connection:
             write_rescued(connection, file, held=held)
+
+    def claim_following(self) -> bool:
+        """Return whether this process is the one that follows projects; see the interface."""
+        return self._database.claim()
 
     def status(self, now: Instant) -> Status:
         """Return how much is known."""
@@ -269,6 +274,11 @@ class SqlHistory:
         with self._database.writing() as connection:
             known = find_registry(connection, registry)
             return import_(connection, known, lines, digest=digest, seal=seal)
+
+    def copy_to(self, place: HistoryPlace) -> int:
+        """Copy everything into the empty database at ``place``; see the interface."""
+        with closing(Database(place)) as target:
+            return copy_history(self._database, target)
 
     def close(self) -> None:
         """Let go of the database."""

@@ -24,6 +24,9 @@ from sqlalchemy import (
 #: Rows of SQLite are numbered by 64 bits under the name INTEGER alone.
 _Key = BigInteger().with_variant(Integer, "sqlite")
 
+#: What is ordered by: by the numbers of its characters, whatever language a server speaks.
+_Name = Text().with_variant(Text(collation="C"), "postgresql")
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -38,7 +41,7 @@ registry = Table(
     "registry",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("name", Text, nullable=False, unique=True),
+    Column("name", _Name, nullable=False, unique=True),
     Column("url", Text, nullable=False),
     Column("untimed", Text, nullable=False),
     Column("private", Boolean, nullable=False),
@@ -53,7 +56,7 @@ project = Table(
     metadata,
     Column("id", _Key, primary_key=True),
     Column("registry_id", Integer, ForeignKey("registry.id"), nullable=False),
-    Column("name", Text, nullable=False),
+    Column("name", _Name, nullable=False),
     Column("due_at", BigInteger),
     Column("closed_until", BigInteger),
     UniqueConstraint("registry_id", "name"),
@@ -105,7 +108,7 @@ file = Table(
     metadata,
     Column("id", _Key, primary_key=True),
     Column("generation_id", _Key, ForeignKey("generation.id"), nullable=False),
-    Column("filename", Text, nullable=False),
+    Column("filename", _Name, nullable=False),
     Column("version", Text),
     Column("key", LargeBinary, nullable=False),
     Column("hashes", Text),

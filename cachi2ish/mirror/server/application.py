@@ -135,7 +135,6 @@ async def running(rooms: Rooms, rules: Rules) -> AsyncIterator[ASGIApp]:
         upstream=upstream,
         store=store,
         executor=readers,
-        claim=rooms.directory / "following.lock",
         now=now_in_microseconds,
         on_rescue=metrics.rescued,
         vanished=vanished,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.records import HOUR, DatedPage, Registry, UntimedFiles
 from cachi2ish.simple_api.json_pages import write_json
 from tests.mirror.history.world import PYPI, Watched, a_file, a_page, at, end_of_day
+from tests.support.histories import history_at
 
 DAYS = range(-1, 12)
 
@@ -115,10 +117,19 @@ class Upstream:
 
 
 @pytest.fixture(scope="module")
-def place() -> Path:
+def memory() -> Path:
     # In memory, where there is such a place: each example writes a database.
-    memory = Path("/dev/shm")
-    return memory if memory.is_dir() else Path(tempfile.gettempdir())
+    place = Path("/dev/shm")
+    return place if place.is_dir() else Path(tempfile.gettempdir())
+
+
+@contextmanager
+def fresh_history(memory: Path) -> Iterator[SqlHistory]:
+    with (
+        tempfile.TemporaryDirectory(dir=memory) as folder,
+        SqlHistory(history_at(Path(folder) / "history.sqlite")) as history,
+    ):
+        yield history
 
 
 def closed_pages(watched: Watched) -> dict[int, bytes]:
@@ -132,29 +143,25 @@ def refused_days(watched: Watched, until: float) -> set[int]:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(STEPS, REGISTRIES)
-def test_a_closed_day_never_changes_by_a_byte(
-    empty_history: Path, place: Path, steps: list[Step], registry: Registry
-) -> None:
-    with tempfile.TemporaryDirectory(dir=place) as folder:
-        path = Path(shutil.copy(empty_history, folder))
-        with SqlHistory(path) as history:
-            watched, upstream = Watched(history, registry), Upstream()
-            served: dict[int, bytes] = {}
-            refused: set[int] = set()
-            for action, which, pause, seen in steps:
-                upstream.does(action, which)
-                upstream.day += pause
-                if not seen:
-                    continue
-                upstream.is_seen(watched)
-                now = closed_pages(watched)
-                assert {day: now.get(day) for day in served} == served
-                assert refused.isdisjoint(now)
-                served = now
-                refused = refused_days(watched, upstream.day - registry.settling / (24 * HOUR))
-            assert history.projects("pypi", end_of_day(3)) == (
-                ("apple",) if isinstance(watched.asks(3), DatedPage) else ()
-            )
+def test_a_closed_day_never_changes_by_a_byte(memory: Path, steps: list[Step], registry: Registry) -> None:
+    with fresh_history(memory) as history:
+        watched, upstream = Watched(history, registry), Upstream()
+        served: dict[int, bytes] = {}
+        refused: set[int] = set()
+        for action, which, pause, seen in steps:
+            upstream.does(action, which)
+            upstream.day += pause
+            if not seen:
+                continue
+            upstream.is_seen(watched)
+            now = closed_pages(watched)
+            assert {day: now.get(day) for day in served} == served
+            assert refused.isdisjoint(now)
+            served = now
+            refused = refused_days(watched, upstream.day - registry.settling / (24 * HOUR))
+        assert history.projects("pypi", end_of_day(3)) == (
+            ("apple",) if isinstance(watched.asks(3), DatedPage) else ()
+        )
 
 
 HONEST = st.lists(
@@ -182,37 +189,31 @@ def listed_then(looks: list[tuple[float, dict[str, IndexFile]]], day: int) -> di
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(HONEST)
-def test_a_page_has_what_was_uploaded_before_and_not_known_to_be_deleted(
-    empty_history: Path, place: Path, steps: list[Step]
-) -> None:
-    with tempfile.TemporaryDirectory(dir=place) as folder:
-        path = Path(shutil.copy(empty_history, folder))
-        with SqlHistory(path) as history:
-            watched, upstream = Watched(history), Upstream()
-            upstream.files[0] = a_file("0.0", 0.05)
-            looks: list[tuple[float, dict[str, IndexFile]]] = []
-            for action, which, pause, seen in [*steps, ("wait", 0, 0.1, True)]:
-                upstream.does(action, which)
-                upstream.day += pause
-                if seen:
-                    upstream.is_seen(watched)
-                    looks.append((upstream.day, {one.filename: one for one in upstream.files.values()}))
-            for day in DAYS[1:]:
-                page = watched.page(day).page
-                assert {one.filename: one for one in page.files} == listed_then(looks, day)
+def test_a_page_has_what_was_uploaded_before_and_not_known_to_be_deleted(memory: Path, steps: list[Step]) -> None:
+    with fresh_history(memory) as history:
+        watched, upstream = Watched(history), Upstream()
+        upstream.files[0] = a_file("0.0", 0.05)
+        looks: list[tuple[float, dict[str, IndexFile]]] = []
+        for action, which, pause, seen in [*steps, ("wait", 0, 0.1, True)]:
+            upstream.does(action, which)
+            upstream.day += pause
+            if seen:
+                upstream.is_seen(watched)
+                looks.append((upstream.day, {one.filename: one for one in upstream.files.values()}))
+        for day in DAYS[1:]:
+            page = watched.page(day).page
+            assert {one.filename: one for one in page.files} == listed_then(looks, day)
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.one_of(st.none(), st.floats(-1, 11)), min_size=1, max_size=12), st.integers(-1, 11))
 def test_of_one_look_the_date_makes_what_it_makes_of_it_for_fetch_deps(
-    empty_history: Path, place: Path, days: list[float | None], day: int
+    memory: Path, days: list[float | None], day: int
 ) -> None:
     files = [a_file(f"{number}.0", uploaded) for number, uploaded in enumerate(days)]
-    with tempfile.TemporaryDirectory(dir=place) as folder:
-        path = Path(shutil.copy(empty_history, folder))
-        with SqlHistory(path) as history:
-            watched = Watched(history)
-            watched.sees(12, *files)
-            answer = watched.asks(day)
-            expected = as_of(a_page(files), end_of_day(day), Missing.REFUSE).files
-            assert set(answer.page.files if isinstance(answer, DatedPage) else ()) == set(expected)
+    with fresh_history(memory) as history:
+        watched = Watched(history)
+        watched.sees(12, *files)
+        answer = watched.asks(day)
+        expected = as_of(a_page(files), end_of_day(day), Missing.REFUSE).files
+        assert set(answer.page.files if isinstance(answer, DatedPage) else ()) == set(expected)

@@ -14,7 +14,7 @@ from sqlalchemy import create_mock_engine, insert, select, text
 from sqlalchemy.engine.mock import MockConnection
 
 from cachi2ish.errors import StorageError
-from cachi2ish.mirror.history.database import HEAD, Database
+from cachi2ish.mirror.history.engines.database import HEAD, Database
 from cachi2ish.mirror.history.migrations.upgrading import steps
 from cachi2ish.mirror.history.tables import metadata, registry
 
@@ -102,7 +102,7 @@ def test_another_kind_of_database_takes_the_same_tables() -> None:
 @pytest.mark.usefixtures("database")
 def test_opening_what_is_up_to_date_imports_nothing_to_bring_it_there(path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from cachi2ish.mirror.history.database import Database;"
+        "import sys; from pathlib import Path; from cachi2ish.mirror.history.engines.database import Database;"
         "Database(Path(sys.argv[1])).close(); sys.exit('alembic' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, str(path)], check=True)

@@ -1,20 +1,24 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from threading import Event
 from typing import cast
 
 import pytest
 from packaging.utils import NormalizedName
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, text
 
 from cachi2ish.core.merkle import leaf_of, root_with
 from cachi2ish.mirror.history import freezing
+from cachi2ish.mirror.history.engines.database import Database
+from cachi2ish.mirror.history.engines.interface import HistoryPlace
 from cachi2ish.mirror.history.freezing import Trees
 from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.records import Gone, Look, Proof
 from tests.mirror.history.world import APPLE, Watched, a_file, a_page, end_of_day, instant
+from tests.support.histories import history_at
 
 OLD, NEW = a_file("1.0", 0.5), a_file("2.0", 2.5)
 NAMES = [NormalizedName(name) for name in ("kiwi", "apple", "fig", "quince", "pear")]
@@ -61,7 +65,7 @@ def test_what_is_not_in_a_frozen_day_has_no_proof(history: SqlHistory) -> None:
 def test_equal_histories_freeze_to_equal_digests_whenever_they_do(tmp_path: Path) -> None:
     digests = set()
     for number in (1, 2):
-        with SqlHistory(tmp_path / f"{number}.sqlite") as history:
+        with SqlHistory(history_at(tmp_path / f"{number}.sqlite")) as history:
             filled(history, 3.5 + number)
             digests.add(history.freeze("pypi", end_of_day(1), instant(5 + number)).digest)
             history.observe("pypi", APPLE, Gone(), Look(seen_at=instant(9)))
@@ -87,15 +91,13 @@ def test_a_project_that_is_followed_later_is_in_another_digest_and_the_first_sta
 
 
 def test_a_log_that_was_tampered_with_contradicts_the_days_that_were_frozen(
-    path: Path, history: SqlHistory
+    place: HistoryPlace, history: SqlHistory
 ) -> None:
     filled(history)
     history.freeze("pypi", end_of_day(1), instant(5))
     assert history.verify() == ()
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.begin() as connection:
+    with closing(Database(place)) as database, database.writing() as connection:
         connection.execute(text("UPDATE file_state SET yanked = '' WHERE file_id = 1"))
-    engine.dispose()
     assert history.verify() == (
         "pypi before 2024-01-03T00:00:00Z, which was frozen, has another page of kiwi now",
     )

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,14 +12,14 @@ from cachi2ish.errors import Cachi2ishError, DigestMismatchError, InputError
 from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.records import Look
 from tests.mirror.history.world import APPLE, PYPI, Watched, a_file, a_page, end_of_day, instant
+from tests.support.histories import history_at
 
 OURS, THEIRS = Signer(b"o" * 32), Signer(b"t" * 32)
 
 
 @pytest.fixture
-def other(tmp_path: Path, empty_history: Path) -> Iterator[SqlHistory]:
-    path = Path(shutil.copy(empty_history, tmp_path / "other.sqlite"))
-    with SqlHistory(path) as history:
+def other(tmp_path: Path) -> Iterator[SqlHistory]:
+    with SqlHistory(history_at(tmp_path / "other.sqlite")) as history:
         history.configure(PYPI)
         yield history
 

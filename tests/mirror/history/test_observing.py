@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +16,8 @@ from sqlalchemy import Connection
 from cachi2ish.core.pages import Page
 from cachi2ish.errors import Cachi2ishError, InputError, StorageError
 from cachi2ish.mirror.history import observing
-from cachi2ish.mirror.history.database import Database
+from cachi2ish.mirror.history.engines.database import Database
+from cachi2ish.mirror.history.engines.interface import HistoryPlace
 from cachi2ish.mirror.history.observing import Observer
 from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.records import Changes, Gone, Look
@@ -56,9 +56,9 @@ class Queue(deque[Any]):
         self.came += 1
 
 
-def look_together(path: Path, registries: list[str]) -> list[Changes | Cachi2ishError]:
+def look_together(place: HistoryPlace, registries: list[str]) -> list[Changes | Cachi2ishError]:
     """Let one thread for each name write down a look at a project of its own, all at once."""
-    with closing(Database(path)) as database, closing(Database(path)) as other:
+    with closing(Database(place)) as database, closing(Database(place)) as other:
         observer = Observer(database)
         observer._waiting = queue = Queue()
 
@@ -79,9 +79,9 @@ def look_together(path: Path, registries: list[str]) -> list[Changes | Cachi2ish
 
 
 def test_looks_that_wait_are_written_in_one_transaction(
-    watched: Watched, path: Path, transactions: list[bool]
+    watched: Watched, place: HistoryPlace, transactions: list[bool]
 ) -> None:
-    answers = look_together(path, ["pypi"] * COUNT)
+    answers = look_together(place, ["pypi"] * COUNT)
     assert [one.added for one in answers if isinstance(one, Changes)] == [1] * COUNT
     assert len(watched.history.projects("pypi", None)) == COUNT
     # Of the one that keeps them waiting, of the first or those that came with it, and of all others.
@@ -89,23 +89,23 @@ def test_looks_that_wait_are_written_in_one_transaction(
 
 
 def test_no_transaction_grows_without_bound(
-    watched: Watched, path: Path, transactions: list[bool], monkeypatch: pytest.MonkeyPatch
+    watched: Watched, place: HistoryPlace, transactions: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(observing, "_TOGETHER", 4)
-    look_together(path, ["pypi"] * COUNT)
+    look_together(place, ["pypi"] * COUNT)
     assert len(watched.history.projects("pypi", None)) == COUNT
     assert len(transactions) >= 1 + COUNT // 4
 
 
 @pytest.mark.usefixtures("transactions")
-def test_a_look_that_fails_is_no_failure_of_the_others(watched: Watched, path: Path) -> None:
-    answers = look_together(path, ["pypi"] * 5 + ["unknown"] + ["pypi"] * 5)
+def test_a_look_that_fails_is_no_failure_of_the_others(watched: Watched, place: HistoryPlace) -> None:
+    answers = look_together(place, ["pypi"] * 5 + ["unknown"] + ["pypi"] * 5)
     assert [number for number, one in enumerate(answers) if isinstance(one, InputError)] == [5]
     assert len(watched.history.projects("pypi", None)) == 10
 
 
-def test_nothing_is_seen_that_could_not_be_written(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with SqlHistory(path) as history:
+def test_nothing_is_seen_that_could_not_be_written(place: HistoryPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    with SqlHistory(place) as history:
         history.configure(PYPI)
 
         def full(_database: Database) -> Iterator[Connection]:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 
 from cachi2ish.errors import InputError
 from cachi2ish.mirror.history.instants import end_of
-from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.pasts import ProjectPast, Span
 from cachi2ish.mirror.records import DatedPage, Registry
 from cachi2ish.mirror.web.project_views import changes_between, status_of
 from cachi2ish.mirror.web.version_rows import version_rows
-from tests.mirror.history.test_any_history import DAYS, REGISTRIES, STEPS, Step, Upstream, place
+from tests.mirror.history.test_any_history import DAYS, REGISTRIES, STEPS, Step, Upstream, fresh_history, memory
 from tests.mirror.history.world import APPLE, Watched, a_file, end_of_day, instant
 
-__all__ = ["place"]
+__all__ = ["memory"]
 
 #: The end of each of the days, and now.
 MOMENTS = (*DAYS, None)
@@ -43,21 +40,19 @@ def listed(watched: Watched, day: int | None) -> set[tuple[str, str]]:
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(STEPS, REGISTRIES)
 def test_whatever_happens_people_see_what_the_pages_have(
-    empty_history: Path, place: Path, steps: list[Step], registry: Registry
+    memory: Path, steps: list[Step], registry: Registry
 ) -> None:
-    with tempfile.TemporaryDirectory(dir=place) as folder:
-        path = Path(shutil.copy(empty_history, folder))
-        with SqlHistory(path) as history:
-            watched, upstream = Watched(history, registry), Upstream()
-            for action, which, pause, seen in steps:
-                upstream.does(action, which)
-                upstream.day += pause
-                if seen:
-                    upstream.is_seen(watched)
-            for day in MOMENTS:
-                agrees_with_the_page(watched, day)
-            for before, after in ((0, 3), (2, 9), (4, None)):
-                agrees_with_diff(watched, before, after)
+    with fresh_history(memory) as history:
+        watched, upstream = Watched(history, registry), Upstream()
+        for action, which, pause, seen in steps:
+            upstream.does(action, which)
+            upstream.day += pause
+            if seen:
+                upstream.is_seen(watched)
+        for day in MOMENTS:
+            agrees_with_the_page(watched, day)
+        for before, after in ((0, 3), (2, 9), (4, None)):
+            agrees_with_diff(watched, before, after)
 
 
 def agrees_with_the_page(watched: Watched, day: int | None) -> None:

@@ -16,6 +16,7 @@ from cachi2ish.simple_api.negotiation import read_page
 from cachi2ish.simple_api.page_digest import page_digest
 from cachi2ish.simple_api.page_proof import read_proof
 from tests.support.distributions import make_wheel
+from tests.support.histories import history_at
 from tests.support.index_server import IndexServer
 from tests.support.mirror_server import MirrorServer
 
@@ -25,7 +26,7 @@ DAY = "2023-06-01"
 def freezes(mirror: MirrorServer, registry: str = "pypi") -> str:
     """Return the digits of the digest."""
     cutoff = Cutoff.parse(DAY, datetime.now(UTC))
-    with SqlHistory(mirror.directory / "history.sqlite") as history:
+    with SqlHistory(history_at(mirror.directory / "history.sqlite")) as history:
         return history.freeze(registry, cutoff, now_in_microseconds()).digest.removeprefix("sha256:")
 
 

@@ -10,7 +10,7 @@ from packaging.utils import NormalizedName
 from sqlalchemy import ColumnElement, Connection, case, distinct, exists, func, not_, or_, select, true
 
 from cachi2ish.core.cutoff import Cutoff
-from cachi2ish.mirror.history.database import Database
+from cachi2ish.mirror.history.engines.database import Database
 from cachi2ish.mirror.history.instants import end_of
 from cachi2ish.mirror.history.known_files import key_text
 from cachi2ish.mirror.history.projects_seen import (

@@ -9,6 +9,7 @@ revision = "0001"
 down_revision = None
 
 _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_NAME = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
@@ -16,7 +17,7 @@ def upgrade() -> None:
     op.create_table(
         "registry",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", _NAME, nullable=False),
         sa.Column("url", sa.Text(), nullable=False),
         sa.Column("untimed", sa.Text(), nullable=False),
         sa.Column("private", sa.Boolean(), nullable=False),
@@ -48,7 +49,7 @@ def upgrade() -> None:
         "project",
         sa.Column("id", _KEY, nullable=False),
         sa.Column("registry_id", sa.Integer(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", _NAME, nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=True),
         sa.Column("closed_until", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["registry_id"], ["registry.id"], name="fk_project_registry_id"),
@@ -108,7 +109,7 @@ def upgrade() -> None:
         "file",
         sa.Column("id", _KEY, nullable=False),
         sa.Column("generation_id", _KEY, nullable=False),
-        sa.Column("filename", sa.Text(), nullable=False),
+        sa.Column("filename", _NAME, nullable=False),
         sa.Column("version", sa.Text(), nullable=True),
         sa.Column("key", sa.LargeBinary(), nullable=False),
         sa.Column("hashes", sa.Text(), nullable=True),

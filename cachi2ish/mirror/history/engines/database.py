@@ -1,0 +1,148 @@
+"""The database of the history: opening it, bringing its tables up to date, and transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from cachi2ish.errors import InputError, StorageError
+from cachi2ish.mirror.history.engines.interface import DatabaseKind, HistoryPlace
+from cachi2ish.mirror.history.engines.sqlite_database import SqliteDatabase
+
+#: The newest step of `migrations`.
+HEAD = "0001"
+
+_CHECK = "check rights and free space there"
+
+
+class Database:
+    """One database. Many threads and processes may share it; writers wait for one another."""
+
+    def __init__(self, place: HistoryPlace, *, read_only: bool = False) -> None:
+        """Open the database at ``place``, and make its tables where there are none. Raises `StorageError`.
+
+        read_only: one that is there, to be read and nothing else, also where nothing may be written.
+        """
+        self._kind = _kind_of(place, read_only=read_only)
+        self._writer = Lock()
+        try:
+            self._kind.prepare()
+        except OSError as error:
+            raise self._unusable(error.strerror or str(error)) from error
+        try:
+            self._bring_up_to_date(read_only=read_only)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def name(self) -> str:
+        """What messages call it: without any secret."""
+        return self._kind.name
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a transaction that sees one state of the database.
+
+        Raises `StorageError` at its end where another process wrote, and nothing could keep the state.
+        """
+        try:
+            with self._errors(), self._kind.engine.connect() as connection, connection.begin():
+                self._kind.begin_reading(connection)
+                yield connection
+        except Exception:
+            self._kind.check_reading()
+            raise
+        self._kind.check_reading()
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Open a transaction that writes: everything of the block happens, on disk, or nothing of it."""
+        with self._errors(), self._writer, self._kind.engine.connect() as connection, connection.begin():
+            self._kind.begin_writing(connection)
+            yield connection
+
+    def size(self) -> int:
+        """Return the bytes of the database."""
+        with self.reading() as connection:
+            return self._kind.size(connection)
+
+    def damage(self) -> tuple[str, ...]:
+        """Return what the database itself finds wrong."""
+        with self.reading() as connection:
+            return tuple(self._kind.damage(connection))
+
+    def claim(self) -> bool:
+        """Return whether this process is the one that follows projects: the first that asks, until it ends.
+
+        To be asked again before each round: a lock on a server is lost with the connection.
+        """
+        with self._errors():
+            try:
+                return self._kind.claim()
+            except OSError as error:
+                raise self._unusable(error.strerror or str(error)) from error
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._kind.close()
+
+    def _bring_up_to_date(self, *, read_only: bool) -> None:
+        with self.reading() as connection:
+            found = _step(connection)
+        if found == HEAD:
+            return
+        # Only now: it takes some time to import.
+        from cachi2ish.mirror.history.migrations.upgrading import steps, upgrade  # noqa: PLC0415
+
+        if found is not None and found not in steps():
+            raise StorageError(
+                f"the history {self._kind.name} was written by a later version of cachi2ish",
+                hint="look for a newer cachi2ish",
+            )
+        for problem in self.damage() if found is None else ():
+            raise self._unusable(problem, "make the database anew")
+        if read_only:
+            raise StorageError(
+                f"the history {self._kind.name} is not one of this version of cachi2ish",
+                hint="run mirror serve or mirror sync once, which bring it up to date",
+            )
+        with self.writing() as connection:
+            upgrade(connection)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise self._unusable(*self._kind.explain(error)) from error
+        except SQLAlchemyError as error:
+            raise self._unusable(str(error)) from error
+
+    def _unusable(self, problem: str, hint: str = _CHECK) -> StorageError:
+        return StorageError(f"the history {self._kind.name} cannot be used: {problem}", hint=hint)
+
+
+def _kind_of(place: HistoryPlace, *, read_only: bool) -> DatabaseKind:
+    if isinstance(place, Path):
+        return SqliteDatabase(place, read_only=read_only)
+    try:
+        # Only where it is used: the driver is not installed everywhere.
+        from cachi2ish.mirror.history.engines.postgresql_database import PostgresqlDatabase  # noqa: PLC0415
+    except ImportError as error:
+        raise InputError(
+            f"a history in PostgreSQL needs psycopg, which cannot be loaded: {error}",
+            hint="install cachi2ish[postgresql], or from a clone: make install WITH=mirror",
+        ) from None
+    return PostgresqlDatabase(place, read_only=read_only)
+
+
+def _step(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()

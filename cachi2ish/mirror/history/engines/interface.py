@@ -1,0 +1,64 @@
+"""What differs between kinds of databases, and nothing else of the history knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from cachi2ish.core.urls import Address
+
+#: Where a history is: the file of a SQLite database, or the address of one of PostgreSQL.
+HistoryPlace = Path | Address
+
+#: Seconds for which a writer waits for another one.
+PATIENCE = 30
+
+
+class DatabaseKind(Protocol):
+    """One kind of database, at one place.
+
+    name: of the place, in messages. engine: what SQLAlchemy opens connections with; each transaction that it
+    begins is of the kind of `reading` unless `begin_writing` was called first.
+    """
+
+    name: str
+    engine: Engine
+
+    def prepare(self) -> None:
+        """Make what must be there before the first connection. Raises `OSError`."""
+        ...
+
+    def begin_reading(self, connection: Connection) -> None:
+        """Let a transaction that has just begun see one state of the database to its end."""
+        ...
+
+    def begin_writing(self, connection: Connection) -> None:
+        """Wait until no other process writes; until the transaction ends, none does."""
+        ...
+
+    def check_reading(self) -> None:
+        """Raise `StorageError` where what was read in the transaction that has ended was no one state."""
+        ...
+
+    def size(self, connection: Connection) -> int:
+        """Return the bytes that the history takes."""
+        ...
+
+    def damage(self, connection: Connection) -> list[str]:
+        """Return what the database itself finds wrong, as sentences."""
+        ...
+
+    def explain(self, error: DBAPIError) -> tuple[str, str]:
+        """Return what is wrong, and what to do."""
+        ...
+
+    def claim(self) -> bool:
+        """Return whether this process is the one that follows projects: the first that asks, until it ends."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the claim and of all connections."""
+        ...

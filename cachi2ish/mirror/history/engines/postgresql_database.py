@@ -1,0 +1,169 @@
+"""PostgreSQL: a server, for any number of processes on any number of machines."""
+
+from __future__ import annotations
+
+from threading import Lock
+
+import psycopg
+from sqlalchemy import URL, Connection, Engine, TextClause, create_engine, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+
+from cachi2ish.core.urls import Address
+from cachi2ish.errors import InputError
+from cachi2ish.mirror.history.engines.interface import PATIENCE
+
+#: Connections that stay open, and those that are opened beside them where many read at once.
+_OPEN, _MORE = 8, 8
+
+#: Seconds after which a server that does not answer is given up.
+_CONNECT_TIMEOUT = 10
+
+#: Names of advisory locks. The schema is the other half of each, so that one database may have several histories.
+_WRITING, _FOLLOWING = 8417, 8418
+
+#: Of a connection that fails, libpq has no code.
+_REACH = (
+    "check that the server runs at that address and has the database (createdb --encoding=UTF8 NAME), and the user"
+    " name and password: in the address, in PGPASSWORD, or in ~/.pgpass"
+)
+
+#: What to do, by the beginning of the code of an error (PostgreSQL, appendix A): the longest that fits.
+_HINTS = {
+    "": _REACH,
+    "08": _REACH,
+    "25006": "this server only reads: name the one that takes writes",
+    "42501": "the role must own the tables, and may have to make them: GRANT CREATE ON SCHEMA public TO …",
+    "53100": "free some space on the disk of the server",
+    "53300": "raise max_connections of the server, or run fewer workers",
+    "55P03": "another process is writing for a long time: try again, or look for one that hangs",
+    "57": "the server ends or starts; what is asked for later is tried again",
+    "58": "look into the log of the server",
+    "XX": "look into the log of the server, and bring the database back from a backup",
+}
+_LOG = "look into the log of the server"
+
+
+class PostgresqlDatabase:
+    """Implements `cachi2ish.mirror.history.engines.interface.DatabaseKind` for the server at ``address``.
+
+    address: as libpq has it (``postgresql://user@host/database``); what it leaves out comes from libpq's own
+    variables (``PGPASSWORD``, …) and files (``~/.pgpass``). Raises `InputError` for one that is none.
+    """
+
+    def __init__(self, address: Address, *, read_only: bool) -> None:
+        self.name = address.redacted
+        self._read_only = read_only
+        self._claim: Connection | None = None
+        self._claiming = Lock()
+        self.engine = _engine_of(address)
+
+    def prepare(self) -> None:
+        """Make nothing: the database must be there."""
+
+    def begin_reading(self, connection: Connection) -> None:
+        """Let the transaction see one state."""
+        connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+
+    def begin_writing(self, connection: Connection) -> None:
+        """Wait for the lock that all writers take: what a look compares must not change until it is written down.
+
+        Every statement behind it sees all that the writer before has written (read committed).
+        """
+        mode = "READ ONLY" if self._read_only else "READ WRITE"
+        connection.execute(text(f"SET TRANSACTION ISOLATION LEVEL READ COMMITTED {mode}"))
+        connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}s'"))
+        connection.execute(_locking("pg_advisory_xact_lock", _WRITING))
+
+    def check_reading(self) -> None:
+        """Do nothing: a server keeps the state that a transaction sees."""
+
+    def size(self, connection: Connection) -> int:
+        """Return the bytes of all tables of the schema, with their indexes."""
+        return int(
+            connection.execute(
+                text(
+                    "SELECT coalesce(sum(pg_total_relation_size(oid)), 0) FROM pg_class"
+                    " WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace"
+                )
+            ).scalar_one()
+        )
+
+    def damage(self, connection: Connection) -> list[str]:
+        """Return what is wrong with how the database is set up: its disk is the server's own business."""
+        encoding = str(connection.execute(text("SHOW server_encoding")).scalar_one())
+        if encoding == "UTF8":
+            return []
+        return [f"the database has the encoding {encoding}, and names of files need UTF8"]
+
+    def explain(self, error: DBAPIError) -> tuple[str, str]:
+        """Return the first line of what the server says, and what to do by its code."""
+        code = getattr(error.orig, "sqlstate", None) or ""
+        fits = [start for start in _HINTS if code.startswith(start) and (start or not code)]
+        said = next(iter(str(error.orig).strip().splitlines()), "it does not say why")
+        return said, _HINTS[max(fits, key=len)] if fits else _LOG
+
+    def claim(self) -> bool:
+        """Return whether this process holds the lock, on a connection of its own that is still there."""
+        with self._claiming:
+            if self._claim is not None:
+                try:
+                    self._claim.execute(text("SELECT 1"))
+                except SQLAlchemyError:
+                    self._let_go()
+                else:
+                    return True
+            connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            try:
+                held = bool(connection.execute(_locking("pg_try_advisory_lock", _FOLLOWING)).scalar_one())
+            except BaseException:
+                connection.invalidate()
+                connection.close()
+                raise
+            if held:
+                self._claim = connection
+            else:
+                connection.close()
+            return held
+
+    def close(self) -> None:
+        """Let go of the lock and of all connections."""
+        with self._claiming:
+            self._let_go()
+        self.engine.dispose()
+
+    def _let_go(self) -> None:
+        if self._claim is not None:
+            self._claim.invalidate()  # the lock ends with the connection
+            self._claim.close()
+            self._claim = None
+
+
+def _locking(function: str, kind: int) -> TextClause:
+    return text(f"SELECT {function}({kind}, hashtext(current_schema()))")
+
+
+def _engine_of(address: Address) -> Engine:
+    return create_engine(
+        _url_of(address),
+        pool_size=_OPEN,
+        max_overflow=_MORE,
+        pool_timeout=PATIENCE,
+        pool_pre_ping=True,  # a server that was restarted has ended all connections
+        connect_args={
+            "connect_timeout": _CONNECT_TIMEOUT,
+            "application_name": "cachi2ish",
+            "client_encoding": "utf8",  # whatever PGCLIENTENCODING says
+        },
+    )
+
+
+def _url_of(address: Address) -> URL:
+    try:
+        url = make_url(address.with_credentials)
+        psycopg.conninfo.make_conninfo(**{name: str(value) for name, value in url.query.items()})
+    except (ArgumentError, ValueError, psycopg.Error):
+        raise InputError(
+            f"{address} is not the address of a database",
+            hint="write it as postgresql://user@host/database, and the password into PGPASSWORD or ~/.pgpass",
+        ) from None
+    return url.set(drivername="postgresql+psycopg")

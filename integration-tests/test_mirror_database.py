@@ -1,0 +1,191 @@
+"""The history of mirrors in a real PostgreSQL: Debian's, started by the tests.
+
+The tests of the mirror itself run on it too: ``make mirror-postgresql``.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+from conftest import cannot_run
+from mirror_soak import Seen, soak
+from packaging.utils import NormalizedName
+
+from cachi2ish.core.urls import Address
+from cachi2ish.errors import InputError, StorageError
+from cachi2ish.mirror.history.engines.database import Database
+from cachi2ish.mirror.history.interface import History
+from cachi2ish.mirror.history.store import SqlHistory
+from cachi2ish.mirror.records import Look
+from tests.mirror.history.world import PYPI, Watched, a_file, a_page, end_of_day, instant
+from tests.support.postgresql import PASSWORD, PostgresqlServer, programs
+
+KILLS = 15
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresqlServer]:
+    try:
+        programs()
+    except FileNotFoundError as error:
+        cannot_run(str(error))
+    with PostgresqlServer(durable=True) as started:
+        yield started
+
+
+def listed_names(history: SqlHistory) -> set[str]:
+    page = Watched(history).page(None).page
+    return {one.filename for one in page.files}
+
+
+def exported(history: History) -> list[bytes]:
+    lines: list[bytes] = []
+    history.export("pypi", lines.append, None)
+    return lines
+
+
+def lived(history: SqlHistory) -> Watched:
+    """A history in which files came, went, and were yanked, and a day that was frozen."""
+    watched = Watched(history)
+    old, new = a_file("1.0", 0.5), a_file("2.0", 2.5)
+    watched.sees(1.5, old, serial=1)
+    watched.sees(3.5, old, new, serial=2, digest="a" * 64)
+    watched.sees(4.5, a_file("1.0", 0.5, yanked=""), serial=3)
+    assert history.freeze("pypi", end_of_day(1), instant(9)).provisional == 0
+    return watched
+
+
+def test_mirrors_on_two_machines_and_their_database_are_killed_and_nothing_is_lost(
+    server: PostgresqlServer, tmp_path: Path
+) -> None:
+    def goes_on(kills: int, seen: Seen) -> bool:
+        return kills < KILLS or len(seen.for_ever) < 10 or seen.counts["files"] < 20
+
+    seen = soak(100, "1", tmp_path, goes_on, server)
+    assert seen.wrong == []
+    assert not goes_on(KILLS, seen), seen.counts
+
+
+def test_a_history_goes_to_postgresql_and_comes_back_as_it_was(server: PostgresqlServer, tmp_path: Path) -> None:
+    there = server.new_schema()
+    with SqlHistory(tmp_path / "first.sqlite") as first:
+        lived(first)
+        copied = first.copy_to(there)
+        said = exported(first)
+    with SqlHistory(there) as second:
+        assert exported(second) == said
+        assert second.verify() == ()
+        # Numbers that were copied are not given out again.
+        second.observe("pypi", NormalizedName("plum"), a_page([a_file()]), Look(seen_at=instant(9)))
+    with SqlHistory(there) as second, pytest.raises(InputError, match="has a history already"):
+        second.copy_to(there)
+    back = server.new_schema()
+    with SqlHistory(tmp_path / "first.sqlite") as first:
+        assert first.copy_to(back) == copied
+    with SqlHistory(back) as third:
+        assert third.copy_to(tmp_path / "back.sqlite") == copied
+    with SqlHistory(tmp_path / "back.sqlite") as fourth:
+        assert exported(fourth) == said
+
+
+def test_of_what_many_processes_see_at_once_nothing_is_lost(server: PostgresqlServer) -> None:
+    address, names = server.new_history(), [NormalizedName(f"plum-{number}") for number in range(20)]
+
+    def look_at_all(number: int) -> None:
+        with SqlHistory(address) as history:
+            for name in names:
+                page = a_page([a_file(f"1.{each}", name=f"{name}-1.{each}.tar.gz") for each in range(number + 1)])
+                history.observe("pypi", name, page, Look(seen_at=instant(1 + number)))
+
+    with SqlHistory(address) as history:
+        history.configure(PYPI)
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(look_at_all, range(4)))
+        for name in names:
+            page = history.page("pypi", name, None)
+            assert len(getattr(page, "page").files) == 4  # noqa: B009  (a refusal has none, and fails here)
+        assert history.verify() == ()
+
+
+def test_a_process_that_is_killed_while_it_writes_keeps_nobody_waiting(server: PostgresqlServer) -> None:
+    address = server.new_history()
+    code = (
+        "import sys, time; from cachi2ish.core.urls import Address;"
+        "from cachi2ish.mirror.history.engines.database import Database\n"
+        "with Database(Address(sys.argv[1])).writing(): print('writing', flush=True); time.sleep(600)"
+    )
+    command = [sys.executable, "-c", code, address.with_credentials]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "writing\n"
+        with ThreadPoolExecutor(1) as threads, SqlHistory(address) as history:
+            waiting = threads.submit(history.configure, PYPI)
+            assert not waiting.done()
+            process.kill()
+            waiting.result(timeout=60)
+            assert history.registries() == (PYPI,)
+
+
+def test_one_of_many_follows_projects_and_another_one_when_its_connection_is_lost(
+    server: PostgresqlServer,
+) -> None:
+    address = server.new_history()
+    with closing(Database(address)) as first, closing(Database(address)) as second:
+        assert first.claim()
+        assert first.claim()
+        assert not second.claim()
+        with psycopg.connect(server.address().with_credentials, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = 8418"
+            )
+            while connection.execute("SELECT 1 FROM pg_locks WHERE classid = 8418 AND granted").fetchone():
+                pass
+        assert second.claim()
+        assert not first.claim()
+    # Two histories in one database know nothing of each other.
+    with closing(Database(server.new_history())) as other:
+        assert other.claim()
+
+
+def test_a_server_that_was_started_again_is_asked_again(server: PostgresqlServer) -> None:
+    with SqlHistory(server.new_history()) as history:
+        lived(history)
+        server.stop()
+        with pytest.raises(StorageError) as refused:
+            history.registries()
+        assert "cannot be used" in str(refused.value)
+        server.start()
+        assert listed_names(history) == {"apple-1.0.tar.gz"}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ((PASSWORD, "wrong-one"), "password authentication failed"),
+        (("/postgres?", "/nothing?"), 'database "nothing" does not exist'),
+        (("postgres?", "postgres?nonsense=1&"), "is not the address of a database"),
+    ],
+    ids=["password", "database", "parameter"],
+)
+def test_a_database_that_cannot_be_used_is_named_without_the_password(
+    server: PostgresqlServer, change: tuple[str, str], said: str
+) -> None:
+    address = Address(server.new_schema().with_credentials.replace(*change))
+    with pytest.raises((StorageError, InputError)) as refused:
+        Database(address)
+    assert said in str(refused.value)
+    assert refused.value.hint
+    assert PASSWORD not in f"{refused.value}{refused.value.hint}"
+    assert "wrong-one" not in f"{refused.value}{refused.value.hint}"
+
+
+def test_a_database_that_cannot_hold_every_name_is_refused() -> None:
+    with PostgresqlServer(encoding="SQL_ASCII") as server, pytest.raises(StorageError, match="need UTF8"):
+        Database(server.address())
