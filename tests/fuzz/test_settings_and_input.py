@@ -29,6 +29,7 @@ INPUTS: tuple[Any, ...] = (
                 "path": "sub",
                 "requirements_files": ["requirements.txt"],
                 "requirements_build_files": [],
+                "build_tools": ["ninja"],
                 "binary": {
                     "packages": ":all:",
                     "os": "linux",

@@ -13,6 +13,11 @@ from cachi2ish.errors import Cachi2ishError, InputError, UnavailableError, Usage
 from cachi2ish.services.lock_build_deps.index_releases import IndexReleases
 from cachi2ish.services.lock_build_deps.roots import Place
 
+_HINT = (
+    "allow another version with --constraint, or build_constraint_files in the input; take its wheel; or pin"
+    " another version of it"
+)
+
 
 def crates_of(name: str, facts: SdistFacts) -> str:
     """Return that an sdist takes packages of Rust to be built."""
@@ -53,7 +58,7 @@ def failures_of(plan: Plan, places: Iterable[Place]) -> Iterable[Cachi2ishError]
     for (name, why), where in machines.items():
         yield UnavailableError(
             f"{name} cannot be built on {where[0]}{f' and {len(where) - 1} more' if where[1:] else ''}: {why}",
-            hint="allow another version with --constraint, take its wheel, or pin another version of it",
+            hint=_HINT,
             origin=origins.get(name),
         )
 
