@@ -272,15 +272,31 @@ def test_pipenv_gets_the_hash_behind_the_address(tmp_path: Path) -> None:
     assert found["apple"] == before["apple"]
 
 
+def test_pdm_and_pipenv_build_a_folder_of_a_file(tmp_path: Path) -> None:
+    pdm, pipenv = ((DIRECT / name).read_text() for name in ("pdm.lock", "Pipfile.lock"))
+    pdm = pdm.replace('name = "fig"\n', 'name = "fig"\nsubdirectory = "py/x"\n')
+    pipenv = pipenv.replace('"git": ', '"subdirectory": "py/x", "git": ').replace(
+        '"file": ', '"subdirectory": "src", "file": '
+    )
+    changed, _ = rewritten(read(tmp_path, "pdm.lock", {"pdm.lock": pdm}))
+    fig = by_name(tomllib.loads(changed)["package"])["fig"]
+    assert (fig["url"], fig["subdirectory"]) == (f"{THERE}/{FIG}", "py/x")
+    lock = read(tmp_path, "Pipfile.lock", {"Pipfile.lock": pipenv})
+    changed, record = rewritten(lock)
+    found = json.loads(changed)["default"]
+    assert found["fig"]["file"] == f"{THERE}/{FIG}#sha256={B}&subdirectory=py/x"
+    assert found["guava"]["file"].endswith("&subdirectory=src")
+    assert rewriter_of("Pipfile.lock").restore(changed, record) == pipenv
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
         ("pdm.lock", 'name = "fig"\n', 'name = "fig"\neditable = true\n'),
-        ("pdm.lock", 'name = "fig"\n', 'name = "fig"\nsubdirectory = "py"\n'),
         ("poetry.lock", 'reference = "HEAD"\n', 'reference = "HEAD"\nsubdirectory = "py"\n'),
         ("poetry.lock", "files = []\n", "files = [ ]\n"),
         ("Pipfile.lock", '"git": ', '"editable": true, "git": '),
-        ("Pipfile.lock", '"git": ', '"subdirectory": "py", "git": '),
+        ("Pipfile.lock", '"git": ', '"subdirectory": "p+y", "git": '),
     ],
 )
 def test_a_commit_that_its_tool_reads_from_no_file_stays(tmp_path: Path, name: str, old: str, new: str) -> None:

@@ -148,8 +148,7 @@ class _Reading:
         if isinstance(one, Git) and place.form is Form.PDM_COMMIT:
             # An editable one is no archive, and before 4.3 its hash would stand elsewhere.
             editable = isinstance(number, int) and self.graph.packages[number].editable
-            usual = one.subdirectory is None and not editable and not self.graph.lock.metadata.files
-            return one if usual else None
+            return None if editable or self.graph.lock.metadata.files else one
         return files.get(place.string.value)
 
     def _requirement(

@@ -9,6 +9,7 @@ import json
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
@@ -27,6 +28,9 @@ _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]')
 _NOWHERE = ("", (0, 0))
 
 _FOLDER = f"/{DEPS}/"
+
+#: A folder that means the same behind ``#`` in an address, where pip undoes no quoting.
+_PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
 
 #: The keys of a package that lead to an address of the web.
 _KEYS = frozenset({"file", "git"})
@@ -62,10 +66,22 @@ def texts_in(text: str) -> Iterator[JsonText]:
 
 
 class JsonPlace(Struct, frozen=True):
-    """An address in a document. digest: ``sha256=…`` of its file, where the lock states it."""
+    """An address in a document. digest: ``sha256=…`` of its file, where the lock states it.
+
+    subdirectory: what of the file is built; "" for all of it.
+    """
 
     string: JsonText
     digest: str
+    subdirectory: str
+
+    def fragment(self, placed: Placed) -> str:
+        """Return what stands behind the address of a file for pip to read; a commit's has its digest there."""
+        folder = f"subdirectory={self.subdirectory}" if self.subdirectory else ""
+        if placed.sha256:
+            return f"&{folder}" if folder else ""
+        facts = "&".join(filter(None, (self.digest, folder)))
+        return f"#{facts}" if facts else ""
 
 
 def json_places(text: str) -> Iterator[JsonPlace]:
@@ -79,15 +95,18 @@ def json_places(text: str) -> Iterator[JsonPlace]:
             continue
         if string.path[2] == "file" and split_web(string.value) is None:
             continue
-        yield JsonPlace(string, _digest_of(document, string.path))
+        hashes, folder = (_fact(document, string.path, key) for key in ("hashes", "subdirectory"))
+        if folder is not None and not (isinstance(folder, str) and _PLAIN.fullmatch(folder)):
+            continue
+        alone = isinstance(hashes, list) and len(hashes) == 1
+        yield JsonPlace(string, str(hashes[0]).replace(":", "=", 1) if alone else "", folder or "")
 
 
-def _digest_of(document: object, path: tuple[str, ...]) -> str:
-    """Return the one hash of a package as the fragment of an address; "" where it has none or several."""
-    for key in (*path[:2], "hashes"):
-        document = document.get(key) if isinstance(document, dict) else None
-    hashes = document if isinstance(document, list) else []
-    return str(hashes[0]).replace(":", "=", 1) if len(hashes) == 1 else ""
+def _fact(document: object, path: tuple[str, ...], key: str) -> Any:  # noqa: ANN401  (whatever stands there)
+    """Return what a package has under ``key``, None where it has nothing."""
+    for one in (*path[:2], key):
+        document = document.get(one) if isinstance(document, dict) else None
+    return document
 
 
 class JsonRewriter:
@@ -106,7 +125,7 @@ class JsonRewriter:
         places = tuple(json_places(text))
         same_count(len(places), len(placed))
         return tuple(
-            "" if one is None else f"{placed_url(one)}{_fragment(one, place)}"
+            "" if one is None else f"{placed_url(one)}{place.fragment(one)}"
             for place, one in zip(places, placed, strict=True)
         )
 
@@ -168,10 +187,6 @@ def _before(text: str, string: JsonText) -> str:
 
 def _behind(url: str) -> str:
     return "".join(url.partition("#")[1:])
-
-
-def _fragment(placed: Placed, place: JsonPlace) -> str:
-    return "" if placed.sha256 or not place.digest else f"#{place.digest}"
 
 
 def _plain(raw: str) -> str:

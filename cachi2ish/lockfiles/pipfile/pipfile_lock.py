@@ -184,8 +184,7 @@ class _Reading:
                 yield None
                 continue
             one = requirements.get(_key(name, package))
-            usual = isinstance(one, Url | Git) and one.subdirectory is None and not package.editable
-            yield one if usual and isinstance(one, Url | Git) else None
+            yield one if isinstance(one, Url | Git) and not package.editable else None  # that is no archive
 
     def _add(
         self,
