@@ -34,6 +34,7 @@ ONE_PYTHON = {
         "namespaces and limits of the kernel; what runs in them is the Python of a target": (
             "sandbox",
             "cli/test_run_hooks.py",
+            "cli/test_verify_with_hooks.py",
         ),
         "requests that are made and counted; the client runs on each in tests/http": (
             "cli/test_direct.py",

@@ -158,7 +158,9 @@ class SandboxedHooks:
         if not problem:
             said = outcome["messages"].strip().splitlines() or [f"status {outcome['status']}"]
             problem = f"it ended with {said[-1]}"
-        raise HookFailedError(f"its hook was ended: {excerpt(str(problem))}")
+        building = found.get("building") if isinstance(found, dict) else None
+        what = f"{excerpt(str(building))} was not built for it" if building else "its hook was ended"
+        raise HookFailedError(f"{what}: {excerpt(str(problem))}")
 
     def _excess(self, what: str) -> str:
         return {

@@ -55,7 +55,7 @@ def make_wheel(number: int, build: dict[str, Any]) -> None:
     command = [f"{place}/env/bin/python", "-B", f"{BUILD}/within.py", "build", str(number)]
     status = subprocess.run(command, env=environ, check=False).returncode
     if status and not os.path.exists(ANSWER):
-        answer(problem=f"{os.path.basename(build['archive'])} was not built: status {status}")
+        answer(problem=f"it ended with status {status}", building=os.path.basename(build["archive"]))
     if status:
         os._exit(3)
     shutil.rmtree(place, ignore_errors=True)
@@ -144,28 +144,28 @@ def answer(**words: object) -> None:
         json.dump(words, file)
 
 
-def end(problem: str) -> None:
+def end(problem: str, building: str) -> None:
     """End at once, whatever the code would make of an error."""
-    answer(problem=problem)
+    answer(problem=problem, building=building)
     os._exit(3)
 
 
-def watch(homes: list[str], kept: list[str]) -> None:
+def watch(homes: list[str], kept: list[str], building: str) -> None:
     """Notice what runs against the walls: the code may hide the errors that it gets there."""
     writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
     def on_event(event: str, arguments: tuple[Any, ...]) -> None:
         if event in ("socket.connect", "socket.sendto", "socket.sendmsg") and isinstance(arguments[1], tuple):
-            end(f"it opened a connection to {arguments[1][0]!r}")
+            end(f"it opened a connection to {arguments[1][0]!r}", building)
         elif event == "socket.getaddrinfo":
-            end(f"it looked for the host {arguments[0]!r}")
+            end(f"it looked for the host {arguments[0]!r}", building)
         elif event in ("open", "os.listdir", "os.scandir") and isinstance(arguments[0], (str, bytes)):
             path = os.path.realpath(os.fsdecode(arguments[0]))
             inside = [one for one in homes if path == one or path.startswith(f"{one}/")]
             if inside and not path.startswith(tuple(f"{one}/" for one in kept)) and path not in kept:
-                end(f"it looked into the home, at {path}")
+                end(f"it looked into the home, at {path}", building)
             if event == "open" and writes(arguments) and not path.startswith((f"{BUILD}/", "/tmp/", "/dev/")):
-                end(f"it wrote to {path}, which is outside of its scratch folder")
+                end(f"it wrote to {path}, which is outside of its scratch folder", building)
 
     def writes(arguments: tuple[Any, ...]) -> bool:
         mode, flags = arguments[1], arguments[2]
@@ -177,7 +177,7 @@ def watch(homes: list[str], kept: list[str]) -> None:
 
 def call(question: dict[str, Any]) -> None:
     """Call the hooks, and write down what they ask for."""
-    with back_end(question, top_of(SOURCE) if question["archive"] else SOURCE, "it ended with") as backend:
+    with back_end(question, top_of(SOURCE) if question["archive"] else SOURCE) as backend:
         requires = []
         for name in question["hooks"]:
             hook = getattr(backend, name, None)
@@ -189,19 +189,19 @@ def call(question: dict[str, Any]) -> None:
 def build_wheel(question: dict[str, Any], number: int) -> None:
     """Make a wheel of an sdist of the environment."""
     build = question["builds"][number]
-    problem = f"{os.path.basename(build['archive'])} was not built: it ended with"
-    with back_end({**question, **build}, top_of(f"{BUILD}/first/source"), problem) as backend:
+    building = os.path.basename(build["archive"])
+    with back_end({**question, **build}, top_of(f"{BUILD}/first/source"), building) as backend:
         backend.build_wheel(f"{WHEELS}/{number}")
     os._exit(0)
 
 
 @contextlib.contextmanager
-def back_end(question: dict[str, Any], tree: str, problem: str) -> Iterator[Any]:
-    """Yield the back-end of a source tree, in which the block runs. problem: how it is said that it fails."""
+def back_end(question: dict[str, Any], tree: str, building: str = "") -> Iterator[Any]:
+    """Yield the back-end of a source tree, in which the block runs. building: the sdist, where a wheel is made."""
     os.chdir(tree)
     backend_path = [os.path.join(tree, one) for one in question["backend_path"]]
     sys.path[:] = backend_path + [one for one in sys.path if one != os.path.dirname(__file__)]
-    watch(question["homes"], question["kept"])
+    watch(question["homes"], question["kept"], building)
     try:
         module, _, attributes = question["backend"].partition(":")
         backend = importlib.import_module(module.strip())
@@ -209,11 +209,12 @@ def back_end(question: dict[str, Any], tree: str, problem: str) -> Iterator[Any]
             backend = getattr(backend, attribute)
         yield backend
     except MemoryError:
-        end("it took more memory than it may have")
+        end("it took more memory than it may have", building)
     except BaseException as error:  # noqa: BLE001  (whatever the code ends with)
         traceback.print_exc()
         words = str(error).strip().splitlines() or [""]
-        answer(problem=f"{problem} {type(error).__name__}{': ' if words[-1] else ''}{words[-1]}")
+        said = f"it ended with {type(error).__name__}{': ' if words[-1] else ''}{words[-1]}"
+        answer(problem=said, building=building)
         sys.stdout.flush()
         os._exit(1)
 

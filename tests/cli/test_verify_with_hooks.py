@@ -108,6 +108,33 @@ def test_sdists_of_its_environment_are_built_first_in_the_sandbox_too(asking: Pe
 
 
 @pytest.mark.parametrize(
+    ("build", "says"),
+    [
+        ("raise OSError('no room')", "helper-1.0.tar.gz was not built for it: it ended with OSError: no room"),
+        (
+            "import socket; socket.create_connection(('127.0.0.1', 9))",
+            "helper-1.0.tar.gz was not built for it: it looked for the host '127.0.0.1'",
+        ),
+        ("import os; os._exit(9)", "helper-1.0.tar.gz was not built for it: it ended with status 9"),
+    ],
+)
+def test_an_sdist_of_its_environment_that_cannot_be_built_leaves_it_unknown_and_is_named(
+    asking: Person, build: str, says: str
+) -> None:
+    files = buildable("helper", "1.0", built_with=())
+    files["pyproject.toml"] = (
+        files["pyproject.toml"].replace("flit_core.buildapi", "own") + 'backend-path = ["."]\n'
+    )
+    files["own.py"] = f"def build_wheel(directory, settings=None, metadata=None):\n    {build}\n"
+    asking.index.add("helper", make_sdist("helper", "1.0", files=files))
+    package = '{"type": "pip", "binary": {"packages": "flit-core"}}'
+    fetches(asking, "apple==1.0\n", "flit-core==3.9\nhelper==1.0\n", package)
+    found = verifies(asking, "--run-hooks")
+    assert (found.code, says in found.out) == (UNKNOWN, True), found.told
+    assert "apple-1.0.tar.gz it is not known what its back-end adds" in found.out
+
+
+@pytest.mark.parametrize(
     ("body", "says"),
     [
         ("raise RuntimeError('no compiler')", "its hook was ended: it ended with RuntimeError: no compiler"),
