@@ -59,7 +59,7 @@ class SourceTree(Struct, frozen=True):
             raise self._error(problem, "write its lines to a file", file, included_at) from None
         except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a loop of links, before Python 3.13
             raise StorageError(
-                f"{file} cannot be read: {getattr(error, 'strerror', None) or 'its path is not usable'}",
+                f"{subject} cannot be read: {getattr(error, 'strerror', None) or 'its path is not usable'}",
                 hint="check that it is a file and that you may read it",
                 origin=included_at or Origin(file),
             ) from None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.errors import Cachi2ishError, InputError, Origin
+from cachi2ish.errors import Cachi2ishError, InputError, Origin, StorageError
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.lockfiles.readers import NamedReaders
 from tests.lockfiles.reading import write
@@ -123,3 +123,11 @@ def test_a_wrong_name_is_told_with_the_right_one(tmp_path: Path, name: str, hint
     with pytest.raises(InputError, match="no lock file that is known") as caught:
         NamedReaders().read_lock(tmp_path, name, {})
     assert caught.value.hint == f'{hint}a requirements file of any name is named with "requirements_files"'
+
+
+@each
+def test_a_lock_that_nobody_can_read_is_told_once(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).symlink_to(name)
+    with pytest.raises(StorageError) as caught:
+        NamedReaders().read_lock(tmp_path, name, {})
+    assert str(caught.value).startswith(f"{name}: it cannot be read: ")
