@@ -92,10 +92,11 @@ class DoorProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body of a request; called by the parser."""
+        if self._answered:
+            return  # nobody wants it, and what the request was is not written down
         if self.scope["method"] == "POST":
             self._head = 0  # how much of a body is taken is the door's to say
-        if not self._answered:
-            super().on_body(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """End a request; called by the parser."""
