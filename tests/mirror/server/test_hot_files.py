@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from cachi2ish.mirror.records import HistoricFile
 from cachi2ish.mirror.server.application import Rules
 from cachi2ish.mirror.server.sending import pushing
 from cachi2ish.mirror.server.sending.hot_files import HotFiles
+from cachi2ish.mirror.server.sending.pushing import Push
 from tests.mirror.server.conftest import OLD
 from tests.mirror.server.test_file_doors import downloads, path_of
 from tests.support.distributions import Dist, make_wheel
@@ -163,9 +166,17 @@ def test_a_client_that_takes_too_little_is_let_go(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pushing, "_SLOWEST_SECONDS", 0.2)
+    let_go = threading.Event()
+    fail = Push.fail
+
+    def noted(self: Push, error: OSError) -> None:
+        fail(self, error)
+        let_go.set()
+
+    monkeypatch.setattr(Push, "fail", noted)
     slow: socket.socket = request.getfixturevalue("slow")
     count = len(slow.recv(10))
-    time.sleep(1)
+    assert let_go.wait(20)
     while piece := _received(slow):
         count += len(piece)
     assert count < len(HUGE.content)
@@ -180,8 +191,22 @@ def _received(client: socket.socket) -> bytes:
 
 def test_a_client_that_goes_away_leaves_nothing_open(slow: socket.socket, mirror: MirrorServer, huge: str) -> None:
     slow.recv(10)
+    assert open_files(HUGE.sha256[2:]) != []
     slow.close()
+    end = time.monotonic() + 20
+    while open_files(HUGE.sha256[2:]):
+        assert time.monotonic() < end
+        time.sleep(0.02)
     assert mirror.get(huge).body == HUGE.content
+
+
+def open_files(name: str) -> list[str]:
+    """The files of this name that the process of the tests, and so the mirror in it, has open."""
+    found = []
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            found.append(str(link.readlink()))
+    return [one for one in found if one.endswith(name)]
 
 
 def test_a_file_system_that_cannot_send_files_is_read(
