@@ -8,10 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
-from itertools import islice
 from pathlib import Path
-
-from packaging.utils import NormalizedName
 
 from cachi2ish.advice import Place
 from cachi2ish.cache.blobs import DiskBlobs
@@ -27,11 +24,12 @@ from cachi2ish.http.session import HttpSession
 from cachi2ish.index.stack import default_index_url
 from cachi2ish.lockfiles.readers import NamedReaders
 from cachi2ish.mirror.accepted import Tokens
+from cachi2ish.mirror.batches import in_batches
 from cachi2ish.mirror.history.engines.interface import HistoryPlace
 from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.records import Registry, UntimedFiles
 from cachi2ish.mirror.server.application import Rooms, Rules, now_in_microseconds, running
-from cachi2ish.mirror.server.places import MAIN
+from cachi2ish.mirror.server.places import MAIN, no_such_registry
 from cachi2ish.mirror.server.serving import address_of, is_loopback, listen, serve
 from cachi2ish.mirror.syncing import Synced, sync
 from cachi2ish.mirror.upstream import list_address
@@ -100,7 +98,7 @@ def track_all(flags: Flags, index: str, reporter: ConsoleReporter) -> int:
                 )
             count = 0
             try:
-                for names in batched(read_names(pieces, content_type), _TRACKED_AT_ONCE):
+                for names in in_batches(read_names(pieces, content_type), _TRACKED_AT_ONCE):
                     count += history.track(index, names, now_in_microseconds())
             except NoProjectListError as error:
                 raise UnavailableError(
@@ -109,22 +107,14 @@ def track_all(flags: Flags, index: str, reporter: ConsoleReporter) -> int:
             return count
 
 
-def batched(names: Iterator[NormalizedName], size: int) -> Iterator[tuple[NormalizedName, ...]]:
-    """Yield so many at once, and the rest."""
-    while batch := tuple(islice(names, size)):
-        yield batch
-
-
 def _tracked(index: str, settings: MirrorSettings, history: SqlHistory) -> Address:
     """Return the address of a registry, which is entered with its rules only where the mirror does not know it."""
     known = {one.name: one for one in history.registries()}
     named = {MAIN: Address(default_index_url()), **settings.registries}
     if index not in known:
         if index not in named:
-            raise InputError(
-                f"no registry is called {index!r} here; there are: {', '.join(sorted({*known, *named}))}",
-                hint="name it with --registry NAME=URL, or in the configuration file",
-            )
+            hint = "name it with --registry NAME=URL, or in the configuration file"
+            raise no_such_registry(index, {*known, *named}, hint)
         history.configure(_registry(index, named[index], settings))
         return named[index]
     address = settings.registries.get(index, Address(known[index].url))  # what is known has no credentials

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
 
 from packaging.utils import NormalizedName
 from sqlalchemy import Connection, select
 
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.pages import Page
+from cachi2ish.mirror.batches import in_batches
 from cachi2ish.mirror.history.instants import end_of, text_of
 from cachi2ish.mirror.history.known_files import KnownFile, files_of, key_text
 from cachi2ish.mirror.history.projects_seen import (
@@ -31,8 +30,6 @@ _QUARANTINED = "quarantined"
 
 #: How many projects are read at once where all are wanted.
 _AT_ONCE = 500
-
-_Item = TypeVar("_Item")
 
 
 def dated_page(
@@ -176,7 +173,7 @@ def all_pages(
 ) -> Iterator[tuple[KnownProject, Page]]:
     """Yield every page as of ``cutoff``, by the names of the projects."""
     before = end_of(cutoff)
-    for part in _parts(_projects(connection, registry, cutoff)):
+    for part in in_batches(_projects(connection, registry, cutoff), _AT_ONCE):
         files: dict[int, list[KnownFile]] = {chosen.id: [] for _, chosen in part}
         for one in files_of(connection, files.keys(), before):
             files[one.generation].append(one)
@@ -193,7 +190,7 @@ def _projects(
     connection: Connection, registry: KnownRegistry, cutoff: Cutoff | None
 ) -> Iterator[tuple[KnownProject, Generation]]:
     before = end_of(cutoff)
-    for part in _parts(_all_known(connection, registry)):
+    for part in in_batches(_all_known(connection, registry), _AT_ONCE):
         generations = dict(generations_of(connection, [known.id for known in part]))
         for known in part:
             found = generations.get(known.id)
@@ -213,9 +210,3 @@ def _all_known(connection: Connection, registry: KnownRegistry) -> Iterator[Know
             return
         yield from (KnownProject(*row) for row in rows)
         name = rows[-1].name
-
-
-def _parts(items: Iterable[_Item]) -> Iterator[list[_Item]]:
-    rest = iter(items)
-    while part := list(islice(rest, _AT_ONCE)):
-        yield part

@@ -11,6 +11,7 @@ from packaging.utils import NormalizedName
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from cachi2ish.errors import InputError
+from cachi2ish.mirror.batches import in_batches
 from cachi2ish.mirror.history.tables import generation, observation, project, project_state, registry
 from cachi2ish.mirror.records import Instant, Registry, UntimedFiles
 
@@ -142,9 +143,8 @@ def find_or_add_project(connection: Connection, registry_id: int, name: Normaliz
 
 def follow(connection: Connection, registry_id: int, names: Collection[NormalizedName], now: Instant) -> int:
     """Let projects be due now that are not followed; return how many there are."""
-    count, left = 0, list(dict.fromkeys(names))
-    while left:
-        some, left = left[:_AT_ONCE], left[_AT_ONCE:]
+    count = 0
+    for some in in_batches(dict.fromkeys(names), _AT_ONCE):
         mine = (project.c.registry_id == registry_id) & project.c.name.in_(some)
         known = set(connection.execute(select(project.c.name).where(mine)).scalars())
         rows = [{"registry_id": registry_id, "name": name, "due_at": now} for name in some if name not in known]

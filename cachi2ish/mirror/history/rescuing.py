@@ -8,6 +8,7 @@ from enum import IntEnum
 from packaging.utils import NormalizedName
 from sqlalchemy import Connection, func, insert, select, update
 
+from cachi2ish.mirror.batches import in_batches
 from cachi2ish.mirror.history.known_files import KnownFile, files_named, files_numbered, key_bytes, key_text
 from cachi2ish.mirror.history.projects_seen import all_registries, generations_of
 from cachi2ish.mirror.history.tables import file, generation, observation, project, rescue
@@ -82,10 +83,10 @@ def historic_files(connection: Connection, files: Iterable[KnownFile]) -> list[H
 
 def holdings(connection: Connection, keys: Iterable[str], since: Instant) -> dict[str, Holding]:
     """Return what is known of the files with these keys; nothing for a key of which nothing is known."""
-    wanted = [key for key in map(key_bytes, keys) if key is not None]
+    wanted = (key for key in map(key_bytes, keys) if key is not None)
     found: dict[str, Holding] = {}
-    for start in range(0, len(wanted), _AT_ONCE):
-        files = list(files_named(connection, wanted[start : start + _AT_ONCE]))
+    for some in in_batches(wanted, _AT_ONCE):
+        files = list(files_named(connection, some))
         there = _there(connection, {one.generation for one in files}, since)
         for one in files:
             key = key_text(one.key)

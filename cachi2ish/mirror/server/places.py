@@ -28,6 +28,12 @@ def is_name(text: str) -> bool:
     return len(text) <= _LONGEST_NAME and _NAME.fullmatch(text) is not None
 
 
+def no_such_registry(name: str, known: Collection[str], hint: str | None = None) -> InputError:
+    """Return the error for a registry that is not among those that are known."""
+    names = ", ".join(sorted(known)) or "none"
+    return InputError(f"no registry is called {name!r} here; there are: {names}", hint=hint)
+
+
 class Places:
     """Reads the beginnings of paths. exempt: projects to which no cool-down applies. now: the time, aware."""
 
@@ -54,8 +60,7 @@ class Places:
         """Return a registry by its name, and what a date means. Raises `InputError` where there is none such."""
         registry = self._registries.get(name)
         if registry is None:
-            known = ", ".join(sorted(self._registries)) or "none"
-            raise InputError(f"no registry is called {name!r} here; there are: {known}")
+            raise no_such_registry(name, self._registries)
         try:
             return registry, parse_path_date(text, self._now(), self._exempt)
         except InvalidDateError as error:
