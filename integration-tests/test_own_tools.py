@@ -97,6 +97,9 @@ class Orchard:
             "POETRY_VIRTUALENVS_IN_PROJECT": "true",
             "POETRY_KEYRING_ENABLED": "false",
             "POETRY_NO_INTERACTION": "1",
+            # Two builds at once write the wheel of one back-end to one place in its cache.
+            "POETRY_INSTALLER_PARALLEL": "false",
+            "PDM_INSTALL_PARALLEL": "false",
             "PDM_CHECK_UPDATE": "false",
             "PIPENV_VENV_IN_PROJECT": "1",
             "PIPENV_NOSPIN": "1",
