@@ -25,7 +25,7 @@ from cachi2ish.mirror.web.copy_lines import copy_lines
 from cachi2ish.mirror.web.lock_views import Presence, in_order, pin_change, presence, since_view
 from cachi2ish.mirror.web.past_desk import PastDesk
 from cachi2ish.mirror.web.pin_views import LockDiffView, PinChange
-from cachi2ish.mirror.web.project_views import spelled
+from cachi2ish.mirror.web.project_views import spelled, takes_all_files
 from cachi2ish.mirror.web.state_views import StateDesk
 from cachi2ish.mirror.web.templating import query
 from cachi2ish.mirror.web.uploads import (
@@ -113,6 +113,9 @@ class LockDoors:
 
         async def found(pin: Pin, deadline: float) -> PinChange:
             past = await self._past(partial(find, pin.project), deadline)
+            if past is not None and takes_all_files(past, before.before, after.before):
+                every = {one.version for one in past.tallies}
+                past = await self._past(partial(find, pin.project, versions=every), deadline)
             loop = asyncio.get_running_loop()
             work = partial(pin_change, past, pin.project, pin.version, before.before, after.before)
             return await loop.run_in_executor(self._executor, work)

@@ -185,6 +185,12 @@ def diff_view(
     )
 
 
+def takes_all_files(past: ProjectPast, before: Instant | None, after: Instant | None) -> bool:
+    """Return whether all files came or went at once: with the project, or with another one of its name."""
+    then, later = past.at(before), past.at(after)
+    return then.generation != later.generation or status_of(then)[0] != status_of(later)[0]
+
+
 def changes_between(past: ProjectPast, before: Instant | None, after: Instant | None) -> Iterator[ChangeRow]:
     """Yield what `cachi2ish.mirror.history.differences` does: of the project as a whole first, then by file name.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from msgspec.structs import replace as changed_to
 from packaging.version import Version
@@ -16,6 +17,9 @@ from cachi2ish.mirror.records import Coverage, Instant
 from cachi2ish.mirror.web.views import FileRow, Standing, VersionRow
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+#: A page asks twice for each version, and many pages have the same ones.
+_version_order = lru_cache(20_000)(version_order)
 
 #: Of a key that is no sha256 (`HistoricFile.key`).
 _NO_SHA256 = "u"
@@ -51,7 +55,7 @@ def version_rows(past: ProjectPast, before: Instant | None, place: int = 0) -> l
 
 
 def _order(row: VersionRow) -> tuple[bool, tuple[bool, Version], str]:
-    return row.standing not in {Standing.LATER, Standing.UNDATED}, version_order(row.version), row.uploaded or ""
+    return row.standing not in {Standing.LATER, Standing.UNDATED}, _version_order(row.version), row.uploaded or ""
 
 
 def newest_of(rows: Iterable[VersionRow]) -> VersionRow | None:
@@ -84,7 +88,7 @@ def _version_row(
 
 
 def _is_prerelease(version: str) -> bool:
-    proper, order = version_order(version)
+    proper, order = _version_order(version)
     return proper and order.is_prerelease
 
 

@@ -32,7 +32,7 @@ from cachi2ish.mirror.web.project_views import (
     diff_view,
     project_view,
     spelled,
-    status_of,
+    takes_all_files,
     version_view,
 )
 from cachi2ish.mirror.web.state_views import StateDesk
@@ -163,7 +163,7 @@ class WebDoors:
         missing = await self._missing(request, past, before, after)
         if missing is not None:
             return missing
-        if status_of(past.at(before.before))[0] != status_of(past.at(after.before))[0]:
+        if takes_all_files(past, before.before, after.before):
             past, stale = await find(versions={one.version for one in past.tallies})
         rows = await self._run(lambda: (version_rows(past, before.before), version_rows(past, after.before, 1)))
         shown = _shown(before, page), _shown(after, page, stale=stale)

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from itertools import groupby
 
 from packaging.utils import NormalizedName
-from sqlalchemy import ColumnElement, Connection, case, distinct, exists, func, not_, or_, select, true
+from sqlalchemy import Connection, case, distinct, exists, func, not_, select, union
 
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.mirror.history.engines.database import Database
@@ -127,25 +127,24 @@ def _files(
     """Yield the files that were ever yanked or not listed, those of versions, and those of a span."""
     mine = file.c.generation_id.in_(numbers)
     states = select(file_state.c.file_id).where(file_state.c.file_id.in_(select(file.c.id).where(mine)))
-    wanted: list[ColumnElement[bool]] = [
-        file.c.id.in_(states.where(not_(file_state.c.listed) | file_state.c.yanked.is_not(None)))
-    ]
+    wanted = [states.where(not_(file_state.c.listed) | file_state.c.yanked.is_not(None))]
     if versions:
-        wanted.append(func.coalesce(file.c.version, "").in_(versions))
+        wanted.append(select(file.c.id).where(mine, func.coalesce(file.c.version, "").in_(versions)))
     if span is not None:
-        until = true() if span.end is None else file_state.c.seen_from < span.end
+        came = select(file.c.id).where(mine, file.c.available >= span.start)
         seen = (
             select(file_state.c.file_id)
             .join(file, file.c.id == file_state.c.file_id)
-            .where(mine, file_state.c.seen_from >= span.start, until, file_state.c.seen_from != file.c.first_seen)
+            .where(mine, file_state.c.seen_from >= span.start, file_state.c.seen_from != file.c.first_seen)
         )
-        came = true() if span.end is None else file.c.available < span.end
-        wanted += [(file.c.available >= span.start) & came, file.c.id.in_(seen)]
+        if span.end is not None:
+            came, seen = came.where(file.c.available < span.end), seen.where(file_state.c.seen_from < span.end)
+        wanted += [came, seen]
     columns = (file.c.id, file.c.generation_id, file.c.filename, file.c.version, file.c.key, file.c.first_seen)
     chosen = (
         select(*columns, file.c.available, *_STATE)
         .join(file_state, file_state.c.file_id == file.c.id)
-        .where(mine, or_(*wanted))
+        .where(file.c.id.in_(union(*wanted)))
         .order_by(file.c.id, file_state.c.seen_from)
     )
     for _, group in groupby(connection.execute(chosen), key=lambda row: row[0]):
