@@ -28,6 +28,12 @@ WHEEL, SDIST = make_wheel("demo", "1.0"), make_sdist("demo", "1.0", padding=200_
 _PAGE = "GET /2024-10-01/simple/demo/ HTTP/1.1\r\nHost: x\r\nAccept: application/vnd.pypi.simple.v1+json\r\n\r\n"
 _FILE = f"GET /files/{SDIST.sha256}/{SDIST.filename} HTTP/1.1\r\nHost: x\r\nRange: bytes=5-500\r\n"
 
+_FORM = (
+    '--b\r\nContent-Disposition: form-data; name="file"; filename="pylock.toml"\r\n\r\nlock-version = "1.0"\r\n'
+    '--b\r\nContent-Disposition: form-data; name="before"\r\n\r\n2024-10-01\r\n--b--\r\n'
+)
+_POST = "HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nSec-Fetch-Site: same-origin\r\n"
+
 SEEDS = tuple(
     text.encode()
     for text in (
@@ -46,6 +52,10 @@ SEEDS = tuple(
         "GET /2024-10-01T12:00:00Z/pypi/demo/json?a=b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         "GET http://other.example/live/simple/%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nHost: other.example\r\n\r\n",
         "POST /live/simple/demo/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        f"POST /locks/diff.json {_POST}Content-Length: {len(_FORM)}\r\n\r\n{_FORM}" + _PAGE,
+        f"POST /locks/since {_POST}Transfer-Encoding: chunked\r\n\r\n{len(_FORM):x}\r\n{_FORM}\r\n0\r\n\r\n",
+        "GET /locks/diff.json?pins=demo==1.0&before=2024-10-01&after=live HTTP/1.1\r\nHost: x\r\n\r\n",
+        _PAGE.replace("\r\n\r\n", "\r\nContent-Length: 5\r\n\r\nhello") + _PAGE,
         "GET /metrics HTTP/1.0\r\n\r\n",
         "GET /?%0d%0ax-injected:1 HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\nhello",
     )
@@ -58,7 +68,7 @@ _WORDS = (
 
 #: What a mirror may answer, all of which its reference names, and what the parser says by itself.
 _STATUSES = frozenset(
-    {100, 200, 206, 301, 303, 304, 400, 401, 403, 404, 405, 406, 409, 414, 416, 431, 502, 503},
+    {100, 200, 206, 301, 303, 304, 400, 401, 403, 404, 405, 406, 408, 409, 413, 414, 415, 416, 422, 431, 502, 503},
 )
 
 #: Seconds for which an answer is waited for, and after a part of it for the rest; what comes later is passed over.
