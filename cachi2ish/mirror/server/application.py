@@ -195,7 +195,13 @@ async def running(rooms: Rooms, rules: Rules) -> AsyncIterator[ASGIApp]:
         now=now_in_microseconds,
     )
     locks = LockDoors(
-        locks=rooms.locks, places=places, desk=past_desk, state=state, answers=answers, executor=readers
+        locks=rooms.locks,
+        places=places,
+        desk=past_desk,
+        state=state,
+        answers=answers,
+        observed_only=rules.observed_only,
+        executor=readers,
     )
     following = asyncio.create_task(follower.follow())
     try:

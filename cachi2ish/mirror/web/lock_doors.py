@@ -22,7 +22,15 @@ from cachi2ish.mirror.server.places import MAIN, Places
 from cachi2ish.mirror.web.answers import Answers
 from cachi2ish.mirror.web.asking import Place, base_of, login_of, place_of, span_of
 from cachi2ish.mirror.web.copy_lines import copy_lines
-from cachi2ish.mirror.web.lock_views import Presence, in_order, pin_change, presence, since_view
+from cachi2ish.mirror.web.lock_views import (
+    Presence,
+    in_order,
+    observed_at,
+    pin_change,
+    presence,
+    since_view,
+    unobserved,
+)
 from cachi2ish.mirror.web.past_desk import PastDesk
 from cachi2ish.mirror.web.pin_views import LockDiffView, PinChange
 from cachi2ish.mirror.web.project_views import spelled, takes_all_files
@@ -73,6 +81,7 @@ class LockDoors:
         desk: PastDesk,
         state: StateDesk,
         answers: Answers,
+        observed_only: bool,
         executor: Executor,
     ) -> None:
         self._locks = locks
@@ -80,6 +89,7 @@ class LockDoors:
         self._desk = desk
         self._state = state
         self._answers = answers
+        self._observed_only = observed_only
         self._executor = executor
         self._reading = asyncio.Semaphore(_AT_ONCE)
         self._waiting = 0
@@ -113,6 +123,8 @@ class LockDoors:
 
         async def found(pin: Pin, deadline: float) -> PinChange:
             past = await self._past(partial(find, pin.project), deadline)
+            if past is not None and self._observed_only and not observed_at(past, before.before, after.before):
+                return unobserved(pin.project, pin.version)
             if past is not None and takes_all_files(past, before.before, after.before):
                 every = {one.version for one in past.tallies}
                 past = await self._past(partial(find, pin.project, versions=every), deadline)

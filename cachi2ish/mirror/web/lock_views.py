@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace as changed_to
 
 from cachi2ish.mirror.pasts import PastFile, ProjectPast
-from cachi2ish.mirror.records import DAY, Instant
+from cachi2ish.mirror.records import DAY, Coverage, Instant
 from cachi2ish.mirror.web.pin_views import PinChange, PinSince, SinceView
 from cachi2ish.mirror.web.project_views import changes_between, spelled, status_of
 from cachi2ish.mirror.web.version_rows import is_yanked, moment_text, newest_of, seconds_text, turned, version_rows
@@ -43,6 +43,16 @@ def pin_change(
         newest_after=second,
         notes=notes,
     )
+
+
+def observed_at(past: ProjectPast, *instants: Instant | None) -> bool:
+    """Return whether somebody had looked at a project by each instant."""
+    return all(one is None or past.at(one).coverage is Coverage.OBSERVED for one in instants)
+
+
+def unobserved(project: str, version: str) -> PinChange:
+    """Return what is said of a pin where only what was observed counts."""
+    return PinChange(project=project, version=version, verdict="unknown", notes=("nobody had looked by then",))
 
 
 def _notes(past: ProjectPast, known: str | None, before: Instant | None, after: Instant | None) -> Iterator[str]:

@@ -262,6 +262,8 @@ def test_where_only_what_was_observed_counts_nothing_else_is_shown(upstream: Ind
         got = mirror.get("/projects/demo?date=2023-06-01")
         assert (got.status, "only what was observed is shown" in got.body.decode()) == (409, True)
         assert mirror.get("/projects/demo").status == 200
+        pins = json.loads(mirror.get("/locks/diff.json?pins=demo==1.0&before=2023-06-01").body)["pins"]
+        assert (pins[0]["verdict"], pins[0]["notes"]) == ("unknown", ["nobody had looked by then"])
 
 
 def test_versions_come_in_pages(upstream: IndexServer, mirror: MirrorServer) -> None:
