@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from cachi2ish.services.cache_upkeep import Limits, Verified
 
 
-#: Beside the store of a mirror: `cachi2ish.cli.wiring_history.HISTORY`, which takes long to load.
-_HISTORY = "history.sqlite"
+#: What stands beside the store of a mirror, wherever its history is.
+_OF_MIRRORS = ("history.sqlite", "metadata-digests.txt")
 
 #: Seconds between two lines about a verification that takes long.
 _PAUSE = 10.0
@@ -138,7 +138,7 @@ def _prune(
         now = datetime.now(UTC)
         limits = limits_of(older_than, max_size, now)
         housekeeping, reporter = wiring.housekeeping(flags), _reporter(console)
-        if (housekeeping.directory.parent / _HISTORY).is_file():
+        if any((housekeeping.directory.parent / name).exists() for name in _OF_MIRRORS):
             raise InputError(
                 f"{housekeeping.directory} is the store of a mirror, which may have the last copy of a file",
                 hint=f"run: cachi2ish mirror prune --directory {housekeeping.directory.parent}",
