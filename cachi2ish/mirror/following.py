@@ -80,7 +80,11 @@ class Follower:
 
     async def _claim(self) -> bool:
         claimed = asyncio.get_running_loop().run_in_executor(self._executor, self._history.claim_following)
-        self.is_following = await claimed
+        try:
+            self.is_following = await claimed
+        except Exception:
+            self.is_following = False
+            raise
         return self.is_following
 
     async def round(self) -> int:

@@ -41,9 +41,7 @@ def sync(rooms: Rooms) -> Synced:
     `InputError` where a server does this already.
     """
     if not rooms.history.claim_following():
-        raise InputError(
-            f"a server follows the projects of {rooms.directory} already", hint="there is nothing to do"
-        )
+        raise InputError("a server follows the projects of this mirror already", hint="there is nothing to do")
     for registry in rooms.registries.values():
         rooms.history.configure(registry)
     return asyncio.run(_sync(rooms))

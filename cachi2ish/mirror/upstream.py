@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -55,6 +56,10 @@ class Login:
     def address(self, url: Address) -> Address:
         """Return ``url`` with this login in the place of its own."""
         return url.with_login(self.user, self.password)
+
+
+#: In JSON; two backslashes are one that stands for itself.
+_ESCAPED_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 class Upstream:
@@ -121,4 +126,12 @@ def _page(project: NormalizedName, address: str, response: Response) -> Page:
     if response.status != _OK:
         raise not_a_project_page(project, address, f"the answer is HTTP {response.status}")
     source = PageSource.of(project, address, response.url)
-    return read_page(response.body, response.headers.get("content-type", ""), source)
+    content_type = response.headers.get("content-type", "")
+    return read_page(_without_nul(response.body, content_type), content_type, source)
+
+
+def _without_nul(body: bytes, content_type: str) -> bytes:
+    """Return a page with U+FFFD for each NUL, as browsers read HTML: no text in PostgreSQL may have one."""
+    if "json" in content_type.lower():
+        return _ESCAPED_NUL.sub(rb"\1\\ufffd", body) if rb"\u0000" in body else body
+    return body.replace(b"\0", "\ufffd".encode())

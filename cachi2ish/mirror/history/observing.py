@@ -15,6 +15,7 @@ from packaging.utils import NormalizedName
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from cachi2ish.core.pages import IndexFile, Page
+from cachi2ish.errors import Cachi2ishError
 from cachi2ish.mirror.history.comparing import Compared, Identity, compare, identified, write_vanished
 from cachi2ish.mirror.history.engines.database import Database
 from cachi2ish.mirror.history.known_files import KnownFile, files_of
@@ -78,30 +79,50 @@ class Observer:
         while mine.outcome is None:
             with self._turn:
                 if not mine.outcome:
-                    self._write([self._waiting.popleft() for _ in range(min(_TOGETHER, len(self._waiting)))])
+                    self._write_some()
         if isinstance(mine.outcome, Exception):
             raise mine.outcome
         return mine.outcome
 
-    def _write(self, some: list[_Waiting]) -> None:
+    def _write_some(self) -> None:
+        some = [self._waiting.popleft() for _ in range(min(_TOGETHER, len(self._waiting)))]
+        try:
+            problem, begun = self._write(some)
+            if problem is not None and begun and len(some) > 1:
+                # One of them cannot be written, and must not take the others with it.
+                for one in some:
+                    problem, begun = self._write([one])
+                    if problem is not None:
+                        one.outcome = problem
+                    if not begun:
+                        break  # nor will the database be there for the rest: who waits is not kept waiting
+            for one in some:
+                one.outcome = one.outcome or _copied(problem)
+        except BaseException:
+            # This thread ends; another one writes what is left.
+            self._waiting.extend(one for one in some if one.outcome is None)
+            raise
+
+    def _write(self, some: list[_Waiting]) -> tuple[Exception | None, bool]:
+        """Write all of them or none; return what went wrong, and whether a transaction could be begun."""
+        begun = False
         try:
             with self._database.writing() as connection:
+                begun = True
                 found = [
                     observe(connection, find_registry(connection, one.registry), one.project, one.answer, one.look)
                     for one in some
                 ]
         except Exception as error:  # noqa: BLE001  (it is raised where it belongs)
-            if len(some) == 1:
-                some[0].outcome = error
-                return
-            for one in some:
-                self._write([one])
-        except BaseException:
-            self._waiting.extend(some)  # this thread ends; another one writes them
-            raise
-        else:
-            for one, changes in zip(some, found, strict=True):
-                one.outcome = changes
+            return error, begun
+        for one, changes in zip(some, found, strict=True):
+            one.outcome = changes
+        return None, True
+
+
+def _copied(error: Exception | None) -> Exception | None:
+    """Return what another thread may raise, too."""
+    return error.reworded(error.problem) if isinstance(error, Cachi2ishError) else error
 
 
 def observe(

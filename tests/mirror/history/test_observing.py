@@ -117,3 +117,27 @@ def test_nothing_is_seen_that_could_not_be_written(place: HistoryPlace, monkeypa
                 history.observe("pypi", NormalizedName("apple"), Gone(), Look(seen_at=instant(1)))
         monkeypatch.undo()
         history.observe("pypi", NormalizedName("apple"), Gone(), Look(seen_at=instant(2)))
+
+
+def test_a_database_that_cannot_be_used_keeps_nobody_waiting_for_the_others(
+    place: HistoryPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = []
+
+    def gone(_database: Database) -> Iterator[Connection]:
+        tries.append(1)
+        raise StorageError("the server has gone")
+
+    with closing(Database(place)) as database, ThreadPoolExecutor(COUNT) as threads:
+        observer = Observer(database)
+        monkeypatch.setattr(Database, "writing", gone)
+        with observer._turn:
+            look = Look(seen_at=instant(1))
+            names = [NormalizedName(f"p{number}") for number in range(COUNT)]
+            answers = [threads.submit(observer.observe, "pypi", name, Gone(), look) for name in names]
+            while len(observer._waiting) < COUNT:
+                time.sleep(0.01)
+        problems = {answer.exception(timeout=60) for answer in answers}
+    assert {str(one) for one in problems} == {"the server has gone"}
+    assert len(problems) == COUNT
+    assert tries == [1]

@@ -284,3 +284,11 @@ def test_there_is_a_first_page_and_health_and_figures(mirror: MirrorServer) -> N
     assert 'cachi2ish_mirror_looks_total{outcome="page",registry="pypi"} 1.0' in metrics
     assert "cachi2ish_mirror_hot_pages_total 2.0" in metrics
     assert "demo" not in metrics
+
+
+def test_a_nul_in_what_an_upstream_says_is_shown_as_what_cannot_be_shown(
+    upstream: IndexServer, mirror: MirrorServer
+) -> None:
+    upstream.add("pear", make_wheel("pear", "1.0"), upload_time="2023-05-01T10:00:00+00:00", yanked="a\0b \\u0000")
+    [file] = mirror.json("/2023-06-01/simple/pear/")["files"]
+    assert file["yanked"] == "a\ufffdb \\u0000"

@@ -6,7 +6,7 @@ from threading import Lock
 
 import psycopg
 from sqlalchemy import URL, Connection, Engine, TextClause, create_engine, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError
@@ -29,7 +29,6 @@ _REACH = (
 
 #: What to do, by the beginning of the code of an error (PostgreSQL, appendix A): the longest that fits.
 _HINTS = {
-    "": _REACH,
     "08": _REACH,
     "25006": "this server only reads: name the one that takes writes",
     "42501": "the role must own the tables, and may have to make them: GRANT CREATE ON SCHEMA public TO …",
@@ -98,8 +97,10 @@ class PostgresqlDatabase:
     def explain(self, error: DBAPIError) -> tuple[str, str]:
         """Return the first line of what the server says, and what to do by its code."""
         code = getattr(error.orig, "sqlstate", None) or ""
-        fits = [start for start in _HINTS if code.startswith(start) and (start or not code)]
         said = next(iter(str(error.orig).strip().splitlines()), "it does not say why")
+        if not code and isinstance(error, OperationalError):
+            return said, _REACH
+        fits = [start for start in _HINTS if code.startswith(start)]
         return said, _HINTS[max(fits, key=len)] if fits else _LOG
 
     def claim(self) -> bool:

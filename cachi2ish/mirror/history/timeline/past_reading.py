@@ -128,7 +128,7 @@ def _files(
     mine = file.c.generation_id.in_(numbers)
     states = select(file_state.c.file_id).where(file_state.c.file_id.in_(select(file.c.id).where(mine)))
     wanted = [states.where(not_(file_state.c.listed) | file_state.c.yanked.is_not(None))]
-    if versions:
+    if versions := [one for one in versions if "\0" not in one]:  # which PostgreSQL does not take
         wanted.append(select(file.c.id).where(mine, func.coalesce(file.c.version, "").in_(versions)))
     if span is not None:
         came = select(file.c.id).where(mine, file.c.available >= span.start)
