@@ -32,6 +32,10 @@ _FORM = (
     '--b\r\nContent-Disposition: form-data; name="file"; filename="pylock.toml"\r\n\r\nlock-version = "1.0"\r\n'
     '--b\r\nContent-Disposition: form-data; name="before"\r\n\r\n2024-10-01\r\n--b--\r\n'
 )
+_ODD_FORM = (
+    "--b\r\nContent-Disposition: form-data; name=\"file\"; filename*0=pylock; filename*=utf-8''pylock.toml\r\n\r\n"
+    "lock-version = 1\r\n--b--\r\n"
+)
 _POST = "HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nSec-Fetch-Site: same-origin\r\n"
 
 SEEDS = tuple(
@@ -54,6 +58,7 @@ SEEDS = tuple(
         "POST /live/simple/demo/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
         f"POST /locks/diff.json {_POST}Content-Length: {len(_FORM)}\r\n\r\n{_FORM}" + _PAGE,
         f"POST /locks/since {_POST}Transfer-Encoding: chunked\r\n\r\n{len(_FORM):x}\r\n{_FORM}\r\n0\r\n\r\n",
+        f"POST /locks/diff {_POST}Content-Length: {len(_ODD_FORM)}\r\n\r\n{_ODD_FORM}",
         "GET /locks/diff.json?pins=demo==1.0&before=2024-10-01&after=live HTTP/1.1\r\nHost: x\r\n\r\n",
         _PAGE.replace("\r\n\r\n", "\r\nContent-Length: 5\r\n\r\nhello") + _PAGE,
         "GET /metrics HTTP/1.0\r\n\r\n",

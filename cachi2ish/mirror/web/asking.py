@@ -26,6 +26,8 @@ _HOST = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1
 #: The most that a page number may be.
 _MOST_PAGES = 100_000
 
+_PAGE = re.compile(r"[1-9][0-9]{0,5}")
+
 
 class Place(Struct, frozen=True):
     """A registry and a date. date: as it stands in addresses; cutoff: None for live."""
@@ -75,7 +77,7 @@ def project_of(written: str) -> NormalizedName:
 def page_of(given: Mapping[str, str]) -> int:
     """Return the number of the page that is wanted, from 1. Raises `InputError`."""
     text = given.get("page", "1")
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= _MOST_PAGES:
+    if _PAGE.fullmatch(text) is None or int(text) > _MOST_PAGES:
         raise InputError(f"{excerpt(text)!r} is no number of a page")
     return int(text)
 

@@ -193,7 +193,7 @@ class LockDoors:
         if request.method == "POST":
             if request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
                 raise UploadError(HTTPStatus.FORBIDDEN, "a page of another site has sent this form")
-            return await read_form(request)
+            return await read_form(request, self._executor)
         given = dict(request.query_params)
         return Form({**given, "pins": pins_in_query(given.get("pins", ""))})
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import socket
 import tempfile
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,10 @@ def form(file: tuple[str, bytes] | None = None, **fields: str) -> bytes:
         parts.append(head.encode() + file[1])
     joined = b"".join(b"--a-boundary\r\n%s\r\n" % part for part in parts)
     return joined + b"--a-boundary--\r\n"
+
+
+def part(disposition: str) -> bytes:
+    return f"--b\r\nContent-Disposition: form-data; {disposition}\r\n\r\n\r\n--b--\r\n".encode()
 
 
 def send(
@@ -117,6 +123,7 @@ def test_a_digest_decides_which_file_had_to_be_there(mirror: MirrorServer) -> No
 
 
 def test_what_was_gone_before_the_last_came_was_never_there_at_once(upstream: IndexServer, tmp_path: Path) -> None:
+    begun = datetime.now(UTC).isoformat(timespec="seconds")[:19]
     upstream.add("short", make_sdist("short", "1.0"), upload_time="2022-05-01T10:00:00+00:00")
     with MirrorServer(tmp_path / "mirror", interval=1, settling=0, pypi=upstream.index_url) as mirror:
         mirror.get("/live/simple/short/")
@@ -127,7 +134,8 @@ def test_what_was_gone_before_the_last_came_was_never_there_at_once(upstream: In
         view = answer(mirror, "/locks/since.json", "requirements.txt", "short==1.0\nlate==1.0\n")
         assert (view["since"], view["missing"]) == (None, ["short"])
         alone = answer(mirror, "/locks/since.json", "requirements.txt", "short==1.0\n")
-        assert (alone["since"], alone["pins"][0]["until"] > "2026") == ("2022-05-01T10:00:00.000001Z", True)
+        assert alone["since"] == "2022-05-01T10:00:00.000001Z"
+        assert alone["pins"][0]["until"] >= begun
 
 
 @pytest.mark.parametrize("name", ["pylock.toml", "C:\\work\\pylock.dev.toml"])
@@ -164,7 +172,7 @@ def test_what_is_no_lock_is_refused_on_a_page_that_says_why(
         got = send(mirror, path, form((name, text.encode())))
         assert got.status == status
         assert says in got.body.decode()
-        assert b"<script>alert" not in got.body.replace(b'"<script>', b"") or path.endswith(".json")
+        assert b"<script>" not in got.body or path.endswith(".json")
         if path.endswith(".json"):
             fits(path, got.status, got.headers["content-type"], got.body, "post")
 
@@ -196,13 +204,16 @@ def test_a_form_that_is_too_large_is_refused_before_it_has_arrived(mirror: Mirro
     for sizes in (b"content-length: 900000000\r\n\r\n", b"transfer-encoding: chunked\r\n\r\n"):
         with socket.create_connection((host, int(port)), timeout=30) as connection:
             connection.sendall(head + sizes)
-            try:
+            if b"chunked" not in sizes:
+                assert b" 413 " in connection.recv(100)
+                continue
+            # What was not read when the connection ends resets it, and may take the answer along.
+            with suppress(ConnectionError):
                 for _ in range(60):
                     connection.sendall(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
-            except OSError:
-                pass
-            begun = connection.recv(100)
-            assert begun == b"" or b" 413 " in begun
+                begun = connection.recv(100)
+                assert begun == b"" or b" 413 " in begun
+    assert mirror.get("/healthz").status == 200
 
 
 def test_a_large_lock_arrives_whole(mirror: MirrorServer) -> None:
@@ -229,6 +240,12 @@ def test_a_form_that_does_not_arrive_is_given_up(mirror: MirrorServer, monkeypat
         ("multipart/form-data; boundary=b", b"--b\r\nno head\r\n--b--\r\n", 400),
         ("multipart/form-data; boundary=b", b"--b\r\n", 400),
         ("multipart/form-data; boundary=\xe9", b"", 400),
+        ('multipart/form-data; boundary="' + ";" * 50_000, b"--b--\r\n", 400),
+        ("multipart/form-data; boundary*0=b; boundary*=b", b"--b--\r\n", 400),
+        ("multipart/form-data; boundary=b", part('name="' + ";" * 50_000), 400),
+        ("multipart/form-data; boundary=b", part("name=pins; filename*=" + "1" * 1900), 400),
+        ("multipart/form-data; boundary=b", part('name="pins"; filename*0=a; filename*=b'), 400),
+        ("multipart/form-data; boundary=b", part(f"name=pins; filename*{'9' * 1900}=b"), 400),
         ("application/x-www-form-urlencoded", b"&".join(b"a=1" for _ in range(99)), 400),
         ("application/x-www-form-urlencoded", b"\xff", 400),
     ],
