@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cachi2ish.core.requirements import Git, Pinned, Purpose, Url
-from cachi2ish.errors import Cachi2ishError, InputError, leaves
+from cachi2ish.errors import Cachi2ishError, InputError, Origin, leaves
 from cachi2ish.lockfiles.interface import Lock, Selection
 from cachi2ish.lockfiles.readers import READERS
 from tests.lockfiles.reading import COMMIT, HASH_A, A, B, names, pins, write
@@ -278,3 +278,16 @@ def test_aliases_are_not_followed_without_end(tmp_path: Path) -> None:
     )
     lock = read(tmp_path, "environment.yml", bomb + "dependencies: *k60\n")
     assert lock.requirements == ()
+
+
+_WIDE = "a: &a {" + ", ".join(f"k{number}: 1" for number in range(2000)) + "}\n"
+
+
+def test_merge_keys_do_not_multiply_what_a_file_has(tmp_path: Path) -> None:
+    listing = "a: &a {}\nl: &l [" + "*a, " * 2000 + "*a]\nb:\n" + "- {<<: *l}\n" * 4000
+    for text, line in ((f"{_WIDE}b:\n" + "- {<<: *a}\n" * 4000, 52), (listing, 53)):
+        (error,) = errors_of(tmp_path, "environment.yml", text)
+        assert error.problem == "its merge keys (<<) stand for more than 100000 values"
+        assert error.origin == Origin("environment.yml", line)
+    once = f"{_WIDE}b: {{<<: [{'*a, ' * 4000}*a]}}\ndependencies: [{{pip: [x==1]}}]\n"
+    assert names(read(tmp_path, "environment.yml", once)) == ["x==1"]

@@ -22,6 +22,10 @@ _DEEPEST = 100
 #: The key that takes over what other mappings have.
 _MERGE = "<<"
 
+#: Pairs that all merge keys of a document take over together, and mappings that they name: a file of a few kB can
+#: name one large mapping thousands of times.
+_MOST_MERGED = 100_000
+
 
 def open_yaml(source: Path, file: str) -> tuple[str, MappingNode]:
     """Return the name of a file relative to ``source``, and its mapping; raises as `parse_yaml` does."""
@@ -77,6 +81,7 @@ def _composed(text: str, file: str) -> Node | None:
     anchors: dict[str, Node] = {}
     opened: list[CollectionNode] = []
     found: Node | None = None
+    merging = _Merging(file)
     for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
         if isinstance(event, yaml.DocumentEndEvent):
             break
@@ -85,7 +90,7 @@ def _composed(text: str, file: str) -> Node | None:
             if isinstance(done, MappingNode):
                 done.value = list(zip(done.value[::2], done.value[1::2], strict=True))
                 _refuse_twice(done)
-                done.value = _merged(done)
+                done.value = merging.merged(done)
             continue
         node = _node(event, anchors)
         if node is None:
@@ -113,21 +118,47 @@ def _refuse_twice(mapping: MappingNode) -> None:
             keys.add(key.value)
 
 
-def _merged(mapping: MappingNode) -> list[tuple[Node, Node]]:
-    """Return the pairs of a mapping, with those of each ``<<`` that it has not itself (YAML's merge key)."""
-    found: dict[object, tuple[Node, Node]] = {}
-    merged: list[tuple[Node, Node]] = []
-    for key, value in mapping.value:
-        if isinstance(key, ScalarNode) and key.value == _MERGE:
-            sources = value.value if isinstance(value, SequenceNode) else [value]
-            if not all(isinstance(one, MappingNode) for one in sources):
+class _Merging:
+    """Follows the merge keys of one document, up to what `_MOST_MERGED` allows for all of them together."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._left = _MOST_MERGED
+
+    def merged(self, mapping: MappingNode) -> list[tuple[Node, Node]]:
+        """Return the pairs of a mapping, with those of each ``<<`` that it has not itself (YAML's merge key)."""
+        found: dict[object, tuple[Node, Node]] = {}
+        merged: list[tuple[Node, Node]] = []
+        for key, value in mapping.value:
+            if isinstance(key, ScalarNode) and key.value == _MERGE:
+                for one in self._sources(key, value):
+                    self._take(len(one.value), key)
+                    merged += one.value
+            else:
+                found[key.value if isinstance(key, ScalarNode) else id(key)] = key, value
+        for key, value in merged:
+            found.setdefault(key.value if isinstance(key, ScalarNode) else id(key), (key, value))
+        return list(found.values())
+
+    def _sources(self, key: Node, value: Node) -> list[MappingNode]:
+        """Return the mappings that a ``<<`` names, each once: again it would add nothing."""
+        sources: list[Node] = value.value if isinstance(value, SequenceNode) else [value]
+        self._take(len(sources), key)
+        found: dict[int, MappingNode] = {}
+        for one in sources:
+            if not isinstance(one, MappingNode):
                 raise ComposerError(None, None, f"what {_MERGE} merges is no mapping", value.start_mark)
-            merged += (pair for one in sources for pair in one.value)
-        else:
-            found[key.value if isinstance(key, ScalarNode) else id(key)] = key, value
-    for key, value in merged:
-        found.setdefault(key.value if isinstance(key, ScalarNode) else id(key), (key, value))
-    return list(found.values())
+            found.setdefault(id(one), one)
+        return list(found.values())
+
+    def _take(self, count: int, key: Node) -> None:
+        self._left -= count
+        if self._left < 0:
+            raise LockFileError(
+                f"its merge keys ({_MERGE}) stand for more than {_MOST_MERGED} values",
+                hint="write out what they merge, or lock again with the tool that made the file",
+                origin=Origin(self._file, line_of(key)),
+            )
 
 
 def _node(event: yaml.Event, anchors: dict[str, Node]) -> Node | None:
