@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from cachi2ish.core.digests import strong
@@ -16,8 +16,8 @@ from cachi2ish.lockfiles.interface import Lock
 def with_moved_files(lock: Lock, moved: Mapping[str, Address], on_message: Callable[[str], None]) -> Lock:
     """Return a lock whose pins with files at a host of ``moved`` are looked for on its index, and on no other.
 
-    on_message: is given what is odd, a sentence. Raises `LockFileError` for each of them of which the lock has no
-    strong digest.
+    moved: the index by the host. on_message: is given what is odd, a sentence. Raises `LockFileError` for each of
+    them of which the lock has no strong digest, and for one whose files have moved to two indexes.
     """
     there = _hosts(lock.requirements) if moved else frozenset[str]()
     for host in moved:
@@ -29,9 +29,12 @@ def with_moved_files(lock: Lock, moved: Mapping[str, Address], on_message: Calla
     found: list[Requirement] = []
     errors: list[Cachi2ishError] = []
     for one in lock.requirements:
-        here = [host for host in _hosts([one]) if host in moved]
+        hosts = _hosts([one])
+        here = [host for host in moved if host in hosts]  # in the order in which they were named
         if not here:
             found.append(one)
+        elif len({moved[host] for host in here}) > 1:
+            errors.append(_at_two_indexes(one, here, moved))
         elif isinstance(one, Pinned) and strong(one.digests):
             found.append(replace(one, files=(), indexes=Indexes((moved[here[0]],), alone=True)))
         else:
@@ -49,6 +52,15 @@ def _hosts(requirements: Iterable[Requirement]) -> frozenset[str]:
         elif isinstance(one, Url):
             found.add(one.url.host)
     return frozenset(found)
+
+
+def _at_two_indexes(one: Requirement, hosts: Sequence[str], moved: Mapping[str, Address]) -> LockFileError:
+    where = ", ".join(f"{host} ({moved[host]})" for host in hosts)
+    return LockFileError(
+        f"{one} has files at hosts that have moved to different indexes: {where}",
+        hint="name one index for them that has all these files",
+        origin=one.origin,
+    )
 
 
 def _not_found_elsewhere(one: Requirement, host: str) -> LockFileError:

@@ -84,6 +84,20 @@ def test_a_file_of_settings_says_it_for_several_hosts_and_a_misspelt_one_is_told
     )
 
 
+def test_files_of_one_package_at_two_hosts_come_from_one_index(person: Person, moved: str) -> None:
+    other = "wheels.gone.test"
+    person.writes("uv.lock", lock().replace(f"{GONE}/bb", f"{other}/bb"))
+    elsewhere = person.index.index_url.replace("simple", "other")
+    outcome = person.fetches("uv", moved, f"--moved-host={other}={elsewhere}")
+    assert (outcome.code, person.index.paths) == (ExitCode.LOCKFILE, ())
+    assert (
+        f"has files at hosts that have moved to different indexes: {GONE} ({person.index.index_url}), {other} ("
+        in outcome.err
+    )
+    outcome = person.fetches("uv", moved, f"--moved-host={other}={person.index.index_url}")
+    assert outcome.code == 0, outcome.told
+
+
 @pytest.mark.parametrize(
     ("value", "says"),
     [
