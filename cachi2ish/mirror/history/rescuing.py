@@ -98,15 +98,15 @@ def holdings(connection: Connection, keys: Iterable[str], since: Instant) -> dic
 
 def _there(connection: Connection, generations: Collection[int], since: Instant) -> set[int]:
     """Return those of projects that a registry has, as a look since then has shown."""
+    # Their projects first: this is looked up for one file again and again, and there are many observations.
+    theirs = select(generation.c.project_id).where(generation.c.id.in_(generations))
     looked_at = (
         select(observation.c.project_id)
+        .where(observation.c.project_id.in_(theirs))
         .group_by(observation.c.project_id)
         .having(func.max(observation.c.last_at) >= since)
     )
-    chosen = select(generation.c.project_id).where(
-        generation.c.id.in_(generations), generation.c.project_id.in_(looked_at)
-    )
-    projects = set(connection.execute(chosen).scalars())
+    projects = set(connection.execute(looked_at).scalars())
     return {
         one.id for _, known in generations_of(connection, projects) for one in known if one.newest.exists
     } & set(generations)

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace as replaced
 from packaging.utils import NormalizedName
+from sqlalchemy import Engine, event
 
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.errors import InputError
@@ -231,3 +236,25 @@ def test_status_counts(watched: Watched) -> None:
     assert status.to_rescue == 1
     assert [one.text for one in status.alarms] == ["apple-1.0.tar.gz had another digest before"]
     assert at(3) < at(4)
+
+
+def test_what_is_known_of_one_file_is_found_without_reading_all_observations(tmp_path: Path) -> None:
+    place, asked = tmp_path / "own.sqlite", list[tuple[str, Any]]()
+
+    def heard(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        asked.append((statement, parameters))
+
+    with SqlHistory(place) as history:
+        Watched(history).sees(3, OLD)
+        event.listen(Engine, "before_cursor_execute", heard)
+        try:
+            [key] = history.holdings([OLD.hashes[0][1]], instant(3))
+        finally:
+            event.remove(Engine, "before_cursor_execute", heard)
+        assert history.holdings([key], instant(3))[key].listed
+        assert not history.holdings([key], instant(4))[key].listed
+    with closing(sqlite3.connect(place)) as database:
+        plans = [database.execute(f"EXPLAIN QUERY PLAN {one}", values).fetchall() for one, values in asked]
+    steps = [step for plan in plans for *_, step in plan if "observation" in step]
+    assert steps
+    assert [step for step in steps if step.startswith("SCAN")] == []
