@@ -21,15 +21,12 @@ from cachi2ish.mirror.freeing import Freeing
 from cachi2ish.mirror.history.engines.interface import HistoryPlace
 from cachi2ish.mirror.history.interface import History, Seal
 from cachi2ish.mirror.history.store import SqlHistory
-from cachi2ish.mirror.records import Instant, Registry
+from cachi2ish.mirror.records import FILES, HISTORY, Instant, Registry
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.mirror_settings import database_at, mirror_database, mirror_directory
 from cachi2ish.settings.settings import cache_key
 
-#: Below the directory of a mirror.
-HISTORY, FILES = "history.sqlite", "files"
-
-#: Below its files.
+#: Below the files of a mirror.
 CATALOGUE = "catalogue.sqlite"
 
 #: The registry that every mirror has.

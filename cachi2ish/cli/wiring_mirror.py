@@ -15,7 +15,7 @@ from cachi2ish.cache.blobs import DiskBlobs
 from cachi2ish.cache.memory.catalogue import SqliteCatalogue
 from cachi2ish.cli.display.reporting import ConsoleReporter, log_messages_to
 from cachi2ish.cli.process import home_directory, limit_malloc_arenas
-from cachi2ish.cli.wiring_history import CATALOGUE, FILES, HISTORY, expect_history
+from cachi2ish.cli.wiring_history import CATALOGUE, expect_history
 from cachi2ish.core.urls import Address, bare
 from cachi2ish.errors import InputError, UnavailableError, UsageError
 from cachi2ish.files.os_errors import storage_errors
@@ -27,8 +27,8 @@ from cachi2ish.mirror.accepted import Tokens
 from cachi2ish.mirror.batches import in_batches
 from cachi2ish.mirror.history.engines.interface import HistoryPlace
 from cachi2ish.mirror.history.store import SqlHistory
-from cachi2ish.mirror.records import Registry, UntimedFiles
-from cachi2ish.mirror.server.application import Rooms, Rules, now_in_microseconds, running
+from cachi2ish.mirror.records import FILES, HISTORY, Registry, UntimedFiles, now_in_microseconds
+from cachi2ish.mirror.server.application import Rooms, Rules, running
 from cachi2ish.mirror.server.places import MAIN, no_such_registry
 from cachi2ish.mirror.server.serving import address_of, is_loopback, listen, serve
 from cachi2ish.mirror.syncing import Synced, sync

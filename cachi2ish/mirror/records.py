@@ -5,6 +5,7 @@ Instants are whole microseconds after 1970, UTC (`Instant`).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,6 +23,15 @@ Instant = int
 SECOND: Instant = 1_000_000
 HOUR: Instant = 3600 * SECOND
 DAY: Instant = 24 * HOUR
+
+#: What stands in the directory of a mirror: the history, where no other database has it, the files, the digests of
+#: metadata in wheels, and the claims on files that are being downloaded.
+HISTORY, FILES, METADATA_DIGESTS, DOWNLOADS = "history.sqlite", "files", "metadata-digests.txt", "downloads"
+
+
+def now_in_microseconds() -> Instant:
+    """Return the time."""
+    return time.time_ns() // 1000
 
 
 class UntimedFiles(StrEnum):

@@ -13,9 +13,9 @@ from cachi2ish.mirror.claims import Claims
 from cachi2ish.mirror.file_store import FileStore, MetadataDigests
 from cachi2ish.mirror.following import Follower
 from cachi2ish.mirror.looking import Lookout
-from cachi2ish.mirror.records import Due
+from cachi2ish.mirror.records import DOWNLOADS, METADATA_DIGESTS, Due, now_in_microseconds
 from cachi2ish.mirror.relay import Relay
-from cachi2ish.mirror.server.application import Rooms, now_in_microseconds
+from cachi2ish.mirror.server.application import Rooms
 from cachi2ish.mirror.upstream import Upstream
 
 #: Threads that read the history, that wait for upstreams, and that bring files.
@@ -62,11 +62,11 @@ async def _sync(rooms: Rooms) -> Synced:
     store = FileStore(
         blobs=rooms.blobs,
         recollection=rooms.recollection,
-        metadata=MetadataDigests(rooms.directory / "metadata-digests.txt"),
+        metadata=MetadataDigests(rooms.directory / METADATA_DIGESTS),
         downloader=rooms.downloader,
         wheels=rooms.wheels,
         relay=relay,
-        claims=Claims(rooms.directory / "downloads"),
+        claims=Claims(rooms.directory / DOWNLOADS),
         executor=readers,
         clock=time.monotonic,
     )

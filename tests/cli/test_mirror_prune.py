@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.cli.commands.mirror_log import now_in_microseconds
 from cachi2ish.cli.wiring_history import freeing, mirror_history
 from cachi2ish.exit_codes import ExitCode
 from cachi2ish.mirror.history.store import SqlHistory
-from cachi2ish.mirror.records import DAY
+from cachi2ish.mirror.records import DAY, now_in_microseconds
 from cachi2ish.settings.flags import Flags
 from cachi2ish.simple_api.negotiation import JSON
 from tests.cli.conftest import Person
@@ -187,3 +186,16 @@ def test_the_store_of_a_mirror_is_not_pruned_as_a_cache(store: Store) -> None:
     assert outcome.code == ExitCode.INPUT
     assert "cachi2ish mirror prune --directory" in outcome.err
     assert len(store.held()) == 3
+
+
+def test_nor_is_one_whose_history_is_elsewhere_and_that_nobody_has_asked_for_metadata(store: Store) -> None:
+    (store.directory / "history.sqlite").unlink()
+    (store.directory / "metadata-digests.txt").unlink(missing_ok=True)
+    outcome = store.person.runs("cache", "prune", "--cache-dir", store.directory / "files", "--max-size", "1kB")
+    assert outcome.code == ExitCode.INPUT
+    assert len(store.held()) == 3
+
+
+def test_a_cache_beside_a_folder_of_downloads_is_pruned(person: Person, tmp_path: Path) -> None:
+    (tmp_path / "downloads").mkdir()
+    assert person.runs("cache", "prune", "--cache-dir", tmp_path / "cache", "--max-size", "1kB").code == 0

@@ -17,13 +17,11 @@ from cachi2ish.settings.values import InvalidValueError, metavar, one_of, parse_
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from cachi2ish.cli.display.reporting import ConsoleReporter
     from cachi2ish.services.cache_upkeep import Limits, Verified
 
-
-#: What stands beside the store of a mirror, wherever its history is.
-_OF_MIRRORS = ("history.sqlite", "metadata-digests.txt")
 
 #: Seconds between two lines about a verification that takes long.
 _PAUSE = 10.0
@@ -138,7 +136,7 @@ def _prune(
         now = datetime.now(UTC)
         limits = limits_of(older_than, max_size, now)
         housekeeping, reporter = wiring.housekeeping(flags), _reporter(console)
-        if any((housekeeping.directory.parent / name).exists() for name in _OF_MIRRORS):
+        if _is_of_mirror(housekeeping.directory):
             raise InputError(
                 f"{housekeeping.directory} is the store of a mirror, which may have the last copy of a file",
                 hint=f"run: cachi2ish mirror prune --directory {housekeeping.directory.parent}",
@@ -150,6 +148,15 @@ def _prune(
             reporter.info(line)
         if limits.size is not None and pruned.kept > limits.size and not dry_run:
             reporter.warning(too_large_text(pruned, limits.size))
+
+
+def _is_of_mirror(directory: Path) -> bool:
+    """Return whether this is the store of a mirror, wherever its history is."""
+    from cachi2ish.mirror.records import DOWNLOADS, FILES, HISTORY, METADATA_DIGESTS
+
+    # Every mirror has claims; but a directory of that name alone may be anything.
+    names = [HISTORY, METADATA_DIGESTS, *([DOWNLOADS] if directory.name == FILES else [])]
+    return any((directory.parent / name).exists() for name in names)
 
 
 def _reporter(console: Console) -> ConsoleReporter:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -58,6 +57,7 @@ def _status(output_format: Format = HistoryFormat.TEXT, *, flags: Flags) -> None
     """Tell how many projects, files and looks are known, what is due, and what was alarming."""
     with opened(flags, read_only=True) as (history, _):
         from cachi2ish.cli.display.mirror_text import status_json, status_text
+        from cachi2ish.mirror.records import now_in_microseconds
 
         status = history.status(now_in_microseconds())
         write_result(status_json(status) if output_format is HistoryFormat.JSON else status_text(status))
@@ -104,6 +104,7 @@ def _track(
             reporter.info(f"{counted_projects(track_all(flags, index, reporter))} more followed")
             return
     with opened(flags, make=True) as (history, reporter):
+        from cachi2ish.mirror.records import now_in_microseconds
         from cachi2ish.services.history_files import lines_of, project_names
 
         names = project_names(projects or [])
@@ -171,6 +172,7 @@ def _freeze(
     with opened(flags) as (history, reporter):
         from cachi2ish.cli.display.mirror_text import counted_projects
         from cachi2ish.errors import UnavailableError
+        from cachi2ish.mirror.records import now_in_microseconds
 
         day = history.freeze(index, _cutoff(date), now_in_microseconds())
         if day.provisional:
@@ -200,7 +202,7 @@ def _verify(*, flags: Flags) -> None:
 def opened(
     flags: Flags, *, make: bool = False, read_only: bool = False
 ) -> Iterator[tuple[History, ConsoleReporter]]:
-    """Yield the history of the mirror, and who tells what is done with it; errors are told and end the program."""
+    """Yield the history of the mirror, and what reports to the user; errors are told and end the program."""
     console: Console = console_for(flags)
     with report_errors(console):
         from cachi2ish.cli.display.reporting import ConsoleReporter
@@ -222,11 +224,6 @@ def _installed() -> Iterator[None]:
             f"the mirror needs {error.name}, which is not installed",
             hint="install cachi2ish[mirror], or from a clone: make install WITH=mirror",
         ) from None
-
-
-def now_in_microseconds() -> int:
-    """Return the time, in microseconds after 1970, UTC."""
-    return time.time_ns() // 1000
 
 
 def _cutoff(text: str) -> Cutoff:

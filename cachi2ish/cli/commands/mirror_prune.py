@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cachi2ish.cli.commands.cache_commands import MaxSize, OlderThan, limits_of
-from cachi2ish.cli.commands.mirror_log import Index, now_in_microseconds, opened
+from cachi2ish.cli.commands.mirror_log import Index, opened
 from cachi2ish.cli.commands.options import with_settings
 from cachi2ish.cli.display.console import write_result
 from cachi2ish.settings.flags import Flags
@@ -46,6 +46,7 @@ def _prune(
         from cachi2ish.cli.display.result_text import pruned_lines, removals_text, too_large_text
         from cachi2ish.cli.wiring_history import freeing
         from cachi2ish.errors import UsageError
+        from cachi2ish.mirror.records import now_in_microseconds
         from cachi2ish.services.cache_upkeep import prune_by
         from cachi2ish.services.history_files import project_names
 

@@ -30,7 +30,7 @@ from cachi2ish.mirror.following import Follower
 from cachi2ish.mirror.history.interface import Sightings
 from cachi2ish.mirror.looking import Lookout
 from cachi2ish.mirror.page_desk import PageDesk
-from cachi2ish.mirror.records import Instant, Registry
+from cachi2ish.mirror.records import DOWNLOADS, METADATA_DIGESTS, Registry, now_in_microseconds
 from cachi2ish.mirror.relay import Relay
 from cachi2ish.mirror.server.file_doors import FileDoors
 from cachi2ish.mirror.server.gate import Gate
@@ -91,11 +91,6 @@ class Rules:
     memory: int = 64_000_000
 
 
-def now_in_microseconds() -> Instant:
-    """Return the time."""
-    return time.time_ns() // 1000
-
-
 @asynccontextmanager
 async def running(rooms: Rooms, rules: Rules) -> AsyncIterator[ASGIApp]:
     """Yield the application, and follow projects beside it; stops what is under way at the end."""
@@ -110,11 +105,11 @@ async def running(rooms: Rooms, rules: Rules) -> AsyncIterator[ASGIApp]:
     store = FileStore(
         blobs=rooms.blobs,
         recollection=rooms.recollection,
-        metadata=MetadataDigests(rooms.directory / "metadata-digests.txt"),
+        metadata=MetadataDigests(rooms.directory / METADATA_DIGESTS),
         downloader=rooms.downloader,
         wheels=rooms.wheels,
         relay=relay,
-        claims=Claims(rooms.directory / "downloads"),
+        claims=Claims(rooms.directory / DOWNLOADS),
         executor=readers,
         clock=time.monotonic,
     )

@@ -10,7 +10,7 @@ from packaging.utils import NormalizedName
 
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.mirror.history.store import SqlHistory
-from cachi2ish.mirror.server.application import now_in_microseconds
+from cachi2ish.mirror.records import now_in_microseconds
 from cachi2ish.simple_api.fields import PageSource
 from cachi2ish.simple_api.negotiation import read_page
 from cachi2ish.simple_api.page_digest import page_digest
