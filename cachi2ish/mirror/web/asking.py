@@ -54,13 +54,15 @@ def instant_of(cutoff: Cutoff) -> Instant:
     return whole * _MICROSECOND + cutoff.instant.microsecond
 
 
-def place_of(places: Places, given: Mapping[str, str], *, key: str = "date", otherwise: str = LIVE) -> Place:
+def place_of(
+    places: Places, given: Mapping[str, str], *, key: str | None = "date", otherwise: str = LIVE
+) -> Place:
     """Return the registry and the date that the fields of a query or a form name.
 
-    key: of the date; otherwise: the date where there is none. Raises `InputError` where there is no such registry
-    or date, and for a duration: what it means is another thing each time.
+    key: of the date, None for a door that takes none; otherwise: the date where there is none. Raises `InputError`
+    where there is no such registry or date, and for a duration: what it means is another thing each time.
     """
-    text = given.get(key, "").strip() or otherwise
+    text = ("" if key is None else given.get(key, "").strip()) or otherwise
     registry, date = places.named(given.get("registry") or MAIN, text)
     if date.kind is DateKind.COOL_DOWN:
         raise InputError(f"{excerpt(text)} is no day, no instant and not live: a page shows one of these")

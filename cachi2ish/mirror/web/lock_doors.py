@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cachi2ish.errors import AccessError, Cachi2ishError
+from cachi2ish.errors import AccessError, Cachi2ishError, StorageError
 from cachi2ish.lockfiles.interface import LockFiles
 from cachi2ish.mirror.pasts import ProjectPast
 from cachi2ish.mirror.server.places import MAIN, Places
@@ -31,7 +31,7 @@ from cachi2ish.mirror.web.lock_views import (
     since_view,
     unobserved,
 )
-from cachi2ish.mirror.web.past_desk import PastDesk
+from cachi2ish.mirror.web.past_desk import Looking, PastDesk
 from cachi2ish.mirror.web.pin_views import LockDiffView, PinChange
 from cachi2ish.mirror.web.project_views import spelled, takes_all_files
 from cachi2ish.mirror.web.state_views import StateDesk
@@ -51,8 +51,9 @@ from cachi2ish.mirror.web.views import CopyLine, RegistryRow
 #: Locks that are read at once, and those that may wait.
 _AT_ONCE, _MOST = 2, 10
 
-#: Projects that are looked up at once for one lock, and seconds after which no registry is asked for it any more.
-_LOOKS, _PATIENCE = 8, 20.0
+#: Projects that are looked up at once for one lock, and for all locks together; seconds after which no registry is
+#: asked for a lock any more.
+_LOOKS, _ALL_LOOKS, _PATIENCE = 8, 16, 20.0
 
 #: Characters of the query of an address that leads to the same page again.
 _LONGEST_QUERY = 6000
@@ -71,7 +72,11 @@ class LocksView(Struct, frozen=True):
 
 
 class LockDoors:
-    """Answers people who have a lock. For the event loop. executor: reads locks and the history."""
+    """Answers people who have a lock. For the event loop. executor: reads locks and the history.
+
+    A lock may have names that are nobody's business: a public registry is asked only for projects of which
+    something is known here, and nothing is written down of the others.
+    """
 
     def __init__(
         self,
@@ -92,6 +97,7 @@ class LockDoors:
         self._observed_only = observed_only
         self._executor = executor
         self._reading = asyncio.Semaphore(_AT_ONCE)
+        self._looking = asyncio.Semaphore(_ALL_LOOKS)
         self._waiting = 0
 
     def routes(self) -> list[Route]:
@@ -144,8 +150,10 @@ class LockDoors:
 
     async def since(self, request: Request, form: Form, pins: Pins) -> Response:
         """Answer ``/locks/since``: since when all pins are there."""
-        place = place_of(self._places, form.fields, key="")
-        find = partial(self._desk.project, place.registry, instants=(), login=login_of(request, place.registry))
+        place = place_of(self._places, form.fields, key=None)
+        find = partial(
+            self._desk.project, place.registry, instants=(None,), login=login_of(request, place.registry)
+        )
 
         async def found(pin: Pin, deadline: float) -> Presence:
             past = await self._past(partial(find, pin.project, versions=(pin.version,)), deadline)
@@ -153,7 +161,7 @@ class LockDoors:
             if known is not None and known != pin.version:
                 past = await self._past(partial(find, pin.project, versions=(known,)), deadline)
             digests = [one.value for one in pin.digests if one.algorithm == "sha256"]
-            return presence(past, pin.project, pin.version, digests)
+            return presence(past, pin.project, pin.version, digests, observed_only=self._observed_only)
 
         def lines_for(date: str) -> tuple[CopyLine, ...]:
             dated = Place(place.registry, date, None)
@@ -191,9 +199,12 @@ class LockDoors:
     async def _sent(self, request: Request) -> Form:
         """Return the form that was sent, or what an address has in the place of one."""
         if request.method == "POST":
-            if request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
+            if _is_foreign(request):
                 raise UploadError(HTTPStatus.FORBIDDEN, "a page of another site has sent this form")
             return await read_form(request, self._executor)
+        # A link may stand anywhere; what a page loads by itself, nobody has asked for.
+        if _is_foreign(request) and request.headers.get("sec-fetch-dest") != "document":
+            raise UploadError(HTTPStatus.FORBIDDEN, "a page of another site has asked for this by itself")
         given = dict(request.query_params)
         return Form({**given, "pins": pins_in_query(given.get("pins", ""))})
 
@@ -215,7 +226,7 @@ class LockDoors:
         turns, deadline = asyncio.Semaphore(_LOOKS), loop.time() + _PATIENCE
 
         async def one(pin: Pin) -> _Found:
-            async with turns:
+            async with turns, self._looking:
                 return await work(pin, deadline)
 
         try:
@@ -228,11 +239,11 @@ class LockDoors:
     async def _past(
         self, find: Callable[..., Awaitable[tuple[ProjectPast, bool]]], deadline: float
     ) -> ProjectPast | None:
-        """Return what is known of a project; None where nothing is, and its registry does not say anything."""
+        """Return what is known of a project; None where a private registry does not say who may see it."""
         in_time = asyncio.get_running_loop().time() < deadline
         try:
-            past, _ = await find(look=in_time)
-        except AccessError:
+            past, _ = await find(look=Looking.WHERE_KNOWN if in_time else Looking.NEVER)
+        except (AccessError, StorageError):
             raise
         except Cachi2ishError:
             return None
@@ -241,6 +252,11 @@ class LockDoors:
     async def _page(self, request: Request, template: str, view: Struct, place: Place) -> Response:
         render = partial(self._answers.page, request, template, view, private=place.registry.private)
         return await asyncio.get_running_loop().run_in_executor(self._executor, render)
+
+
+def _is_foreign(request: Request) -> bool:
+    """Return whether a browser says that a page of another site asks (Fetch Metadata)."""
+    return request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
 
 
 def _query(pins: Pins, place: Place, **fields: str) -> str:

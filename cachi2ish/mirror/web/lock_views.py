@@ -14,8 +14,9 @@ from cachi2ish.mirror.web.project_views import changes_between, spelled, status_
 from cachi2ish.mirror.web.version_rows import is_yanked, moment_text, newest_of, seconds_text, turned, version_rows
 from cachi2ish.mirror.web.views import ChangeRow, CopyLine
 
-#: What is said of a project that nobody knows.
-_UNKNOWN = "the registry does not have it, as far as is known"
+#: What is said of a project that the registry does not have, and of one at which nobody has looked.
+_ABSENT = "the registry does not have it, as far as is known"
+_UNKNOWN = "nothing is known of it here: mirror track follows it"
 
 #: Names of files in one sentence.
 _NAMED = 3
@@ -29,8 +30,7 @@ def pin_change(
     past: with the files between the dates, and tallies for both and for now; None where it could not be had.
     """
     if past is None or not past.generations:
-        text = "the registry did not answer" if past is None else _UNKNOWN
-        return PinChange(project=project, version=version, verdict="unknown", notes=(text,))
+        return PinChange(project=project, version=version, verdict="unknown", notes=(_why_nothing(past),))
     known = spelled(past, version)
     older, newer = newest_of(version_rows(past, before)), newest_of(version_rows(past, after, 1))
     notes = tuple(_notes(past, known, before, after))
@@ -43,6 +43,12 @@ def pin_change(
         newest_after=second,
         notes=notes,
     )
+
+
+def _why_nothing(past: ProjectPast | None) -> str:
+    if past is None:
+        return "the registry did not answer"
+    return _UNKNOWN if past.looked_at is None else _ABSENT
 
 
 def observed_at(past: ProjectPast, *instants: Instant | None) -> bool:
@@ -88,22 +94,33 @@ def in_order(changes: Iterable[PinChange]) -> tuple[PinChange, ...]:
 
 
 class Presence(Struct, frozen=True):
-    """When a pin was there. since: None for never; until: when it was first seen gone, None for not yet."""
+    """When a pin was there. since: None for never; until: when it was first seen gone, None for not yet.
+
+    known: whether anything is known of its project.
+    """
 
     row: PinSince
     since: Instant | None = None
     until: Instant | None = None
+    known: bool = True
 
 
-def presence(past: ProjectPast | None, project: str, version: str, digests: Iterable[str]) -> Presence:
-    """Return when a pin was there. past: with the files of the version. digests: sha256, any for none."""
+def presence(
+    past: ProjectPast | None, project: str, version: str, digests: Iterable[str], *, observed_only: bool = False
+) -> Presence:
+    """Return when a pin was there.
+
+    past: with the files of the version. digests: sha256, any for none. observed_only: as of dates count at which
+    somebody had looked at the project already.
+    """
     if past is None or not past.generations:
-        text = "the registry did not answer" if past is None else _UNKNOWN
-        return Presence(PinSince(project=project, version=version, note=text))
+        row = PinSince(project=project, version=version, note=_why_nothing(past))
+        return Presence(row, known=past is not None and past.looked_at is not None)
+    looked = {one.number: one.first_seen for one in past.generations if observed_only}
     known, wanted = spelled(past, version), frozenset(digests)
     files = [one for one in past.files if one.version == known]
     allowed = [one for one in files if not wanted or one.key in wanted]
-    dated = [one.available for one in allowed if one.available is not None]
+    dated = [max(one.available, looked.get(one.generation, 0)) for one in allowed if one.available is not None]
     if not dated:
         text = "this version was never there, as far as is known"
         if files and not allowed:
@@ -142,8 +159,9 @@ def since_view(
     lines_for: Callable[[str], tuple[CopyLine, ...]],
 ) -> SinceView:
     """Return since when all pins are there. lines_for: the lines to copy for a date."""
-    missing = tuple(one.row.project for one in found if one.since is None)
-    first = None if missing else max(one.since for one in found if one.since is not None) + 1
+    unknown = tuple(one.row.project for one in found if not one.known)
+    missing = tuple(one.row.project for one in found if one.since is None and one.known)
+    first = None if missing or unknown else max(one.since for one in found if one.since is not None) + 1
     end = min((one.until for one in found if one.until is not None), default=None)
     gone = first is not None and end is not None and end < first
     if gone:
@@ -160,6 +178,7 @@ def since_view(
         day=None if date is None or "T" in date else date,
         deciding=tuple(one.row.project for one in found if first is not None and one.since == first - 1),
         missing=missing,
+        unknown=unknown,
         lines=() if date is None else lines_for(date),
         pins=tuple(one.row for one in latest),
         others=others,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor
+from enum import Enum
 from functools import partial
 
 from packaging.utils import NormalizedName
@@ -19,6 +20,14 @@ from cachi2ish.mirror.page_desk import REFRESHED_AFTER, PageDesk
 from cachi2ish.mirror.pasts import ProjectPast, Span
 from cachi2ish.mirror.records import SECOND, Instant, Registry
 from cachi2ish.mirror.upstream import Login
+
+
+class Looking(Enum):
+    """Of which projects a registry may be asked. WHERE_KNOWN: of those at which somebody has looked before."""
+
+    ALWAYS = "always"
+    WHERE_KNOWN = "where_known"
+    NEVER = "never"
 
 
 class PastDesk:
@@ -48,19 +57,22 @@ class PastDesk:
         login: Login | None = None,
         versions: Collection[str] = (),
         span: Span | None = None,
-        look: bool = True,
+        look: Looking = Looking.ALWAYS,
     ) -> tuple[ProjectPast, bool]:
         """Return what is known of a project, and whether its registry should have answered and did not.
 
-        See `Pasts.project`. look: whether the registry may be asked. Raises `LoginNeededError` and `AccessError`
-        where a login has no right to see it, and what a look raises where nothing is known.
+        See `Pasts.project`. look: of what the registry may be asked; a private one is asked, with the login,
+        wherever it is not known whether that is let in. Raises `LoginNeededError` and `AccessError` where a login
+        has no right to see it, and what a look raises where nothing is known.
         """
         if not await self._desk.admitted(registry, project, login):
             raise AccessError(f"{registry.name} has no {project} for this user")
         loop = asyncio.get_running_loop()
         read = partial(self._history.pasts.project, registry.name, project, instants, versions=versions, span=span)
         past = await loop.run_in_executor(self._executor, read)
-        if not look or not self._must_look(past, instants):
+        if look is Looking.NEVER or (look is Looking.WHERE_KNOWN and past.looked_at is None):
+            return past, False
+        if not self._must_look(past, instants):
             return past, False
         try:
             await self._lookout.look(registry.name, project, login=login, looked_at=past.looked_at)
@@ -73,6 +85,6 @@ class PastDesk:
         return await loop.run_in_executor(self._executor, read), False
 
     def _must_look(self, past: ProjectPast, instants: Sequence[Instant | None]) -> bool:
-        if past.generations and all(past.is_closed(one) for one in instants):
+        if past.generations and all(past.is_closed(one) for one in instants or (None,)):
             return False
         return past.looked_at is None or self._now() - past.looked_at > REFRESHED_AFTER * SECOND

@@ -13,7 +13,7 @@ class PinChange(Struct, frozen=True, kw_only=True):
     """What two dates tell of a pin.
 
     verdict: ``same``, ``newer`` (there are newer versions, and nothing else), ``changed``, or ``unknown`` where
-    nobody knows the project.
+    nothing is known of the project.
     """
 
     project: str
@@ -53,9 +53,10 @@ class PinSince(Struct, frozen=True, kw_only=True):
 
 
 class SinceView(Struct, frozen=True, kw_only=True):
-    """Since when all pins of a lock are there. since: the first instant as of which they are; null for never.
+    """Since when all pins of a lock are there. since: the first instant as of which they are; null for none known.
 
-    day: the first day whose end has them all. deciding: the projects that came last. pins: the latest first.
+    day: the first day whose end has them all. deciding: the projects that came last. missing: those that keep it
+    from ever being so; unknown: those of which nothing is known here. pins: the latest first.
     """
 
     registry: str
@@ -63,6 +64,7 @@ class SinceView(Struct, frozen=True, kw_only=True):
     day: str | None
     deciding: tuple[str, ...]
     missing: tuple[str, ...]
+    unknown: tuple[str, ...]
     lines: tuple[CopyLine, ...]
     pins: tuple[PinSince, ...]
     others: tuple[str, ...]

@@ -1,25 +1,40 @@
-"""Locks that people send: what is said of their pins, what is refused, and that nothing of them is kept."""
+"""Locks that people send: what is said of their pins, and to whom their names are told."""
 
 from __future__ import annotations
 
 import json
-import socket
-import tempfile
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.utils import canonicalize_name
 
-from cachi2ish.mirror.web import uploads
+from cachi2ish.mirror.history.store import SqlHistory
+from cachi2ish.mirror.server.application import Rules
+from cachi2ish.mirror.web import past_desk
 from tests.mirror.server.conftest import OLD, SDIST
 from tests.mirror.web.test_openapi import fits
 from tests.support.distributions import make_sdist
+from tests.support.histories import history_at
 from tests.support.index_server import IndexServer
 from tests.support.mirror_server import Got, MirrorServer
 
+ANNA = ("anna", "s3cret")
+
 MULTIPART = "multipart/form-data; boundary=a-boundary"
+
+
+@pytest.fixture
+def mirror(mirror: MirrorServer) -> MirrorServer:
+    """One that knows demo."""
+    know(mirror, "demo")
+    return mirror
+
+
+def know(mirror: MirrorServer, *projects: str) -> None:
+    for name in projects:
+        mirror.get(f"/live/simple/{name}/")
 
 
 def form(file: tuple[str, bytes] | None = None, **fields: str) -> bytes:
@@ -30,10 +45,6 @@ def form(file: tuple[str, bytes] | None = None, **fields: str) -> bytes:
         parts.append(head.encode() + file[1])
     joined = b"".join(b"--a-boundary\r\n%s\r\n" % part for part in parts)
     return joined + b"--a-boundary--\r\n"
-
-
-def part(disposition: str) -> bytes:
-    return f"--b\r\nContent-Disposition: form-data; {disposition}\r\n\r\n\r\n--b--\r\n".encode()
 
 
 def send(
@@ -68,7 +79,7 @@ def test_what_changed_for_each_pin_is_told_with_what_needs_a_look_first(
         upstream.add("calm", make_sdist("calm", f"{number}.0"), upload_time=f"202{number}-05-01T10:00:00+00:00")
     upstream.add("still", make_sdist("still", "1.0"), upload_time="2021-05-01T10:00:00+00:00")
     with MirrorServer(tmp_path / "mirror", interval=1, settling=0, pypi=upstream.index_url) as mirror:
-        mirror.get("/live/simple/demo/")
+        know(mirror, "demo", "calm", "still", "nothing-here")
         for one in (OLD, SDIST):
             upstream.add(
                 "demo", one, upload_time="2023-05-01T10:00:00+00:00", requires_python=">=3.8", yanked="broken"
@@ -98,6 +109,7 @@ def test_what_changed_for_each_pin_is_told_with_what_needs_a_look_first(
 
 def test_since_when_a_set_is_there_is_when_its_last_pin_came(upstream: IndexServer, mirror: MirrorServer) -> None:
     upstream.add("other", make_sdist("other", "3.0"), upload_time="2022-05-01T10:00:00+00:00")
+    know(mirror, "other")
     view = answer(mirror, "/locks/since.json", "requirements.txt", "demo==1\nother==3.0\n")
     assert (view["since"], view["day"], view["deciding"]) == (
         "2023-05-01T10:00:00.000001Z",
@@ -112,6 +124,71 @@ def test_since_when_a_set_is_there_is_when_its_last_pin_came(upstream: IndexServ
     assert view["lines"][0]["text"] == f"pip install --index-url {index} -r requirements.txt"
     missing = answer(mirror, "/locks/since.json", "requirements.txt", "demo==1.0\nother==9\n")
     assert (missing["since"], missing["missing"], missing["lines"]) == (None, ["other"], [])
+
+
+@pytest.mark.parametrize("path", ["/locks/diff", "/locks/diff.json", "/locks/since", "/locks/since.json"])
+def test_names_of_which_nothing_is_known_are_told_to_no_registry_and_written_nowhere(
+    upstream: IndexServer, mirror: MirrorServer, path: str
+) -> None:
+    upstream.add("other", make_sdist("other", "3.0"), upload_time="2022-05-01T10:00:00+00:00")
+    before, asked = mirror.get("/state.json").body, len(upstream.requests)
+    text = "secret-thing-of-ours==1\nother==3.0\n"
+    got = send(mirror, path, form(("requirements.txt", text.encode())))
+    assert (got.status, b"nothing is known of it here" in got.body) == (200, True)
+    mirror.get(f"{path}?pins=secret-thing-of-ours==1,other==3.0")
+    assert len(upstream.requests) == asked
+    with SqlHistory(history_at(mirror.directory / "history.sqlite")) as history:
+        assert history.status(0).followed == {"pypi": 1}
+        assert history.pasts.alike("pypi", canonicalize_name("secret-thing-of-our"), 5) == ()
+    assert json.loads(before)["looks"] == json.loads(mirror.get("/state.json").body)["looks"]
+
+
+def test_a_set_with_something_unknown_is_not_said_to_have_been_there_never(mirror: MirrorServer) -> None:
+    view = answer(mirror, "/locks/since.json", "requirements.txt", "demo==1.0\nother==3.0\n")
+    assert (view["since"], view["missing"], view["unknown"], view["lines"]) == (None, [], ["other"], [])
+    page = send(mirror, "/locks/since", form(("requirements.txt", b"demo==1.0\nother==3.0\n"))).body
+    assert b"It is not known since when all 2 pins are there" in page
+
+
+def test_a_project_that_was_looked_at_long_ago_is_looked_at_again(
+    upstream: IndexServer, mirror: MirrorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upstream.add("demo", make_sdist("demo", "3.0"), upload_time="2024-05-01T10:00:00+00:00")
+    assert answer(mirror, "/locks/since.json", "requirements.txt", "demo==3.0\n")["since"] is None
+    monkeypatch.setattr(past_desk, "REFRESHED_AFTER", 0)
+    view = answer(mirror, "/locks/since.json", "requirements.txt", "demo==3.0\n")
+    assert view["since"] is not None
+
+
+def test_where_only_what_was_observed_counts_a_pin_is_there_since_the_first_look(
+    upstream: IndexServer, tmp_path: Path
+) -> None:
+    begun = datetime.now(UTC).isoformat()[:19]
+    with MirrorServer(tmp_path / "mirror", rules=Rules(observed_only=True), pypi=upstream.index_url) as mirror:
+        know(mirror, "demo")
+        view = answer(mirror, "/locks/since.json", "requirements.txt", "demo==1.0\n")
+        assert view["since"] >= begun
+        assert view["pins"][0]["since"] >= begun
+        for line in view["lines"][:1]:
+            assert f"/{view['day'] or view['since']}/simple/" in line["text"]
+        assert mirror.get("/2023-06-01/simple/demo/").status == 409
+
+
+@pytest.mark.parametrize("path", ["/locks/diff.json", "/locks/since.json"])
+def test_a_lock_of_a_private_registry_is_answered_to_those_whom_it_lets_in(
+    upstream: IndexServer, tmp_path: Path, path: str
+) -> None:
+    with IndexServer(credentials=ANNA) as team:
+        team.add("ours", make_sdist("ours", "1.0"), upload_time="2023-05-01T10:00:00+00:00")
+        with MirrorServer(
+            tmp_path / "mirror", private=("team",), pypi=upstream.index_url, team=team.index_url
+        ) as mirror:
+            asked = f"{path}?pins=ours==1.0&registry=team"
+            assert [mirror.get(asked).status, mirror.get(asked, login=("bert", "other")).status] == [401, 403]
+            got = mirror.get(asked, login=ANNA)
+            assert (got.status, got.headers["cache-control"]) == (200, "private, no-store")
+            assert json.loads(got.body)["pins"][0]["project"] == "ours"
+            assert [mirror.get(asked).status, mirror.get(asked, login=("bert", "other")).status] == [401, 403]
 
 
 def test_a_digest_decides_which_file_had_to_be_there(mirror: MirrorServer) -> None:
@@ -131,6 +208,7 @@ def test_what_was_gone_before_the_last_came_was_never_there_at_once(upstream: In
         del upstream.add_project("short").files["short-1.0.tar.gz"]
         mirror.get("/live/simple/short/")
         upstream.add("late", make_sdist("late", "1.0"), upload_time="2200-01-01T00:00:00+00:00")
+        know(mirror, "late")
         view = answer(mirror, "/locks/since.json", "requirements.txt", "short==1.0\nlate==1.0\n")
         assert (view["since"], view["missing"]) == (None, ["short"])
         alone = answer(mirror, "/locks/since.json", "requirements.txt", "short==1.0\n")
@@ -148,120 +226,3 @@ def test_lines_may_be_written_instead_of_a_file(mirror: MirrorServer) -> None:
     body = b"pins=demo%3D%3D1.0&before=2023-06-01&after="
     got = send(mirror, "/locks/diff.json", body, content_type="application/x-www-form-urlencoded")
     assert json.loads(got.body)["pins"][0]["verdict"] == "newer"
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "status", "says"),
-    [
-        ("requirements.txt", "-r /etc/passwd\n", 422, "is outside the source directory"),
-        ("requirements.txt", "-r other.txt\n", 422, "other.txt does not exist"),
-        ("requirements.txt", "requests>=2\n", 422, "is not pinned"),
-        ("requirements.txt", "<script>alert(1)</script>\n", 422, "requirements.txt"),
-        ("requirements.txt", "# nothing\n", 422, "it pins no version"),
-        ("requirements.txt", "", 400, "choose a file"),
-        ("notes.md", "x", 422, "they are called"),
-        ("uv.lock", "]", 422, "it is no TOML"),
-        ("..", "x", 400, "a lock is not called"),
-        ("requirements.txt", "demo==1.0\n" + "".join(f"p{n}==1\n" for n in range(1001)), 422, "1,000 is the most"),
-    ],
-)
-def test_what_is_no_lock_is_refused_on_a_page_that_says_why(
-    mirror: MirrorServer, name: str, text: str, status: int, says: str
-) -> None:
-    for path in ("/locks/diff", "/locks/since.json"):
-        got = send(mirror, path, form((name, text.encode())))
-        assert got.status == status
-        assert says in got.body.decode()
-        assert b"<script>" not in got.body or path.endswith(".json")
-        if path.endswith(".json"):
-            fits(path, got.status, got.headers["content-type"], got.body, "post")
-
-
-def test_no_variable_of_the_server_gets_into_an_answer(
-    mirror: MirrorServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SECRET_TOKEN", "tell-nobody")
-    got = send(
-        mirror,
-        "/locks/diff",
-        form(("requirements.txt", b"--index-url https://${SECRET_TOKEN}/\na @ ${SECRET_TOKEN}\n")),
-    )
-    assert b"tell-nobody" not in got.body
-
-
-def test_nothing_of_a_lock_is_kept(mirror: MirrorServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    send(mirror, "/locks/diff", form(("requirements.txt", b"demo==1.0\n")))
-    send(mirror, "/locks/diff", form(("requirements.txt", b"demo\n")))
-    assert list(folder.iterdir()) == []
-
-
-def test_a_form_that_is_too_large_is_refused_before_it_has_arrived(mirror: MirrorServer) -> None:
-    host, port = mirror.url.removeprefix("http://").split(":")
-    head = b"POST /locks/diff HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=b\r\n"
-    for sizes in (b"content-length: 900000000\r\n\r\n", b"transfer-encoding: chunked\r\n\r\n"):
-        with socket.create_connection((host, int(port)), timeout=30) as connection:
-            connection.sendall(head + sizes)
-            if b"chunked" not in sizes:
-                assert b" 413 " in connection.recv(100)
-                continue
-            # What was not read when the connection ends resets it, and may take the answer along.
-            with suppress(ConnectionError):
-                for _ in range(60):
-                    connection.sendall(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
-                begun = connection.recv(100)
-                assert begun == b"" or b" 413 " in begun
-    assert mirror.get("/healthz").status == 200
-
-
-def test_a_large_lock_arrives_whole(mirror: MirrorServer) -> None:
-    text = "demo==1.0\n" + "# a comment of no use\n" * 50_000
-    assert answer(mirror, "/locks/since.json", "requirements.txt", text)["day"] == "2023-05-01"
-
-
-def test_a_form_that_does_not_arrive_is_given_up(mirror: MirrorServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "MOST_SECONDS", 0.2)
-    host, port = mirror.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=30) as connection:
-        connection.sendall(
-            b"POST /locks/diff HTTP/1.1\r\nhost: x\r\ncontent-length: 50\r\n"
-            b"content-type: multipart/form-data; boundary=b\r\n\r\n--b"
-        )
-        assert b" 408 " in connection.recv(1000)
-
-
-@pytest.mark.parametrize(
-    ("content_type", "body", "status"),
-    [
-        ("application/json", b"{}", 415),
-        ("multipart/form-data", b"x", 400),
-        ("multipart/form-data; boundary=b", b"--b\r\nno head\r\n--b--\r\n", 400),
-        ("multipart/form-data; boundary=b", b"--b\r\n", 400),
-        ("multipart/form-data; boundary=\xe9", b"", 400),
-        ('multipart/form-data; boundary="' + ";" * 50_000, b"--b--\r\n", 400),
-        ("multipart/form-data; boundary*0=b; boundary*=b", b"--b--\r\n", 400),
-        ("multipart/form-data; boundary=b", part('name="' + ";" * 50_000), 400),
-        ("multipart/form-data; boundary=b", part("name=pins; filename*=" + "1" * 1900), 400),
-        ("multipart/form-data; boundary=b", part('name="pins"; filename*0=a; filename*=b'), 400),
-        ("multipart/form-data; boundary=b", part(f"name=pins; filename*{'9' * 1900}=b"), 400),
-        ("application/x-www-form-urlencoded", b"&".join(b"a=1" for _ in range(99)), 400),
-        ("application/x-www-form-urlencoded", b"\xff", 400),
-    ],
-)
-def test_a_form_that_cannot_be_read_is_refused(
-    mirror: MirrorServer, content_type: str, body: bytes, status: int
-) -> None:
-    got = send(mirror, "/locks/diff.json", body, content_type)
-    assert got.status == status
-    fits("/locks/diff.json", got.status, got.headers["content-type"], got.body, "post")
-
-
-def test_forms_go_nowhere_else_and_come_from_no_other_site(mirror: MirrorServer) -> None:
-    for path in ("/", "/diff", "/2023-06-01/simple/demo/", "/locks"):
-        got = send(mirror, path, form())
-        assert (got.status, got.headers["allow"]) == (405, "GET, HEAD")
-    assert mirror.get("/locks/diff", method="PUT").headers["allow"] == "GET, HEAD, POST"
-    got = send(mirror, "/locks/diff", form(("requirements.txt", b"demo==1.0")), site="cross-site")
-    assert got.status == 403
