@@ -105,11 +105,11 @@ def prover() -> Prover:
     return OutputProver(texts, InstallersMetadata(), FactsReader(texts), RuledBackends())
 
 
-def proof_hooks(called: Callable[[str], None]) -> BuildHooks:
-    """Return what calls hooks of an output's sdists in the sandbox; ``called`` is told of each."""
+def proof_hooks(on_call: Callable[[str], None]) -> BuildHooks:
+    """Return what calls hooks of an output's sdists in the sandbox; ``on_call`` is given a sentence on each."""
     from cachi2ish.proof.output_hooks import OutputHooks
 
-    return OutputHooks(hook_runner(), called)
+    return OutputHooks(hook_runner(), on_call)
 
 
 @contextmanager

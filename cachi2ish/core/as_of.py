@@ -17,7 +17,7 @@ from cachi2ish.core.choose.reasons import Reason
 from cachi2ish.core.cutoff import Cutoff, rfc3339
 from cachi2ish.core.digests import Digest, InvalidDigestError
 from cachi2ish.core.modes import Missing
-from cachi2ish.core.pages import Excluded, IndexFile, Page
+from cachi2ish.core.pages import QUARANTINED, Excluded, IndexFile, Page
 from cachi2ish.core.urls import bare
 from cachi2ish.errors import AfterIndexDateError, Origin
 
@@ -156,7 +156,7 @@ def project_not_there_then(page: Page) -> AfterIndexDateError | None:
 
     A quarantined project keeps its own, graver message.
     """
-    if page.files or not page.excluded or page.status == "quarantined":
+    if page.files or not page.excluded or page.status == QUARANTINED:
         return None
     return not_there_then(page.project, page, page.excluded)
 

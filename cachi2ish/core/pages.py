@@ -26,6 +26,9 @@ from cachi2ish.core.distributions import by_version, which_are
 #: By far the most frequent digest, in its usual spelling: nothing to normalise.
 _SHA256 = re.compile("[0-9a-f]{64}")
 
+#: The status of a project whose files nobody should install (PEP 792).
+QUARANTINED = "quarantined"
+
 #: Pairs of an algorithm and a value, as an index states them: neither needs to be one that can be checked.
 Hashes = tuple[tuple[str, str], ...]
 
@@ -190,8 +193,8 @@ def together(pages: Sequence[Page], absent: Sequence[str] = ()) -> Page:
     suspects the project adds nothing. absent: indexes that do not have the project.
     """
     first, *others = pages
-    parts = (first, *(one for one in others if one.status != "quarantined"))
-    if len(parts) == 1 or first.status == "quarantined":
+    parts = (first, *(one for one in others if one.status != QUARANTINED))
+    if len(parts) == 1 or first.status == QUARANTINED:
         return replace(first, absent=tuple(absent))
     times = [one.fetched_at for one in parts if one.fetched_at is not None]
     return Page(

@@ -11,7 +11,7 @@ from packaging.utils import NormalizedName
 from cachi2ish.cache.interface import Catalogue, KeptPage
 from cachi2ish.core.cutoff import Cutoff, rfc3339
 from cachi2ish.core.digests import Digest
-from cachi2ish.core.pages import IndexFile, Page
+from cachi2ish.core.pages import QUARANTINED, IndexFile, Page
 from cachi2ish.errors import NotCachedError
 from cachi2ish.index.first_match import Answer, first_match, has_all, is_by_digest
 from cachi2ish.index.interface import FRESH, Index, PageQuery
@@ -71,7 +71,7 @@ def may_answer(policy: CachePolicy, query: PageQuery, kept: KeptPage | None) -> 
     return (
         settled_at is not None
         and settled_at <= kept.fetched_at <= policy.run_started
-        and page.status != "quarantined"  # it may be lifted
+        and page.status != QUARANTINED  # it may be lifted
         and all(_is_settled(files, query.digests) for files in releases)
     )
 

@@ -12,9 +12,8 @@ from typing import NamedTuple
 from msgspec import Struct
 from packaging.utils import NormalizedName
 
+from cachi2ish.core.pages import QUARANTINED
 from cachi2ish.mirror.records import Coverage, Instant
-
-_QUARANTINED = "quarantined"
 
 
 class SeenState(NamedTuple):
@@ -149,7 +148,7 @@ class Moment:
     @property
     def quarantined(self) -> bool:
         """Whether it was in quarantine then: no page has its files."""
-        return self.exists and self.status == _QUARANTINED
+        return self.exists and self.status == QUARANTINED
 
     @property
     def too_early(self) -> bool:

@@ -13,11 +13,14 @@ from cachi2ish.sandbox.interface import OF_WHEEL, FirstBuild, HookFailedError, H
 
 
 class OutputHooks:
-    """Implements `cachi2ish.proof.interface.BuildHooks`. Each question is put once. called: is told of each."""
+    """Implements `cachi2ish.proof.interface.BuildHooks`. Each question is put once.
 
-    def __init__(self, runner: HookRunner, called: Callable[[str], None]) -> None:
+    on_call: is given a sentence on each.
+    """
+
+    def __init__(self, runner: HookRunner, on_call: Callable[[str], None]) -> None:
         self._runner = runner
-        self._called = called
+        self._on_call = on_call
         self._known: dict[tuple[object, ...], tuple[tuple[str, ...], str]] = {}
 
     def check(self, machines: Iterable[Machine]) -> None:
@@ -50,7 +53,7 @@ class OutputHooks:
         *first, last = builds
         count = "1 sdist is" if len(first) == 1 else f"{len(first)} sdists are"
         made = f", where {count} built first" if first else ""
-        self._called(f"{last.filename}: its back-end is asked, in the sandbox{made}")
+        self._on_call(f"{last.filename}: its back-end is asked, in the sandbox{made}")
         question = HookQuestion(
             source=folder / last.filename,
             source_name=last.filename,

@@ -29,7 +29,7 @@ from cachi2ish.core.choose.checks import ALWAYS, BY_FILTER, Policy, passing
 from cachi2ish.core.choose.explain import listed_twice, nothing_for, nothing_to_take, quarantined
 from cachi2ish.core.choose.reasons import Facts, FileWarning, Reason, Refusal, WarningKind
 from cachi2ish.core.distributions import SdistName
-from cachi2ish.core.pages import IndexFile, Page
+from cachi2ish.core.pages import QUARANTINED, IndexFile, Page
 from cachi2ish.core.requirements import Pinned
 from cachi2ish.errors import UnavailableError
 
@@ -75,7 +75,7 @@ class Choice:
 
 def choose(requirement: Pinned, page: Page, policy: Policy) -> Choice:
     """Choose the files for ``requirement``; raises `UnavailableError` where none may be taken."""
-    if page.status == "quarantined":
+    if page.status == QUARANTINED:
         raise quarantined(requirement, page)
     found = candidates_of(requirement, page)
     refused = [*excluded_from(requirement, page), *found.unreadable]

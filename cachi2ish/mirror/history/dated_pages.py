@@ -8,7 +8,7 @@ from packaging.utils import NormalizedName
 from sqlalchemy import Connection, select
 
 from cachi2ish.core.cutoff import Cutoff
-from cachi2ish.core.pages import Page
+from cachi2ish.core.pages import QUARANTINED, Page
 from cachi2ish.mirror.batches import in_batches
 from cachi2ish.mirror.history.instants import end_of, text_of
 from cachi2ish.mirror.history.known_files import KnownFile, files_of, key_text
@@ -25,8 +25,6 @@ from cachi2ish.mirror.history.tables import file, project
 from cachi2ish.mirror.records import Coverage, DatedPage, Instant, Refusal
 from cachi2ish.simple_api.page_digest import page_digest
 from cachi2ish.simple_api.refusal_reasons import RefusalReason
-
-_QUARANTINED = "quarantined"
 
 #: How many projects are read at once where all are wanted.
 _AT_ONCE = 500
@@ -71,7 +69,7 @@ def dated_page(
         closed=is_closed(known, before),
         digest=page_digest(page),
         looked_at=look.last_at,
-        quarantined=generations[-1].newest.status == _QUARANTINED,
+        quarantined=generations[-1].newest.status == QUARANTINED,
     )
 
 
@@ -127,7 +125,7 @@ def _refused(
     when = "by now" if before is None else f"before {text_of(before)}"
     if not state.exists:
         return RefusalReason.DELETED, f"{name} was deleted from {where} {when}"
-    if state.status == _QUARANTINED:
+    if state.status == QUARANTINED:
         because = f": {state.reason}" if state.reason else ""
         return RefusalReason.QUARANTINED, f"{where} has put {name} into quarantine {when}{because}"
     return (

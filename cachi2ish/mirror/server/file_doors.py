@@ -22,7 +22,7 @@ from cachi2ish.mirror.page_desk import LoginNeededError, PageDesk
 from cachi2ish.mirror.records import HistoricFile, Registry
 from cachi2ish.mirror.relay import Download
 from cachi2ish.mirror.server.replies import Refused
-from cachi2ish.mirror.server.sending.held_files import Span, headers_of_file, held_file, is_known, opened
+from cachi2ish.mirror.server.sending.held_files import ByteRange, headers_of_file, held_file, is_known, opened
 from cachi2ish.mirror.server.sending.hot_files import HotFiles
 from cachi2ish.mirror.server.sending.request_wire import Wire
 from cachi2ish.mirror.upstream import Login, Upstream
@@ -138,7 +138,7 @@ class FileDoors:
     async def _sent(
         self, request: Request, files: Sequence[HistoricFile], login: Login | None, headers: dict[str, str]
     ) -> Response:
-        key, span = files[0].key, Span.of(request.headers.get, headers["etag"])
+        key, span = files[0].key, ByteRange.of(request.headers.get, headers["etag"])
         blob = await self._store.held(key)
         if blob is None:
             size = files[0].size

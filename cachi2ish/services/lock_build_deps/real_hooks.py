@@ -35,7 +35,7 @@ _NOWHERE = Origin("")
 class RealHooks:
     """Implements `cachi2ish.build.interface.Hooks`. Each question is put once.
 
-    called: is told of each call.
+    on_call: is given a sentence on each call.
     """
 
     def __init__(
@@ -45,14 +45,14 @@ class RealHooks:
         releases: IndexReleases,
         files: SdistFiles,
         recollection: Recollection,
-        called: Callable[[str], None],
+        on_call: Callable[[str], None],
     ) -> None:
         self._runner = runner
         self._places = {place.root.build.name: place for place in places}
         self._releases = releases
         self._files = files
         self._recollection = recollection
-        self._called = called
+        self._on_call = on_call
         self._known: dict[tuple[object, ...], tuple[tuple[str, ...], str]] = {}
 
     def check(self) -> None:
@@ -95,7 +95,7 @@ class RealHooks:
                 return tuple(msgspec.json.decode(kept, type=list[str])), ""
             except msgspec.MsgspecError:
                 pass  # of another version of this program
-        self._called(f"{build.name}: its back-end is asked, in the sandbox")
+        self._on_call(f"{build.name}: its back-end is asked, in the sandbox")
         question = HookQuestion(
             source=path,
             source_name=name,

@@ -11,13 +11,11 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from cachi2ish.errors import InputError, StorageError
-from cachi2ish.mirror.history.engines.interface import DatabaseKind, HistoryPlace
+from cachi2ish.mirror.history.engines.interface import CHECK, DatabaseKind, HistoryPlace
 from cachi2ish.mirror.history.engines.sqlite_database import SqliteDatabase
 
 #: The newest step of `migrations`.
 HEAD = "0001"
-
-_CHECK = "check rights and free space there"
 
 
 class Database:
@@ -124,7 +122,7 @@ class Database:
         except SQLAlchemyError as error:
             raise self._unusable(str(error)) from error
 
-    def _unusable(self, problem: str, hint: str = _CHECK) -> StorageError:
+    def _unusable(self, problem: str, hint: str = CHECK) -> StorageError:
         return StorageError(f"the history {self._kind.name} cannot be used: {problem}", hint=hint)
 
 

@@ -16,6 +16,9 @@ HistoryPlace = Path | Address
 #: Seconds for which a writer waits for another one.
 PATIENCE = 30
 
+#: The hint where nothing better is known.
+CHECK = "check rights and free space there"
+
 
 class DatabaseKind(Protocol):
     """One kind of database, at one place.

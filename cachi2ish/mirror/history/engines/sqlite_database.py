@@ -13,12 +13,11 @@ from sqlalchemy.exc import DBAPIError
 
 from cachi2ish.errors import StorageError
 from cachi2ish.files.locks import try_lock
-from cachi2ish.mirror.history.engines.interface import PATIENCE
+from cachi2ish.mirror.history.engines.interface import CHECK, PATIENCE
 
 #: The part of SQLite's codes that names the kind of an error.
 _PRIMARY = 0xFF
 
-_CHECK = "check rights and free space there"
 _DAMAGED = (
     "bring it back from a backup, or begin anew in another directory: mirror import takes the history that"
     " another one has exported"
@@ -90,7 +89,7 @@ class SqliteDatabase:
     def explain(self, error: DBAPIError) -> tuple[str, str]:
         """Return what SQLite says, and what to do by its code."""
         code = getattr(error.orig, "sqlite_errorcode", 0) & _PRIMARY
-        return str(error.orig), _HINTS.get(code, _CHECK)
+        return str(error.orig), _HINTS.get(code, CHECK)
 
     def claim(self) -> bool:
         """Return whether this process holds the lock of the file beside the database. Raises `OSError`."""

@@ -25,14 +25,14 @@ HeaderOf = Callable[[str, str], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class ByteRange:
     """The part of a file that a client wants. end: None for its end; start: less than 0 counts from there."""
 
     start: int
     end: int | None
 
     @classmethod
-    def of(cls, header: HeaderOf, etag: str) -> Span | None:
+    def of(cls, header: HeaderOf, etag: str) -> ByteRange | None:
         """Return what ``Range`` asks for; None for the whole: several parts are not served as such."""
         found = _RANGE.fullmatch(header("range", "").replace(" ", ""))
         if found is None or header("if-range", etag) != etag or found[1] == found[2] == None:  # noqa: E711
@@ -90,7 +90,7 @@ def held_file(header: HeaderOf, path: Path, headers: Mapping[str, str]) -> Respo
     """Return a file of the disk, the part that is asked for, or that nothing has changed. Raises `OSError`."""
     if is_known(header, headers["etag"]):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    return opened(path, Span.of(header, headers["etag"]), headers)
+    return opened(path, ByteRange.of(header, headers["etag"]), headers)
 
 
 def is_known(header: HeaderOf, etag: str) -> bool:
@@ -99,7 +99,7 @@ def is_known(header: HeaderOf, etag: str) -> bool:
     return any(one.strip().removeprefix("W/") in {etag, "*"} for one in known.split(","))
 
 
-def opened(path: Path, span: Span | None, headers: Mapping[str, str]) -> Response:
+def opened(path: Path, span: ByteRange | None, headers: Mapping[str, str]) -> Response:
     """Return the part ``span`` of a file, or the whole, and open it for that. Raises `OSError`."""
     # A named pipe would be waited for, with everybody else's requests.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.mirror.server.hot_pages import Headers
-from cachi2ish.mirror.server.sending.held_files import HeldFile, Span, held_file, is_known
+from cachi2ish.mirror.server.sending.held_files import ByteRange, HeldFile, held_file, is_known
 
 #: Addresses of files that are remembered: some kilobytes for ten.
 _MOST = 10_000
@@ -50,7 +50,7 @@ class HotFiles:
             return default if value is None else value.decode("latin-1")
 
         if most is not None and not is_known(header, known[1]["etag"]):
-            span = Span.of(header, known[1]["etag"])
+            span = ByteRange.of(header, known[1]["etag"])
             start, end = (0, blob.size) if span is None else span.within(blob.size) or (0, 0)
             if end - start > most:
                 return None
