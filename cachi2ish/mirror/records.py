@@ -251,7 +251,7 @@ class Status:
     """How much is known.
 
     projects: that were ever there, by registry; followed: that are looked at, there or not. overdue: since when a
-    project is due. alarms: the newest first.
+    project is due. size: of the database. alarms: the newest first, of all that there are (all_alarms).
     """
 
     projects: Mapping[str, int]
@@ -264,3 +264,4 @@ class Status:
     lost: int
     size: int
     alarms: tuple[Alarm, ...]
+    all_alarms: int

@@ -29,7 +29,7 @@ def status_text(status: Status) -> str:
         ("vanished files to be fetched", str(status.to_rescue)),
         ("vanished files that are lost", str(status.lost)),
         ("size of the history", readable_size(status.size)),
-        ("alarms", str(len(status.alarms)) if status.alarms else "none"),
+        ("alarms", str(status.all_alarms) if status.alarms else "none"),
     ]
     width = max(len(label) for label, _ in rows)
     lines = [f"{label:{width}}  {value}" for label, value in rows]

@@ -153,8 +153,8 @@ class Sightings(Protocol):
         """Write down that the mirror has the bytes of a vanished file, or that they cannot be had any more."""
         ...
 
-    def status(self, now: Instant) -> Status:
-        """Return how much is known."""
+    def status(self, now: Instant, registries: Collection[str] | None = None) -> Status:
+        """Return how much is known. registries: those that count, None for all; ``size`` is of all in any case."""
         ...
 
     def claim_following(self) -> bool:

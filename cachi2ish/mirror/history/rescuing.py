@@ -56,13 +56,6 @@ def write_rescued(connection: Connection, one: HistoricFile, *, held: bool) -> N
     )
 
 
-def count_rescues(connection: Connection, state: RescueState) -> int:
-    """Return how many vanished files are in this state."""
-    return connection.execute(
-        select(func.count()).select_from(rescue).where(rescue.c.state == state.value)
-    ).scalar_one()
-
-
 def historic_files(connection: Connection, files: Iterable[KnownFile]) -> list[HistoricFile]:
     """Return files as others see them."""
     registries = {one.id: one.rules for one in all_registries(connection)}

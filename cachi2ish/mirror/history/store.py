@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from typing import Self
 
 from packaging.utils import NormalizedName
-from sqlalchemy import case, exists, func, insert, select, update
+from sqlalchemy import insert, select, update
 
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.pages import Page
@@ -30,15 +30,13 @@ from cachi2ish.mirror.history.projects_seen import (
     last_look,
 )
 from cachi2ish.mirror.history.rescuing import (
-    RescueState,
-    count_rescues,
     historic_files,
     holdings,
     wanted_files,
     write_rescued,
 )
-from cachi2ish.mirror.history.tables import file, generation, observation, project, registry
-from cachi2ish.mirror.history.timeline.newest_alarms import newest_alarms
+from cachi2ish.mirror.history.tables import project, registry
+from cachi2ish.mirror.history.timeline.counting import how_much
 from cachi2ish.mirror.history.timeline.past_reading import SqlPasts
 from cachi2ish.mirror.records import (
     Changes,
@@ -169,36 +167,11 @@ class SqlHistory:
         """Return whether this process is the one that follows projects; see the interface."""
         return self._database.claim()
 
-    def status(self, now: Instant) -> Status:
-        """Return how much is known."""
+    def status(self, now: Instant, registries: Collection[str] | None = None) -> Status:
+        """Return how much is known; see the interface."""
         size = self._database.size()
         with self._database.reading() as connection:
-            was_there = exists().where(generation.c.project_id == project.c.id)
-            counted = (
-                select(
-                    registry.c.name,
-                    func.count(case((was_there, 1))).label("seen"),
-                    func.count(project.c.due_at).label("followed"),
-                )
-                .join(project, project.c.registry_id == registry.c.id, isouter=True)
-                .group_by(registry.c.name)
-                .order_by(registry.c.name)
-            )
-            projects = connection.execute(counted).all()
-            due = select(func.count(), func.min(project.c.due_at)).where(project.c.due_at <= now)
-            waiting, overdue = connection.execute(due).one()
-            return Status(
-                projects={row.name: row.seen for row in projects},
-                followed={row.name: row.followed for row in projects},
-                files=connection.execute(select(func.count()).select_from(file)).scalar_one(),
-                looks=connection.execute(select(func.coalesce(func.sum(observation.c.looks), 0))).scalar_one(),
-                due=waiting,
-                overdue=overdue,
-                to_rescue=count_rescues(connection, RescueState.WANTED),
-                lost=count_rescues(connection, RescueState.LOST),
-                size=size,
-                alarms=tuple(newest_alarms(connection)),
-            )
+            return how_much(connection, now, size, registries)
 
     def freeze(self, registry: str, cutoff: Cutoff, now: Instant) -> FrozenDay:
         """Return the digest over all pages as of ``cutoff``; see the interface."""

@@ -128,7 +128,7 @@ def wants_twin(request: Request) -> bool:
 
 
 def root_of(request: Request) -> str:
-    """Return the way from a page to the root of the mirror: relative, so that a proxy may put it anywhere."""
+    """Return the way from a page to the root of the mirror: relative, whatever its host is called."""
     path: str = request.scope["path"]
     return "../" * (path.count("/") - 1)
 

@@ -84,9 +84,10 @@ _REFUSALS: Mapping[HTTPStatus, str] = {
 
 
 class _Door(Struct, frozen=True, kw_only=True):
-    """A path. view: what it answers with. moved: the status of a redirect. form: the fields beside a lock.
+    """A path. view: what it answers with. moved: the status of a redirect.
 
-    A door with a form takes the same by ``GET``, with the pins in the query.
+    form: the fields beside a lock and its registry, and what they mean; None for a door that takes no lock. A door
+    that takes one answers the same to ``GET``, with the pins in the query.
     """
 
     path: str
@@ -95,7 +96,7 @@ class _Door(Struct, frozen=True, kw_only=True):
     view: type[Struct]
     parameters: Sequence[_Parameter] = ()
     moved: str = ""
-    form: Mapping[str, str] = {}
+    form: Mapping[str, str] | None = None
 
 
 _DOORS = (
@@ -160,7 +161,7 @@ _DOORS = (
         summary="Since when all pins of a lock are there",
         view=SinceView,
         parameters=(_PINS, _REGISTRY),
-        form={"pins": ""},
+        form={},
     ),
 )
 
@@ -191,7 +192,7 @@ def document() -> dict[str, Any]:
 
 
 def _operations(door: _Door) -> dict[str, Any]:
-    if not door.form:
+    if door.form is None:
         return {"get": _operation(door, _REFUSALS)}
     sending = _operation(door, {**_REFUSALS, **_OF_LOCKS, **_OF_FORMS})
     texts = {

@@ -53,6 +53,8 @@ class StateDesk:
     ) -> None:
         self._history = history
         self._registries = registries
+        public = [name for name, one in registries.items() if not one.private]
+        self._counts = None if len(public) == len(registries) else public
         self._directory = directory
         self._downloads = downloads
         self._following = following
@@ -66,8 +68,13 @@ class StateDesk:
         """Return the day that the first page begins with: it is closed, and new enough to be of use."""
         return (datetime.fromtimestamp(self._now() // SECOND, UTC) - timedelta(days=7)).date().isoformat()
 
-    def coverage(self, place: Place) -> CoverageView:
-        """Return how much is known of a day."""
+    def coverage(self, place: Place) -> CoverageView | None:
+        """Return how much is known of a day; None for an instant within one, and for a private registry.
+
+        It reads all projects: days are counted, of which there are few.
+        """
+        if place.registry.private or "T" in place.date:
+            return None
         key, now = (place.registry.name, place.date), self._now()
         kept = self._coverages.get(key)
         if kept is not None and now - kept[0] < _KEPT:
@@ -102,7 +109,7 @@ class StateDesk:
                 alive=True,
                 due=status.due,
                 overdue=seconds_text(status.overdue),
-                alarms=sum(one.registry in self._public for one in status.alarms),
+                alarms=status.all_alarms,
             ),
         )
 
@@ -113,7 +120,6 @@ class StateDesk:
     def state(self) -> StateView:
         """Return the state of sync and store."""
         status = self._counted()
-        alarms = [one for one in status.alarms if one.registry in self._public]
         return StateView(
             version=__version__,
             started_at=seconds_text(self._started_at) or "",
@@ -130,13 +136,9 @@ class StateDesk:
             free_bytes=shutil.disk_usage(self._directory).free,
             alarms=tuple(
                 AlarmRow(seconds_text(one.at) or "", one.registry, one.project, one.kind.value, one.text)
-                for one in alarms[:_ALARMS]
+                for one in status.alarms[:_ALARMS]
             ),
         )
-
-    @property
-    def _public(self) -> set[str]:
-        return {name for name, one in self._registries.items() if not one.private}
 
     def _rows(self, status: Status) -> tuple[RegistryRow, ...]:
         return tuple(
@@ -157,8 +159,8 @@ class StateDesk:
             return kept[1]
         try:
             if self._status is kept:
-                self._status = now, self._history.status(now)
-            found = self._status or (now, self._history.status(now))
+                self._status = now, self._history.status(now, self._counts)
+            found = self._status or (now, self._history.status(now, self._counts))
             return found[1]
         finally:
             self._lock.release()

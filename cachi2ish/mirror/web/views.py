@@ -64,7 +64,10 @@ class Health(Struct, frozen=True, kw_only=True):
 
 
 class HomeView(Struct, frozen=True, kw_only=True):
-    """The first page: how to use a date, and how much is known of it. coverage: null for a private registry."""
+    """The first page: how to use a date, and how much is known of it.
+
+    coverage: null for an instant within a day, and for a private registry.
+    """
 
     version: str
     registry: str

@@ -70,6 +70,7 @@ class WebDoors:
         self._observed_only = observed_only
         self._executor = executor
         self._now = now
+        self._counting = asyncio.Lock()
 
     def routes(self) -> list[Route]:
         """Return the doors, each with its twin."""
@@ -80,7 +81,7 @@ class WebDoors:
             ("/projects/{project}", "/projects/{project}.json", self.project),
             ("/projects/{project}/{version}", "/projects/{project}/{version}.json", self.version),
         )
-        routes = [Route("/projects", readable(self._answers, self.chosen))]
+        routes: list[Route] = []
         for path, twin, endpoint in pages:
             guarded = readable(self._answers, endpoint)
             routes += [Route(twin, guarded), Route(path, guarded)]
@@ -92,7 +93,8 @@ class WebDoors:
         if given.get("project", "").strip():
             return self._to_project(request, given["project"].strip())
         place = place_of(self._places, given, otherwise=self._state.week_ago())
-        coverage = None if place.registry.private else await self._run(self._state.coverage, place)
+        async with self._counting:
+            coverage = await self._run(self._state.coverage, place)
         view = await self._run(self._state.home, place, f"{base_of(request)}{place.prefix}", coverage)
         return await self._page(request, "home.html", view, place.registry)
 
@@ -100,10 +102,6 @@ class WebDoors:
         """Answer ``/state``: sync and store."""
         view = await self._run(self._state.state)
         return self._answers.page(request, "state.html", view, private=False)
-
-    async def chosen(self, request: Request) -> Response:
-        """Answer ``/projects?name=…``: the form of the first page leads on to the project."""
-        return self._to_project(request, request.query_params.get("name", "").strip())
 
     async def project(self, request: Request) -> Response:
         """Answer ``/projects/<project>``: its versions as of a date, and what became of them."""

@@ -238,6 +238,23 @@ def test_status_counts(watched: Watched) -> None:
     assert at(3) < at(4)
 
 
+def test_status_counts_what_is_of_some_registries_alone_however_much_others_have(watched: Watched) -> None:
+    history = watched.history
+    watched.sees(3, OLD, NEW)
+    watched.sees(4, a_file("1.0", 0.5, content="other"), NEW)
+    history.configure(replace(PYPI, name="team", private=True))
+    for number in range(102):
+        page = a_page([a_file("1.0", 0.5, content=f"bytes {number}")])
+        history.observe("team", APPLE, page, Look(seen_at=instant(5 + number / 100)))
+    some, every = history.status(instant(9), ["pypi"]), history.status(instant(9))
+    assert (len(every.alarms), every.all_alarms) == (100, 102)
+    assert {one.registry for one in every.alarms} == {"team"}
+    assert [(one.registry, some.all_alarms) for one in some.alarms] == [("pypi", 1)]
+    assert (some.projects, some.followed, every.projects) == ({"pypi": 1}, {"pypi": 1}, {"pypi": 1, "team": 1})
+    assert (some.files, some.looks, some.due, some.to_rescue, some.lost) == (3, 2, 1, 1, 0)
+    assert (every.files, every.looks, every.due, every.to_rescue) == (105, 104, 2, 102)
+
+
 def test_what_is_known_of_one_file_is_found_without_reading_all_observations(tmp_path: Path) -> None:
     place, asked = tmp_path / "own.sqlite", list[tuple[str, Any]]()
 

@@ -107,6 +107,8 @@ def test_coverage_of_a_day_is_counted(mirror: MirrorServer) -> None:
     view = json.loads(mirror.get("/index.json?date=2023-06-02").body)
     assert view["coverage"] == {"there": 1, "observed": 0, "computed": 1, "closed": 1, "frozen": []}
     assert view["health"]["alive"]
+    assert json.loads(mirror.get("/index.json?date=2023-06-02T12:00:00Z").body)["coverage"] is None
+    assert "counted for whole days" in mirror.get("/?date=2023-06-02T12:00:00Z").body.decode()
 
 
 def test_a_project_at_a_date_has_what_was_there_and_what_came_later(mirror: MirrorServer) -> None:
@@ -254,6 +256,7 @@ def test_what_is_counted_leaves_private_registries_out(private: MirrorServer) ->
     assert home["coverage"] is None
     state = json.loads(private.get("/state.json").body)
     assert {"name": "team", "private": True, "projects": None, "followed": None} in state["registries"]
+    assert [state[one] for one in ("files", "looks", "due", "to_rescue", "lost")] == [0, 0, 0, 0, 0]
     assert "ours" not in private.get("/state").body.decode()
     missing: Any = json.loads(private.get("/projects/our.json?registry=team", login=ANNA).body)
     assert missing.get("suggestions") is None
