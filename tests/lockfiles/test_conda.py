@@ -236,6 +236,7 @@ def test_older_versions_of_pixi_have_other_keys(tmp_path: Path) -> None:
         ("environment.yml", "dependencies: *x\n", "it is no YAML: the alias 'x' has no anchor", 1),
         ("environment.yml", "a: 1\na: 2\n", "it is no YAML: the key 'a' stands twice", 2),
         ("environment.yml", "a:\n  <<: [b]\n", "it is no YAML: what << merges is no mapping", 2),
+        ("environment.yml", "a: &a\n  b: {<<: *a}\n", "it is no YAML: what << merges has itself in it", 2),
         ("environment.yml", "dependencies:\n  pip: [x==1]\n", "dependencies is no list", 2),
         ("environment.yml", "dependencies:\n- pip: x==1\n", "pip is no list", 2),
         ("pixi.lock", "a: " + "[" * 100_000, "it ", None),
@@ -283,11 +284,16 @@ def test_aliases_are_not_followed_without_end(tmp_path: Path) -> None:
 _WIDE = "a: &a {" + ", ".join(f"k{number}: 1" for number in range(2000)) + "}\n"
 
 
-def test_merge_keys_do_not_multiply_what_a_file_has(tmp_path: Path) -> None:
-    listing = "a: &a {}\nl: &l [" + "*a, " * 2000 + "*a]\nb:\n" + "- {<<: *l}\n" * 4000
-    for text, line in ((f"{_WIDE}b:\n" + "- {<<: *a}\n" * 4000, 52), (listing, 53)):
+def test_aliases_and_merge_keys_do_not_multiply_what_a_file_has(tmp_path: Path) -> None:
+    merged = "its merge keys (<<) stand for more than 100000 values"
+    written = "its aliases (*) stand for more than 10 times what it has"
+    for text, problem, line in (
+        (f"{_WIDE}b:\n" + "- {<<: *a}\n" * 4000, merged, 52),
+        ("a: &a {}\nl: &l [" + "*a, " * 2000 + "*a]\nb:\n" + "- {<<: *l}\n" * 4000, merged, 53),
+        ("d: &d {pip: [" + "x, " * 2000 + "x]}\ndependencies: [" + "*d, " * 4000 + "*d]\n", written, None),
+        (f"t: &t {'x' * 20_000}\ndependencies: [{{pip: [{'*t, ' * 4000}*t]}}]\n", written, None),
+    ):
         (error,) = errors_of(tmp_path, "environment.yml", text)
-        assert error.problem == "its merge keys (<<) stand for more than 100000 values"
-        assert error.origin == Origin("environment.yml", line)
-    once = f"{_WIDE}b: {{<<: [{'*a, ' * 4000}*a]}}\ndependencies: [{{pip: [x==1]}}]\n"
+        assert (error.problem, error.origin) == (problem, Origin("environment.yml", line))
+    once = f"{_WIDE}b: {{<<: [{'*a, ' * 60}*a]}}\ndependencies: [{{pip: [x==1]}}]\n"
     assert names(read(tmp_path, "environment.yml", once)) == ["x==1"]

@@ -26,6 +26,19 @@ _MERGE = "<<"
 #: name one large mapping thousands of times.
 _MOST_MERGED = 100_000
 
+#: How deep readers look into a document, and how many times longer aliases may make it down to there.
+_READ_DEPTH = 7
+_MOST_TIMES = 10
+
+#: Characters that any document may have so.
+_ALWAYS_READ = 1_000_000
+
+
+class _Mapping(MappingNode):
+    """A mapping. by_key: the values of its keys that are texts; None while it is not read to its end."""
+
+    by_key: dict[str, Node] | None = None
+
 
 def open_yaml(source: Path, file: str) -> tuple[str, MappingNode]:
     """Return the name of a file relative to ``source``, and its mapping; raises as `parse_yaml` does."""
@@ -82,16 +95,19 @@ def _composed(text: str, file: str) -> Node | None:
     opened: list[CollectionNode] = []
     found: Node | None = None
     merging = _Merging(file)
+    aliases = False
     for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
         if isinstance(event, yaml.DocumentEndEvent):
             break
         if isinstance(event, yaml.CollectionEndEvent):
             done = opened.pop()
-            if isinstance(done, MappingNode):
+            if isinstance(done, _Mapping):
                 done.value = list(zip(done.value[::2], done.value[1::2], strict=True))
                 _refuse_twice(done)
                 done.value = merging.merged(done)
+                done.by_key = dict(entries(done))
             continue
+        aliases = aliases or isinstance(event, yaml.AliasEvent)
         node = _node(event, anchors)
         if node is None:
             continue
@@ -103,7 +119,25 @@ def _composed(text: str, file: str) -> Node | None:
             opened.append(node)
             if len(opened) > _DEEPEST:
                 raise LockFileError("it is nested too deeply", hint=RESTORE, origin=Origin(file, line_of(node)))
+    most = _ALWAYS_READ + _MOST_TIMES * len(text)
+    if aliases and found is not None and _written_out(found, _READ_DEPTH, {}) > most:
+        raise LockFileError(
+            f"its aliases (*) stand for more than {_MOST_TIMES} times what it has",
+            hint="write out what they stand for, or lock again with the tool that made the file",
+            origin=Origin(file),
+        )
     return found
+
+
+def _written_out(node: Node, depth: int, known: dict[tuple[int, int], int]) -> int:
+    """Return how long a node is down to a depth, in characters and nodes, what aliases stand for each time."""
+    if isinstance(node, ScalarNode):
+        return len(node.value) + 1
+    key = id(node), depth
+    if depth and key not in known:
+        parts = (part for pair in node.value for part in pair) if isinstance(node, MappingNode) else node.value
+        known[key] = 1 + sum(_written_out(part, depth - 1, known) for part in parts)
+    return known.get(key, 1)
 
 
 def _refuse_twice(mapping: MappingNode) -> None:
@@ -146,8 +180,10 @@ class _Merging:
         self._take(len(sources), key)
         found: dict[int, MappingNode] = {}
         for one in sources:
-            if not isinstance(one, MappingNode):
+            if not isinstance(one, _Mapping):
                 raise ComposerError(None, None, f"what {_MERGE} merges is no mapping", value.start_mark)
+            if one.by_key is None:
+                raise ComposerError(None, None, f"what {_MERGE} merges has itself in it", key.start_mark)
             found.setdefault(id(one), one)
         return list(found.values())
 
@@ -174,7 +210,7 @@ def _node(event: yaml.Event, anchors: dict[str, Node]) -> Node | None:
         case yaml.SequenceStartEvent():
             node = SequenceNode("", [], *marks)
         case yaml.MappingStartEvent():
-            node = MappingNode("", [], *marks)
+            node = _Mapping("", [], *marks)
         case _:
             return None
     if event.anchor:
@@ -191,7 +227,7 @@ def entries(node: Node | None) -> Iterator[tuple[str, Node]]:
 
 def value_of(node: Node | None, key: str) -> Node | None:
     """Return the value of a key, None where there is none."""
-    return next((value for name, value in entries(node) if name == key), None)
+    return (node.by_key or {}).get(key) if isinstance(node, _Mapping) else None
 
 
 def listed(node: Node | None) -> list[Node]:
