@@ -27,6 +27,10 @@ CONTENT_POLICY = (
 )
 
 
+#: Characters of a reason, or of anything else that an upstream may write at any length, on a page.
+_LONGEST_WORDS = 200
+
+
 class Templates:
     """The templates of this room, and the files that they need."""
 
@@ -48,7 +52,7 @@ class Templates:
             auto_reload=False,
         )
         self._environment.globals.update(static=named, query=query)
-        self._environment.filters.update(size=readable_size, day=day, minute=minute, segment=segment)
+        self._environment.filters.update(size=readable_size, day=day, minute=minute, segment=segment, short=short)
 
     def fill(self, template: str, root: str, content: Mapping[str, Any]) -> bytes:
         """Return a page. root: the way from it to the root of the mirror, empty or with a slash at its end."""
@@ -75,6 +79,11 @@ def day(text: str | None) -> str:
 def minute(text: str | None) -> str:
     """Return an instant to the minute, UTC."""
     return "never" if text is None else f"{text[:10]} {text[11:16]}"
+
+
+def short(text: str) -> str:
+    """Return what an upstream says, or its beginning and three dots: its twin has all of it."""
+    return text if len(text) <= _LONGEST_WORDS else f"{text[: _LONGEST_WORDS - 1]}…"
 
 
 def segment(text: str) -> str:

@@ -17,7 +17,7 @@ from cachi2ish.simple_api.negotiation import JSON
 from tests.mirror.server.conftest import OLD
 from tests.support.distributions import make_sdist, make_wheel
 from tests.support.index_server import Fault, IndexServer
-from tests.support.mirror_server import Got, MirrorServer
+from tests.support.mirror_server import MirrorServer
 
 ANNA, BERT = ("anna", "s3cret"), ("bert", "other")
 
@@ -270,25 +270,6 @@ def test_where_only_what_was_observed_counts_nothing_else_is_shown(upstream: Ind
         assert mirror.get("/projects/demo").status == 200
         pins = json.loads(mirror.get("/locks/diff.json?pins=demo==1.0&before=2023-06-01").body)["pins"]
         assert (pins[0]["verdict"], pins[0]["notes"]) == ("unknown", ["nobody had looked by then"])
-
-
-def test_versions_come_in_pages(upstream: IndexServer, mirror: MirrorServer) -> None:
-    for number in range(130):
-        upstream.add("many", make_sdist("many", f"1.{number}"), upload_time="2023-05-01T10:00:00+00:00")
-    first = json.loads(mirror.get("/projects/many.json").body)
-    assert (len(first["versions"]), first["pages"], first["versions"][0]["version"]) == (60, 3, "1.129")
-    last = mirror.get("/projects/many?page=3")
-    assert b"Page 3 of 3" in last.body
-    assert b'href="many?page=2#versions"' in last.body
-    assert json.loads(mirror.get("/projects/many.json?page=4").body)["versions"] == []
-
-
-def test_a_page_that_has_not_changed_is_not_sent_again(mirror: MirrorServer) -> None:
-    first = mirror.get("/projects/demo?date=2023-06-01")
-    again = mirror.get("/projects/demo?date=2023-06-01", If_None_Match=first.headers["etag"])
-    assert (again.status, again.body) == (304, b"")
-    packed: Got = mirror.get("/projects/demo?date=2023-06-01", Accept_Encoding="gzip")
-    assert packed.headers["content-encoding"] == "gzip"
 
 
 def test_installers_are_answered_as_before(mirror: MirrorServer) -> None:
