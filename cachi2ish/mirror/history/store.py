@@ -22,6 +22,8 @@ from cachi2ish.mirror.history.interface import Pasts, Seal
 from cachi2ish.mirror.history.known_files import files_named, key_bytes, keys_without_sha256
 from cachi2ish.mirror.history.moving import export, import_
 from cachi2ish.mirror.history.observing import Observer
+from cachi2ish.mirror.history.overview.counting import how_much
+from cachi2ish.mirror.history.overview.past_reading import SqlPasts
 from cachi2ish.mirror.history.projects_seen import (
     all_registries,
     find_project,
@@ -36,8 +38,6 @@ from cachi2ish.mirror.history.rescuing import (
     write_rescued,
 )
 from cachi2ish.mirror.history.tables import project, registry
-from cachi2ish.mirror.history.timeline.counting import how_much
-from cachi2ish.mirror.history.timeline.past_reading import SqlPasts
 from cachi2ish.mirror.records import (
     Changes,
     DatedPage,

@@ -1,0 +1,1 @@
+"""What people ask the history: the past of a project, names that are alike, how much is known, what alarmed."""
