@@ -55,13 +55,15 @@ def _weight(kind: str, weights: dict[str, float]) -> float:
 
 def media_type(content_type: str) -> tuple[str, str | None]:
     """Return the media type of a ``Content-Type`` header in lower case, and its charset or None."""
-    from email.message import Message  # noqa: PLC0415  (only a run that asks an index needs it)
+    kind, _, rest = content_type.partition(";")
+    charset = next(filter(None, map(_charset, _PARAMETER.findall(rest))), None)
+    return kind.strip().lower(), charset
 
-    message = Message()
-    message["content-type"] = content_type.replace("\r", " ").replace("\n", " ")
-    kind = content_type.partition(";")[0].strip().lower()
-    charset = message.get_param("charset")
-    return kind, charset if isinstance(charset, str) else None
+
+def _charset(parameter: str) -> str | None:
+    name, _, value = parameter.partition("=")
+    # What RFC 2231 adds to parameters is for names of files: it means nothing here.
+    return value.strip().strip('"') if name.strip().lower() == "charset" else None
 
 
 def read_page(body: bytes, content_type: str, source: PageSource, packed: bytes = b"") -> Page:

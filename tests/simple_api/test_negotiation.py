@@ -78,6 +78,10 @@ def test_a_long_header_takes_no_more_than_its_length(accept: str) -> None:
         ('text/html;charset="utf-8"', (TEXT_HTML, "utf-8")),
         ("text/html\r\n; charset=x", (TEXT_HTML, "x")),
         ("", ("", None)),
+        ('text/html; a="; charset=y"; charset = "z" ; charset=w', (TEXT_HTML, "z")),
+        ("text/html; a*0=x; a*=y; charset=z", (TEXT_HTML, "z")),
+        (f"text/html; a*{'9' * 5000}=x; charset*={'1' * 5000}", (TEXT_HTML, None)),
+        ('text/html; a="' + ";" * 1_000_000, (TEXT_HTML, None)),
     ],
 )
 def test_a_content_type_has_a_media_type_and_perhaps_a_charset(
