@@ -137,6 +137,7 @@ install: $(MADE) ## Install cachi2ish with what requirements/image.txt pins: PRE
 	@for name in cachi2ish fetch-deps generate-env inject-files; do \
 		ln -sf "$$(cd "$(INSTALLED)/bin" && pwd)/$$name" "$(PREFIX)/bin/$$name"; done
 	@echo "installed $(PREFIX)/bin/cachi2ish"
+	@case ":$$PATH:" in *":$(PREFIX)/bin:"*) ;; *) echo "it is not on PATH yet: export PATH=\"$(PREFIX)/bin:\$$PATH\"" ;; esac
 
 # Not $(MADE): a lock that does not fit is what this mends. With the pinned uv, where there is an environment already.
 COMPILE := PATH="$(abspath $(BIN)):$$PATH" uv pip compile --quiet --universal --python-version 3.11 \

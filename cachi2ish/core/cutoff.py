@@ -200,7 +200,7 @@ def _moved(instant: datetime, by: timedelta, text: str) -> datetime:
     try:
         return instant + by
     except OverflowError:
-        raise InvalidDateError(f"{_shown(text)} is outside of the years 1 to 9999") from None
+        raise InvalidDateError(f"{_shown(text)} ends outside of the years 1 to 9999") from None
 
 
 def _shown(text: str) -> str:

@@ -56,7 +56,7 @@ class SourceTree(Struct, frozen=True):
             return None
         except UnfitFileError as error:
             problem = f"{subject} {error.strerror}"
-            raise self._error(problem, "write its lines to a file", file, included_at) from None
+            raise self._error(problem, error.hint or "write its lines to a file", file, included_at) from None
         except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a loop of links, before Python 3.13
             raise StorageError(
                 f"{subject} cannot be read: {getattr(error, 'strerror', None) or 'its path is not usable'}",

@@ -184,8 +184,12 @@ class FileStore:
         return self._blobs.find([Digest("sha256", sha256)]) if sha256 else None
 
     def _fetch(self, key: str, sources: Sequence[Source], download: Download) -> Blob:
-        with Follow(self._blobs, download) as follow, self._claims.holding(key, follow) as claim:
-            return self._fetch_alone(key, sources, download, claim)
+        try:
+            with Follow(self._blobs, download) as follow, self._claims.holding(key, follow) as claim:
+                return self._fetch_alone(key, sources, download, claim)
+        except StorageError as error:
+            _log.error("%s cannot be kept: %s", sources[0].filename if sources else key, error.problem)
+            raise
 
     def _fetch_alone(self, key: str, sources: Sequence[Source], download: Download, claim: Claim) -> Blob:
         # What another process has brought meanwhile is found by its digests, before anybody is asked. A file that
@@ -202,6 +206,8 @@ class FileStore:
                 size=source.size,
                 origin=Origin(source.filename),
             )
+            if source.size is not None:
+                self._claims.expect_room(source.size, source.filename)
             try:
                 blob = self._downloader(store).fetch(artifact, lambda _size: None, download.sized)
             except (NetworkError, DigestMismatchError) as failure:

@@ -82,7 +82,7 @@ else
     echo "   network is not cut off: only PIP_NO_INDEX keeps pip from it."
 fi
 
-say "5. Install: pip builds every package from its sdist; this takes a minute or two"
+say "5. Install: pip builds every package from its sdist; this takes one to five minutes, without a word"
 cut_off "$work/venv/bin/pip" install --quiet --require-hashes -r "$example/requirements.txt"
 cut_off "$work/venv/bin/pip" list | sed 's/^/   /'
 

@@ -202,3 +202,15 @@ def test_a_file_in_memory_is_a_file_whose_suffix_chooses(person: Person) -> None
         unclear = person.runs("generate-env", person.output, "--output", file.with_suffix(""))
     assert unclear.code == ExitCode.USAGE
     assert "has no suffix" in unclear.err
+
+
+def test_constraints_of_the_output_are_named_where_the_build_sees_them(person: Person) -> None:
+    records(person)
+    file = person.output / "deps" / "one.txt"
+    file.parent.mkdir(exist_ok=True)
+    file.touch()
+    command = ("generate-env", person.output, "--for-output-dir", "/tmp/out", "--format", "json")
+    for given, seen in {str(file): "/tmp/out/deps/one.txt", "/elsewhere/two.txt": "/elsewhere/two.txt"}.items():
+        outcome = person.runs(*command, "--build-constraint", given)
+        variables = {one["name"]: one["value"] for one in json.loads(outcome.out)}
+        assert variables["PIP_BUILD_CONSTRAINT"] == seen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 import typer
@@ -50,7 +51,8 @@ def generate_env(
         typer.Option(
             parser=reads(path_in_build),
             metavar="FILE",
-            help="Set PIP_BUILD_CONSTRAINT (and UV_BUILD_CONSTRAINT) too, for a stage of lock-build-deps.",
+            help="Set PIP_BUILD_CONSTRAINT (and UV_BUILD_CONSTRAINT) too, for a stage of lock-build-deps: a file"
+            " of the output, or the path of another one in the build.",
         ),
     ] = None,
     *,
@@ -66,12 +68,13 @@ def generate_env(
         config = outputs().read_build_config(from_output_dir)
         # Under another tool's name a build gets what that tool sets, whoever has fetched the output.
         wanted = False if uv is None and flags.drop_in else uv
+        place = output_dir(from_output_dir, for_output_dir)
         text = generate(
             config,
-            output_dir(from_output_dir, for_output_dir),
+            place,
             chosen,
             uv=wanted,
-            build_constraint=build_constraint,
+            build_constraint=build_constraint and _in_build(build_constraint, from_output_dir, place),
         )
         if output is None:
             write_result(text)
@@ -79,3 +82,11 @@ def generate_env(
             files().append(output, text.encode("utf-8", "surrogateescape"))
         else:
             files().replace(output, text.encode("utf-8", "surrogateescape"))
+
+
+def _in_build(path: str, output: Path, place: PurePosixPath) -> str:
+    """Return where the build sees a file: one of the output is below ``place``."""
+    file = Path(path).absolute()
+    if file.is_file() and file.is_relative_to(output.absolute()):
+        return str(place / file.relative_to(output.absolute()))
+    return path

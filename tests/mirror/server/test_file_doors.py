@@ -194,6 +194,25 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(
     assert mirror.get(large).body == LARGE.content
 
 
+def test_a_file_that_is_larger_than_the_room_on_the_disk_is_refused_before_its_first_byte(
+    mirror: MirrorServer, large: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    measure = os.statvfs
+
+    def nearly_full(path: Path) -> os.statvfs_result:
+        found = list(measure(path))
+        found[4] = 1  # blocks that are free for everybody
+        return os.statvfs_result(found)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "statvfs", nearly_full)
+        got = mirror.get(large)
+    assert got.status == 507
+    assert "less room on the disk" in got.reason
+    assert "cannot be kept" in caplog.text
+    assert mirror.get(large).body == LARGE.content
+
+
 def test_a_file_that_vanishes_is_fetched_at_once_and_served_for_ever(
     mirror: MirrorServer, upstream: IndexServer
 ) -> None:
