@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -50,6 +51,9 @@ from cachi2ish.mirror.web.state_views import StateDesk
 from cachi2ish.mirror.web.templating import Templates
 from cachi2ish.mirror.web.web_doors import WebDoors
 from cachi2ish.sdists.interface import WheelReader
+
+#: What stands before ``simple/``: a day, an instant, ``live``, or a duration.
+_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}[0-9T:.Z+-]*|live|[0-9]{1,4}[dhw]")
 
 #: Threads that read the history and the disk, that wait for upstreams, and that bring files.
 _READERS, _ASKERS, _CARRIERS = 8, 32, 16
@@ -258,9 +262,11 @@ def router(pages: PageDoors, others: Sequence[Route], prefixes: Sequence[str]) -
     """Return what finds the door of a request: those of pages below each of ``prefixes``, and others."""
 
     async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
-        await Refused(HTTPStatus.NOT_FOUND, "there is no such door; the first page says which there are")(
-            scope, receive, send
-        )
+        first = str(scope["path"]).strip("/")
+        text = f"there is nothing here; project pages are below simple/: /{first}/simple/"
+        if not _DATE.fullmatch(first):
+            text = "there is nothing here; the first page has the addresses that there are"
+        await Refused(HTTPStatus.NOT_FOUND, text)(scope, receive, send)
 
     routes = [
         Route(f"{prefix}/{path}", endpoint, methods=["GET"])

@@ -223,11 +223,11 @@ def test_what_it_does_not_have_is_refused_with_the_reason(person: Person, tmp_pa
         root = url.removesuffix("simple/")
         for path, reason in (
             ("simple/pear/", "the output has no pear"),
-            ("2024-01-01/simple/apple/", "there is no such door; the first page says which there are"),
+            ("2024-01-01/simple/apple/", "there is nothing here; the first page has the addresses that there are"),
             (f"files/{'0' * 64}/{WHEEL.filename}", f"the output has no {WHEEL.filename} with this sha256"),
             (
                 f"files/{WHEEL.sha256}/..%2F..%2Fbom.json",
-                "there is no such door; the first page says which there are",
+                "there is nothing here; the first page has the addresses that there are",
             ),
         ):
             with pytest.raises(urllib.error.HTTPError) as caught:
