@@ -18,8 +18,8 @@ from packaging.utils import NormalizedName
 
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.pages import IndexFile, Page
-from cachi2ish.mirror.history.instants import instant_of
 from cachi2ish.mirror.history.store import SqlHistory
+from cachi2ish.mirror.instants import instant_of
 from cachi2ish.mirror.records import Look, Registry
 
 _INDEX = Registry(name="pypi", url="https://index.example/simple/")

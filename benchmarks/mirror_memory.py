@@ -27,8 +27,8 @@ from benchmarks.failures import BenchmarkError
 from benchmarks.mirror_race import fetched, file_of, make_site
 from benchmarks.rivals import DAY, Rival, start_mirror, start_nginx
 from cachi2ish.core.pages import IndexFile, Page
-from cachi2ish.mirror.history.instants import instant_of
 from cachi2ish.mirror.history.store import SqlHistory
+from cachi2ish.mirror.instants import instant_of
 from cachi2ish.mirror.records import Look, Registry
 
 _CONNECTIONS, _REQUESTS = 64, 10_000

@@ -13,10 +13,10 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from cachi2ish.core.distributions import by_version
 from cachi2ish.core.messages import excerpt
 from cachi2ish.core.pages import IndexFile, Page
-from cachi2ish.mirror.history.instants import instant_of, text_of
 from cachi2ish.mirror.history.known_files import FileState, KnownFile, key_of, other_hashes, split_url
 from cachi2ish.mirror.history.sight import Sight
 from cachi2ish.mirror.history.tables import file, file_state, site
+from cachi2ish.mirror.instants import instant_of, text_of
 from cachi2ish.mirror.records import AlarmKind, Instant
 
 #: What makes two files one.

@@ -10,7 +10,6 @@ from sqlalchemy import Connection, select
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.pages import QUARANTINED, Page
 from cachi2ish.mirror.batches import in_batches
-from cachi2ish.mirror.history.instants import end_of, text_of
 from cachi2ish.mirror.history.known_files import KnownFile, files_of, key_text
 from cachi2ish.mirror.history.projects_seen import (
     Generation,
@@ -22,6 +21,7 @@ from cachi2ish.mirror.history.projects_seen import (
     last_look,
 )
 from cachi2ish.mirror.history.tables import file, project
+from cachi2ish.mirror.instants import end_of, text_of
 from cachi2ish.mirror.records import Coverage, DatedPage, Instant, Refusal
 from cachi2ish.simple_api.page_digest import page_digest
 from cachi2ish.simple_api.refusal_reasons import RefusalReason

@@ -13,9 +13,9 @@ from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.merkle import Tree, leaf_of, page_entry, root_of
 from cachi2ish.mirror.history.dated_pages import all_pages, dated_page
 from cachi2ish.mirror.history.engines.database import Database
-from cachi2ish.mirror.history.instants import instant_of, moment_of, text_of
 from cachi2ish.mirror.history.projects_seen import KnownRegistry, all_registries, find_registry
 from cachi2ish.mirror.history.tables import frozen, frozen_page, project
+from cachi2ish.mirror.instants import instant_of, moment_of, text_of
 from cachi2ish.mirror.records import DatedPage, FrozenDay, Instant, Proof
 from cachi2ish.simple_api.page_digest import page_digest
 

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, Result, Row, bindparam, select
 
 from cachi2ish.core.pages import Hashes, IndexFile, digests_of
 from cachi2ish.core.urls import redact
-from cachi2ish.mirror.history.instants import instant_of, moment_of
 from cachi2ish.mirror.history.tables import file, file_state, site
+from cachi2ish.mirror.instants import instant_of, moment_of
 from cachi2ish.mirror.records import HistoricFile, Instant
 
 #: Of a key that is no sha256: before its bytes, and in its text.

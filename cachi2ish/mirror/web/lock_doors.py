@@ -20,7 +20,6 @@ from cachi2ish.lockfiles.interface import LockFiles
 from cachi2ish.mirror.pasts import ProjectPast
 from cachi2ish.mirror.server.places import MAIN, Places
 from cachi2ish.mirror.web.answers import Answers
-from cachi2ish.mirror.web.asking import Place, base_of, login_of, place_of, span_of
 from cachi2ish.mirror.web.copy_lines import copy_lines
 from cachi2ish.mirror.web.lock_views import (
     Presence,
@@ -34,6 +33,7 @@ from cachi2ish.mirror.web.lock_views import (
 from cachi2ish.mirror.web.past_desk import Looking, PastDesk
 from cachi2ish.mirror.web.pin_views import LockDiffView, PinChange
 from cachi2ish.mirror.web.project_views import spelled, takes_all_files
+from cachi2ish.mirror.web.query import Place, base_of, login_of, place_of, span_of
 from cachi2ish.mirror.web.state_views import StateDesk
 from cachi2ish.mirror.web.templating import query
 from cachi2ish.mirror.web.uploads import (

@@ -7,11 +7,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace as changed_to
 
-from cachi2ish.mirror.pasts import PastFile, ProjectPast
+from cachi2ish.mirror.pasts import ProjectPast
 from cachi2ish.mirror.records import DAY, Coverage, Instant
 from cachi2ish.mirror.web.pin_views import PinChange, PinSince, SinceView
 from cachi2ish.mirror.web.project_views import changes_between, spelled, status_of
-from cachi2ish.mirror.web.version_rows import is_yanked, moment_text, newest_of, seconds_text, turned, version_rows
+from cachi2ish.mirror.web.version_rows import (
+    gone_since,
+    is_yanked,
+    moment_text,
+    newest_of,
+    seconds_text,
+    version_rows,
+)
 from cachi2ish.mirror.web.views import ChangeRow, CopyLine
 
 #: What is said of a project that the registry does not have, and of one at which nobody has looked.
@@ -128,8 +135,9 @@ def presence(
         elif allowed:
             text = "the registry states no upload time"
         return Presence(PinSince(project=project, version=version, note=text))
-    since, until = min(dated), _until(past, allowed)
-    now = [one for one in allowed if past.at(None).has(one)]
+    since, today = min(dated), past.at(None)
+    now = [one for one in allowed if today.has(one)]
+    until = None if now else gone_since(allowed, today)
     yanked = bool(now) and all(is_yanked(one.newest) for one in now)
     row = PinSince(
         project=project,
@@ -139,16 +147,6 @@ def presence(
         note="yanked by now: installers take it where it is pinned" if yanked else "",
     )
     return Presence(row, since, until)
-
-
-def _until(past: ProjectPast, files: Sequence[PastFile]) -> Instant | None:
-    now = past.at(None)
-    if any(now.has(one) for one in files):
-        return None
-    if not now.exists and now.generation is not None:
-        return now.generation.states[-1][0]
-    gone = [turned(one, lambda state: not state.listed) for one in files]
-    return max((one for one in gone if one is not None), default=None)
 
 
 def since_view(

@@ -11,8 +11,8 @@ from threading import Lock
 from cachi2ish import __version__
 from cachi2ish.mirror.history.interface import Sightings
 from cachi2ish.mirror.records import SECOND, Instant, Registry, Status
-from cachi2ish.mirror.web.asking import Place
 from cachi2ish.mirror.web.copy_lines import copy_lines
+from cachi2ish.mirror.web.query import Place
 from cachi2ish.mirror.web.version_rows import seconds_text
 from cachi2ish.mirror.web.views import (
     AlarmRow,

@@ -111,7 +111,7 @@ def _standing(
     if not count_then:
         return _absent(tally.first, then), None
     if not count_now:
-        return Standing.GONE_SINCE, _gone_since(changed, now)
+        return Standing.GONE_SINCE, gone_since(changed, now)
     if _yanked(changed, then) == count_then:
         return Standing.YANKED, None
     if _yanked(changed, now) == count_now:
@@ -157,7 +157,8 @@ def turned(file: PastFile, is_so: Callable[[SeenState], bool]) -> Instant | None
     return since
 
 
-def _gone_since(changed: Iterable[PastFile], now: Moment) -> Instant | None:
+def gone_since(changed: Iterable[PastFile], now: Moment) -> Instant | None:
+    """Return since when these files are not there, as far as looks have shown it."""
     if not now.exists and now.generation is not None:
         return now.generation.states[-1][0]
     return _turned(changed, _is_gone)
@@ -188,7 +189,7 @@ def _standing_of_file(file: PastFile, then: Moment, now: Moment) -> tuple[Standi
     if not then.has(file):
         return _absent(file.available, then), None
     if not now.has(file):
-        return Standing.GONE_SINCE, _gone_since([file], now)
+        return Standing.GONE_SINCE, gone_since([file], now)
     if is_yanked(file.at(then.before)):
         return Standing.YANKED, None
     if is_yanked(file.newest):

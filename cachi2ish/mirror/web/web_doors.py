@@ -24,7 +24,6 @@ from cachi2ish.mirror.records import Coverage, Instant, Registry
 from cachi2ish.mirror.server.places import Places
 from cachi2ish.mirror.server.replies import Refused, moved
 from cachi2ish.mirror.web.answers import TWIN, Answers, root_of, wants_twin
-from cachi2ish.mirror.web.asking import Place, base_of, login_of, page_of, place_of, project_of, span_of
 from cachi2ish.mirror.web.copy_lines import copy_lines
 from cachi2ish.mirror.web.past_desk import PastDesk
 from cachi2ish.mirror.web.project_views import (
@@ -35,6 +34,7 @@ from cachi2ish.mirror.web.project_views import (
     takes_all_files,
     version_view,
 )
+from cachi2ish.mirror.web.query import Place, base_of, login_of, page_of, place_of, project_of, span_of
 from cachi2ish.mirror.web.state_views import StateDesk
 from cachi2ish.mirror.web.timeline import draw
 from cachi2ish.mirror.web.version_rows import newest_of, version_rows

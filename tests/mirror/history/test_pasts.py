@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 
 from cachi2ish.errors import InputError
-from cachi2ish.mirror.history.instants import end_of
+from cachi2ish.mirror.instants import end_of
 from cachi2ish.mirror.pasts import ProjectPast, Span
 from cachi2ish.mirror.records import DatedPage, Registry
 from cachi2ish.mirror.web.project_views import changes_between, status_of, takes_all_files

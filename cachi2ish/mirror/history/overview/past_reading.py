@@ -11,7 +11,6 @@ from sqlalchemy import Connection, case, distinct, exists, func, not_, select, u
 
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.mirror.history.engines.database import Database
-from cachi2ish.mirror.history.instants import end_of
 from cachi2ish.mirror.history.known_files import key_text
 from cachi2ish.mirror.history.projects_seen import (
     Generation,
@@ -21,6 +20,7 @@ from cachi2ish.mirror.history.projects_seen import (
     last_look,
 )
 from cachi2ish.mirror.history.tables import file, file_state, generation, project
+from cachi2ish.mirror.instants import end_of
 from cachi2ish.mirror.pasts import (
     DayCoverage,
     PastFile,

@@ -1,4 +1,4 @@
-"""Instants as the history keeps them, whole microseconds after 1970, and as the rest of the program has them."""
+"""Instants as the mirror keeps them, whole microseconds after 1970, and as the rest of the program has them."""
 
 from __future__ import annotations
 

@@ -12,13 +12,12 @@ from starlette.requests import Request
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.messages import excerpt
 from cachi2ish.errors import InputError
+from cachi2ish.mirror.instants import end_of
 from cachi2ish.mirror.pasts import Span
 from cachi2ish.mirror.path_dates import LIVE, DateKind
 from cachi2ish.mirror.records import Instant, Registry
 from cachi2ish.mirror.server.places import MAIN, Places, is_name
 from cachi2ish.mirror.upstream import Login
-
-_MICROSECOND = 1_000_000
 
 #: A host with or without a port, as a browser sends it.
 _HOST = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
@@ -39,19 +38,13 @@ class Place(Struct, frozen=True):
     @property
     def before(self) -> Instant | None:
         """The instant before which a file must have been there; None for live."""
-        return None if self.cutoff is None else instant_of(self.cutoff)
+        return end_of(self.cutoff)
 
     @property
     def prefix(self) -> str:
         """The path from the root of the mirror to pages of this registry and date."""
         place = "" if self.registry.name == MAIN else f"r/{self.registry.name}/"
         return f"{place}{self.date}/simple/"
-
-
-def instant_of(cutoff: Cutoff) -> Instant:
-    """Return the instant of a cutoff: the microseconds after 1970."""
-    whole = int(cutoff.instant.replace(microsecond=0).timestamp())
-    return whole * _MICROSECOND + cutoff.instant.microsecond
 
 
 def place_of(
