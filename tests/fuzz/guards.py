@@ -99,7 +99,7 @@ class _Watch:
         if not isinstance(path, (str, bytes)):
             return  # a file that is open already
         if isinstance(flags, int) and flags & _WRITING:
-            if os.fsdecode(path) != os.devnull and "__pycache__" not in os.fsdecode(path):
+            if os.fsdecode(path) != os.devnull:
                 self._inside(path, "open to write", follow=not flags & os.O_NOFOLLOW)
         else:
             self._inside(path, "open", also=self.readable)
@@ -146,7 +146,8 @@ def guarded(
     """
     global _watch  # noqa: PLW0603  (an audit hook cannot be removed, and is told by this what to see)
     watch = _Watch(os.path.realpath(room), programs, (*_READABLE, *readable))
-    before = Path.cwd()
+    before, compiled = Path.cwd(), not sys.dont_write_bytecode
+    sys.dont_write_bytecode = True  # what is imported late would be written beside its source
     os.chdir(room)
     _forget_peak()
     size, start = _memory("VmRSS"), time.process_time()
@@ -162,6 +163,7 @@ def guarded(
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, alarm)
         os.chdir(before)
+        sys.dont_write_bytecode = not compiled
     took, grew = time.process_time() - start, _memory("VmHWM") - size
     assert not watch.found, watch.found
     assert took < SECONDS, f"it took {took:.1f} s of processor time"

@@ -19,7 +19,7 @@ def test_each_file_that_is_no_module_is_package_data() -> None:
     found = {
         path.relative_to(PACKAGE).as_posix()
         for path in PACKAGE.rglob("*")
-        if path.is_file() and path.suffix not in {".py", ".pyc"}
+        if path.is_file() and path.suffix != ".py" and path.parent.name != "__pycache__"
     }
     assert [name for name in found if not any(fnmatch(name, pattern) for pattern in patterns)] == []
     assert {"mirror/web/templates/base.html", "mirror/web/static/style.css"} <= found
