@@ -86,6 +86,9 @@ READERS: tuple[LockReader, ...] = (
 #: How lock files are called that are no requirements files, as patterns (`fnmatch`).
 LOCK_NAMES = tuple(pattern for reader in READERS[1:] for pattern in reader.names)
 
+#: What is read where no file is named.
+_USUAL = "requirements.txt"
+
 _NO_REQUIREMENTS = "it is a lock file of a format of its own, and no requirements file"
 
 
@@ -149,6 +152,12 @@ class NamedReaders:
     def unlocked(self, source: Path, folder: str) -> InputError | None:
         """See `LockFiles.unlocked`."""
         tree = SourceTree(Path(os.path.realpath(source)))
+        usual = tree.root / folder / _USUAL
+        if os.path.lexists(usual):
+            what = "a directory" if usual.is_dir() else "a link that leads nowhere"
+            return InputError(
+                f"its {_USUAL} is {what}", hint='name the file that is meant with "requirements_files"'
+            )
 
         def text_of(name: str) -> str | None:
             content = tree.find(posixpath.join(folder, name))
@@ -162,7 +171,7 @@ class NamedReaders:
             return None
         what, hint = found
         nothing = 'where nothing is to be fetched, write "requirements_files": []'
-        return InputError(f"it has no requirements.txt, but {what}", hint=f"{hint}; {nothing}")
+        return InputError(f"it has no {_USUAL}, but {what}", hint=f"{hint}; {nothing}")
 
     def _reader_of(self, name: str) -> LockReader | None:
         return next((one for one in self._readers if _is_called(name, one)), None)

@@ -199,7 +199,7 @@ def test_status_tells_projects_that_are_followed_from_those_that_were_ever_there
     assert (keeper.status()["projects"], keeper.status()["followed"]) == ({"pypi": 1}, {"pypi": 2})
     keeper.runs("prune", "apple")
     assert (keeper.status()["projects"], keeper.status()["followed"]) == ({"pypi": 1}, {"pypi": 1})
-    assert "projects of pypi              1, 1 followed" in keeper.runs("status").out
+    assert "projects of pypi              1 seen, 1 followed" in keeper.runs("status").out
 
 
 def test_a_single_look_is_one_time(keeper: Keeper) -> None:

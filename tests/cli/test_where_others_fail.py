@@ -182,3 +182,17 @@ def test_an_environment_file_that_cannot_be_written_is_told(person: Person, appl
     outcome = person.runs("generate-env", person.output, "--output", person.home / "nowhere" / "x.env")
     assert outcome.code == ExitCode.STORAGE
     assert "nowhere" in outcome.err
+
+
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_a_requirements_file_that_is_no_file_is_told(person: Person, is_folder: bool) -> None:
+    place = person.source / "requirements.txt"
+    if is_folder:
+        place.mkdir()
+    else:
+        place.symlink_to("nowhere.txt")
+    person.writes("uv.lock", "version = 1\n")
+    outcome = person.fetches()
+    assert outcome.code == 3, outcome.told
+    said = "a directory" if is_folder else "a link that leads nowhere"
+    assert f"its requirements.txt is {said}" in outcome.err

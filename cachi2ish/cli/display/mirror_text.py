@@ -19,7 +19,7 @@ def status_text(status: Status) -> str:
     if status.overdue is not None:
         due += f", the first since {_moment(status.overdue)}"
     rows = [
-        (f"projects of {name}", f"{number}, {status.followed[name]} followed")
+        (f"projects of {name}", f"{number} seen, {status.followed[name]} followed")
         for name, number in status.projects.items()
     ]
     rows += [
