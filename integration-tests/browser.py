@@ -90,9 +90,12 @@ def walk(browser: Browser, asked: dict[str, Any]) -> dict[str, Any]:
     again = browser.new_context(java_script_enabled=False).new_page()
     again.goto(page.url)
     same = again.get_by_role("heading", level=1).inner_text() == heading
+    again.context.close()  # the keys are for the page that is in front
     page.goto(asked["url"] + "/projects/" + asked["project"][:-1])
     page.get_by_role("link", name=asked["project"], exact=True).click()
     seen["meant"] = page.url
+    page.bring_to_front()
+    page.wait_for_load_state("load")
     page.keyboard.press("Tab")
     skip = page.locator(":focus").inner_text()
     return {"seen": seen, "same": same, "heading": heading, "messages": messages, "first_tab": skip}

@@ -68,7 +68,9 @@ def test_each_file_is_one_request_and_no_index_is_asked(output: Path) -> None:
     report = json.loads(Path(f"{output}.json").read_text())
     totals = report["totals"]
     assert totals["files"] == len(pins("requirements.txt"))
-    assert totals["requests"] - totals["retries"] == totals["files_from_network"] == totals["files"]
+    assert totals["files_from_network"] == totals["files"]
+    # A connection that breaks off before a request is sent costs a retry, and no request.
+    assert totals["requests"] - totals["retries"] <= totals["files"] <= totals["requests"]
 
 
 def test_the_files_are_those_that_the_lock_names_for_the_target(source: Path, output: Path) -> None:
