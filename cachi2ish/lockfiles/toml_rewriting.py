@@ -47,34 +47,46 @@ FormOf = Callable[[tuple[str | int, ...]], Form | None]
 
 def form_in_uv(path: tuple[str | int, ...]) -> Form | None:
     """Return what a text of ``uv.lock`` is."""
-    if len(path) < 4 or path[0] != "package" or path[2] == "metadata":  # noqa: PLR2004
-        return None
-    if path[-2] == "source":
-        at_top = path[2:-1] == ("source",)
-        return {"url": Form.UV_ARCHIVE, "git": Form.UV_COMMIT if at_top else Form.UV_EDGE}.get(str(path[-1]))
-    return Form.FILE if path[2] in {"sdist", "wheels"} and path[-1] == "url" else None
+    match path:
+        case ("package", _, "metadata", *_):
+            return None
+        case ("package", _, "source", "git"):
+            return Form.UV_COMMIT
+        case ("package", _, _, *_, "source", "git"):
+            return Form.UV_EDGE
+        case ("package", _, "source", "url") | ("package", _, _, *_, "source", "url"):
+            return Form.UV_ARCHIVE
+        case ("package", _, "sdist" | "wheels", *_, "url"):
+            return Form.FILE
+    return None
 
 
 def form_in_pylock(path: tuple[str | int, ...]) -> Form | None:
     """Return what a text of ``pylock.toml`` is (PEP 751)."""
-    if len(path) < 4 or path[0] != "packages" or path[-1] != "url":  # noqa: PLR2004
-        return None
-    if path[2] == "vcs":
-        return Form.PYLOCK_COMMIT
-    return Form.FILE if path[2] in {"sdist", "wheels", "archive"} else None
+    match path:
+        case ("packages", _, "vcs", *_, "url"):
+            return Form.PYLOCK_COMMIT
+        case ("packages", _, "sdist" | "wheels" | "archive", *_, "url"):
+            return Form.FILE
+    return None
 
 
 def form_in_pdm(path: tuple[str | int, ...]) -> Form | None:
     """Return what a text of ``pdm.lock`` is: with the strategy ``static_urls``, files have addresses."""
-    if path[0] == "package" and len(path) == 3:  # noqa: PLR2004
-        return {"url": Form.FILE, "git": Form.PDM_COMMIT}.get(str(path[-1]))
-    listed = (path[0] == "package" and path[2:3] == ("files",)) or path[:2] == ("metadata", "files")
-    return Form.FILE if listed and path[-1] == "url" else None
+    match path:
+        case ("package", _, "git"):
+            return Form.PDM_COMMIT
+        case ("package", _, "url") | ("package", _, "files", *_, "url") | ("metadata", "files", *_, "url"):
+            return Form.FILE
+    return None
 
 
 def form_in_poetry(path: tuple[str | int, ...]) -> Form | None:
     """Return what a text of ``poetry.lock`` may be: `places_in` looks at the type of its source."""
-    return Form.POETRY_ARCHIVE if path[:1] == ("package",) and path[2:] == ("source", "url") else None
+    match path:
+        case ("package", _, "source", "url"):
+            return Form.POETRY_ARCHIVE
+    return None
 
 
 class Place(Struct, frozen=True):

@@ -91,10 +91,14 @@ def json_places(text: str) -> Iterator[JsonPlace]:
     except (ValueError, RecursionError):
         return
     for string in texts_in(text):
-        if len(string.path) != 3 or string.path[0] == "_meta" or string.path[2] not in _KEYS:  # noqa: PLR2004
-            continue
-        if string.path[2] == "file" and split_web(string.value) is None:
-            continue
+        match string.path:
+            case ("_meta", *_):
+                continue
+            case (_, _, key) if key in _KEYS:
+                if key == "file" and split_web(string.value) is None:
+                    continue
+            case _:
+                continue
         hashes, folder = (_fact(document, string.path, key) for key in ("hashes", "subdirectory"))
         if folder is not None and not (isinstance(folder, str) and _PLAIN.fullmatch(folder)):
             continue

@@ -35,7 +35,7 @@ class ByteRange:
     def of(cls, header: HeaderOf, etag: str) -> ByteRange | None:
         """Return what ``Range`` asks for; None for the whole: several parts are not served as such."""
         found = _RANGE.fullmatch(header("range", "").replace(" ", ""))
-        if found is None or header("if-range", etag) != etag or found[1] == found[2] == None:  # noqa: E711
+        if found is None or header("if-range", etag) != etag or found[0] == "bytes=-":
             return None
         if found[1] is None:
             return cls(-int(found[2]), None)
