@@ -7,9 +7,17 @@ from pathlib import Path
 
 from cachi2ish.build.interface import LEGACY_BACKEND, Machine
 from cachi2ish.core.distributions import is_wheel
-from cachi2ish.errors import InputError, raise_all
+from cachi2ish.errors import InputError
 from cachi2ish.proof.interface import PlannedBuild
-from cachi2ish.sandbox.interface import OF_WHEEL, FirstBuild, HookFailedError, HookQuestion, HookRunner
+from cachi2ish.sandbox.interface import (
+    INSTALL_TOOL,
+    OF_WHEEL,
+    FirstBuild,
+    HookFailedError,
+    HookQuestion,
+    HookRunner,
+    expect_equipment,
+)
 
 
 class OutputHooks:
@@ -27,15 +35,13 @@ class OutputHooks:
         """Raise `InputError` where there can be no sandbox, no such Python is here, or a tool is not."""
         self._runner.check()
         everywhere = tuple(machines)
-        for target in sorted({machine.target for machine in everywhere}, key=str):
-            self._runner.interpreter(target)
-        raise_all(
-            InputError(
-                f"--run-hooks for a target with {name}: there is no {name} on this machine",
-                hint="install it, so that back-ends find it as they will in the build",
-            )
-            for name in sorted({name for machine in everywhere for name in machine.tools})
-            if self._runner.tool(name) is None
+        expect_equipment(
+            self._runner,
+            (machine.target for machine in everywhere),
+            (name for machine in everywhere for name in machine.tools),
+            lambda name: InputError(
+                f"--run-hooks for a target with {name}: there is no {name} on this machine", hint=INSTALL_TOOL
+            ),
         )
 
     def answer(

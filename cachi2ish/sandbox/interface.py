@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from cachi2ish.core.targets.machine import Target
+from cachi2ish.errors import Cachi2ishError, raise_all
 
 #: PEP 517 and PEP 660: what each kind of build needs beside what is declared.
 OF_WHEEL = "get_requires_for_build_wheel"
 OF_EDITABLE = "get_requires_for_build_editable"
+
+#: What to do where a tool is not on this machine.
+INSTALL_TOOL = "install it, so that back-ends find it as they will in the build"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,21 @@ class HookRunner(Protocol):
     def ask(self, question: HookQuestion, interpreter: Interpreter) -> tuple[str, ...]:
         """Return the requirements that the hooks ask for, each once; raises `HookFailedError`."""
         ...
+
+
+def expect_equipment(
+    runner: HookRunner,
+    targets: Iterable[Target],
+    tools: Iterable[str],
+    refuse: Callable[[str], Cachi2ishError],
+) -> None:
+    """Raise all that keeps hooks from being called: no such Python on this machine, or no such tool.
+
+    refuse: returns the error for a tool that is not here.
+    """
+    for target in sorted(set(targets), key=str):
+        runner.interpreter(target)
+    raise_all(refuse(name) for name in sorted(set(tools)) if runner.tool(name) is None)
 
 
 class Images(Protocol):

@@ -13,14 +13,16 @@ from cachi2ish.cache.interface import Recollection
 from cachi2ish.core.artifacts import Artifact
 from cachi2ish.core.distributions import is_wheel, wheel_tags
 from cachi2ish.core.pages import IndexFile
-from cachi2ish.errors import Origin, UsageError, raise_all
+from cachi2ish.errors import Origin, UsageError
 from cachi2ish.sandbox.interface import (
+    INSTALL_TOOL,
     OF_EDITABLE,
     OF_WHEEL,
     HookFailedError,
     HookQuestion,
     HookRunner,
     Interpreter,
+    expect_equipment,
 )
 from cachi2ish.services.lock_build_deps.index_releases import IndexReleases
 from cachi2ish.services.lock_build_deps.roots import Place
@@ -58,15 +60,13 @@ class RealHooks:
     def check(self) -> None:
         """Raise all that keeps hooks from being called for the machines: no such Python here, or no such tool."""
         machines = {machine for place in self._places.values() for machine in place.root.machines}
-        for target in sorted({machine.target for machine in machines}, key=str):
-            self._runner.interpreter(target)
-        raise_all(
-            UsageError(
-                f"--run-hooks with --tools {name}: there is no {name} on this machine",
-                hint="install it, so that back-ends find it as they will in the build",
-            )
-            for name in sorted({name for machine in machines for name in machine.tools})
-            if self._runner.tool(name) is None
+        expect_equipment(
+            self._runner,
+            (machine.target for machine in machines),
+            (name for machine in machines for name in machine.tools),
+            lambda name: UsageError(
+                f"--run-hooks with --tools {name}: there is no {name} on this machine", hint=INSTALL_TOOL
+            ),
         )
 
     def answer(
