@@ -23,34 +23,15 @@ from cachi2ish.mirror.records import Registry, UntimedFiles
 from cachi2ish.settings.flags import Flags
 from tests.cache.support import read_only_view
 from tests.cli.conftest import Person
-from tests.support.command_line import Outcome
 from tests.support.distributions import make_sdist
 from tests.support.index_server import Fault
+from tests.support.mirror_keeper import Keeper
 
 OLD = datetime(2024, 1, 1, tzinfo=UTC)
 NEW = datetime(2024, 3, 1, tzinfo=UTC)
 
 
 READING = (("status",), ("diff", "apple", "2024-02-01", "2024-04-01"))
-
-
-class Keeper:
-    """Somebody who has a mirror of an index on loopback."""
-
-    def __init__(self, person: Person, directory: Path) -> None:
-        self.person, self.directory = person, directory
-
-    def runs(self, *arguments: str | Path, code: int = 0) -> Outcome:
-        outcome = self.person.runs("mirror", "--directory", self.directory, *arguments)
-        assert outcome.code == code, outcome.err
-        return outcome
-
-    def syncs(self, code: int = 0) -> Outcome:
-        return self.runs("sync", "--registry", f"pypi={self.person.index.index_url}", code=code)
-
-    def status(self) -> dict[str, object]:
-        content: dict[str, object] = json.loads(self.runs("status", "--format", "json").out)
-        return content
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,9 +10,9 @@ import pytest
 
 from cachi2ish.exit_codes import ExitCode
 from tests.cli.conftest import Person
-from tests.support.command_line import Outcome
 from tests.support.distributions import make_sdist
 from tests.support.index_server import Answer, IndexServer
+from tests.support.mirror_keeper import Keeper
 
 OURS = make_sdist("ours", "1.0")
 
@@ -26,19 +25,8 @@ class HidingIndex(IndexServer):
         return answer if headers.get("authorization") == "Bearer ours" else Answer(404)
 
 
-class Keeper:
-    """Somebody who has a mirror, and looks at what is due."""
-
-    def __init__(self, person: Person, directory: Path) -> None:
-        self.person, self.directory = person, directory
-
-    def runs(self, *arguments: str | Path, code: int = 0) -> Outcome:
-        outcome = self.person.runs("mirror", "--directory", self.directory, *arguments)
-        assert outcome.code == code, outcome.err
-        return outcome
-
-    def files(self) -> object:
-        return json.loads(self.runs("status", "-f", "json").out)["files"]
+class Team(Keeper):
+    """Keepers of a mirror of an index that wants a token, called team."""
 
     def page(self, project: str) -> str:
         return self.runs("diff", project, "2020-01-01", "2024-06-01", "--index", "team").out
@@ -52,23 +40,23 @@ def team() -> Iterator[IndexServer]:
 
 
 @pytest.fixture
-def keeper(person: Person, tmp_path: Path) -> Keeper:
+def keeper(person: Person, tmp_path: Path) -> Team:
     person.index.add("pear", make_sdist("pear", "1.0"), upload_time=datetime(2024, 1, 1, tzinfo=UTC))
-    found = Keeper(person, tmp_path / "mirror")
+    found = Team(person, tmp_path / "mirror")
     found.runs("track", "pear")
     return found
 
 
-def test_a_registry_that_was_named_once_is_looked_at_when_it_is_not_named_again(keeper: Keeper) -> None:
+def test_a_registry_that_was_named_once_is_looked_at_when_it_is_not_named_again(keeper: Team) -> None:
     index = f"{keeper.person.index.index_url}"
     keeper.runs("sync", "--registry", f"pypi={index}", "--registry", f"other={index}")
     keeper.runs("track", "pear", "--index", "other")
     done = keeper.runs("sync")
     assert "looked 1 time\n" in done.err
-    assert keeper.files() == 2
+    assert keeper.status()["files"] == 2
 
 
-def test_the_token_in_a_file_is_sent_and_kept_nowhere(keeper: Keeper, team: IndexServer, tmp_path: Path) -> None:
+def test_the_token_in_a_file_is_sent_and_kept_nowhere(keeper: Team, team: IndexServer, tmp_path: Path) -> None:
     (tmp_path / "team.token").write_text("ours\n")
     config = tmp_path / "config.toml"
     config.write_text(
@@ -85,7 +73,7 @@ def test_the_token_in_a_file_is_sent_and_kept_nowhere(keeper: Keeper, team: Inde
 
 
 def test_a_registry_that_hides_from_a_stranger_deletes_nothing(
-    keeper: Keeper, team: IndexServer, tmp_path: Path
+    keeper: Team, team: IndexServer, tmp_path: Path
 ) -> None:
     token = tmp_path / "token"
     token.write_text("ours\n")
@@ -111,15 +99,13 @@ def test_a_registry_that_hides_from_a_stranger_deletes_nothing(
         (None, "does not"),
     ],
 )
-def test_a_file_without_one_token_is_refused(
-    keeper: Keeper, tmp_path: Path, content: str | None, says: str
-) -> None:
+def test_a_file_without_one_token_is_refused(keeper: Team, tmp_path: Path, content: str | None, says: str) -> None:
     if content is not None:
         (tmp_path / "token").write_text(content)
     options = ("--registry", "team=https://host.example/simple/", "--registry-token", f"team={tmp_path / 'token'}")
     assert says in keeper.runs("sync", *options, code=ExitCode.INPUT).err
 
 
-def test_a_registry_has_one_login(keeper: Keeper) -> None:
+def test_a_registry_has_one_login(keeper: Team) -> None:
     options = ("--registry", "team=https://user@host.example/simple/", "--registry-token", "team=token")
     assert "has a login already" in keeper.runs("sync", *options, code=ExitCode.USAGE).err
