@@ -127,7 +127,7 @@ class BuildConfig:
 
     tool_version: of the cachi2ish that wrote it. index_dates: of the packages that have one. files: the paths of
     those below ``deps``, in the output; None where it does not say (Hermeto's does not).
-    record: what was asked for and what became of it; None where it does not say.
+    record: what the input names and what became of it; None where it does not say.
     """
 
     tool_version: str

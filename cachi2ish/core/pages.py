@@ -120,12 +120,12 @@ class Page:
     last_serial: the number of the project's last change on its index (PEP 691 ``_last-serial``), or None.
     cutoff: where the page is one of the past: only files uploaded before this instant are in ``files``.
     excluded: the others then, in the order of the page.
-    fetched_at: the page is not older than this instant (aware): the start of the run that asked the index for it.
-    None where that is not known. Where several indexes were asked, that of the oldest answer.
-    lock: the lock file that names the files, where no index was asked; ``index`` is then where they were found
+    fetched_at: the page is not older than this instant (aware): the start of the run that fetched it.
+    None where that is not known. Where it is of several indexes, that of the oldest answer.
+    lock: the lock file that names the files, where no index was used; ``index`` is then where they were found
     when it was written, "" where it does not say.
-    from_cache: whether the index was not asked: it may have more by now.
-    behind: addresses of the indexes that were not asked, since this one has the project.
+    from_cache: whether no request was made: the index may have more by now.
+    behind: addresses of the indexes that were not used, since this one has the project.
     absent: those that were asked and do not have it.
     parts: what each index said where several count together, see `together`; else empty.
     """

@@ -1,7 +1,7 @@
 """Index pages as bytes of the catalogue, and back: whole, and quick to read for a few versions.
 
-A page of ten thousand files is asked for the ten of one version, run after run. A page in JSON is kept as it came,
-compressed, and beside it the files of the versions that were asked for: who asks for the same reads these alone.
+Of a page of ten thousand files a run needs the ten of one version, and the next run the same. A page in JSON is
+kept as it came, compressed, and beside it the files of the versions that were chosen from: they are read alone.
 The files of any other page stand in runs of one version each, and the runs in parts: only the part with a version
 is read from the disk, and only the files of that version become objects again. A head says which versions are
 where, and the sha256 of each stretch: who has proved the head has proved all that is read by it.
