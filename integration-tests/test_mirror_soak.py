@@ -69,7 +69,7 @@ def test_a_full_disk_stops_what_is_new_and_nothing_that_is_there(
         fill(ballast)
         for _ in range(2):
             status, _, told = ask(client, files[1])
-            assert (status, b"less room on the disk" in told) == (507, True)
+            assert (status, b"has room for" in told) == (507, True)
             status, _, told = ask(client, pages[2])
             assert (status, b"full" in told) in {(503, True), (507, True)}, told
             assert ask(client, pages[0])[2] == first

@@ -103,6 +103,12 @@ class DiskBlobs:
         except OSError:
             return None
 
+    def room(self) -> int:
+        """Return how many bytes more the disk has room for. Raises `StorageError`."""
+        with storage_errors(f"the cache {self._layout.root} cannot be read", Place.CACHE):
+            found = os.statvfs(self._layout.root)
+        return found.f_bavail * found.f_frsize
+
     def _checked(self, sha256: str, digests: Collection[Digest]) -> Blob | None:
         path = self._layout.blob(sha256)
         hashes = Hashes({"sha256", *(digest.algorithm for digest in digests)})

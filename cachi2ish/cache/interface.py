@@ -89,6 +89,10 @@ class SharedBlobStore(BlobStore, Protocol):
         """
         ...
 
+    def room(self) -> int:
+        """Return how many bytes more the disk has room for. Raises `StorageError`."""
+        ...
+
 
 class KeptPage(Struct, frozen=True, kw_only=True):
     """What an index said of a project when it was last asked.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import time
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Self
 
 from cachi2ish.cache.interface import SharedBlobStore
-from cachi2ish.errors import StorageError
 from cachi2ish.files.folder import Folder
 from cachi2ish.mirror.relay import Download
 
@@ -52,19 +50,6 @@ class Claims:
             for name in self._folder.names(directory):
                 with suppress(OSError):
                     self._sweep(directory / name)
-
-    def expect_room(self, size: int, what: str) -> None:
-        """Raise `StorageError` where the disk has no room for so many bytes, before anybody is sent the first."""
-        try:
-            found = os.statvfs(self._directory)
-        except OSError:
-            return
-        if found.f_bavail * found.f_frsize < size:
-            raise StorageError(
-                f"{what} has {size} bytes, and there is less room on the disk of {self._directory.parent}",
-                hint="make room there: mirror prune removes files that registries give again",
-                cause=(errno.ENOSPC,),
-            )
 
     @contextmanager
     def holding(self, key: str, wait: Callable[[str], None]) -> Iterator[Claim]:

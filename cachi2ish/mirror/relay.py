@@ -8,6 +8,7 @@ what this client was sent is this file. So a client may get a part of a wrong fi
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
@@ -15,7 +16,7 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from cachi2ish.cache.interface import BlobStore, BlobWriter
+from cachi2ish.cache.interface import BlobWriter, SharedBlobStore
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.digests import Digest
 from cachi2ish.errors import Cachi2ishError, NetworkError, StorageError
@@ -193,7 +194,7 @@ class TappedStore:
     on_write: is told the key under which is written.
     """
 
-    def __init__(self, blobs: BlobStore, download: Download, on_write: Callable[[str], None]) -> None:
+    def __init__(self, blobs: SharedBlobStore, download: Download, on_write: Callable[[str], None]) -> None:
         self._blobs = blobs
         self._download = download
         self._on_write = on_write
@@ -209,6 +210,7 @@ class TappedStore:
             self._download.tap(writer.duplicate(), writer.offset)
             self._on_write(key)
             try:
+                self._expect_room(writer.offset)
                 yield _TappedWriter(writer, self._download)
             except StorageError:  # a full disk: what has arrived must not keep it full
                 self._blobs.discard(key)
@@ -217,6 +219,16 @@ class TappedStore:
     def discard(self, key: str) -> None:
         """Forget what an earlier attempt left."""
         self._blobs.discard(key)
+
+    def _expect_room(self, held: int) -> None:
+        """Raise `StorageError` where the rest of the file does not fit, before a client is sent its first byte."""
+        room = self._blobs.room()
+        if self._download.size is not None and self._download.size - held > room:
+            raise StorageError(
+                f"the file has {self._download.size} bytes, and the disk of the mirror has room for {room} more",
+                hint="make room there: mirror prune removes files that registries give again",
+                cause=(errno.ENOSPC,),
+            )
 
 
 class Relay:

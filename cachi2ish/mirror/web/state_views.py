@@ -158,9 +158,9 @@ class StateDesk:
         if not self._lock.acquire(blocking=kept is None) and kept is not None:
             return kept[1]
         try:
-            if self._status is kept:
-                self._status = now, self._history.status(now, self._counts)
-            found = self._status or (now, self._history.status(now, self._counts))
+            found = self._status
+            if found is None or found is kept:
+                found = self._status = now, self._history.status(now, self._counts)
             return found[1]
         finally:
             self._lock.release()

@@ -208,7 +208,7 @@ def test_a_file_that_is_larger_than_the_room_on_the_disk_is_refused_before_its_f
         patched.setattr(os, "statvfs", nearly_full)
         got = mirror.get(large)
     assert got.status == 507
-    assert "less room on the disk" in got.reason
+    assert "has room for" in got.reason
     assert "cannot be kept" in caplog.text
     assert mirror.get(large).body == LARGE.content
 
