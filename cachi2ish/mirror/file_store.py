@@ -20,6 +20,7 @@ from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, DigestMismatchError, NetworkError, Origin, StorageError
 from cachi2ish.http.interface import Downloader
 from cachi2ish.mirror.claims import Claim, Claims, Follow
+from cachi2ish.mirror.records import recollected
 from cachi2ish.mirror.relay import Download, Relay, TappedStore
 from cachi2ish.sdists.interface import WheelReader
 
@@ -248,11 +249,6 @@ class FileStore:
         except OSError as error:
             _log.warning("the digest of the metadata of %s is not kept: %s", filename, error.strerror)
         return blob
-
-
-def recollected(key: str) -> str:
-    """Return what the sha256 of a file without one is remembered under, by its key."""
-    return f"mirror\n{key}"
 
 
 def _is_same(blob: Blob) -> bool:

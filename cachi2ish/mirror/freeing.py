@@ -8,9 +8,8 @@ from datetime import datetime
 
 from cachi2ish.cache.interface import Pruning
 from cachi2ish.core.cache_contents import Amount, Entry, EntryKind
-from cachi2ish.mirror.file_store import recollected
 from cachi2ish.mirror.history.interface import History
-from cachi2ish.mirror.records import DAY, Instant
+from cachi2ish.mirror.records import DAY, Instant, recollected
 
 #: How old a look may be that shows that a registry has a file: followed projects are looked at once a day.
 _RECENT = 2 * DAY

@@ -110,6 +110,11 @@ class HistoricFile:
         return f"HistoricFile({self.registry}, {self.filename!r}, {self.key})"
 
 
+def recollected(key: str) -> str:
+    """Return what the sha256 of a file without one is remembered under, by its key (`HistoricFile.key`)."""
+    return f"mirror\n{key}"
+
+
 @dataclass(frozen=True, slots=True)
 class Holding:
     """Files with one key. names: what they are called. listed: whether a registry had one at a recent look."""
