@@ -14,9 +14,15 @@ from cachi2ish.services.fetch.scheduler import AbandonedError, LargestFirst, Sch
 
 
 def test_of_those_that_wait_the_largest_is_begun_first() -> None:
-    pool, gate = LargestFirst(1), Event()
+    pool, gate, started = LargestFirst(1), Event(), Event()
     begun: list[object] = []
-    first = pool.submit(0, lambda: gate.wait(10))
+
+    def occupy() -> bool:
+        started.set()
+        return gate.wait(10)
+
+    first = pool.submit(0, occupy)
+    assert started.wait(10)
     tasks = [pool.submit(size, partial(begun.append, size)) for size in (5, 700, None, 1, 700)]
     gate.set()
     pool.shutdown()
@@ -142,11 +148,12 @@ def test_jobs_end_with_their_scheduler_and_not_when_cycles_are_searched() -> Non
 
 
 def test_after_a_failure_elsewhere_nothing_more_is_begun() -> None:
-    gate, steps = Event(), list[str]()
+    begun, gate, steps = Event(), Event(), list[str]()
 
     @dataclass(frozen=True)
     class Waiting(Parcel):
         def bring(self) -> str:
+            begun.set()
             assert gate.wait(10)
             return super().bring()
 
@@ -154,6 +161,7 @@ def test_after_a_failure_elsewhere_nothing_more_is_begun() -> None:
         with scheduler:
             scheduler.submit(Waiting("first", steps))
             scheduler.submit(Parcel("second", steps))
+            assert begun.wait(10)
             Timer(0.2, gate.set).start()
             raise KeyError
 
