@@ -108,12 +108,16 @@ check: lint types imports unit integration docs ## Run all of the checks
 
 venv: $(MADE) ## Make the virtual environment
 
+define CHECK_PYTHON
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	echo "error: $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo missing), and cachi2ish needs Python 3.11 or" \
+		"later; name another one: make PYTHON=python3.12" >&2; exit 1; }
+@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	echo "error: $(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv" >&2; exit 1; }
+endef
+
 $(MADE): requirements/dev.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-		echo "error: $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo missing), and cachi2ish needs Python 3.11 or" \
-			"later; name another one: make PYTHON=python3.12" >&2; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
-		echo "error: $(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	$(CHECK_PYTHON)
 	@echo "making $(VENV) from requirements/dev.txt"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install $(PINNED) -r requirements/dev.txt
@@ -122,14 +126,19 @@ $(MADE): requirements/dev.txt pyproject.toml
 		echo "error: requirements/dev.txt does not fit pyproject.toml; run: make lock" >&2; exit 1; }
 	@touch $(MADE)
 
-# The commands go to PREFIX/bin; they have an environment of their own, which is made anew each time.
+# The commands go to PREFIX/bin; they have an environment of their own, which is made anew each time. Not $(MADE): who
+# only uses cachi2ish needs no tools of developers, and what its wheel is built with is one pin.
 PREFIX ?= $(HOME)/.local
 INSTALLED := $(PREFIX)/lib/cachi2ish
 
-install: $(MADE) ## Install cachi2ish with what requirements/image.txt pins: PREFIX=~/.local WITH=mirror
-	@rm -rf build/lib build/wheel
-	@$(BIN)/python -m pip wheel -qq --no-deps --no-build-isolation --no-index --wheel-dir build/wheel .
+install: ## Install cachi2ish with what requirements/image.txt pins: PREFIX=~/.local WITH=mirror
+	$(CHECK_PYTHON)
+	@echo "installing what requirements/$(or $(WITH),image).txt pins"
+	@rm -rf build/lib build/wheel build/backend
 	@$(PYTHON) -m venv --clear "$(INSTALLED)"
+	@"$(INSTALLED)/bin/python" -m pip install $(PINNED) --target build/backend -r requirements/build.txt
+	@PYTHONPATH="$(CURDIR)/build/backend" "$(INSTALLED)/bin/python" -m pip wheel -qq --no-deps --no-build-isolation \
+		--no-index --wheel-dir build/wheel .
 	@"$(INSTALLED)/bin/python" -m pip install $(PINNED) -r requirements/$(or $(WITH),image).txt
 	@"$(INSTALLED)/bin/python" -m pip install --quiet --no-deps --no-index build/wheel/*.whl
 	@"$(INSTALLED)/bin/python" -m pip check --quiet
@@ -141,17 +150,19 @@ install: $(MADE) ## Install cachi2ish with what requirements/image.txt pins: PRE
 
 # Not $(MADE): a lock that does not fit is what this mends. With the pinned uv, where there is an environment already.
 COMPILE := PATH="$(abspath $(BIN)):$$PATH" uv pip compile --quiet --universal --python-version 3.11 \
-	--generate-hashes --no-strip-extras --custom-compile-command 'make lock' pyproject.toml
+	--generate-hashes --no-strip-extras --custom-compile-command 'make lock'
 
 # What the image is built from, as containers/image.sh has it.
 IMAGE_INPUT := {"type": "pip", "requirements_files": ["requirements/image.txt"], \
 	"binary": {"packages": "isal,msgspec,pydantic-core,pyyaml"}}
 
 lock: ## Resolve requirements/*.txt again (needs uv, some minutes): ARGS=--upgrade for newer versions
-	$(COMPILE) --extra mirror --extra postgresql --group dev --output-file requirements/dev.txt $(ARGS)
-	$(COMPILE) --no-annotate --constraint requirements/dev.txt --output-file requirements/image.txt $(ARGS)
-	$(COMPILE) --extra mirror --extra postgresql --no-annotate --constraint requirements/dev.txt \
+	$(COMPILE) pyproject.toml --extra mirror --extra postgresql --group dev --output-file requirements/dev.txt $(ARGS)
+	$(COMPILE) pyproject.toml --no-annotate --constraint requirements/dev.txt --output-file requirements/image.txt $(ARGS)
+	$(COMPILE) pyproject.toml --extra mirror --extra postgresql --no-annotate --constraint requirements/dev.txt \
 		--output-file requirements/mirror.txt $(ARGS)
+	echo setuptools | $(COMPILE) - --no-annotate --constraint requirements/dev.txt \
+		--output-file requirements/build.txt $(ARGS)
 	@$(MAKE) --no-print-directory PYTHON="$(PYTHON)" VENV="$(VENV)" venv
 	$(BIN)/cachi2ish lock-build-deps --output requirements/image-build.txt '$(IMAGE_INPUT)'
 

@@ -48,7 +48,12 @@ def test_what_builds_the_project_itself_is_in_the_lock_of_the_build(stated: str)
     assert fits(Requirement(stated), "requirements/image-build.txt"), "run: make lock"
 
 
-@pytest.mark.parametrize("lock", ["requirements/image.txt", "requirements/mirror.txt"])
+@pytest.mark.parametrize("stated", PROJECT["build-system"]["requires"])
+def test_what_an_installation_builds_its_wheel_with_is_pinned(stated: str) -> None:
+    assert fits(Requirement(stated), "requirements/build.txt"), "run: make lock"
+
+
+@pytest.mark.parametrize("lock", ["requirements/image.txt", "requirements/mirror.txt", "requirements/build.txt"])
 def test_what_is_installed_has_the_versions_that_are_tested(lock: str) -> None:
     tested = pins("requirements/dev.txt")
     differing = {name for name, versions in pins(lock).items() if versions - tested.get(name, versions)}

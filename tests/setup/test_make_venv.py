@@ -55,6 +55,7 @@ def test_an_installation_of_ones_own_has_what_is_pinned_too(clone: Clone, tmp_pa
     assert done.returncode == 0, done.stdout + done.stderr
     assert clone.installed(tmp_path / "my own") == dict.fromkeys(PINS, "1.0")
     assert (tmp_path / "my own" / "bin" / "cachi2ish").is_symlink()
+    assert not (clone.folder / "there").exists(), "tools of developers are installed for somebody who only uses it"
     assert clone.asked_beyond(*PINS.values()) == set()
 
 

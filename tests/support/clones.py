@@ -86,7 +86,8 @@ class Clone:
         pins = ("{}=={}".format(*dist.filename.removesuffix(".tar.gz").split("-")[:2]) for dist in dists)
         lines = (f"{pin} {dist.hash_option()}\n" for pin, dist in zip(pins, dists, strict=True))
         (self.folder / "requirements" / "dev.txt").write_text("".join(lines))
-        shutil.copy(self.folder / "requirements" / "dev.txt", self.folder / "requirements" / "image.txt")
+        for name in ("image.txt", "build.txt"):
+            shutil.copy(self.folder / "requirements" / "dev.txt", self.folder / "requirements" / name)
 
     def make(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run ``make`` with the environment in ``there`` and the index on loopback."""

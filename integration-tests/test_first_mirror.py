@@ -1,0 +1,32 @@
+"""The page about a first mirror, command by command, by somebody who has a clone and nothing else."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+from pathlib import Path
+
+from harness import ROOT, Shell
+
+PAGE = ROOT / "docs" / "first-mirror.md"
+
+#: What is not in a fresh clone.
+_MADE = (".*", "build", "dist", "site", "demo-output", "__pycache__", "*.egg-info")
+
+
+def test_a_new_user_reaches_a_pinned_install_from_a_mirror_of_their_own(shell: Shell, tmp_path: Path) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    clone = shutil.copytree(ROOT, tmp_path / "clone", ignore=shutil.ignore_patterns(*_MADE))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    blocks = re.findall(r"```console\n(.*?)```", page, re.DOTALL)
+    script = "\n".join(re.findall(r"^\$ (.+)$", "\n".join(blocks), re.MULTILINE)).replace("8417", port)
+    text = f"set -m\ntrap 'kill $(jobs -p) 2>/dev/null || :' EXIT\n{script}"
+    nothing_else = {"HOME": str(tmp_path), "CACHI2ISH_MIRROR_PORT": port}
+    done = shell.try_("bash", "-euo", "pipefail", "-c", text, cwd=clone, **nothing_else)
+    assert done.status == 0, f"{done.output}\n{done.errors}"
+    shown = [line for block in blocks for line in block.splitlines() if not line.startswith("$ ")]
+    assert len(shown) >= 10
+    assert [line for line in shown if line not in done.output.splitlines()] == []
+    assert (tmp_path / ".local" / "share" / "cachi2ish" / "mirror").is_dir()
