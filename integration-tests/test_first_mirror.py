@@ -23,8 +23,8 @@ def test_a_new_user_reaches_a_pinned_install_from_a_mirror_of_their_own(shell: S
     blocks = re.findall(r"```console\n(.*?)```", page, re.DOTALL)
     script = "\n".join(re.findall(r"^\$ (.+)$", "\n".join(blocks), re.MULTILINE)).replace("8417", port)
     text = f"set -m\ntrap 'kill $(jobs -p) 2>/dev/null || :' EXIT\n{script}"
-    nothing_else = {"HOME": str(tmp_path), "CACHI2ISH_MIRROR_PORT": port}
-    done = shell.try_("bash", "-euo", "pipefail", "-c", text, cwd=clone, **nothing_else)
+    command = ("bash", "-euo", "pipefail", "-c", text)
+    done = shell.try_(*command, cwd=clone, HOME=str(tmp_path), CACHI2ISH_MIRROR_PORT=port)
     assert done.status == 0, f"{done.output}\n{done.errors}"
     shown = [line for block in blocks for line in block.splitlines() if not line.startswith("$ ")]
     assert len(shown) >= 10
