@@ -175,6 +175,9 @@ class Bench:
     ) -> Case:
         folder = self._folder(group, title)
         settings = environment(folder / "home", self.plan.certificates.authority)
+        if title == HERMETO:
+            # Crates that extensions in Rust need come from another registry, and nobody else fetches them here.
+            settings["HERMETO_PIP__IGNORE_DEPENDENCIES_CRATES"] = "true"
         return Case(group, title, tuple(command), folder, settings, check, keeps_cache, self.within)
 
     def _folder(self, group: str, title: str) -> Path:
