@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -23,6 +24,13 @@ class Staging(Protocol):
 
     def write(self, path: str, content: str) -> None:
         """Write a text file (UTF-8) below the output directory. Raises `StorageError`."""
+        ...
+
+    def write_folder(self, path: str, contents: Mapping[str, str]) -> None:
+        """Write text files into one folder below the output directory, by plain names. Raises `StorageError`.
+
+        Safe to call from many threads, for different folders.
+        """
         ...
 
     def write_build_config(self, config: BuildConfig) -> None:

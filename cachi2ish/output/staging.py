@@ -9,7 +9,7 @@ import os
 import shutil
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from io import FileIO
@@ -44,7 +44,7 @@ def _opened(source: Path) -> FileIO:
 
 
 def copy_file(reading: FileIO, destination: Path, mode: int) -> int:
-    """Make ``destination``, a new file with this mode whatever the umask; return its size in bytes.
+    """Make ``destination``, a new file with this mode whatever the umask, of `MODIFIED`; return its size.
 
     Raises `OSError`: `FileExistsError` where there is one. A copy that fails leaves none behind.
     """
@@ -58,7 +58,7 @@ def copy_file(reading: FileIO, destination: Path, mode: int) -> int:
                 writing.truncate()
                 shutil.copyfileobj(reading, writing, 1 << 20)
                 writing.flush()
-            os.fchmod(descriptor, mode)
+            _finish(descriptor, mode)
             return os.fstat(descriptor).st_size
     except BaseException:
         with suppress(OSError):
@@ -92,18 +92,29 @@ def _kernel_copy(source: int, destination: int) -> bool:
 _FILE_MODE = 0o644
 _DIRECTORY_MODE = 0o755
 
+_TOP_OF_DEPS = PurePosixPath(DEPS).parts[0]
+
+
+#: 1980-01-01T00:00:00Z in seconds since the epoch: the earliest that a ZIP archive can hold.
+MODIFIED = 315_532_800
+
+
+def _finish(descriptor: int, mode: int) -> None:
+    """Set mode and times of a file of which all is written."""
+    os.fchmod(descriptor, mode)
+    os.utime(descriptor, (MODIFIED, MODIFIED))
+
 
 class StagedOutput:
-    """Implements `cachi2ish.cache.interface.Staging`. `place` may be called from many threads."""
+    """Implements `cachi2ish.output.interface.Staging`, with its promises about threads."""
 
     def __init__(self, workplace: Workplace) -> None:
         self._workplace = workplace
         self._root = RootedPath.of(workplace.path, error=StorageError)
         self._deps = self._root.join(DEPS).path
         self._placed: dict[str, str] = {}
-        self._joined: dict[str, Path] = {}
         self._below_deps: set[str] = set()
-        self._folders: set[Path] = set()  # that are there
+        self._folders: set[Path] = set()  # that were made
         self._guard = threading.Lock()
         self._published = False
 
@@ -126,11 +137,10 @@ class StagedOutput:
                 return
             if other:
                 raise _taken(filename, f"sha256:{other} and sha256:{blob.sha256}")
-            if not self._placed:
-                self._make_parents(self._deps / filename)
             path = self._deps / filename
             self._placed[filename] = blob.sha256
             self._below_deps.add(f"{DEPS}/{filename}")
+        self._make(self._deps)
         with self._failures(f"{filename} cannot be placed in {self._workplace.target}", about=filename):
             try:
                 with _opened(blob.path) as source:
@@ -148,32 +158,30 @@ class StagedOutput:
 
         Half of a surrogate pair, which no UTF-8 can hold, is written as ``\udcff``: the escape of JSON.
         """
-        place = self._place_of(path)
-        with self._failures(f"{path} cannot be written in {self._workplace.target}", about=path):
-            with self._guard:
-                self._make_parents(place)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-            with os.fdopen(os.open(place, flags, 0o600), "wb") as file:
-                os.fchmod(file.fileno(), _FILE_MODE)
-                file.write(content.encode("utf-8", "backslashreplace"))
-        if path.startswith(f"{PurePosixPath(DEPS).parts[0]}/"):
-            self._below_deps.add(path)
+        place = self._root.join(path).path
+        self._make(place.parent)
+        self._write(path, place, content)
 
-    def _place_of(self, path: str) -> Path:
-        # Whatever is in a folder that was made here was made here: no link leads out of it, and none is looked
-        # for. There are two files for each project.
-        folder, _, name = path.rpartition("/")
-        above, _, last = folder.rpartition("/")
-        if path.startswith("/"):
-            return self._root.join(path).path
-        if folder in self._joined and plain_name(name):
-            place = self._joined[folder] / name
-        elif above in self._joined and plain_name(last) and plain_name(name):
-            place = self._joined[above] / last / name
-        else:
-            place = self._root.join(path).path
-        self._joined[folder] = place.parent
-        return place
+    def write_folder(self, path: str, contents: Mapping[str, str]) -> None:
+        """Write text files into one folder, each in the place of what was there. Raises `StorageError`."""
+        folder = self._root.join(path).path
+        self._make(folder)
+        # No link leads out of a folder that was made here.
+        for name, content in contents.items():
+            if not plain_name(name):
+                raise StorageError(f"{name!r} cannot be used as a file name")
+            self._write(f"{path}/{name}", folder / name, content)
+
+    def _write(self, path: str, place: Path, content: str) -> None:
+        with self._failures(f"{path} cannot be written in {self._workplace.target}", about=path):
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+            with FileIO(os.open(place, flags, 0o600), "wb") as file:
+                left = memoryview(content.encode("utf-8", "backslashreplace"))
+                while left:
+                    left = left[file.write(left) :]
+                _finish(file.fileno(), _FILE_MODE)
+        if path.startswith(f"{_TOP_OF_DEPS}/"):
+            self._below_deps.add(path)
 
     def write_build_config(self, config: BuildConfig) -> None:
         """Write ``.build-config.json``, by which the output is recognised. Raises `StorageError`.
@@ -189,11 +197,12 @@ class StagedOutput:
             raise ValueError(msg)
         work = self._workplace
         # The environment of the build names the folder, be there anything in it or not.
-        self._make_parents(self._deps / "file")
+        self._make(self._deps)
         with self._failures(f"the output {work.target} cannot be replaced"):
             refuse_strangers(work.target)  # somebody may have put something there meanwhile
             work.path.chmod(_DIRECTORY_MODE)
-            stamp_tree(work.path)
+            for folder in (*self._folders, work.path):  # files were stamped when they were written
+                stamp(folder)
             if work.inside:
                 replace_contents(work.path, work.target, last=BUILD_CONFIG, keep=KEPT)
             else:
@@ -202,16 +211,19 @@ class StagedOutput:
                 keep_others(work.path, work.target)  # what came while the two changed places
         self._published = True
 
-    def _make_parents(self, path: Path) -> None:
+    def _make(self, folder: Path) -> None:
+        """Make a folder below the root, and those above it."""
+        if folder in self._folders or folder == self._root.root:
+            return
+        self._make(folder.parent)
         with self._failures(f"the output {self._workplace.target} cannot be written"):
-            if path.parent in self._folders:
-                return
-            for parent in reversed(path.relative_to(self._root.root).parents[:-1]):
-                directory = self._root.root / parent
-                if directory not in self._folders and not directory.is_dir():
-                    directory.mkdir()
-                    directory.chmod(_DIRECTORY_MODE)
-                self._folders.add(directory)
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                if not folder.is_dir():  # else another thread makes it
+                    raise
+            folder.chmod(_DIRECTORY_MODE)
+        self._folders.add(folder)
 
     def _failures(self, problem: str, *, about: str = "") -> AbstractContextManager[None]:
         return storage_errors(problem, Place.OUTPUT, about=about)
@@ -237,23 +249,6 @@ def _taken(filename: str, contents: str) -> DistributionError:
     )
 
 
-#: 1980-01-01T00:00:00Z in seconds since the epoch: the earliest that a ZIP archive can hold.
-MODIFIED = 315_532_800
-
-
 def stamp(path: Path) -> None:
     """Set the time of modification and access. Raises `OSError`, for one where only its owner may do that."""
     os.utime(path, (MODIFIED, MODIFIED), follow_symlinks=False)
-
-
-def stamp_tree(directory: Path) -> None:
-    """Set the times of everything in ``directory``, and last its own. Raises `OSError`."""
-    for path in _below(directory):
-        stamp(path)
-    stamp(directory)
-
-
-def _below(directory: Path) -> Iterator[Path]:
-    for folder, folders, files in os.walk(directory, topdown=False):
-        for name in (*folders, *files):
-            yield Path(folder, name)

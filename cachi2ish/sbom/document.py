@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
@@ -39,15 +39,27 @@ def document_text(content: JsonObject) -> str:
     return "".join(parts) + "\n"
 
 
-def own_text(content: JsonObject) -> str:
-    """Return the same text, for a document with no numbers but small whole ones; at a fifth of the time."""
+def named_text(content: JsonObject, field: str, name_of: Callable[[str], str]) -> str:
+    """Return the text of a document whose name follows from the rest of it, with no numbers but small whole ones.
+
+    field: at the top; what ``name_of`` makes of the `canonical` text takes the place of what stands there. It is
+    `document_text`, at a fifth of the time.
+    """
+    whole = _encoded(content)
+    if whole is None:
+        return document_text(content | {field: name_of(canonical(content))})
+    name = name_of(msgspec.json.format(whole, indent=0).decode())
+    before, behind = (f'\n  "{field}": {json.dumps(value)}' for value in (content[field], name))
+    return msgspec.json.format(whole, indent=2).decode().replace(before, behind, 1) + "\n"
+
+
+def _encoded(content: JsonObject) -> bytes | None:
+    """Return the JSON of ``content``, sorted; None where the standard library would write some of it otherwise."""
     try:
         whole = msgspec.json.encode(content, order="sorted")
     except UnicodeEncodeError:  # half of a surrogate pair
-        return document_text(content)
-    if not whole.isascii() or b"\x7f" in whole:  # the standard library escapes these
-        return document_text(content)
-    return msgspec.json.format(whole, indent=2).decode() + "\n"
+        return None
+    return whole if whole.isascii() and b"\x7f" not in whole else None  # the standard library escapes these
 
 
 #: What SPDX documents say that were created at no particular time; the SBOM tools of Konflux write the same.

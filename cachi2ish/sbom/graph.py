@@ -62,18 +62,18 @@ def build(inventory: Inventory) -> Graph:
 
 def _main(package: MainPackage, references: set[str], *, is_package: bool) -> MainNode:
     if is_package and not package.guessed:
-        purl = str(package_urls.of_main_package(package))
+        purl = package_urls.of_main_package(package)
         return MainNode(unique(purl, references, "|"), purl, package)
     reference = package_urls.vcs_url(package.vcs) if package.vcs else package.name
     return MainNode(unique(reference, references, "|"), None, package)
 
 
 def _main_key(package: MainPackage) -> tuple[str, str, str]:
-    return str(package_urls.of_main_package(package)), package.path, package.name
+    return package_urls.of_main_package(package), package.path, package.name
 
 
 def _with_purls(dependencies: Iterable[Dependency]) -> list[tuple[str, Dependency]]:
-    pairs = [(str(package_urls.of_dependency(dependency)), dependency) for dependency in set(dependencies)]
+    pairs = [(package_urls.of_dependency(dependency), dependency) for dependency in set(dependencies)]
     return sorted(pairs, key=lambda pair: (pair[0], pair[1].files, pair[1].required_by, pair[1].markers))
 
 

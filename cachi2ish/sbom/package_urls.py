@@ -8,9 +8,9 @@ repository is the subpath. Addresses are redacted once more here, since this is 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import quote
 
-from packageurl import PackageURL
 from packaging.utils import canonicalize_name
 
 from cachi2ish.core.inventory import Dependency, FromGit, FromIndex, FromUrl, MainPackage, VcsOrigin
@@ -18,14 +18,14 @@ from cachi2ish.core.messages import as_text
 from cachi2ish.core.urls import redact
 
 
-def of_main_package(package: MainPackage) -> PackageURL:
+def of_main_package(package: MainPackage) -> str:
     """Return the package URL of a package of the user's own; without ``vcs_url`` where it is no git checkout."""
     qualifiers = {"vcs_url": vcs_url(package.vcs)} if package.vcs else {}
     subpath = None if package.path == "." else as_text(package.path)
     return _pypi(package.name, package.version, qualifiers, subpath)
 
 
-def of_dependency(dependency: Dependency) -> PackageURL:
+def of_dependency(dependency: Dependency) -> str:
     """Return the package URL of a dependency."""
     match dependency.source:
         case FromIndex(index=""):  # where its files came from is all that is known
@@ -48,9 +48,26 @@ def vcs_url(vcs: VcsOrigin) -> str:
     return f"git+{redact(vcs.url)}@{vcs.commit}"
 
 
-def _pypi(name: str, version: str | None, qualifiers: dict[str, str], subpath: str | None = None) -> PackageURL:
+#: A name and a version of which nothing has to be escaped: nearly all.
+_PLAIN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*@[0-9A-Za-z.]+")
+
+
+def _pypi(name: str, version: str | None, qualifiers: dict[str, str], subpath: str | None = None) -> str:
     # packageurl lowers the case and replaces "_", but leaves "." and runs of separators (PEP 503).
-    return PackageURL("pypi", None, canonicalize_name(name), version, qualifiers, subpath)
+    plain = f"{canonicalize_name(name)}@{version}"
+    if subpath is None and version is not None and _PLAIN.fullmatch(plain):
+        pairs = "&".join(
+            [f"{key}={_escaped(value)}" for key, value in sorted(qualifiers.items()) if value.strip()]
+        )
+        return f"pkg:pypi/{plain}{'?' if pairs else ''}{pairs}"
+    from packageurl import PackageURL  # noqa: PLC0415  (it takes a fifth of a millisecond for each, and few need it)
+
+    return str(PackageURL("pypi", None, canonicalize_name(name), version, qualifiers, subpath))
+
+
+@lru_cache(256)  # most are of a few indexes
+def _escaped(value: str) -> str:
+    return quote(value).replace("%3A", ":")
 
 
 #: Those that may stand in a path as they are, and the sign of an escape; `quote` leaves the unreserved ones alone.

@@ -153,6 +153,29 @@ def test_a_text_cannot_be_written_elsewhere(outputs: Outputs, work: Path, path: 
             staging.write(path, "x")
 
 
+@pytest.mark.parametrize(("folder", "name"), [("../x", "a"), ("deps", "../a"), ("deps", ""), ("deps", "x/a")])
+def test_a_folder_of_texts_cannot_be_written_elsewhere(
+    outputs: Outputs, work: Path, folder: str, name: str
+) -> None:
+    with outputs.stage(work / "out") as staging, pytest.raises(StorageError):
+        staging.write_folder(folder, {name: "x"})
+
+
+def test_many_threads_write_folders_at_once(outputs: Outputs, work: Path) -> None:
+    with outputs.stage(work / "out") as staging, ThreadPoolExecutor(8) as pool:
+        for number in range(100):
+            pool.submit(staging.write_folder, f"deps/simple/{number}", {"a": f"a{number}", "b": f"b{number}"})
+        pool.shutdown()
+        staging.write_build_config(CONFIG)
+        staging.publish()
+    for number in range(100):
+        folder = work / "out/deps/simple" / str(number)
+        assert {path.name: path.read_text() for path in folder.iterdir()} == {"a": f"a{number}", "b": f"b{number}"}
+    files = outputs.read_build_config(work / "out").files
+    assert files is not None
+    assert len(files) == 200
+
+
 def test_many_threads_place_at_once(outputs: Outputs, store: DiskBlobs, work: Path) -> None:
     blobs = [keep(store, bytes([number]) * 1000) for number in range(8)]
     with outputs.stage(work / "out") as staging, ThreadPoolExecutor(8) as pool:

@@ -24,7 +24,7 @@ from jsonschema import FormatChecker
 from cachi2ish.core.inventory import Dependency, Inventory, MainPackage, Relaxation, RelaxationKind
 from cachi2ish.sbom import package_urls
 from cachi2ish.sbom.cyclonedx.cyclonedx_bom import CycloneDxWriter
-from cachi2ish.sbom.document import document_text, own_text
+from cachi2ish.sbom.document import document_text, named_text
 from cachi2ish.sbom.interface import SbomWriter
 from tests.sbom import inventories
 
@@ -343,5 +343,7 @@ _TREES: st.SearchStrategy[Any] = st.recursive(
 
 @given(st.dictionaries(st.text(), _TREES))
 def test_the_fast_writer_writes_what_the_standard_library_writes(content: dict[str, Any]) -> None:
-    expected = json.dumps(content, indent=2, sort_keys=True) + "\n"
-    assert own_text(content) == document_text(content) == expected
+    unnamed = content | {"name": "nil"}
+    named = unnamed | {"name": f"of {len(json.dumps(unnamed, sort_keys=True))}"}
+    expected = json.dumps(named, indent=2, sort_keys=True) + "\n"
+    assert named_text(unnamed, "name", lambda text: f"of {len(text)}") == document_text(named) == expected

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from packageurl import PackageURL
+from packaging.utils import canonicalize_name
 
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.inventory import Dependency, FromGit, FromIndex, FromUrl, MainPackage, Source, VcsOrigin
+from cachi2ish.core.urls import redact
 from cachi2ish.sbom import package_urls
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -61,11 +65,32 @@ def test_a_dependency_says_where_it_was_taken_from(
     name: str, version: str | None, source: Source, expected: str
 ) -> None:
     purl = package_urls.of_dependency(Dependency(name=name, version=version, source=source, files=()))
-    assert str(purl) == expected
+    assert purl == expected
     read = PackageURL.from_string(expected)
-    assert read == purl
+    assert str(read) == purl
     assert read.version == version
     assert str(read) == expected
+
+
+_TEXTS = st.text(min_size=1, max_size=12)
+
+
+@given(
+    name=st.one_of(st.from_regex("[A-Za-z0-9._-]{1,8}", fullmatch=True), _TEXTS).filter(str.strip),
+    version=st.one_of(st.none(), st.from_regex("[0-9A-Za-z.+!-]{1,8}", fullmatch=True)),
+    path=st.one_of(
+        st.from_regex("[a-z/?&=:@%+ ~é]{0,12}", fullmatch=True), _TEXTS.filter(lambda text: "#" not in text)
+    ),
+)
+def test_what_is_plain_is_written_as_the_library_writes_all(name: str, version: str | None, path: str) -> None:
+    url = f"https://files.example/{path}"
+    source = FromUrl(url=url, digest=Digest("sha256", SHA))
+    qualifiers = {"checksum": f"sha256:{SHA}", "download_url": redact(url)}
+    try:
+        expected = str(PackageURL("pypi", None, canonicalize_name(name), version, qualifiers))
+    except ValueError:
+        return
+    assert package_urls.of_dependency(Dependency(name=name, version=version, source=source, files=())) == expected
 
 
 @pytest.mark.parametrize(
@@ -85,8 +110,8 @@ def test_a_dependency_says_where_it_was_taken_from(
 )
 def test_a_main_package_says_which_checkout_it_is(package: MainPackage, expected: str) -> None:
     purl = package_urls.of_main_package(package)
-    assert str(purl) == expected
-    assert PackageURL.from_string(expected) == purl
+    assert purl == expected
+    assert str(PackageURL.from_string(expected)) == purl
 
 
 @pytest.mark.parametrize(
@@ -98,6 +123,6 @@ def test_a_main_package_says_which_checkout_it_is(package: MainPackage, expected
     ],
 )
 def test_a_credential_that_slipped_through_does_not_get_out(source: Source) -> None:
-    purl = str(package_urls.of_dependency(Dependency(name="a", version="1", source=source, files=())))
+    purl = package_urls.of_dependency(Dependency(name="a", version="1", source=source, files=()))
     assert "hunter2" not in purl
     assert "user" not in purl

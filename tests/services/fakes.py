@@ -223,6 +223,10 @@ class FakeStaging:
     def write(self, path: str, content: str) -> None:
         self._write(path, content)
 
+    def write_folder(self, path: str, contents: Mapping[str, str]) -> None:
+        for name, content in contents.items():
+            self._write(f"{path}/{name}", content)
+
     def write_build_config(self, config: BuildConfig) -> None:
         assert not self.published
         self.config = config

@@ -175,7 +175,7 @@ def test_wrong_lock_files_end_the_run_before_any_request(tmp_path: Path) -> None
     assert world.connected == []
 
 
-@pytest.mark.parametrize("broken", ["bom.json", "deps/pip/foo-1.0.tar.gz"])
+@pytest.mark.parametrize("broken", ["bom.json", "deps/pip/foo-1.0.tar.gz", "deps/simple/foo/index.json"])
 def test_what_cannot_be_written_publishes_nothing(tmp_path: Path, broken: str) -> None:
     world = World(tmp_path)
     world.outputs.staging.broken = broken

@@ -14,7 +14,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.inventory import FromGit, FromIndex, Inventory, InventoryFile, VcsOrigin
 from cachi2ish.sbom import graph, properties
-from cachi2ish.sbom.document import JsonObject, canonical, own_text, without_empty
+from cachi2ish.sbom.document import JsonObject, named_text, without_empty
 from cachi2ish.sbom.interface import CommitTime, no_time
 from cachi2ish.sbom.package_urls import uri
 from cachi2ish.sbom.properties import own_tools
@@ -179,5 +179,4 @@ def render(bom: JsonObject) -> str:
     """Return ``bom`` as text, with the serial number that its content gives it."""
     content = bom | {"$schema": _SCHEMA, "serialNumber": _NIL}
     content.setdefault("components", [])  # readers look for it, be it empty
-    content["serialNumber"] = uuid5(NAMESPACE_URL, canonical(content)).urn
-    return own_text(content)
+    return named_text(content, "serialNumber", lambda text: uuid5(NAMESPACE_URL, text).urn)

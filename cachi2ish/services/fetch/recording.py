@@ -28,7 +28,7 @@ from cachi2ish.core.inventory import (
     VcsOrigin,
 )
 from cachi2ish.core.outputs import BuildConfig, ProjectFile
-from cachi2ish.core.placement import CONSTRAINTS, PAGES
+from cachi2ish.core.placement import CONSTRAINTS
 from cachi2ish.core.requirements import Pinned, Purpose, Requirement, Url
 from cachi2ish.core.urls import bare
 from cachi2ish.errors import Cachi2ishError, DistributionError
@@ -37,7 +37,7 @@ from cachi2ish.sbom.interface import CommitTime, no_time
 from cachi2ish.services.fetch.identifying import Fetched, version_of
 from cachi2ish.services.fetch.ports import Results, Run
 from cachi2ish.services.fetch.reading import Reading
-from cachi2ish.services.output_record import output_pages, take_record
+from cachi2ish.services.output_record import output_pages, take_record, writing_pages
 from cachi2ish.simple_api.page_tree import page_tree, tree_digest
 
 if TYPE_CHECKING:
@@ -110,8 +110,9 @@ def record(
     requirements file that is written beside the output.
     """
     inventory = take_inventory(reading, fetched, run)
-    bill = results.sbom.render(inventory, committed_at)
     tree = dict(page_tree(output_pages(inventory))) if reading.packages else {}  # an empty output has no files
+    with writing_pages(staging, tree):
+        bill = results.sbom.render(inventory, committed_at)
     config = BuildConfig(
         tool_version=run.tool_version,
         # Where nothing was asked for, the build is to go on as if nobody had been here.
@@ -121,8 +122,6 @@ def record(
         record=take_record(reading, fetched, bill, _digest_of(tree), _facts_of(source, reading, build_facts)),
     )
     staging.write(BOM, bill)
-    for path, text in tree.items():
-        staging.write(f"{PAGES}/{path}", text)
     for name, text in reading.constraints:
         staging.write(f"{CONSTRAINTS}/{name}", text)
     staging.write_build_config(config)
