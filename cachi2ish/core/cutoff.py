@@ -98,7 +98,8 @@ class Cutoff:
 
 def rfc3339(instant: datetime) -> str:
     """Return an aware instant as text in UTC (RFC 3339), without a fraction where that is zero."""
-    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    in_utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+    return in_utc.isoformat().replace("+00:00", "Z")
 
 
 def _end_of_day(text: str) -> datetime | None:

@@ -5,7 +5,7 @@ Entries and nodes are hashed with different prefixes, so that no node can pass f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
 #: Bytes of a node.
@@ -22,14 +22,21 @@ def leaf_of(entry: bytes) -> bytes:
     return sha256(b"\0" + entry).digest()
 
 
-def root_of(leaves: Sequence[bytes]) -> bytes:
-    """Return the root of the tree; of no leaves, the hash of nothing."""
-    if not leaves:
+def root_of(leaves: Iterable[bytes]) -> bytes:
+    """Return the root of the tree; of no leaves, the hash of nothing. They need not be in memory together."""
+    # The roots of the full trees that they make so far, each at least twice as large as the next.
+    peaks: list[bytes] = []
+    for position, leaf in enumerate(leaves):
+        node, larger = leaf, position
+        while larger & 1:
+            node, larger = _node(peaks.pop(), node), larger >> 1
+        peaks.append(node)
+    if not peaks:
         return sha256(b"").digest()
-    level = list(leaves)
-    while len(level) > 1:
-        level = _above(level)
-    return level[0]
+    node = peaks.pop()
+    while peaks:
+        node = _node(peaks.pop(), node)
+    return node
 
 
 class Tree:

@@ -106,7 +106,7 @@ def _meet_again(
     values: dict[str, Any] = {}
     url, path = split_url(shown.url, shown.filename)
     if (url, path) != (before.site, before.path):
-        values |= {"site_id": site_number(sight.connection, url), "path": path}
+        values |= {"site_id": _site(sight, url), "path": path}
     if before.available is None and state.upload_time is not None:
         # It is dated only now, so it must not come onto pages that are closed without it.
         values["available"] = available = sight.available_from(state.upload_time)
@@ -128,13 +128,10 @@ def _add_files(
     names: until when other files had these.
     """
     versions = _versions(new.values(), page)
-    sites: dict[str, int] = {}
     rows: list[dict[str, Any]] = []
     states: dict[Identity, FileState] = {}
     for (filename, key), shown in new.items():
         url, path = split_url(shown.url, filename)
-        if url not in sites:
-            sites[url] = site_number(sight.connection, url)
         state = FileState.of(shown)
         available = sight.available_from(state.upload_time, names.get(filename))
         if available is not None:
@@ -147,7 +144,7 @@ def _add_files(
                 "version": versions.get(filename),
                 "key": key,
                 "hashes": other_hashes(shown, key),
-                "site_id": sites[url],
+                "site_id": _site(sight, url),
                 "path": path,
                 "first_seen": sight.seen_at,
                 "available": available,
@@ -170,6 +167,13 @@ def site_number(connection: Connection, url: str) -> int:
     number: int | None = connection.execute(_SITE, {"address": url}).scalar_one_or_none()
     if number is None:
         number = connection.execute(insert(site).returning(site.c.id), {"url": url}).scalar_one()
+    return number
+
+
+def _site(sight: Sight, url: str) -> int:
+    number = sight.sites.get(url)
+    if number is None:
+        number = sight.sites[url] = site_number(sight.connection, url)
     return number
 
 

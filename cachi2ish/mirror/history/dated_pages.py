@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.pages import QUARANTINED, Page
 from cachi2ish.mirror.batches import in_batches
-from cachi2ish.mirror.history.known_files import KnownFile, files_of, key_text
+from cachi2ish.mirror.history.known_files import KnownFile, files_by_generation, files_of, key_text
 from cachi2ish.mirror.history.projects_seen import (
     Generation,
     KnownProject,
@@ -21,7 +21,7 @@ from cachi2ish.mirror.history.projects_seen import (
     last_look,
 )
 from cachi2ish.mirror.history.tables import file, project
-from cachi2ish.mirror.instants import end_of, text_of
+from cachi2ish.mirror.instants import end_of, instant_of, text_of
 from cachi2ish.mirror.records import Coverage, DatedPage, Instant, Refusal
 from cachi2ish.simple_api.page_digest import page_digest
 from cachi2ish.simple_api.refusal_reasons import RefusalReason
@@ -166,17 +166,24 @@ def _has_undated(connection: Connection, chosen: Generation, before: Instant) ->
 # All of them.
 
 
-def all_pages(
+def all_digests(
     connection: Connection, registry: KnownRegistry, cutoff: Cutoff
-) -> Iterator[tuple[KnownProject, Page]]:
-    """Yield every page as of ``cutoff``, by the names of the projects."""
-    before = end_of(cutoff)
+) -> Iterator[tuple[KnownProject, bytes]]:
+    """Yield the digest of every page as of ``cutoff``, by the names of the projects."""
+    before = instant_of(cutoff.instant)
     for part in in_batches(_projects(connection, registry, cutoff), _AT_ONCE):
-        files: dict[int, list[KnownFile]] = {chosen.id: [] for _, chosen in part}
-        for one in files_of(connection, files.keys(), before):
-            files[one.generation].append(one)
+        pages = {chosen.id: (known, chosen) for known, chosen in part}
+
+        def digest(number: int, files: Iterator[KnownFile]) -> bytes:
+            page = page_of(registry, *pages[number], in_order(files), cutoff)  # noqa: B023  (called at once)
+            return bytes.fromhex(page_digest(page))
+
+        found = {
+            number: digest(number, files)
+            for number, files in files_by_generation(connection, pages.keys(), before)
+        }
         for known, chosen in part:
-            yield known, page_of(registry, known, chosen, in_order(iter(files[chosen.id])), cutoff)
+            yield known, found.get(chosen.id) or digest(chosen.id, iter(()))
 
 
 def all_projects(connection: Connection, registry: KnownRegistry, cutoff: Cutoff | None) -> list[KnownProject]:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import OrderedDict
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from threading import Lock
 
 from packaging.utils import NormalizedName
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.merkle import Tree, leaf_of, page_entry, root_of
-from cachi2ish.mirror.history.dated_pages import all_pages, dated_page
+from cachi2ish.mirror.batches import in_batches
+from cachi2ish.mirror.history.dated_pages import all_digests
 from cachi2ish.mirror.history.engines.database import Database
 from cachi2ish.mirror.history.projects_seen import KnownRegistry, all_registries, find_registry
 from cachi2ish.mirror.history.tables import frozen, frozen_page, project
 from cachi2ish.mirror.instants import instant_of, moment_of, text_of
-from cachi2ish.mirror.records import DatedPage, FrozenDay, Instant, Proof
-from cachi2ish.simple_api.page_digest import page_digest
+from cachi2ish.mirror.records import FrozenDay, Instant, Proof
 
 _SHA256 = "sha256:"
+
+#: Bytes of a digest.
+_DIGEST = 32
 
 #: Rows that are written at once.
 _AT_ONCE = 5000
@@ -65,14 +70,13 @@ class Trees:
 def freeze(database: Database, registry: str, cutoff: Cutoff, now: Instant) -> FrozenDay:
     """Return the digest of a day; written down, with its leaves, where no page of it can change any more."""
     before = instant_of(cutoff.instant)
+    pages = _Pages()
     with database.reading() as connection:
         known = find_registry(connection, registry)
-        pages = [
-            (one.id, one.name, bytes.fromhex(page_digest(page)))
-            for one, page in all_pages(connection, known, cutoff)
-        ]
         provisional, names = _open_projects(connection, known, before)
-    root = root_of([leaf_of(page_entry(name, digest)) for _, name, digest in pages])
+        root = root_of(
+            pages.added(one.id, one.name, digest) for one, digest in all_digests(connection, known, cutoff)
+        )
     if not provisional:
         with database.writing() as connection:
             _write(connection, known, before, now, root, pages)
@@ -84,6 +88,29 @@ def freeze(database: Database, registry: str, cutoff: Cutoff, now: Instant) -> F
         provisional=provisional,
         open=names,
     )
+
+
+class _Pages:
+    """The pages of a day: numbers of projects and digests, which take forty bytes each."""
+
+    def __init__(self) -> None:
+        self._projects = array("q")
+        self._digests = bytearray()
+
+    def added(self, project: int, name: str, digest: bytes) -> bytes:
+        """Add a page; return its leaf."""
+        self._projects.append(project)
+        self._digests += digest
+        return leaf_of(page_entry(name, digest))
+
+    def __len__(self) -> int:
+        return len(self._projects)
+
+    def __iter__(self) -> Iterator[tuple[int, int, bytes]]:
+        """Yield position, number of the project and digest of each."""
+        for position, number in enumerate(self._projects):
+            start = position * _DIGEST
+            yield position, number, bytes(self._digests[start : start + _DIGEST])
 
 
 def _open_projects(
@@ -107,7 +134,7 @@ def _write(
     before: Instant,
     now: Instant,
     root: bytes,
-    pages: list[tuple[int, NormalizedName, bytes]],
+    pages: _Pages,
 ) -> None:
     if _find(connection, registry, before, root) is not None:
         return
@@ -119,11 +146,10 @@ def _write(
         "digest": root,
     }
     number = connection.execute(insert(frozen).returning(frozen.c.id), row).scalar_one()
-    for start in range(0, len(pages), _AT_ONCE):
-        part = enumerate(pages[start : start + _AT_ONCE], start)
+    for part in in_batches(pages, _AT_ONCE):
         rows = [
             {"frozen_id": number, "position": position, "project_id": one, "digest": digest}
-            for position, (one, _, digest) in part
+            for position, one, digest in part
         ]
         connection.execute(insert(frozen_page), rows)
 
@@ -184,14 +210,19 @@ def frozen_days(connection: Connection, registry: KnownRegistry, cutoff: Cutoff)
     )
 
 
-def _leaves(connection: Connection, number: int) -> list[tuple[str, bytes]]:
+def _leaves(connection: Connection, number: int) -> Iterator[tuple[str, bytes]]:
     chosen = (
-        select(project.c.name, frozen_page.c.digest)
+        select(frozen_page.c.position, project.c.name, frozen_page.c.digest)
         .join(project, project.c.id == frozen_page.c.project_id)
-        .where(frozen_page.c.frozen_id == number)
+        .where(frozen_page.c.frozen_id == number, frozen_page.c.position > bindparam("last"))
         .order_by(frozen_page.c.position)
+        .limit(_AT_ONCE)
     )
-    return [(row.name, row.digest) for row in connection.execute(chosen)]
+    # By their positions, so that not all of them are in memory on the way from a server.
+    last = -1
+    while rows := connection.execute(chosen, {"last": last}).all():
+        yield from ((row.name, row.digest) for row in rows)
+        last = rows[-1].position
 
 
 def contradictions(connection: Connection) -> list[str]:
@@ -201,11 +232,18 @@ def contradictions(connection: Connection) -> list[str]:
     for row in connection.execute(select(frozen).order_by(frozen.c.id)).all():
         registry, cutoff = registries[row.registry_id], Cutoff(moment_of(row.cutoff))
         what = f"{registry.rules.name} before {text_of(row.cutoff)}, which was frozen,"
-        leaves = _leaves(connection, row.id)
-        if root_of([leaf_of(page_entry(name, digest)) for name, digest in leaves]) != row.digest:
+        if root_of(leaf_of(page_entry(*leaf)) for leaf in _leaves(connection, row.id)) != row.digest:
             found.append(f"{what} has other pages than its digest says")
-        for name, digest in leaves:
-            page = dated_page(connection, registry, NormalizedName(name), cutoff, observed_only=False)
-            if not isinstance(page, DatedPage) or bytes.fromhex(page.digest) != digest:
-                found.append(f"{what} has another page of {name} now")
+        now = ((one.name, digest) for one, digest in all_digests(connection, registry, cutoff))
+        found += [f"{what} has another page of {name} now" for name in _others(_leaves(connection, row.id), now)]
     return found
+
+
+def _others(leaves: Iterable[tuple[str, bytes]], pages: Iterator[tuple[NormalizedName, bytes]]) -> Iterator[str]:
+    """Yield the names of leaves of which no page, or another one, is there; both are by name."""
+    name, digest = next(pages, (None, b""))
+    for leaf, expected in leaves:
+        while name is not None and name < leaf:
+            name, digest = next(pages, (None, b""))  # it was followed later
+        if name != leaf or digest != expected:
+            yield leaf

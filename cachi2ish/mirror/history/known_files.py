@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from hashlib import sha256
-from itertools import chain
+from itertools import chain, groupby
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import Struct
 from packaging.utils import NormalizedName
 from sqlalchemy import Connection, Result, Row, bindparam, select
 
@@ -61,8 +62,7 @@ class FileState(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class KnownFile:
+class KnownFile(Struct, frozen=True, gc=False):
     """A file in a state. site, path: see the tables. state_from: since when it was seen in this state."""
 
     id: int
@@ -211,6 +211,13 @@ _SELECTED = (
 _IN_ORDER = _SELECTED.order_by(file.c.id, file_state.c.seen_from)
 _OF_GENERATIONS = _IN_ORDER.where(file.c.generation_id.in_(bindparam("generations", expanding=True)))
 _OF_THEN = _OF_GENERATIONS.where(file.c.available < bindparam("cutoff"))
+_BY_GENERATION = (
+    _SELECTED.where(
+        file.c.generation_id.in_(bindparam("generations", expanding=True)), file.c.available < bindparam("cutoff")
+    )
+    # As the index has them: nothing is sorted, and one project is in memory at a time.
+    .order_by(file.c.generation_id, file.c.id, file_state.c.seen_from)
+)
 _OF_KEYS = _IN_ORDER.where(file.c.key.in_(bindparam("keys", expanding=True)))
 
 
@@ -224,6 +231,14 @@ def files_of(connection: Connection, generations: Collection[int], cutoff: Insta
         yield from _folded(connection.execute(_OF_GENERATIONS, chosen), None)
     else:
         yield from _folded(connection.execute(_OF_THEN, {**chosen, "cutoff": cutoff}), cutoff)
+
+
+def files_by_generation(
+    connection: Connection, generations: Collection[int], cutoff: Instant
+) -> Iterator[tuple[int, Iterator[KnownFile]]]:
+    """Yield the same files as `files_of`, those of one generation after the other, as far as it has any."""
+    rows = connection.execute(_BY_GENERATION, {"generations": list(generations), "cutoff": cutoff})
+    yield from groupby(_folded(rows, cutoff), key=attrgetter("generation"))
 
 
 def files_named(connection: Connection, keys: Collection[bytes]) -> Iterator[KnownFile]:

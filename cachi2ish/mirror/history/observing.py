@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache, partial
 from threading import Lock
 
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
@@ -109,8 +111,10 @@ class Observer:
         try:
             with self._database.writing() as connection:
                 begun = True
+                registry_of = cache(partial(find_registry, connection))
+                sites: dict[str, int] = {}
                 found = [
-                    observe(connection, find_registry(connection, one.registry), one.project, one.answer, one.look)
+                    observe(connection, registry_of(one.registry), one.project, one.answer, one.look, sites)
                     for one in some
                 ]
         except Exception as error:  # noqa: BLE001  (it is raised where it belongs)
@@ -131,10 +135,15 @@ def observe(
     name: NormalizedName,
     answer: Page | Gone | Unchanged,
     look: Look,
+    sites: dict[str, int],
 ) -> Changes:
-    """Write down ``answer``; nothing but an alarm where it is older than what is known."""
-    known = find_or_add_project(connection, registry.id, name)
-    sight = Sight(connection, registry, known, look, last_look(connection, known.id))
+    """Write down ``answer``; nothing but an alarm where it is older than what is known.
+
+    sites: the numbers of those that the transaction has met, to which it adds.
+    """
+    known, is_new = find_or_add_project(connection, registry.id, name)
+    last = None if is_new else last_look(connection, known.id)
+    sight = Sight(connection, registry, known, look, last, is_new=is_new, sites=sites)
     if _is_older(sight, answer):
         return Changes(ignored=True, alarms=tuple(sight.alarms))
     if isinstance(answer, Unchanged):
@@ -246,8 +255,9 @@ def _write_generation(
 
 
 def _newest_generation(sight: Sight) -> Generation | None:
-    for _, generations in generations_of(sight.connection, [sight.project.id]):
-        return generations[-1]
+    if not sight.is_new:
+        for _, generations in generations_of(sight.connection, [sight.project.id]):
+            return generations[-1]
     return None
 
 

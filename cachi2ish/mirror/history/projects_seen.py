@@ -131,14 +131,16 @@ def find_project(connection: Connection, registry_id: int, name: str) -> KnownPr
     return None if row is None else KnownProject(*row)
 
 
-def find_or_add_project(connection: Connection, registry_id: int, name: NormalizedName) -> KnownProject:
-    """Return a project by name; one that is new is not followed yet."""
+def find_or_add_project(
+    connection: Connection, registry_id: int, name: NormalizedName
+) -> tuple[KnownProject, bool]:
+    """Return a project by name, and whether it is new: then it is not followed yet."""
     found = find_project(connection, registry_id, name)
     if found is not None:
-        return found
+        return found, False
     number = connection.execute(_NEW_PROJECT, {"registry_id": registry_id, "name": name}).inserted_primary_key
     assert number is not None  # noqa: S101  (every table with a key of its own has one)
-    return KnownProject(int(number[0]), name, None, None)
+    return KnownProject(int(number[0]), name, None, None), True
 
 
 def follow(connection: Connection, registry_id: int, names: Collection[NormalizedName], now: Instant) -> int:

@@ -26,13 +26,18 @@ _LOOKED_AT = (
 
 @dataclass(slots=True)
 class Sight:
-    """One look. last: the one before."""
+    """One look. last: the one before. is_new: whether the project was not known at all.
+
+    sites: the numbers of those that the transaction has met.
+    """
 
     connection: Connection
     registry: KnownRegistry
     project: KnownProject
     look: Look
     last: LastLook | None
+    is_new: bool
+    sites: dict[str, int]
     alarms: list[Alarm] = field(default_factory=list)
 
     @property
