@@ -1,101 +1,103 @@
-"""How large the history of a mirror is, and how fast: ``python -m benchmarks.history --projects 70000``.
+"""How large and how fast the history of a mirror is, and how that grows: ``make bench-history``.
 
-The default is a tenth of PyPI, and takes some minutes. One project has 40,000 files, the others 14 each.
+    python -m benchmarks.history [--projects 7000 70000] [--databases sqlite postgresql] [--keep FOLDER] …
+
+Histories of made-up registries with the shape of PyPI (`benchmarks.simulated_registry`) are filled by the way that
+looks at a real one take; 700,000 projects are all of PyPI. Each kind of figures is measured in a process of its
+own (`benchmarks.history_measures`). With --keep, what was filled stays in FOLDER, a run that was broken off goes
+on, and another run measures again what --only names, or everything. On a machine that others use, only bytes,
+counts and the time of processors are worth anything.
 """
 
 from __future__ import annotations
 
 import argparse
-import random
-import resource
+import json
+import os
+import subprocess
+import sys
 import tempfile
-import time
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from packaging.utils import NormalizedName
+from benchmarks.failures import BenchmarkError
+from benchmarks.history_growth import growth_table, verdicts
+from benchmarks.history_measures import DAYS, KINDS, SERVER, Figures
+from benchmarks.simulated_registry import PYPI
 
-from cachi2ish.core.cutoff import Cutoff
-from cachi2ish.core.pages import IndexFile, Page
-from cachi2ish.mirror.history.store import SqlHistory
-from cachi2ish.mirror.instants import instant_of
-from cachi2ish.mirror.records import Look, Registry
+_FIGURES = "figures.json"
 
-_INDEX = Registry(name="pypi", url="https://index.example/simple/")
-_START, _DAYS = datetime(2015, 1, 1, tzinfo=UTC), 4000
-_LOOK = instant_of(_START + timedelta(days=_DAYS + 1))
-_LARGE, _USUAL = 40_000, 14
-_PAGES = 1000
+#: Days that have gone by, among the figures.
+_DAYS_DONE = "days that have gone by"
 
 
-def _name(number: int) -> NormalizedName:
-    return NormalizedName(f"project-{number}-name")
+def run(folder: Path, database: str, projects: int, kinds: list[str]) -> Figures:
+    """Fill and measure a history in ``folder``; return all figures that there are of it.
+
+    Raises `BenchmarkError`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = folder / _FIGURES
+    figures: Figures = json.loads(kept.read_text()) if kept.exists() else {}
+    with _place(folder, database) as (place, environment):
+        for kind in ["fill", *(kind for kind in kinds if kind != "fill")]:
+            days = int(figures.get(_DAYS_DONE, 0))
+            print(f"{database}, {projects:,} projects: {kind}", file=sys.stderr, flush=True)
+            command = [sys.executable, "-m", "benchmarks.history_measures", kind, place, str(projects)]
+            done = subprocess.run(
+                [*command, f"--days-before={days}"],
+                env=environment,
+                stdout=subprocess.PIPE,
+                text=True,
+                check=False,
+            )
+            if done.returncode:
+                raise BenchmarkError(f"{kind} has failed for {projects} projects on {database}")
+            figures |= json.loads(done.stdout)
+            if kind == "days":
+                figures[_DAYS_DONE] = days + DAYS
+            kept.write_text(json.dumps(figures, indent=1))
+    return figures
 
 
-def _file(project: str, number: int, chance: random.Random) -> IndexFile:
-    wheel = number % 2 == 1
-    stem = f"{project.replace('-', '_')}-1.{number}.0"
-    filename = f"{stem}-py3-none-any.whl" if wheel else f"{stem}.tar.gz"
-    digest = sha256(filename.encode()).hexdigest()
-    place = sha256(digest.encode()).hexdigest()
-    return IndexFile(
-        filename=filename,
-        url=f"https://files.example/packages/{place[:2]}/{place[2:4]}/{place[4:]}/{filename}",
-        hashes=(("sha256", digest),),
-        requires_python=">=3.8",
-        size=chance.randrange(10_000_000),
-        upload_time=_START + timedelta(days=chance.random() * _DAYS),
-        core_metadata=(("sha256", place),) if wheel else None,
+@contextmanager
+def _place(folder: Path, database: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the place of the history, and the environment of who measures."""
+    if database == "sqlite":
+        yield str(folder / "history.sqlite"), dict(os.environ)
+        return
+    # The server is that of the tests: Debian's, on loopback, not waiting for the disk.
+    from tests.support.postgresql import PostgresqlServer  # noqa: PLC0415  (it needs a driver)
+
+    with PostgresqlServer(kept=folder.absolute()) as server:
+        number = (folder / "data" / "postmaster.pid").read_text().splitlines()[0]
+        yield server.address().with_credentials, {**os.environ, SERVER: number}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--projects", type=int, nargs="+", default=[7_000, 70_000])
+    parser.add_argument("--databases", nargs="+", choices=["sqlite", "postgresql"], default=["sqlite"])
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where histories are, and stay")
+    parser.add_argument(
+        "--only", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND", help=" ".join(KINDS)
     )
-
-
-def _page(number: int, count: int, chance: random.Random) -> Page:
-    name = _name(number)
-    return Page(
-        project=name,
-        index=_INDEX.url,
-        files=tuple(_file(name, each, chance) for each in range(count)),
-        versions=tuple(f"1.{each}.0" for each in range(count)),
-    )
-
-
-def measure(projects: int, folder: Path) -> None:
-    """Print what a history of so many projects takes. Processor time, since other programs run beside."""
-    chance = random.Random(1)
-    path = folder / "history.sqlite"
-    with SqlHistory(path) as history:
-        history.configure(_INDEX)
-        counts = [_LARGE, *(projects - 1) * [_USUAL]]
-        used = 0.0
-        for number, count in enumerate(counts):
-            page = _page(number, count, chance)
-            began = time.process_time()
-            history.observe("pypi", _name(number), page, Look(seen_at=_LOOK + number))
-            used += time.process_time() - began
-        print(f"a first look: {used / projects * 1000:.2f} ms")
-        took = []
-        for _ in range(_PAGES):
-            cutoff = Cutoff(_START + timedelta(days=chance.random() * _DAYS))
-            began = time.process_time()
-            history.page("pypi", _name(chance.randrange(1, projects)), cutoff)
-            took.append((time.process_time() - began) * 1000)
-        took.sort()
-        half, most = took[_PAGES // 2], took[_PAGES * 99 // 100]
-        print(f"a page as of a date: {half:.2f} ms, {most:.2f} ms at the 99th percentile")
-        began = time.process_time()
-        day = history.freeze("pypi", Cutoff(_START + timedelta(days=_DAYS // 2)), _LOOK)
-        print(f"to freeze {day.projects} pages: {time.process_time() - began:.1f} s")
-    print(f"bytes of a file: {path.stat().st_size / sum(counts):.0f}, of {sum(counts)} files")
-    print(f"memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--projects", type=int, default=70_000)
-    with tempfile.TemporaryDirectory() as folder:
-        measure(parser.parse_args().projects, Path(folder))
+    given = parser.parse_args()
+    print(f"{PYPI.projects:,} projects and {PYPI.files:,} files are all of PyPI; files in proportion\n")
+    with ExitStack() as stack:
+        root = given.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        for database in given.databases:
+            found: dict[int, Figures] = {}
+            for projects in sorted(set(given.projects)):
+                try:
+                    found[projects] = run(root / f"{database}-{projects}", database, projects, given.only)
+                except BenchmarkError as error:
+                    print(f"error: {error}", file=sys.stderr)
+                    return 1
+            print(f"{growth_table(database, found)}\n\n{verdicts(found[max(found)])}\n", flush=True)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

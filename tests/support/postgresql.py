@@ -39,20 +39,31 @@ def programs() -> Path:
 class PostgresqlServer:
     """One server; a context manager. Its folder is gone afterwards.
 
-    encoding: of its databases. durable: whether it waits for the disk, as a real one does.
+    encoding: of its databases. durable: whether it waits for the disk, as a real one does. kept: its folder, which
+    stays, and where one may have been before; the user who runs it needs a way there.
     """
 
-    def __init__(self, *, encoding: str = "UTF8", durable: bool = False) -> None:
-        self._encoding, self._durable = encoding, durable
+    def __init__(self, *, encoding: str = "UTF8", durable: bool = False, kept: Path | None = None) -> None:
+        self._encoding, self._durable, self._kept = encoding, durable, kept
         self._count = 0
 
     def __enter__(self) -> Self:
         # Not below pytest's folder, which is root's alone.
-        self.folder = Path(tempfile.mkdtemp(prefix="pg-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="pg-")) if self._kept is None else self._kept
+        self.folder.mkdir(parents=True, exist_ok=True)
         self._as_user = ["setpriv", f"--reuid={_USER}", f"--regid={_USER}", "--clear-groups"] * (os.getuid() == 0)
         if self._as_user:
             user = pwd.getpwnam(_USER)
             os.chown(self.folder, user.pw_uid, user.pw_gid)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        if not (self.folder / "data").exists():
+            self._make()
+        self.start()
+        return self
+
+    def _make(self) -> None:
         password = self.folder / "password"
         password.write_text(PASSWORD)
         password.chmod(0o644)
@@ -67,15 +78,11 @@ class PostgresqlServer:
             f"--pwfile={password}",
             f"--pgdata={self.folder / 'data'}",
         )
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.start()
-        return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop("immediate")
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.stop("immediate" if self._kept is None else "fast")
+        if self._kept is None:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self) -> None:
         fast = "" if self._durable else "-F -c synchronous_commit=off -c full_page_writes=off"

@@ -1,0 +1,283 @@
+"""What a filled history takes, each kind of figures in a process of its own; ``make bench-history`` runs it.
+
+Prints one line of JSON. Processor time is that of this process, and for PostgreSQL that of the server besides.
+Memory is the most that this process has had.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import text
+
+from benchmarks.failures import BenchmarkError
+from benchmarks.history_filling import NAME, Cost, fill, observe
+from benchmarks.simulated_registry import PYPI, Registry
+from cachi2ish.core.cutoff import Cutoff
+from cachi2ish.core.urls import Address
+from cachi2ish.mirror.history.engines.interface import HistoryPlace
+from cachi2ish.mirror.history.store import SqlHistory
+from cachi2ish.mirror.instants import instant_of
+from cachi2ish.simple_api.json_pages import write_json, write_json_list
+
+Figures = dict[str, float]
+
+#: Days that go by.
+DAYS = 2
+
+#: Where the number of the server's first process stands, for its processor time.
+SERVER = "HISTORY_SERVER"
+
+_PAGES = 2000
+
+#: Looks in vain that stand for those at all projects that have not changed.
+_IN_VAIN = 5000
+
+#: Pages that are written to know how large they are.
+_SENT = 20_000
+
+_TABLES_OF_SQLITE = "SELECT name, sum(pgsize) FROM dbstat GROUP BY name ORDER BY 2 DESC"
+_TABLES = """
+    SELECT relname, pg_relation_size(oid) FROM pg_class
+    WHERE relkind IN ('r', 'i') AND relnamespace = current_schema()::regnamespace ORDER BY 2 DESC
+"""
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Watch:
+    """Counts the time of processors within a block, and the clock's."""
+
+    def __init__(self) -> None:
+        self.seconds = self.clock = 0.0
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Count from here to the end of the block."""
+        clock, began = time.monotonic(), _seconds()
+        try:
+            yield
+        finally:
+            self.seconds += _seconds() - began
+            self.clock += time.monotonic() - clock
+
+    def figures(self, what: str) -> Figures:
+        """Return what was counted, under names that begin with ``what``."""
+        return {
+            f"{what}: s of a processor": self.seconds,
+            f"{what}: s by the clock": self.clock,
+        }
+
+
+def fill_all(history: SqlHistory, registry: Registry) -> Figures:
+    """Look at everything for the first time, or at what an earlier run has left."""
+    watch = Watch()
+    with watch.running():
+        cost = fill(history, registry)
+    found: Figures = {}
+    if cost.added:
+        found = {"a first look: ms of a processor": cost.seconds / cost.looks * 1000, **_memory("to fill")}
+    if cost.looks == registry.shape.projects:
+        found |= watch.figures("to fill")  # else it is not known what an earlier run has taken
+    return found
+
+
+def sizes(history: SqlHistory, registry: Registry) -> Figures:
+    """Return the bytes of the database, and of each table and index."""
+    size = history.status(0).size
+    with history._database.reading() as connection:
+        on_sqlite = connection.dialect.name == "sqlite"
+        tables = connection.execute(text(_TABLES_OF_SQLITE if on_sqlite else _TABLES)).all()
+    return {
+        "database: MB": size / 1e6,
+        "database: bytes of a file": size / registry.shape.files,
+        **{f"{name}: MB": each / 1e6 for name, each in tables if each > size / 200},
+    }
+
+
+def traffic(_history: SqlHistory, registry: Registry) -> Figures:
+    """Write some pages as an upstream sends them: JSON, and gzip."""
+    step = max(1, registry.shape.projects // _SENT)
+    plain = packed = count = 0
+    for number in range(0, registry.shape.projects, step):
+        body = write_json(registry.page(number))
+        plain, packed, count = plain + len(body), packed + len(zlib.compress(body, 6)), count + 1
+    return {
+        "a page as it is sent: kB of JSON, mean": plain / count / 1e3,
+        "the same: kB of gzip": packed / count / 1e3,
+    }
+
+
+def pages(history: SqlHistory, registry: Registry) -> Figures:
+    """Ask for pages as of a date in the life of each project: of any, and of those that have many files."""
+    chance = random.Random(7)
+    some = range(registry.shape.projects)
+    return {
+        **_pages(history, registry, chance, "a page", lambda: chance.choice(some)),
+        **_pages(history, registry, chance, "the page of any file", lambda: registry.any_file(chance)),
+    }
+
+
+def _pages(
+    history: SqlHistory, registry: Registry, chance: random.Random, what: str, choose: Callable[[], int]
+) -> Figures:
+    here: list[float] = []
+    clock: list[float] = []
+    everywhere = 0.0
+    for _ in range(_PAGES):
+        number = choose()
+        first = registry.first_upload(number)
+        cutoff = Cutoff(first + (registry.shape.until - first) * chance.random())
+        name, watch, began = registry.name(number), Watch(), time.thread_time()
+        with watch.running():
+            history.page(NAME, name, cutoff)
+            here.append((time.thread_time() - began) * 1000)
+        clock.append(watch.clock * 1000)
+        everywhere += watch.seconds
+    found = {f"{what}: ms of a processor, mean": everywhere / _PAGES * 1000}
+    for share in (50, 99):
+        place = _PAGES * share // 100
+        found[f"{what}: ms of a processor here, p{share}"] = sorted(here)[place]
+        found[f"{what}: ms by the clock, p{share}"] = sorted(clock)[place]
+    return found
+
+
+def lists(history: SqlHistory, registry: Registry) -> Figures:
+    """List all projects, as they are and as of a date, and write the list."""
+    watch, then = Watch(), Watch()
+    with watch.running():
+        found = history.projects(NAME, None)
+        size = len(write_json_list(dict.fromkeys(found)))
+    with then.running():
+        history.projects(NAME, Cutoff(registry.shape.until - timedelta(days=1000)))
+    return {
+        **watch.figures("list of projects"),
+        **then.figures("list of projects as of a date"),
+        "list of projects: MB of JSON": size / 1e6,
+        **_memory("lists"),
+    }
+
+
+def status(history: SqlHistory, registry: Registry) -> Figures:
+    """Count what is known."""
+    watch = Watch()
+    with watch.running():
+        known = history.status(instant_of(registry.shape.until))
+    return {**watch.figures("status"), "files": known.files, "projects": known.projects[NAME], **_memory("status")}
+
+
+def freeze(history: SqlHistory, registry: Registry) -> Figures:
+    """Freeze the last day that all first looks have closed."""
+    watch, before = Watch(), history.status(0).size
+    with watch.running():
+        day = history.freeze(
+            NAME, Cutoff(registry.shape.until - timedelta(days=1)), instant_of(registry.shape.until)
+        )
+    if day.provisional:
+        raise BenchmarkError(f"{day.provisional} projects have not been looked at")
+    found = {**watch.figures("freeze"), "freeze: pages": day.projects, **_memory("freeze")}
+    if added := history.status(0).size - before:
+        found["freeze: MB of database"] = added / 1e6
+    return found
+
+
+def verify(history: SqlHistory, registry: Registry) -> Figures:
+    """Look through everything."""
+    watch = Watch()
+    with watch.running():
+        problems = history.verify()
+    if problems:
+        raise BenchmarkError(f"the history of {registry.shape.projects} projects is wrong: {problems[:3]}")
+    return {**watch.figures("verify"), **_memory("verify")}
+
+
+def days(history: SqlHistory, registry: Registry) -> Figures:
+    """Let two days go by: looks at all that has changed, and at some of what has not."""
+    changed, vain, watch, watch_vain = Cost(), Cost(), Watch(), Watch()
+    grown = grown_in_vain = events = 0
+    for _ in range(DAYS):
+        tally, sightings = registry.day()
+        events += tally.events
+        before = history.status(0).size
+        with watch.running():
+            cost = observe(history, sightings)
+        between = history.status(0).size
+        with watch_vain.running():
+            vain.add(observe(history, registry.in_vain(_IN_VAIN)))
+        changed.add(cost)
+        grown += between - before
+        grown_in_vain += history.status(0).size - between
+    return {
+        "a day: events": events / DAYS,
+        "a day: projects that have changed": changed.looks / DAYS,
+        "a day: files that are new": changed.added / DAYS,
+        "a day: MB of database": grown / DAYS / 1e6,
+        "a look that shows a change: ms of a processor": changed.seconds / changed.looks * 1000,
+        "a look in vain: ms of a processor": vain.seconds / vain.looks * 1000,
+        "a look in vain: bytes of database": grown_in_vain / vain.looks,
+        **watch.figures("a day of changes"),
+        **_memory("a day"),
+    }
+
+
+KINDS: dict[str, Callable[[SqlHistory, Registry], Figures]] = {
+    "fill": fill_all,
+    "sizes": sizes,
+    "traffic": traffic,
+    "pages": pages,
+    "lists": lists,
+    "status": status,
+    "freeze": freeze,
+    "days": days,
+    "verify": verify,
+}
+
+
+def _memory(what: str) -> Figures:
+    """Return the most memory that this process has had: `getrusage` has that of who started it, too."""
+    [line] = [one for one in Path("/proc/self/status").read_text().splitlines() if one.startswith("VmHWM:")]
+    return {f"{what}: MB of memory": int(line.split()[1]) * 1024 / 1e6}
+
+
+def _seconds() -> float:
+    """Return the processor time of this process, and of the server and all processes that it has started."""
+    server = os.environ.get(SERVER)
+    if server is None:
+        return time.process_time()
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            number, rest = stat.parent.name, stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has just ended
+        if server in (number, rest[1]):
+            ticks += sum(map(int, rest[11:15] if number == server else rest[11:13]))
+    return time.process_time() + ticks / _TICKS
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("place", help="the file of SQLite, or the address of PostgreSQL")
+    parser.add_argument("projects", type=int)
+    parser.add_argument("--days-before", type=int, default=0, help="days that have gone by already")
+    given = parser.parse_args()
+    place: HistoryPlace = Address(given.place) if "://" in given.place else Path(given.place)
+    registry = Registry(PYPI.of(given.projects))
+    for _ in range(given.days_before):
+        registry.day()
+    with SqlHistory(place) as history:
+        print(json.dumps(KINDS[given.kind](history, registry)))
+
+
+if __name__ == "__main__":
+    main()
