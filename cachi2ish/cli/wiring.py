@@ -143,7 +143,7 @@ def fetching(flags: Flags, reporter: ConsoleReporter, export: Path | None = None
                 if settings.offline
                 else connector(settings, blobs, catalogue, stack, reporter),
                 Archives(
-                    Once(lambda: _archive_reader(projects, seen())),
+                    Once(lambda: _archive_reader(projects, seen(), stack)),
                     catalogue,
                     Once(lambda: build_facts(seen())),
                     planner,
@@ -178,10 +178,11 @@ def _exporter(lock: Lock, file: str) -> LockText:
     return as_requirements(lock, file)
 
 
-def _archive_reader(projects: ProjectReader, seen: SeenTexts) -> SdistReader:
+def _archive_reader(projects: ProjectReader, seen: SeenTexts, stack: ExitStack) -> SdistReader:
     from cachi2ish.sdists.archive_reader import ArchiveReader
+    from cachi2ish.sdists.reading_processes import ReadingProcesses
 
-    return ArchiveReader(projects, seen=seen)
+    return ArchiveReader(projects, seen=seen, quick=stack.enter_context(ReadingProcesses()))
 
 
 def _seen_texts() -> SeenTexts:

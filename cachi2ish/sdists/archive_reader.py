@@ -18,7 +18,7 @@ from cachi2ish.sdists.forward import Budget, Limits, TooLargeError
 from cachi2ish.sdists.interface import Identity
 from cachi2ish.sdists.members import Member, reading, unpack_sources
 from cachi2ish.sdists.metadata import parse_core_metadata
-from cachi2ish.sdists.shortcut import find_members_at
+from cachi2ish.sdists.shortcut import QuickReader, find_members_at
 from cachi2ish.sdists.text_reader import SeenTexts
 
 _PKG_INFO = "PKG-INFO"
@@ -44,7 +44,7 @@ class ArchiveReader:
 
     projects: asked about an archive without core metadata, such as a hosting site makes of a tag.
     scratch: where its small files are unpacked for that, None for the system's temporary directory.
-    seen: keeps the texts at the top of an sdist that are met on the way.
+    seen: keeps the texts at the top of an sdist that are met on the way. quick: looks into usual archives.
     """
 
     def __init__(
@@ -54,11 +54,13 @@ class ArchiveReader:
         limits: Limits | None = None,
         scratch: Path | None = None,
         seen: SeenTexts | None = None,
+        quick: QuickReader = find_members_at,
     ) -> None:
         self._projects = projects
         self._seen = seen
         self._limits = limits or Limits()
         self._scratch = scratch
+        self._quick = quick
 
     def identify(self, path: Path, filename: str, subdirectory: str | None = None) -> Identity | None:
         """Return what the archive says it is, or None where nothing tells.
@@ -85,7 +87,7 @@ class ArchiveReader:
         # a file stands beside it.
         seen = None if folder else self._seen
         names = {_PKG_INFO, _PYPROJECT, *(seen.names if seen else ())}
-        quick = find_members_at(path, folder, names, budget)
+        quick = self._quick(path, folder, names, budget)
         if quick and quick[_PKG_INFO]:
             identity = _agreed([parse_core_metadata(one) for one in quick[_PKG_INFO]], filename)
             identity = self._with_build_requires(identity, quick[_PYPROJECT])

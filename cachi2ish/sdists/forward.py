@@ -5,9 +5,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable
-from typing import IO
-
-from msgspec import Struct
+from typing import IO, NamedTuple
 
 _MIB = 1 << 20
 
@@ -16,7 +14,7 @@ class TooLargeError(Exception):
     """A limit was passed; the message says which, as a clause."""
 
 
-class Limits(Struct, frozen=True, kw_only=True):
+class Limits(NamedTuple):
     """All in bytes but ``members``, ``depth``, ``keys`` and ``seconds``.
 
     members: entries of an archive. total: all of it unpacked. piece: what is read at once. header: an extended
@@ -54,6 +52,15 @@ class Budget:
     def is_spent(self) -> bool:
         """Whether no time is left."""
         return self._clock() > self._end
+
+    @property
+    def seconds_left(self) -> float:
+        """What is left."""
+        return self._end - self._clock()
+
+    def charge(self, seconds: float) -> None:
+        """Take away what another thread or process has spent on the archive."""
+        self._end -= seconds
 
     def check(self) -> None:
         """Raise `TooLargeError` where no time is left."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, Protocol
 from zlib import adler32
 
 from cachi2ish.files.inflate import InflateError, inflate
 from cachi2ish.sdists.forward import Budget, Limits
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _BLOCK = 512
 _END = bytes(_BLOCK)  # two of them end an archive, and tarfile stops at the first
@@ -41,16 +42,28 @@ _CHANGING = re.compile(rb"path=|size=|GNU\.sparse|hdrcharset=")
 _UNUSUAL = re.compile(rb"^/|\.\.|\\|/\.?/")
 
 
+class QuickReader(Protocol):
+    """What `find_members_at` does, wherever it is done."""
+
+    def __call__(
+        self, path: Path, folder: tuple[str, ...], names: Collection[str], budget: Budget
+    ) -> dict[str, list[bytes]] | None:
+        """Return the contents by name; None where it cannot be told by simple means."""
+        ...
+
+
 class _UnusualError(Exception):
     """Something is best left to the careful reader."""
 
 
-@dataclass(slots=True)
 class _Overrides:
     """What extended headers have said of the next member."""
 
-    name: bytes | None = None
-    size: int | None = None
+    __slots__ = ("name", "size")
+
+    def __init__(self) -> None:
+        self.name: bytes | None = None
+        self.size: int | None = None
 
     def rename(self, name: bytes) -> None:
         """Take in a name; which of two counts, readers do not agree on."""
@@ -78,9 +91,13 @@ def find_members(
     """
     endings = {_ending(*folder, name): name for name in names}
     found: dict[str, list[bytes]] = {name: [] for name in names}
+    left = budget.limits.unpacked
     try:
         for ending, member in _search(_Content(file, budget), endings, budget.limits):
             found[endings[ending]].append(member)
+            left -= len(member)
+            if left < 0:
+                return None
     except (_UnusualError, InflateError, ValueError):
         return None
     return found
@@ -91,11 +108,11 @@ def _ending(*parts: str) -> bytes:
 
 
 def find_members_at(
-    path: Path, folder: tuple[str, ...], names: Collection[str], budget: Budget
+    path: Path | bytes, folder: tuple[str, ...], names: Collection[str], budget: Budget
 ) -> dict[str, list[bytes]] | None:
     """The same for the archive at ``path``; None, too, where it cannot be opened."""
     try:
-        with path.open("rb", buffering=0) as file:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123  (pathlib is slow to load)
             return find_members(file, folder, names, budget)
     except OSError:
         return None

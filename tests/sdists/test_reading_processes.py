@@ -1,0 +1,151 @@
+"""Archives are looked into by processes of their own, and by this one wherever that does not work."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cachi2ish.sdists.forward import Budget, Limits
+from cachi2ish.sdists.reading_processes import ReadingProcesses
+from cachi2ish.sdists.shortcut import find_members_at
+from tests.sdists.test_shortcut import Entry, archive
+from tests.support.distributions import make_sdist
+
+NAMES = ["PKG-INFO", "pyproject.toml", "setup.py"]
+
+
+@pytest.fixture
+def processes() -> Iterator[ReadingProcesses]:
+    with ReadingProcesses(worthwhile=0) as found:
+        yield found
+
+
+@pytest.fixture
+def sdist(tmp_path: Path) -> Path:
+    path = tmp_path / "demo-1.0.tar.gz"
+    path.write_bytes(make_sdist("demo", "1.0", files={"pyproject.toml": "[project]\n"}).content)
+    return path
+
+
+def ask(processes: ReadingProcesses, path: Path, budget: Budget | None = None) -> dict[str, list[bytes]] | None:
+    return processes(path, (), NAMES, budget or Budget(Limits()))
+
+
+def test_what_a_process_finds_is_what_is_found_here(processes: ReadingProcesses, tmp_path: Path) -> None:
+    twice: list[Entry] = [("demo/PKG-INFO", b"0", b"Name: a\n"), ("demo/PKG-INFO", b"0", b"\xff\n" * 300_000)]
+    contents = {
+        "twice": archive(twice),
+        "nothing": archive([("demo/readme", b"0", b"")]),
+        "beside the folder": archive([*twice, ("other", b"0", b"")]),
+        "cut off": archive(twice)[:-40],
+        "no archive": b"PK\x03\x04",
+        "b\udcff": make_sdist("demo", "1.0").content,
+    }
+    for name, content in contents.items():
+        path = tmp_path / name
+        path.write_bytes(content)
+        for folder in ((), ("sub", "d\udcff")):
+            here = find_members_at(path, folder, NAMES, Budget(Limits()))
+            assert processes(path, folder, NAMES, Budget(Limits())) == here
+    assert ask(processes, tmp_path / "missing") is None
+    assert processes.started
+
+
+def test_a_process_keeps_to_the_limits_and_what_it_spends_is_charged(
+    processes: ReadingProcesses, sdist: Path
+) -> None:
+    assert ask(processes, sdist, Budget(Limits(total=512))) is None
+    assert ask(processes, sdist, Budget(Limits(metadata=5))) is None
+    assert ask(processes, sdist, Budget(Limits(unpacked=5))) is None
+    budget = Budget(Limits(seconds=100), clock=lambda: 0.0)
+    assert ask(processes, sdist, budget)
+    assert budget.seconds_left < 100
+    budget.charge(100)
+    assert ask(processes, sdist, budget) is None
+
+
+def test_for_little_no_process_is_started(sdist: Path) -> None:
+    with ReadingProcesses() as processes:
+        assert ask(processes, sdist)
+        assert not processes.started
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+def test_what_a_process_cannot_do_any_more_is_done_here(
+    processes: ReadingProcesses, sdist: Path, end: signal.Signals
+) -> None:
+    assert ask(processes, sdist)
+    (process,) = processes.started
+    process.send_signal(end)
+    process.wait()
+    assert ask(processes, sdist) == find_members_at(sdist, (), NAMES, Budget(Limits()))
+    assert ask(processes, sdist)
+    assert processes.started == (process,)
+
+
+def test_without_a_python_to_start_it_is_done_here(sdist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(sdist.with_name("python")))
+    with ReadingProcesses(worthwhile=0) as processes:
+        assert ask(processes, sdist)
+        assert not processes.started
+
+
+def test_an_interruption_of_the_terminal_leaves_the_end_to_us(processes: ReadingProcesses, sdist: Path) -> None:
+    assert ask(processes, sdist)
+    (process,) = processes.started
+    process.send_signal(signal.SIGINT)
+    assert ask(processes, sdist)
+    assert process.poll() is None
+
+
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt])
+def test_no_process_is_left_behind(sdist: Path, error: type[BaseException] | None) -> None:
+    processes = ReadingProcesses(worthwhile=0)
+    try:
+        with processes:
+            assert ask(processes, sdist)
+            if error:
+                raise error
+    except KeyboardInterrupt:
+        pass
+    (process,) = processes.started
+    assert process.returncode == (-signal.SIGKILL if error else 0)
+    assert ask(processes, sdist)  # a thread that nobody waits for may still be at it
+
+
+_PARENT = """
+import os, signal, sys
+from pathlib import Path
+from cachi2ish.sdists.forward import Budget, Limits
+from cachi2ish.sdists.reading_processes import ReadingProcesses
+with ReadingProcesses(worthwhile=0) as processes:
+    processes(Path(sys.argv[1]), (), ["PKG-INFO"], Budget(Limits()))
+    print(processes.started[0].pid, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only there processes can be looked at so")
+def test_it_ends_when_the_program_is_killed(sdist: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", _PARENT, sdist], capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    process = int(done.stdout)
+    end = time.monotonic() + 60
+    while _runs(process):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
+    except OSError:
+        return False
