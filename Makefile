@@ -160,9 +160,9 @@ IMAGE_INPUT := {"type": "pip", "requirements_files": ["requirements/image.txt"],
 	"binary": {"packages": "isal,msgspec,pydantic-core,pyyaml"}}
 
 lock: ## Resolve requirements/*.txt again (needs uv, some minutes): ARGS=--upgrade for newer versions
-	$(COMPILE) pyproject.toml --extra mirror --extra postgresql --group dev --output-file requirements/dev.txt $(ARGS)
+	$(COMPILE) pyproject.toml --extra mirror --extra postgresql --extra s3 --group dev --output-file requirements/dev.txt $(ARGS)
 	$(COMPILE) pyproject.toml --no-annotate --constraint requirements/dev.txt --output-file requirements/image.txt $(ARGS)
-	$(COMPILE) pyproject.toml --extra mirror --extra postgresql --no-annotate --constraint requirements/dev.txt \
+	$(COMPILE) pyproject.toml --extra mirror --extra postgresql --extra s3 --no-annotate --constraint requirements/dev.txt \
 		--output-file requirements/mirror.txt $(ARGS)
 	echo setuptools | $(COMPILE) - --no-annotate --constraint requirements/dev.txt \
 		--output-file requirements/build.txt $(ARGS)

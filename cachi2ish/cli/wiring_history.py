@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cachi2ish.advice import Place
@@ -17,11 +17,12 @@ from cachi2ish.cli.process import home_directory
 from cachi2ish.errors import InputError, StorageError
 from cachi2ish.files.os_errors import storage_errors
 from cachi2ish.index.stack import default_index_url
-from cachi2ish.mirror.freeing import Freeing
+from cachi2ish.mirror.held.freeing import Freeing
+from cachi2ish.mirror.held.old_notes import take_over
 from cachi2ish.mirror.history.engines.interface import HistoryPlace
 from cachi2ish.mirror.history.interface import History, Seal
 from cachi2ish.mirror.history.store import SqlHistory
-from cachi2ish.mirror.records import FILES, HISTORY, Instant, Registry
+from cachi2ish.mirror.records import FILES, HISTORY, METADATA_DIGESTS, Instant, Registry
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.mirror_settings import database_at, mirror_database, mirror_directory
 from cachi2ish.settings.settings import cache_key
@@ -129,11 +130,10 @@ def freeing(
     directory = mirror_directory(flags, os.environ, home_directory()) / FILES
     catalogue = directory / CATALOGUE
     pruning = DiskHousekeeping(directory, catalogue).pruning(pretend=pretend)
-    with ExitStack() as stack:
-        recall: Callable[[str], str | None] = dict[str, str]().get  # nothing is kept
-        if catalogue.exists():
-            recall = stack.enter_context(SqliteCatalogue(catalogue)).get
-        yield Freeing(pruning, history, recall, now, everything=everything)
+    if catalogue.exists():
+        with SqliteCatalogue(catalogue) as recollection:
+            take_over(directory.parent / METADATA_DIGESTS, history, recollection)
+    yield Freeing(pruning, history, now, everything=everything)
 
 
 def expect_history(directory: Path) -> None:

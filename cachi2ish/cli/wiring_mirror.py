@@ -12,29 +12,42 @@ from pathlib import Path
 
 from cachi2ish.advice import Place
 from cachi2ish.cache.blobs import DiskBlobs
+from cachi2ish.cache.housekeeping import DiskHousekeeping
 from cachi2ish.cache.memory.catalogue import SqliteCatalogue
 from cachi2ish.cli.display.reporting import ConsoleReporter, log_messages_to
 from cachi2ish.cli.process import home_directory, limit_malloc_arenas
+from cachi2ish.cli.wiring_files import shared_files
 from cachi2ish.cli.wiring_history import CATALOGUE, expect_history
 from cachi2ish.core.urls import Address, bare
 from cachi2ish.errors import InputError, UnavailableError, UsageError
 from cachi2ish.files.os_errors import storage_errors
 from cachi2ish.http.download import FileDownloader
 from cachi2ish.http.session import HttpSession
+from cachi2ish.http.verification import key_of
 from cachi2ish.index.stack import default_index_url
 from cachi2ish.lockfiles.readers import NamedReaders
 from cachi2ish.mirror.accepted import Tokens
 from cachi2ish.mirror.batches import in_batches
+from cachi2ish.mirror.held.old_notes import take_over
 from cachi2ish.mirror.history.engines.interface import HistoryPlace
 from cachi2ish.mirror.history.store import SqlHistory
-from cachi2ish.mirror.records import FILES, HISTORY, Registry, UntimedFiles, now_in_microseconds
-from cachi2ish.mirror.server.application import Rooms, Rules, running
+from cachi2ish.mirror.records import (
+    FILES,
+    HISTORY,
+    METADATA_DIGESTS,
+    Registry,
+    UntimedFiles,
+    now_in_microseconds,
+)
+from cachi2ish.mirror.rooms import Rooms, SharedPlace
+from cachi2ish.mirror.server.application import Rules, running
 from cachi2ish.mirror.server.places import MAIN, no_such_registry
 from cachi2ish.mirror.server.serving import address_of, is_loopback, listen, serve
 from cachi2ish.mirror.syncing import Synced, sync
 from cachi2ish.mirror.upstream import list_address
 from cachi2ish.projects.project_reader import SourceTreeReader
 from cachi2ish.sdists.archive_reader import ArchiveReader
+from cachi2ish.settings.buckets import Bucket
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.mirror_settings import MirrorSettings, load_mirror_settings
 from cachi2ish.simple_api.negotiation import ACCEPT
@@ -150,6 +163,7 @@ def mirroring(settings: MirrorSettings, reporter: ConsoleReporter, *, amend: boo
             history.configure(registry)
         blobs = DiskBlobs(directory / FILES, lasting=False)
         recollection = stack.enter_context(SqliteCatalogue(directory / FILES / CATALOGUE))
+        take_over(directory / METADATA_DIGESTS, history, recollection)
         http = stack.enter_context(HttpSession(settings.http))
         yield Rooms(
             directory=directory,
@@ -158,12 +172,22 @@ def mirroring(settings: MirrorSettings, reporter: ConsoleReporter, *, amend: boo
             addresses=addresses,
             http=http,
             blobs=blobs,
-            recollection=recollection,
             downloader=lambda store: FileDownloader(http, store, recollection),
             wheels=ArchiveReader(SourceTreeReader()),
             locks=NamedReaders(),
             hidden_from={name for name in kept if addresses[name] != Address(default_index_url())},
+            shared=None if settings.files is None else _shared(settings.files, settings.local_size, directory),
         )
+
+
+def _shared(place: Bucket, limit: int, directory: Path) -> SharedPlace:
+    """Return where all machines have their files; raises where nothing can be put there."""
+    files = shared_files(place, os.environ)
+    files.check()
+    housekeeping = DiskHousekeeping(directory / FILES, directory / FILES / CATALOGUE)
+    return SharedPlace(
+        files=files, limit=limit, pruning=lambda: housekeeping.pruning(pretend=False), unfinished=key_of
+    )
 
 
 def _registry(name: str, address: Address, settings: MirrorSettings, known: Registry | None = None) -> Registry:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from concurrent.futures import Executor
 
 from cachi2ish.errors import Cachi2ishError, NetworkError
-from cachi2ish.mirror.file_store import FileStore, Source
+from cachi2ish.mirror.held.file_store import FileStore, Source
 from cachi2ish.mirror.history.interface import Sightings
 from cachi2ish.mirror.looking import Lookout
 from cachi2ish.mirror.records import HOUR, Due, HistoricFile, Instant
@@ -140,12 +140,13 @@ class Follower:
 
     async def _have(self, file: HistoricFile) -> bool | None:
         """Return whether the mirror has a file now; None where that is not certain."""
-        if await self._store.held(file.key) is not None:
-            return True
+        held = await self._store.held(file.key)
+        if held is not None:
+            return await self._store.secured(held) or None
         url = self._upstream.file_address(file.registry, file.url, None)
         source = Source(url=url, filename=file.filename, digests=file.digests, size=file.size)
         try:
-            await self._store.download(file.key, [source]).end()
+            blob = await self._store.download(file.key, [source]).end()
         except NetworkError as error:
             _log.warning("%s has vanished from %s: %s", file.filename, file.registry, error.problem)
             return None if self._lookout.is_lost(file.registry) else False
@@ -153,7 +154,7 @@ class Follower:
             _log.warning("%s has vanished from %s: %s", file.filename, file.registry, error.problem)
             return False
         _log.info("%s has vanished from %s and is kept", file.filename, file.registry)
-        return True
+        return await self._store.secured(blob) or None
 
     def _rescued(self, file: HistoricFile, held: bool) -> None:  # noqa: FBT001  (as an executor calls it)
         self._history.rescued(file, held=held, now=self._now())

@@ -25,8 +25,11 @@ HOUR: Instant = 3600 * SECOND
 DAY: Instant = 24 * HOUR
 
 #: What stands in the directory of a mirror: the history, where no other database has it, the files, the digests of
-#: metadata in wheels, and the claims on files that are being downloaded.
+#: metadata in wheels as earlier versions had them, and the claims on files that are being downloaded.
 HISTORY, FILES, METADATA_DIGESTS, DOWNLOADS = "history.sqlite", "files", "metadata-digests.txt", "downloads"
+
+#: A note for each file that is still to be put into the store that all machines share.
+UNSENT = "unsent"
 
 
 def now_in_microseconds() -> Instant:

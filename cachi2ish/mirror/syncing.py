@@ -9,13 +9,11 @@ from dataclasses import dataclass
 
 from cachi2ish.errors import InputError
 from cachi2ish.mirror.accepted import Acceptances
-from cachi2ish.mirror.claims import Claims
-from cachi2ish.mirror.file_store import FileStore, MetadataDigests
 from cachi2ish.mirror.following import Follower
+from cachi2ish.mirror.held.relay import Relay
 from cachi2ish.mirror.looking import Lookout
-from cachi2ish.mirror.records import DOWNLOADS, METADATA_DIGESTS, Due, now_in_microseconds
-from cachi2ish.mirror.relay import Relay
-from cachi2ish.mirror.server.application import Rooms
+from cachi2ish.mirror.records import Due, now_in_microseconds
+from cachi2ish.mirror.rooms import Rooms
 from cachi2ish.mirror.upstream import Upstream
 
 #: Threads that read the history, that wait for upstreams, and that bring files.
@@ -59,17 +57,7 @@ async def _sync(rooms: Rooms) -> Synced:
         for name, one in rooms.registries.items()
         if not one.private or rooms.addresses[name].split_userinfo()[1]
     ]
-    store = FileStore(
-        blobs=rooms.blobs,
-        recollection=rooms.recollection,
-        metadata=MetadataDigests(rooms.directory / METADATA_DIGESTS),
-        downloader=rooms.downloader,
-        wheels=rooms.wheels,
-        relay=relay,
-        claims=Claims(rooms.directory / DOWNLOADS),
-        executor=readers,
-        clock=time.monotonic,
-    )
+    store = rooms.file_store(relay, readers, rooms.sharing(lambda _use, _outcome: None))
     vanished = asyncio.Event()
     lookout = Lookout(
         history=rooms.history,
@@ -101,6 +89,7 @@ async def _sync(rooms: Rooms) -> Synced:
             if before == first:
                 break  # the upstream does not answer
         await follower.round()  # files that have vanished are fetched
+        await store.tend()
         refusing = {registry for registry, how in looks if how == "refused"}
         return Synced(len(looks), not _first_due(rooms, names), tuple(sorted(refusing)))
     finally:

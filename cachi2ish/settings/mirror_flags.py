@@ -25,6 +25,9 @@ from cachi2ish.settings.values import (
 #: Where the mirror listens, unless it is told otherwise.
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8417
 
+#: Bytes of files on the disk of a machine that shares them with others.
+DEFAULT_LOCAL_SIZE = 10_000_000_000
+
 #: Bytes for pages that are asked for again.
 DEFAULT_MEMORY = 64_000_000
 
@@ -62,6 +65,30 @@ class MirrorFlags:
             wanted="the address of a database, as text",
         ),
     ] = field(default=None, repr=False)
+    mirror_files: Annotated[
+        str | None,
+        Setting(
+            help="Share the files with other machines in this bucket of S3: s3://BUCKET/PREFIX. Keys, region and"
+            " endpoint come from AWS_ACCESS_KEY_ID, AWS_REGION, AWS_ENDPOINT_URL and their like."
+            " [default: only in the directory]",
+            option="files",
+            metavar="URL",
+            toml=toml_text_or_none,
+            wanted="a place in S3, as text",
+        ),
+    ] = field(default=None, repr=False)
+    mirror_local_size: Annotated[
+        int | None,
+        Setting(
+            help="With --files, keep what is in the directory below SIZE: what was not used for longest is in S3"
+            " alone then. [default: 10GB]",
+            option="local-size",
+            metavar="SIZE",
+            parse=parse_size,
+            toml=toml_text,
+            wanted='a size with a unit such as "10GB", as text',
+        ),
+    ] = None
     mirror_host: Annotated[
         str | None,
         Setting(

@@ -13,11 +13,18 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from cachi2ish.core.messages import excerpt
 from cachi2ish.core.urls import BEARER, BEARER_TOKEN, Address
 from cachi2ish.errors import InputError
-from cachi2ish.files.foreign import UnfitFileError, decode_text, read_foreign
 from cachi2ish.http.interface import HttpSettings
+from cachi2ish.settings.buckets import Bucket
 from cachi2ish.settings.flags import Flags, Source
-from cachi2ish.settings.mirror_flags import DEFAULT_HOST, DEFAULT_MEMORY, DEFAULT_PORT, WantedCoverage
+from cachi2ish.settings.mirror_flags import (
+    DEFAULT_HOST,
+    DEFAULT_LOCAL_SIZE,
+    DEFAULT_MEMORY,
+    DEFAULT_PORT,
+    WantedCoverage,
+)
 from cachi2ish.settings.settings import config_source, load_settings
+from cachi2ish.settings.token_files import client_tokens, tokens_in
 from cachi2ish.settings.values import InvalidValueError, path_of
 
 _REGISTRY_NAME = re.compile("[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
@@ -30,15 +37,13 @@ _LOST_FOR = 5.0
 
 _ADDRESS = "write it as postgresql://user@host/name; a history in SQLite is in --directory"
 
-#: Characters of a token, so that nobody guesses one.
-_SHORTEST_TOKEN = 16
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MirrorSettings:
     """What a mirror works with.
 
-    database: of the history, with its credentials; None for a file in the directory.
+    database: of the history, with its credentials; None for a file in the directory. files: where all machines
+    have them; None for the directory. local_size: bytes that the directory may have of them then.
     registries: addresses by name, with the mirror's own credentials where it has any; PyPI is among them only
     where something stands in for it. private, first_seen: names of registries. tokens: None where anybody may
     come in. open: whether other machines may come in without one.
@@ -46,6 +51,8 @@ class MirrorSettings:
 
     directory: Path
     database: Address | None
+    files: Bucket | None
+    local_size: int
     host: str
     port: int
     registries: Mapping[str, Address] = field(repr=False)
@@ -84,6 +91,8 @@ def load_mirror_settings(
     return MirrorSettings(
         directory=merged.mirror_directory or _default_directory(environ, home),
         database=_database(sources),
+        files=_files(sources),
+        local_size=DEFAULT_LOCAL_SIZE if merged.mirror_local_size is None else merged.mirror_local_size,
         host=merged.mirror_host or DEFAULT_HOST,
         port=DEFAULT_PORT if merged.mirror_port is None else merged.mirror_port,
         registries=registries,
@@ -91,7 +100,7 @@ def load_mirror_settings(
         first_seen=first_seen,
         exempt=_projects(sources),
         observed_only=merged.mirror_require_coverage is WantedCoverage.OBSERVED,
-        tokens=None if token_file is None else _tokens(token_file),
+        tokens=None if token_file is None else client_tokens(token_file),
         open=bool(merged.mirror_open),
         memory=DEFAULT_MEMORY if merged.mirror_memory is None else merged.mirror_memory,
         http=replace(
@@ -121,6 +130,11 @@ def mirror_database(flags: Flags) -> Address | None:
     return _database((Source(flags), config_source(flags)))
 
 
+def mirror_files(flags: Flags) -> Bucket | None:
+    """Return where all machines have their files, None for the directory; raises `InputError`."""
+    return _files((Source(flags), config_source(flags)))
+
+
 def database_at(text: str) -> Address:
     """Return the address of a database of PostgreSQL; raises `InputError` for anything else."""
     address = Address(text.strip())
@@ -139,6 +153,16 @@ def _database(sources: Iterable[Source]) -> Address | None:
         raise source.error(f"{source.name('mirror_database')}: {error.problem}", _ADDRESS) from None
 
 
+def _files(sources: Iterable[Source]) -> Bucket | None:
+    source = next((one for one in sources if one.flags.mirror_files is not None), None)
+    if source is None:
+        return None
+    try:
+        return Bucket.parse(source.flags.mirror_files or "")
+    except InputError as error:
+        raise source.error(f"{source.name('mirror_files')}: {error.problem}", error.hint or "") from None
+
+
 def _merged(sources: Iterable[Source]) -> Flags:
     """Return the single values of the strongest source that has them."""
     found: dict[str, object] = {}
@@ -151,6 +175,7 @@ def _merged(sources: Iterable[Source]) -> Flags:
             "mirror_token_file",
             "mirror_open",
             "mirror_memory",
+            "mirror_local_size",
         ):
             value = getattr(source.flags, name)
             if value is not None:
@@ -222,7 +247,7 @@ def _with_tokens(registries: dict[str, Address], sources: Iterable[Source]) -> d
         if found[name].split_userinfo()[1]:
             raise source.error(f"{place}: {name} has a login already", "leave the user out of its address")
         file = _file_of(path, source)
-        [token, *more] = _tokens_in(file, place) or ("",)
+        [token, *more] = tokens_in(file, place) or ("",)
         if more or not BEARER_TOKEN.fullmatch(token):
             raise InputError(
                 f"{place}: {file} has {'more than one token' if more else 'no token'}",
@@ -266,27 +291,3 @@ def _projects(sources: Iterable[Source]) -> frozenset[NormalizedName]:
                 f"{source.name('mirror_exempt')}: {excerpt(name)!r} is no name of a project"
             ) from None
     return frozenset(found)
-
-
-def _tokens(file: Path) -> tuple[str, ...]:
-    tokens = _tokens_in(file, "--token-file")
-    if not tokens or min(map(len, tokens)) < _SHORTEST_TOKEN:
-        raise InputError(
-            f"the file of tokens {file} has "
-            + (f"one with less than {_SHORTEST_TOKEN} characters" if tokens else "none"),
-            hint="write one in each line: python -c 'import secrets; print(secrets.token_urlsafe(24))'",
-        )
-    return tokens
-
-
-def _tokens_in(file: Path, setting: str) -> tuple[str, ...]:
-    try:
-        lines = decode_text(read_foreign(file)).splitlines()
-    except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"the file of tokens {file} does not exist", hint=f"check {setting}") from None
-    except UnfitFileError as error:
-        raise InputError(f"the file of tokens {file} {error.strerror}", hint=error.hint) from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise InputError(f"the file of tokens {file} cannot be read: {reason}") from None
-    return tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))

@@ -83,7 +83,7 @@ def test_every_dependency_has_its_line_of_reason() -> None:
     ]
     assert [row[0] for row in table(of_mirror, "No other command imports them.")] == [
         Requirement(text).name
-        for extra in ("mirror", "postgresql")
+        for extra in ("mirror", "postgresql", "s3")
         for text in project["optional-dependencies"][extra]
     ]
 

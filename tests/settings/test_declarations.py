@@ -45,6 +45,8 @@ IN_FILE: dict[str, tuple[str, object]] = {
     "mirror_require_coverage": ('"observed"', "observed"),
     "mirror_token_file": ('"tokens"', Path("FOLDER/tokens")),
     "mirror_open": ("true", True),
+    "mirror_files": ('"s3://files/mirror"', "s3://files/mirror"),
+    "mirror_local_size": ('"5GB"', 5_000_000_000),
     "mirror_memory": ('"10MB"', 10_000_000),
 }
 

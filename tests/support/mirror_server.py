@@ -25,14 +25,17 @@ from cachi2ish.http.download import FileDownloader
 from cachi2ish.http.interface import HttpSettings
 from cachi2ish.http.session import HttpSession
 from cachi2ish.lockfiles.readers import NamedReaders
+from cachi2ish.mirror.held.interface import SharedFiles
 from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.records import DAY, HOUR, Registry, UntimedFiles
-from cachi2ish.mirror.server.application import Rooms, Rules, running
+from cachi2ish.mirror.rooms import Rooms
+from cachi2ish.mirror.server.application import Rules, running
 from cachi2ish.mirror.server.serving import Server, address_of, listen
 from cachi2ish.projects.project_reader import SourceTreeReader
 from cachi2ish.sdists.archive_reader import ArchiveReader
 from cachi2ish.simple_api.negotiation import JSON
 from tests.support.histories import history_at
+from tests.support.shared_files import files_in, place_of, shared_place
 
 HTTP = HttpSettings(
     user_agent="cachi2ish/test", connect_timeout=5, read_timeout=5, retries=0, backoff=0.01, lost_for=0.0
@@ -53,7 +56,8 @@ class Got:
 class MirrorServer:
     """A mirror; a context manager, and one that can be begun again on the same directory.
 
-    registries: addresses by name; user information in them is the mirror's own.
+    registries: addresses by name; user information in them is the mirror's own. files: that it shares with others.
+    local_size: bytes that it may have on its disk then. history: of several mirrors, that of the first.
     """
 
     def __init__(
@@ -66,6 +70,9 @@ class MirrorServer:
         settling: int = 6 * HOUR,
         interval: int = DAY,
         http: HttpSettings = HTTP,
+        files: SharedFiles | None = None,
+        local_size: int = 10**12,
+        history: Path | None = None,
         **registries: str,
     ) -> None:
         self.directory = directory
@@ -74,6 +81,11 @@ class MirrorServer:
         self.interval = interval
         self.addresses = {name: Address(url) for name, url in registries.items()}
         self.http = http
+        self.history = history or directory / "history.sqlite"
+        self.files, self.local_size = files, local_size
+        place = None if files else place_of(directory)
+        if place is not None:
+            self.files = files_in(place)
         self.url = ""
         self._ready = threading.Event()
         self._failure: list[BaseException] = []
@@ -154,14 +166,14 @@ class MirrorServer:
                 await self._server.serve(sockets=[self._listener])
 
     def _rooms(self, stack: ExitStack) -> Rooms:
-        history = SqlHistory(history_at(self.directory / "history.sqlite"))
+        history = SqlHistory(history_at(self.history))
         stack.callback(history.close)
         registries = {name: self._registry(name, address) for name, address in self.addresses.items()}
         for registry in registries.values():
             history.configure(registry)
         credentials = tuple(self.addresses.values())
         session = stack.enter_context(HttpSession(replace(self.http, credentials=credentials)))
-        blobs = DiskBlobs(self.directory / "files")
+        blobs = DiskBlobs(self.directory / "files", lasting=False)
         recollection = stack.enter_context(SqliteCatalogue(self.directory / "files/catalogue.sqlite"))
         return Rooms(
             directory=self.directory,
@@ -170,10 +182,10 @@ class MirrorServer:
             addresses=self.addresses,
             http=session,
             blobs=blobs,
-            recollection=recollection,
             downloader=lambda store: FileDownloader(session, store, recollection),
             wheels=ArchiveReader(SourceTreeReader()),
             locks=NamedReaders(),
+            shared=None if self.files is None else shared_place(self.directory, self.files, self.local_size),
         )
 
     def _registry(self, name: str, address: Address) -> Registry:

@@ -27,6 +27,8 @@ def _mirror() -> None:
 @with_settings(
     "mirror_directory",
     "mirror_database",
+    "mirror_files",
+    "mirror_local_size",
     "mirror_host",
     "mirror_port",
     "mirror_registry",

@@ -117,7 +117,7 @@ def _track(
 
 
 @history_commands.command("sync", short_help="Look at all projects that are due, once.")
-@with_settings("mirror_directory", "mirror_database", *_RULES, "config_file")
+@with_settings("mirror_directory", "mirror_database", "mirror_files", "mirror_local_size", *_RULES, "config_file")
 def _sync(*, flags: Flags) -> None:
     """Look at all projects that are due, and fetch files that have vanished: where no server runs that does so."""
     console = console_for(flags)

@@ -5,7 +5,7 @@ A page as of a `Cutoff` has what was there before it, by the rule of ``--index-d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -151,6 +151,34 @@ class Sightings(Protocol):
 
     def rescued(self, file: HistoricFile, *, held: bool, now: Instant) -> None:
         """Write down that the mirror has the bytes of a vanished file, or that they cannot be had any more."""
+        ...
+
+    def content_of(self, key: str) -> str | None:
+        """Return the sha256 of a file of which none is stated, by its key; None where nobody was served it yet."""
+        ...
+
+    def keep_content(self, key: str, sha256: str) -> str:
+        """Write down what a file is of which no sha256 is stated; return what holds: the first that said so."""
+        ...
+
+    def metadata_of(self, wheels: Collection[str]) -> dict[str, str]:
+        """Return the sha256 of the metadata in wheels, by their own, as far as it is known."""
+        ...
+
+    def keep_metadata(self, found: Mapping[str, str]) -> None:
+        """Write down the sha256 of the metadata in wheels, by their own; what is known stays."""
+        ...
+
+    def try_claim_file(self, key: str) -> bool:
+        """Return whether this process is the one of all machines that downloads a file, until `leave_file`.
+
+        It is lost with the connection to the database, and with the process. Of processes on one machine, it
+        tells nothing where the history is a file.
+        """
+        ...
+
+    def leave_file(self, key: str) -> bool:
+        """Let go of a claim; return False where it was lost meanwhile."""
         ...
 
     def status(self, now: Instant, registries: Collection[str] | None = None) -> Status:

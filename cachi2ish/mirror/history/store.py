@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Self
 
@@ -12,6 +12,7 @@ from sqlalchemy import insert, select, update
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.pages import Page
 from cachi2ish.errors import InputError
+from cachi2ish.mirror.history.contents import content_of, metadata_of, write_content, write_metadata
 from cachi2ish.mirror.history.copying import copy_history
 from cachi2ish.mirror.history.dated_pages import all_projects, dated_page
 from cachi2ish.mirror.history.differences import differences
@@ -166,6 +167,34 @@ class SqlHistory:
     def claim_following(self) -> bool:
         """Return whether this process is the one that follows projects; see the interface."""
         return self._database.claim()
+
+    def content_of(self, key: str) -> str | None:
+        """Return the sha256 of a file of which none is stated, None where nobody was served it yet."""
+        with self._database.reading() as connection:
+            return content_of(connection, key)
+
+    def keep_content(self, key: str, sha256: str) -> str:
+        """Write down what a file is of which no sha256 is stated; return what holds."""
+        with self._database.writing() as connection:
+            return write_content(connection, key, sha256)
+
+    def metadata_of(self, wheels: Collection[str]) -> dict[str, str]:
+        """Return the sha256 of the metadata in wheels, by their own, as far as it is known."""
+        with self._database.reading() as connection:
+            return metadata_of(connection, wheels)
+
+    def keep_metadata(self, found: Mapping[str, str]) -> None:
+        """Write down the sha256 of the metadata in wheels, by their own."""
+        with self._database.writing() as connection:
+            write_metadata(connection, found)
+
+    def try_claim_file(self, key: str) -> bool:
+        """Return whether this process is the one that downloads a file; see the interface."""
+        return self._database.try_claim_file(key)
+
+    def leave_file(self, key: str) -> bool:
+        """Let go of a claim; see the interface."""
+        return self._database.leave_file(key)
 
     def status(self, now: Instant, registries: Collection[str] | None = None) -> Status:
         """Return how much is known; see the interface."""

@@ -171,6 +171,24 @@ rescue = Table(
     Column("state", SmallInteger, nullable=False),
 )
 
+# What a file is of which no sha256 is stated: the one that was served first. key: as in `file`.
+content = Table(
+    "content",
+    metadata,
+    Column("key", LargeBinary, primary_key=True),
+    Column("sha256", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# From the sha256 of wheels to that of the metadata in them.
+wheel_metadata = Table(
+    "wheel_metadata",
+    metadata,
+    Column("wheel", LargeBinary, primary_key=True),
+    Column("metadata", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 frozen = Table(
     "frozen",
     metadata,

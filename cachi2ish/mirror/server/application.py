@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from pathlib import Path
 
 from packaging.utils import NormalizedName
 from starlette.requests import Request
@@ -19,22 +18,18 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from cachi2ish.cache.interface import BlobStore, Recollection, SharedBlobStore
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError
-from cachi2ish.http.interface import Downloader, Http
-from cachi2ish.lockfiles.interface import LockFiles
 from cachi2ish.mirror.accepted import Acceptances, Tokens
-from cachi2ish.mirror.claims import Claims
-from cachi2ish.mirror.file_store import FileStore, MetadataDigests
 from cachi2ish.mirror.following import Follower
-from cachi2ish.mirror.history.interface import Sightings
+from cachi2ish.mirror.held.relay import Relay
 from cachi2ish.mirror.looking import Lookout
 from cachi2ish.mirror.page_desk import PageDesk
-from cachi2ish.mirror.records import DOWNLOADS, METADATA_DIGESTS, Registry, now_in_microseconds
-from cachi2ish.mirror.relay import Relay
+from cachi2ish.mirror.records import Registry, now_in_microseconds
+from cachi2ish.mirror.rooms import Rooms
 from cachi2ish.mirror.server.file_doors import FileDoors
 from cachi2ish.mirror.server.gate import Gate
+from cachi2ish.mirror.server.health import Health, tend
 from cachi2ish.mirror.server.hot_pages import HotPages
 from cachi2ish.mirror.server.metrics import Metrics
 from cachi2ish.mirror.server.page_doors import PageDoors
@@ -50,35 +45,12 @@ from cachi2ish.mirror.web.past_desk import PastDesk
 from cachi2ish.mirror.web.state_views import StateDesk
 from cachi2ish.mirror.web.templating import Templates
 from cachi2ish.mirror.web.web_doors import WebDoors
-from cachi2ish.sdists.interface import WheelReader
 
 #: What stands before ``simple/``: a day, an instant, ``live``, or a duration.
 _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}[0-9T:.Z+-]*|live|[0-9]{1,4}[dhw]")
 
 #: Threads that read the history and the disk, that wait for upstreams, and that bring files.
 _READERS, _ASKERS, _CARRIERS = 8, 32, 16
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rooms:
-    """What a mirror is made of. addresses: of the registries, with the mirror's own credentials where it has any.
-
-    hidden_from: registries that are asked without a login which they may want: that they have a project no more is
-    not believed. directory: the mirror's own. downloader: makes what brings files into a store. Whoever makes
-    these closes them.
-    """
-
-    directory: Path
-    history: Sightings
-    registries: Mapping[str, Registry]
-    addresses: Mapping[str, Address]
-    http: Http
-    blobs: SharedBlobStore
-    recollection: Recollection
-    downloader: Callable[[BlobStore], Downloader]
-    wheels: WheelReader
-    locks: LockFiles
-    hidden_from: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,17 +78,8 @@ async def running(rooms: Rooms, rules: Rules) -> AsyncIterator[ASGIApp]:
     upstream = Upstream(rooms.http, rooms.addresses, now_in_microseconds)
     vanished = asyncio.Event()
     relay = Relay(carriers, metrics.downloaded)
-    store = FileStore(
-        blobs=rooms.blobs,
-        recollection=rooms.recollection,
-        metadata=MetadataDigests(rooms.directory / METADATA_DIGESTS),
-        downloader=rooms.downloader,
-        wheels=rooms.wheels,
-        relay=relay,
-        claims=Claims(rooms.directory / DOWNLOADS),
-        executor=readers,
-        clock=time.monotonic,
-    )
+    sharing = rooms.sharing(metrics.shared)
+    store = rooms.file_store(relay, readers, sharing)
     lookout = Lookout(
         history=rooms.history,
         upstream=upstream,
@@ -150,13 +113,20 @@ async def running(rooms: Rooms, rules: Rules) -> AsyncIterator[ASGIApp]:
         "hot_pages_bytes", "Memory of the pages that are kept in it, with the requests for them.", lambda: hot.size
     )
     metrics.watch("downloads_under_way", "Downloads under way.", lambda: len(relay))
+    if sharing is not None:
+        metrics.watch(
+            "unsent_files",
+            "Files that are still to be put into the shared store, or are on their way there.",
+            lambda: len(sharing.waiting()),
+        )
+        metrics.watch("shared_store_lost", "1 while the shared store is left alone.", lambda: sharing.is_lost)
     places = Places(rooms.registries, rules.exempt, lambda: datetime.now(UTC))
     pages = PageDoors(
         history=rooms.history,
         places=places,
         desk=desk,
         hot=hot,
-        metadata=store.metadata_digests.of,
+        metadata=rooms.history.metadata_of,
         executor=readers,
         clock=time.monotonic,
     )
@@ -203,12 +173,15 @@ async def running(rooms: Rooms, rules: Rules) -> AsyncIterator[ASGIApp]:
         executor=readers,
     )
     following = asyncio.create_task(follower.follow())
+    tending = asyncio.create_task(tend(store if sharing is not None else None))
     try:
-        doors = _router(pages, proofs, files, metrics, [*web.routes(), *locks.routes()])
+        health = Route("/healthz", Health(sharing).answer)
+        doors = _router(pages, proofs, files, metrics, [*web.routes(), *locks.routes(), health])
         yield Gate(doors, hot=hot, tokens=rules.tokens, metrics=metrics, files=hot_files, uploads=UPLOADS)
     finally:
         following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
+        tending.cancel()
+        await asyncio.gather(following, tending, return_exceptions=True)
         await relay.stop()
         for executor in (readers, askers, carriers):
             executor.shutdown(wait=False, cancel_futures=True)
@@ -221,11 +194,6 @@ def _may_follow(registry: Registry, address: Address) -> bool:
 async def openapi(_request: Request) -> Response:
     """Answer what the JSON twins of the pages are."""
     return Response(description(), media_type="application/json")
-
-
-async def healthz(_request: Request) -> Response:
-    """Answer that the server is alive."""
-    return Response(b"ok\n", media_type="text/plain")
 
 
 def _router(
@@ -242,7 +210,6 @@ def _router(
     others = [
         *web,
         Route("/openapi.json", openapi),
-        Route("/healthz", healthz),
         Route("/metrics", prometheus),
         Route("/files/{key}/{filename}", files.file),
     ]

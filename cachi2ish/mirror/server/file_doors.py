@@ -16,11 +16,11 @@ from starlette.types import Receive, Scope, Send
 from cachi2ish.core.distributions import is_wheel
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import AccessError, Cachi2ishError
-from cachi2ish.mirror.file_store import FileStore, Source
+from cachi2ish.mirror.held.file_store import FileStore, Source
+from cachi2ish.mirror.held.relay import Download
 from cachi2ish.mirror.history.interface import Sightings
 from cachi2ish.mirror.page_desk import LoginNeededError, PageDesk
 from cachi2ish.mirror.records import HistoricFile, Registry
-from cachi2ish.mirror.relay import Download
 from cachi2ish.mirror.server.replies import Refused
 from cachi2ish.mirror.server.sending.held_files import ByteRange, headers_of_file, held_file, is_known, opened
 from cachi2ish.mirror.server.sending.hot_files import HotFiles

@@ -18,6 +18,7 @@ class Metrics:
         self._looks = self._counter("looks", "Looks at projects, by how they ended.", "registry", "outcome")
         self._downloads = self._counter("downloads", "Downloads from upstreams, by how they ended.", "outcome")
         self._bytes = self._counter("downloaded_bytes", "Bytes of files that were downloaded.")
+        self._shared = self._counter("shared_store", "Uses of the shared store of files.", "use", "outcome")
         self._rescued = self._counter("rescues", "Vanished files, by what became of them.", "outcome")
 
     def watch(self, name: str, text: str, value: Callable[[], float]) -> None:
@@ -36,6 +37,10 @@ class Metrics:
         """Count a download."""
         self._downloads.labels(outcome).inc()
         self._bytes.inc(size)
+
+    def shared(self, use: str, outcome: str) -> None:
+        """Count a use of the shared store."""
+        self._shared.labels(use, outcome).inc()
 
     def rescued(self, held: bool) -> None:  # noqa: FBT001  (as it is called back)
         """Count a file that has vanished."""

@@ -16,8 +16,9 @@ from starlette.types import ASGIApp
 
 from cachi2ish.mirror.fixed_set import FixedSet
 from cachi2ish.mirror.records import Registry
-from cachi2ish.mirror.server.application import healthz, router
+from cachi2ish.mirror.server.application import router
 from cachi2ish.mirror.server.gate import Gate
+from cachi2ish.mirror.server.health import Health
 from cachi2ish.mirror.server.hot_pages import HotPages
 from cachi2ish.mirror.server.metrics import Metrics
 from cachi2ish.mirror.server.page_doors import PageDoors
@@ -39,7 +40,7 @@ async def serving_fixed(content: FixedSet) -> AsyncIterator[ASGIApp]:
             places=Places({MAIN: Registry(name=MAIN, url="")}, (), lambda: datetime.now(UTC)),
             desk=content,
             hot=hot,
-            metadata=lambda _key: None,
+            metadata=lambda _keys: {},
             executor=executor,
             clock=time.monotonic,
         )
@@ -54,5 +55,7 @@ async def serving_fixed(content: FixedSet) -> AsyncIterator[ASGIApp]:
             except OSError as error:
                 return Refused(HTTPStatus.NOT_FOUND, f"{filename} cannot be read: {error.strerror}")
 
-        doors = router(pages, [Route("/healthz", healthz), Route("/files/{key}/{filename}", file)], ("",))
+        doors = router(
+            pages, [Route("/healthz", Health(None).answer), Route("/files/{key}/{filename}", file)], ("",)
+        )
         yield Gate(doors, hot=hot, tokens=None, metrics=Metrics(lambda: hot.hits))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
 from functools import partial
 from http import HTTPStatus
@@ -21,7 +21,7 @@ from cachi2ish.mirror.path_dates import DateKind, PathDate
 from cachi2ish.mirror.records import DatedPage, Registry
 from cachi2ish.mirror.server.hot_pages import Headers, HotPages, Ready, Wishes
 from cachi2ish.mirror.server.places import Places, is_name
-from cachi2ish.mirror.server.rendering import Rendered, render_list, render_page, render_poetry
+from cachi2ish.mirror.server.rendering import Rendered, render_list, render_page, render_poetry, without_metadata
 from cachi2ish.mirror.server.replies import Refused, moved, refused
 from cachi2ish.mirror.upstream import Login
 
@@ -71,7 +71,7 @@ class ProjectLists(Protocol):
 class PageDoors:
     """Answers requests for pages. For the event loop.
 
-    metadata: from the key of a wheel to the sha256 of its metadata, where the mirror has it. executor: renders.
+    metadata: from the keys of wheels to the sha256 of their metadata, where the mirror has it. executor: renders.
     clock: seconds.
     """
 
@@ -82,7 +82,7 @@ class PageDoors:
         places: Places,
         desk: Desk,
         hot: HotPages,
-        metadata: Callable[[str], str | None],
+        metadata: Callable[[Collection[str]], Mapping[str, str]],
         executor: Executor,
         clock: Callable[[], float],
     ) -> None:
@@ -111,7 +111,7 @@ class PageDoors:
 
         def render(dated: DatedPage, *, stale: bool = False) -> Rendered:
             # A page that never changes again does not say what the mirror holds by now.
-            metadata = None if dated.closed else self._metadata
+            metadata = None if dated.closed else self._metadata(without_metadata(dated)).get
             return render_page(dated, form, _root(request), stale=stale, metadata=metadata, pack=wishes.packed)
 
         return await self._answer(request, registry, project, date, wishes, render)

@@ -64,6 +64,15 @@ def render_page(
     return packed(form, write_json(page, coverage=dated.coverage.value, stale=stale), pack=pack)
 
 
+def without_metadata(dated: DatedPage) -> list[str]:
+    """Return the keys of wheels whose metadata the upstream does not have beside them."""
+    return [
+        key
+        for file, key in zip(dated.page.files, dated.keys, strict=True)
+        if file.core_metadata is None and is_wheel(file.filename) and not key.startswith("u")
+    ]
+
+
 def render_list(projects: tuple[NormalizedName, ...], form: str, *, pack: bool) -> Rendered:
     """Return the list of all projects."""
     body = write_json_list(dict.fromkeys(projects)) if form == JSON else write_html_list(projects)

@@ -15,7 +15,7 @@ from cachi2ish.mirror.history.engines.interface import CHECK, DatabaseKind, Hist
 from cachi2ish.mirror.history.engines.sqlite_database import SqliteDatabase
 
 #: The newest step of `migrations`.
-HEAD = "0001"
+HEAD = "0002"
 
 
 class Database:
@@ -85,6 +85,16 @@ class Database:
                 return self._kind.claim()
             except OSError as error:
                 raise self._unusable(error.strerror or str(error)) from error
+
+    def try_claim_file(self, key: str) -> bool:
+        """Return whether this process holds the claim on a file, beside all other machines; see the interface."""
+        with self._errors():
+            return self._kind.try_claim_file(key)
+
+    def leave_file(self, key: str) -> bool:
+        """Let go of a claim; return False where it was lost meanwhile."""
+        with self._errors():
+            return self._kind.leave_file(key)
 
     def close(self) -> None:
         """Let go of it."""

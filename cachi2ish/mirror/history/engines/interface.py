@@ -62,6 +62,17 @@ class DatabaseKind(Protocol):
         """Return whether this process is the one that follows projects: the first that asks, until it ends."""
         ...
 
+    def try_claim_file(self, key: str) -> bool:
+        """Return whether this process holds the claim on a file, beside all other machines.
+
+        A database of one machine lets everybody have it: processes there agree by files.
+        """
+        ...
+
+    def leave_file(self, key: str) -> bool:
+        """Let go of a claim; return False where it was lost meanwhile, with the connection."""
+        ...
+
     def close(self) -> None:
-        """Let go of the claim and of all connections."""
+        """Let go of the claims and of all connections."""
         ...

@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlche
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError
 from cachi2ish.mirror.history.engines.interface import PATIENCE
+from cachi2ish.mirror.history.engines.server_claims import ServerClaims
 
 #: Connections that stay open, and those that are opened beside them where many read at once.
 _OPEN, _MORE = 8, 8
@@ -55,6 +56,7 @@ class PostgresqlDatabase:
         self._claim: Connection | None = None
         self._claiming = Lock()
         self.engine = _engine_of(address)
+        self._files = ServerClaims(self.engine)
 
     def prepare(self) -> None:
         """Make nothing: the database must be there."""
@@ -126,10 +128,19 @@ class PostgresqlDatabase:
                 connection.close()
             return held
 
+    def try_claim_file(self, key: str) -> bool:
+        """Return whether this process holds the claim on a file, beside all other machines."""
+        return self._files.try_claim(key)
+
+    def leave_file(self, key: str) -> bool:
+        """Let go of a claim; return False where it was lost meanwhile, with the connection."""
+        return self._files.leave(key)
+
     def close(self) -> None:
-        """Let go of the lock and of all connections."""
+        """Let go of the locks and of all connections."""
         with self._claiming:
             self._let_go()
+        self._files.close()
         self.engine.dispose()
 
     def _let_go(self) -> None:

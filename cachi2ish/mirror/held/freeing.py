@@ -9,7 +9,7 @@ from datetime import datetime
 from cachi2ish.cache.interface import Pruning
 from cachi2ish.core.cache_contents import Amount, Entry, EntryKind
 from cachi2ish.mirror.history.interface import History
-from cachi2ish.mirror.records import DAY, Instant, recollected
+from cachi2ish.mirror.records import DAY, Instant
 
 #: How old a look may be that shows that a registry has a file: followed projects are looked at once a day.
 _RECENT = 2 * DAY
@@ -22,17 +22,15 @@ class Freeing:
 
     What stays: a file that no registry listed at a look within the last two days, since it may be the last copy;
     and one that is stated without a sha256, since nothing would prove that the next one is the same. Those of
-    which the history knows nothing are metadata of wheels, which are read again, or belong to ``fetch-deps``. What
-    the catalogue remembers stays too: by it files without a sha256 are found.
+    which the history knows nothing are metadata of wheels, which are read again, or belong to ``fetch-deps``.
 
-    recall: returns what the catalogue remembers, or None. everything: let nothing stay for these reasons.
+    everything: let nothing stay for these reasons.
     """
 
     def __init__(
         self,
         pruning: Pruning,
         history: History,
-        recall: Callable[[str], str | None],
         now: Callable[[], Instant],
         *,
         everything: bool,
@@ -41,13 +39,13 @@ class Freeing:
         self._history = history
         self._now = now
         self._everything = everything
-        places = {_sha256(entry): entry for entry in pruning.entries if entry.kind is EntryKind.FILE}
+        places = {sha256_of(entry): entry for entry in pruning.entries if entry.kind is EntryKind.FILE}
         known = history.holdings(places.keys(), now() - _RECENT)
         self._names = {places[key].path: tuple(sorted(one.names)) for key, one in known.items()}
         kept = () if everything else (key for key, one in known.items() if not one.listed)
         staying = {places[key] for key in kept}
         if not everything:
-            remembered = (recall(recollected(key)) for key in history.keys_without_sha256())
+            remembered = map(history.content_of, history.keys_without_sha256())
             staying |= {places[sha256] for sha256 in remembered if sha256 is not None and sha256 in places}
         self.staying = Amount(len(staying), sum(entry.size for entry in staying))
         self._entries = tuple(entry for entry in pruning.entries if entry not in staying)
@@ -65,7 +63,7 @@ class Freeing:
         """Remove a file, unless somebody uses it or it has vanished meanwhile; return whether it is gone."""
         if self._everything or entry.kind is not EntryKind.FILE:
             return self._pruning.remove(entry)
-        sha256 = _sha256(entry)
+        sha256 = sha256_of(entry)
         # A look that shows that it has vanished comes before, and is seen, or after, and the file is fetched then.
         with self._history.at_rest():
             known = self._history.holdings([sha256], self._now() - _RECENT).get(sha256)
@@ -91,6 +89,7 @@ class Freeing:
         return self._pruning.catalogue_size() + self.staying.size
 
 
-def _sha256(entry: Entry) -> str:
+def sha256_of(entry: Entry) -> str:
+    """Return the sha256 of a file in the store, "" for anything else."""
     found = _BLOB.fullmatch(entry.path)
     return found[1] + found[2] if found else ""

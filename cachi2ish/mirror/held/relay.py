@@ -8,18 +8,13 @@ what this client was sent is this file. So a client may get a part of a wrong fi
 from __future__ import annotations
 
 import asyncio
-import errno
 import hashlib
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
-from contextlib import contextmanager
-from dataclasses import dataclass
 
-from cachi2ish.cache.interface import BlobWriter, SharedBlobStore
 from cachi2ish.core.artifacts import Blob
-from cachi2ish.core.digests import Digest
-from cachi2ish.errors import Cachi2ishError, NetworkError, StorageError
+from cachi2ish.errors import Cachi2ishError, NetworkError
 
 #: The last bytes of a file, which wait for its digest. A smaller file is sent when it is whole.
 HELD_BACK = 64 * 1024
@@ -110,6 +105,10 @@ class Download:
         """Note how long the file is, as its server states it; called in the thread of the download."""
         self._loop.call_soon_threadsafe(self._size, size)
 
+    def arrived(self, blob: Blob) -> None:
+        """Note that the file is whole and verified, before the download ends; called in its thread."""
+        self._loop.call_soon_threadsafe(self.finish, blob, None)
+
     def finish(self, blob: Blob | None, error: Cachi2ishError | None) -> None:
         """Note how it has ended."""
         self.blob, self.error = blob, error
@@ -157,78 +156,6 @@ class Download:
     def _wake(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
-
-
-@dataclass(frozen=True, slots=True)
-class _TappedWriter:
-    """Implements `BlobWriter`: whatever is written can be read by the clients of a download."""
-
-    writer: BlobWriter
-    download: Download
-
-    @property
-    def offset(self) -> int:
-        return self.writer.offset
-
-    def write(self, chunk: bytes) -> None:
-        self.writer.write(chunk)
-        self.download.grown(self.writer.offset)
-
-    def restart(self) -> None:
-        self.writer.restart()
-        self.download.grown(0)
-
-    def digest(self, algorithm: str, size: int = 32) -> Digest:
-        return self.writer.digest(algorithm, size)
-
-    def duplicate(self) -> int:
-        return self.writer.duplicate()
-
-    def commit(self) -> Blob:
-        return self.writer.commit()
-
-
-class TappedStore:
-    """Implements `BlobStore` for one download: a store whose writer can be read from.
-
-    on_write: is told the key under which is written.
-    """
-
-    def __init__(self, blobs: SharedBlobStore, download: Download, on_write: Callable[[str], None]) -> None:
-        self._blobs = blobs
-        self._download = download
-        self._on_write = on_write
-
-    def find(self, digests: Collection[Digest]) -> Blob | None:
-        """Return what the store has."""
-        return self._blobs.find(digests)
-
-    @contextmanager
-    def writer(self, key: str, algorithms: Iterable[str]) -> Iterator[BlobWriter]:
-        """Open a file to write, from which the clients of the download read."""
-        with self._blobs.writer(key, algorithms) as writer:
-            self._download.tap(writer.duplicate(), writer.offset)
-            self._on_write(key)
-            try:
-                self._expect_room(writer.offset)
-                yield _TappedWriter(writer, self._download)
-            except StorageError:  # a full disk: what has arrived must not keep it full
-                self._blobs.discard(key)
-                raise
-
-    def discard(self, key: str) -> None:
-        """Forget what an earlier attempt left."""
-        self._blobs.discard(key)
-
-    def _expect_room(self, held: int) -> None:
-        """Raise `StorageError` where the rest of the file does not fit, before a client is sent its first byte."""
-        room = self._blobs.room()
-        if self._download.size is not None and self._download.size - held > room:
-            raise StorageError(
-                f"the file has {self._download.size} bytes, and the disk of the mirror has room for {room} more",
-                hint="make room there: mirror prune removes files that registries give again",
-                cause=(errno.ENOSPC,),
-            )
 
 
 class Relay:

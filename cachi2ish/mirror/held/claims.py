@@ -1,8 +1,9 @@
-"""Which of several processes on one store downloads a file, so that the upstream is asked for it once."""
+"""Which of several processes, on one machine or on many, downloads a file: its upstream is asked for it once."""
 
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -11,11 +12,18 @@ from pathlib import Path
 from typing import Self
 
 from cachi2ish.cache.interface import SharedBlobStore
+from cachi2ish.errors import StorageError
 from cachi2ish.files.folder import Folder
-from cachi2ish.mirror.relay import Download
+from cachi2ish.mirror.held.relay import Download
+from cachi2ish.mirror.history.interface import Sightings
+
+_log = logging.getLogger(__name__)
 
 #: Seconds after which the claim of another process is tried again, and what it has brought meanwhile is looked at.
 _PAUSE = 0.05
+
+#: Seconds after which the claim of another machine is tried again, in steps of the pause.
+_PAUSE_BETWEEN_MACHINES = 0.25
 
 #: Characters of a note.
 _LONGEST_NOTE = 200
@@ -39,11 +47,17 @@ class Claims:
     """A locked file (flock) for each file that is being downloaded. It ends with the process that holds it.
 
     Safe to use from many threads. Where a file system has no locks, or no room, everybody downloads.
+    Where all machines share their files, they agree by their history, too. Where its database does not answer, a
+    machine goes on without: two downloads of a file do no harm.
     """
 
-    def __init__(self, directory: Path) -> None:
-        """Keep them in ``directory``, which is made; what killed processes have left there is removed."""
+    def __init__(self, directory: Path, among: Sightings | None = None) -> None:
+        """Keep them in ``directory``, which is made; what killed processes have left there is removed.
+
+        among: the history that all machines share, None where each has files of its own.
+        """
         self._directory = directory
+        self._among = among
         self._folder = Folder(directory.parent)
         with suppress(OSError):
             directory.mkdir(mode=0o700, exist_ok=True)
@@ -65,10 +79,33 @@ class Claims:
                 wait(_note_of(path, self._folder))
                 descriptor = self._take(path)
         try:
-            yield Claim(descriptor)
+            held = self._among is not None and self._taken_among(self._among, key, wait)
+            try:
+                yield Claim(descriptor)
+            finally:
+                if held and self._among is not None:
+                    self._leave_among(self._among, key)
         finally:
             if descriptor is not None:
                 self._leave(path, descriptor)
+
+    def _taken_among(self, among: Sightings, key: str, wait: Callable[[str], None]) -> bool:
+        """Wait until this machine is the one; return False where nobody can tell."""
+        try:
+            while not among.try_claim_file(key):
+                until = time.monotonic() + _PAUSE_BETWEEN_MACHINES
+                while time.monotonic() < until:
+                    wait("")
+        except StorageError as error:
+            _log.warning("%s is downloaded without asking other machines: %s", key, error.problem)
+            return False
+        return True
+
+    def _leave_among(self, among: Sightings, key: str) -> None:
+        with suppress(StorageError):
+            if among.leave_file(key):
+                return
+        _log.warning("the connection to the database was lost: another machine may have downloaded %s too", key)
 
     def _take(self, path: Path) -> int | None:
         """Return the open file whose lock is held now; None where another one holds it. Raises `OSError`."""

@@ -10,18 +10,20 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from pathlib import Path
 
-from cachi2ish.cache.interface import BlobStore, Recollection, SharedBlobStore
+from cachi2ish.cache.interface import BlobStore, SharedBlobStore
 from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.distributions import is_wheel
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, DigestMismatchError, NetworkError, Origin, StorageError
 from cachi2ish.http.interface import Downloader
-from cachi2ish.mirror.claims import Claim, Claims, Follow
-from cachi2ish.mirror.records import recollected
-from cachi2ish.mirror.relay import Download, Relay, TappedStore
+from cachi2ish.mirror.held.claims import Claims, Follow
+from cachi2ish.mirror.held.local_limit import LocalLimit
+from cachi2ish.mirror.held.relay import Download, Relay
+from cachi2ish.mirror.held.sharing import Sharing
+from cachi2ish.mirror.held.tapped_store import TappedStore
+from cachi2ish.mirror.history.interface import Sightings
 from cachi2ish.sdists.interface import WheelReader
 
 _log = logging.getLogger(__name__)
@@ -32,7 +34,7 @@ _TRUSTED_FOR = 3600.0
 #: Files whose last check is remembered.
 _MOST_CHECKED = 50_000
 
-_LINE = re.compile("([0-9a-f]{64}) ([0-9a-f]{64})\n")
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,77 +47,38 @@ class Source:
     size: int | None
 
 
-class MetadataDigests:
-    """From the sha256 of wheels to that of the metadata in them: lines in a file.
-
-    Two processes may append to it, and each knows what it has found there at its start, or when it looked again.
-    """
-
-    def __init__(self, path: Path) -> None:
-        """Read ``path``, which need not be there. What is no whole line is passed over."""
-        self._path = path
-        self._known: dict[str, str] = {}
-        self._read = 0
-        self._read_more()
-
-    def of(self, wheel: str) -> str | None:
-        """Return the sha256 of the metadata of a wheel, by its own."""
-        return self._known.get(wheel)
-
-    def of_any(self, wheel: str) -> str | None:
-        """Return the same, also where another process has put it since. Raises `OSError`."""
-        if wheel not in self._known:
-            self._read_more()
-        return self._known.get(wheel)
-
-    def _read_more(self) -> None:
-        try:
-            with self._path.open("rb") as file:
-                file.seek(self._read)
-                lines, end, _ = file.read().rpartition(b"\n")
-        except FileNotFoundError:
-            return
-        self._read += len(lines + end)
-        self._known.update(_LINE.findall((lines + end).decode("ascii", "replace")))
-
-    def put(self, wheel: str, metadata: str) -> None:
-        """Remember it. Raises `OSError`."""
-        if self._known.get(wheel) == metadata:
-            return
-        with self._path.open("ab", buffering=0) as file:
-            file.write(f"{wheel} {metadata}\n".encode())
-        self._known[wheel] = metadata
-
-
 class FileStore:
     """Files by their key (`HistoricFile.key`), held, or on their way from an upstream. For the event loop.
 
-    downloader: makes what brings files into a store. claims: of all processes that share it. executor: reads and
-    hashes. clock: seconds.
+    history: knows what was found out about their content. downloader: makes what brings files into a store.
+    claims: of all processes that share it. executor: reads and hashes. clock: seconds.
+    sharing: the store that all machines share, None where the disk is all that there is. limit: of the disk then.
     """
 
     def __init__(
         self,
         *,
         blobs: SharedBlobStore,
-        recollection: Recollection,
-        metadata: MetadataDigests,
+        history: Sightings,
         downloader: Callable[[BlobStore], Downloader],
         wheels: WheelReader,
         relay: Relay,
         claims: Claims,
         executor: Executor,
         clock: Callable[[], float],
+        sharing: Sharing | None = None,
+        limit: LocalLimit | None = None,
     ) -> None:
-        self.metadata_digests = metadata
         self._blobs = blobs
-        self._recollection = recollection
+        self._history = history
         self._downloader = downloader
         self._wheels = wheels
         self._relay = relay
         self._claims = claims
         self._executor = executor
         self._clock = clock
+        self._sharing = sharing
+        self._limit = limit
         self._checked: OrderedDict[str, tuple[Blob, float]] = OrderedDict()
 
     async def held(self, key: str) -> Blob | None:
@@ -138,9 +101,24 @@ class FileStore:
     def download(self, key: str, sources: Sequence[Source]) -> Download:
         """Return the download of a file that is not held, of which others may be waiting already.
 
-        sources: not empty; one after another is tried.
+        sources: one after another is tried, once the shared store does not have it.
         """
-        return self._relay.download(key, sources[0].size, lambda download: self._fetch(key, sources, download))
+        size = sources[0].size if sources else None
+        return self._relay.download(key, size, lambda download: self._fetch(key, sources, download))
+
+    async def secured(self, blob: Blob) -> bool:
+        """Return whether a file that is held does not go with this machine, if there is more than one."""
+        if self._sharing is None:
+            return True
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self._sharing.put, blob)
+
+    async def tend(self) -> None:
+        """Put what is still to be put into the shared store, and keep the disk below its limit."""
+        if self._sharing is not None:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._executor, self._sharing.catch_up, self._find)
+            if self._limit is not None:
+                await loop.run_in_executor(self._executor, self._limit.make_room, 0)
 
     async def metadata(
         self, key: str, filename: str, beside: Sequence[Source], wheels: Sequence[Source]
@@ -151,14 +129,16 @@ class FileStore:
         wheel, which is fetched again where it was held once.
         """
         wheel = await self.held(key)
+        loop = asyncio.get_running_loop()
         if wheel is not None:
-            extracted = self.metadata_digests.of(wheel.sha256)
-            kept = await self.held(extracted) if extracted else None
+            digest = await loop.run_in_executor(self._executor, self._metadata_digest, wheel.sha256)
+            kept = await self.held(digest) if digest else None
             return kept or await self._read_from(wheel, filename)
-        promised = self.metadata_digests.of_any(key)  # by a page that was served when the wheel was held
+        # Of a page that was served when the wheel was held, maybe by another process.
+        promised = await loop.run_in_executor(self._executor, self._metadata_digest, key)
         known = next((one.value for source in beside for one in source.digests if one.algorithm == "sha256"), "")
         for digest in filter(None, (known, promised)):
-            blob = await self.held(digest)
+            blob = await self.held(digest) or await self._shared(digest)
             if blob is not None:
                 return blob
         if beside:
@@ -166,6 +146,15 @@ class FileStore:
         if promised is None:
             return None
         return await self._read_from(await self.download(key, wheels).end(), filename)
+
+    async def _shared(self, sha256: str) -> Blob | None:
+        """Return a file that the shared store alone is asked for."""
+        if self._sharing is None:
+            return None
+        try:
+            return await self.download(sha256, ()).end()
+        except NetworkError:
+            return None
 
     async def _read_from(self, wheel: Blob, filename: str) -> Blob | None:
         loop = asyncio.get_running_loop()
@@ -181,43 +170,80 @@ class FileStore:
             self._checked.popitem(last=False)
 
     def _find(self, key: str) -> Blob | None:
-        sha256 = self._recollection.get(recollected(key)) if key.startswith("u") else key
-        return self._blobs.find([Digest("sha256", sha256)]) if sha256 else None
+        sha256 = self._history.content_of(key) if key.startswith("u") else key
+        return self._blobs.find([Digest("sha256", sha256)]) if sha256 and _SHA256.fullmatch(sha256) else None
+
+    def _metadata_digest(self, wheel: str) -> str | None:
+        if not _SHA256.fullmatch(wheel):
+            return None
+        return self._history.metadata_of([wheel]).get(wheel)
 
     def _fetch(self, key: str, sources: Sequence[Source], download: Download) -> Blob:
         try:
-            with Follow(self._blobs, download) as follow, self._claims.holding(key, follow) as claim:
-                return self._fetch_alone(key, sources, download, claim)
+            with (
+                Follow(self._blobs, download) as follow,
+                self._claims.holding(key, follow) as claim,
+                TappedStore(self._blobs, download, claim.note) as store,
+            ):
+                return self._fetch_alone(key, sources, download, store)
         except StorageError as error:
             _log.error("%s cannot be kept: %s", sources[0].filename if sources else key, error.problem)
             raise
 
-    def _fetch_alone(self, key: str, sources: Sequence[Source], download: Download, claim: Claim) -> Blob:
+    def _fetch_alone(self, key: str, sources: Sequence[Source], download: Download, store: TappedStore) -> Blob:
         # What another process has brought meanwhile is found by its digests, before anybody is asked. A file that
         # is stated without a sha256 is known by that of what was served first: it must never be another one.
-        store = TappedStore(self._blobs, download, claim.note)
-        known = self._recollection.get(recollected(key)) if key.startswith("u") else None
+        known = self._history.content_of(key) if key.startswith("u") else None
         served = frozenset({Digest("sha256", known)} if known else ())
-        error: Cachi2ishError | None = None
-        for source in sources:
-            artifact = Artifact(
+        artifacts = [
+            Artifact(
                 filename=source.filename,
                 url=source.url,
                 digests=source.digests | served,
                 size=source.size,
                 origin=Origin(source.filename),
             )
+            for source in sources
+        ]
+        if self._limit is not None:
+            self._limit.make_room(download.size or 0)
+        if self._sharing is not None:
+            shared = self._bring(key, artifacts, store, download)
+            if shared is not None:
+                return shared
+            self._sharing.begin(key)
+        try:
+            blob = self._fetch_upstream(artifacts, store, download)
+        except (NetworkError, DigestMismatchError):
+            if self._sharing is not None:
+                self._sharing.end(key)
+            raise
+        if key.startswith("u") and self._history.keep_content(key, blob.sha256) != blob.sha256:
+            raise NetworkError(f"{blob.path.name} is not what another machine was sent under this name")
+        if artifacts and is_wheel(artifacts[0].filename):
+            self._prepare_metadata(blob, artifacts[0].filename)
+        if self._sharing is not None:
+            download.arrived(blob)  # who waits here need not wait for the others
+            if self._sharing.put(blob):
+                self._sharing.end(key)
+        return blob
+
+    def _fetch_upstream(self, artifacts: Sequence[Artifact], store: BlobStore, download: Download) -> Blob:
+        error: Cachi2ishError | None = None
+        for artifact in artifacts:
             try:
-                blob = self._downloader(store).fetch(artifact, lambda _size: None, download.sized)
+                return self._downloader(store).fetch(artifact, lambda _size: None, download.sized)
             except (NetworkError, DigestMismatchError) as failure:
                 error = failure if error is None or isinstance(failure, DigestMismatchError) else error
-                continue
-            if key.startswith("u"):
-                self._recollection.put(recollected(key), blob.sha256)
-            if is_wheel(source.filename):
-                self._prepare_metadata(blob, source.filename)
-            return blob
         raise error or NetworkError("nobody is known who has the file")
+
+    def _bring(self, key: str, artifacts: Sequence[Artifact], store: BlobStore, download: Download) -> Blob | None:
+        assert self._sharing is not None  # noqa: S101  (who calls it has looked)
+        declared = (one.value for artifact in artifacts for one in artifact.digests if one.algorithm == "sha256")
+        sha256 = key if _SHA256.fullmatch(key) else next(declared, None)
+        if sha256 is None:
+            return None
+        return self._sharing.bring(sha256, artifacts[0] if artifacts else None, store, download.sized)
 
     def _prepare_metadata(self, blob: Blob, filename: str) -> None:
         # A wheel without sound metadata is served as it is: it is what the upstream has.
@@ -228,7 +254,7 @@ class FileStore:
 
     def _extracted(self, wheel: Blob, filename: str) -> Blob | None:
         """Return the metadata of a wheel that is held, which is kept from then on."""
-        known = self.metadata_digests.of(wheel.sha256)
+        known = self._metadata_digest(wheel.sha256)
         blob = self._blobs.find([Digest("sha256", known)]) if known else None
         if blob is not None:
             return blob
@@ -244,10 +270,12 @@ class FileStore:
                 writer.restart()
             writer.write(content)
             blob = writer.commit()
+        if self._sharing is not None:
+            self._sharing.put(blob)
         try:
-            self.metadata_digests.put(wheel.sha256, blob.sha256)
-        except OSError as error:
-            _log.warning("the digest of the metadata of %s is not kept: %s", filename, error.strerror)
+            self._history.keep_metadata({wheel.sha256: blob.sha256})
+        except StorageError as error:
+            _log.warning("the digest of the metadata of %s is not kept: %s", filename, error.problem)
         return blob
 
 

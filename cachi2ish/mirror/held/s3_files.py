@@ -1,0 +1,284 @@
+"""Files in a bucket of S3, or of a store that speaks like it (obstore). Imported only where there is one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import S3Store
+
+from cachi2ish.core.urls import Address
+from cachi2ish.errors import InputError
+from cachi2ish.mirror.held.interface import Reading, SharedStoreError, StoredFile
+from cachi2ish.settings.buckets import Bucket
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig
+
+#: Bytes of a part. A smaller file is put by one request, which fails where somebody was faster.
+_PART = 16 * 1024 * 1024
+
+#: Parts of one file that are on their way at once: they are in memory.
+_PARTS_AT_ONCE = 2
+
+#: Bytes that are handed on at once while a file is read.
+_PORTION = 256 * 1024
+
+_RETRIES: RetryConfig = {
+    "max_retries": 3,
+    "retry_timeout": timedelta(seconds=15),
+    "backoff": {
+        "init_backoff": timedelta(milliseconds=100),
+        "max_backoff": timedelta(seconds=3),
+        "base": 2,
+    },
+}
+
+#: Where a name of an endpoint may stand, the strongest first. obstore reads all other variables itself.
+ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+
+_NAME = re.compile("(?:.*/)?sha256/([0-9a-f]{2})/([0-9a-f]{64})")
+_CODE = re.compile(r"<Code>([A-Za-z]{1,60})</Code>")
+_STATUS = re.compile(r"non-2xx status code: ([0-9]{3})")
+
+_LOGIN = "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"
+_RIGHTS = (
+    "whoever has this key needs the rights s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket there"
+)
+_REACH = "check AWS_ENDPOINT_URL, and that the store runs there"
+
+#: What a store answers, by its own code: what is wrong, and what to do.
+_CODES = {
+    "NoSuchBucket": ("there is no such bucket", "make it, or check --files, AWS_REGION and AWS_ENDPOINT_URL"),
+    "AccessDenied": ("the access is denied", _RIGHTS),
+    "SignatureDoesNotMatch": ("the secret of the access key is wrong", _LOGIN),
+    "InvalidAccessKeyId": ("there is no such access key", _LOGIN),
+    "InvalidToken": ("the session token is not valid", _LOGIN),
+    "ExpiredToken": ("the session token has expired", _LOGIN),
+    "AuthorizationHeaderMalformed": ("the region is another one", "set AWS_REGION to that of the bucket"),
+    "PermanentRedirect": ("the bucket is in another region", "set AWS_REGION to that of the bucket"),
+    "RequestTimeTooSkewed": ("the clocks differ too much", "set the clock of this machine"),
+    "QuotaExceeded": ("the bucket is full", "raise its quota, or remove files (mirror prune)"),
+    "SlowDown": ("it asks for fewer requests", "it is tried again later"),
+    "ServiceUnavailable": ("it is not available now", "it is tried again later"),
+}
+_STATUSES = {
+    "301": _CODES["PermanentRedirect"],
+    "400": ("the request is refused (HTTP 400)", "check AWS_REGION and AWS_ENDPOINT_URL"),
+    "401": ("the access is denied (HTTP 401)", _LOGIN),
+    "403": ("the access is denied (HTTP 403)", f"{_LOGIN}; {_RIGHTS}"),
+    "404": ("there is no such bucket", _CODES["NoSuchBucket"][1]),
+    "429": _CODES["SlowDown"],
+    "503": _CODES["ServiceUnavailable"],
+    "507": _CODES["QuotaExceeded"],
+}
+
+#: What the library says where there was no answer.
+_NO_ANSWER = (
+    ("169.254.169.254", "there are no credentials", f"set them: {_LOGIN.removeprefix('check ')}"),
+    ("sts.", "the web identity is not accepted", "check AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE"),
+    ("redirect without LOCATION", *_CODES["PermanentRedirect"]),
+    ("InvalidCertificate", "its certificate is not trusted", "name a file with its authority in AWS_CA_BUNDLE"),
+    ("InvalidContentType", "it does not speak TLS there", "write AWS_ENDPOINT_URL with http://"),
+    ("ConnectionRefused", "the connection is refused", _REACH),
+    ("dns error", "the host name does not resolve", _REACH),
+    ("TimedOut", "it does not answer in time", _REACH),
+)
+
+
+class S3Files:
+    """Implements `cachi2ish.mirror.held.interface.SharedFiles` for a bucket, or a place in one.
+
+    Credentials and region come from the usual variables (``AWS_ACCESS_KEY_ID``, …), a web identity, or the role of
+    the machine, as obstore finds them. environ: where the endpoint and the certificates stand; plain http is
+    spoken where the endpoint says so. Raises `InputError` for what is none of these.
+    """
+
+    def __init__(self, place: Bucket, environ: Mapping[str, str]) -> None:
+        self.name = str(place)
+        endpoint = next((environ[one] for one in ENDPOINTS if environ.get(one)), None)
+        client: ClientConfig = {
+            "connect_timeout": timedelta(seconds=5),
+            "read_timeout": timedelta(seconds=20),
+            "timeout": timedelta(hours=6),  # of a large file
+        }
+        bundle = environ.get("AWS_CA_BUNDLE")
+        if bundle:
+            client["root_certificate"] = _certificates(Path(bundle))
+        config = {}
+        if endpoint is not None:
+            address = Address(endpoint)
+            if not address.is_web or address.split_userinfo()[1]:
+                raise InputError(
+                    f"{address.redacted!r} is not the address of an S3 endpoint",
+                    hint="write AWS_ENDPOINT_URL as https://host or http://host:port, without a user",
+                )
+            client["allow_http"] = address.scheme == "http"
+            config["endpoint"] = endpoint.rstrip("/")
+        try:
+            self._store = S3Store(
+                place.name,
+                prefix=place.prefix or None,
+                client_options=client,
+                retry_config=_RETRIES,
+                **config,  # type: ignore[arg-type]  # one of a TypedDict's
+            )
+        except (BaseError, ValueError) as error:
+            raise InputError(
+                f"S3 cannot be used for {self.name}: {_first_words(error)}", hint="check the AWS_… variables"
+            ) from None
+
+    def check(self) -> None:
+        """Raise `SharedStoreError` unless files can be read, listed, written and removed."""
+        path = "probe"
+        with self._errors():
+            obstore.put(self._store, path, b"cachi2ish", mode="overwrite")
+            read = bytes(obstore.get(self._store, path).bytes())
+            next(iter(obstore.list(self._store, chunk_size=1)), None)
+            obstore.delete(self._store, path)
+        if read != b"cachi2ish":
+            raise SharedStoreError(f"{self.name} gives back other bytes than were put there", hint=_REACH)
+
+    def size_of(self, sha256: str) -> int | None:
+        """Return the bytes of a file without reading it, None where it is not there."""
+        with self._errors():
+            try:
+                return obstore.head(self._store, _path_of(sha256))["size"]
+            except FileNotFoundError as error:
+                self._expect_bucket(error)
+                return None
+
+    def read(self, sha256: str, start: int = 0) -> Reading | None:
+        """Begin to read a file at ``start``, None where it is not there."""
+        with self._errors():
+            try:
+                found = obstore.get(
+                    self._store, _path_of(sha256), options={"range": {"offset": start}} if start else None
+                )
+            except FileNotFoundError as error:
+                self._expect_bucket(error)
+                return None
+            return Reading(found.meta["size"], self._portions(iter(found.stream(min_chunk_size=_PORTION))))
+
+    def put(self, sha256: str, path: Path, size: int, *, replace: bool = False) -> bool:
+        """Put a file there, unless one of that size is there; return whether it was not.
+
+        Each request is signed with the digest of what it brings, so nothing else than that is stored.
+        """
+        name = _path_of(sha256)
+        if size > _PART:
+            if not replace and self.size_of(sha256) == size:
+                return False
+            with self._errors():
+                obstore.put(self._store, name, path, chunk_size=_PART, max_concurrency=_PARTS_AT_ONCE)
+            return True
+        content = path.read_bytes()
+        with self._errors():
+            if replace or not self._create(name, content):
+                if not replace and self.size_of(sha256) == size:
+                    return False
+                obstore.put(self._store, name, content, mode="overwrite", use_multipart=False)
+            return True
+
+    def remove(self, sha256: str) -> None:
+        """Remove a file, which need not be there."""
+        with self._errors(), suppress(FileNotFoundError):
+            obstore.delete(self._store, _path_of(sha256))
+
+    def all(self) -> Iterator[StoredFile]:
+        """Yield all files, by their sha256; what is called otherwise is none of ours."""
+        batches = iter(obstore.list(self._store, "sha256"))
+        while True:
+            with self._errors():
+                batch = next(batches, None)
+            if batch is None:
+                return
+            for one in batch:
+                named = _NAME.fullmatch(one["path"])
+                if named is not None and named[2].startswith(named[1]):
+                    yield StoredFile(named[2], one["size"], one["last_modified"])
+
+    def _create(self, name: str, content: bytes) -> bool:
+        """Put a small file where there is none; return False where there is one, or the store cannot tell."""
+        try:
+            obstore.put(self._store, name, content, mode="create")
+        except AlreadyExistsError:
+            return False
+        except BaseError as error:
+            if _code_of(error) == "NotImplemented":
+                return False
+            raise
+        return True
+
+    def _portions(self, stream: Iterator[bytes]) -> Iterator[bytes]:
+        while True:
+            with self._errors():
+                portion = next(stream, None)
+            if portion is None:
+                return
+            yield bytes(portion)
+
+    def _expect_bucket(self, error: FileNotFoundError) -> None:
+        if _code_of(error) == "NoSuchBucket":
+            raise self._failure(error) from None
+
+    def _errors(self) -> _Errors:
+        return _Errors(self._failure)
+
+    def _failure(self, error: Exception) -> SharedStoreError:
+        problem, hint = _explained(str(error))
+        return SharedStoreError(f"the store of files {self.name} cannot be used: {problem}", hint=hint)
+
+
+class _Errors:
+    """Turns what obstore raises in a block into what the mirror knows; drops its text: it may hold a secret."""
+
+    def __init__(self, failure: Callable[[Exception], SharedStoreError]) -> None:
+        self._failure = failure
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, (BaseError, ValueError, FileNotFoundError)):
+            raise self._failure(error) from None
+
+
+def _explained(text: str) -> tuple[str, str]:
+    code, status = _CODE.search(text), _STATUS.search(text)
+    for sign, problem, hint in _NO_ANSWER:
+        if sign in text and code is None:
+            return problem, hint
+    if code is not None:
+        return _CODES.get(code[1], (f"it answers {code[1]}", "look into its log"))
+    if status is not None:
+        return _STATUSES.get(status[1], (f"it answers HTTP {status[1]}", "look into its log"))
+    return "it does not answer", _REACH
+
+
+def _code_of(error: Exception) -> str | None:
+    found = _CODE.search(str(error))
+    return None if found is None else found[1]
+
+
+def _first_words(error: Exception) -> str:
+    return str(error).partition("\n")[0].partition(": ")[0]
+
+
+def _path_of(sha256: str) -> str:
+    return f"sha256/{sha256[:2]}/{sha256}"
+
+
+def _certificates(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"the file of certificates {path} cannot be read: {error.strerror}", hint="check AWS_CA_BUNDLE"
+        ) from None

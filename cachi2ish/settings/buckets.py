@@ -1,0 +1,44 @@
+"""Where files are in S3: a bucket, and a place in it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from cachi2ish.core.messages import excerpt
+from cachi2ish.core.urls import Address
+from cachi2ish.errors import InputError
+
+_BUCKET = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]")
+_FOLDER = re.compile("[A-Za-z0-9!_*'()-][A-Za-z0-9!_.*'()-]*")
+
+_WRITE = "write it as s3://BUCKET/PREFIX; keys, region and endpoint stand in AWS_ACCESS_KEY_ID and its like"
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A place in S3. prefix: what stands before the names of all objects, without slashes at its ends; or ""."""
+
+    name: str
+    prefix: str
+
+    @classmethod
+    def parse(cls, text: str) -> Bucket:
+        """Read ``s3://BUCKET/PREFIX``. Raises `InputError`, which shows no user and no password."""
+        address = Address(text.strip())
+        if address.split_userinfo()[1]:
+            raise InputError(f"{address.redacted!r} has a user, and keys do not belong there", hint=_WRITE)
+        scheme, _, rest = text.strip().partition("://")
+        name, _, prefix = rest.partition("/")
+        folders = prefix.strip("/").split("/") if prefix.strip("/") else []
+        if (
+            scheme.lower() != "s3"
+            or not _BUCKET.fullmatch(name)
+            or not all(map(_FOLDER.fullmatch, folders))
+            or len(prefix) > 512  # noqa: PLR2004  (half of what a name of an object may have)
+        ):
+            raise InputError(f"{excerpt(address.redacted)!r} is no place in S3", hint=_WRITE)
+        return cls(name, "/".join(folders))
+
+    def __str__(self) -> str:
+        return f"s3://{self.name}/{self.prefix}".rstrip("/")
