@@ -11,7 +11,7 @@ import signal
 import struct
 import time
 from collections.abc import Sequence
-from typing import BinaryIO
+from typing import IO
 
 from cachi2ish.sdists.forward import Budget, Limits
 from cachi2ish.sdists.shortcut import find_members_at
@@ -73,7 +73,7 @@ def understood(answer: Sequence[bytes], names: Sequence[str]) -> tuple[float, di
         raise BrokenMessageError from None
 
 
-def send(stream: BinaryIO, message: Sequence[bytes]) -> None:
+def send(stream: IO[bytes], message: Sequence[bytes]) -> None:
     """Write a message. Raises `OSError`."""
     stream.write(_NUMBER.pack(len(message)))
     for one in message:
@@ -82,7 +82,7 @@ def send(stream: BinaryIO, message: Sequence[bytes]) -> None:
     stream.flush()
 
 
-def receive(stream: BinaryIO) -> list[bytes]:
+def receive(stream: IO[bytes]) -> list[bytes]:
     """Return the next message, nothing where there is none. Raises `OSError` and `BrokenMessageError`."""
     start = stream.read(_NUMBER.size)
     if not start:
@@ -97,7 +97,7 @@ def _number(packed: bytes) -> int:
     return number
 
 
-def _exactly(stream: BinaryIO, size: int) -> bytes:
+def _exactly(stream: IO[bytes], size: int) -> bytes:
     content = stream.read(size)
     if len(content) != size:
         raise BrokenMessageError

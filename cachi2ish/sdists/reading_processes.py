@@ -57,9 +57,7 @@ class ReadingProcesses:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._freed:
-            self._usable = False
-            self._freed.notify_all()
+        self._stop()
         for one in self._all:
             _end(one, at_once=kind is not None)
 
@@ -82,8 +80,9 @@ class ReadingProcesses:
             else:
                 budget.charge(spent)
                 with self._freed:
-                    self._idle.append(process)
-                    self._freed.notify()
+                    if self._usable:
+                        self._idle.append(process)
+                        self._freed.notify()
                 return found
         return find_members_at(path, folder, listed, budget)
 
@@ -98,14 +97,18 @@ class ReadingProcesses:
                     self._all.append(started := _start())
                     return started
                 self._freed.wait_for(lambda: self._idle or not self._usable)
-                return self._idle.pop() if self._usable else None
+                return self._idle.pop() if self._idle else None
         return None
 
     def _give_up(self, process: subprocess.Popen[bytes]) -> None:
+        self._stop()
+        _end(process, at_once=True)
+
+    def _stop(self) -> None:
         with self._freed:
             self._usable = False
+            self._idle.clear()
             self._freed.notify_all()
-        _end(process, at_once=True)
 
 
 def _start() -> subprocess.Popen[bytes]:
