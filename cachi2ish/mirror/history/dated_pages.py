@@ -122,10 +122,10 @@ def _refused(
     observed_only: bool = False,
 ) -> tuple[RefusalReason, str] | None:
     where, state = registry.rules.name, chosen.at(before)
-    when = "by now" if before is None else f"before {text_of(before)}"
-    if not state.exists:
-        return RefusalReason.DELETED, f"{name} was deleted from {where} {when}"
-    if state.status == QUARANTINED:
+    if not state.exists or state.status == QUARANTINED:
+        when = "by now" if before is None else f"before {text_of(before)}"
+        if not state.exists:
+            return RefusalReason.DELETED, f"{name} was deleted from {where} {when}"
         because = f": {state.reason}" if state.reason else ""
         return RefusalReason.QUARANTINED, f"{where} has put {name} into quarantine {when}{because}"
     return (

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from typing import NamedTuple
+from operator import itemgetter
+from typing import Any, NamedTuple
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 from sqlalchemy import Connection, bindparam, insert, select, update
 
@@ -27,8 +29,7 @@ class KnownRegistry:
     rules: Registry
 
 
-@dataclass(frozen=True, slots=True)
-class KnownProject:
+class KnownProject(Struct, frozen=True, gc=False):
     """A project: see the table."""
 
     id: int
@@ -46,8 +47,7 @@ class ProjectState(NamedTuple):
     versions: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Generation:
+class Generation(Struct, frozen=True, gc=False):
     """A project from when its name was registered until it was deleted. states: with when they were seen first."""
 
     id: int
@@ -186,14 +186,14 @@ _GENERATIONS = (
 def generations_of(connection: Connection, projects: Collection[int]) -> Iterator[tuple[int, list[Generation]]]:
     """Yield the generations of each project that has one, the oldest first, by the numbers of projects."""
     width = len(_GENERATION)
-    rows_of_all = connection.execute(_GENERATIONS, {"projects": list(projects)})
-    for project_id, of_project in groupby(rows_of_all, key=lambda row: row.project_id):
+    rows_of_all = connection.execute(_GENERATIONS, {"projects": list(projects)}).all()
+    for project_id, of_project in groupby(rows_of_all, key=itemgetter(width - 1)):
         found = []
-        for _, rows in groupby(of_project, key=lambda row: row[0]):
+        for _, rows in groupby(of_project, key=itemgetter(0)):
             states = list(rows)
-            seen = tuple((row[width], ProjectState(*row[width + 1 :])) for row in states)
-            row = states[0]
-            found.append(Generation(row.id, row.number, row.since, row.first_seen, row.first_available, seen))
+            seen = tuple([(row[width], ProjectState(*row[width + 1 :])) for row in states])
+            facts: tuple[Any, ...] = (*states[0][: width - 1], seen)
+            found.append(Generation(*facts))
         yield project_id, found
 
 
