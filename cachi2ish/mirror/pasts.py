@@ -1,19 +1,33 @@
 """The past of a project as people look at it: files counted by version, and all that was seen of some.
 
 The rules are those of dated pages: `Moment` says what of it a page as of an instant has. A project may have
-thousands of files of which nothing was ever seen but that they are there: the database counts these.
+thousands of files of which nothing was ever seen but that they are there: these are counted and named, no more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from msgspec import Struct
 from packaging.utils import NormalizedName
+from packaging.version import Version
 
+from cachi2ish.core.distributions import same_version
 from cachi2ish.core.pages import QUARANTINED
-from cachi2ish.mirror.records import Coverage, Instant
+from cachi2ish.mirror.records import Coverage, FileChange, Instant
+
+#: What stands for the time of a file without one: after all others.
+NEVER: Instant = 2**63 - 1
+
+#: Words for a project none of whose files any page has.
+_NO_FILES = frozenset({"absent", "deleted", "quarantined", "not-yet", "untimed"})
+
+_File = TypeVar("_File")
+
+#: What is compared of a file, by what that is called.
+Facts = Callable[[_File], Mapping[str, str]]
 
 
 class SeenState(NamedTuple):
@@ -52,7 +66,7 @@ class PastFile(Struct, frozen=True, gc=False):
 
     @property
     def changed(self) -> bool:
-        """Whether it was ever yanked or not listed: such files are always among those of a `ProjectPast`."""
+        """Whether it was ever yanked or not listed."""
         return any(not one.listed or one.yanked is not None for one in self.states)
 
     def at(self, before: Instant | None) -> SeenState:
@@ -84,30 +98,47 @@ class PastGeneration(NamedTuple):
 class VersionTally(NamedTuple):
     """The files of a version. generation: the number of the one that it belongs to. version: see `PastFile`.
 
-    first: the least of `PastFile.available`; seen: of `PastFile.first_seen`. before: for each instant of a query,
-    how many were available before it, listed or not; for None, all.
+    order: see `version_order`. files: how many. first: the least of `PastFile.available`; seen: of
+    `PastFile.first_seen`. available: of those that have one, in order.
     """
 
     generation: int
     version: str
+    order: tuple[bool, Version]
     files: int
     first: Instant | None
     seen: Instant
-    before: tuple[int, ...]
+    available: Sequence[Instant]
+
+    def before(self, instant: Instant | None) -> int:
+        """Return how many were available before an instant, listed or not; for None, all."""
+        return self.files if instant is None else bisect_left(self.available, instant)
 
 
-class Span(NamedTuple):
-    """Files that came between two instants, or that were seen to change between them. end: None for now."""
+class PlainFiles(NamedTuple):
+    """Files of which all looks have said the same, that they are there, and whose names no other file has.
 
-    start: Instant
-    end: Instant | None
+    In the order of their names. generations: of each, its number; available: `NEVER` for one without.
+    """
+
+    names: Sequence[str] = ()
+    generations: Sequence[int] = ()
+    available: Sequence[Instant] = ()
+
+    def only_at(self, moment: Moment, other: Moment) -> list[str]:
+        """Return the names of those that pages list at one moment, and not at the other."""
+        mine, end = moment.number, moment.until
+        start = other.until if other.number == mine else -NEVER
+        rows = zip(self.names, self.generations, self.available, strict=True) if mine and start < end else ()
+        return [name for name, number, at in rows if start <= at < end and number == mine]
 
 
 class ProjectPast(Struct, frozen=True, kw_only=True):
     """A project. looked_at: when the upstream was last looked at, None for never.
 
     closed_until: pages as of instants up to then never change again. generations: none where it was never there.
-    files: those that were ever yanked or not listed, and those that were asked for; as they were seen first.
+    tallies: the newest version first. files: all that are not plain, and those that were asked for; as they were
+    seen first.
     """
 
     registry: str
@@ -115,7 +146,8 @@ class ProjectPast(Struct, frozen=True, kw_only=True):
     looked_at: Instant | None = None
     closed_until: Instant | None = None
     generations: tuple[PastGeneration, ...] = ()
-    tallies: tuple[VersionTally, ...] = ()
+    tallies: Sequence[VersionTally] = ()
+    plain: PlainFiles = PlainFiles()
     files: tuple[PastFile, ...] = ()
 
     def at(self, before: Instant | None) -> Moment:
@@ -137,6 +169,29 @@ class Moment:
         _, self.exists, self.status, self.status_reason = (
             (0, False, "absent", "") if self.generation is None else self.generation.at(before)
         )
+
+    @property
+    def word(self) -> str:
+        """The status as one word: why there are no files, or what the index says (PEP 792)."""
+        if self.generation is None:
+            return "absent"
+        if not self.exists:
+            return "deleted"
+        if self.quarantined:
+            return "quarantined"
+        if self.untimed:
+            return "untimed"
+        return "not-yet" if self.too_early else self.status
+
+    @property
+    def number(self) -> int:
+        """The number of the generation whose files pages list; 0 where they list none."""
+        return 0 if self.generation is None or self.word in _NO_FILES else self.generation.number
+
+    @property
+    def until(self) -> Instant:
+        """The instant before which a file must have been available."""
+        return NEVER + 1 if self.before is None else self.before
 
     @property
     def coverage(self) -> Coverage:
@@ -175,6 +230,10 @@ class Moment:
             for tally in self._past.tallies
         )
 
+    def lists(self, file: PastFile) -> bool:
+        """Return whether pages list a file."""
+        return self.number != 0 and self.has(file)
+
     def has(self, file: PastFile) -> bool:
         """Return whether a file was there, whatever the status of the project."""
         if self.generation is None or not self.exists or file.generation != self.generation.number:
@@ -182,6 +241,29 @@ class Moment:
         if self.before is not None and (file.available is None or file.available >= self.before):
             return False
         return file.at(self.before).listed
+
+
+def spelling(tallies: Sequence[VersionTally], version: str) -> str | None:
+    """Return a version as the index spells it; None where it has no such version."""
+    if any(one.version == version for one in tallies):
+        return version
+    return next((one.version for one in tallies if same_version(one.version, version)), None)
+
+
+def compare(
+    before: Mapping[str, _File], after: Mapping[str, _File], facts: Facts[_File], facts_after: Facts[_File]
+) -> Iterator[FileChange]:
+    """Yield how files differ, by name. facts: of those before, and of those after: see `Facts`."""
+    for name in sorted(before.keys() | after.keys()):
+        if name not in before:
+            yield FileChange(filename=name, change="added")
+        elif name not in after:
+            yield FileChange(filename=name, change="removed")
+        else:
+            now = facts_after(after[name])
+            for what, was in facts(before[name]).items():
+                if was != now[what]:
+                    yield FileChange(filename=name, change=what, before=was, after=now[what])
 
 
 def _begun(generations: Sequence[PastGeneration], before: Instant | None) -> PastGeneration | None:

@@ -5,7 +5,7 @@ A page as of a `Cutoff` has what was there before it, by the rule of ``--index-d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from packaging.utils import NormalizedName
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.pages import Page
 from cachi2ish.mirror.history.engines.interface import HistoryPlace
-from cachi2ish.mirror.pasts import DayCoverage, ProjectPast, Span
+from cachi2ish.mirror.pasts import DayCoverage, ProjectPast
 from cachi2ish.mirror.records import (
     Changes,
     DatedPage,
@@ -49,19 +49,18 @@ class Seal(Protocol):
 class Pasts(Protocol):
     """What people ask. All methods raise `InputError` for a registry that has not been configured."""
 
-    def project(
-        self,
-        registry: str,
-        name: NormalizedName,
-        instants: Sequence[Instant | None] = (),
-        *,
-        versions: Collection[str] = (),
-        span: Span | None = None,
-    ) -> ProjectPast:
-        """Return what is known of a project, which may be nothing.
+    def project(self, registry: str, name: NormalizedName, *, versions: Collection[str] = ()) -> ProjectPast:
+        """Return what is known of a project, which may be nothing. versions: whose files are wanted one by one.
 
-        instants: for which files are counted. versions, span: whose files are wanted one by one.
+        A version is found however it is spelled. What files have is read once, and again after a look that has
+        seen something else.
         """
+        ...
+
+    def projects(
+        self, registry: str, wanted: Mapping[NormalizedName, Collection[str]]
+    ) -> dict[NormalizedName, ProjectPast]:
+        """Return the same of many projects, by name, in a few statements. wanted: the versions of each."""
         ...
 
     def coverage(self, registry: str, cutoff: Cutoff | None, now: Instant) -> DayCoverage:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from functools import partial
@@ -11,6 +12,7 @@ from http import HTTPStatus
 from typing import TypeVar
 
 from msgspec import Struct
+from packaging.utils import NormalizedName
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -18,6 +20,7 @@ from starlette.routing import Route
 from cachi2ish.errors import AccessError, Cachi2ishError, StorageError
 from cachi2ish.lockfiles.interface import LockFiles
 from cachi2ish.mirror.pasts import ProjectPast
+from cachi2ish.mirror.records import Instant, Registry
 from cachi2ish.mirror.server.places import MAIN, Places
 from cachi2ish.mirror.web.answers import Answers
 from cachi2ish.mirror.web.copy_lines import copy_lines
@@ -32,8 +35,7 @@ from cachi2ish.mirror.web.lock_views import (
 )
 from cachi2ish.mirror.web.past_desk import Looking, PastDesk
 from cachi2ish.mirror.web.pin_views import LockDiffView, PinChange
-from cachi2ish.mirror.web.project_views import spelled, takes_all_files
-from cachi2ish.mirror.web.query import Place, base_of, login_of, place_of, span_of
+from cachi2ish.mirror.web.query import Place, base_of, login_of, place_of
 from cachi2ish.mirror.web.state_views import StateDesk
 from cachi2ish.mirror.web.templating import query
 from cachi2ish.mirror.web.uploads import (
@@ -119,30 +121,18 @@ class LockDoors:
         """Answer ``/locks/diff``: what two dates tell of each pin."""
         before = place_of(self._places, form.fields, key="before", otherwise=self._state.week_ago())
         after = place_of(self._places, form.fields, key="after")
-        find = partial(
-            self._desk.project,
-            before.registry,
-            instants=(before.before, after.before, None),
-            login=login_of(request, before.registry),
-            span=span_of(before, after),
-        )
+        pasts = await self._pasts(request, pins, before.registry, (before.before, after.before, None))
 
-        async def found(pin: Pin, deadline: float) -> PinChange:
-            past = await self._past(partial(find, pin.project), deadline)
+        def changed(pin: Pin, past: ProjectPast | None) -> PinChange:
             if past is not None and self._observed_only and not observed_at(past, before.before, after.before):
                 return unobserved(pin.project, pin.version)
-            if past is not None and takes_all_files(past, before.before, after.before):
-                every = {one.version for one in past.tallies}
-                past = await self._past(partial(find, pin.project, versions=every), deadline)
-            loop = asyncio.get_running_loop()
-            work = partial(pin_change, past, pin.project, pin.version, before.before, after.before)
-            return await loop.run_in_executor(self._executor, work)
+            return pin_change(past, pin.project, pin.version, before.before, after.before)
 
         view = LockDiffView(
             registry=before.registry.name,
             before=before.date,
             after=after.date,
-            pins=in_order(await self._each(pins, found)),
+            pins=in_order(await self._each(pins, pasts, changed)),
             others=pins.others,
             query=_query(pins, before, before=before.date, after=after.date),
         )
@@ -151,15 +141,9 @@ class LockDoors:
     async def since(self, request: Request, form: Form, pins: Pins) -> Response:
         """Answer ``/locks/since``: since when all pins are there."""
         place = place_of(self._places, form.fields, key=None)
-        find = partial(
-            self._desk.project, place.registry, instants=(None,), login=login_of(request, place.registry)
-        )
+        pasts = await self._pasts(request, pins, place.registry, (None,))
 
-        async def found(pin: Pin, deadline: float) -> Presence:
-            past = await self._past(partial(find, pin.project, versions=(pin.version,)), deadline)
-            known = None if past is None else spelled(past, pin.version)
-            if known is not None and known != pin.version:
-                past = await self._past(partial(find, pin.project, versions=(known,)), deadline)
+        def since(pin: Pin, past: ProjectPast | None) -> Presence:
             digests = [one.value for one in pin.digests if one.algorithm == "sha256"]
             return presence(past, pin.project, pin.version, digests, observed_only=self._observed_only)
 
@@ -169,7 +153,7 @@ class LockDoors:
 
         view = since_view(
             place.registry.name,
-            await self._each(pins, found),
+            await self._each(pins, pasts, since),
             pins.others,
             _query(pins, place),
             lines_for,
@@ -220,29 +204,51 @@ class LockDoors:
         finally:
             self._waiting -= 1
 
-    async def _each(self, pins: Pins, work: Callable[[Pin, float], Awaitable[_Found]]) -> list[_Found]:
-        """Do something for each pin, some at once."""
-        loop = asyncio.get_running_loop()
-        turns, deadline = asyncio.Semaphore(_LOOKS), loop.time() + _PATIENCE
+    async def _each(
+        self,
+        pins: Pins,
+        pasts: Mapping[NormalizedName, ProjectPast | None],
+        work: Callable[[Pin, ProjectPast | None], _Found],
+    ) -> list[_Found]:
+        """Return what is made of each pin and of what is known of its project, away from the event loop."""
+        make = lambda: [work(pin, pasts[pin.project]) for pin in pins.pins]  # noqa: E731
+        return await asyncio.get_running_loop().run_in_executor(self._executor, make)
 
-        async def one(pin: Pin) -> _Found:
+    async def _pasts(
+        self, request: Request, pins: Pins, registry: Registry, instants: Sequence[Instant | None]
+    ) -> dict[NormalizedName, ProjectPast | None]:
+        """Return what is known of each project; None where a private registry does not say who may see it.
+
+        What is known already is read at once; what has to be looked at, some at once.
+        """
+        loop = asyncio.get_running_loop()
+        wanted: defaultdict[NormalizedName, set[str]] = defaultdict(set)
+        for pin in pins.pins:
+            wanted[pin.project].add(pin.version)
+        found: dict[NormalizedName, ProjectPast | None] = {}
+        found.update(await self._desk.without_look(registry, wanted, instants))
+        turns, deadline, login = asyncio.Semaphore(_LOOKS), loop.time() + _PATIENCE, login_of(request, registry)
+
+        async def look(project: NormalizedName) -> None:
             async with turns, self._looking:
-                return await work(pin, deadline)
+                looking = Looking.WHERE_KNOWN if loop.time() < deadline else Looking.NEVER
+                found[project] = await self._past(
+                    self._desk.project(
+                        registry, project, instants, login=login, versions=wanted[project], look=looking
+                    )
+                )
 
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(one(pin)) for pin in pins.pins]
+                for project in wanted.keys() - found.keys():
+                    group.create_task(look(project))
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
-        return [task.result() for task in tasks]
+        return found
 
-    async def _past(
-        self, find: Callable[..., Awaitable[tuple[ProjectPast, bool]]], deadline: float
-    ) -> ProjectPast | None:
-        """Return what is known of a project; None where a private registry does not say who may see it."""
-        in_time = asyncio.get_running_loop().time() < deadline
+    async def _past(self, finding: Awaitable[tuple[ProjectPast, bool]]) -> ProjectPast | None:
         try:
-            past, _ = await find(look=Looking.WHERE_KNOWN if in_time else Looking.NEVER)
+            past, _ = await finding
         except (AccessError, StorageError):
             raise
         except Cachi2ishError:

@@ -7,17 +7,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace as changed_to
 
-from cachi2ish.mirror.pasts import ProjectPast
+from cachi2ish.mirror.pasts import PlainFiles, ProjectPast, spelling
 from cachi2ish.mirror.records import DAY, Coverage, Instant
 from cachi2ish.mirror.web.pin_views import PinChange, PinSince, SinceView
-from cachi2ish.mirror.web.project_views import changes_between, spelled, status_of
+from cachi2ish.mirror.web.project_views import changes_between, status_of
 from cachi2ish.mirror.web.version_rows import (
     gone_since,
     is_yanked,
     moment_text,
-    newest_of,
+    newest_version,
     seconds_text,
-    version_rows,
 )
 from cachi2ish.mirror.web.views import ChangeRow, CopyLine
 
@@ -34,14 +33,12 @@ def pin_change(
 ) -> PinChange:
     """Return what changed for a pin.
 
-    past: with the files between the dates, and tallies for both and for now; None where it could not be had.
+    past: with the files of the version; None where it could not be had.
     """
     if past is None or not past.generations:
         return PinChange(project=project, version=version, verdict="unknown", notes=(_why_nothing(past),))
-    known = spelled(past, version)
-    older, newer = newest_of(version_rows(past, before)), newest_of(version_rows(past, after, 1))
-    notes = tuple(_notes(past, known, before, after))
-    first, second = (None if row is None else row.version for row in (older, newer))
+    first, second = newest_version(past, before), newest_version(past, after)
+    notes = tuple(_notes(past, spelling(past.tallies, version), before, after))
     return PinChange(
         project=project,
         version=version,
@@ -75,7 +72,7 @@ def _notes(past: ProjectPast, known: str | None, before: Instant | None, after: 
     if known is None:
         yield "this version was never there, as far as is known"
         return
-    mine = changed_to(past, files=tuple(one for one in past.files if one.version == known))
+    mine = changed_to(past, plain=PlainFiles(), files=tuple(one for one in past.files if one.version == known))
     changes = [one for one in changes_between(mine, before, after) if one.filename]
     for word, text in (("added", "came"), ("removed", "went")):
         names = [one.filename for one in changes if one.change == word]
@@ -124,7 +121,7 @@ def presence(
         row = PinSince(project=project, version=version, note=_why_nothing(past))
         return Presence(row, known=past is not None and past.looked_at is not None)
     looked = {one.number: one.first_seen for one in past.generations if observed_only}
-    known, wanted = spelled(past, version), frozenset(digests)
+    known, wanted = spelling(past.tallies, version), frozenset(digests)
     files = [one for one in past.files if one.version == known]
     allowed = [one for one in files if not wanted or one.key in wanted]
     dated = [max(one.available, looked.get(one.generation, 0)) for one in allowed if one.available is not None]

@@ -6,7 +6,7 @@ Who may not see a project of a private registry is refused by the same rule as a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from enum import Enum
 from functools import partial
@@ -17,7 +17,7 @@ from cachi2ish.errors import AccessError, Cachi2ishError
 from cachi2ish.mirror.history.interface import Sightings
 from cachi2ish.mirror.looking import Lookout
 from cachi2ish.mirror.page_desk import REFRESHED_AFTER, PageDesk
-from cachi2ish.mirror.pasts import ProjectPast, Span
+from cachi2ish.mirror.pasts import ProjectPast
 from cachi2ish.mirror.records import SECOND, Instant, Registry
 from cachi2ish.mirror.upstream import Login
 
@@ -56,19 +56,19 @@ class PastDesk:
         *,
         login: Login | None = None,
         versions: Collection[str] = (),
-        span: Span | None = None,
         look: Looking = Looking.ALWAYS,
     ) -> tuple[ProjectPast, bool]:
         """Return what is known of a project, and whether its registry should have answered and did not.
 
-        See `Pasts.project`. look: of what the registry may be asked; a private one is asked, with the login,
-        wherever it is not known whether that is let in. Raises `LoginNeededError` and `AccessError` where a login
-        has no right to see it, and what a look raises where nothing is known.
+        instants: of what is shown; None for now. versions: see `Pasts.project`. look: of what the registry may be
+        asked; a private one is asked, with the login, wherever it is not known whether that is let in. Raises
+        `LoginNeededError` and `AccessError` where a login has no right to see it, and what a look raises where
+        nothing is known.
         """
         if not await self._desk.admitted(registry, project, login):
             raise AccessError(f"{registry.name} has no {project} for this user")
         loop = asyncio.get_running_loop()
-        read = partial(self._history.pasts.project, registry.name, project, instants, versions=versions, span=span)
+        read = partial(self._history.pasts.project, registry.name, project, versions=versions)
         past = await loop.run_in_executor(self._executor, read)
         if look is Looking.NEVER or (look is Looking.WHERE_KNOWN and past.looked_at is None):
             return past, False
@@ -83,6 +83,26 @@ class PastDesk:
                 raise
             return past, True
         return await loop.run_in_executor(self._executor, read), False
+
+    async def without_look(
+        self,
+        registry: Registry,
+        wanted: Mapping[NormalizedName, Collection[str]],
+        instants: Sequence[Instant | None],
+    ) -> dict[NormalizedName, ProjectPast]:
+        """Return those of many projects that everybody may see, and that are answered by what is known already.
+
+        wanted: the versions of each. A project at which nobody has looked is among them.
+        """
+        if registry.private:
+            return {}
+        read = partial(self._history.pasts.projects, registry.name, wanted)
+        found = await asyncio.get_running_loop().run_in_executor(self._executor, read)
+        return {
+            name: past
+            for name, past in found.items()
+            if past.looked_at is None or not self._must_look(past, instants)
+        }
 
     def _must_look(self, past: ProjectPast, instants: Sequence[Instant | None]) -> bool:
         if past.generations and all(past.is_closed(one) for one in instants or (None,)):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
+from functools import partial
 from typing import TypeVar
 
 from msgspec import Struct
 
-from cachi2ish.core.distributions import same_version
-from cachi2ish.mirror.pasts import Moment, PastFile, ProjectPast
+from cachi2ish.mirror.pasts import Moment, PastFile, ProjectPast, compare
 from cachi2ish.mirror.records import Coverage, Instant
-from cachi2ish.mirror.web.version_rows import file_row, moment_text, newest_of, seconds_text
+from cachi2ish.mirror.web.version_rows import VersionsAt, file_row, moment_text, newest_version, seconds_text
 from cachi2ish.mirror.web.views import (
     ChangeRow,
     CopyLine,
@@ -21,7 +21,6 @@ from cachi2ish.mirror.web.views import (
     ProjectEvent,
     ProjectView,
     Standing,
-    VersionRow,
     VersionView,
 )
 
@@ -44,18 +43,20 @@ class Shown(Struct, frozen=True, kw_only=True):
 def paged(rows: Sequence[_Row], page: int) -> tuple[tuple[_Row, ...], int]:
     """Return the rows of a page, and how many pages there are."""
     start = (page - 1) * ROWS
-    return tuple(rows[start : start + ROWS]), max(1, -(-len(rows) // ROWS))
+    return tuple(rows[start : start + ROWS]), _pages(rows)
+
+
+def _pages(rows: Sized) -> int:
+    return max(1, -(-len(rows) // ROWS))
 
 
 def project_view(
-    past: ProjectPast, rows: Sequence[VersionRow], shown: Shown, lines: tuple[CopyLine, ...]
+    past: ProjectPast, versions: VersionsAt, shown: Shown, lines: tuple[CopyLine, ...]
 ) -> ProjectView:
-    """Return the page of a project. rows: of its versions, see `version_rows`."""
+    """Return the page of a project. versions: as of the instant that is shown."""
     then = past.at(shown.before)
     status, reason = status_of(then)
-    counts = Counter(row.standing for row in rows)
-    newest = newest_of(rows)
-    some, pages = paged(rows, shown.page)
+    counts, start = versions.counts, (shown.page - 1) * ROWS
     first = past.generations[0].first_seen if past.generations else None
     return ProjectView(
         registry=shown.registry,
@@ -69,9 +70,9 @@ def project_view(
         stale=shown.stale,
         looked_at=seconds_text(past.looked_at),
         first_looked_at=seconds_text(first),
-        newest=None if newest is None else newest.version,
+        newest=versions.newest,
         counts=ProjectCounts(
-            files=sum(row.files for row in rows),
+            files=versions.files,
             there=counts[Standing.THERE],
             yanked=counts[Standing.YANKED],
             yanked_since=counts[Standing.YANKED_SINCE],
@@ -82,25 +83,15 @@ def project_view(
         ),
         events=tuple(_events(past)),
         lines=lines,
-        versions=some,
+        versions=versions.rows(start, start + ROWS),
         page=shown.page,
-        pages=pages,
+        pages=_pages(versions),
     )
 
 
 def status_of(then: Moment) -> tuple[str, str]:
     """Return the status of a project as of an instant, as a word, and the reason that the index gives."""
-    if then.generation is None:
-        return "absent", ""
-    if not then.exists:
-        return "deleted", ""
-    if then.quarantined:
-        return "quarantined", then.status_reason
-    if then.untimed:
-        return "untimed", ""
-    if then.too_early:
-        return "not-yet", ""
-    return then.status, then.status_reason
+    return then.word, then.status_reason if then.quarantined or then.word == then.status else ""
 
 
 def _events(past: ProjectPast) -> Iterator[ProjectEvent]:
@@ -147,23 +138,12 @@ def _order_of_file(row: FileRow) -> tuple[bool, str]:
     return row.standing in {Standing.LATER, Standing.UNDATED}, row.filename
 
 
-def spelled(past: ProjectPast, version: str) -> str | None:
-    """Return a version as the index spells it; None where it has no such version."""
-    names = {tally.version for tally in past.tallies}
-    if version in names:
-        return version
-    return next((name for name in names if same_version(name, version)), None)
-
-
-def diff_view(
-    past: ProjectPast, rows: tuple[Sequence[VersionRow], Sequence[VersionRow]], before: Shown, after: Shown
-) -> DiffView:
-    """Return how a project differs. past: with the files between the dates. rows: of the versions at each."""
-    changes = list(changes_between(past, before.before, after.before))
+def diff_view(past: ProjectPast, before: Shown, after: Shown) -> DiffView:
+    """Return how a project differs between two dates."""
+    changes = changes_between(past, before.before, after.before)
     kinds = Counter(one.change for one in changes if one.filename)
     some, pages = paged(changes, after.page)
     then, later = past.at(before.before), past.at(after.before)
-    newest = [newest_of(some_rows) for some_rows in rows]
     observed = then.coverage is later.coverage is Coverage.OBSERVED
     return DiffView(
         registry=after.registry,
@@ -174,8 +154,8 @@ def diff_view(
         closed=past.is_closed(before.before) and past.is_closed(after.before),
         stale=after.stale,
         looked_at=seconds_text(past.looked_at),
-        newest_before=None if newest[0] is None else newest[0].version,
-        newest_after=None if newest[1] is None else newest[1].version,
+        newest_before=newest_version(past, before.before),
+        newest_after=newest_version(past, after.before),
         added=kinds["added"],
         removed=kinds["removed"],
         changed=sum(kinds.values()) - kinds["added"] - kinds["removed"],
@@ -185,46 +165,21 @@ def diff_view(
     )
 
 
-def takes_all_files(past: ProjectPast, before: Instant | None, after: Instant | None) -> bool:
-    """Return whether all files came or went at once: with the project, or with another one of its name."""
+def changes_between(past: ProjectPast, before: Instant | None, after: Instant | None) -> list[ChangeRow]:
+    """Return what `mirror diff` tells: of the project as a whole first, then by file name."""
     then, later = past.at(before), past.at(after)
-    return then.generation != later.generation or status_of(then)[0] != status_of(later)[0]
+    first, second = ({one.filename: one for one in past.files if at.lists(one)} for at in (then, later))
+    found = [
+        ChangeRow(one.filename, one.change, one.before, one.after)
+        for one in compare(first, second, partial(_facts, before), partial(_facts, after))
+    ]
+    found += [ChangeRow(name, "removed") for name in past.plain.only_at(then, later)]
+    found += [ChangeRow(name, "added") for name in past.plain.only_at(later, then)]
+    found.sort(key=lambda one: one.filename)
+    return found if then.word == later.word else [ChangeRow("", "status", then.word, later.word), *found]
 
 
-def changes_between(past: ProjectPast, before: Instant | None, after: Instant | None) -> Iterator[ChangeRow]:
-    """Yield what `cachi2ish.mirror.history.differences` does: of the project as a whole first, then by file name.
-
-    past: has all files that came, went or changed between the two.
-    """
-    then, later = past.at(before), past.at(after)
-    (was, _), (status, _) = status_of(then), status_of(later)
-    if was != status:
-        yield ChangeRow("", "status", was, status)
-    first = {} if was in _NO_FILES else {one.filename: one for one in past.files if then.has(one)}
-    second = {} if status in _NO_FILES else {one.filename: one for one in past.files if later.has(one)}
-    for name in sorted(first.keys() | second.keys()):
-        if name not in first:
-            yield ChangeRow(name, "added")
-        elif name not in second:
-            yield ChangeRow(name, "removed")
-        else:
-            yield from _differences(first[name], second[name], before, after)
-
-
-#: Statuses with which no page has files.
-_NO_FILES = frozenset({"absent", "deleted", "quarantined", "not-yet", "untimed"})
-
-
-def _differences(
-    file: PastFile, other: PastFile, before: Instant | None, after: Instant | None
-) -> Iterator[ChangeRow]:
-    was, now = _facts(file, before), _facts(other, after)
-    for what, value in was.items():
-        if value != now[what]:
-            yield ChangeRow(file.filename, what, value, now[what])
-
-
-def _facts(file: PastFile, before: Instant | None) -> dict[str, str]:
+def _facts(before: Instant | None, file: PastFile) -> dict[str, str]:
     state = file.at(before)
     return {
         "digest": file.key if file.key.startswith("u") else f"sha256:{file.key}",

@@ -13,7 +13,6 @@ from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.messages import excerpt
 from cachi2ish.errors import InputError
 from cachi2ish.mirror.instants import end_of
-from cachi2ish.mirror.pasts import Span
 from cachi2ish.mirror.path_dates import LIVE, DateKind
 from cachi2ish.mirror.records import Instant, Registry
 from cachi2ish.mirror.server.places import MAIN, Places, is_name
@@ -75,14 +74,6 @@ def page_of(given: Mapping[str, str]) -> int:
     if _PAGE.fullmatch(text) is None or int(text) > _MOST_PAGES:
         raise InputError(f"{excerpt(text)!r} is no number of a page")
     return int(text)
-
-
-def span_of(before: Place, after: Place) -> Span:
-    """Return the time between two dates, in whichever order they are given."""
-    if before.before is None or after.before is None:
-        known = [one.before for one in (before, after) if one.before is not None]
-        return Span(min(known, default=0), None)
-    return Span(min(before.before, after.before), max(before.before, after.before))
 
 
 def login_of(request: Request, registry: Registry) -> Login | None:

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
+from cachi2ish.mirror.pasts import VersionTally
 from cachi2ish.mirror.records import DAY, SECOND, Instant
-from cachi2ish.mirror.web.views import Standing, VersionRow
+from cachi2ish.mirror.web.views import Standing
 
 #: The width, and the height of the lines.
 WIDTH, HEIGHT = 1000, 40
@@ -42,13 +43,22 @@ class Timeline(Struct, frozen=True, kw_only=True):
 
 
 def draw(
-    versions: Iterable[VersionRow], before: Instant | None, first_seen: Instant | None, now: Instant
+    versions: Iterable[tuple[VersionTally, Standing]],
+    before: Instant | None,
+    first_seen: Instant | None,
+    now: Instant,
 ) -> Timeline | None:
-    """Return the timeline of versions by when they came; None where there is none that is dated."""
-    dated = [(_instant(row.uploaded), row.standing) for row in versions if row.uploaded is not None]
+    """Return the timeline of versions by when they came; None where there is none that is dated.
+
+    versions: with how each stands, see `VersionsAt`.
+    """
+    dated: dict[Standing, list[Instant]] = {}
+    for tally, standing in versions:
+        if tally.first is not None:
+            dated.setdefault(standing, []).append(tally.first)
     if not dated:
         return None
-    begin, end = min(at for at, _ in dated), max([now, *(at for at, _ in dated)])
+    begin, end = min(map(min, dated.values())), max(now, *map(max, dated.values()))
     begin -= max(DAY, (end - begin) // 50)
     length = max(1, end - begin)
 
@@ -56,10 +66,10 @@ def draw(
         return max(0, min(WIDTH, (at - begin) * WIDTH // length))
 
     places: dict[str, set[int]] = {}
-    for at, standing in dated:
+    for standing, instants in dated.items():
         kind = _KINDS.get(standing)
         if kind is not None:
-            places.setdefault(kind, set()).add(place(at))
+            places.setdefault(kind, set()).update(map(place, instants))
     first, last = _day(begin).year + 1, _day(end).year
     step = max(1, -(-(last - first + 1) // _MOST_YEARS))
     return Timeline(
@@ -78,10 +88,6 @@ def draw(
 
 #: Heights tell kinds apart where colours do not.
 _TOPS = {"later": 22, "there": 2, "yanked": 10, "gone": 28}
-
-
-def _instant(text: str) -> Instant:
-    return int(datetime.fromisoformat(text).timestamp()) * SECOND
 
 
 def _day(at: Instant) -> datetime:

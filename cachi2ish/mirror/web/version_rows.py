@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-
-from msgspec.structs import replace as changed_to
-from packaging.version import Version
 
 from cachi2ish.core.cutoff import rfc3339
-from cachi2ish.core.distributions import version_order
 from cachi2ish.mirror.pasts import Moment, PastFile, ProjectPast, SeenState, VersionTally
 from cachi2ish.mirror.records import Coverage, Instant
 from cachi2ish.mirror.web.views import FileRow, Standing, VersionRow
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-#: A page asks twice for each version, and many pages have the same ones.
-_version_order = lru_cache(20_000)(version_order)
 
 #: Of a key that is no sha256 (`HistoricFile.key`).
 _NO_SHA256 = "u"
@@ -35,88 +27,128 @@ def seconds_text(instant: Instant | None) -> str | None:
     return None if instant is None else moment_text(instant - instant % 1_000_000)
 
 
-def version_rows(past: ProjectPast, before: Instant | None, place: int = 0) -> list[VersionRow]:
-    """Return a row for each version: the newest first, and after all of these what came later.
-
-    place: of ``before`` among the instants of the tallies of ``past``, the last of which is None.
-    """
-    then, now = past.at(before), past.at(None)
-    changed: defaultdict[tuple[int, str], list[PastFile]] = defaultdict(list)
-    for file in past.files:
-        if file.changed:
-            changed[file.generation, file.version].append(file)
-    rows = [
-        _version_row(tally, place, then, now, changed.get((tally.generation, tally.version), ()))
-        for tally in past.tallies
-    ]
-    rows.sort(key=_order, reverse=True)
-    newest = newest_of(rows)
-    return [changed_to(row, newest=True) if row is newest else row for row in rows]
-
-
-def _order(row: VersionRow) -> tuple[bool, tuple[bool, Version], str]:
-    return row.standing not in {Standing.LATER, Standing.UNDATED}, _version_order(row.version), row.uploaded or ""
-
-
-def newest_of(rows: Iterable[VersionRow]) -> VersionRow | None:
-    """Return what an installer would take, of rows with the newest first: no pre-release where it need not."""
-    there = [row for row in rows if row.standing in _TAKEN]
-    return next((row for row in there if not row.prerelease), there[0] if there else None)
-
-
 #: What was there then, and not yanked.
 _TAKEN = frozenset({Standing.THERE, Standing.YANKED_SINCE, Standing.GONE_SINCE})
 
 
-def _version_row(
-    tally: VersionTally, place: int, then: Moment, now: Moment, changed: Sequence[PastFile]
-) -> VersionRow:
-    count_then = _count(tally, place, then, changed)
-    count_now = _count(tally, -1, now, changed)
-    standing, since = _standing(tally, then, now, changed, count_then, count_now)
-    available = tally.before[place] if count_then else 0
-    return VersionRow(
-        version=tally.version,
-        standing=standing,
-        uploaded=None if tally.first is None else moment_text(tally.first),
-        files=count_then,
-        more=max(0, tally.files - available) if count_then else 0,
-        since=seconds_text(since),
-        reason=next((one.newest.yanked for one in changed if one.newest.yanked), ""),
-        prerelease=_is_prerelease(tally.version),
-    )
+def newest_version(past: ProjectPast, before: Instant | None) -> str | None:
+    """Return what an installer would take: not yanked, and no pre-release where it need not be one."""
+    first = None
+    for tally, standing, _ in Standings(past, before).each():
+        if standing in _TAKEN:
+            if not _is_prerelease(tally):
+                return tally.version
+            first = first or tally
+    return None if first is None else first.version
 
 
-def _is_prerelease(version: str) -> bool:
-    proper, order = _version_order(version)
+class VersionsAt:
+    """The versions of a project as of an instant: how each stands, and rows of those that a page shows.
+
+    counts: how many stand how. files: how many were there. newest: see `newest_version`.
+    """
+
+    def __init__(self, past: ProjectPast, before: Instant | None) -> None:
+        self._all = Standings(past, before)
+        here: list[tuple[VersionTally, Standing]] = []
+        later: list[tuple[VersionTally, Standing]] = []
+        self.files = 0
+        for tally, standing, files in self._all.each():
+            (later if standing in _LATER else here).append((tally, standing))
+            self.files += files
+        self.standings = here + later
+        self.counts = Counter(standing for _, standing in self.standings)
+        self.newest = newest_version(past, before)
+
+    def __len__(self) -> int:
+        return len(self.standings)
+
+    def rows(self, start: int = 0, end: int | None = None) -> tuple[VersionRow, ...]:
+        """Return rows: the newest version first, and after all that were there what came later."""
+        return tuple(self._all.row(*one, newest=self.newest) for one in self.standings[start:end])
+
+
+class Standings:
+    """How the versions of a project stand at an instant."""
+
+    def __init__(self, past: ProjectPast, before: Instant | None) -> None:
+        self._tallies, self._then, self._now = past.tallies, past.at(before), past.at(None)
+        self._changed: defaultdict[tuple[int, str], list[PastFile]] = defaultdict(list)
+        for file in past.files:
+            if file.changed:
+                self._changed[file.generation, file.version].append(file)
+
+    def each(self) -> Iterator[tuple[VersionTally, Standing, int]]:
+        """Yield how each version stands, and how many of its files were there."""
+        then, before, changed = self._then, self._then.before, self._changed
+        then_number, now_number = _number(then), _number(self._now)
+        since = Standing.THERE if now_number == then_number else Standing.GONE_SINCE
+        for tally in self._tallies:
+            if changed and (tally.generation, tally.version) in changed:
+                mine = changed[tally.generation, tally.version]
+                count = _count(tally, then, mine)
+                yield tally, self._standing(tally, mine, count)[0], count
+            elif tally.generation == then_number and (count := tally.before(before)):
+                yield tally, since, count
+            else:
+                yield tally, _absent(tally.first, then), 0
+
+    def row(self, tally: VersionTally, standing: Standing, *, newest: str | None) -> VersionRow:
+        """Return a row for a version. newest: the version that an installer would take."""
+        changed = self._changed.get((tally.generation, tally.version), ())
+        files = _count(tally, self._then, changed)
+        return VersionRow(
+            version=tally.version,
+            standing=standing,
+            uploaded=None if tally.first is None else moment_text(tally.first),
+            files=files,
+            more=max(0, tally.files - tally.before(self._then.before)) if files else 0,
+            since=seconds_text(self._standing(tally, changed, files)[1]),
+            reason=next((one.newest.yanked for one in changed if one.newest.yanked), ""),
+            prerelease=_is_prerelease(tally),
+            newest=tally.version == newest and standing in _TAKEN,
+        )
+
+    def _standing(
+        self, tally: VersionTally, changed: Sequence[PastFile], files: int
+    ) -> tuple[Standing, Instant | None]:
+        """Return how a version stands, and since when. files: of it, that were there."""
+        then, now = self._then, self._now
+        if not files:
+            return _absent(tally.first, then), None
+        files_now = _count(tally, now, changed)
+        if not files_now:
+            return Standing.GONE_SINCE, gone_since(changed, now)
+        if _yanked(changed, then) == files:
+            return Standing.YANKED, None
+        if _yanked(changed, now) == files_now:
+            return Standing.YANKED_SINCE, _turned(changed, is_yanked)
+        return Standing.THERE, None
+
+
+_LATER = frozenset({Standing.LATER, Standing.UNDATED})
+
+
+def _number(moment: Moment) -> int:
+    """Return the number of the generation whose files were there; 0 for none."""
+    return moment.generation.number if moment.generation is not None and moment.exists else 0
+
+
+def _is_prerelease(tally: VersionTally) -> bool:
+    proper, order = tally.order
     return proper and order.is_prerelease
 
 
-def _count(tally: VersionTally, place: int, moment: Moment, changed: Iterable[PastFile]) -> int:
+def _count(tally: VersionTally, moment: Moment, changed: Iterable[PastFile]) -> int:
     """Return how many files of a version were there."""
-    chosen = moment.generation
-    if chosen is None or not moment.exists or chosen.number != tally.generation:
+    if _number(moment) != tally.generation:
         return 0
-    plain = tally.before[place]
+    plain = tally.before(moment.before)
     for file in changed:
         dated = moment.before is None or (file.available is not None and file.available < moment.before)
         plain -= dated
         plain += moment.has(file)
     return plain
-
-
-def _standing(
-    tally: VersionTally, then: Moment, now: Moment, changed: Sequence[PastFile], count_then: int, count_now: int
-) -> tuple[Standing, Instant | None]:
-    if not count_then:
-        return _absent(tally.first, then), None
-    if not count_now:
-        return Standing.GONE_SINCE, gone_since(changed, now)
-    if _yanked(changed, then) == count_then:
-        return Standing.YANKED, None
-    if _yanked(changed, now) == count_now:
-        return Standing.YANKED_SINCE, _turned(changed, is_yanked)
-    return Standing.THERE, None
 
 
 def _absent(available: Instant | None, then: Moment) -> Standing:

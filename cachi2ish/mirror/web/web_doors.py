@@ -19,25 +19,18 @@ from starlette.routing import Route
 from cachi2ish.core.messages import excerpt
 from cachi2ish.errors import Cachi2ishError, InputError
 from cachi2ish.mirror.history.interface import Sightings
-from cachi2ish.mirror.pasts import ProjectPast
+from cachi2ish.mirror.pasts import ProjectPast, spelling
 from cachi2ish.mirror.records import Coverage, Instant, Registry
 from cachi2ish.mirror.server.places import Places
 from cachi2ish.mirror.server.replies import Refused, moved
 from cachi2ish.mirror.web.answers import TWIN, Answers, root_of, wants_twin
 from cachi2ish.mirror.web.copy_lines import copy_lines
 from cachi2ish.mirror.web.past_desk import PastDesk
-from cachi2ish.mirror.web.project_views import (
-    Shown,
-    diff_view,
-    project_view,
-    spelled,
-    takes_all_files,
-    version_view,
-)
-from cachi2ish.mirror.web.query import Place, base_of, login_of, page_of, place_of, project_of, span_of
+from cachi2ish.mirror.web.project_views import Shown, diff_view, project_view, version_view
+from cachi2ish.mirror.web.query import Place, base_of, login_of, page_of, place_of, project_of
 from cachi2ish.mirror.web.state_views import StateDesk
 from cachi2ish.mirror.web.timeline import draw
-from cachi2ish.mirror.web.version_rows import newest_of, version_rows
+from cachi2ish.mirror.web.version_rows import VersionsAt
 from cachi2ish.simple_api.refusal_reasons import RefusalReason
 
 #: Names that are suggested for one that is not known.
@@ -116,14 +109,17 @@ class WebDoors:
         missing = await self._missing(request, past, place)
         if missing is not None:
             return missing
-        rows = await self._run(version_rows, past, place.before)
-        newest = newest_of(rows)
-        wanted = f"{project}=={newest.version}" if newest is not None else str(project)
-        lines = copy_lines(f"{base_of(request)}{place.prefix}", wanted)
-        view = project_view(past, rows, _shown(place, page, stale=stale), lines)
-        first = past.generations[0].first_seen
-        timeline = draw(rows, place.before, first, self._now())
-        return await self._page(request, "project.html", view, place.registry, timeline=timeline)
+        shown = _shown(place, page, stale=stale)
+
+        def make() -> Response:
+            versions = VersionsAt(past, place.before)
+            wanted = str(project) if versions.newest is None else f"{project}=={versions.newest}"
+            lines = copy_lines(f"{base_of(request)}{place.prefix}", wanted)
+            view = project_view(past, versions, shown, lines)
+            timeline = draw(versions.standings, place.before, past.generations[0].first_seen, self._now())
+            return self._filled(request, "project.html", view, place.registry, timeline=timeline)
+
+        return await self._run(make)
 
     async def version(self, request: Request) -> Response:
         """Answer ``/projects/<project>/<version>``: its files as of a date, and what became of them."""
@@ -131,14 +127,13 @@ class WebDoors:
         project, place, page = project_of(written), place_of(self._places, given), page_of(given)
         version = request.path_params["version"]
         login = login_of(request, place.registry)
-        find = partial(self._desk.project, place.registry, project, (place.before, None), login=login)
-        past, stale = await find(versions=[version])
+        past, stale = await self._desk.project(
+            place.registry, project, (place.before, None), login=login, versions=[version]
+        )
         missing = await self._missing(request, past, place)
         if missing is not None:
             return missing
-        known = spelled(past, version)
-        if known is not None and known != version:
-            past, stale = await find(versions=[known])
+        known = spelling(past.tallies, version)
         view = None if known is None else version_view(past, known, _shown(place, page, stale=stale))
         if view is None:
             raise InputError(
@@ -156,17 +151,16 @@ class WebDoors:
             return await self._page(request, "compare.html", before, before.registry, after=after, twin="")
         project, login = project_of(written), login_of(request, before.registry)
         instants = (before.before, after.before, None)
-        find = partial(self._desk.project, before.registry, project, instants, login=login)
-        past, stale = await find(span=span_of(before, after))
+        past, stale = await self._desk.project(before.registry, project, instants, login=login)
         missing = await self._missing(request, past, before, after)
         if missing is not None:
             return missing
-        if takes_all_files(past, before.before, after.before):
-            past, stale = await find(versions={one.version for one in past.tallies})
-        rows = await self._run(lambda: (version_rows(past, before.before), version_rows(past, after.before, 1)))
         shown = _shown(before, page), _shown(after, page, stale=stale)
-        view = await self._run(diff_view, past, rows, *shown)
-        return await self._page(request, "diff.html", view, before.registry)
+
+        def make() -> Response:
+            return self._filled(request, "diff.html", diff_view(past, *shown), before.registry)
+
+        return await self._run(make)
 
     async def _missing(self, request: Request, past: ProjectPast, *places: Place) -> Response | None:
         """Return the refusal of a project of which there is nothing, or of a date at which nobody had looked."""
@@ -206,8 +200,12 @@ class WebDoors:
         registry: Registry,
         **further: object,
     ) -> Response:
-        render = partial(self._answers.page, request, template, view, private=registry.private, further=further)
-        return await self._run(render)
+        return await self._run(partial(self._filled, request, template, view, registry, **further))
+
+    def _filled(
+        self, request: Request, template: str, view: Struct, registry: Registry, **further: object
+    ) -> Response:
+        return self._answers.page(request, template, view, private=registry.private, further=further)
 
     async def _run(self, work: Callable[..., _Result], *arguments: Any) -> _Result:  # noqa: ANN401
         return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)

@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 
 from cachi2ish.errors import InputError
 from cachi2ish.mirror.instants import end_of
-from cachi2ish.mirror.pasts import ProjectPast, Span
+from cachi2ish.mirror.pasts import ProjectPast
 from cachi2ish.mirror.records import DatedPage, Registry
-from cachi2ish.mirror.web.project_views import changes_between, status_of, takes_all_files
-from cachi2ish.mirror.web.version_rows import version_rows
+from cachi2ish.mirror.web.project_views import changes_between, status_of
+from cachi2ish.mirror.web.version_rows import VersionsAt
 from tests.mirror.history.test_any_history import DAYS, REGISTRIES, STEPS, Step, Upstream, fresh_history, memory
 from tests.mirror.history.world import APPLE, Watched, a_file, end_of_day, instant
 
@@ -21,13 +21,10 @@ __all__ = ["memory"]
 MOMENTS = (*DAYS, None)
 
 
-def past_of(watched: Watched, *days: int | None, span: Span | None = None, every: bool = False) -> ProjectPast:
-    instants = [None if day is None else end_of(end_of_day(day)) for day in days]
+def past_of(watched: Watched, *, every: bool = False) -> ProjectPast:
     pasts = watched.history.pasts
-    past = pasts.project("pypi", APPLE, instants, span=span)
-    if every:
-        past = pasts.project("pypi", APPLE, instants, versions={one.version for one in past.tallies})
-    return past
+    past = pasts.project("pypi", APPLE)
+    return pasts.project("pypi", APPLE, versions={one.version for one in past.tallies}) if every else past
 
 
 def listed(watched: Watched, day: int | None) -> set[tuple[str, str]]:
@@ -58,14 +55,14 @@ def test_whatever_happens_people_see_what_the_pages_have(
 
 
 def agrees_with_the_page(watched: Watched, day: int | None) -> None:
-    past = past_of(watched, day, None, every=True)
+    past = past_of(watched, every=True)
     then = past.at(None if day is None else end_of(end_of_day(day)))
     has_page = isinstance(watched.asks(day), DatedPage)
     shown = {(one.filename, one.key) for one in past.files if then.has(one)}
     if has_page:
         assert shown == listed(watched, day)
-    rows = version_rows(past_of(watched, day, None), then.before)
-    assert sum(row.files for row in rows) == len(shown)
+    versions = VersionsAt(past_of(watched), then.before)
+    assert (versions.files, sum(row.files for row in versions.rows())) == (len(shown), len(shown))
     page = watched.asks(day)
     if isinstance(page, DatedPage):
         assert (then.coverage, past.is_closed(then.before)) == (page.coverage, page.closed)
@@ -78,22 +75,20 @@ def agrees_with_diff(watched: Watched, before: int, after: int | None) -> None:
         return
     start = end_of(end_of_day(before)) or 0
     end = None if after is None else end_of(end_of_day(after))
-    past = past_of(watched, before, after, None, span=Span(start, end))
-    if takes_all_files(past, start, end):
-        past = past_of(watched, before, after, None, every=True)
+    past = past_of(watched)
     until = end_of_day(400 if after is None else after)
     try:
         expected = watched.history.diff("pypi", APPLE, end_of_day(before), until)
     except InputError:
         return
-    if after is None and any(one.available is None for one in past.files):
+    if after is None and any(one.available is None for one in past_of(watched, every=True).files):
         return  # a date in the far future leaves undated files out, and now does not
     found = [(one.filename, one.change) for one in changes_between(past, start, end)]
     assert found == [(one.filename, one.change) for one in expected]
 
 
 def test_a_project_that_nobody_has_seen_has_no_past(watched: Watched) -> None:
-    past = past_of(watched, 3)
+    past = past_of(watched)
     assert (past.looked_at, past.generations, past.tallies) == (None, (), ())
 
 

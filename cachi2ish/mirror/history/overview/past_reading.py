@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
-from itertools import groupby
+from typing import Any
 
+from msgspec.structs import replace as changed_to
 from packaging.utils import NormalizedName
-from sqlalchemy import Connection, case, distinct, exists, func, not_, select, union
+from sqlalchemy import Connection, Row, bindparam, case, distinct, exists, func, select
 
 from cachi2ish.core.cutoff import Cutoff
+from cachi2ish.mirror.batches import in_batches
 from cachi2ish.mirror.history.engines.database import Database
-from cachi2ish.mirror.history.known_files import key_text
-from cachi2ish.mirror.history.projects_seen import (
-    Generation,
-    find_project,
-    find_registry,
-    generations_of,
-    last_look,
-)
-from cachi2ish.mirror.history.tables import file, file_state, generation, project
+from cachi2ish.mirror.history.overview.file_indexes import FileIndexes, past_files
+from cachi2ish.mirror.history.projects_seen import Generation, find_registry, generations_of
+from cachi2ish.mirror.history.tables import generation, observation, project
 from cachi2ish.mirror.instants import end_of
-from cachi2ish.mirror.pasts import (
-    DayCoverage,
-    PastFile,
-    PastGeneration,
-    ProjectPast,
-    SeenState,
-    Span,
-    VersionTally,
-)
+from cachi2ish.mirror.pasts import DayCoverage, PastGeneration, ProjectPast, spelling
 from cachi2ish.mirror.records import Instant
 
 #: Names that are compared with one that is not known, which takes some ten milliseconds.
@@ -38,7 +26,25 @@ _MOST_NAMES = 2000
 #: How alike a name must be, where 1 is the same.
 _ALIKE = 0.7
 
-_STATE = tuple(file_state.c[name] for name in SeenState._fields)
+#: Projects that are read together.
+_AT_ONCE = 500
+
+# Made once: making a statement takes as long as executing it.
+_NEWEST_LOOK = (
+    select(observation.c.id)
+    .where(observation.c.project_id == project.c.id)
+    .order_by(observation.c.last_at.desc())
+    .limit(1)
+    .correlate(project)
+    .scalar_subquery()
+)
+_LOOKED_AT = (
+    select(
+        project.c.id, project.c.name, project.c.closed_until, observation.c.id.label("look"), observation.c.last_at
+    )
+    .join(observation, observation.c.id == _NEWEST_LOOK, isouter=True)
+    .where(project.c.registry_id == bindparam("registry"), project.c.name.in_(bindparam("names", expanding=True)))
+)
 
 
 class SqlPasts:
@@ -46,33 +52,56 @@ class SqlPasts:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._indexes = FileIndexes()
 
-    def project(
-        self,
-        registry: str,
-        name: NormalizedName,
-        instants: Sequence[Instant | None] = (),
-        *,
-        versions: Collection[str] = (),
-        span: Span | None = None,
-    ) -> ProjectPast:
+    def project(self, registry: str, name: NormalizedName, *, versions: Collection[str] = ()) -> ProjectPast:
         """Return what is known of a project; see the interface."""
+        return self.projects(registry, {name: versions})[name]
+
+    def projects(
+        self, registry: str, wanted: Mapping[NormalizedName, Collection[str]]
+    ) -> dict[NormalizedName, ProjectPast]:
+        """Return what is known of projects; see the interface."""
+        found = {name: ProjectPast(registry=registry, name=name) for name in wanted}
         with self._database.reading() as connection:
-            known = find_project(connection, find_registry(connection, registry).id, name)
-            if known is None:
-                return ProjectPast(registry=registry, name=name)
-            look = last_look(connection, known.id)
-            found = next((some for _, some in generations_of(connection, [known.id])), [])
-            numbers = {one.id: one.number for one in found}
-            return ProjectPast(
-                registry=registry,
+            number = find_registry(connection, registry).id
+            for some in in_batches(wanted, _AT_ONCE):
+                rows = connection.execute(_LOOKED_AT, {"registry": number, "names": some}).all()
+                known = {NormalizedName(row.name): row for row in rows}
+                for name, past in self._read(connection, known, wanted):
+                    found[name] = changed_to(past, registry=registry)
+        return found
+
+    def _read(
+        self,
+        connection: Connection,
+        known: Mapping[NormalizedName, Row[*tuple[Any, ...]]],
+        wanted: Mapping[NormalizedName, Collection[str]],
+    ) -> Iterator[tuple[NormalizedName, ProjectPast]]:
+        generations = dict(generations_of(connection, [row.id for row in known.values()]))
+        looks = {row.id: row.look for row in known.values() if row.id in generations and row.look is not None}
+        indexes = self._indexes.of(connection, looks, generations)
+        numbers = {one.id: one.number for some in generations.values() for one in some}
+        chosen: dict[NormalizedName, list[int]] = {}
+        for name, row in known.items():
+            index = indexes.get(row.id)
+            if index is not None and wanted[name]:
+                spelled = (spelling(index.tallies, one) for one in wanted[name])
+                chosen[name] = index.ids_of({one for one in spelled if one is not None})
+        files = past_files(connection, [one for some in chosen.values() for one in some], numbers)
+        for name, row in known.items():
+            index = indexes.get(row.id)
+            past = ProjectPast(
+                registry="",
                 name=name,
-                looked_at=None if look is None else look.last_at,
-                closed_until=known.closed_until,
-                generations=tuple(_generation(one) for one in found),
-                tallies=tuple(_tallies(connection, numbers, instants)),
-                files=tuple(_files(connection, numbers, versions, span)),
+                looked_at=row.last_at,
+                closed_until=row.closed_until,
+                generations=tuple(_generation(one) for one in generations.get(row.id, ())),
             )
+            if index is not None:
+                mine = (*index.others.values(), *(files[one] for one in chosen.get(name, ())))
+                past = changed_to(past, tallies=index.tallies, plain=index.plain, files=mine)
+            yield name, past
 
     def coverage(self, registry: str, cutoff: Cutoff | None, now: Instant) -> DayCoverage:
         """Return how much is known as of a cutoff; None for now."""
@@ -101,64 +130,6 @@ class SqlPasts:
 def _generation(one: Generation) -> PastGeneration:
     states = tuple((seen_from, state.exists, state.status, state.reason) for seen_from, state in one.states)
     return PastGeneration(one.number, one.since, one.first_seen, one.first_available, states)
-
-
-def _tallies(
-    connection: Connection, numbers: Mapping[int, int], instants: Sequence[Instant | None]
-) -> Iterator[VersionTally]:
-    """Yield the versions of generations. numbers: of the generations, by the keys of their rows."""
-    before = [
-        func.count() if one is None else func.count(case((file.c.available < one, 1))).label(None)
-        for one in instants
-    ]
-    firsts = func.min(file.c.available), func.min(file.c.first_seen)
-    counted = (
-        select(file.c.generation_id, file.c.version, func.count(), *firsts, *before)
-        .where(file.c.generation_id.in_(numbers))
-        .group_by(file.c.generation_id, file.c.version)
-    )
-    for number, version, files, first, seen, *counts in connection.execute(counted):
-        yield VersionTally(numbers[number], version or "", files, first, seen, tuple(counts))
-
-
-def _files(
-    connection: Connection, numbers: Mapping[int, int], versions: Collection[str], span: Span | None
-) -> Iterator[PastFile]:
-    """Yield the files that were ever yanked or not listed, those of versions, and those of a span."""
-    mine = file.c.generation_id.in_(numbers)
-    states = select(file_state.c.file_id).where(file_state.c.file_id.in_(select(file.c.id).where(mine)))
-    wanted = [states.where(not_(file_state.c.listed) | file_state.c.yanked.is_not(None))]
-    if versions := [one for one in versions if "\0" not in one]:  # which PostgreSQL does not take
-        wanted.append(select(file.c.id).where(mine, func.coalesce(file.c.version, "").in_(versions)))
-    if span is not None:
-        came = select(file.c.id).where(mine, file.c.available >= span.start)
-        seen = (
-            select(file_state.c.file_id)
-            .join(file, file.c.id == file_state.c.file_id)
-            .where(mine, file_state.c.seen_from >= span.start, file_state.c.seen_from != file.c.first_seen)
-        )
-        if span.end is not None:
-            came, seen = came.where(file.c.available < span.end), seen.where(file_state.c.seen_from < span.end)
-        wanted += [came, seen]
-    columns = (file.c.id, file.c.generation_id, file.c.filename, file.c.version, file.c.key, file.c.first_seen)
-    chosen = (
-        select(*columns, file.c.available, *_STATE)
-        .join(file_state, file_state.c.file_id == file.c.id)
-        .where(file.c.id.in_(union(*wanted)))
-        .order_by(file.c.id, file_state.c.seen_from)
-    )
-    for _, group in groupby(connection.execute(chosen), key=lambda row: row[0]):
-        of_file = list(group)
-        _, number, filename, version, key, first_seen, available = of_file[0][:7]
-        yield PastFile(
-            numbers[number],
-            filename,
-            version or "",
-            key_text(key),
-            first_seen,
-            available,
-            tuple([SeenState(*row[7:]) for row in of_file]),
-        )
 
 
 def _names_like(connection: Connection, registry_id: int, name: str) -> list[str]:
