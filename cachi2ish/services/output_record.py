@@ -8,8 +8,6 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -34,15 +32,11 @@ from cachi2ish.core.urls import redact_text
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.services.fetch.identifying import Fetched
 from cachi2ish.services.fetch.reading import Reading, SourcePackage
-from cachi2ish.services.fetch.scheduler import LargestFirst
 from cachi2ish.services.fetch.targeting import direct_name
 
 if TYPE_CHECKING:
     from cachi2ish.build.interface import SdistFacts
     from cachi2ish.output.interface import Staging
-
-#: Threads that write pages. One folder is made by one of them.
-_WRITERS = 2
 
 
 def take_record(
@@ -200,18 +194,11 @@ def _listed(file: InventoryFile) -> IndexFile:
     )
 
 
-@contextmanager
-def writing_pages(staging: Staging, tree: Mapping[str, str]) -> Iterator[None]:
-    """Write the tree of pages while the block runs: to make so many files is work of the kernel."""
+def write_pages(staging: Staging, tree: Mapping[str, str]) -> None:
+    """Write the tree of pages, folder by folder."""
     folders: dict[str, dict[str, str]] = defaultdict(dict)
     for path, text in tree.items():
         folder, _, name = path.rpartition("/")
         folders[f"{PAGES}/{folder}".rstrip("/")][name] = text
-    pool = LargestFirst(_WRITERS, "write")
-    try:
-        written = [pool.submit(None, partial(staging.write_folder, *each)) for each in folders.items()]
-        yield
-    finally:
-        pool.shutdown()
-    for one in written:
-        one.result()
+    for folder, contents in folders.items():
+        staging.write_folder(folder, contents)

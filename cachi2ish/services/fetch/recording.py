@@ -37,7 +37,7 @@ from cachi2ish.sbom.interface import CommitTime, no_time
 from cachi2ish.services.fetch.identifying import Fetched, version_of
 from cachi2ish.services.fetch.ports import Results, Run
 from cachi2ish.services.fetch.reading import Reading
-from cachi2ish.services.output_record import output_pages, take_record, writing_pages
+from cachi2ish.services.output_record import output_pages, take_record, write_pages
 from cachi2ish.simple_api.page_tree import page_tree, tree_digest
 
 if TYPE_CHECKING:
@@ -111,8 +111,7 @@ def record(
     """
     inventory = take_inventory(reading, fetched, run)
     tree = dict(page_tree(output_pages(inventory))) if reading.packages else {}  # an empty output has no files
-    with writing_pages(staging, tree):
-        bill = results.sbom.render(inventory, committed_at)
+    bill = results.sbom.render(inventory, committed_at)
     config = BuildConfig(
         tool_version=run.tool_version,
         # Where nothing was asked for, the build is to go on as if nobody had been here.
@@ -122,6 +121,7 @@ def record(
         record=take_record(reading, fetched, bill, _digest_of(tree), _facts_of(source, reading, build_facts)),
     )
     staging.write(BOM, bill)
+    write_pages(staging, tree)
     for name, text in reading.constraints:
         staging.write(f"{CONSTRAINTS}/{name}", text)
     staging.write_build_config(config)
