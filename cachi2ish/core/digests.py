@@ -8,6 +8,7 @@ count as verification, since files with equal md5 or sha1 can be made at will.
 from __future__ import annotations
 
 import hashlib
+import re
 import string
 from collections.abc import Iterable
 
@@ -23,6 +24,9 @@ WEAK_ALGORITHMS = frozenset({"md5", "sha1"})
 _SHAKE_STRONG_BYTES = 32
 
 _HEX_DIGITS = frozenset(string.hexdigits)
+
+#: Nearly all, as locks write them: a lock may have thousands.
+_USUAL = re.compile("sha256:[0-9a-f]{64}")
 
 
 class InvalidDigestError(ValueError):
@@ -57,6 +61,8 @@ class Digest(Struct, frozen=True, order=True):
     @classmethod
     def parse(cls, text: str) -> Digest:
         """Read ``algorithm:value``, as pip's ``--hash`` has it; raises `InvalidDigestError`."""
+        if _USUAL.fullmatch(text):
+            return cls("sha256", text[7:])
         algorithm, colon, value = text.partition(":")
         if not colon:
             raise InvalidDigestError(f"{text!r} names no algorithm")

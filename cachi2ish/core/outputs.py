@@ -45,8 +45,7 @@ def text_digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-@dataclass(frozen=True, slots=True, order=True, kw_only=True)
-class RecordedRequirement:
+class RecordedRequirement(Struct, frozen=True, order=True, kw_only=True):
     """A requirement of a lock file, and the files of the output that it may be.
 
     requirement: without marker (PEP 508) and address: ``core[toml]==1.0``. file, line: where it stands.
@@ -63,8 +62,7 @@ class RecordedRequirement:
     subdirectory: str | None = None
 
 
-@dataclass(frozen=True, slots=True, order=True, kw_only=True)
-class RecordedLock:
+class RecordedLock(Struct, frozen=True, order=True, kw_only=True):
     """A lock file that is installed, or whose files are there for building.
 
     path: of its package. hash_mode: pip takes nothing that it does not pin with a digest. no_binary, only_binary:
@@ -80,8 +78,7 @@ class RecordedLock:
     requirements: tuple[RecordedRequirement, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, order=True, kw_only=True)
-class RecordedTarget:
+class RecordedTarget(Struct, frozen=True, order=True, kw_only=True):
     """A target of the input, as `cachi2ish.core.targets.machine.Target.parse` reads one."""
 
     python: str
@@ -90,8 +87,7 @@ class RecordedTarget:
     abi: str | None = None
 
 
-@dataclass(frozen=True, slots=True, order=True, kw_only=True)
-class RecordedPackage:
+class RecordedPackage(Struct, frozen=True, kw_only=True):
     """A package of the input.
 
     build_requires: what it declares to be built with; empty where it is not built.
@@ -102,12 +98,14 @@ class RecordedPackage:
     path: str
     build_requires: tuple[str, ...] = ()
     targets: tuple[RecordedTarget, ...] = ()
-    build: dict[str, Any] = field(default_factory=dict, compare=False)
+    build: dict[str, Any] = {}
     tools: tuple[str, ...] = ()
 
+    def __hash__(self) -> int:
+        return hash(self.path)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputRecord:
+
+class OutputRecord(Struct, frozen=True, kw_only=True):
     """What ``verify`` holds an output against.
 
     digests: name and sha256 of each file in ``deps/pip``. bom: sha256 of the bill of materials.
@@ -121,8 +119,7 @@ class OutputRecord:
     pages: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class BuildConfig:
+class BuildConfig(Struct, frozen=True):
     """The content of ``.build-config.json``.
 
     tool_version: of the cachi2ish that wrote it. index_dates: of the packages that have one. files: the paths of

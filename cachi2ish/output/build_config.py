@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
-from msgspec import Struct, to_builtins
+from msgspec import NODEFAULT, Struct, structs, to_builtins
 
 from cachi2ish.core.as_of import RecordedDates
 from cachi2ish.core.outputs import BuildConfig, EnvironmentVariable, OutputRecord, ProjectFile
@@ -108,14 +108,26 @@ def _without_defaults(value: object) -> object:
     """Return what JSON has for a record: keys that say what is so by default are left out."""
     if isinstance(value, tuple):
         return [_without_defaults(one) for one in value]
-    if not is_dataclass(value):
+    defaults = _DEFAULTS[type(value)]
+    if defaults is None:
         return value
-    found: dict[str, object] = {}
-    for field in fields(value):
-        default = field.default if field.default_factory is MISSING else field.default_factory()
-        if (one := getattr(value, field.name)) != default:
-            found[field.name] = _without_defaults(one)
-    return found
+    pairs = ((name, getattr(value, name), default) for name, default in defaults)
+    return {name: _without_defaults(one) for name, one, default in pairs if one != default}
+
+
+class _Defaults(dict[type[Any], tuple[tuple[str, object], ...] | None]):
+    """The fields of each part of a record with their defaults; None for what is no such part."""
+
+    def __missing__(self, kind: type[Any]) -> tuple[tuple[str, object], ...] | None:
+        found: tuple[tuple[str, object], ...] | None = None
+        if issubclass(kind, Struct):
+            factories = ((one, one.default_factory) for one in structs.fields(kind))
+            found = tuple((one.name, one.default if make is NODEFAULT else make()) for one, make in factories)
+        self[kind] = found
+        return found
+
+
+_DEFAULTS = _Defaults()
 
 
 def _sealed(text: str) -> str:

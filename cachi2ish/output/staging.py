@@ -11,9 +11,10 @@ import stat
 import threading
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
-from dataclasses import replace
 from io import FileIO
 from pathlib import Path, PurePosixPath
+
+from msgspec.structs import replace
 
 from cachi2ish.advice import Place
 from cachi2ish.core.artifacts import Blob
@@ -111,10 +112,9 @@ class StagedOutput:
     def __init__(self, workplace: Workplace) -> None:
         self._workplace = workplace
         self._root = RootedPath.of(workplace.path, error=StorageError)
-        self._deps = self._root.join(DEPS).path
         self._placed: dict[str, str] = {}
         self._below_deps: set[str] = set()
-        self._folders: set[Path] = set()  # that were made
+        self._folders = {"": str(self._root.root)}  # that were made, and where they are
         self._guard = threading.Lock()
         self._published = False
 
@@ -137,10 +137,9 @@ class StagedOutput:
                 return
             if other:
                 raise _taken(filename, f"sha256:{other} and sha256:{blob.sha256}")
-            path = self._deps / filename
             self._placed[filename] = blob.sha256
             self._below_deps.add(f"{DEPS}/{filename}")
-        self._make(self._deps)
+        path = Path(self._make(DEPS), filename)
         with self._failures(f"{filename} cannot be placed in {self._workplace.target}", about=filename):
             try:
                 with _opened(blob.path) as source:
@@ -159,20 +158,18 @@ class StagedOutput:
         Half of a surrogate pair, which no UTF-8 can hold, is written as ``\udcff``: the escape of JSON.
         """
         place = self._root.join(path).path
-        self._make(place.parent)
-        self._write(path, place, content)
+        self._make(path.rpartition("/")[0])
+        self._write(path, str(place), content)
 
     def write_folder(self, path: str, contents: Mapping[str, str]) -> None:
         """Write text files into one folder, each in the place of what was there. Raises `StorageError`."""
-        folder = self._root.join(path).path
-        self._make(folder)
-        # No link leads out of a folder that was made here.
+        place = self._make(path)
         for name, content in contents.items():
             if not plain_name(name):
                 raise StorageError(f"{name!r} cannot be used as a file name")
-            self._write(f"{path}/{name}", folder / name, content)
+            self._write(f"{path}/{name}", f"{place}/{name}", content)
 
-    def _write(self, path: str, place: Path, content: str) -> None:
+    def _write(self, path: str, place: str, content: str) -> None:
         with self._failures(f"{path} cannot be written in {self._workplace.target}", about=path):
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
             with FileIO(os.open(place, flags, 0o600), "wb") as file:
@@ -197,11 +194,11 @@ class StagedOutput:
             raise ValueError(msg)
         work = self._workplace
         # The environment of the build names the folder, be there anything in it or not.
-        self._make(self._deps)
+        self._make(DEPS)
         with self._failures(f"the output {work.target} cannot be replaced"):
             refuse_strangers(work.target)  # somebody may have put something there meanwhile
             work.path.chmod(_DIRECTORY_MODE)
-            for folder in (*self._folders, work.path):  # files were stamped when they were written
+            for folder in self._folders.values():  # files were stamped when they were written
                 stamp(folder)
             if work.inside:
                 replace_contents(work.path, work.target, last=BUILD_CONFIG, keep=KEPT)
@@ -211,19 +208,25 @@ class StagedOutput:
                 keep_others(work.path, work.target)  # what came while the two changed places
         self._published = True
 
-    def _make(self, folder: Path) -> None:
-        """Make a folder below the root, and those above it."""
-        if folder in self._folders or folder == self._root.root:
-            return
-        self._make(folder.parent)
+    def _make(self, path: str) -> str:
+        """Make a folder below the root, and those above it; return where it is. Raises `StorageError`."""
+        known = self._folders.get(path)
+        if known is not None:
+            return known
+        above, _, name = path.rpartition("/")
+        if not plain_name(name):
+            raise StorageError(f"{path!r} cannot be used as a path")
+        # What is in a folder that was made here was made here: no link leads out of it, and none is looked for.
+        place = f"{self._make(above)}/{name}"
         with self._failures(f"the output {self._workplace.target} cannot be written"):
             try:
-                folder.mkdir()
+                os.mkdir(place)  # noqa: PTH102  (there is one for each project)
             except FileExistsError:
-                if not folder.is_dir():  # else another thread makes it
+                if not os.path.isdir(place):  # noqa: PTH112  (else another thread makes it)
                     raise
-            folder.chmod(_DIRECTORY_MODE)
-        self._folders.add(folder)
+            os.chmod(place, _DIRECTORY_MODE)  # noqa: PTH101
+        self._folders[path] = place
+        return place
 
     def _failures(self, problem: str, *, about: str = "") -> AbstractContextManager[None]:
         return storage_errors(problem, Place.OUTPUT, about=about)
@@ -249,6 +252,6 @@ def _taken(filename: str, contents: str) -> DistributionError:
     )
 
 
-def stamp(path: Path) -> None:
+def stamp(path: str | Path) -> None:
     """Set the time of modification and access. Raises `OSError`, for one where only its owner may do that."""
     os.utime(path, (MODIFIED, MODIFIED), follow_symlinks=False)

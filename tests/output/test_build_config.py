@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import random
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from cachi2ish.core.as_of import RecordedDates
 from cachi2ish.core.outputs import PIP_ENVIRONMENT, BuildConfig, EnvironmentVariable, ProjectFile

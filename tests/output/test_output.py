@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from io import FileIO
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from cachi2ish.cache.blobs import DiskBlobs
 from cachi2ish.errors import DistributionError, StorageError

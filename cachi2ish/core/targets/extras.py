@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache, partial
 
 from msgspec import Struct
 from packaging.requirements import InvalidRequirement
@@ -133,14 +134,16 @@ def given_up(
     if not doubtful:
         return
     old = [_Machine(variables) for variables in machines]
-    active = [_active_extras(requirements, edges, machine) for machine in old]
+    possible = _active_extras(requirements, edges, None)
+    active = cache(partial(_active_extras, requirements, edges))  # most are asked for nowhere, and need none of it
     known: set[Pinned] = set()
     for pin, edge in doubtful:
+        extra_counts = not edge.named.isdisjoint(possible[edge.asker.project])
         if pin not in known and any(
             machine.holds(pin.marker)
             and machine.holds(edge.asker.marker)
-            and machine.asks(edge, extras[edge.asker.project])
-            for machine, extras in zip(old, active, strict=True)
+            and machine.asks(edge, active(machine)[edge.asker.project] if extra_counts else ())
+            for machine in old
         ):
             known.add(pin)
             dependency = str(edge.dependency).partition(";")[0].rstrip()
@@ -185,16 +188,18 @@ def _as_compared(extras: Iterable[str]) -> frozenset[str]:
 
 
 def _active_extras(
-    requirements: Iterable[Requirement], edges: Iterable[_Edge], machine: _Machine
+    requirements: Iterable[Requirement], edges: Iterable[_Edge], machine: _Machine | None
 ) -> Mapping[NormalizedName, set[NormalizedName]]:
-    """Return the extras of each project that the lock names, or that others ask for on a machine."""
+    """Return the extras of each project that the lock names, or others ask for on a machine; None: on any."""
     active: dict[NormalizedName, set[NormalizedName]] = defaultdict(set)
     for one in requirements:
         active[one.project].update(map(canonicalize_name, one.extras))
     for _ in range(_DEEPEST):
         before = sum(map(len, active.values()))
         for edge in edges:
-            if not edge.extras <= active[edge.project] and machine.asks(edge, active[edge.asker.project]):
+            if edge.extras <= active[edge.project]:
+                continue
+            if machine is None or machine.asks(edge, active[edge.asker.project]):
                 active[edge.project].update(edge.extras)
         if sum(map(len, active.values())) == before:
             break

@@ -174,7 +174,7 @@ def _line(number: int, parts: list[tuple[int, str]]) -> Iterator[LogicalLine]:
         pieces.append(_Piece(length, source, text))
         length += len(text)
     whole = "".join(piece.text for piece in pieces)
-    comment = _COMMENT_START.search(whole)
+    comment = _COMMENT_START.search(whole) if "#" in whole else None
     if comment:
         whole = whole[: comment.start()]
     stripped = whole.strip()
