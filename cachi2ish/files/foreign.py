@@ -127,8 +127,10 @@ def _check(path: Path, status: os.stat_result, most: int | None, *, streams: boo
 
 
 def _too_large(path: Path, size: int, most: int) -> UnfitFileError:
-    problem = f"has {size} bytes or more, and {most} are the most that are read of it"
-    return UnfitFileError(path, problem, "check that it is the file that is meant", errno.EFBIG)
+    limit = f"{most} bytes" if most % _MIB else f"{most // _MIB} MiB"
+    problem = f"is larger than {limit} ({size} bytes or more), and is not read"
+    hint = f"check that it is the file that is meant: such a one has {limit} at most"
+    return UnfitFileError(path, problem, hint, errno.EFBIG)
 
 
 _Shape = TypeVar("_Shape", bound=Struct)

@@ -117,10 +117,20 @@ def normalised(url: str) -> str:
     return Address(url).redacted
 
 
+#: Characters from which on a user name may be a token, for which some servers want any password.
+_SHORTEST_TOKEN = 8
+
+
 def secrets(remotes: Iterable[Remote]) -> frozenset[str]:
-    """Return the texts that no message may hold."""
-    found = (entry.credential for entry in remotes if entry.credential is not None)
-    texts = {text for credential in found for text in (credential.username, credential.password) if text}
+    """Return the texts that no message may hold: passwords, and user names that may be tokens.
+
+    A short one beside a password is a name, and stands in other words as well.
+    """
+    texts: set[str] = set()
+    for credential in (entry.credential for entry in remotes if entry.credential is not None):
+        texts |= {credential.password} if credential.password else set()
+        if not credential.password or len(credential.username) >= _SHORTEST_TOKEN:
+            texts |= {credential.username} if credential.username else set()
     return frozenset(texts | {quote(text, safe="") for text in texts})
 
 

@@ -35,12 +35,15 @@ _SPECIAL = re.compile(r'[\\"$]')
 def format_of(output: Path | None) -> EnvFormat:
     """Return the format that a file's suffix asks for; JSON for standard output, and for a stream by its name.
 
-    Raises `UsageError` for a suffix that no format has: whoever reads the file would get what it cannot read.
+    Raises `UsageError` for a directory, and for a suffix that no format has: whoever reads the file would get what
+    it cannot read.
     """
     if output is None:
         return EnvFormat.JSON
     suffix = output.name.rpartition(".")[2] if "." in output.name else ""  # of ".env", too
     known = {one.value: one for one in EnvFormat}
+    if output.is_dir():
+        raise UsageError(f"{output} is a directory", hint=f"name a file, such as {output / 'cachi2ish.env'}")
     if suffix in known:
         return known[suffix]
     if not names_a_stream(output):

@@ -32,19 +32,32 @@ _NOT_FOLLOWED = {
 _MOST = 1e6
 
 
-def read_pip_configuration(environ: Mapping[str, str], home: Path) -> dict[str, str]:
-    """Return pip's settings by option name (``index-url``), values as pip's files and variables spell them.
+class PipSettings(dict[str, str]):
+    """pip's settings by option name (``index-url``), values as its files and variables spell them.
 
-    Raises `InputError` for a configuration file that pip could not read either.
+    places: the file or the variable of each.
     """
-    found: dict[str, str] = {}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places: dict[str, str] = {}
+
+    def take(self, settings: Mapping[str, str], place: str) -> None:
+        """Take what is set at a place that is stronger than all before it."""
+        self.update(settings)
+        self.places.update(dict.fromkeys(settings, place))
+
+
+def read_pip_configuration(environ: Mapping[str, str], home: Path) -> PipSettings:
+    """Return pip's settings. Raises `InputError` for a configuration file that pip could not read either."""
+    found = PipSettings()
     for file in _files(environ, home):
-        found.update(_read(file))
+        found.take(_read(file), str(file))
     for name, value in environ.items():
         if name.startswith("PIP_") and name != "PIP_CONFIG_FILE" and value:
             key = name.removeprefix("PIP_").lower().replace("_", "-")
             # pip has --default-timeout as another spelling of --timeout.
-            found[key.removeprefix("default-") if key == "default-timeout" else key] = value
+            found.take({key.removeprefix("default-") if key == "default-timeout" else key: value}, name)
     return found
 
 
@@ -108,20 +121,21 @@ def pip_number(pip: Mapping[str, str], option: str, default: float) -> float:
     return number
 
 
-def pip_extra_indexes(pip: Mapping[str, str]) -> tuple[tuple[Address, ...], tuple[str, ...]]:
+def pip_extra_indexes(pip: PipSettings) -> tuple[tuple[Address, ...], tuple[str, ...]]:
     """Return the extra indexes that HTTP reaches, and a note for each other one."""
     addresses = tuple(map(Address, pip.get("extra-index-url", "").split()))
     return tuple(one for one in addresses if one.is_web), tuple(
-        f"pip's setting extra-index-url names {one}, which is not an http(s) index: not asked"
+        f"pip's setting extra-index-url in {pip.places['extra-index-url']} names {one}, which is not an http(s)"
+        " index: not asked"
         for one in addresses
         if not one.is_web
     )
 
 
-def not_followed(pip: Mapping[str, str]) -> tuple[str, ...]:
+def not_followed(pip: PipSettings) -> tuple[str, ...]:
     """Return a note for each setting that has no effect here."""
     return tuple(
-        f"pip's setting {option} is not followed: {because}"
+        f"pip's setting {option} in {pip.places[option]} is not followed: {because}"
         for option, because in _NOT_FOLLOWED.items()
         if pip.get(option)
     )

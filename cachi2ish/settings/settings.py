@@ -26,7 +26,7 @@ from cachi2ish.settings.hermeto import is_hermetos, read_hermeto_settings
 from cachi2ish.settings.index_dates import default_dates
 from cachi2ish.settings.moved_hosts import moved_hosts
 from cachi2ish.settings.network_flags import DEFAULT_CONCURRENCY, MOST_CONCURRENT
-from cachi2ish.settings.pip_settings import not_followed, pip_extra_indexes, read_pip_configuration
+from cachi2ish.settings.pip_settings import PipSettings, not_followed, pip_extra_indexes, read_pip_configuration
 from cachi2ish.settings.values import InvalidValueError, parse_epoch
 
 _INDEX_HINT = "give an http or https address such as https://host/simple/"
@@ -132,9 +132,7 @@ def _index_url(options: Source, file: Source, pip: Mapping[str, str]) -> Address
     return address
 
 
-def _extra_indexes(
-    options: Source, file: Source, pip: Mapping[str, str]
-) -> tuple[tuple[Address, ...], tuple[str, ...]]:
+def _extra_indexes(options: Source, file: Source, pip: PipSettings) -> tuple[tuple[Address, ...], tuple[str, ...]]:
     """Return the extra indexes of the strongest source, and notes on those of pip that are left out."""
     for source in (options, file):
         if source.flags.extra_index_url:

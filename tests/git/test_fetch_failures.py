@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from cachi2ish.core.urls import Address
 from cachi2ish.errors import GitError, StorageError
+from cachi2ish.git.git_errors import subject
+from cachi2ish.git.remotes import remote
 from cachi2ish.git.repositories import GitRepositories
 from tests.git.conftest import ORIGIN, Folder, Memory, Workbench, wanted
 from tests.support.git_server import git_environment, git_server
@@ -186,6 +189,16 @@ def test_ssh_is_run_as_the_user_has_set_it_up_and_never_asks(bench: Workbench, t
     calls = [line for line in trace.read_text().splitlines() if "upload-pack" in line]
     assert ["BatchMode=yes" in call for call in calls] == [True, False, False, False]
     assert ["--mine" in call for call in calls] == [False, True, False, True]
+
+
+def test_a_short_user_name_beside_a_password_hides_no_words_and_what_may_be_a_token_is_hidden() -> None:
+    def said(userinfo: str, words: str) -> str:
+        given = remote(Address(f"https://{userinfo}@git.example/a.git"))
+        return subject("a", given, ABSENT, ORIGIN).quotable(words)
+
+    assert said("a:s3cret", "fatal: a remote says s3cret") == "a remote says ****"
+    assert said("ghp_0123456789:x-oauth", "fatal: ghp_0123456789 and x-oauth") == "**** and ****"
+    assert said("tok3n", "fatal: tok3n is refused") == "**** is refused"
 
 
 def test_no_credential_is_an_argument_of_a_process(bench: Workbench, commit: str, tmp_path: Path) -> None:

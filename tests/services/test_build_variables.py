@@ -43,6 +43,14 @@ def test_the_suffix_of_the_file_chooses_the_format(name: str | None, env_format:
     assert format_of(None if name is None else Path(name)) is env_format
 
 
+def test_a_directory_is_no_file_to_write_whatever_it_is_called(tmp_path: Path) -> None:
+    for name in ("out", "cachi2ish.env"):
+        (tmp_path / name).mkdir()
+        with pytest.raises(UsageError, match="is a directory") as raised:
+            format_of(tmp_path / name)
+        assert "name a file, such as" in str(raised.value.hint)
+
+
 @pytest.mark.parametrize(("name", "why"), [("x.txt", "ends in .txt"), ("environment", "has no suffix")])
 def test_a_suffix_of_no_format_is_refused(name: str, why: str) -> None:
     with pytest.raises(UsageError, match=rf"^{name} {why}, which does not say in which format to write$"):

@@ -66,6 +66,17 @@ def test_find_links_and_no_index_are_not_followed_and_told(tmp_path: Path) -> No
     assert [note.split()[2] for note in notes] == ["find-links", "no-index"]
 
 
+def test_a_note_on_a_setting_of_pip_says_where_it_is_set(tmp_path: Path) -> None:
+    file = tmp_path / "pip.conf"
+    file.write_text("[global]\nfind-links = /srv\nno-index = 1\nextra-index-url = file:///srv\n")
+    notes = settings(tmp_path, PIP_NO_INDEX="1", PIP_CONFIG_FILE=str(file)).notes
+    places = {note.split()[2]: note.split()[4] for note in notes}
+    assert (
+        places.items()
+        >= {"find-links": str(file), "no-index": "PIP_NO_INDEX", "extra-index-url": str(file)}.items()
+    )
+
+
 @pytest.mark.parametrize("name", ["PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
 def test_certificates_come_from_where_other_tools_look(tmp_path: Path, name: str) -> None:
     bundle = tmp_path / "ca.pem"

@@ -83,7 +83,7 @@ def _track(
     context: typer.Context,
     flags: Flags,
 ) -> None:
-    """Follow projects: a server that runs looks at them at once, and again each day."""
+    """Follow projects: a server that runs looks at them within half a minute, and again each day."""
     from cachi2ish.cli.display.mirror_text import counted_projects
     from cachi2ish.errors import UsageError
 
