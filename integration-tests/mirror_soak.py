@@ -139,24 +139,40 @@ class LyingIndex(IndexServer):
 class MirrorProcess:
     """``cachi2ish mirror serve``, which can be killed and begun again.
 
-    within: what runs it. database: the address of its history, where that is not in its directory.
+    within: what runs it. database: the address of its history, where that is not in its directory. more: variables
+    that it has.
     """
 
-    def __init__(self, directory: Path, index: IndexServer, *within: str, database: str = "") -> None:
+    def __init__(
+        self,
+        directory: Path,
+        index: IndexServer,
+        *within: str,
+        database: str = "",
+        more: Mapping[str, str] | None = None,
+    ) -> None:
+        self.directory = directory
         command = ("mirror", "serve", "--directory", directory, "--port", "0", "--registry")
         self._command = [*within, str(BIN / "cachi2ish"), *map(str, command), f"pypi={index.index_url}"]
-        self._database = {"CACHI2ISH_MIRROR_DATABASE": database} if database else {}
+        self._more = {**(more or {}), **({"CACHI2ISH_MIRROR_DATABASE": database} if database else {})}
         self.port = 0
         self.start()
 
     def start(self) -> None:
-        environment = {**clean_environment(), "NO_PROXY": "127.0.0.1", **self._database}
+        environment = {**clean_environment(), "NO_PROXY": "127.0.0.1", **self._more}
         self._process = subprocess.Popen(self._command, env=environment, stderr=subprocess.PIPE, text=True)
+        self.told: list[str] = []
         assert self._process.stderr is not None
-        line = self._process.stderr.readline()
-        found = re.match(r"serving http://127.0.0.1:([0-9]+)/", line)
-        assert found, line + self._process.stderr.read()
-        self.port = int(found[1])
+        for line in self._process.stderr:
+            self.told.append(line)
+            if found := re.match(r"serving http://127.0.0.1:([0-9]+)/", line):
+                self.port = int(found[1])
+                break
+        else:
+            raise AssertionError("".join(self.told))
+        # Nobody else reads what it tells, and a full pipe would stop it.
+        self._reader = threading.Thread(target=self.told.extend, args=(self._process.stderr,), daemon=True)
+        self._reader.start()
 
     @property
     def number(self) -> int:
@@ -166,12 +182,18 @@ class MirrorProcess:
     def kill(self) -> None:
         """End it as a machine that loses its power would."""
         self._process.kill()
-        self._process.communicate()
+        self._wait()
 
     def end(self) -> None:
         self._process.terminate()
-        _, told = self._process.communicate(timeout=60)
-        assert self._process.returncode == 0, told
+        assert self._wait() == 0, "".join(self.told)
+
+    def _wait(self) -> int:
+        status = self._process.wait(timeout=60)
+        self._reader.join()
+        assert self._process.stderr is not None
+        self._process.stderr.close()
+        return status
 
 
 @dataclass

@@ -28,6 +28,7 @@ from cachi2ish.index.stack import default_index_url
 from cachi2ish.lockfiles.readers import NamedReaders
 from cachi2ish.mirror.accepted import Tokens
 from cachi2ish.mirror.batches import in_batches
+from cachi2ish.mirror.held.interface import SharedStoreAwayError
 from cachi2ish.mirror.held.old_notes import take_over
 from cachi2ish.mirror.history.engines.interface import HistoryPlace
 from cachi2ish.mirror.history.store import SqlHistory
@@ -47,7 +48,6 @@ from cachi2ish.mirror.syncing import Synced, sync
 from cachi2ish.mirror.upstream import list_address
 from cachi2ish.projects.project_reader import SourceTreeReader
 from cachi2ish.sdists.archive_reader import ArchiveReader
-from cachi2ish.settings.buckets import Bucket
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.mirror_settings import MirrorSettings, load_mirror_settings
 from cachi2ish.simple_api.negotiation import ACCEPT
@@ -74,8 +74,9 @@ def serve_mirror(flags: Flags, reporter: ConsoleReporter) -> None:
             observed_only=settings.observed_only,
             tokens=None if settings.tokens is None else Tokens(settings.tokens),
             memory=settings.memory,
+            follow=settings.follow,
         )
-        with mirroring(settings, reporter) as rooms:
+        with mirroring(settings, reporter, lenient=True) as rooms:
             place = f"{address_of(listener)} from {rooms.directory}"
             serve(running(rooms, rules), listener, lambda: reporter.info(f"serving {place}"))
     reporter.info("ended")
@@ -140,12 +141,15 @@ def _tracked(index: str, settings: MirrorSettings, history: SqlHistory) -> Addre
 
 
 @contextmanager
-def mirroring(settings: MirrorSettings, reporter: ConsoleReporter, *, amend: bool = False) -> Iterator[Rooms]:
+def mirroring(
+    settings: MirrorSettings, reporter: ConsoleReporter, *, amend: bool = False, lenient: bool = False
+) -> Iterator[Rooms]:
     """Yield what a mirror is made of; connections and databases end with the block.
 
     amend: what the settings do not say of a registry stays as the mirror knows it, and registries that they do not
     name are there too; otherwise it is the default.
-    The rules are not written down then: a server may run that has others.
+    The rules are not written down then: a server may run that has others. lenient: a shared store of files that is
+    away is told, and may come back later.
     Raises `StorageError` where its directory cannot be used.
     """
     directory = _made(settings.directory)
@@ -176,17 +180,29 @@ def mirroring(settings: MirrorSettings, reporter: ConsoleReporter, *, amend: boo
             wheels=ArchiveReader(SourceTreeReader()),
             locks=NamedReaders(),
             hidden_from={name for name in kept if addresses[name] != Address(default_index_url())},
-            shared=None if settings.files is None else _shared(settings.files, settings.local_size, directory),
+            shared=_shared(settings, directory, reporter, lenient=lenient),
         )
 
 
-def _shared(place: Bucket, limit: int, directory: Path) -> SharedPlace:
-    """Return where all machines have their files; raises where nothing can be put there."""
-    files = shared_files(place, os.environ)
-    files.check()
+def _shared(
+    settings: MirrorSettings, directory: Path, reporter: ConsoleReporter, *, lenient: bool
+) -> SharedPlace | None:
+    """Return where all machines have their files, if anywhere; raises where nothing can be put there."""
+    if settings.files is None:
+        return None
+    files = shared_files(settings.files, os.environ)
+    try:
+        files.check()
+    except SharedStoreAwayError as error:
+        if not lenient:
+            raise
+        reporter.warning(f"{error.problem}: files come from upstreams and the disk until it can")
     housekeeping = DiskHousekeeping(directory / FILES, directory / FILES / CATALOGUE)
     return SharedPlace(
-        files=files, limit=limit, pruning=lambda: housekeeping.pruning(pretend=False), unfinished=key_of
+        files=files,
+        limit=settings.local_size,
+        pruning=lambda: housekeeping.pruning(pretend=False),
+        unfinished=key_of,
     )
 
 

@@ -210,3 +210,14 @@ class MirrorFlags:
             wanted='a size with a unit such as "64MB", as text',
         ),
     ] = None
+    mirror_follow: Annotated[
+        bool | None,
+        Setting(
+            help="Look at the projects that are due, beside serving. Where a timer runs `mirror sync`, --no-follow"
+            " leaves that to it. [default: follow]",
+            option="follow",
+            negatable=True,
+            toml=toml_boolean,
+            wanted="true or false",
+        ),
+    ] = None

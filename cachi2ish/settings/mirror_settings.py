@@ -46,7 +46,7 @@ class MirrorSettings:
     have them; None for the directory. local_size: bytes that the directory may have of them then.
     registries: addresses by name, with the mirror's own credentials where it has any; PyPI is among them only
     where something stands in for it. private, first_seen: names of registries. tokens: None where anybody may
-    come in. open: whether other machines may come in without one.
+    come in. open: whether other machines may come in without one. follow: whether a server looks at what is due.
     """
 
     directory: Path
@@ -63,6 +63,7 @@ class MirrorSettings:
     tokens: tuple[str, ...] | None = field(repr=False)
     open: bool
     memory: int
+    follow: bool
     http: HttpSettings
 
 
@@ -103,6 +104,7 @@ def load_mirror_settings(
         tokens=None if token_file is None else client_tokens(token_file),
         open=bool(merged.mirror_open),
         memory=DEFAULT_MEMORY if merged.mirror_memory is None else merged.mirror_memory,
+        follow=merged.mirror_follow is not False,
         http=replace(
             settings.http,
             credentials=tuple(registries.values()),
@@ -176,6 +178,7 @@ def _merged(sources: Iterable[Source]) -> Flags:
             "mirror_open",
             "mirror_memory",
             "mirror_local_size",
+            "mirror_follow",
         ):
             value = getattr(source.flags, name)
             if value is not None:

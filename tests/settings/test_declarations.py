@@ -48,6 +48,7 @@ IN_FILE: dict[str, tuple[str, object]] = {
     "mirror_files": ('"s3://files/mirror"', "s3://files/mirror"),
     "mirror_local_size": ('"5GB"', 5_000_000_000),
     "mirror_memory": ('"10MB"', 10_000_000),
+    "mirror_follow": ("false", False),
 }
 
 OPTIONS = options_page.generated()

@@ -40,6 +40,7 @@ def _mirror() -> None:
     "mirror_token_file",
     "mirror_open",
     "mirror_memory",
+    "mirror_follow",
     "config_file",
 )
 def _serve(*, flags: Flags) -> None:

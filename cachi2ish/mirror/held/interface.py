@@ -15,6 +15,10 @@ class SharedStoreError(NetworkError):
     """The store that all machines share does not answer, or refuses. What is known without it goes on."""
 
 
+class SharedStoreAwayError(SharedStoreError):
+    """It may answer by itself in a while: it is away, has too much to do, or is full."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredFile:
     """A file in the shared store. size: bytes. changed_at: when it was put there, aware."""

@@ -15,7 +15,7 @@ from obstore.store import S3Store
 
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError
-from cachi2ish.mirror.held.interface import Reading, SharedStoreError, StoredFile
+from cachi2ish.mirror.held.interface import Reading, SharedStoreAwayError, SharedStoreError, StoredFile
 from cachi2ish.settings.buckets import Bucket
 
 if TYPE_CHECKING:
@@ -79,6 +79,9 @@ _STATUSES = {
     "507": _CODES["QuotaExceeded"],
 }
 
+#: What passes without a change of settings, beside answers that begin with 5.
+_PASSING = frozenset({"QuotaExceeded", "SlowDown", "ServiceUnavailable", "TooManyRequests"})
+
 #: What the library says where there was no answer.
 _NO_ANSWER = (
     ("169.254.169.254", "there are no credentials", f"set them: {_LOGIN.removeprefix('check ')}"),
@@ -90,6 +93,10 @@ _NO_ANSWER = (
     ("dns error", "the host name does not resolve", _REACH),
     ("TimedOut", "it does not answer in time", _REACH),
 )
+
+
+#: Those of them that only other settings mend.
+_LASTING = tuple(sign for sign, *_ in _NO_ANSWER if sign not in {"ConnectionRefused", "dns error", "TimedOut"})
 
 
 class S3Files:
@@ -233,7 +240,8 @@ class S3Files:
 
     def _failure(self, error: Exception) -> SharedStoreError:
         problem, hint = _explained(str(error))
-        return SharedStoreError(f"the store of files {self.name} cannot be used: {problem}", hint=hint)
+        kind = SharedStoreAwayError if _may_pass(str(error)) else SharedStoreError
+        return kind(f"the store of files {self.name} cannot be used: {problem}", hint=hint)
 
 
 class _Errors:
@@ -260,6 +268,13 @@ def _explained(text: str) -> tuple[str, str]:
     if status is not None:
         return _STATUSES.get(status[1], (f"it answers HTTP {status[1]}", "look into its log"))
     return "it does not answer", _REACH
+
+
+def _may_pass(text: str) -> bool:
+    code, status = _CODE.search(text), _STATUS.search(text)
+    if code is None and status is None:
+        return not any(sign in text for sign in _LASTING)
+    return (code is not None and code[1] in _PASSING) or (status is not None and status[1][0] == "5")
 
 
 def _code_of(error: Exception) -> str | None:

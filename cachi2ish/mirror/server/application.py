@@ -29,7 +29,7 @@ from cachi2ish.mirror.records import Registry, now_in_microseconds
 from cachi2ish.mirror.rooms import Rooms
 from cachi2ish.mirror.server.file_doors import FileDoors
 from cachi2ish.mirror.server.gate import Gate
-from cachi2ish.mirror.server.health import Health, tend
+from cachi2ish.mirror.server.health import Health, Readiness, tend
 from cachi2ish.mirror.server.hot_pages import HotPages
 from cachi2ish.mirror.server.metrics import Metrics
 from cachi2ish.mirror.server.page_doors import PageDoors
@@ -58,18 +58,19 @@ class Rules:
     """What holds for requests. exempt: projects to which no cool-down applies.
 
     observed_only: give out what was looked at in its time only. tokens: None for everybody. memory: bytes for
-    pages that are asked for again.
+    pages that are asked for again. follow: look at what is due; otherwise somebody else has to.
     """
 
     exempt: Collection[NormalizedName] = ()
     observed_only: bool = False
     tokens: Tokens | None = None
     memory: int = 64_000_000
+    follow: bool = True
 
 
 @asynccontextmanager
 async def running(rooms: Rooms, rules: Rules) -> AsyncIterator[ASGIApp]:
-    """Yield the application, and follow projects beside it; stops what is under way at the end."""
+    """Yield the application, and follow projects beside it where it may; stops what is under way at the end."""
     hot = HotPages(rules.memory, time.monotonic)
     metrics = Metrics(lambda: hot.hits)
     acceptances = Acceptances(time.monotonic)
@@ -172,11 +173,12 @@ async def running(rooms: Rooms, rules: Rules) -> AsyncIterator[ASGIApp]:
         observed_only=rules.observed_only,
         executor=readers,
     )
-    following = asyncio.create_task(follower.follow())
+    following = asyncio.create_task(follower.follow() if rules.follow else asyncio.sleep(0))
     tending = asyncio.create_task(tend(store if sharing is not None else None))
     try:
-        health = Route("/healthz", Health(sharing).answer)
-        doors = _router(pages, proofs, files, metrics, [*web.routes(), *locks.routes(), health])
+        readiness = Readiness(rooms.history, readers, time.monotonic)
+        health = [Route("/healthz", Health(sharing).answer), Route("/readyz", readiness.answer)]
+        doors = _router(pages, proofs, files, metrics, [*web.routes(), *locks.routes(), *health])
         yield Gate(doors, hot=hot, tokens=rules.tokens, metrics=metrics, files=hot_files, uploads=UPLOADS)
     finally:
         following.cancel()

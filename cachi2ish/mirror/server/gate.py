@@ -23,7 +23,7 @@ _LONGEST_PATH = 2000
 _METHODS = frozenset({"GET", "HEAD"})
 
 #: What anybody may ask for, so that a container can be watched.
-_OPEN = "/healthz"
+_OPEN = frozenset({"/healthz", "/readyz"})
 
 
 #: What the door to files is called in the metrics.
@@ -129,7 +129,7 @@ class Gate:
             return Refused(HTTPStatus.METHOD_NOT_ALLOWED, "the mirror is only read", headers)
         if len(scope["raw_path"]) > _LONGEST_PATH:
             return Refused(HTTPStatus.REQUEST_URI_TOO_LONG, "no page and no file has an address that is so long")
-        if self._tokens is None or scope["path"] == _OPEN:
+        if self._tokens is None or scope["path"] in _OPEN:
             return None
         given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
         if self._tokens.admit(given.decode("latin-1")):

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
+from concurrent.futures import Executor
+from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from cachi2ish.errors import Cachi2ishError
 from cachi2ish.mirror.held.file_store import FileStore
 from cachi2ish.mirror.held.sharing import Sharing
+from cachi2ish.mirror.history.interface import Sightings
+from cachi2ish.mirror.server.replies import Refused
 
 _log = logging.getLogger(__name__)
 
 #: Seconds after which is looked for what is to be put into the shared store, and to be removed from the disk.
 _PAUSE = 30.0
+
+#: Seconds for which a look at the history is good, and after which there is none.
+_GOOD_FOR, _PATIENCE = 1.0, 3.0
 
 
 class Health:
@@ -33,6 +42,41 @@ class Health:
             if waiting:
                 lines.append(f"{waiting} to be put into the shared store of files")
         return Response("".join(f"{line}\n" for line in lines), media_type="text/plain")
+
+
+class Readiness:
+    """Answers ``/readyz``: whether clients should be sent here.
+
+    That is so while the history can be read; all pages come out of it. A store of files that is away changes
+    nothing: files come from upstreams and the disk then. executor: reads the history. clock: seconds.
+    """
+
+    def __init__(self, history: Sightings, executor: Executor, clock: Callable[[], float]) -> None:
+        self._history = history
+        self._executor = executor
+        self._clock = clock
+        self._alone = asyncio.Lock()
+        self._looked_at: float | None = None
+        self._is_ready = False
+
+    async def answer(self, _request: Request) -> Response:
+        """Answer 200 or 503. Anybody may ask this, so the history is asked once a second at most."""
+        async with self._alone:
+            if self._looked_at is None or self._clock() - self._looked_at >= _GOOD_FOR:
+                self._is_ready = await self._can_read()
+                self._looked_at = self._clock()
+        if self._is_ready:
+            return Response(b"ready\n", media_type="text/plain")
+        return Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the history cannot be read")
+
+    async def _can_read(self) -> bool:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await loop.run_in_executor(self._executor, self._history.registries)
+        except (Cachi2ishError, TimeoutError):
+            return False
+        return True
 
 
 async def tend(store: FileStore | None) -> None:

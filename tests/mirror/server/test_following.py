@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cachi2ish.mirror import following
+from cachi2ish.mirror.server.application import Rules
 from tests.support.distributions import make_wheel
 from tests.support.index_server import Fault, IndexServer
 from tests.support.mirror_server import MirrorServer
@@ -50,3 +51,18 @@ def test_a_registry_that_does_not_answer_is_left_alone_until_the_next_round(
         for _ in range(20):
             assert mirror.get("/healthz").status == 200
         assert len(upstream.requests) <= 2
+
+
+def test_a_server_that_is_not_to_follow_leaves_what_is_due_to_a_timer(
+    upstream: IndexServer, tmp_path: Path
+) -> None:
+    with MirrorServer(tmp_path / "m", interval=0, pypi=upstream.index_url) as mirror:
+        mirror.get("/live/simple/demo/")
+    upstream.forget_requests()
+    rules = Rules(follow=False)
+    with MirrorServer(tmp_path / "m", rules=rules, interval=0, pypi=upstream.index_url) as mirror:
+        # Somebody else may, beside it.
+        with MirrorServer(tmp_path / "m", interval=0, pypi=upstream.index_url):
+            assert soon(lambda: bool(upstream.requests))
+        assert mirror.json("/state.json")["following"] is False
+        assert b"cachi2ish_mirror_looks_total{" not in mirror.get("/metrics").body

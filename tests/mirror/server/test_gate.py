@@ -125,6 +125,7 @@ def test_only_who_has_a_token_comes_in(upstream: IndexServer, tmp_path: Path) ->
                 assert mirror.get(path, login=("user", "a-long-token-of-ours")).status == 200
                 assert mirror.get(path, Authorization="Bearer a-long-token-of-ours").status == 200
         assert mirror.get("/healthz").status == 200
+        assert mirror.get("/readyz").body == b"ready\n"
     assert not any("authorization" in one.headers for one in upstream.requests)
 
 
