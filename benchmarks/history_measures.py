@@ -137,8 +137,9 @@ def _pages(
         number = choose()
         first = registry.first_upload(number)
         cutoff = Cutoff(first + (registry.shape.until - first) * chance.random())
-        name, watch, began = registry.name(number), Watch(), time.thread_time()
+        name, watch = registry.name(number), Watch()
         with watch.running():
+            began = time.thread_time()
             history.page(NAME, name, cutoff)
             here.append((time.thread_time() - began) * 1000)
         clock.append(watch.clock * 1000)

@@ -21,6 +21,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from cachi2ish.mirror.history.engines.packed_texts import Digests, Place
+
 #: Rows of SQLite are numbered by 64 bits under the name INTEGER alone.
 _Key = BigInteger().with_variant(Integer, "sqlite")
 
@@ -113,11 +115,12 @@ file = Table(
     Column("key", LargeBinary, nullable=False),
     Column("hashes", Text),
     Column("site_id", Integer, ForeignKey("site.id"), nullable=False),
-    Column("path", Text, nullable=False),
+    Column("path", Place, nullable=False),
     Column("first_seen", BigInteger, nullable=False),
     Column("available", BigInteger),
     Index(None, "generation_id"),
-    Index(None, "key"),
+    # By its hash where that can be: half of what a tree of random keys takes.
+    Index(None, "key", postgresql_using="hash"),
 )
 
 # upload_time: the upstream's, NULL where it has stated none so far. metadata: JSON, "{}" without digests, or NULL.
@@ -131,7 +134,7 @@ file_state = Table(
     Column("size", BigInteger),
     Column("requires_python", Text),
     Column("yanked", Text),  # the reason, which may be empty; NULL where it is not yanked
-    Column("metadata", Text),
+    Column("metadata", Digests),
     Column("provenance", Text),
     sqlite_with_rowid=False,
 )

@@ -1,1 +1,1 @@
-"""The kinds of databases that a history may be in: SQLite on one machine, PostgreSQL beyond it."""
+"""The kinds of databases that a history may be in, SQLite and PostgreSQL, and how they keep texts."""

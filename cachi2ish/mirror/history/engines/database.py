@@ -15,7 +15,7 @@ from cachi2ish.mirror.history.engines.interface import CHECK, DatabaseKind, Hist
 from cachi2ish.mirror.history.engines.sqlite_database import SqliteDatabase
 
 #: The newest step of `migrations`.
-HEAD = "0002"
+HEAD = "0003"
 
 
 class Database:
