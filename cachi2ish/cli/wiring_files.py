@@ -1,12 +1,22 @@
-"""Opens the files that all machines of a mirror share."""
+"""Opens the files of a mirror: those on its disk, and those that all machines share."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
+from cachi2ish.cache.blobs import DiskBlobs
+from cachi2ish.cache.housekeeping import DiskHousekeeping
+from cachi2ish.cli.process import home_directory
+from cachi2ish.cli.wiring_history import CATALOGUE
 from cachi2ish.errors import InputError
+from cachi2ish.mirror.held.disk_files import DiskFiles
 from cachi2ish.mirror.held.interface import SharedFiles
+from cachi2ish.mirror.records import FILES
 from cachi2ish.settings.buckets import Bucket
+from cachi2ish.settings.flags import Flags
+from cachi2ish.settings.mirror_settings import mirror_directory, mirror_files
 
 
 def shared_files(place: Bucket, environ: Mapping[str, str]) -> SharedFiles:
@@ -20,3 +30,28 @@ def shared_files(place: Bucket, environ: Mapping[str, str]) -> SharedFiles:
             hint="install cachi2ish[s3], or from a clone: make install WITH=mirror",
         ) from None
     return S3Files(place, environ)
+
+
+def own_files(flags: Flags) -> list[SharedFiles]:
+    """Return where a mirror has its files: S3 first, where they are shared, and its disk."""
+    place = mirror_files(flags)
+    shared = [] if place is None else [shared_files(place, os.environ)]
+    return [*shared, disk_files(mirror_directory(flags, os.environ, home_directory()))]
+
+
+def files_at(text: str) -> SharedFiles:
+    """Return the files at a place in S3, or in the directory of a mirror. Raises where none can be put there."""
+    if "://" in text:
+        files = shared_files(Bucket.parse(text), os.environ)
+        files.check()
+        return files
+    return disk_files(Path(text))
+
+
+def disk_files(directory: Path) -> SharedFiles:
+    """Return the files in the directory of a mirror, which need not be there."""
+    folder = directory / FILES
+    housekeeping = DiskHousekeeping(folder, folder / CATALOGUE)
+    return DiskFiles(
+        folder, lambda: DiskBlobs(folder, lasting=False), lambda: housekeeping.pruning(pretend=True).entries
+    )

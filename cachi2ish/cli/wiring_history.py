@@ -18,7 +18,9 @@ from cachi2ish.errors import InputError, StorageError
 from cachi2ish.files.os_errors import storage_errors
 from cachi2ish.index.stack import default_index_url
 from cachi2ish.mirror.held.freeing import Freeing
+from cachi2ish.mirror.held.interface import SharedFiles
 from cachi2ish.mirror.held.old_notes import take_over
+from cachi2ish.mirror.held.shared_pruning import SharedPruning
 from cachi2ish.mirror.history.engines.interface import HistoryPlace
 from cachi2ish.mirror.history.interface import History, Seal
 from cachi2ish.mirror.history.store import SqlHistory
@@ -44,19 +46,19 @@ def mirror_history(flags: Flags, *, make: bool = False, read_only: bool = False)
     """
     database = mirror_database(flags)
     if database is not None:
-        with _opened(database, read_only=read_only) as history:
+        with _opened(database, _directory_if_known(flags), read_only=read_only) as history:
             yield history
         return
     directory = mirror_directory(flags, os.environ, home_directory())
     path = directory / HISTORY
     if make and not path.is_file():
         with _begun(directory) as partial:
-            with _opened(partial, read_only=False) as history:
+            with _opened(partial, directory, read_only=False) as history:
                 yield history
             _put(partial, path)
         return
     expect_history(directory)
-    with _opened(path, read_only=read_only) as history:
+    with _opened(path, directory, read_only=read_only) as history:
         yield history
 
 
@@ -115,24 +117,40 @@ def _link(partial: Path, path: Path) -> None:
 
 
 @contextmanager
-def _opened(place: HistoryPlace, *, read_only: bool) -> Iterator[History]:
+def _opened(place: HistoryPlace, directory: Path | None, *, read_only: bool) -> Iterator[History]:
     with SqlHistory(place, read_only=read_only) as history:
         if not read_only and not any(one.name == _MAIN for one in history.registries()):
             history.configure(Registry(name=_MAIN, url=default_index_url()))
+        if not read_only and directory is not None and (directory / FILES / CATALOGUE).exists():
+            with SqliteCatalogue(directory / FILES / CATALOGUE) as recollection:
+                take_over(directory / METADATA_DIGESTS, history, recollection)
         yield history
+
+
+def _directory_if_known(flags: Flags) -> Path | None:
+    try:
+        return mirror_directory(flags, os.environ, home_directory())
+    except InputError:
+        return None
 
 
 @contextmanager
 def freeing(
-    flags: Flags, history: History, now: Callable[[], Instant], *, everything: bool, pretend: bool
+    flags: Flags,
+    history: History,
+    now: Callable[[], Instant],
+    *,
+    everything: bool,
+    pretend: bool,
+    place: SharedFiles | None = None,
 ) -> Iterator[Freeing]:
-    """Yield what removes files of the mirror that the settings name; see `Freeing`. Raises `StorageError`."""
+    """Yield what removes files of the mirror that the settings name; see `Freeing`. Raises `StorageError`.
+
+    place: where all machines have them, None for the disk.
+    """
     directory = mirror_directory(flags, os.environ, home_directory()) / FILES
-    catalogue = directory / CATALOGUE
-    pruning = DiskHousekeeping(directory, catalogue).pruning(pretend=pretend)
-    if catalogue.exists():
-        with SqliteCatalogue(catalogue) as recollection:
-            take_over(directory.parent / METADATA_DIGESTS, history, recollection)
+    shared = None if place is None else SharedPruning(place, pretend=pretend)
+    pruning = shared or DiskHousekeeping(directory, directory / CATALOGUE).pruning(pretend=pretend)
     yield Freeing(pruning, history, now, everything=everything)
 
 

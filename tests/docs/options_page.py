@@ -28,7 +28,7 @@ _TERMINAL = {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "TERM": "dumb", "NO_COLO
 
 _CACHE = tuple(("cache", name) for name in ("path", "info", "verify", "prune"))
 
-_OF_MIRROR = ("serve", "status", "track", "sync", "prune", "diff", "freeze", "verify", "export", "import")
+_OF_MIRROR = ("serve", "status", "track", "sync", "prune", "diff", "freeze", "verify", "export", "import", "copy")
 
 _MIRROR = (("mirror",), *(("mirror", name) for name in _OF_MIRROR))
 

@@ -98,7 +98,7 @@ def _track(
         if everything:
             from cachi2ish.cli.display.reporting import ConsoleReporter
 
-            with _installed():
+            with installed():
                 from cachi2ish.cli.wiring_mirror import track_all
             reporter = ConsoleReporter(console)
             reporter.info(f"{counted_projects(track_all(flags, index, reporter))} more followed")
@@ -125,7 +125,7 @@ def _sync(*, flags: Flags) -> None:
         from cachi2ish.cli.display.reporting import ConsoleReporter
         from cachi2ish.errors import NetworkError
 
-        with _installed():
+        with installed():
             from cachi2ish.cli.wiring_mirror import sync_mirror
         reporter = ConsoleReporter(console)
         done = sync_mirror(flags, reporter)
@@ -188,14 +188,53 @@ def _freeze(
 
 
 @history_commands.command("verify", short_help="Check that the history does not contradict itself.")
-@with_settings("mirror_directory", "mirror_database", "config_file")
-def _verify(*, flags: Flags) -> None:
-    """Check the database, and that each page of each day that was frozen is the one that it was then."""
+@with_settings("mirror_directory", "mirror_database", "mirror_files", "config_file")
+def _verify(
+    contents: Annotated[
+        bool, typer.Option("--contents", help="Read all files instead, on the disk and in S3, and hash them.")
+    ] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="With --contents, remove what is damaged: it is fetched again.")
+    ] = False,
+    *,
+    flags: Flags,
+) -> None:
+    """Check the database, and that each page of each day that was frozen is the one that it was then.
+
+    With --contents, check that each file is what its name promises.
+    """
+    if contents or repair:
+        _verify_contents(flags, repair=repair, contents=contents)
+        return
     with opened(flags, read_only=True) as (history, reporter):
         from cachi2ish.errors import DigestMismatchError, raise_all
 
         raise_all(DigestMismatchError(found) for found in history.verify())
         reporter.info("nothing contradicts")
+
+
+def _verify_contents(flags: Flags, *, repair: bool, contents: bool) -> None:
+    console = console_for(flags)
+    with report_errors(console):
+        from cachi2ish.cli.display.mirror_text import moved_text, on_moved
+        from cachi2ish.cli.display.reporting import ConsoleReporter
+        from cachi2ish.errors import UsageError, raise_all
+
+        if not contents:
+            raise UsageError("--repair is given without --contents", hint="it is about files: give both")
+        with installed():
+            from cachi2ish.cli.wiring_files import own_files
+            from cachi2ish.mirror.held.moving_files import damage, verify_files
+        reporter, errors = ConsoleReporter(console), []
+        for place in own_files(flags):
+            done = verify_files(place, on_moved(reporter.info, "sound"), repair=repair)
+            reporter.info(f"{place.name}: {moved_text(done, 'sound')}")
+            for error in damage(done, "mirror verify --contents --repair removes it, and it is fetched again"):
+                if repair:
+                    reporter.warning(f"{error.problem}: removed")
+                else:
+                    errors.append(error)
+        raise_all(errors)
 
 
 @contextmanager
@@ -207,14 +246,15 @@ def opened(
     with report_errors(console):
         from cachi2ish.cli.display.reporting import ConsoleReporter
 
-        with _installed():
+        with installed():
             from cachi2ish.cli.wiring_history import mirror_history
         with mirror_history(flags, make=make, read_only=read_only) as history:
             yield history, ConsoleReporter(console)
 
 
 @contextmanager
-def _installed() -> Iterator[None]:
+def installed() -> Iterator[None]:
+    """Say what is missing where the block loads what the mirror needs."""
     from cachi2ish.errors import InputError
 
     try:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachi2ish.cli.commands.mirror_log import Index, opened
-from cachi2ish.cli.commands.options import reads, with_settings
-from cachi2ish.cli.display.console import write_result
+from cachi2ish.cli.commands.mirror_log import Index, installed, opened
+from cachi2ish.cli.commands.options import console_for, reads, with_settings
+from cachi2ish.cli.display.console import report_errors, write_result
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.values import path_of
+
+if TYPE_CHECKING:
+    from cachi2ish.cli.display.reporting import ConsoleReporter
 
 moves = typer.Typer()
 
@@ -61,27 +64,61 @@ def _import(
         reporter.info(f"{counted_projects(number)} taken over")
 
 
-@moves.command("copy", short_help="Copy the history into another database.")
-@with_settings("mirror_directory", "mirror_database", "config_file")
+@moves.command("copy", short_help="Copy the history into another database, and the files to another place.")
+@with_settings("mirror_directory", "mirror_database", "mirror_files", "config_file")
 def _copy(
     target: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="TARGET",
             help="An empty database of PostgreSQL (postgresql://user@host/name), or the directory of a mirror that"
-            " has no history.",
+            " has no history. Without it, files alone are copied.",
         ),
-    ],
+    ] = None,
+    target_files: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PLACE",
+            help="Copy the files too: to s3://BUCKET/PREFIX, or into the directory of a mirror.",
+        ),
+    ] = None,
     *,
     flags: Flags,
 ) -> None:
-    """Copy all that is known into an empty database, and compare it there: from SQLite to PostgreSQL, or back.
+    """Copy all that is known into an empty database, and all files to another place, and compare both there.
 
-    All of it is there afterwards, or nothing. Files are not copied.
+    From SQLite and a disk to PostgreSQL and S3, or back. Files come first: a copy that was ended goes on where it
+    was. Of the history all is there afterwards, or nothing.
     """
+    if target is None:
+        console = console_for(flags)
+        with report_errors(console):
+            from cachi2ish.cli.display.reporting import ConsoleReporter
+            from cachi2ish.errors import UsageError
+
+            if target_files is None:
+                raise UsageError(
+                    "there is nothing to copy to", hint="name a TARGET for the history, --target-files, or both"
+                )
+            with installed():
+                _copy_files(flags, target_files, ConsoleReporter(console))
+        return
     with opened(flags, read_only=True) as (history, reporter):
         from cachi2ish.cli.wiring_history import empty_place
 
         with empty_place(target) as place:
+            if target_files is not None:
+                _copy_files(flags, target_files, reporter)
             count = history.copy_to(place)
         reporter.info(f"{count:,} rows copied, and compared")
+
+
+def _copy_files(flags: Flags, target: str, reporter: ConsoleReporter) -> None:
+    from cachi2ish.cli.display.mirror_text import moved_text, on_moved
+    from cachi2ish.cli.wiring_files import files_at, own_files
+    from cachi2ish.errors import raise_all
+    from cachi2ish.mirror.held.moving_files import copy_files, damage
+
+    done = copy_files(own_files(flags), files_at(target), on_moved(reporter.info, "copied"))
+    reporter.info(f"{moved_text(done, 'copied')}, and compared")
+    raise_all(damage(done, "run mirror verify --contents --repair on the source, and copy again"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -17,7 +18,7 @@ pruning_commands = typer.Typer()
 
 
 @pruning_commands.command("prune", short_help="Follow projects no more, or remove files.")
-@with_settings("mirror_directory", "mirror_database", "config_file")
+@with_settings("mirror_directory", "mirror_database", "mirror_files", "config_file")
 def _prune(
     projects: Annotated[
         list[str] | None,
@@ -40,15 +41,18 @@ def _prune(
 
     Without projects: remove leftovers, and files as the options say. A file is fetched again when somebody asks
     for it. One that no registry has listed at a look within the last two days stays. A server may run meanwhile.
+    With --files, what is in S3 is removed, by when it was put there: a server keeps its own disk small.
     """
     with opened(flags) as (history, reporter):
         from cachi2ish.cli.display.mirror_text import counted_projects, staying_text
         from cachi2ish.cli.display.result_text import pruned_lines, removals_text, too_large_text
+        from cachi2ish.cli.wiring_files import shared_files
         from cachi2ish.cli.wiring_history import freeing
         from cachi2ish.errors import UsageError
         from cachi2ish.mirror.records import now_in_microseconds
         from cachi2ish.services.cache_upkeep import prune_by
         from cachi2ish.services.history_files import project_names
+        from cachi2ish.settings.mirror_settings import mirror_files
 
         of_files = {
             "--older-than": older_than,
@@ -68,7 +72,15 @@ def _prune(
             return
         now = datetime.now(UTC)
         limits = limits_of(older_than, max_size, now)
-        with freeing(flags, history, now_in_microseconds, everything=also_vanished, pretend=dry_run) as store:
+        shared = mirror_files(flags)
+        with freeing(
+            flags,
+            history,
+            now_in_microseconds,
+            everything=also_vanished,
+            pretend=dry_run,
+            place=None if shared is None else shared_files(shared, os.environ),
+        ) as store:
             pruned = prune_by(store, limits, now, reporter, dry_run=dry_run)
         if dry_run:
             write_result(removals_text(pruned))

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from cachi2ish.cli.display.figures import counted, readable_size
 from cachi2ish.core.cache_contents import Amount
 from cachi2ish.core.cutoff import rfc3339
 from cachi2ish.core.messages import printable
 from cachi2ish.mirror.records import FileChange, Instant, Status
+
+if TYPE_CHECKING:
+    from cachi2ish.mirror.held.moving_files import Moved
+
+#: Seconds between two lines of progress.
+_PAUSE = 10.0
 
 
 def status_text(status: Status) -> str:
@@ -95,6 +103,25 @@ def staying_text(staying: Amount) -> Iterator[str]:
     if staying.count:
         amount = f"{counted(staying.count, 'file')}, {readable_size(staying.size)}"
         yield f"{amount}, kept: no registry has listed them within two days (--also-vanished removes such)"
+
+
+def moved_text(done: Moved, verb: str) -> str:
+    """Return how many files were copied, or are sound."""
+    there = f"; {done.there:,} were there before" if done.there else ""
+    return f"{counted(done.files, 'file')} {verb}, {readable_size(done.size)}{there}"
+
+
+def on_moved(report: Callable[[str], None], verb: str) -> Callable[[Moved], None]:
+    """Return a callback that reports a line every ten seconds."""
+    reported_at = time.monotonic()
+
+    def watch(done: Moved) -> None:
+        nonlocal reported_at
+        if time.monotonic() - reported_at >= _PAUSE:
+            reported_at = time.monotonic()
+            report(f"{moved_text(done, verb)} so far")
+
+    return watch
 
 
 def counted_projects(number: int) -> str:

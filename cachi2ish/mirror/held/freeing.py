@@ -14,7 +14,9 @@ from cachi2ish.mirror.records import DAY, Instant
 #: How old a look may be that shows that a registry has a file: followed projects are looked at once a day.
 _RECENT = 2 * DAY
 
+#: The place of a file on a disk, and in the shared store.
 _BLOB = re.compile("blobs/sha256/([0-9a-f]{2})/([0-9a-f]{62})")
+_OBJECT = re.compile("sha256/[0-9a-f]{2}/([0-9a-f]{64})")
 
 
 class Freeing:
@@ -91,5 +93,5 @@ class Freeing:
 
 def sha256_of(entry: Entry) -> str:
     """Return the sha256 of a file in the store, "" for anything else."""
-    found = _BLOB.fullmatch(entry.path)
-    return found[1] + found[2] if found else ""
+    found = _BLOB.fullmatch(entry.path) or _OBJECT.fullmatch(entry.path)
+    return "".join(found.groups()) if found else ""
