@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
 
 from msgspec import Struct
 
@@ -43,7 +45,7 @@ class Timeline(Struct, frozen=True, kw_only=True):
 
 
 def draw(
-    versions: Iterable[tuple[VersionTally, Standing]],
+    versions: Iterable[tuple[VersionTally, Standing, int]],
     before: Instant | None,
     first_seen: Instant | None,
     now: Instant,
@@ -53,9 +55,9 @@ def draw(
     versions: with how each stands, see `VersionsAt`.
     """
     dated: dict[Standing, list[Instant]] = {}
-    for tally, standing in versions:
-        if tally.first is not None:
-            dated.setdefault(standing, []).append(tally.first)
+    for standing, group in groupby(versions, key=itemgetter(1)):
+        if instants := [tally.first for tally, _, _ in group if tally.first is not None]:
+            dated.setdefault(standing, []).extend(instants)
     if not dated:
         return None
     begin, end = min(map(min, dated.values())), max(now, *map(max, dated.values()))
@@ -66,10 +68,11 @@ def draw(
         return max(0, min(WIDTH, (at - begin) * WIDTH // length))
 
     places: dict[str, set[int]] = {}
-    for standing, instants in dated.items():
+    for standing, of_kind in dated.items():
         kind = _KINDS.get(standing)
         if kind is not None:
-            places.setdefault(kind, set()).update(map(place, instants))
+            # Not place(): these are many, and none is beside the line.
+            places.setdefault(kind, set()).update({(at - begin) * WIDTH // length for at in of_kind})
     first, last = _day(begin).year + 1, _day(end).year
     step = max(1, -(-(last - first + 1) // _MOST_YEARS))
     return Timeline(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 
 from cachi2ish.core.cutoff import rfc3339
 from cachi2ish.mirror.pasts import Moment, PastFile, ProjectPast, SeenState, VersionTally
@@ -31,6 +33,10 @@ def seconds_text(instant: Instant | None) -> str | None:
 _TAKEN = frozenset({Standing.THERE, Standing.YANKED_SINCE, Standing.GONE_SINCE})
 
 
+#: A version, how it stands, and how many of its files were there.
+Stood = tuple[VersionTally, Standing, int]
+
+
 def newest_version(past: ProjectPast, before: Instant | None) -> str | None:
     """Return what an installer would take: not yanked, and no pre-release where it need not be one."""
     first = None
@@ -50,14 +56,16 @@ class VersionsAt:
 
     def __init__(self, past: ProjectPast, before: Instant | None) -> None:
         self._all = Standings(past, before)
-        here: list[tuple[VersionTally, Standing]] = []
-        later: list[tuple[VersionTally, Standing]] = []
-        self.files = 0
-        for tally, standing, files in self._all.each():
-            (later if standing in _LATER else here).append((tally, standing))
-            self.files += files
+        here: list[Stood] = []
+        later: list[Stood] = []
+        self.files, self.counts = 0, Counter[Standing]()
+        # Neighbours mostly stand alike, and to look a standing up takes longer than to compare two.
+        for standing, group in groupby(self._all.each(), key=itemgetter(1)):
+            some = list(group)
+            (later if standing in _LATER else here).extend(some)
+            self.counts[standing] += len(some)
+            self.files += sum(files for _, _, files in some)
         self.standings = here + later
-        self.counts = Counter(standing for _, standing in self.standings)
         self.newest = newest_version(past, before)
 
     def __len__(self) -> int:
@@ -65,7 +73,9 @@ class VersionsAt:
 
     def rows(self, start: int = 0, end: int | None = None) -> tuple[VersionRow, ...]:
         """Return rows: the newest version first, and after all that were there what came later."""
-        return tuple(self._all.row(*one, newest=self.newest) for one in self.standings[start:end])
+        return tuple(
+            self._all.row(tally, standing, newest=self.newest) for tally, standing, _ in self.standings[start:end]
+        )
 
 
 class Standings:
@@ -78,8 +88,8 @@ class Standings:
             if file.changed:
                 self._changed[file.generation, file.version].append(file)
 
-    def each(self) -> Iterator[tuple[VersionTally, Standing, int]]:
-        """Yield how each version stands, and how many of its files were there."""
+    def each(self) -> Iterator[Stood]:
+        """Yield how each version stands."""
         then, before, changed = self._then, self._then.before, self._changed
         then_number, now_number = _number(then), _number(self._now)
         since = Standing.THERE if now_number == then_number else Standing.GONE_SINCE
