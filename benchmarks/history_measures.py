@@ -21,8 +21,9 @@ from sqlalchemy import text
 
 from benchmarks.failures import BenchmarkError
 from benchmarks.history_filling import NAME, Cost, fill, observe
-from benchmarks.simulated_registry import PYPI, Registry
+from benchmarks.simulated_registry import PYPI, Registry, Sighting
 from cachi2ish.core.cutoff import Cutoff
+from cachi2ish.core.pages import Page
 from cachi2ish.core.urls import Address
 from cachi2ish.mirror.history.engines.interface import HistoryPlace
 from cachi2ish.mirror.history.store import SqlHistory
@@ -37,7 +38,8 @@ DAYS = 2
 #: Where the number of the server's first process stands, for its processor time.
 SERVER = "HISTORY_SERVER"
 
-_PAGES = 2000
+#: Pages that are asked for; those that have many files take longer.
+_PAGES, _LARGE_PAGES = 2000, 400
 
 #: Looks in vain that stand for those at all projects that have not changed.
 _IN_VAIN = 5000
@@ -122,18 +124,25 @@ def pages(history: SqlHistory, registry: Registry) -> Figures:
     chance = random.Random(7)
     some = range(registry.shape.projects)
     return {
-        **_pages(history, registry, chance, "a page", lambda: chance.choice(some)),
-        **_pages(history, registry, chance, "the page of any file", lambda: registry.any_file(chance)),
+        **_pages(history, registry, chance, "a page", _PAGES, lambda: chance.choice(some)),
+        **_pages(
+            history, registry, chance, "the page of any file", _LARGE_PAGES, lambda: registry.any_file(chance)
+        ),
     }
 
 
 def _pages(
-    history: SqlHistory, registry: Registry, chance: random.Random, what: str, choose: Callable[[], int]
+    history: SqlHistory,
+    registry: Registry,
+    chance: random.Random,
+    what: str,
+    count: int,
+    choose: Callable[[], int],
 ) -> Figures:
     here: list[float] = []
     clock: list[float] = []
     everywhere = 0.0
-    for _ in range(_PAGES):
+    for _ in range(count):
         number = choose()
         first = registry.first_upload(number)
         cutoff = Cutoff(first + (registry.shape.until - first) * chance.random())
@@ -144,9 +153,9 @@ def _pages(
             here.append((time.thread_time() - began) * 1000)
         clock.append(watch.clock * 1000)
         everywhere += watch.seconds
-    found = {f"{what}: ms of a processor, mean": everywhere / _PAGES * 1000}
+    found = {f"{what}: ms of a processor, mean": everywhere / count * 1000}
     for share in (50, 99):
-        place = _PAGES * share // 100
+        place = count * share // 100
         found[f"{what}: ms of a processor here, p{share}"] = sorted(here)[place]
         found[f"{what}: ms by the clock, p{share}"] = sorted(clock)[place]
     return found
@@ -201,31 +210,55 @@ def verify(history: SqlHistory, registry: Registry) -> Figures:
     return {**watch.figures("verify"), **_memory("verify")}
 
 
+class _Sent:
+    """Sightings on their way, of which the pages are written as an upstream sends them.
+
+    size: of all pages, in bytes. seconds: of a processor, for making pages and writing them.
+    """
+
+    def __init__(self, sightings: Iterator[Sighting]) -> None:
+        self._sightings = sightings
+        self.size = 0
+        self.seconds = 0.0
+
+    def __iter__(self) -> Iterator[Sighting]:
+        while True:
+            began = time.thread_time()
+            one = next(self._sightings, None)
+            if one is not None and isinstance(one.answer, Page):
+                self.size += len(write_json(one.answer))
+            self.seconds += time.thread_time() - began
+            if one is None:
+                return
+            yield one
+
+
 def days(history: SqlHistory, registry: Registry) -> Figures:
     """Let two days go by: looks at all that has changed, and at some of what has not."""
     changed, vain, watch, watch_vain = Cost(), Cost(), Watch(), Watch()
-    grown = grown_in_vain = events = 0
+    grown = grown_in_vain = events = size = 0
+    making = 0.0
     for _ in range(DAYS):
         tally, sightings = registry.day()
-        events += tally.events
-        before = history.status(0).size
+        sent, before = _Sent(sightings), history.status(0).size
         with watch.running():
-            cost = observe(history, sightings)
+            changed.add(observe(history, sent))
         between = history.status(0).size
         with watch_vain.running():
             vain.add(observe(history, registry.in_vain(_IN_VAIN)))
-        changed.add(cost)
+        events, size, making = events + tally.events, size + sent.size, making + sent.seconds
         grown += between - before
         grown_in_vain += history.status(0).size - between
     return {
         "a day: events": events / DAYS,
         "a day: projects that have changed": changed.looks / DAYS,
         "a day: files that are new": changed.added / DAYS,
+        "a day: files that have vanished": changed.vanished / DAYS,
+        "a day: MB of JSON of the pages that have changed": size / DAYS / 1e6,
         "a day: MB of database": grown / DAYS / 1e6,
-        "a look that shows a change: ms of a processor": changed.seconds / changed.looks * 1000,
-        "a look in vain: ms of a processor": vain.seconds / vain.looks * 1000,
+        "a look that shows a change: ms of a processor": (watch.seconds - making) / changed.looks * 1000,
+        "a look in vain: ms of a processor": watch_vain.seconds / vain.looks * 1000,
         "a look in vain: bytes of database": grown_in_vain / vain.looks,
-        **watch.figures("a day of changes"),
         **_memory("a day"),
     }
 

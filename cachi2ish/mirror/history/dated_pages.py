@@ -186,9 +186,10 @@ def all_digests(
             yield known, found.get(chosen.id) or digest(chosen.id, iter(()))
 
 
-def all_projects(connection: Connection, registry: KnownRegistry, cutoff: Cutoff | None) -> list[KnownProject]:
-    """Return all projects that have a page, by name."""
-    return [known for known, _ in _projects(connection, registry, cutoff)]
+def all_projects(connection: Connection, registry: KnownRegistry, cutoff: Cutoff | None) -> Iterator[KnownProject]:
+    """Yield all projects that have a page, by name."""
+    for known, _ in _projects(connection, registry, cutoff):
+        yield known
 
 
 def _projects(
