@@ -13,17 +13,16 @@ from datetime import UTC, datetime, timedelta
 
 from cachi2ish.core.messages import excerpt
 
-_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
-_INSTANT = re.compile(
+_DATE = r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
+_INSTANT = (
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?"
     r"([Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?"
 )
 _COUNT = r"([0-9]{1,7})"  # more is no duration, and beyond what `timedelta` can hold
-_WORDS = re.compile(rf"{_COUNT}\s*(minute|hour|day|week)s?|{_COUNT}\s*([hdw])", re.IGNORECASE)
-_ISO_8601 = re.compile(
+_WORDS = rf"{_COUNT}\s*(minute|hour|day|week)s?|{_COUNT}\s*([hdw])"
+_ISO_8601 = (
     rf"P(?=[0-9T])(?:{_COUNT}Y)?(?:{_COUNT}M)?(?:{_COUNT}W)?(?:{_COUNT}D)?"
-    rf"(?:T(?=[0-9])(?:{_COUNT}H)?(?:{_COUNT}M)?(?:{_COUNT}S)?)?",
-    re.IGNORECASE,
+    rf"(?:T(?=[0-9])(?:{_COUNT}H)?(?:{_COUNT}M)?(?:{_COUNT}S)?)?"
 )
 _UNITS = {
     "minute": timedelta(minutes=1),
@@ -103,14 +102,14 @@ def rfc3339(instant: datetime) -> str:
 
 
 def _end_of_day(text: str) -> datetime | None:
-    found = _DATE.fullmatch(text)
+    found = re.fullmatch(_DATE, text)
     if found is None:
         return None
     return _moved(_at(text, *map(int, found.groups())), _DAY, text)
 
 
 def _instant(text: str) -> datetime | None:
-    found = _INSTANT.fullmatch(text)
+    found = re.fullmatch(_INSTANT, text)
     if found is None:
         return None
     year, month, day, hour, minute, second = (int(found[number]) for number in range(1, 7))
@@ -171,10 +170,10 @@ def _before(text: str, now: datetime) -> datetime | None:
 
 
 def _duration(text: str) -> timedelta | None:
-    words = _WORDS.fullmatch(text)
+    words = re.fullmatch(_WORDS, text, re.IGNORECASE)
     if words:
         return int(words[1] or words[3]) * _UNITS[(words[2] or words[4]).lower()]
-    iso = _ISO_8601.fullmatch(text)
+    iso = re.fullmatch(_ISO_8601, text, re.IGNORECASE)
     if iso is None:
         return None
     if iso[1] or iso[2]:

@@ -19,7 +19,7 @@ _LONGEST_WORD = 300
 #: What is shown of one that is longer: of its beginning, and of its end.
 _HEAD, _TAIL = 60, 20
 
-_TOO_LONG = re.compile(rf"\S{{{_LONGEST_WORD + 1},}}")
+_TOO_LONG = rf"\S{{{_LONGEST_WORD + 1},}}"
 
 
 def excerpt(text: str) -> str:
@@ -29,7 +29,7 @@ def excerpt(text: str) -> str:
 
 def shortened(text: str) -> str:
     """Return ``text`` with the middle of each overlong word left out: of a version of 6000 digits, say."""
-    return _TOO_LONG.sub(lambda found: f"{found[0][:_HEAD]}…{found[0][-_TAIL:]}", text)
+    return re.sub(_TOO_LONG, lambda found: f"{found[0][:_HEAD]}…{found[0][-_TAIL:]}", text)
 
 
 #: So alike is a word to the one that was meant, where 1 is the same: with less, ``amd64`` would be ``armv6l``.

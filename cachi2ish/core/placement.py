@@ -27,7 +27,7 @@ CONSTRAINTS = "deps/constraints"
 FILES_FROM_PAGES = "../../pip/"
 
 #: What `name_of_url` and `name_of_git` make.
-_DIRECT = re.compile(r"(?P<project>[a-z0-9-]+?)-(?:url-[a-z0-9_]+-[0-9a-f]+|git-[0-9a-f]{40})\.[a-z0-9.]+")
+_DIRECT = r"(?P<project>[a-z0-9-]+?)-(?:url-[a-z0-9_]+-[0-9a-f]+|git-[0-9a-f]{40})\.[a-z0-9.]+"
 
 
 def url_basename(url: Address) -> str:
@@ -72,5 +72,5 @@ def project_of(filename: str) -> str | None:
     """Return the name of the project that a URL or git requirement's file is of; None for any other file."""
     if is_wheel(filename):
         return filename.partition("-")[0]
-    found = _DIRECT.fullmatch(filename)
+    found = re.fullmatch(_DIRECT, filename)
     return found["project"] if found else None

@@ -37,14 +37,14 @@ if TYPE_CHECKING:
 #: Settings (git-config(1)) without quotes, escapes, continued lines, and comments behind a value. Case matters to
 #: GitPython in some places and to git in others: what both read alike is in lower case.
 _SECTION = re.compile(r"\[([a-z]+)(?: \"([\w.:/-]+)\")?\]", re.ASCII)
-_SETTING = re.compile(r"[ \t]*([a-z][A-Za-z0-9-]*) = ([!-~](?:[ -~]*[!-~])?)")
-_SPECIAL = re.compile(r"[\"\\#;]")
+_SETTING = r"[ \t]*([a-z][A-Za-z0-9-]*) = ([!-~](?:[ -~]*[!-~])?)"
+_SPECIAL = r"[\"\\#;]"
 
 #: They change what else is read: other files, another form of references, other names of objects.
 _ELSEWHERE = frozenset({"include", "includeif", "extensions"})
 
-_COMMIT = re.compile("([0-9a-f]{40})\n")
-_BRANCH = re.compile(r"ref: (refs/heads/[A-Za-z0-9_][A-Za-z0-9_-]*(?:[./][A-Za-z0-9_][A-Za-z0-9_-]*)*)\n")
+_COMMIT = "([0-9a-f]{40})\n"
+_BRANCH = r"ref: (refs/heads/[A-Za-z0-9_][A-Za-z0-9_-]*(?:[./][A-Za-z0-9_][A-Za-z0-9_-]*)*)\n"
 
 
 class UsualCheckout(Struct, frozen=True):
@@ -86,8 +86,8 @@ def _remotes(settings: str | None) -> Mapping[str, str] | None:
                 return None
             seen.add(section)
             continue
-        setting = _SETTING.fullmatch(line)
-        if not setting or not section or _SPECIAL.search(setting[2]):
+        setting = re.fullmatch(_SETTING, line)
+        if not setting or not section or re.search(_SPECIAL, setting[2]):
             return None
         if section[0] == "remote" and setting[1].lower() == "url":
             if setting[1] != "url" or not section[1] or section[1] in found:
@@ -98,12 +98,12 @@ def _remotes(settings: str | None) -> Mapping[str, str] | None:
 
 def _commit(directory: Path, text_of: Callable[[Path], str | None]) -> str | None:
     head = text_of(directory / "HEAD") or ""
-    if commit := _COMMIT.fullmatch(head):
+    if commit := re.fullmatch(_COMMIT, head):
         return commit[1]
-    branch = _BRANCH.fullmatch(head)
+    branch = re.fullmatch(_BRANCH, head)
     if branch is None or branch[1].endswith(".lock"):
         return None
-    commit = _COMMIT.fullmatch(text_of(directory / branch[1]) or "")
+    commit = re.fullmatch(_COMMIT, text_of(directory / branch[1]) or "")
     return None if commit is None else commit[1]
 
 

@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import IO
 
 #: Variables that tie git to a repository or make it print what it sends (git(1), "Environment variables").
-_DROPPED = re.compile(
+_DROPPED = (
     r"GIT_(DIR|WORK_TREE|INDEX_FILE|INDEX_VERSION|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|COMMON_DIR"
     r"|NAMESPACE|PREFIX|GRAFT_FILE|SHALLOW_FILE|REPLACE_REF_BASE|QUARANTINE_PATH|CEILING_DIRECTORIES"
     r"|TEMPLATE_DIR|DEFAULT_HASH|DEFAULT_REF_FORMAT|ATTR_\w+|LITERAL_PATHSPECS|\w+_PATHSPECS"
-    r"|EXTERNAL_DIFF|PAGER|EDITOR|CURL_VERBOSE|TRACE\w*)",
+    r"|EXTERNAL_DIFF|PAGER|EDITOR|CURL_VERBOSE|TRACE\w*)"
 )
 
 #: What must not happen in a repository of somebody else: hooks, monitors, background work, odd formats.
@@ -193,7 +193,7 @@ class GitCommand:
         return [key for key, _ in ready]
 
     def _environment(self, access: Access) -> dict[str, str]:
-        environ = {name: value for name, value in self.environ.items() if not _DROPPED.fullmatch(name)}
+        environ = {name: value for name, value in self.environ.items() if not re.fullmatch(_DROPPED, name)}
         # Where ssh is not otherwise set up, it is told never to ask; server-side silence is noticed by ssh.
         if "GIT_SSH" not in environ:
             environ.setdefault("GIT_SSH_COMMAND", "ssh -o BatchMode=yes -o ServerAliveInterval=30")

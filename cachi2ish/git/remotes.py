@@ -13,7 +13,7 @@ from cachi2ish.core.urls import Address
 from cachi2ish.git.command import Access
 
 #: ``user@host:path``, which is ssh (git-clone(1), "Git URLs"): no slash before the first colon.
-_SCP = re.compile(r"(?P<authority>(?:[^@/:\s]+@)?(?:\[[^\]\s]+\]|[^@/:\s\[\]]+)):(?!//)(?P<path>[^\s].*)")
+_SCP = r"(?P<authority>(?:[^@/:\s]+@)?(?:\[[^\]\s]+\]|[^@/:\s\[\]]+)):(?!//)(?P<path>[^\s].*)"
 
 _HTTP = frozenset({"http", "https"})
 
@@ -51,7 +51,7 @@ class Remote(Struct, frozen=True):
     def by_ssh(self) -> bool:
         """Whether git runs ssh for it."""
         text = self.url.with_credentials
-        return text.startswith("ssh://") or ("://" not in text and _SCP.fullmatch(text) is not None)
+        return text.startswith("ssh://") or ("://" not in text and re.fullmatch(_SCP, text) is not None)
 
     @property
     def access(self) -> Access:
@@ -107,7 +107,7 @@ def remote(url: Address, *, local: bool = False) -> Remote:
 
 def normalised(url: str) -> str:
     """Return the address of a remote as a URL without credentials: ``git@host:path`` becomes ``ssh://``."""
-    if "://" not in url and (scp := _SCP.fullmatch(url)):
+    if "://" not in url and (scp := re.fullmatch(_SCP, url)):
         path = scp["path"]
         url = f"ssh://{scp['authority']}/{quote(path.lstrip('/'), safe='/~%+@:,;=!$&()*')}"
     parts = urlsplit(url)

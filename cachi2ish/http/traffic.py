@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from threading import Lock
+
+from msgspec import Struct
 
 from cachi2ish.http.interface import HostTraffic, Silence
 
 
-@dataclass(slots=True)
-class _Tally:
+class _Tally(Struct):
     """The counts of one host so far. open: answers that are awaited or not at their end.
 
     moved: when something last arrived from it, or when the first of the answers that are open was asked for.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from cachi2ish.cache.interface import Catalogue, KeptPage
@@ -21,8 +22,7 @@ from cachi2ish.index.interface import FRESH, Index, PageQuery
 SETTLING = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class CachePolicy:
+class CachePolicy(Struct, frozen=True):
     """When a page from the cache is as good as one from the index.
 
     run_started: aware; what claims to be from after it is not believed.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence, Sized
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from cachi2ish.advice import Hint
@@ -65,8 +66,7 @@ class FirstMatch:
         raise ProjectNotFoundError(project, where, hint=next(hints, Hint.NAME_INDEX_OF_PROJECT))
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What the index at ``address`` says of a project. page: None where it has no such project.
 
     certain: whether it says so, and not only that nobody may see it. said: why it has none, in its own words.

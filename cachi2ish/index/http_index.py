@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from threading import Lock
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from msgspec import Struct, field
 from packaging.utils import NormalizedName
 
 from cachi2ish.advice import Hint
@@ -36,8 +37,7 @@ _NOT_THERE = frozenset({404, 410})
 _ANY = ("0",)
 
 
-@dataclass(slots=True)
-class _Answer:
+class _Answer(Struct):
     """What an index has said of a project in this run.
 
     kept: whether the catalogue has the page. Else it is here: a run that holds the pages of thousands of projects

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.pages import IndexFile, Page
 
 
-@dataclass(frozen=True, slots=True)
-class PageQuery:
+class PageQuery(Struct, frozen=True):
     """What a run needs to know of a project: it decides whether a page from the cache will do.
 
     digests: every one that the run's requirements name for the project; empty where one of them names none, and

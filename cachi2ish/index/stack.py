@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from importlib.util import find_spec
@@ -27,8 +26,7 @@ if TYPE_CHECKING:
     from cachi2ish.index.upload_times import MetadataDocuments
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunContext:
+class RunContext(Struct, frozen=True, kw_only=True):
     """What all indexes of a run share.
 
     http: returns the client, which is made when it is first needed. memory: what is kept between runs.

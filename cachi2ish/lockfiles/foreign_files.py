@@ -21,12 +21,12 @@ _LOOKED_AT = 64 * 1024
 #: Not on the second half of a line that is continued.
 _BEGIN = r"(?<!\\\n)(?<!\\\r\n)^"
 _TABLE = re.compile(_BEGIN + r"\[{1,2}[ \t]*([A-Za-z0-9_.\"-]+)[ \t]*\]{1,2}[ \t]*\r?$", re.MULTILINE)
-_JSON = re.compile(r"\s*[{\[]\s*[\"{\]}\[]")
-_MARKUP = re.compile(r"\s*<[!?A-Za-z]")
+_JSON = r"\s*[{\[]\s*[\"{\]}\[]"
+_MARKUP = r"\s*<[!?A-Za-z]"
 _YAML = re.compile(_BEGIN + r"(?:---|[a-z_-]+:)[ \t]*\r?$", re.MULTILINE)
 _INSTALL_REQUIRES = re.compile(r"^[ \t]*(?:\w+\([ \t]*)?[\"']?install_requires[\"']?[ \t]*[=:]", re.MULTILINE)
-_PYLOCK = re.compile(r"pylock(?:\.[A-Za-z0-9_-]+)?\.toml")
-_REQUIREMENTS = re.compile(r"[A-Za-z0-9._-]*requirements[A-Za-z0-9._-]*\.(?:txt|in)")
+_PYLOCK = r"pylock(?:\.[A-Za-z0-9_-]+)?\.toml"
+_REQUIREMENTS = r"[A-Za-z0-9._-]*requirements[A-Za-z0-9._-]*\.(?:txt|in)"
 
 #: Characters. No project file that people write is longer.
 _LARGEST_PROJECT = 1 << 20
@@ -67,7 +67,7 @@ def _lock_in(text: str) -> str | None:
     if "package" in tables:
         head = text[:500]
         return "poetry.lock" if "Poetry" in head else "pdm.lock" if "PDM" in head else "uv.lock"
-    if _JSON.match(text) and '"pipfile-spec"' in text:
+    if re.match(_JSON, text) and '"pipfile-spec"' in text:
         return "Pipfile.lock"
     return None
 
@@ -75,9 +75,9 @@ def _lock_in(text: str) -> str | None:
 def _kind_of(text: str) -> str | None:
     if tables := _TABLE.findall(text):
         return f"TOML or an INI file, with a table [{tables[0]}]"
-    if _MARKUP.match(text):
+    if re.match(_MARKUP, text):
         return "a web page"
-    if _JSON.match(text):
+    if re.match(_JSON, text):
         return "JSON"
     if _YAML.search(text):
         return "YAML"
@@ -94,7 +94,7 @@ def unlocked(names: Collection[str], read: Callable[[str], str | None]) -> tuple
 
 
 def _unnamed_lock(names: Sequence[str]) -> tuple[str, str] | None:
-    locks = [name for name in names if _PYLOCK.fullmatch(name) or name in READ]
+    locks = [name for name in names if re.fullmatch(_PYLOCK, name) or name in READ]
     if len(locks) > 1:
         listed = ", ".join(locks)
         return f"several lock files: {listed}", f'name the one that is meant: "lockfile": "{locks[0]}", say'
@@ -104,7 +104,7 @@ def _unnamed_lock(names: Sequence[str]) -> tuple[str, str] | None:
 
 
 def _other_requirements(names: Sequence[str]) -> tuple[str, str] | None:
-    found = [name for name in names if _REQUIREMENTS.fullmatch(name)]
+    found = [name for name in names if re.fullmatch(_REQUIREMENTS, name)]
     if written := [name for name in found if name.endswith(".txt")]:
         listed = ", ".join(f'"{name}"' for name in written)
         return "other requirements files", f'name those that are meant, of "requirements_files": [{listed}]'

@@ -138,7 +138,7 @@ def finder(names: Iterable[str]) -> str | None:
     return next((known for known in FINDERS if known in found), None)
 
 
-_VERSIONED = re.compile(r"(?P<name>.+)-(?P<version>v?\d[^-]*)")
+_VERSIONED = r"(?P<name>.+)-(?P<version>v?\d[^-]*)"
 
 
 def own_tools(version: str) -> JsonObject:
@@ -187,7 +187,7 @@ def tools_of(creators: Iterable[str]) -> JsonObject:
     for creator in creators:
         kind, _, name = creator.partition(": ")
         if kind == "Tool":
-            found = _VERSIONED.fullmatch(name)
+            found = re.fullmatch(_VERSIONED, name)
             parts = found.groupdict() if found else {"name": name}
             tools.append({"type": "application", **parts})
         else:

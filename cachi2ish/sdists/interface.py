@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from msgspec import Struct
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -23,8 +25,7 @@ class Identity:
     build_requires: tuple[str, ...] = field(default=(), compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CoreMetadata:
+class CoreMetadata(Struct, frozen=True, kw_only=True):
     """Core metadata as far as installers decide by it (core metadata specifications).
 
     format_version: ``Metadata-Version``, "" where it states none. requires_dist: as written, each on one line.

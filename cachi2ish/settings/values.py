@@ -129,7 +129,7 @@ def whole_number(least: int, most: int) -> Callable[[str | int], int]:
     return read
 
 
-_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?)\s*(?:([kmgt])(i)?)?b?", re.IGNORECASE | re.ASCII)
+_SIZE = r"([0-9]{1,15}(?:\.[0-9]{1,6})?)\s*(?:([kmgt])(i)?)?b?"
 _SIZE_HINT = "write a number with a unit: 500MB, 5GB (powers of 1000) or 5GiB (powers of 1024)"
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _SI = 1000
@@ -142,7 +142,7 @@ def parse_size(text: str) -> int:
     The ``B`` may be left out behind another letter, and capitals make no difference: ``5g`` is ``5GB``. A number
     alone, of which nobody knows what it counts, is refused, unless it is zero.
     """
-    found = _SIZE.fullmatch(text.strip())
+    found = re.fullmatch(_SIZE, text.strip(), re.IGNORECASE | re.ASCII)
     if found is None:
         raise InvalidValueError(f"{excerpt(text.strip())!r} is not a size", _SIZE_HINT)
     if found[0].rstrip()[-1].isdigit() and float(found[1]):

@@ -26,7 +26,7 @@ _LATEST = {
 _QUOTED = r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)'
 _ELEMENT = re.compile(rf'(?:[^,"]|{_QUOTED})++', re.DOTALL)
 _PARAMETER = re.compile(rf'(?:[^;"]|{_QUOTED})++', re.DOTALL)
-_WEIGHT = re.compile(r"\s*[qQ]\s*=\s*(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\s*")
+_WEIGHT = r"\s*[qQ]\s*=\s*(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\s*"
 
 
 def choose_form(accept: str | None, offered: Sequence[str]) -> str | None:
@@ -40,7 +40,7 @@ def choose_form(accept: str | None, offered: Sequence[str]) -> str | None:
         name, *parameters = _PARAMETER.findall(element) or [""]
         kind = name.strip().lower()
         # Of a weight that cannot be read nothing is taken: it counts as if it were not there.
-        weight = next((float(found[1]) for one in parameters if (found := _WEIGHT.fullmatch(one))), 1.0)
+        weight = next((float(found[1]) for one in parameters if (found := re.fullmatch(_WEIGHT, one))), 1.0)
         kind = _LATEST.get(kind, kind)
         weights[kind] = max(weight, weights.get(kind, 0.0))
     best = max(offered, key=lambda kind: _weight(kind, weights), default=None)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from packaging.tags import parse_tag
 
 from cachi2ish.cli.display.hints import hint_of

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from msgspec.structs import replace as replaced
+from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
 from cachi2ish.cache.interface import KeptPage
@@ -41,7 +40,7 @@ def file(name: str, digest: Digest, upload_time: datetime | None = T - SECOND) -
 
 SDIST, WHEEL = file("demo-1.0.tar.gz", A), file("demo-1.0-py3-none-any.whl", B)
 NEXT = file("demo-2.0.tar.gz", C)
-UNTIMED = replaced(WHEEL, upload_time=None)
+UNTIMED = replace(WHEEL, upload_time=None)
 
 
 def kept(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace as replaced
 from packaging.utils import NormalizedName
 
 from cachi2ish.core.as_of import Dating, PackageDates
@@ -230,7 +231,7 @@ def wanted_of(
         ),
     )
     settings = IndexAddresses(default=IndexOptions(), public=lambda: PUBLIC, actual=itself)
-    return wanted(reading, replace(settings, **addresses))  # type: ignore[arg-type]  # any of its fields
+    return wanted(reading, replaced(settings, **addresses))
 
 
 def test_a_requirement_whose_marker_holds_on_no_target_is_not_chosen_for() -> None:

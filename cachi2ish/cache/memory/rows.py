@@ -51,7 +51,7 @@ _RECOLLECTIONS_OF = "SELECT mac, key, value FROM recollection WHERE signer = ?"
 _NOTHING = b""
 
 #: What can be sent back as it came (RFC 9110, 8.8.3, and what is not quoted, as some servers have it).
-_ETAG = re.compile(r"[!-~\x80-\xff][ -~\x80-\xff]{0,1022}")
+_ETAG = r"[!-~\x80-\xff][ -~\x80-\xff]{0,1022}"
 
 
 class _Row(Struct, frozen=True):
@@ -112,7 +112,7 @@ class Rows:
             msg = "a page is kept as of an instant"
             raise TypeError(msg)
         content, complete = dump(page, versions)
-        etag = etag if complete and _ETAG.fullmatch(etag) else ""
+        etag = etag if complete and re.fullmatch(_ETAG, etag) else ""
         self._write((redact(page.index), page.project), page.fetched_at, etag, content, complete=complete)
         return complete
 

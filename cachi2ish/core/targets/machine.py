@@ -31,7 +31,7 @@ _EXAMPLES = (
     "linux_x86_64",
 )
 
-_PYTHON = re.compile(r"3\.(0|[1-9]\d?)(?:\.(0|[1-9]\d?))?")
+_PYTHON = r"3\.(0|[1-9]\d?)(?:\.(0|[1-9]\d?))?"
 
 #: What each implementation is called in tags, in markers and by people.
 _IMPLEMENTATIONS = {"cp": ("cpython", "CPython"), "pp": ("pypy", "PyPy")}
@@ -196,7 +196,7 @@ class Target:
 
 def read_python(text: str) -> tuple[int, ...]:
     """Return the numbers of a version such as ``3.12`` or ``3.12.4``; raises `InputError`."""
-    found = _PYTHON.fullmatch(text)
+    found = re.fullmatch(_PYTHON, text)
     if found is not None:
         return tuple(int(part) for part in text.split("."))
     raise InputError(f"{text!r} is not a version of Python 3", hint=_hint_for_python(text))

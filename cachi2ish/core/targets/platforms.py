@@ -21,7 +21,7 @@ _LEGACY_NAMES = {version: f"manylinux{name}" for name, version in _LEGACY_GLIBC.
 _OLDEST_GLIBC_MINOR = {"x86_64": 5, "i686": 5}
 _OLDEST_GLIBC_MINOR_ELSEWHERE = 17
 
-_TAG = re.compile(r"(?P<family>[a-z]+?)(?:(?P<legacy>1|2010|2014)|(?P<version>(?:_\d{1,9})*))_(?P<arch>[a-z]\w*)")
+_TAG = r"(?P<family>[a-z]+?)(?:(?P<legacy>1|2010|2014)|(?P<version>(?:_\d{1,9})*))_(?P<arch>[a-z]\w*)"
 
 LINUX_FAMILIES = frozenset({"linux", "manylinux", "musllinux"})
 
@@ -73,7 +73,7 @@ def read_platform(tag: str) -> Platform | None:
     """Return what ``tag`` says, or None for ``any`` and for what is no platform tag."""
     if tag == "win32":
         return Platform(tag, "win", (), "win32")
-    found = _TAG.fullmatch(tag)
+    found = re.fullmatch(_TAG, tag)
     if found is None:
         return None
     if found["legacy"]:

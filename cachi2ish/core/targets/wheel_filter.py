@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import product
 
+from msgspec import Struct
 from packaging.tags import Tag
 
 from cachi2ish.core.choose.reasons import Facts, Reason
@@ -32,7 +32,7 @@ _STABLE_ABIS = frozenset({"abi3", "abi3t", "none"})
 #: ABIs that are never left for what they are, as in Hermeto.
 _ANY_ABI = frozenset({"abi3", "none"})
 
-_INTERPRETER = re.compile(r"([a-z]+)(\d)(\d{0,9})")
+_INTERPRETER = r"([a-z]+)(\d)(\d{0,9})"
 
 _FAMILIES: Mapping[str, frozenset[str]] = {
     "linux": LINUX_FAMILIES,
@@ -56,8 +56,7 @@ _KNOWN_SYSTEMS = frozenset({"android", "ios", *ARCHES, *_FAMILIES})
 Words = frozenset[str] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WheelFilter:
+class WheelFilter(Struct, frozen=True, kw_only=True):
     """Which wheels are taken. None stands for ``:all:``.
 
     packages: normalised names that come as wheels only, the others as sdists; None: sdists, and wheels beside.
@@ -182,7 +181,7 @@ def _has_system(platform: Platform, word: str) -> bool:
 
 def _interpreter(text: str) -> tuple[str, tuple[int, ...]]:
     """Return the name and the version in an interpreter tag; ``cp312`` is (3, 12), ``py3`` is (3,)."""
-    found = _INTERPRETER.fullmatch(text)
+    found = re.fullmatch(_INTERPRETER, text)
     if found is None:
         return text, ()
     minor = (int(found[3]),) if found[3] else ()

@@ -152,15 +152,14 @@ _REFUSED = {
 }
 
 
-@dataclass(slots=True)
-class OptionCollector:
+class OptionCollector(Struct):
     """Takes options in the order in which pip meets them."""
 
     index_url: Address | None = None
-    extra_index_urls: list[Address] = field(default_factory=list)
-    trusted_hosts: list[str] = field(default_factory=list)
-    no_binary: set[str] = field(default_factory=set)
-    only_binary: set[str] = field(default_factory=set)
+    extra_index_urls: list[Address] = []
+    trusted_hosts: list[str] = []
+    no_binary: set[str] = set()
+    only_binary: set[str] = set()
     require_hashes: Origin | None = None
     no_require_hashes: Origin | None = None
 

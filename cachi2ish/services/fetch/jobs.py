@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from threading import Event
 from typing import TYPE_CHECKING
@@ -54,16 +54,15 @@ class Means(Struct, frozen=True, kw_only=True):
     concurrency: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileJob:
+class FileJob(Struct, frozen=True, kw_only=True):
     """A file at an address. index, upload_time: of one that an index lists. abandoned: set when nobody waits."""
 
     requirement: Pinned | Url
     artifact: Artifact
     index: str | None = None
     upload_time: datetime | None = None
-    means: Means = field(repr=False)
-    abandoned: Event = field(repr=False)
+    means: Means
+    abandoned: Event
 
     @property
     def key(self) -> Artifact:
@@ -128,12 +127,11 @@ class FileJob:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GitJob:
+class GitJob(Struct, frozen=True, kw_only=True):
     """A commit as an archive."""
 
     requirement: Git
-    means: Means = field(repr=False)
+    means: Means
 
     @property
     def key(self) -> tuple[Address, str, str, str | None]:

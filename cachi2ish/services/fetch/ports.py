@@ -92,8 +92,7 @@ class Ports(Struct, frozen=True):
     results: Results
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexAddresses:
+class IndexAddresses(Struct, frozen=True, kw_only=True):
     """Which indexes are asked.
 
     default: what a lock file that names no index uses. public: returns the address of the index that is asked when

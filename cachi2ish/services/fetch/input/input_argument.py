@@ -24,10 +24,10 @@ from cachi2ish.services.fetch.input.package_input import KNOWN_TYPES, TYPE, Requ
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-_BARE_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*\Z")
+_BARE_TYPE = r"[A-Za-z][A-Za-z0-9_-]*\Z"
 
 #: Names of files that are no input, and that an input names, beside those of lock files.
-_REQUIREMENTS = re.compile(r".*\.(?:txt|in)\Z")
+_REQUIREMENTS = r".*\.(?:txt|in)\Z"
 
 #: The requirements file that a package has where its input names none.
 _DEFAULT = "requirements.txt"
@@ -56,7 +56,7 @@ def read_input(
             f"the input {shortened(text)!r} is a folder",
             hint='for the package in it, give --source and pip, or a JSON object whose "path" is the folder',
         )
-    if _BARE_TYPE.match(text) and (text == TYPE or not is_file(Path(text))):
+    if re.match(_BARE_TYPE, text) and (text == TYPE or not is_file(Path(text))):
         return validated({"packages": [{"type": text}]}, place=_ARGUMENT)
     if text.startswith(_JSON):
         return validated(_parse(text, _ARGUMENT), place=_ARGUMENT)
@@ -121,7 +121,7 @@ def _is_locked(name: str, lock_names: Sequence[str]) -> bool:
     path = Path(name)
     if _is_lock(name, lock_names):
         return True
-    if not _REQUIREMENTS.match(path.name):
+    if not re.match(_REQUIREMENTS, path.name):
         return False
     if not is_file(path):
         return True  # it may be one below the source
@@ -164,7 +164,7 @@ def _from_file(name: str) -> RequestInput:
     if not content:
         hint = """give pip, a JSON object such as '{"type": "pip"}', or the path of a file that holds one"""
         raise InputError("the input is empty", hint=hint, origin=Origin(name) if name else None)
-    bare = _BARE_TYPE.match(content)
+    bare = re.match(_BARE_TYPE, content)
     return validated({"packages": [{"type": content}]} if bare else _parse(content, name), place=name)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: What takes everything in a list of words, as in Hermeto.
 _ALL = ":all:"
 
-_PY_VERSION = re.compile(r"[23]\d{0,2}")
+_PY_VERSION = r"[23]\d{0,2}"
 
 
 def _words(value: object) -> object:
@@ -37,14 +37,14 @@ def _py_version(value: object) -> object:
     if value is None or isinstance(value, bool):
         return value
     text = str(value).strip()
-    if _PY_VERSION.fullmatch(text):
+    if re.fullmatch(_PY_VERSION, text):
         return int(text)
     from cachi2ish.core.targets.spellings import meant_python  # noqa: PLC0415  (for a value that may be refused)
 
     python, digits = meant_python(text), text.replace(".", "")
     if python is not None:
         digits = python.version.replace(".", "")
-    meant = f"write {digits}" if _PY_VERSION.fullmatch(digits) else "write 312 for Python 3.12"
+    meant = f"write {digits}" if re.fullmatch(_PY_VERSION, digits) else "write 312 for Python 3.12"
     raise UnfitValueError(f"{text!r} is not a version of Python as a wheel's tag spells it", meant)
 
 
