@@ -23,7 +23,13 @@ from schemas import Published, read_schemas
 #: Groups of tests that one worker runs, the longest first, so that no worker ends long after the others. Any other
 #: file is a group. What tests of a group share is made once: the images above all.
 GROUPS = {
-    "containers": ("test_containers.py", "test_image.py", "test_mirror_image.py", "test_tekton.py"),
+    "containers": (
+        "test_containers.py",
+        "test_image.py",
+        "test_mirror_image.py",
+        "test_company_containers.py",
+        "test_tekton.py",
+    ),
     "large, pip": ("test_large.py::test_pip_installs",),
     "large": ("test_large.py",),
     "example": ("test_example.py",),

