@@ -52,6 +52,7 @@ class Transfer:
         self._counted = 0
         self.validator: str | None = None
         self._spliced = False
+        self._renewed = False
 
     def run(self) -> None:
         """Fill the writer, and check everything.
@@ -110,19 +111,33 @@ class Transfer:
             self.validator = _validator(stream.headers)
             if (size := _whole_size(stream)) is not None:
                 self._on_size(size)
-            self._copy(stream, self._artifact.size if self._artifact.size is not None else _total(stream))
-        return True
+            whole = self._copy(stream, self._artifact.size if self._artifact.size is not None else _total(stream))
+        if not whole:
+            self._http.drop_idle(stream.url)
+        return whole
 
-    def _copy(self, stream: Stream, size: int | None) -> None:
+    def _copy(self, stream: Stream, size: int | None) -> bool:
+        """Return whether all is there; else the connection is too slow for the line, and a new one may do better.
+
+        What a connection gets of a full line is decided at its beginning, and some get a tenth of what others do.
+        Such a one stays slow for seconds when these have ended, where a new one fills the line after some round
+        trips.
+        """
+        flow = self._http.flow()
+        may_go_on = self._artifact.verifiable and stream.headers.get("accept-ranges", "").lower() == "bytes"
         for chunk in stream.chunks():
             self._writer.write(chunk)
             self._counted += len(chunk)
             self._advance(len(chunk))
             if self._artifact.size is not None and self._writer.offset > self._artifact.size:
                 raise wrong_length(self._artifact, None)
+            if not self._renewed and may_go_on and flow.starves(len(chunk), (size or 0) - self._writer.offset):
+                self._renewed = True  # once: a server that is slow stays so
+                return False
         if size is not None and self._writer.offset < size:
             # The server closed an answer without length, or chose to send only a part of what it was asked for.
             raise TransientError(f"{stream.url} sent {self._writer.offset} bytes of {size}")
+        return True
 
     def _restart(self) -> None:
         if self._writer.offset:

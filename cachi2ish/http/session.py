@@ -22,7 +22,7 @@ from cachi2ish.http.interface import HttpSettings, Response
 from cachi2ish.http.refusals import refusal_of
 from cachi2ish.http.retries import RETRIED_STATUSES, Attempts, RetryPolicy, TransientError, retry_after
 from cachi2ish.http.throttle import Host, HostLimits, Hosts, too_much
-from cachi2ish.http.traffic import HttpTraffic
+from cachi2ish.http.traffic import Flow, HttpTraffic
 from cachi2ish.http.transport import Sender
 
 _MOST_REDIRECTS = 10
@@ -81,6 +81,14 @@ class HttpSession:
     def close(self) -> None:
         """Close all connections."""
         self._sender.close()
+
+    def flow(self) -> Flow:
+        """Begin to look at how fast an answer arrives."""
+        return Flow(self._traffic)
+
+    def drop_idle(self, address: Address) -> None:
+        """Close the connections to a host that nobody uses: the next request makes a new one."""
+        self._sender.drop_idle(address)
 
     def attempts(self, url: Address) -> Attempts:
         """Begin to count attempts at something that is made of several requests for ``url``."""

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from threading import Lock
 
 from msgspec import Struct
 
 from cachi2ish.http.interface import HostTraffic, Silence
+
+#: Seconds over which speeds are taken.
+_SLOT = 0.2
+
+#: A line has room where so few of the most answers are left that were ever awaited together, and so small a part
+#: of the most that it has carried arrives. An answer starves that gets so small a part of its share of that.
+_FEW, _ROOM, _STARVING = 0.5, 0.5, 0.4
+
+#: What has to be left of an answer, and how long it would go on, to be worth a connection of its own: that costs
+#: three round trips, and some more until it is fast.
+_WORTH_BYTES, _WORTH_SECONDS = 1_000_000, 1.0
 
 
 class _Tally(Struct):
@@ -38,6 +50,10 @@ class HttpTraffic:
         self._lock = Lock()
         self._tallies: dict[str, _Tally] = {}
         self._received = 0
+        # Of the last slot that is over, and the most of any, in bytes a second.
+        self._speed, self._best = inf, 0.0
+        self._slot = self._in_slot = 0
+        self._open = self._most_open = 0
 
     @property
     def received(self) -> int:
@@ -99,6 +115,8 @@ class HttpTraffic:
             if not tally.open:
                 tally.moved = now
             tally.open += 1
+            self._open += 1
+            self._most_open = max(self._most_open, self._open)
 
     def answered(self, host: str, seconds: float) -> None:
         """Count the time that passed from a request to the end of its answer's headers."""
@@ -115,14 +133,56 @@ class HttpTraffic:
                 tally.received += size
                 tally.moved = now
                 self._received += size
+                self._note_speed(now, size)
+
+    def _note_speed(self, now: float, size: int) -> None:
+        slot = int(now / _SLOT)
+        if slot != self._slot:
+            if slot == self._slot + 1:
+                self._speed = self._in_slot / _SLOT
+                self._best = max(self._best, self._speed)
+            else:  # nobody got anything for a while, so that it is not the others that have ended
+                self._speed = inf
+            self._slot, self._in_slot = slot, 0
+        self._in_slot += size
+
+    def starves(self, speed: float) -> bool:
+        """Return whether an answer of so many bytes a second gets little of a line that has room."""
+        with self._lock:
+            most_have_ended = self._open <= _FEW * self._most_open
+            has_room = self._speed < _ROOM * self._best
+            return most_have_ended and has_room and speed * self._open < _STARVING * self._best
 
     def closed(self, host: str) -> None:
         """Hear that an answer has come to its end, or is no longer wanted."""
         with self._lock:
             self._tally(host).open -= 1
+            self._open -= 1
 
     def _tally(self, host: str) -> _Tally:
         tally = self._tallies.get(host)
         if tally is None:
             tally = self._tallies[host] = _Tally()
         return tally
+
+
+class Flow:
+    """How fast one answer arrives, beside all others. For one thread."""
+
+    def __init__(self, traffic: HttpTraffic) -> None:
+        self._traffic = traffic
+        self._since = traffic.clock()
+        self._received = 0
+
+    def starves(self, more: int, left: int) -> bool:
+        """Count bytes that have arrived; return whether others have left room that this answer does not fill.
+
+        left: bytes to come. Where they are few or come soon, nothing would be won.
+        """
+        self._received += more
+        now = self._traffic.clock()
+        if now - self._since < _SLOT:
+            return False
+        speed = self._received / (now - self._since)
+        self._since, self._received = now, 0
+        return left >= max(_WORTH_BYTES, speed * _WORTH_SECONDS) and self._traffic.starves(speed)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from queue import Empty
 
 from urllib3 import BaseHTTPResponse, PoolManager, Timeout
 from urllib3.exceptions import HTTPError
@@ -42,9 +44,7 @@ class Sender:
 
         Raises `NetworkError` for an unusable proxy, and whatever urllib3 raises.
         """
-        # Certificates are taken on trust for exactly the hosts that the user vouches for.
-        manager = self._managers((self._proxies.of(address), self._trusted.has(address)))
-        return manager.urlopen(
+        return self._manager_of(address).urlopen(
             "GET",
             address.with_credentials,
             headers={**self._headers, **headers},
@@ -54,6 +54,23 @@ class Sender:
             preload_content=False,
             decode_content=False,
         )
+
+    def drop_idle(self, address: Address) -> None:
+        """Close the connections to a host that nobody uses: the next request makes a new one."""
+        places = self._manager_of(address).connection_from_url(address.with_credentials).pool
+        free = []
+        with suppress(Empty):
+            while places is not None:
+                free.append(places.get(block=False))
+        for connection in free:
+            if connection is not None:
+                connection.close()
+            if places is not None:
+                places.put(None, block=False)
+
+    def _manager_of(self, address: Address) -> PoolManager:
+        # Certificates are taken on trust for exactly the hosts that the user vouches for.
+        return self._managers((self._proxies.of(address), self._trusted.has(address)))
 
     def _manager(self, key: tuple[Address | None, bool]) -> PoolManager:
         proxy, trusted = key

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
+from itertools import count
 
 import pytest
 
@@ -14,8 +16,10 @@ from cachi2ish.core.urls import Address
 from cachi2ish.errors import DigestMismatchError, NetworkError
 from cachi2ish.http.bodies import CHUNK_SIZE
 from cachi2ish.http.download import FileDownloader
+from cachi2ish.http.session import HttpSession
+from cachi2ish.http.traffic import HttpTraffic
 from cachi2ish.http.verification import key_of
-from tests.http.support import ORIGIN, Client, Progress, content, digest, serve
+from tests.http.support import ORIGIN, SETTINGS, Client, Progress, content, digest, serve
 from tests.services.fakes import FakeRecollection
 from tests.support.distributions import Dist
 from tests.support.index_server import Answer, Fault, IndexServer
@@ -328,3 +332,64 @@ def test_an_answer_without_length_that_goes_on_and_on_is_stopped(connect: Connec
         artifact = Artifact(filename="x", url=Address(server.url), size=10, origin=ORIGIN)
         with pytest.raises(DigestMismatchError, match="expected 10 bytes, got more"):
             FileDownloader(connect().session, blobs, FakeRecollection()).fetch(artifact, Progress())
+
+
+class Starving(HttpTraffic):
+    """Lets a second pass at each look at the clock, and every answer starve."""
+
+    def __init__(self) -> None:
+        super().__init__(map(float, count()).__next__)
+
+    def starves(self, _speed: float) -> bool:
+        return True
+
+
+LARGE = content(1_500_000 + CHUNK_SIZE)
+
+
+@pytest.fixture
+def starving(blobs: DiskBlobs) -> Iterator[FileDownloader]:
+    settings = replace(SETTINGS, read_timeout=1e9)
+    with closing(HttpSession(settings, sleep=lambda _seconds: None, traffic=Starving())) as session:
+        yield FileDownloader(session, blobs, FakeRecollection())
+
+
+def test_the_rest_of_a_file_that_comes_too_slowly_for_its_line_is_asked_for_once_over_a_new_connection(
+    index: IndexServer, starving: FileDownloader
+) -> None:
+    artifact, progress = serve(index, LARGE), Progress()
+
+    assert starving.fetch(artifact, progress).sha256 == digest(LARGE).value
+
+    assert [request.headers.get("range") for request in index.requests] == [None, f"bytes={CHUNK_SIZE}-"]
+    assert index.connections == 2
+    assert progress.total == len(LARGE)
+    assert min(progress.calls) >= 0
+
+
+def test_connections_that_nobody_uses_are_not_taken_for_it(index: IndexServer, starving: FileDownloader) -> None:
+    starving.fetch(serve(index, DATA, "first-1.0.tar.gz"), Progress())
+    starving.fetch(serve(index, LARGE), Progress())
+    assert [request.connection for request in index.requests] == [1, 1, 2]
+
+
+def test_without_ranges_or_a_digest_nothing_is_asked_for_again(
+    index: IndexServer, starving: FileDownloader, blobs: DiskBlobs
+) -> None:
+    unproved = replace(serve(index, LARGE), digests=frozenset())
+    assert starving.fetch(unproved, Progress()).size == len(LARGE)
+    assert len(index.requests) == 1
+    with IndexServer(ranges=False) as other:
+        blobs.discard(key_of(unproved))
+        artifact = serve(other, LARGE[:-1])
+        starving.fetch(artifact, Progress())
+        assert len(other.requests) == 1
+
+
+def test_the_rest_of_another_version_is_not_put_behind_the_first(
+    index: IndexServer, starving: FileDownloader
+) -> None:
+    artifact, progress = serve(index, LARGE), Progress()
+    index.script(str(artifact.url), [Fault(), Fault(instead=Answer(200, LARGE))])
+    assert starving.fetch(artifact, progress).sha256 == digest(LARGE).value
+    assert progress.total == len(LARGE)

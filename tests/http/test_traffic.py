@@ -15,7 +15,7 @@ from cachi2ish.errors import NetworkError
 from cachi2ish.http.download import FileDownloader
 from cachi2ish.http.interface import HostTraffic, Silence
 from cachi2ish.http.session import HttpSession
-from cachi2ish.http.traffic import HttpTraffic
+from cachi2ish.http.traffic import Flow, HttpTraffic
 from tests.http.support import SETTINGS, Progress, content, serve
 from tests.http.tunnel import Tunnel
 from tests.services.fakes import FakeRecollection
@@ -193,3 +193,65 @@ def test_a_host_is_silent_when_it_owes_something_and_sends_nothing() -> None:
         step()
         clock.now += 30
         assert traffic.silences(30) == silences
+
+
+#: Seconds, a little more than those over which speeds are taken.
+STEP = 0.21
+
+
+def test_an_answer_starves_that_gets_little_of_a_line_that_others_have_left() -> None:
+    clock = Clock(100.0)
+    traffic = HttpTraffic(clock)
+    traffic.opened("a")
+    traffic.opened("b")
+    flow = Flow(traffic)
+    found = []
+    for step, arrived in enumerate([40_000_000] * 4 + [2_000_000] * 4):  # bytes a second, of both
+        if step == 4:
+            traffic.closed("b")
+        clock.now += STEP
+        traffic.arrived("a", arrived // 5, clock.now - STEP)
+        found.append((flow.starves(500_000, 3_000_000), flow.starves(0, 3_000_000)))
+    assert [first for first, _ in found] == [False] * 5 + [True] * 3
+    assert not any(second for _, second in found)  # no time has passed
+
+
+@pytest.mark.parametrize(
+    ("speeds", "left"),
+    [
+        ([40, 40, 2, 2, 2], 900_000),  # so little comes soon
+        ([40, 40, 2, 2, 2], 1_900_000),  # or within a second
+        ([40, 40, 30, 30, 30], 90_000_000),  # the line is full
+        ([2, 2, 2, 2, 2], 90_000_000),  # nobody was ever faster
+        ([40, 40, 0, 0, 0, 2], 90_000_000),  # nobody got anything for a while
+    ],
+)
+def test_an_answer_does_not_starve_where_nothing_is_to_be_won(speeds: list[int], left: int) -> None:
+    clock = Clock(100.0)
+    traffic = HttpTraffic(clock)
+    for _ in range(2):
+        traffic.opened("a")
+    traffic.closed("a")
+    flow = Flow(traffic)
+    for speed in speeds:
+        clock.now += STEP
+        if speed:
+            traffic.arrived("a", speed * 210_000, clock.now - STEP)
+            assert not flow.starves(min(speed, 2) * 210_000, left)
+
+
+def test_an_answer_does_not_starve_while_most_of_the_others_go_on() -> None:
+    clock = Clock(100.0)
+    traffic = HttpTraffic(clock)
+    for _ in range(3):
+        traffic.opened("a")
+    traffic.closed("a")
+    flow = Flow(traffic)
+    for speed in (40, 40, 2, 2, 2):
+        clock.now += STEP
+        traffic.arrived("a", speed * 210_000, clock.now - STEP)
+        assert not flow.starves(100_000, 90_000_000)
+    traffic.closed("a")
+    clock.now += STEP
+    traffic.arrived("a", 420_000, clock.now - STEP)
+    assert flow.starves(420_000, 90_000_000)
