@@ -15,10 +15,12 @@ from starlette.types import Receive, Scope, Send
 from cachi2ish.errors import Cachi2ishError
 from cachi2ish.mirror.server.hot_pages import Headers, Ready, Wishes
 from cachi2ish.mirror.server.page_doors import Sent
+from cachi2ish.mirror.server.places import is_name
 from cachi2ish.mirror.server.rendering import packed
 from cachi2ish.mirror.server.replies import Refused, failed, reason_of
 from cachi2ish.mirror.server.sending.request_wire import Wire
-from cachi2ish.mirror.web.templating import CONTENT_POLICY, Templates
+from cachi2ish.mirror.web.query import ignored_in
+from cachi2ish.mirror.web.templating import CONTENT_POLICY, Templates, query, segment
 from cachi2ish.mirror.web.views import Problem
 
 #: How the address of a twin ends.
@@ -75,12 +77,14 @@ class Answers:
 
         private: for this client alone. further: what the template has beside ``view``.
         """
-        wishes = Wishes.of(request.scope["headers"])
+        wishes, ignored = Wishes.of(request.scope["headers"]), ignored_in(request, template)
         if wants_twin(request):
-            rendered = packed(_JSON, msgspec.json.encode(view), pack=wishes.packed)
+            more = {"ignored": ignored.names} if ignored.names else {}
+            encoded = msgspec.json.encode({**msgspec.to_builtins(view), **more} if more else view)
+            rendered = packed(_JSON, encoded, pack=wishes.packed)
             headers = list(_GUARDED)
         else:
-            content = {"view": view, "twin": _twin_of(request), **(further or {})}
+            content = {"view": view, "twin": _twin_of(request), "ignored": ignored, **(further or {})}
             filled = self._templates.fill(template, root_of(request), content)
             rendered = packed(_HTML, filled, pack=wishes.packed)
             headers = list(_OF_PAGES)
@@ -106,7 +110,8 @@ class Answers:
         if wants_twin(request):
             return Readable(msgspec.json.encode(view), _PROBLEM, refused, _GUARDED)
         given = {name: value for name, value in request.query_params.items() if name in {"date", "registry"}}
-        body = self._templates.fill("problem.html", root_of(request), {"view": view, "given": given, "twin": ""})
+        content = {"view": view, "given": given, "twin": "", "ways": _ways_out(request, given), "ignored": None}
+        body = self._templates.fill("problem.html", root_of(request), content)
         return Readable(body, _HTML, refused, _OF_PAGES)
 
     async def static(self, request: Request) -> Response:
@@ -131,6 +136,27 @@ def root_of(request: Request) -> str:
     """Return the way from a page to the root of the mirror: relative, whatever its host is called."""
     path: str = request.scope["path"]
     return "../" * (path.count("/") - 1)
+
+
+def _ways_out(request: Request, given: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return where somebody may want to go from a page that is not there: addresses from the root, and words."""
+    path: str = request.scope["path"]
+    room, *names = path.strip("/").split("/")
+    ways = []
+    if room == "projects" and names and is_name(names[0]):
+        project, undated = names[0], {name: value for name, value in given.items() if name != "date"}
+        if len(names) > 1:
+            ways.append((f"projects/{project}{query(**given)}", f"All versions of {project}"))
+        if "date" in given:
+            ways.append((f"projects/{'/'.join(map(segment, names))}{query(**undated)}", "The same as of now"))
+    elif room == "diff":
+        project = request.query_params.get("project", "").strip()
+        if is_name(project):
+            ways.append((f"projects/{project}", f"All versions of {project}"))
+        ways.append(("diff", "Compare other dates"))
+    elif room == "locks" and names:
+        ways.append(("locks", "Check another lock"))
+    return ways
 
 
 def _twin_of(request: Request) -> str:

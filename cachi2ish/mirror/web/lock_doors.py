@@ -35,7 +35,7 @@ from cachi2ish.mirror.web.lock_views import (
 )
 from cachi2ish.mirror.web.past_desk import Looking, PastDesk
 from cachi2ish.mirror.web.pin_views import LockDiffView, PinChange
-from cachi2ish.mirror.web.query import Place, base_of, login_of, place_of
+from cachi2ish.mirror.web.query import Place, base_of, is_backwards, login_of, place_of
 from cachi2ish.mirror.web.state_views import StateDesk
 from cachi2ish.mirror.web.templating import query
 from cachi2ish.mirror.web.uploads import (
@@ -135,6 +135,7 @@ class LockDoors:
             pins=in_order(await self._each(pins, pasts, changed)),
             others=pins.others,
             query=_query(pins, before, before=before.date, after=after.date),
+            backwards=is_backwards(before, after),
         )
         return await self._page(request, "lock_diff.html", view, before)
 

@@ -57,6 +57,13 @@ _BEFORE = _in_query("before", f"{_DAY} Left out: the day a week ago.")
 _AFTER = _in_query("after", f"{_DAY} Left out: `live`.")
 _PINS = _in_query("pins", "Pins, such as `requests==2.31.0,idna==3.4`.", required=True, minLength=1)
 
+#: In each answer that is no refusal.
+_IGNORED = {
+    "type": "array",
+    "items": {"type": "string"},
+    "description": "Names in the query that mean nothing here; left out where there are none.",
+}
+
 #: Refusals of a lock.
 _OF_LOCKS: Mapping[HTTPStatus, str] = {
     HTTPStatus.BAD_REQUEST: "There is no lock in it, or the form cannot be read.",
@@ -176,6 +183,8 @@ def document() -> dict[str, Any]:
     """Return the description."""
     views = [*dict.fromkeys(door.view for door in _DOORS), Problem]
     _, components = msgspec.json.schema_components(views, ref_template=_REF)
+    for door in _DOORS:
+        components[door.view.__name__]["properties"]["ignored"] = _IGNORED
     return {
         "openapi": "3.1.0",
         "info": {

@@ -28,7 +28,7 @@ class LockDiffView(Struct, frozen=True, kw_only=True):
     """What changed for the pins of a lock between two dates.
 
     others: requirements that are no pins, and not compared. query: of the address that leads here again, without a
-    file; empty where it would be too long.
+    file; empty where it would be too long. backwards: whether the second date is before the first.
     """
 
     registry: str
@@ -37,6 +37,7 @@ class LockDiffView(Struct, frozen=True, kw_only=True):
     pins: tuple[PinChange, ...]
     others: tuple[str, ...]
     query: str
+    backwards: bool = False
 
 
 class PinSince(Struct, frozen=True, kw_only=True):

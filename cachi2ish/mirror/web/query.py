@@ -27,6 +27,34 @@ _MOST_PAGES = 100_000
 _PAGE = re.compile(r"[1-9][0-9]{0,5}")
 
 
+#: What each page takes out of its query, by the template.
+_TAKEN: Mapping[str, tuple[str, ...]] = {
+    "home.html": ("project", "date", "registry"),
+    "state.html": (),
+    "project.html": ("date", "registry", "page"),
+    "version.html": ("date", "registry", "page"),
+    "compare.html": ("project", "before", "after", "registry"),
+    "diff.html": ("project", "before", "after", "registry", "page"),
+    "locks.html": (),
+    "lock_diff.html": ("pins", "before", "after", "registry"),
+    "since.html": ("pins", "registry"),
+}
+
+
+class Ignored(Struct, frozen=True):
+    """What stands in the query of a page and means nothing there. taken: what it could have been."""
+
+    names: tuple[str, ...]
+    taken: tuple[str, ...]
+
+
+def ignored_in(request: Request, template: str) -> Ignored:
+    """Return what a page does not take; nothing where a form was sent."""
+    taken = _TAKEN[template]
+    given = () if request.method == "POST" else request.query_params.keys()
+    return Ignored(tuple(dict.fromkeys(name for name in given if name not in taken)), taken)
+
+
 class Place(Struct, frozen=True):
     """A registry and a date. date: as it stands in addresses; cutoff: None for live."""
 
@@ -74,6 +102,13 @@ def page_of(given: Mapping[str, str]) -> int:
     if _PAGE.fullmatch(text) is None or int(text) > _MOST_PAGES:
         raise InputError(f"{excerpt(text)!r} is no number of a page")
     return int(text)
+
+
+def is_backwards(before: Place, after: Place) -> bool:
+    """Return whether the second of two dates is before the first."""
+    if before.before is None or after.before is None:
+        return before.before is None and after.before is not None
+    return after.before < before.before
 
 
 def login_of(request: Request, registry: Registry) -> Login | None:

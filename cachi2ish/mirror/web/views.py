@@ -207,7 +207,10 @@ class ChangeRow(Struct, frozen=True):
 
 
 class DiffView(Struct, frozen=True, kw_only=True):
-    """How a project differs between two dates. changes: one page of them; of the project as a whole first."""
+    """How a project differs between two dates. changes: one page of them; of the project as a whole first.
+
+    backwards: whether the second date is before the first.
+    """
 
     registry: str
     project: str
@@ -225,6 +228,7 @@ class DiffView(Struct, frozen=True, kw_only=True):
     changes: tuple[ChangeRow, ...]
     page: int
     pages: int
+    backwards: bool = False
 
 
 class AlarmRow(Struct, frozen=True):

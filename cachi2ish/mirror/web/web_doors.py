@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from msgspec import Struct
+from msgspec.structs import replace as changed_to
 from packaging.utils import NormalizedName
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -27,7 +28,7 @@ from cachi2ish.mirror.web.answers import TWIN, Answers, root_of, wants_twin
 from cachi2ish.mirror.web.copy_lines import copy_lines
 from cachi2ish.mirror.web.past_desk import PastDesk
 from cachi2ish.mirror.web.project_views import Shown, diff_view, project_view, version_view
-from cachi2ish.mirror.web.query import Place, base_of, login_of, page_of, place_of, project_of
+from cachi2ish.mirror.web.query import Place, base_of, is_backwards, login_of, page_of, place_of, project_of
 from cachi2ish.mirror.web.state_views import StateDesk
 from cachi2ish.mirror.web.timeline import draw
 from cachi2ish.mirror.web.version_rows import VersionsAt
@@ -158,7 +159,8 @@ class WebDoors:
         shown = _shown(before, page), _shown(after, page, stale=stale)
 
         def make() -> Response:
-            return self._filled(request, "diff.html", diff_view(past, *shown), before.registry)
+            view = changed_to(diff_view(past, *shown), backwards=is_backwards(before, after))
+            return self._filled(request, "diff.html", view, before.registry)
 
         return await self._run(make)
 
