@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import msgspec
+from msgspec import Raw
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -39,24 +40,45 @@ def document_text(content: JsonObject) -> str:
     return "".join(parts) + "\n"
 
 
-def named_text(content: JsonObject, field: str, name_of: Callable[[str], str]) -> str:
+def packed(part: JsonObject) -> JsonValue:
+    """Return a part of a document as it will be written, in an eighth of the memory; for `named_text`."""
+    try:
+        return cast("JsonValue", Raw(_sorted(part)))
+    except UnicodeEncodeError:
+        return part
+
+
+def named_text(content: JsonObject, field: str, name_of: Callable[[bytes], str]) -> str:
     """Return the text of a document whose name follows from the rest of it, with no numbers but small whole ones.
 
     field: at the top; what ``name_of`` makes of the `canonical` text takes the place of what stands there. It is
-    `document_text`, at a fifth of the time.
+    `document_text`, at a fifth of the time. What is in lists at the top may be `packed`.
     """
     whole = _encoded(content)
     if whole is None:
-        return document_text(content | {field: name_of(canonical(content))})
-    name = name_of(msgspec.json.format(whole, indent=0).decode())
-    before, behind = (f'\n  "{field}": {json.dumps(value)}' for value in (content[field], name))
-    return msgspec.json.format(whole, indent=2).decode().replace(before, behind, 1) + "\n"
+        content = {key: _unpacked(value) for key, value in content.items()}
+        return document_text(content | {field: name_of(canonical(content).encode())})
+    content = content | {field: name_of(msgspec.json.format(whole, indent=0))}
+    text = msgspec.json.format(_sorted(content), indent=2).decode()
+    del content, whole  # a bill of thousands weighs some megabytes
+    text += "\n"
+    return text
+
+
+def _unpacked(value: object) -> JsonValue:
+    if isinstance(value, list):
+        return [_unpacked(one) for one in value]
+    return cast("JsonValue", msgspec.json.decode(value) if isinstance(value, Raw) else value)
+
+
+def _sorted(content: JsonObject) -> bytes:
+    return msgspec.json.encode(content, order="sorted")
 
 
 def _encoded(content: JsonObject) -> bytes | None:
     """Return the JSON of ``content``, sorted; None where the standard library would write some of it otherwise."""
     try:
-        whole = msgspec.json.encode(content, order="sorted")
+        whole = _sorted(content)
     except UnicodeEncodeError:  # half of a surrogate pair
         return None
     return whole if whole.isascii() and b"\x7f" not in whole else None  # the standard library escapes these

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -33,6 +34,7 @@ from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.services.fetch.identifying import Fetched
 from cachi2ish.services.fetch.reading import Reading, SourcePackage
 from cachi2ish.services.fetch.targeting import direct_name
+from cachi2ish.simple_api.page_tree import tree_digest
 
 if TYPE_CHECKING:
     from cachi2ish.build.interface import SdistFacts
@@ -194,11 +196,14 @@ def _listed(file: InventoryFile) -> IndexFile:
     )
 
 
-def write_pages(staging: Staging, tree: Mapping[str, str]) -> None:
-    """Write the tree of pages, folder by folder."""
-    folders: dict[str, dict[str, str]] = defaultdict(dict)
-    for path, text in tree.items():
-        folder, _, name = path.rpartition("/")
-        folders[f"{PAGES}/{folder}".rstrip("/")][name] = text
-    for folder, contents in folders.items():
-        staging.write_folder(folder, contents)
+def write_pages(staging: Staging, tree: Iterable[tuple[str, str]]) -> str:
+    """Write a tree of pages, folder by folder; return its digest. tree: paths and texts."""
+    digests: dict[str, str] = {}
+    for folder, files in groupby(tree, key=lambda file: file[0].rpartition("/")[0]):
+        contents = {path.rpartition("/")[2]: text for path, text in files}
+        staging.write_folder(f"{PAGES}/{folder}".rstrip("/"), contents)
+        above = f"{folder}/".lstrip("/")
+        digests.update(
+            (f"{above}{name}", hashlib.sha256(text.encode()).hexdigest()) for name, text in contents.items()
+        )
+    return tree_digest(digests)

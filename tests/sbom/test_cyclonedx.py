@@ -10,7 +10,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from typing import Any
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 import pytest
 from cyclonedx.model.bom import Bom
@@ -24,7 +24,7 @@ from jsonschema import FormatChecker
 from cachi2ish.core.inventory import Dependency, Inventory, MainPackage, Relaxation, RelaxationKind
 from cachi2ish.sbom import package_urls
 from cachi2ish.sbom.cyclonedx.cyclonedx_bom import CycloneDxWriter
-from cachi2ish.sbom.document import document_text, named_text
+from cachi2ish.sbom.document import document_text, named_text, packed
 from cachi2ish.sbom.interface import SbomWriter
 from tests.sbom import inventories
 
@@ -341,9 +341,21 @@ _TREES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@given(st.dictionaries(st.text(), _TREES))
-def test_the_fast_writer_writes_what_the_standard_library_writes(content: dict[str, Any]) -> None:
-    unnamed = content | {"name": "nil"}
-    named = unnamed | {"name": f"of {len(json.dumps(unnamed, sort_keys=True))}"}
+@given(st.dictionaries(st.text(), _TREES), st.lists(st.dictionaries(st.text(), _TREES), max_size=3))
+def test_the_fast_writer_writes_what_the_standard_library_writes(
+    content: dict[str, Any], parts: list[dict[str, Any]]
+) -> None:
+    def name_of(text: bytes) -> str:
+        return hashlib.sha256(text).hexdigest()
+
+    unnamed = content | {"name": "nil", "parts": parts}
+    named = unnamed | {"name": name_of(json.dumps(unnamed, sort_keys=True).encode())}
     expected = json.dumps(named, indent=2, sort_keys=True) + "\n"
-    assert named_text(unnamed, "name", lambda text: f"of {len(text)}") == document_text(named) == expected
+    assert named_text(unnamed, "name", name_of) == document_text(named) == expected
+    assert named_text(unnamed | {"parts": list(map(packed, parts))}, "name", name_of) == expected
+
+
+def test_the_serial_number_is_the_one_that_uuid_makes() -> None:
+    document = load(inventories.EVERYTHING)
+    content = document | {"serialNumber": UUID(int=0).urn}
+    assert document["serialNumber"] == uuid5(NAMESPACE_URL, json.dumps(content, sort_keys=True)).urn

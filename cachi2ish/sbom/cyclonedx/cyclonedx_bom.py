@@ -7,14 +7,15 @@ are sorted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from hashlib import sha1
 from typing import TYPE_CHECKING
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import NAMESPACE_URL, UUID
 
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.inventory import FromGit, FromIndex, Inventory, InventoryFile, VcsOrigin
 from cachi2ish.sbom import graph, properties
-from cachi2ish.sbom.document import JsonObject, named_text, without_empty
+from cachi2ish.sbom.document import JsonObject, named_text, packed, without_empty
 from cachi2ish.sbom.interface import CommitTime, no_time
 from cachi2ish.sbom.package_urls import uri
 from cachi2ish.sbom.properties import own_tools
@@ -49,11 +50,16 @@ COMMIT_COMMENT = "commit "
 _Address = tuple[str, str, str, list[tuple[str, str]]]
 
 
-def make_bom(inventory: Inventory, found_by: str, index_proxy: str | None) -> JsonObject:
+def make_bom(
+    inventory: Inventory,
+    found_by: str,
+    index_proxy: str | None,
+    part: Callable[[JsonObject], JsonValue] = lambda component: component,
+) -> JsonObject:
     """Return the document of ``inventory``; it has no serial number yet, and no time.
 
     found_by: who is to be named as the finder of each component, see `properties`. index_proxy: the redacted
-    address of a proxy that has stood in for the default index; None for none.
+    address of a proxy that has stood in for the default index; None for none. part: what stands for a component.
     """
     bill = graph.build(inventory)
     needs = dict(bill.edges)
@@ -82,7 +88,7 @@ def make_bom(inventory: Inventory, found_by: str, index_proxy: str | None) -> Js
         ),
         components=[
             *(_main_component(node, found_by) for node in packages),
-            *(_dependency_component(node, found_by, index_proxy) for node in dependencies),
+            *(part(_dependency_component(node, found_by, index_proxy)) for node in dependencies),
         ],
         dependencies=[
             without_empty(ref=ref, dependsOn=list(needs.get(ref, ())))
@@ -172,11 +178,19 @@ class CycloneDxWriter:
 
     def render(self, inventory: Inventory, committed_at: CommitTime = no_time) -> str:  # noqa: ARG002  (of the protocol)
         """Return the document, which has no time."""
-        return render(make_bom(inventory, self._found_by, self._index_proxy))
+        return render(make_bom(inventory, self._found_by, self._index_proxy, packed))
 
 
 def render(bom: JsonObject) -> str:
     """Return ``bom`` as text, with the serial number that its content gives it."""
-    content = bom | {"$schema": _SCHEMA, "serialNumber": _NIL}
-    content.setdefault("components", [])  # readers look for it, be it empty
-    return named_text(content, "serialNumber", lambda text: uuid5(NAMESPACE_URL, text).urn)
+    # Readers look for the components, be there any or not.
+    return named_text(
+        {"components": []} | bom | {"$schema": _SCHEMA, "serialNumber": _NIL}, "serialNumber", _serial
+    )
+
+
+def _serial(content: bytes) -> str:
+    """Return what `uuid5` makes of a text, which needs it three times for that."""
+    digest = sha1(NAMESPACE_URL.bytes, usedforsecurity=False)
+    digest.update(content)
+    return UUID(bytes=digest.digest()[:16], version=5).urn

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -38,7 +37,7 @@ from cachi2ish.services.fetch.identifying import Fetched, version_of
 from cachi2ish.services.fetch.ports import Results, Run
 from cachi2ish.services.fetch.reading import Reading
 from cachi2ish.services.output_record import output_pages, take_record, write_pages
-from cachi2ish.simple_api.page_tree import page_tree, tree_digest
+from cachi2ish.simple_api.page_tree import page_tree
 
 if TYPE_CHECKING:
     from cachi2ish.build.interface import BuildFactsReader, SdistFacts
@@ -110,7 +109,8 @@ def record(
     requirements file that is written beside the output.
     """
     inventory = take_inventory(reading, fetched, run)
-    tree = dict(page_tree(output_pages(inventory))) if reading.packages else {}  # an empty output has no files
+    tree = page_tree(output_pages(inventory)) if reading.packages else ()  # an empty output has no files
+    pages = write_pages(staging, tree)
     bill = results.sbom.render(inventory, committed_at)
     config = BuildConfig(
         tool_version=run.tool_version,
@@ -118,18 +118,13 @@ def record(
         environment_variables=run.environment if reading.packages else (),
         project_files=_rewritten(source, reading, exported, fetched, results.rewriter_of),
         index_dates=reading.index_dates,
-        record=take_record(reading, fetched, bill, _digest_of(tree), _facts_of(source, reading, build_facts)),
+        record=take_record(reading, fetched, bill, pages, _facts_of(source, reading, build_facts)),
     )
     staging.write(BOM, bill)
-    write_pages(staging, tree)
     for name, text in reading.constraints:
         staging.write(f"{CONSTRAINTS}/{name}", text)
     staging.write_build_config(config)
     staging.publish()
-
-
-def _digest_of(tree: Mapping[str, str]) -> str:
-    return tree_digest({path: sha256(text.encode()).hexdigest() for path, text in tree.items()})
 
 
 def _rewritten(
