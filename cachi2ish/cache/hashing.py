@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterable
 from io import FileIO
 
@@ -45,4 +46,4 @@ class Hashes:
         running = self._hashes[algorithm]
         if algorithm.startswith("shake"):
             return Digest(algorithm, running.digest(size).hex())  # type: ignore[call-arg]  # typeshed: hashlib.new
-        return Digest(algorithm, running.hexdigest())
+        return Digest(algorithm, sys.intern(running.hexdigest()))

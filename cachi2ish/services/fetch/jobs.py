@@ -183,11 +183,13 @@ def artifact_of(requirement: Pinned, file: IndexFile) -> Artifact:
     """Return the file of an index as it has to arrive for a requirement."""
     # Where lock file and index state digests of the same kind, choosing has compared them already, and those
     # of the index are proved. Else the file itself must show that the lock file means it.
-    compared = comparable(requirement.digests, file.digests)
+    # Equal ones are one object: there are thousands.
+    digests = requirement.digests if file.digests == requirement.digests else file.digests
+    compared = comparable(requirement.digests, digests)
     return Artifact(
         filename=file.filename,
         url=Address(file.url),
-        digests=file.digests,
+        digests=digests,
         allowed=frozenset() if compared else requirement.digests,
         size=file.size,
         origin=requirement.origin,
