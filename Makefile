@@ -25,7 +25,7 @@ unexport PIP_FIND_LINKS PIP_EXTRA_INDEX_URL PIP_NO_INDEX PIP_NO_BINARY PIP_ONLY_
 PINNED := --quiet --no-deps --require-hashes --only-binary :all:
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit unit-python fuzz fuzz-locks fuzz-mirror mirror-postgresql integration coverage bench bench-history bench-mirror bench-builds lint format types imports docs reference check \
+.PHONY: help demo test unit unit-python fuzz fuzz-locks fuzz-mirror mirror-company integration coverage bench bench-history bench-mirror bench-builds lint format types imports docs reference check \
 	venv install lock base image clean
 
 help: ## Print this list
@@ -66,8 +66,8 @@ fuzz-mirror: $(MADE) ## Send made-up requests to a mirror for ten minutes: MINUT
 	env -u PIP_INDEX_URL MIRROR_EXAMPLES=$$(($(or $(MINUTES),10) * 50)) \
 		$(BIN)/pytest -q -n 0 -p no:cacheprovider tests/mirror/web/test_any_requests.py
 
-mirror-postgresql: $(MADE) ## Run the tests of the mirror with its history in PostgreSQL (Debian's, which they start)
-	HISTORY_DATABASE=postgresql $(PYTEST) --dist worksteal tests/mirror
+mirror-company: $(MADE) ## Run the tests of the mirror with its history in PostgreSQL (Debian's) and its files in S3
+	HISTORY_DATABASE=postgresql MIRROR_FILES=s3 $(PYTEST) --dist worksteal tests/mirror
 
 integration: $(MADE) ## Install for real from what was fetched, network cut off (asks PyPI, some minutes)
 	$(PYTEST) integration-tests

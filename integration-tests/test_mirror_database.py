@@ -1,6 +1,6 @@
 """The history of mirrors in a real PostgreSQL: Debian's, started by the tests.
 
-The tests of the mirror itself run on it too: ``make mirror-postgresql``.
+The tests of the mirror itself run on it too: ``make mirror-company``.
 """
 
 from __future__ import annotations
@@ -152,6 +152,38 @@ def test_one_of_many_follows_projects_and_another_one_when_its_connection_is_los
     # Two histories in one database know nothing of each other.
     with closing(Database(server.new_history())) as other:
         assert other.claim()
+
+
+def end_claims_on_files(server: PostgresqlServer) -> None:
+    """Cut the connections that hold claims on files: their locks have one number, and not two."""
+    held = "locktype = 'advisory' AND objsubid = 1"
+    with psycopg.connect(server.address().with_credentials, autocommit=True) as connection:
+        connection.execute(f"SELECT pg_terminate_backend(pid) FROM pg_locks WHERE {held}")
+        while connection.execute(f"SELECT 1 FROM pg_locks WHERE {held}").fetchone():
+            pass
+
+
+def test_one_of_all_machines_holds_the_claim_on_a_file_until_it_lets_go_or_is_lost(
+    server: PostgresqlServer,
+) -> None:
+    address = server.new_history()
+    with SqlHistory(address) as first, SqlHistory(address) as second:
+        assert first.try_claim_file("a")
+        assert not first.try_claim_file("a")  # a thread of the same process
+        assert not second.try_claim_file("a")
+        assert second.try_claim_file("b")
+        assert first.leave_file("a")
+        assert second.try_claim_file("a")
+        end_claims_on_files(server)
+        assert first.try_claim_file("c") or first.try_claim_file("c")
+        assert first.try_claim_file("a")
+        with pytest.raises(StorageError):
+            second.leave_file("a")  # it finds out that it was lost
+        assert not second.leave_file("a")
+        assert not second.try_claim_file("a")
+    with SqlHistory(server.new_history()) as other, SqlHistory(address) as third:
+        assert other.try_claim_file("a")  # of another mirror in the same database
+        assert third.try_claim_file("a")  # those above have ended
 
 
 def test_a_server_that_was_started_again_is_asked_again(server: PostgresqlServer) -> None:

@@ -1,6 +1,6 @@
 """Where the histories of the mirror's tests are: in SQLite, or all of them on a PostgreSQL of their own.
 
-``HISTORY_DATABASE=postgresql pytest tests/mirror`` runs the same tests on the other (``make mirror-postgresql``).
+``HISTORY_DATABASE=postgresql pytest tests/mirror`` runs the same tests on the other (``make mirror-company``).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
+from threading import Condition, Lock
 
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -13,6 +13,9 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from cachi2ish.errors import InputError, StorageError
 from cachi2ish.mirror.history.engines.interface import CHECK, DatabaseKind, HistoryPlace
 from cachi2ish.mirror.history.engines.sqlite_database import SqliteDatabase
+
+#: Seconds for which the end waits for threads that still read or write.
+_LAST_USES = 10.0
 
 #: The newest step of `migrations`.
 HEAD = "0003"
@@ -28,6 +31,8 @@ class Database:
         """
         self._kind = _kind_of(place, read_only=read_only)
         self._writer = Lock()
+        self._idle = Condition()
+        self._uses, self._closed = 0, False
         try:
             self._kind.prepare()
         except OSError as error:
@@ -50,7 +55,7 @@ class Database:
         Raises `StorageError` at its end where another process wrote, and nothing could keep the state.
         """
         try:
-            with self._errors(), self._kind.engine.connect() as connection, connection.begin():
+            with self._in_use(), self._kind.engine.connect() as connection, connection.begin():
                 self._kind.begin_reading(connection)
                 yield connection
         except Exception:
@@ -61,7 +66,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Open a transaction that writes: everything of the block happens, on disk, or nothing of it."""
-        with self._errors(), self._writer, self._kind.engine.connect() as connection, connection.begin():
+        with self._in_use(), self._writer, self._kind.engine.connect() as connection, connection.begin():
             self._kind.begin_writing(connection)
             yield connection
 
@@ -80,7 +85,7 @@ class Database:
 
         To be asked again before each round: a lock on a server is lost with the connection.
         """
-        with self._errors():
+        with self._in_use():
             try:
                 return self._kind.claim()
             except OSError as error:
@@ -88,16 +93,19 @@ class Database:
 
     def try_claim_file(self, key: str) -> bool:
         """Return whether this process holds the claim on a file, beside all other machines; see the interface."""
-        with self._errors():
+        with self._in_use():
             return self._kind.try_claim_file(key)
 
     def leave_file(self, key: str) -> bool:
         """Let go of a claim; return False where it was lost meanwhile."""
-        with self._errors():
+        with self._in_use():
             return self._kind.leave_file(key)
 
     def close(self) -> None:
-        """Let go of it."""
+        """Let go of it, once the threads that use it have done so; those that come later are refused."""
+        with self._idle:
+            self._closed = True
+            self._idle.wait_for(lambda: not self._uses, _LAST_USES)
         self._kind.close()
 
     def _bring_up_to_date(self, *, read_only: bool) -> None:
@@ -122,6 +130,20 @@ class Database:
             )
         with self.writing() as connection:
             upgrade(connection)
+
+    @contextmanager
+    def _in_use(self) -> Iterator[None]:
+        with self._idle:
+            if self._closed:
+                raise self._unusable("it was closed", "run the command again")
+            self._uses += 1
+        try:
+            with self._errors():
+                yield
+        finally:
+            with self._idle:
+                self._uses -= 1
+                self._idle.notify_all()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
