@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from cachi2ish.build.planner import BuildPlanner
+from cachi2ish.services.lock_build_deps.findings import remedies_of
 from tests.build.universe import Entry, Universe, release, root
 
 PLAN = BuildPlanner().plan
@@ -27,6 +28,14 @@ def test_a_newer_release_that_does_without_is_taken_whatever_the_date() -> None:
     (remedy,) = plan.remedies
     assert (str(remedy.cycle), remedy.moved) == ("flit-core 3.4 and tomli 1.2.1", release("flit-core 3.5"))
     assert plan.left == ()
+
+
+def test_what_has_to_come_as_a_wheel_is_named_in_one_key_of_the_input() -> None:
+    universe = Universe()
+    for name in ("apple", "banana"):
+        universe.add(name, "1.0", Entry(built_with=(name,), uploaded=THEN, has_wheel=True))
+    plan = PLAN((root("cherry", "apple", "banana"),), universe, (), {})
+    assert ['("binary": {"packages": "apple,banana"})' in one for one in remedies_of(plan)] == [True, True]
 
 
 def test_a_wheel_is_admitted_where_no_newer_release_does_without() -> None:

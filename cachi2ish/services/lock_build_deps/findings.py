@@ -30,14 +30,18 @@ def crates_of(name: str, facts: SdistFacts) -> str:
 
 
 def remedies_of(plan: Plan) -> Iterable[str]:
-    """Yield how cycles were resolved, and what is as of another time."""
+    """Yield how cycles were resolved, and what is as of another time.
+
+    What has to come as a wheel is named together: one key of the input has all of it.
+    """
+    wheels = ",".join(sorted({str(one.wheel.project) for one in plan.remedies if one.wheel is not None}))
     for remedy in plan.remedies:
         if remedy.moved is not None:
             yield f"cycle: {_needing(remedy.cycle)}; {remedy.moved} does without"
         elif remedy.wheel is not None:
             yield (
                 f"cycle: {_needing(remedy.cycle)}, and no newer release does without;"
-                f' {remedy.wheel} has to come as a wheel ("binary": {{"packages": "{remedy.wheel.project}"}})'
+                f' {remedy.wheel} has to come as a wheel ("binary": {{"packages": "{wheels}"}})'
             )
     for build, before in plan.fallbacks:
         yield (
