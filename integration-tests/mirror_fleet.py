@@ -23,19 +23,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-import obstore
 from harness import BIN, clean_environment
+from mirror_bucket import Bucket
 from mirror_soak import PAUSE, PIECE, MirrorProcess, ask
-from obstore.store import S3Store
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from cachi2ish.simple_api.negotiation import HTML, JSON
 from tests.support.distributions import Dist, make_wheel
-from tests.support.faulty_proxy import FaultyProxy
 from tests.support.index_server import IndexServer
 from tests.support.postgresql import PostgresqlServer
-from tests.support.s3_server import ACCESS_KEY, S3, SECRET_KEY, S3Server, environment_of
+from tests.support.s3_server import S3Server
 
 MACHINES = 4
 
@@ -89,19 +87,18 @@ class SlowIndex(IndexServer):
 
 
 class Fleet:
-    """Machines over one upstream, one database, and one bucket, reached through ``proxy``. A context manager.
+    """Machines over one upstream, one database and one bucket. A context manager.
 
     None of them follows projects: the command ``sync`` does that.
     """
 
     def __init__(
-        self, folder: Path, index: IndexServer, database: str, s3: S3, proxy: FaultyProxy, count: int = MACHINES
+        self, folder: Path, index: IndexServer, database: str, bucket: Bucket, count: int = MACHINES
     ) -> None:
-        self._s3, self.bucket = s3, s3.new_bucket()
+        self.bucket = bucket
         self.environment = {
-            **environment_of(proxy.endpoint),
+            **bucket.environment,
             "CACHI2ISH_MIRROR_DATABASE": database,
-            "CACHI2ISH_MIRROR_FILES": f"s3://{self.bucket}/files",
             "CACHI2ISH_MIRROR_FOLLOW": "false",
         }
         self._index = index
@@ -139,19 +136,6 @@ class Fleet:
             if b"to be put" in body:
                 found.append(number)
         return found
-
-    def stored(self) -> dict[str, bytes]:
-        """Return what the bucket has, by the sha256 in its names: asked of the server itself."""
-        store = S3Store(
-            self.bucket,
-            endpoint=self._s3.endpoint,
-            access_key_id=ACCESS_KEY,
-            secret_access_key=SECRET_KEY,
-            region="us-east-1",
-            client_options={"allow_http": True},
-        )
-        paths = [one["path"] for batch in obstore.list(store) for one in batch]
-        return {path.rpartition("/")[2]: bytes(obstore.get(store, path).bytes()) for path in paths}
 
 
 @dataclass
@@ -254,7 +238,7 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         server = stack.enter_context(PostgresqlServer(durable=True))
         s3 = stack.enter_context(S3Server())
-        proxy = stack.enter_context(FaultyProxy(s3.ports["s3"]))
+        bucket = stack.enter_context(Bucket(s3))
         index = stack.enter_context(SlowIndex())
         dists = {
             f"plum{number}": index.add_project_of(
@@ -263,11 +247,11 @@ def main() -> int:
             for number in range(arguments.files // (len(UPLOADED) + 1))
         }
         database = server.new_schema().with_credentials
-        fleet = stack.enter_context(Fleet(folder, index, database, s3, proxy, arguments.machines))
+        fleet = stack.enter_context(Fleet(folder, index, database, bucket, arguments.machines))
         report, begun = Report(), time.monotonic()
         ask_all(fleet.machines, dists, report, clients=arguments.clients)
         took = time.monotonic() - begun
-        downloads, stored = index.downloads(), fleet.stored()
+        downloads, stored = index.downloads(), bucket.contents()
         everything = {path_of(dist).split("/")[2]: dist.content for those in dists.values() for dist in those}
         lacking = [one for one, content in everything.items() if stored.get(one) != content]
         figures = {

@@ -1,6 +1,6 @@
 """Two mirrors on one store, killed at any instant under load, over an upstream that lies and fails.
 
-    python integration-tests/mirror_soak.py [--kills 500] [--seed N] [--postgresql]
+    python integration-tests/mirror_soak.py [--kills 500] [--seed N] [--postgresql] [--s3]
 
 Clients ask for pages of closed days, for pages of now, and for files, whole and in parts. What must hold, however
 often a mirror dies: a page that was served as one that never changes has the same bytes ever after; no client gets
@@ -23,7 +23,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -32,13 +32,16 @@ from typing import Self
 from urllib.parse import urljoin
 
 from harness import BIN, clean_environment
+from mirror_bucket import Bucket
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from cachi2ish.simple_api.negotiation import HTML, JSON
 from tests.support.distributions import Dist, make_sdist, make_wheel
+from tests.support.faulty_proxy import ProxyFault
 from tests.support.index_server import Answer, Fault, IndexServer
 from tests.support.postgresql import PostgresqlServer
+from tests.support.s3_server import S3, S3Server
 
 PROJECTS = tuple(f"plum{number}" for number in range(12))
 
@@ -300,17 +303,22 @@ def soak(
     folder: Path,
     goes_on: Callable[[int, Seen], bool] = lambda *_: True,
     server: PostgresqlServer | None = None,
+    s3: S3 | None = None,
 ) -> Seen:
     """Kill mirrors so many times; return what was seen, and what of it was wrong.
 
     goes_on: is told of each kill; False ends it earlier. server: has the history, and is killed as well at each
-    fifth time; each mirror has a directory of its own then.
+    fifth time; each mirror has a directory of its own then. s3: has the files, and fails at each third time, until
+    the next one.
     """
     seen, chance = Seen(), random.Random(seed)
     database = "" if server is None else server.new_schema().with_credentials
     directories = [folder / name for name in (("mirror", "mirror") if server is None else ("one", "two"))]
-    with LyingIndex(random.Random(f"{seed}/index")) as index:
-        mirrors = [MirrorProcess(each, index, database=database) for each in directories]
+    with ExitStack() as stack:
+        index = stack.enter_context(LyingIndex(random.Random(f"{seed}/index")))
+        bucket = None if s3 is None else stack.enter_context(Bucket(s3))
+        more = {} if bucket is None else bucket.environment
+        mirrors = [MirrorProcess(each, index, database=database, more=more) for each in directories]
         clients = [Client(random.Random(f"{seed}/{number}"), mirrors, seen) for number in range(CLIENTS)]
         for client in clients:
             client.start()
@@ -320,18 +328,16 @@ def soak(
             mirror.kill()
             mirror.start()
             seen.counts["kills"] += 1
-            if server is not None and seen.counts["kills"] % 5 == 0:
-                server.stop("immediate")
-                time.sleep(chance.uniform(0, 0.3))
-                server.start()
-        for client in clients:
-            client.stopped.set()
-        for client in clients:
-            client.join()
-            if client.failure:
-                raise client.failure
+            _disturb(seen.counts["kills"], chance, server, bucket)
+        _stop(clients)
         index.stop_lying()
         index.down = True
+        if bucket is not None:
+            bucket.proxy.heal()
+            for mirror in mirrors:
+                mirror.kill()
+                mirror.start()
+            _check_the_bucket(bucket, directories, seen)
         for mirror in mirrors:
             _check_what_is_known(mirror.port, seen)
             mirror.end()
@@ -340,6 +346,49 @@ def soak(
     seen.counts["pages of closed days"] = len(seen.for_ever)
     seen.counts["files that were listed"] = len(seen.files)
     return seen
+
+
+def _disturb(kills: int, chance: random.Random, server: PostgresqlServer | None, bucket: Bucket | None) -> None:
+    if bucket is not None and kills % 3 == 0:
+        bucket.proxy.fail(chance.choice(list(ProxyFault)))
+    if server is not None and kills % 5 == 0:
+        server.stop("immediate")
+        time.sleep(chance.uniform(0, 0.3))
+        server.start()
+
+
+def _stop(clients: Sequence[Client]) -> None:
+    for client in clients:
+        client.stopped.set()
+    for client in clients:
+        client.join()
+        if client.failure:
+            raise client.failure
+
+
+def _check_the_bucket(bucket: Bucket, directories: Iterable[Path], seen: Seen) -> None:
+    """What machines have of files that were listed is there before long, and all that is there is right."""
+    listed = {path.split("/")[2] for path in seen.files}
+    held = {_sha256_of(path) for each in directories for path in _blobs(each)} & listed
+    end = time.monotonic() + 60
+    while (lacking := held - (contents := bucket.contents()).keys()) and time.monotonic() < end:
+        time.sleep(1)
+    seen.wrong += [f"the bucket lacks {name}" for name in sorted(lacking)]
+    seen.wrong += [
+        f"the bucket has wrong bytes for {name}"
+        for name, content in contents.items()
+        if hashlib.sha256(content).hexdigest() != name
+    ]
+    seen.counts["files in the bucket"] = len(contents)
+
+
+def _blobs(directory: Path) -> list[Path]:
+    return [path for path in (directory / "files/blobs/sha256").rglob("*") if path.is_file()]
+
+
+def _sha256_of(blob: Path) -> str:
+    """What its name says."""
+    return "".join(blob.parts[blob.parts.index("sha256") + 1 :])
 
 
 def _check_what_is_known(port: int, seen: Seen) -> None:
@@ -357,9 +406,8 @@ def _check_what_is_known(port: int, seen: Seen) -> None:
 
 
 def _check_the_store(directory: Path, database: str, seen: Seen) -> None:
-    blobs = directory / "files" / "blobs" / "sha256"
-    for path in (one for one in blobs.rglob("*") if one.is_file()):
-        name = "".join(path.relative_to(blobs).parts)
+    for path in _blobs(directory):
+        name = _sha256_of(path)
         if hashlib.sha256(path.read_bytes()).hexdigest() != name:
             seen.wrong.append(f"the store has wrong bytes for {name}")
         seen.counts["files in the store"] += 1
@@ -375,6 +423,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--seed", default=str(random.SystemRandom().randrange(2**32)))
     parser.add_argument("--postgresql", action="store_true", help="the history in a database, which is killed too")
+    parser.add_argument("--s3", action="store_true", help="the files in S3, which fails; with --postgresql")
     arguments = parser.parse_args()
     print(f"--seed {arguments.seed}", flush=True)
     begun = time.monotonic()
@@ -390,7 +439,8 @@ def main() -> int:
 
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         server = stack.enter_context(PostgresqlServer(durable=True)) if arguments.postgresql else None
-        seen = soak(arguments.kills, arguments.seed, Path(folder), report, server)
+        s3 = stack.enter_context(S3Server()) if arguments.s3 else None
+        seen = soak(arguments.kills, arguments.seed, Path(folder), report, server, s3)
     print(*seen.wrong[:20], sep="\n")
     print(f"{time.monotonic() - begun:.0f} s, {dict(seen.counts)}, {len(seen.wrong)} wrong")
     return int(bool(seen.wrong))

@@ -26,6 +26,7 @@ from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.records import Look
 from tests.mirror.history.world import PYPI, Watched, a_file, a_page, end_of_day, instant
 from tests.support.postgresql import PASSWORD, PostgresqlServer, programs
+from tests.support.s3_server import WEED, S3Server
 
 KILLS = 15
 
@@ -62,15 +63,20 @@ def lived(history: SqlHistory) -> Watched:
     return watched
 
 
-def test_mirrors_on_two_machines_and_their_database_are_killed_and_nothing_is_lost(
+def test_mirrors_on_two_machines_and_their_database_are_killed_while_s3_fails_and_nothing_is_lost(
     server: PostgresqlServer, tmp_path: Path
 ) -> None:
+    if not WEED.exists():
+        cannot_run("SeaweedFS has no wheel for this machine")
+
     def goes_on(kills: int, seen: Seen) -> bool:
         return kills < KILLS or len(seen.for_ever) < 10 or seen.counts["files"] < 20
 
-    seen = soak(100, "1", tmp_path, goes_on, server)
+    with S3Server() as s3:
+        seen = soak(100, "1", tmp_path, goes_on, server, s3)
     assert seen.wrong == []
     assert not goes_on(KILLS, seen), seen.counts
+    assert seen.counts["files in the bucket"] >= 10
 
 
 def test_a_history_goes_to_postgresql_and_comes_back_as_it_was(server: PostgresqlServer, tmp_path: Path) -> None:

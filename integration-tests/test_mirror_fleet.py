@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 from conftest import cannot_run
+from mirror_bucket import Bucket
 from mirror_fleet import DAYS, Fleet, Report, SlowIndex, ask_all, path_of
 from mirror_soak import MirrorProcess, ask
 
@@ -42,9 +43,14 @@ def s3() -> Iterator[S3Server]:
 
 
 @pytest.fixture(scope="module")
-def proxy(s3: S3Server) -> Iterator[FaultyProxy]:
-    with FaultyProxy(s3.ports["s3"]) as started:
-        yield started
+def bucket(s3: S3Server) -> Iterator[Bucket]:
+    with Bucket(s3) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def proxy(bucket: Bucket) -> FaultyProxy:
+    return bucket.proxy
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +64,11 @@ def fleet(
     tmp_path_factory: pytest.TempPathFactory,
     index: SlowIndex,
     database: PostgresqlServer,
-    s3: S3Server,
-    proxy: FaultyProxy,
+    bucket: Bucket,
 ) -> Iterator[Fleet]:
     """Machines that all tests share; each has projects of its own."""
     address = database.new_schema().with_credentials
-    with Fleet(tmp_path_factory.mktemp("fleet"), index, address, s3, proxy) as started:
+    with Fleet(tmp_path_factory.mktemp("fleet"), index, address, bucket) as started:
         yield started
 
 
@@ -106,7 +111,7 @@ def expect_stored(fleet: Fleet, dists: list[Dist]) -> None:
         done = fleet.command("sync", machine=machine)
         assert done.returncode == 0, done.stderr
     assert fleet.waiting() == []
-    stored = fleet.stored()
+    stored = fleet.bucket.contents()
     assert [one.filename for one in dists if stored.get(sha256_of(one)) != one.content] == []
     assert [name for name, content in stored.items() if hashlib.sha256(content).hexdigest() != name] == []
 
@@ -123,7 +128,7 @@ def test_four_machines_under_load_download_each_file_once_and_agree_on_every_pag
     downloads = index.downloads()
     assert {one.filename: downloads[one.filename] for one in files} == {one.filename: 1 for one in files}
     assert report.counts["files"] == len(fleet.machines) * len(files)
-    stored = fleet.stored()
+    stored = fleet.bucket.contents()
     assert [one.filename for one in files if stored.get(sha256_of(one)) != one.content] == []
     done = fleet.command("verify")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -227,14 +232,14 @@ def test_a_bucket_that_is_full_keeps_no_file_from_clients_and_gets_it_later(
         expect_in_use(machine)
     page(first, "full")
     assert get(first, path_of(early)) == (200, early.content)
-    s3.refuse_writes(fleet.bucket)
+    s3.refuse_writes(fleet.bucket.name)
     try:
         for dist in later:
             assert get(second, path_of(dist)) == (200, dist.content)
         assert get(third, path_of(early)) == (200, early.content)
-        assert fleet.stored().keys().isdisjoint(map(sha256_of, later))
+        assert fleet.bucket.contents().keys().isdisjoint(map(sha256_of, later))
     finally:
-        s3.accept_writes(fleet.bucket)
+        s3.accept_writes(fleet.bucket.name)
     expect_stored(fleet, [early, *later])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import timedelta
@@ -143,7 +144,7 @@ class S3Files:
 
     def check(self) -> None:
         """Raise `SharedStoreError` unless files can be read, listed, written and removed."""
-        path = "probe"
+        path = f"probe-{secrets.token_hex(8)}"  # others may begin at the same time
         with self._errors():
             obstore.put(self._store, path, b"cachi2ish", mode="overwrite")
             read = bytes(obstore.get(self._store, path).bytes())
