@@ -52,11 +52,13 @@ def passing(
     """Return the candidates that pass all checks; the others go to ``refused``."""
     passed: list[Candidate] = []
     for candidate in candidates:
-        why = next(filter(None, (check(candidate, requirement, policy) for check in checks)), None)
-        if why is None:
-            passed.append(candidate)
+        for check in checks:
+            why = check(candidate, requirement, policy)
+            if why is not None:
+                refused.append(Refusal(candidate.file.filename, *why))
+                break
         else:
-            refused.append(Refusal(candidate.file.filename, *why))
+            passed.append(candidate)
     return tuple(passed)
 
 

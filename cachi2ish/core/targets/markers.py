@@ -28,15 +28,15 @@ def holds(marker: str | None, machines: Iterable[Mapping[str, str]]) -> bool:
     """
     if marker is None:
         return True
-    parsed, read = _parsed(marker)
-    return any(_holds(parsed, read, {"extra": "", **machine}) for machine in machines)
+    _, read = _parsed(marker)
+    return any(_holds(marker, read, {"extra": "", **machine}) for machine in machines)
 
 
 @lru_cache(1000)  # a lock has few, and asks about each for many machines
-def _parsed(marker: str) -> tuple[Marker, frozenset[str]]:
-    """Return a marker, and the variables that it reads."""
+def _parsed(marker: str) -> tuple[Marker, tuple[str, ...]]:
+    """Return a marker, and the variables that it reads, sorted."""
     parsed = Marker(marker)
-    return parsed, frozenset(_WORD.findall(_QUOTED.sub("", str(parsed)))) - _OPERATORS
+    return parsed, tuple(sorted({*_WORD.findall(_QUOTED.sub("", str(parsed)))} - _OPERATORS))
 
 
 def may_be(marker: str | None, machines: Iterable[Mapping[str, str]]) -> frozenset[bool]:
@@ -46,21 +46,27 @@ def may_be(marker: str | None, machines: Iterable[Mapping[str, str]]) -> frozens
     """
     if marker is None:
         return frozenset({True})
-    parsed, read = _parsed(marker)
+    _, read = _parsed(marker)
     found: set[bool] = set()
     for machine in machines:
         known = {"extra": "", **machine}
-        answer = _holds(parsed, read, known)
-        found |= {answer} if read <= known.keys() else {answer, not answer}
+        answer = _holds(marker, read, known)
+        found |= {answer} if known.keys() >= {*read} else {answer, not answer}
     return frozenset(found)
 
 
-def _holds(marker: Marker, read: Iterable[str], machine: dict[str, str]) -> bool:
+def _holds(marker: str, read: Iterable[str], machine: dict[str, str]) -> bool:
     # Every variable that is read is known, so nothing of the machine that runs this comes in.
     if any(name not in machine for name in read):
         return True
+    return _evaluated(marker, tuple(machine[name] for name in read))
+
+
+@lru_cache(10_000)  # most markers read a variable or two, which are the same on many machines
+def _evaluated(marker: str, values: tuple[str, ...]) -> bool:
+    parsed, read = _parsed(marker)
     try:
-        return marker.evaluate(machine)
+        return parsed.evaluate(dict(zip(read, values, strict=True)))
     except (UndefinedComparison, UndefinedEnvironmentName):
         return True
 
