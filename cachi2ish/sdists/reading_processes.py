@@ -30,6 +30,9 @@ _WORTHWHILE = 8_000_000
 #: Seconds for a process to end by itself.
 _PATIENCE = 1.0
 
+#: Seconds for which a thread waits for a process that is at another archive, before it looks for itself.
+_TURN = 0.1
+
 #: Processors from which on there are two processes. Of two, one is busy with what arrives.
 _MANY = 3
 
@@ -96,7 +99,7 @@ class ReadingProcesses:
                 if not self._idle and len(self._all) < self._most:
                     self._all.append(started := _start())
                     return started
-                self._freed.wait_for(lambda: self._idle or not self._usable)
+                self._freed.wait_for(lambda: self._idle or not self._usable, _TURN)
                 return self._idle.pop() if self._idle else None
         return None
 

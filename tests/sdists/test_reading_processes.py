@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,22 @@ def test_without_a_python_to_start_it_is_done_here(sdist: Path, monkeypatch: pyt
     with ReadingProcesses(worthwhile=0) as processes:
         assert ask(processes, sdist)
         assert not processes.started
+
+
+def test_nobody_waits_long_for_a_process_that_is_busy(sdist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    with ReadingProcesses(worthwhile=0) as processes, ThreadPoolExecutor(2) as pool:
+        found = ask(processes, sdist)
+        (process,) = processes.started
+        process.send_signal(signal.SIGSTOP)
+        try:
+            both = [pool.submit(ask, processes, sdist) for _ in range(2)]
+            done, waiting = wait(both, timeout=60, return_when=FIRST_COMPLETED)
+            assert [len(done), len(waiting)] == [1, 1]
+        finally:
+            process.send_signal(signal.SIGCONT)
+        assert [one.result(60) for one in both] == [found, found]
+        assert processes.started == (process,)
 
 
 def test_an_interruption_of_the_terminal_leaves_the_end_to_us(processes: ReadingProcesses, sdist: Path) -> None:
