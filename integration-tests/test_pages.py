@@ -31,7 +31,9 @@ PAGES = (
     "/projects/nothing-like-it",
     "/projects/apple?date=2300-01-01",
     "/diff",
+    f"/projects/apple/9.9?date={DATE}",
     f"/diff?project=apple&before={DATE}",
+    f"/diff?project=apple&before=2024-12-31&after={DATE}&from=2020-01-01",
     "/locks",
     "/state",
 )

@@ -97,8 +97,13 @@ class Answers:
         """Return the answer to a request that ended with an error."""
         return self.refusal(request, failed(error))
 
-    def refusal(self, request: Request, refused: Refused, suggestions: tuple[str, ...] = ()) -> Response:
-        """Return a refusal, as a page or as a problem. suggestions: names of projects that may be meant."""
+    def refusal(
+        self, request: Request, refused: Refused, suggestions: tuple[str, ...] = (), *, dated: bool = False
+    ) -> Response:
+        """Return a refusal, as a page or as a problem.
+
+        suggestions: names of projects that may be meant. dated: whether its date has pages.
+        """
         status = HTTPStatus(refused.status_code)
         view = Problem(
             title=status.phrase,
@@ -110,7 +115,8 @@ class Answers:
         if wants_twin(request):
             return Readable(msgspec.json.encode(view), _PROBLEM, refused, _GUARDED)
         given = {name: value for name, value in request.query_params.items() if name in {"date", "registry"}}
-        content = {"view": view, "given": given, "twin": "", "ways": _ways_out(request, given), "ignored": None}
+        content = {"view": view, "given": given, "twin": "", "ignored": None}
+        content["ways"] = _ways_out(request, given, dated=dated)
         body = self._templates.fill("problem.html", root_of(request), content)
         return Readable(body, _HTML, refused, _OF_PAGES)
 
@@ -138,17 +144,17 @@ def root_of(request: Request) -> str:
     return "../" * (path.count("/") - 1)
 
 
-def _ways_out(request: Request, given: Mapping[str, str]) -> list[tuple[str, str]]:
+def _ways_out(request: Request, given: Mapping[str, str], *, dated: bool) -> list[tuple[str, str]]:
     """Return where somebody may want to go from a page that is not there: addresses from the root, and words."""
     path: str = request.scope["path"]
     room, *names = path.strip("/").split("/")
     ways = []
     if room == "projects" and names and is_name(names[0]):
-        project, undated = names[0], {name: value for name, value in given.items() if name != "date"}
+        project, kept = names[0], {name: one for name, one in given.items() if dated or name != "date"}
         if len(names) > 1:
-            ways.append((f"projects/{project}{query(**given)}", f"All versions of {project}"))
-        if "date" in given:
-            ways.append((f"projects/{'/'.join(map(segment, names))}{query(**undated)}", "The same as of now"))
+            ways.append((f"projects/{project}{query(**kept)}", f"All versions of {project}"))
+        if not dated and "date" in given:
+            ways.append((f"projects/{'/'.join(map(segment, names))}{query(**kept)}", "The same as of now"))
     elif room == "diff":
         project = request.query_params.get("project", "").strip()
         if is_name(project):

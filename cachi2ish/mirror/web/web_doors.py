@@ -18,7 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from cachi2ish.core.messages import excerpt
-from cachi2ish.errors import Cachi2ishError, InputError
+from cachi2ish.errors import Cachi2ishError
 from cachi2ish.mirror.history.interface import Sightings
 from cachi2ish.mirror.pasts import ProjectPast, spelling
 from cachi2ish.mirror.records import Coverage, Instant, Registry
@@ -137,9 +137,9 @@ class WebDoors:
         known = spelling(past.tallies, version)
         view = None if known is None else version_view(past, known, _shown(place, page, stale=stale))
         if view is None:
-            raise InputError(
-                f"{place.registry.name} has never had {project} {excerpt(version)}, as far as is known"
-            )
+            text = f"{place.registry.name} has never had {project} {excerpt(version)}, as far as is known"
+            refused = Refused(HTTPStatus.NOT_FOUND, text, reason=RefusalReason.NO_SUCH_PLACE)
+            return self._answers.refusal(request, refused, dated=True)
         return await self._page(request, "version.html", view, place.registry)
 
     async def diff(self, request: Request) -> Response:
@@ -171,7 +171,7 @@ class WebDoors:
             alike = () if registry.private else await self._alike(registry, past.name)
             text = f"{past.name} is not on {registry.name}"
             refused = Refused(HTTPStatus.NOT_FOUND, text, reason=RefusalReason.ABSENT)
-            return self._answers.refusal(request, refused, alike)
+            return self._answers.refusal(request, refused, alike, dated=True)
         for place in places:
             computed = past.at(place.before).coverage is Coverage.COMPUTED
             if self._observed_only and place.before is not None and computed:
