@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
 from typing import Self
 
 import obstore
+from obstore.exceptions import BaseError
 from obstore.store import S3Store
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tests.support.faulty_proxy import FaultyProxy
 from tests.support.s3_server import ACCESS_KEY, S3, SECRET_KEY, environment_of
@@ -31,15 +40,42 @@ class Bucket:
         """What lets a mirror keep its files there."""
         return environment_of(self.proxy.endpoint) | {"CACHI2ISH_MIRROR_FILES": f"s3://{self.name}/files"}
 
+    def fill(self) -> None:
+        """Let nothing be written any more."""
+        self._s3.refuse_writes(self.name)
+        _wait(lambda: not self._can_be_written())
+
+    def empty(self) -> None:
+        """Let all be written again."""
+        self._s3.accept_writes(self.name)
+        _wait(self._can_be_written)
+
     def contents(self) -> dict[str, bytes]:
         """Return all files that are there, by the sha256 in their names: asked of the server itself."""
-        store = S3Store(
+        store = self._store()
+        paths = [one["path"] for batch in obstore.list(store) for one in batch if "/sha256/" in one["path"]]
+        return {path.rpartition("/")[2]: bytes(obstore.get(store, path).bytes()) for path in paths}
+
+    def _can_be_written(self) -> bool:
+        with suppress(BaseError):
+            obstore.put(self._store(), "written", b"by the test", use_multipart=False)
+            return True
+        return False
+
+    def _store(self) -> S3Store:
+        return S3Store(
             self.name,
             endpoint=self._s3.endpoint,
             access_key_id=ACCESS_KEY,
             secret_access_key=SECRET_KEY,
             region="us-east-1",
             client_options={"allow_http": True},
+            retry_config={"max_retries": 0, "retry_timeout": timedelta(seconds=10)},
         )
-        paths = [one["path"] for batch in obstore.list(store) for one in batch if "/sha256/" in one["path"]]
-        return {path.rpartition("/")[2]: bytes(obstore.get(store, path).bytes()) for path in paths}
+
+
+def _wait(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end, "the S3 server does not do what it was told"
+        time.sleep(0.05)
