@@ -22,6 +22,9 @@ _NUMBER = struct.Struct("!I")
 _FOUND, _UNKNOWN = b"found", b"unknown"
 
 
+_TEXT = ("utf-8", "surrogateescape")
+
+
 class BrokenMessageError(Exception):
     """The other side has ended within a message, or says something else than it should."""
 
@@ -31,11 +34,11 @@ def serve() -> None:
     # A terminal interrupts both processes. This one ends with the pipe, when the other one has ended.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with os.fdopen(0, "rb") as questions, os.fdopen(1, "wb") as answers:
-        while question := receive(questions):
-            send(answers, _answer(*question))
+        while message := receive(questions):
+            send(answers, _answer(*message))
 
 
-def ask(path: str, folder: tuple[str, ...], names: Sequence[str], budget: Budget) -> list[bytes]:
+def question(path: str, folder: tuple[str, ...], names: Sequence[str], budget: Budget) -> list[bytes]:
     """Return the question after the members that `find_members_at` would find."""
     limits = budget.limits
     numbers = f"{limits.members} {limits.total} {limits.metadata} {limits.unpacked} {budget.seconds_left}"
@@ -61,7 +64,7 @@ def _answer(path: bytes, numbers: bytes, folder: bytes, *names: bytes) -> list[b
     return [_FOUND, spent, *pairs]
 
 
-def understood(answer: Sequence[bytes], names: Sequence[str]) -> tuple[float, dict[str, list[bytes]] | None]:
+def read_answer(answer: Sequence[bytes], names: Sequence[str]) -> tuple[float, dict[str, list[bytes]] | None]:
     """Return the seconds that were spent, and what was found; raises `BrokenMessageError`."""
     try:
         kind, spent, *pairs = answer
@@ -102,9 +105,6 @@ def _exactly(stream: IO[bytes], size: int) -> bytes:
     if len(content) != size:
         raise BrokenMessageError
     return content
-
-
-_TEXT = ("utf-8", "surrogateescape")
 
 
 def _bytes(text: str) -> bytes:

@@ -2,8 +2,8 @@
 
 Only one thread of a process runs Python at a time. To look into an sdist is to decompress it piece by piece, with
 a little Python between the pieces, and each time the thread waits for its turn among those that receive files and
-read pages. A process of its own never waits. It is not started for little, and whatever goes wrong with it, this
-process does the work itself.
+read pages. A process of its own never waits. It is not started for little. Where it cannot be started, ends, or
+answers wrongly, this process does the work itself.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
-from threading import Condition, Lock
+from threading import Condition
 from types import TracebackType
 from typing import Self
 
-import cachi2ish
 from cachi2ish.sdists.forward import Budget
-from cachi2ish.sdists.reading_child import BrokenMessageError, ask, receive, send, understood
+from cachi2ish.sdists.reading_child import BrokenMessageError, question, read_answer, receive, send
 from cachi2ish.sdists.shortcut import find_members_at
 
 #: Bytes of archives from which on a process is worth its start, which takes as long as to look into so many.
@@ -47,12 +47,12 @@ class ReadingProcesses:
 
     def __init__(self, worthwhile: int = _WORTHWHILE) -> None:
         self._left = worthwhile
-        self._most = 1 if (os.cpu_count() or 1) < _MANY else 2
-        self._lock = Lock()
-        self._freed = Condition(self._lock)
+        self._most = 1 if _processors() < _MANY else 2
+        self._freed = Condition()
         self._idle: list[subprocess.Popen[bytes]] = []
         self._all: list[subprocess.Popen[bytes]] = []
-        self._usable = bool(sys.executable)
+        # A frozen program is its own interpreter, and would run itself.
+        self._usable = bool(sys.executable) and not getattr(sys, "frozen", False)
 
     def __enter__(self) -> Self:
         return self
@@ -75,11 +75,17 @@ class ReadingProcesses:
         """Return the members, as `find_members_at` does."""
         process, listed = self._take(path), list(names)
         if process is not None and process.stdin and process.stdout:
+            start = time.monotonic()
             try:
-                send(process.stdin, ask(str(path), folder, listed, budget))
-                spent, found = understood(receive(process.stdout), listed)
+                send(process.stdin, question(str(path), folder, listed, budget))
+                spent, found = read_answer(receive(process.stdout), listed)
             except (OSError, ValueError, BrokenMessageError):
                 self._give_up(process)
+                # An archive may be made for that: it has no second time to itself.
+                budget.charge(min(time.monotonic() - start, budget.seconds_left))
+            except BaseException:
+                self._give_up(process)
+                raise
             else:
                 budget.charge(spent)
                 with self._freed:
@@ -90,18 +96,23 @@ class ReadingProcesses:
         return find_members_at(path, folder, listed, budget)
 
     def _take(self, path: Path) -> subprocess.Popen[bytes] | None:
-        with suppress(OSError):
+        try:
             size = path.stat().st_size
-            with self._lock:
-                self._left -= size
-                if self._left > 0 or not self._usable:
-                    return None
-                if not self._idle and len(self._all) < self._most:
-                    self._all.append(started := _start())
-                    return started
+        except OSError:
+            return None
+        with self._freed:
+            self._left -= size
+            if self._left > 0 or not self._usable:
+                return None
+            if self._idle or len(self._all) == self._most:
                 self._freed.wait_for(lambda: self._idle or not self._usable, _TURN)
                 return self._idle.pop() if self._idle else None
-        return None
+            try:
+                self._all.append(started := _start())
+            except OSError:
+                self._usable = False
+                return None
+            return started
 
     def _give_up(self, process: subprocess.Popen[bytes]) -> None:
         self._stop()
@@ -114,11 +125,19 @@ class ReadingProcesses:
             self._freed.notify_all()
 
 
+def _processors() -> int:
+    """Return how many processors this process may use."""
+    with suppress(AttributeError):  # not on every system
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _start() -> subprocess.Popen[bytes]:
-    places = [*filter(None, sys.path), str(Path(cachi2ish.__file__).parents[1])]
-    quietly = ("-I", "-S", "-B") if sys.dont_write_bytecode else ("-I", "-S")
+    """Start a process that finds its modules where this one does. Raises `OSError`."""
+    places = [*filter(None, sys.path), str(Path(__file__).parents[2])]
+    # It writes no compiled modules: isolated, it does not know where this one would.
     return subprocess.Popen(
-        [sys.executable, *quietly, "-c", _PROGRAM, *dict.fromkeys(places)],
+        [sys.executable, "-I", "-S", "-B", "-c", _PROGRAM, *dict.fromkeys(places)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
