@@ -63,6 +63,7 @@ class Transfer:
         wrong = mismatch(self._artifact, self._writer)
         if wrong is not None and self._spliced:
             # The pieces may be of two versions of the file. Once more in one piece, before crying wolf.
+            self._renewed = True
             self._restart()
             self._receive_all(resume=False)
             wrong = mismatch(self._artifact, self._writer)
@@ -123,7 +124,7 @@ class Transfer:
         Such a one stays slow for seconds when these have ended, where a new one fills the line after some round
         trips.
         """
-        flow = self._http.flow()
+        flow = self._http.flow(stream.url)
         may_go_on = self._artifact.verifiable and stream.headers.get("accept-ranges", "").lower() == "bytes"
         for chunk in stream.chunks():
             self._writer.write(chunk)
@@ -131,7 +132,7 @@ class Transfer:
             self._advance(len(chunk))
             if self._artifact.size is not None and self._writer.offset > self._artifact.size:
                 raise wrong_length(self._artifact, None)
-            if not self._renewed and may_go_on and flow.starves(len(chunk), (size or 0) - self._writer.offset):
+            if not self._renewed and may_go_on and flow.lags(len(chunk), (size or 0) - self._writer.offset):
                 self._renewed = True  # once: a server that is slow stays so
                 return False
         if size is not None and self._writer.offset < size:

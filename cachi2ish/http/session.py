@@ -82,12 +82,12 @@ class HttpSession:
         """Close all connections."""
         self._sender.close()
 
-    def flow(self) -> Flow:
+    def flow(self, address: Address) -> Flow:
         """Begin to look at how fast an answer arrives."""
-        return Flow(self._traffic)
+        return Flow(self._traffic, address.host)
 
     def drop_idle(self, address: Address) -> None:
-        """Close the connections to a host that nobody uses: the next request makes a new one."""
+        """Close the connections to a host, or to its proxy, that nobody uses: the next request makes a new one."""
         self._sender.drop_idle(address)
 
     def attempts(self, url: Address) -> Attempts:

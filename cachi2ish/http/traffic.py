@@ -6,15 +6,15 @@ from collections.abc import Callable
 from math import inf
 from threading import Lock
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from cachi2ish.http.interface import HostTraffic, Silence
 
 #: Seconds over which speeds are taken.
 _SLOT = 0.2
 
-#: A line has room where so few of the most answers are left that were ever awaited together, and so small a part
-#: of the most that it has carried arrives. An answer starves that gets so small a part of its share of that.
+#: The line to a host has room where so few answers are left of the most that were ever awaited together, and
+#: so small a part of the most arrives that ever did. An answer starves that gets so small a part of its share.
 _FEW, _ROOM, _STARVING = 0.5, 0.5, 0.4
 
 #: What has to be left of an answer, and how long it would go on, to be worth a connection of its own: that costs
@@ -22,8 +22,28 @@ _FEW, _ROOM, _STARVING = 0.5, 0.5, 0.4
 _WORTH_BYTES, _WORTH_SECONDS = 1_000_000, 1.0
 
 
+class _Speeds(Struct):
+    """How fast bytes arrive. last: in the last slot that is over. best: the most in any. In bytes a second."""
+
+    last: float = inf
+    best: float = 0.0
+    slot: int = 0
+    in_slot: int = 0
+
+    def add(self, now: float, size: int) -> None:
+        slot = int(now / _SLOT)
+        if slot != self.slot:
+            if slot == self.slot + 1:
+                self.last = self.in_slot / _SLOT
+                self.best = max(self.best, self.last)
+            else:  # nobody got anything for a while, so that it is not the others that have ended
+                self.last = inf
+            self.slot, self.in_slot = slot, 0
+        self.in_slot += size
+
+
 class _Tally(Struct):
-    """The counts of one host so far. open: answers that are awaited or not at their end.
+    """The counts of one host so far. open: answers that are awaited or not at their end. most_open: ever.
 
     moved: when something last arrived from it, or when the first of the answers that are open was asked for.
     """
@@ -36,7 +56,9 @@ class _Tally(Struct):
     seconds: float = 0.0
     answer_seconds: float = 0.0
     open: int = 0
+    most_open: int = 0
     moved: float = 0.0
+    speeds: _Speeds = field(default_factory=_Speeds)
 
 
 class HttpTraffic:
@@ -50,10 +72,6 @@ class HttpTraffic:
         self._lock = Lock()
         self._tallies: dict[str, _Tally] = {}
         self._received = 0
-        # Of the last slot that is over, and the most of any, in bytes a second.
-        self._speed, self._best = inf, 0.0
-        self._slot = self._in_slot = 0
-        self._open = self._most_open = 0
 
     @property
     def received(self) -> int:
@@ -115,8 +133,7 @@ class HttpTraffic:
             if not tally.open:
                 tally.moved = now
             tally.open += 1
-            self._open += 1
-            self._most_open = max(self._most_open, self._open)
+            tally.most_open = max(tally.most_open, tally.open)
 
     def answered(self, host: str, seconds: float) -> None:
         """Count the time that passed from a request to the end of its answer's headers."""
@@ -133,31 +150,24 @@ class HttpTraffic:
                 tally.received += size
                 tally.moved = now
                 self._received += size
-                self._note_speed(now, size)
+                tally.speeds.add(now, size)
 
-    def _note_speed(self, now: float, size: int) -> None:
-        slot = int(now / _SLOT)
-        if slot != self._slot:
-            if slot == self._slot + 1:
-                self._speed = self._in_slot / _SLOT
-                self._best = max(self._best, self._speed)
-            else:  # nobody got anything for a while, so that it is not the others that have ended
-                self._speed = inf
-            self._slot, self._in_slot = slot, 0
-        self._in_slot += size
+    def starves(self, host: str, speed: float) -> bool:
+        """Return whether an answer of so many bytes a second gets little of a line that has room.
 
-    def starves(self, speed: float) -> bool:
-        """Return whether an answer of so many bytes a second gets little of a line that has room."""
+        A host that lets somebody wait, or ask again, is spared: it is the host that is slow.
+        """
         with self._lock:
-            most_have_ended = self._open <= _FEW * self._most_open
-            has_room = self._speed < _ROOM * self._best
-            return most_have_ended and has_room and speed * self._open < _STARVING * self._best
+            tally = self._tally(host)
+            most_have_ended = tally.open <= _FEW * tally.most_open
+            has_room = tally.speeds.last < _ROOM * tally.speeds.best
+            starves = most_have_ended and has_room and speed * tally.open < _STARVING * tally.speeds.best
+            return starves and not (tally.retries or tally.unanswered)
 
     def closed(self, host: str) -> None:
         """Hear that an answer has come to its end, or is no longer wanted."""
         with self._lock:
             self._tally(host).open -= 1
-            self._open -= 1
 
     def _tally(self, host: str) -> _Tally:
         tally = self._tallies.get(host)
@@ -167,14 +177,15 @@ class HttpTraffic:
 
 
 class Flow:
-    """How fast one answer arrives, beside all others. For one thread."""
+    """How fast one answer of a host arrives, beside all others. For one thread."""
 
-    def __init__(self, traffic: HttpTraffic) -> None:
+    def __init__(self, traffic: HttpTraffic, host: str) -> None:
         self._traffic = traffic
+        self._host = host
         self._since = traffic.clock()
         self._received = 0
 
-    def starves(self, more: int, left: int) -> bool:
+    def lags(self, more: int, left: int) -> bool:
         """Count bytes that have arrived; return whether others have left room that this answer does not fill.
 
         left: bytes to come. Where they are few or come soon, nothing would be won.
@@ -185,4 +196,4 @@ class Flow:
             return False
         speed = self._received / (now - self._since)
         self._since, self._received = now, 0
-        return left >= max(_WORTH_BYTES, speed * _WORTH_SECONDS) and self._traffic.starves(speed)
+        return left >= max(_WORTH_BYTES, speed * _WORTH_SECONDS) and self._traffic.starves(self._host, speed)

@@ -56,16 +56,19 @@ class Sender:
         )
 
     def drop_idle(self, address: Address) -> None:
-        """Close the connections to a host that nobody uses: the next request makes a new one."""
+        """Close the connections to a host, or to its proxy, that nobody uses: the next request makes a new one."""
         places = self._manager_of(address).connection_from_url(address.with_credentials).pool
+        if places is None:  # the pool is closed
+            return
         free = []
-        with suppress(Empty):
-            while places is not None:
-                free.append(places.get(block=False))
-        for connection in free:
-            if connection is not None:
+        try:
+            with suppress(Empty):  # the last place is on top, so that all are taken before one is given back
+                while True:
+                    free.append(places.get(block=False))
+            for connection in filter(None, free):
                 connection.close()
-            if places is not None:
+        finally:
+            for _ in free:
                 places.put(None, block=False)
 
     def _manager_of(self, address: Address) -> PoolManager:

@@ -340,7 +340,7 @@ class Starving(HttpTraffic):
     def __init__(self) -> None:
         super().__init__(map(float, count()).__next__)
 
-    def starves(self, _speed: float) -> bool:
+    def starves(self, _host: str, _speed: float) -> bool:
         return True
 
 
@@ -392,4 +392,15 @@ def test_the_rest_of_another_version_is_not_put_behind_the_first(
     artifact, progress = serve(index, LARGE), Progress()
     index.script(str(artifact.url), [Fault(), Fault(instead=Answer(200, LARGE))])
     assert starving.fetch(artifact, progress).sha256 == digest(LARGE).value
+    assert progress.total == len(LARGE)
+
+
+def test_a_file_that_is_fetched_once_more_in_one_piece_is_not_cut_in_two_again(
+    index: IndexServer, starving: FileDownloader, blobs: DiskBlobs
+) -> None:
+    artifact, progress = serve(index, LARGE), Progress()
+    with blobs.writer(key_of(artifact), ["sha256"]) as writer:  # of an earlier run
+        writer.write(b"x" * CHUNK_SIZE)
+    assert starving.fetch(artifact, progress).sha256 == digest(LARGE).value
+    assert index.requests[-1].headers.get("range") is None
     assert progress.total == len(LARGE)

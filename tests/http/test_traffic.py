@@ -203,15 +203,15 @@ def test_an_answer_starves_that_gets_little_of_a_line_that_others_have_left() ->
     clock = Clock(100.0)
     traffic = HttpTraffic(clock)
     traffic.opened("a")
-    traffic.opened("b")
-    flow = Flow(traffic)
+    traffic.opened("a")
+    flow = Flow(traffic, "a")
     found = []
     for step, arrived in enumerate([40_000_000] * 4 + [2_000_000] * 4):  # bytes a second, of both
         if step == 4:
-            traffic.closed("b")
+            traffic.closed("a")
         clock.now += STEP
         traffic.arrived("a", arrived // 5, clock.now - STEP)
-        found.append((flow.starves(500_000, 3_000_000), flow.starves(0, 3_000_000)))
+        found.append((flow.lags(500_000, 3_000_000), flow.lags(0, 3_000_000)))
     assert [first for first, _ in found] == [False] * 5 + [True] * 3
     assert not any(second for _, second in found)  # no time has passed
 
@@ -232,12 +232,53 @@ def test_an_answer_does_not_starve_where_nothing_is_to_be_won(speeds: list[int],
     for _ in range(2):
         traffic.opened("a")
     traffic.closed("a")
-    flow = Flow(traffic)
+    flow = Flow(traffic, "a")
     for speed in speeds:
         clock.now += STEP
         if speed:
             traffic.arrived("a", speed * 210_000, clock.now - STEP)
-            assert not flow.starves(min(speed, 2) * 210_000, left)
+            assert not flow.lags(min(speed, 2) * 210_000, left)
+
+
+@pytest.mark.parametrize("slow", [HttpTraffic.retried, HttpTraffic.unanswered])
+def test_no_answer_starves_of_a_host_that_was_too_slow_for_somebody(
+    slow: Callable[[HttpTraffic, str], None],
+) -> None:
+    clock = Clock(100.0)
+    traffic = HttpTraffic(clock)
+    slow(traffic, "a")
+    assert not lagging(traffic, clock)
+    assert lagging(HttpTraffic(clock), clock)
+
+
+def test_what_another_host_was_good_for_says_nothing_of_this_one() -> None:
+    clock = Clock(100.0)
+    traffic = HttpTraffic(clock)
+    for _ in range(8):
+        traffic.opened("index")
+    for _ in range(4):
+        clock.now += STEP
+        traffic.arrived("index", 40_000_000, clock.now - STEP)
+    for _ in range(8):
+        traffic.closed("index")
+    traffic.opened("a")
+    flow = Flow(traffic, "a")
+    for _ in range(4):
+        clock.now += STEP
+        traffic.arrived("a", 100_000, clock.now - STEP)
+        assert not flow.lags(100_000, 90_000_000)
+
+
+def lagging(traffic: HttpTraffic, clock: Clock) -> bool:
+    traffic.opened("a")
+    traffic.opened("a")
+    traffic.closed("a")
+    flow, found = Flow(traffic, "a"), False
+    for speed in (40, 40, 2, 2):
+        clock.now += STEP
+        traffic.arrived("a", speed * 210_000, clock.now - STEP)
+        found = flow.lags(420_000, 90_000_000)
+    return found
 
 
 def test_an_answer_does_not_starve_while_most_of_the_others_go_on() -> None:
@@ -246,12 +287,12 @@ def test_an_answer_does_not_starve_while_most_of_the_others_go_on() -> None:
     for _ in range(3):
         traffic.opened("a")
     traffic.closed("a")
-    flow = Flow(traffic)
+    flow = Flow(traffic, "a")
     for speed in (40, 40, 2, 2, 2):
         clock.now += STEP
         traffic.arrived("a", speed * 210_000, clock.now - STEP)
-        assert not flow.starves(100_000, 90_000_000)
+        assert not flow.lags(100_000, 90_000_000)
     traffic.closed("a")
     clock.now += STEP
     traffic.arrived("a", 420_000, clock.now - STEP)
-    assert flow.starves(420_000, 90_000_000)
+    assert flow.lags(420_000, 90_000_000)
