@@ -12,8 +12,8 @@ from cachi2ish.cli.process import home_directory
 from cachi2ish.cli.wiring_history import CATALOGUE
 from cachi2ish.errors import InputError
 from cachi2ish.mirror.held.disk_files import DiskFiles
-from cachi2ish.mirror.held.interface import SharedFiles
-from cachi2ish.mirror.records import FILES
+from cachi2ish.mirror.held.interface import SharedFiles, SharedStoreError, SharingState
+from cachi2ish.mirror.records import FILES, UNSENT
 from cachi2ish.settings.buckets import Bucket
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.mirror_settings import mirror_directory, mirror_files
@@ -55,3 +55,20 @@ def disk_files(directory: Path) -> SharedFiles:
     return DiskFiles(
         folder, lambda: DiskBlobs(folder, lasting=False), lambda: housekeeping.pruning(pretend=True).entries
     )
+
+
+def sharing_state(flags: Flags) -> SharingState | None:
+    """Return how this machine stands to the shared store, None where the settings name none."""
+    place = mirror_files(flags)
+    if place is None:
+        return None
+    problem = None
+    try:
+        shared_files(place, os.environ).size_of("0" * 64)
+    except SharedStoreError as error:
+        problem = error.problem.partition(": ")[2]
+    try:
+        unsent = sum(1 for _ in (mirror_directory(flags, os.environ, home_directory()) / UNSENT).iterdir())
+    except OSError:
+        unsent = 0
+    return SharingState(str(place), problem, unsent)

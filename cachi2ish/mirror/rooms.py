@@ -90,6 +90,8 @@ class Rooms:
         def is_safe(sha256: str, size: int) -> bool:
             if sharing.has(sha256, size):
                 return True
+            if sharing.is_lost:
+                return False
             blob = self.blobs.find([Digest("sha256", sha256)])
             return blob is not None and sharing.put(blob)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -54,6 +55,18 @@ def test_sync_keeps_what_has_vanished_in_the_store(keeper: Keeper) -> None:
     assert [one.sha256 for one in files_in(place).all()] == [APPLE.sha256]
     assert list((keeper.directory / "unsent").iterdir()) == []
     assert list((keeper.directory / "files/blobs").glob("sha256/*/*")) == []
+
+
+def test_status_tells_whether_the_store_answers_and_what_is_still_to_be_put(keeper: Keeper) -> None:
+    place = str(new_place())
+    told = keeper.runs("status", "--files", place).out
+    assert f"files are shared in           {place}\n" in told
+    assert "files still to be put there   0\n" in told
+    (keeper.directory / "unsent").mkdir()
+    (keeper.directory / "unsent" / APPLE.sha256).touch()
+    keeper.person.environ[ENDPOINT] = "http://127.0.0.1:9"
+    told = keeper.runs("status", "--files", place, "--format", "json").out
+    assert json.loads(told)["shared"] == {"place": place, "problem": "the connection is refused", "unsent": 1}
 
 
 @pytest.mark.parametrize(

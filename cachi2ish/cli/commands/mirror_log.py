@@ -52,15 +52,20 @@ _DATE = "A date (the end of that day, UTC), an instant, or a duration back from 
 
 
 @history_commands.command("status", short_help="Tell how much is known of the indexes.")
-@with_settings("mirror_directory", "mirror_database", "config_file")
+@with_settings("mirror_directory", "mirror_database", "mirror_files", "config_file")
 def _status(output_format: Format = HistoryFormat.TEXT, *, flags: Flags) -> None:
-    """Tell how many projects, files and looks are known, what is due, and what was alarming."""
+    """Tell how many projects, files and looks are known, what is due, and what was alarming.
+
+    With --files, tell whether S3 answers, and how many files of this machine are still to be put there.
+    """
     with opened(flags, read_only=True) as (history, _):
         from cachi2ish.cli.display.mirror_text import status_json, status_text
+        from cachi2ish.cli.wiring_files import sharing_state
         from cachi2ish.mirror.records import now_in_microseconds
 
-        status = history.status(now_in_microseconds())
-        write_result(status_json(status) if output_format is HistoryFormat.JSON else status_text(status))
+        status, sharing = history.status(now_in_microseconds()), sharing_state(flags)
+        text = status_json if output_format is HistoryFormat.JSON else status_text
+        write_result(text(status, sharing))
 
 
 @history_commands.command("track", short_help="Follow projects before anybody asks for them.")

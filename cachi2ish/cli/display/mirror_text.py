@@ -15,13 +15,14 @@ from cachi2ish.core.messages import printable
 from cachi2ish.mirror.records import FileChange, Instant, Status
 
 if TYPE_CHECKING:
+    from cachi2ish.mirror.held.interface import SharingState
     from cachi2ish.mirror.held.moving_files import Moved
 
 #: Seconds between two lines of progress.
 _PAUSE = 10.0
 
 
-def status_text(status: Status) -> str:
+def status_text(status: Status, sharing: SharingState | None = None) -> str:
     """Return how much is known, a line for each kind, and the newest alarms."""
     due = "none" if not status.due else str(status.due)
     if status.overdue is not None:
@@ -39,6 +40,11 @@ def status_text(status: Status) -> str:
         ("size of the history", readable_size(status.size)),
         ("alarms", str(status.all_alarms) if status.alarms else "none"),
     ]
+    if sharing is not None:
+        rows += [
+            ("files are shared in", f"{sharing.place}{f', {sharing.problem}' if sharing.problem else ''}"),
+            ("files still to be put there", str(sharing.unsent)),
+        ]
     width = max(len(label) for label, _ in rows)
     lines = [f"{label:{width}}  {value}" for label, value in rows]
     lines += [
@@ -48,9 +54,9 @@ def status_text(status: Status) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def status_json(status: Status) -> str:
+def status_json(status: Status, sharing: SharingState | None = None) -> str:
     """Return the same as a JSON object; sizes in bytes, instants in RFC 3339 or null."""
-    content = {
+    content: dict[str, object] = {
         "projects": dict(status.projects),
         "followed": dict(status.followed),
         "files": status.files,
@@ -71,6 +77,8 @@ def status_json(status: Status) -> str:
             for one in status.alarms
         ],
     }
+    if sharing is not None:
+        content["shared"] = {"place": sharing.place, "problem": sharing.problem, "unsent": sharing.unsent}
     return json.dumps(content, indent=2) + "\n"
 
 

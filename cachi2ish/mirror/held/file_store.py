@@ -118,7 +118,7 @@ class FileStore:
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._executor, self._sharing.catch_up, self._find)
             if self._limit is not None:
-                await loop.run_in_executor(self._executor, self._limit.make_room, 0)
+                await loop.run_in_executor(self._executor, self._limit.tend)
 
     async def metadata(
         self, key: str, filename: str, beside: Sequence[Source], wheels: Sequence[Source]
@@ -210,6 +210,7 @@ class FileStore:
         if self._sharing is not None:
             shared = self._bring(key, artifacts, store, download)
             if shared is not None:
+                download.is_shared = True
                 return shared
             self._sharing.begin(key)
         try:

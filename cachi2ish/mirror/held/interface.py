@@ -29,6 +29,18 @@ class StoredFile:
 
 
 @dataclass(frozen=True, slots=True)
+class SharingState:
+    """How a machine stands to the shared store.
+
+    problem: why it cannot be used, None where it can. unsent: how many files are still to be put there.
+    """
+
+    place: str
+    problem: str | None
+    unsent: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """A file of the shared store that is being read. size: of the whole. portions: the bytes from the start on."""
 

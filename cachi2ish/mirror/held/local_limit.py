@@ -19,6 +19,9 @@ _LEFT = 0.9
 #: Seconds after which what is on the disk is counted again: other processes may write there.
 _COUNTED_FOR = 60.0
 
+#: Seconds for which nothing more is tried where too little could be removed: the shared store is away, maybe.
+_IN_VAIN_FOR = 10.0
+
 
 class LocalLimit:
     """Removes files from the disk that are certain to be in the shared store. Safe to use from many threads.
@@ -41,19 +44,30 @@ class LocalLimit:
         self._lock = Lock()
         self._size = 0
         self._counted_at: float | None = None
+        self._in_vain_at: float | None = None
 
     def make_room(self, size: int) -> None:
         """Remove what has to go so that ``size`` bytes more are below the limit, as far as that is possible."""
         with self._lock:
-            fresh = self._counted_at is not None and self._clock() - self._counted_at < _COUNTED_FOR
-            if fresh and self._size + size <= self._most:
+            if self._counted_at is not None and self._size + size <= self._most:
                 self._size += size
-                return
-            try:
-                self._size = self._removed_down_to(self._most - size) + size
-            except StorageError as error:
-                _log.warning("the disk is not kept small: %s", error.problem)
-            self._counted_at = self._clock()
+            elif self._in_vain_at is None or self._clock() - self._in_vain_at >= _IN_VAIN_FOR:
+                self._fit(size)
+
+    def tend(self) -> None:
+        """Count again, and remove what other processes have brought beyond the limit."""
+        with self._lock:
+            stale = self._counted_at is None or self._clock() - self._counted_at >= _COUNTED_FOR
+            if stale or self._size > self._most:
+                self._fit(0)
+
+    def _fit(self, size: int) -> None:
+        try:
+            self._size = self._removed_down_to(self._most - size) + size
+        except StorageError as error:
+            _log.warning("the disk is not kept small: %s", error.problem)
+        self._counted_at = self._clock()
+        self._in_vain_at = self._counted_at if self._size > self._most else None
 
     def _removed_down_to(self, most: int) -> int:
         """Return what is left, which is at most ``most`` where that is possible."""

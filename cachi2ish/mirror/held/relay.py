@@ -31,6 +31,7 @@ class Download:
     """A download under way. Its methods are for the event loop, where nothing else is said.
 
     size: of the whole, None while nobody knows it. offset: bytes that have arrived. blob, error: how it ended.
+    is_shared: whether it comes out of the store that all machines share, and not from an upstream.
     """
 
     def __init__(self, size: int | None) -> None:
@@ -38,6 +39,7 @@ class Download:
         self.offset = 0
         self.blob: Blob | None = None
         self.error: Cachi2ishError | None = None
+        self.is_shared = False
         self._loop = asyncio.get_running_loop()
         self._descriptor: int | None = None
         self._changed = asyncio.Event()
@@ -161,7 +163,7 @@ class Download:
 class Relay:
     """The downloads under way, one for each key. For the event loop.
 
-    executor: runs them. on_end: is told how each ended, in a word, and how many bytes there are.
+    executor: runs them. on_end: is told how each ended, in a word, and how many bytes an upstream gave.
     """
 
     def __init__(self, executor: Executor, on_end: Callable[[str, int], None]) -> None:
@@ -201,6 +203,10 @@ class Relay:
             download.stop()
         await asyncio.gather(*self._tasks)
 
+    def _count(self, blob: Blob | None, *, is_shared: bool) -> None:
+        outcome = "failed" if blob is None else "shared" if is_shared else "held"
+        self._on_end(outcome, 0 if blob is None or is_shared else blob.size)
+
     async def _run(self, key: str, download: Download, fetch: Callable[[Download], Blob]) -> None:
         loop = asyncio.get_running_loop()
         blob: Blob | None = None
@@ -216,7 +222,7 @@ class Relay:
             raise
         finally:
             del self._under_way[key]
-            self._on_end("failed" if blob is None else "held", 0 if blob is None else blob.size)
+            self._count(blob, is_shared=download.is_shared)
             if blob is not None or error is not None:
                 download.finish(blob, error)
             download.close()

@@ -142,7 +142,7 @@ class Sharing:
 
     def has(self, sha256: str, size: int) -> bool:
         """Return whether it is certain that a file is there."""
-        if self.is_lost:
+        if self.is_lost or sha256 in self._damaged:
             return False
         try:
             return self._files.size_of(sha256) == size

@@ -16,8 +16,9 @@ class Metrics:
         self._requests = self._counter("requests", "Requests by door and status.", "door", "status")
         self._hot = self._counter("hot_pages", "Pages that were answered out of memory.")
         self._looks = self._counter("looks", "Looks at projects, by how they ended.", "registry", "outcome")
-        self._downloads = self._counter("downloads", "Downloads from upstreams, by how they ended.", "outcome")
-        self._bytes = self._counter("downloaded_bytes", "Bytes of files that were downloaded.")
+        text = "Downloads by how they ended: held from an upstream, shared by another machine, or failed."
+        self._downloads = self._counter("downloads", text, "outcome")
+        self._bytes = self._counter("downloaded_bytes", "Bytes of files that were downloaded from upstreams.")
         self._shared = self._counter("shared_store", "Uses of the shared store of files.", "use", "outcome")
         self._rescued = self._counter("rescues", "Vanished files, by what became of them.", "outcome")
 

@@ -86,6 +86,7 @@ def test_what_one_machine_has_fetched_another_has(
     eventually(lambda: list((first.directory / "unsent").iterdir()) == [])
     metrics = second.get("/metrics").body.decode()
     assert 'cachi2ish_mirror_shared_store_total{outcome="brought",use="get"} 2.0' in metrics
+    assert 'cachi2ish_mirror_downloads_total{outcome="shared"} 2.0' in metrics
     assert "cachi2ish_mirror_unsent_files 0.0" in metrics
     assert second.get("/healthz").body == b"ok\n"
 
