@@ -151,6 +151,7 @@ async def running(rooms: Rooms, rules: Rules) -> AsyncIterator[ASGIApp]:
         directory=rooms.directory,
         downloads=lambda: len(relay),
         following=lambda: follower.is_following,
+        executor=readers,
         now=now_in_microseconds,
     )
     answers = Answers(Templates())

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from threading import Lock
+from typing import Any, TypeVar
 
 from cachi2ish import __version__
 from cachi2ish.mirror.history.interface import Sightings
@@ -24,21 +27,76 @@ from cachi2ish.mirror.web.views import (
     StateView,
 )
 
-#: How long figures are shown again: to count millions of files takes a while.
+#: How long figures are shown again, and how long those are that take a while to count: these are counted again
+#: beside that.
 _KEPT: Instant = 10 * SECOND
+_KEPT_LONGER: Instant = 600 * SECOND
+
+#: What takes longer than this to count makes nobody wait a second time.
+_A_WHILE: Instant = SECOND // 20
 
 #: Alarms that a page has.
 _ALARMS = 25
 
-#: Dates whose coverage is kept.
-_MOST_DATES = 200
+#: Figures that are kept, above all the coverage of dates.
+_MOST_FIGURES = 200
+
+_Figures = TypeVar("_Figures", CoverageView, Status)
+
+
+class Counter:
+    """Keeps what was counted for some time. Safe to use from many threads.
+
+    In a mirror of all of PyPI that takes seconds: who asks gets what was counted last, and it is counted again
+    meanwhile. executor: counts. now: the time.
+    """
+
+    def __init__(self, executor: Executor, now: Callable[[], Instant]) -> None:
+        self._executor = executor
+        self._now = now
+        self._lock = Lock()
+        self._counting: set[object] = set()
+        #: When each was counted, how long that took, and what came of it.
+        self._kept: dict[object, tuple[Instant, Instant, Any]] = {}
+
+    def figures(self, key: object, count: Callable[[], _Figures]) -> tuple[Instant, _Figures]:
+        """Return when figures were counted, and these. key: what they are of. count: counts them anew."""
+        kept = self._recent(key)
+        if kept is not None:
+            at, _, found = kept
+            if self._now() - at >= _KEPT and key not in self._counting:
+                self._counting.add(key)
+                self._executor.submit(self._count, key, count)
+            return at, found
+        with self._lock:
+            at, _, found = self._recent(key) or self._count(key, count)
+            return at, found
+
+    def _recent(self, key: object) -> tuple[Instant, Instant, Any] | None:
+        """Return what was counted and may be shown."""
+        kept = self._kept.get(key)
+        if kept is None:
+            return None
+        at, took, _ = kept
+        return kept if self._now() - at < (_KEPT_LONGER if took > _A_WHILE else _KEPT) else None
+
+    def _count(self, key: object, count: Callable[[], _Figures]) -> tuple[Instant, Instant, Any]:
+        try:
+            begun = self._now()
+            counted = count()
+            if len(self._kept) >= _MOST_FIGURES:
+                self._kept.clear()
+            self._kept[key] = found = begun, self._now() - begun, counted
+            return found
+        finally:
+            self._counting.discard(key)
 
 
 class StateDesk:
-    """Counts for the pages, and keeps what was counted for some seconds. Safe to use from many threads.
+    """Has the figures of the pages. Safe to use from many threads.
 
     directory: of the mirror. downloads: how many are under way. following: whether this process looks at what is
-    due. now: the time.
+    due. executor: counts what takes long. now: the time.
     """
 
     def __init__(
@@ -49,6 +107,7 @@ class StateDesk:
         directory: Path,
         downloads: Callable[[], int],
         following: Callable[[], bool],
+        executor: Executor,
         now: Callable[[], Instant],
     ) -> None:
         self._history = history
@@ -60,9 +119,7 @@ class StateDesk:
         self._following = following
         self._now = now
         self._started_at = now()
-        self._lock = Lock()
-        self._status: tuple[Instant, Status] | None = None
-        self._coverages: dict[tuple[str, str], tuple[Instant, CoverageView]] = {}
+        self._counter = Counter(executor, now)
 
     def week_ago(self) -> str:
         """Return the day that the first page begins with: it is closed, and new enough to be of use."""
@@ -75,27 +132,23 @@ class StateDesk:
         """
         if place.registry.private or "T" in place.date:
             return None
-        key, now = (place.registry.name, place.date), self._now()
-        kept = self._coverages.get(key)
-        if kept is not None and now - kept[0] < _KEPT:
-            return kept[1]
-        day = self._history.pasts.coverage(place.registry.name, place.cutoff, now)
+        key = (place.registry.name, place.date)
+        return self._counter.figures(key, partial(self._coverage, place))[1]
+
+    def _coverage(self, place: Place) -> CoverageView:
+        day = self._history.pasts.coverage(place.registry.name, place.cutoff, self._now())
         frozen = () if place.cutoff is None else self._history.frozen_days(place.registry.name, place.cutoff)
-        found = CoverageView(
+        return CoverageView(
             there=day.there,
             observed=day.observed,
             computed=day.there - day.observed,
             closed=0 if place.cutoff is None else day.closed,
             frozen=tuple(FrozenDigest(one.digest, one.projects) for one in frozen),
         )
-        if len(self._coverages) >= _MOST_DATES:
-            self._coverages.clear()
-        self._coverages[key] = now, found
-        return found
 
     def home(self, place: Place, index: str, coverage: CoverageView | None) -> HomeView:
         """Return the first page. index: the address for installers."""
-        status = self._counted()
+        _, status = self._counted()
         return HomeView(
             version=__version__,
             registry=place.registry.name,
@@ -115,14 +168,15 @@ class StateDesk:
 
     def rows(self) -> tuple[RegistryRow, ...]:
         """Return the registries."""
-        return self._rows(self._counted())
+        return self._rows(self._counted()[1])
 
     def state(self) -> StateView:
         """Return the state of sync and store."""
-        status = self._counted()
+        counted_at, status = self._counted()
         return StateView(
             version=__version__,
             started_at=seconds_text(self._started_at) or "",
+            counted_at=seconds_text(counted_at) or "",
             registries=self._rows(status),
             following=self._following(),
             due=status.due,
@@ -150,17 +204,5 @@ class StateDesk:
             for name, one in self._registries.items()
         )
 
-    def _counted(self) -> Status:
-        """Return the figures; one thread counts, and the others take what was counted before."""
-        kept, now = self._status, self._now()
-        if kept is not None and now - kept[0] < _KEPT:
-            return kept[1]
-        if not self._lock.acquire(blocking=kept is None) and kept is not None:
-            return kept[1]
-        try:
-            found = self._status
-            if found is None or found is kept:
-                found = self._status = now, self._history.status(now, self._counts)
-            return found[1]
-        finally:
-            self._lock.release()
+    def _counted(self) -> tuple[Instant, Status]:
+        return self._counter.figures("status", lambda: self._history.status(self._now(), self._counts))

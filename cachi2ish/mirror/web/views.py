@@ -244,12 +244,14 @@ class AlarmRow(Struct, frozen=True):
 class StateView(Struct, frozen=True, kw_only=True):
     """Sync and store. following: whether this process looks at what is due. due: projects; overdue: since when.
 
-    to_rescue, lost: vanished files that are still to be fetched, and that cannot be had any more.
+    counted_at: when the figures were right. to_rescue, lost: vanished files that are still to be fetched, and that
+    cannot be had any more.
     history_bytes, free_bytes: of the database, and free where it lies. alarms: the newest, of public registries.
     """
 
     version: str
     started_at: str
+    counted_at: str
     registries: tuple[RegistryRow, ...]
     following: bool
     due: int
