@@ -267,9 +267,10 @@ class Scheduler:
             outcome.fail(error)
 
     def _bring_once(self, job: Job[_Brought, Any]) -> Outcome[_Brought]:
+        key = job.key
         with self._lock:
-            known = self._brought.get(job.key)
-            brought: Outcome[_Brought] = self._brought.setdefault(job.key, Outcome(self._changed))
+            known = self._brought.get(key)
+            brought: Outcome[_Brought] = self._brought.setdefault(key, Outcome(self._changed))
         if known is None:
             brought.settle(job.bring)
         return brought

@@ -265,9 +265,10 @@ class Transfers:
         )
 
     def _submit(self, job: FileJob | GitJob, chosen: Chosen | None = None, file: IndexFile | None = None) -> None:
+        key = job.key
         with self._lock:
-            new = job.key not in self._expected
-            self._expected.add(job.key)
-            self._outcomes.append(_Outcome(job.requirement, job.key, self._scheduler.submit(job), chosen, file))
+            new = key not in self._expected
+            self._expected.add(key)
+            self._outcomes.append(_Outcome(job.requirement, key, self._scheduler.submit(job), chosen, file))
         if new:
             self._means.reporter.progress.expect(job.size)
