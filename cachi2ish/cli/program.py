@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import PurePath
 from typing import Any, Protocol, Self
 
@@ -63,14 +64,16 @@ class AnyOrder(TyperGroup):
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # typer calls its private base by a wider type
         """Parse ``args``, in the order that the library knows."""
         try:
-            return super().parse_args(ctx, self._ordered(ctx, args))
+            with _likeliest_option():
+                return super().parse_args(ctx, self._ordered(ctx, args))
         except typer.BadParameter as error:
             raise _complete(error) from error.__cause__
 
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # as above
         """Run the command."""
         try:
-            return super().invoke(ctx)
+            with _likeliest_option():
+                return super().invoke(ctx)
         except typer.BadParameter as error:
             raise _complete(error) from error.__cause__
 
@@ -223,6 +226,18 @@ class CommandWithVerdict(TyperCommand):
         """Parse ``args``."""
         with _usage_is_input():
             return super().parse_args(ctx, args)
+
+
+@contextmanager
+def _likeliest_option() -> Iterator[None]:
+    """Let the error about an option that there is not name the one that is most like it, and no others."""
+    try:
+        yield
+    except Exception as error:
+        alike, written = getattr(error, "possibilities", None), getattr(error, "option_name", "")
+        if alike:
+            error.possibilities = get_close_matches(written, alike, 1, 0)  # type: ignore[attr-defined]  # as below
+        raise
 
 
 @contextmanager

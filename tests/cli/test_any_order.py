@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,24 @@ def test_the_option_that_is_complained_of_is_the_one_that_nobody_knows(
     done = person.runs(*words)
     assert done.code == ExitCode.USAGE
     assert "No such option: --typo" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("fetch-deps", "--sorce", "x", "pip"), "--source"),
+        (("fetch-deps", "--indx-date", "2024-01-01", "pip"), "--index-date"),
+        (("fetch-deps", "--requirements", "x"), "--requirement"),
+        (("verify", "out", "--taret", "x"), "--target"),
+        (("mirror", "serve", "--prt", "1"), "--port"),
+        (("--mod", "strict", "fetch-deps"), "--mode"),
+    ],
+)
+def test_of_the_options_that_are_like_a_mistyped_one_the_likeliest_is_named(
+    person: Person, words: tuple[str, ...], meant: str
+) -> None:
+    told = person.runs(*words).err
+    assert re.findall(r"--[a-z-]+", told.partition("No such option")[2])[1:] == [meant]
 
 
 def test_help_behind_a_command_is_that_of_the_command(person: Person) -> None:
