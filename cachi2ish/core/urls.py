@@ -9,6 +9,7 @@ of which there are ten thousands.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Never, Self, final
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
@@ -113,11 +114,20 @@ def host_of(url: str) -> str:
 
     The whole text, redacted, where there is no host in it: a local repository, say.
     """
-    parts = split(url)
-    if parts is None or not parts.hostname:
-        return redact(url)
+    return _host_of(split(url)) or redact(url)
+
+
+def _host_of(parts: SplitResult | None) -> str:
+    return "" if parts is None else _host(parts.scheme, parts.netloc)
+
+
+@lru_cache(256)  # thousands of files are on a few hosts
+def _host(scheme: str, netloc: str) -> str:
+    parts = SplitResult(scheme, netloc, "", "", "")
+    if not parts.hostname:
+        return ""
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return host if parts.port in (None, _DEFAULT_PORTS.get(parts.scheme)) else f"{host}:{parts.port}"
+    return host if parts.port in (None, _DEFAULT_PORTS.get(scheme)) else f"{host}:{parts.port}"
 
 
 def host_and_port(text: str) -> tuple[str, int | None] | None:
@@ -219,7 +229,7 @@ class Address:
     @property
     def host(self) -> str:
         """The host for people, see `host_of`."""
-        return host_of(self._text)
+        return _host_of(self._parts) or self._redacted
 
     @property
     def bare(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -179,6 +180,10 @@ class GitJob(Struct, frozen=True, kw_only=True):
         )
 
 
+# A file is planned, and then submitted.
+_address = lru_cache(256)(Address)
+
+
 def artifact_of(requirement: Pinned, file: IndexFile) -> Artifact:
     """Return the file of an index as it has to arrive for a requirement."""
     # Where lock file and index state digests of the same kind, choosing has compared them already, and those
@@ -188,7 +193,7 @@ def artifact_of(requirement: Pinned, file: IndexFile) -> Artifact:
     compared = comparable(requirement.digests, digests)
     return Artifact(
         filename=file.filename,
-        url=Address(file.url),
+        url=_address(file.url),
         digests=digests,
         allowed=frozenset() if compared else requirement.digests,
         size=file.size,
@@ -200,7 +205,7 @@ def files_of_choice(choice: Choice) -> Iterator[PlannedFile]:
     """Yield the files that a pinned requirement has become."""
     requirement = choice.requirement
     for file, index in choice.listed:
-        address = Address(file.url)
+        address = _address(file.url)
         yield PlannedFile(
             filename=file.filename,
             url=address.redacted,
