@@ -14,15 +14,20 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from conftest import cannot_run
 from mirror_soak import Seen, soak
 from packaging.utils import NormalizedName
+from sqlalchemy import create_engine, event, text
 
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError, StorageError
 from cachi2ish.mirror.history.engines.database import Database
 from cachi2ish.mirror.history.interface import History
+from cachi2ish.mirror.history.migrations.upgrading import upgrade
 from cachi2ish.mirror.history.store import SqlHistory
+from cachi2ish.mirror.history.tables import metadata
 from cachi2ish.mirror.records import Look
 from tests.mirror.history.world import PYPI, Watched, a_file, a_page, end_of_day, instant
 from tests.support.postgresql import PASSWORD, PostgresqlServer, programs
@@ -99,6 +104,32 @@ def test_a_history_goes_to_postgresql_and_comes_back_as_it_was(server: Postgresq
         assert third.copy_to(tmp_path / "back.sqlite") == copied
     with SqlHistory(tmp_path / "back.sqlite") as fourth:
         assert exported(fourth) == said
+
+
+def test_pages_are_read_while_an_index_of_all_files_is_made_anew(server: PostgresqlServer) -> None:
+    address = server.new_schema()
+    Database(address).close()
+    engine = create_engine(address.with_credentials.replace("postgresql:", "postgresql+psycopg:", 1))
+    read = []
+
+    @event.listens_for(engine, "after_cursor_execute")
+    def _(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("CREATE INDEX"):  # it has taken its time, and holds its locks
+            with psycopg.connect(address.with_credentials) as reader:
+                reader.execute("SET lock_timeout = '1s'")
+                read.append(reader.execute("SELECT count(*) FROM file").fetchone())
+
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
+        connection.execute(text("DROP INDEX ix_file_key; CREATE INDEX ix_file_key ON file (key)"))
+    with engine.begin() as connection:
+        upgrade(connection)
+    assert read == [(0,)]
+    with engine.connect() as connection:
+        made = connection.execute(text("SELECT indexdef FROM pg_indexes WHERE tablename = 'file'")).scalars()
+        assert [one for one in made if "(key)" in one and "USING hash" not in one] == []
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
 
 
 def test_of_what_many_processes_see_at_once_nothing_is_lost(server: PostgresqlServer) -> None:

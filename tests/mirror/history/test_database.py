@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -42,8 +43,24 @@ def test_a_history_of_a_later_release_is_refused_and_left_as_it_is(path: Path, d
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(StorageError, match="later version"):
         Database(path)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("9999",)]
+
+
+def test_who_is_running_when_a_later_release_changes_the_tables_neither_writes_nor_reads_on(
+    path: Path, database: Database
+) -> None:
     with database.reading() as connection:
-        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "9999"
+        assert connection.execute(select(registry.c.name)).all() == []
+        with closing(sqlite3.connect(path)) as later:
+            later.execute("UPDATE alembic_version SET version_num = '9999'")
+            later.commit()
+    with pytest.raises(StorageError, match="later version"), database.writing() as connection:
+        connection.execute(insert(registry).values(name="pypi", **RULES))
+    with pytest.raises(StorageError, match="later version"), database.reading() as connection:
+        connection.execute(select(registry.c.name))
+    with closing(sqlite3.connect(path)) as later:
+        assert later.execute("SELECT name FROM registry").fetchall() == []
 
 
 def test_what_is_no_database_is_refused(path: Path) -> None:

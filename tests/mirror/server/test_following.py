@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from cachi2ish.mirror import following
+from cachi2ish.mirror.history.engines.database import Database
 from cachi2ish.mirror.server.application import Rules
 from tests.support.distributions import make_wheel
+from tests.support.histories import history_at
 from tests.support.index_server import Fault, IndexServer
 from tests.support.mirror_server import MirrorServer
 
@@ -66,3 +70,17 @@ def test_a_server_that_is_not_to_follow_leaves_what_is_due_to_a_timer(
             assert soon(lambda: bool(upstream.requests))
         assert mirror.json("/state.json")["following"] is False
         assert b"cachi2ish_mirror_looks_total{" not in mirror.get("/metrics").body
+
+
+def test_a_server_is_not_ready_once_a_later_release_has_changed_its_history(
+    upstream: IndexServer, tmp_path: Path
+) -> None:
+    with MirrorServer(tmp_path / "m", pypi=upstream.index_url) as mirror:
+        assert mirror.get("/readyz").status == 200
+        with closing(Database(history_at(mirror.history))) as later, later.writing() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        assert soon(lambda: mirror.get("/readyz").status == 503)
+        got = mirror.get("/live/simple/demo/")
+        assert (got.status, mirror.get("/healthz").status) == (503, 200)
+        assert "later version" in got.reason
+    assert [one.path for one in upstream.requests] == []

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Condition, Lock
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from cachi2ish.errors import InputError, StorageError
@@ -19,6 +19,7 @@ _LAST_USES = 10.0
 
 #: The newest step of `migrations`.
 HEAD = "0003"
+_STEP = "SELECT version_num FROM alembic_version"
 
 
 class Database:
@@ -32,7 +33,7 @@ class Database:
         self._kind = _kind_of(place, read_only=read_only)
         self._writer = Lock()
         self._idle = Condition()
-        self._uses, self._closed = 0, False
+        self._uses, self._closed, self._up_to_date = 0, False, False
         try:
             self._kind.prepare()
         except OSError as error:
@@ -52,11 +53,13 @@ class Database:
     def reading(self) -> Iterator[Connection]:
         """Open a transaction that sees one state of the database.
 
-        Raises `StorageError` at its end where another process wrote, and nothing could keep the state.
+        Raises `StorageError` at its end where another process wrote, and nothing could keep the state, and at its
+        beginning where a later version has brought the tables up to date meanwhile.
         """
         try:
             with self._in_use(), self._kind.engine.connect() as connection, connection.begin():
                 self._kind.begin_reading(connection)
+                self._check_step(connection)
                 yield connection
         except Exception:
             self._kind.check_reading()
@@ -65,9 +68,14 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Open a transaction that writes: everything of the block happens, on disk, or nothing of it."""
+        """Open a transaction that writes: everything of the block happens, on disk, or nothing of it.
+
+        Raises `StorageError` where a later version has brought the tables up to date meanwhile. It does so as a
+        writer, and so not before the end.
+        """
         with self._in_use(), self._writer, self._kind.engine.connect() as connection, connection.begin():
             self._kind.begin_writing(connection)
+            self._check_step(connection)
             yield connection
 
     def size(self) -> int:
@@ -112,15 +120,13 @@ class Database:
         with self.reading() as connection:
             found = _step(connection)
         if found == HEAD:
+            self._up_to_date = True
             return
         # Only now: it takes some time to import.
         from cachi2ish.mirror.history.migrations.upgrading import steps, upgrade  # noqa: PLC0415
 
         if found is not None and found not in steps():
-            raise StorageError(
-                f"the history {self._kind.name} was written by a later version of cachi2ish",
-                hint="look for a newer cachi2ish",
-            )
+            raise self._later()
         for problem in self.damage() if found is None else ():
             raise self._unusable(problem, "make the database anew")
         if read_only:
@@ -130,6 +136,12 @@ class Database:
             )
         with self.writing() as connection:
             upgrade(connection)
+        self._up_to_date = True
+
+    def _check_step(self, connection: Connection) -> None:
+        """Refuse what a later version has changed since this one has opened it: it says something else now."""
+        if self._up_to_date and connection.exec_driver_sql(_STEP).scalar_one_or_none() != HEAD:
+            raise self._later()
 
     @contextmanager
     def _in_use(self) -> Iterator[None]:
@@ -154,6 +166,12 @@ class Database:
         except SQLAlchemyError as error:
             raise self._unusable(str(error)) from error
 
+    def _later(self) -> StorageError:
+        return StorageError(
+            f"the history {self._kind.name} was written by a later version of cachi2ish",
+            hint="look for a newer cachi2ish",
+        )
+
     def _unusable(self, problem: str, hint: str = CHECK) -> StorageError:
         return StorageError(f"the history {self._kind.name} cannot be used: {problem}", hint=hint)
 
@@ -175,4 +193,4 @@ def _kind_of(place: HistoryPlace, *, read_only: bool) -> DatabaseKind:
 def _step(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
-    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    return connection.exec_driver_sql(_STEP).scalar_one_or_none()

@@ -13,7 +13,8 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Make the index of keys another one."""
+    """Make the index of keys another one: readers go on meanwhile, and wait only while the names change."""
     if op.get_bind().dialect.name == "postgresql":
+        op.create_index("ix_file_key_by_hash", "file", ["key"], unique=False, postgresql_using="hash")
         op.drop_index("ix_file_key", "file")
-        op.create_index("ix_file_key", "file", ["key"], unique=False, postgresql_using="hash")
+        op.execute("ALTER INDEX ix_file_key_by_hash RENAME TO ix_file_key")
