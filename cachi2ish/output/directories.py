@@ -22,7 +22,7 @@ _PROBLEM = "the output {} cannot be written"
 
 
 class OutputDirectories:
-    """Implements `cachi2ish.cache.interface.Outputs`."""
+    """Implements `cachi2ish.output.interface.Outputs`."""
 
     def check(self, directory: Path) -> None:
         """Raise `InputError` where something else is at ``directory``, `StorageError` where it is no path."""

@@ -27,10 +27,7 @@ class Staging(Protocol):
         ...
 
     def write_folder(self, path: str, contents: Mapping[str, str]) -> None:
-        """Write text files into one folder below the output directory, by plain names. Raises `StorageError`.
-
-        Safe to call from many threads, for different folders.
-        """
+        """Write text files into one folder below the output directory, by plain names. Raises `StorageError`."""
         ...
 
     def write_build_config(self, config: BuildConfig) -> None:

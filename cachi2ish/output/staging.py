@@ -59,7 +59,7 @@ def copy_file(reading: FileIO, destination: Path, mode: int) -> int:
                 writing.truncate()
                 shutil.copyfileobj(reading, writing, 1 << 20)
                 writing.flush()
-            _finish(descriptor, mode)
+            _set_mode_and_time(descriptor, mode)
             return os.fstat(descriptor).st_size
     except BaseException:
         with suppress(OSError):
@@ -100,7 +100,7 @@ _TOP_OF_DEPS = PurePosixPath(DEPS).parts[0]
 MODIFIED = 315_532_800
 
 
-def _finish(descriptor: int, mode: int) -> None:
+def _set_mode_and_time(descriptor: int, mode: int) -> None:
     """Set mode and times of a file of which all is written."""
     os.fchmod(descriptor, mode)
     os.utime(descriptor, (MODIFIED, MODIFIED))
@@ -139,7 +139,7 @@ class StagedOutput:
                 raise _taken(filename, f"sha256:{other} and sha256:{blob.sha256}")
             self._placed[filename] = blob.sha256
             self._below_deps.add(f"{DEPS}/{filename}")
-        path = Path(self._make(DEPS), filename)
+        path = Path(self._folder_at(DEPS), filename)
         with self._failures(f"{filename} cannot be placed in {self._workplace.target}", about=filename):
             try:
                 with _opened(blob.path) as source:
@@ -158,25 +158,25 @@ class StagedOutput:
         Half of a surrogate pair, which no UTF-8 can hold, is written as ``\udcff``: the escape of JSON.
         """
         place = self._root.join(path).path
-        self._make(path.rpartition("/")[0])
-        self._write(path, str(place), content)
+        self._folder_at(path.rpartition("/")[0])
+        self._write_file(path, str(place), content)
 
     def write_folder(self, path: str, contents: Mapping[str, str]) -> None:
         """Write text files into one folder, each in the place of what was there. Raises `StorageError`."""
-        place = self._make(path)
+        place = self._folder_at(path)
         for name, content in contents.items():
             if not plain_name(name):
                 raise StorageError(f"{name!r} cannot be used as a file name")
-            self._write(f"{path}/{name}", f"{place}/{name}", content)
+            self._write_file(f"{path}/{name}", f"{place}/{name}", content)
 
-    def _write(self, path: str, place: str, content: str) -> None:
+    def _write_file(self, path: str, place: str, content: str) -> None:
         with self._failures(f"{path} cannot be written in {self._workplace.target}", about=path):
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
             with FileIO(os.open(place, flags, 0o600), "wb") as file:
                 left = memoryview(content.encode("utf-8", "backslashreplace"))
                 while left:
                     left = left[file.write(left) :]
-                _finish(file.fileno(), _FILE_MODE)
+                _set_mode_and_time(file.fileno(), _FILE_MODE)
         if path.startswith(f"{_TOP_OF_DEPS}/"):
             self._below_deps.add(path)
 
@@ -194,7 +194,7 @@ class StagedOutput:
             raise ValueError(msg)
         work = self._workplace
         # The environment of the build names the folder, be there anything in it or not.
-        self._make(DEPS)
+        self._folder_at(DEPS)
         with self._failures(f"the output {work.target} cannot be replaced"):
             refuse_strangers(work.target)  # somebody may have put something there meanwhile
             work.path.chmod(_DIRECTORY_MODE)
@@ -208,7 +208,7 @@ class StagedOutput:
                 keep_others(work.path, work.target)  # what came while the two changed places
         self._published = True
 
-    def _make(self, path: str) -> str:
+    def _folder_at(self, path: str) -> str:
         """Make a folder below the root, and those above it; return where it is. Raises `StorageError`."""
         known = self._folders.get(path)
         if known is not None:
@@ -217,7 +217,7 @@ class StagedOutput:
         if not plain_name(name):
             raise StorageError(f"{path!r} cannot be used as a path")
         # What is in a folder that was made here was made here: no link leads out of it, and none is looked for.
-        place = f"{self._make(above)}/{name}"
+        place = f"{self._folder_at(above)}/{name}"
         with self._failures(f"the output {self._workplace.target} cannot be written"):
             try:
                 os.mkdir(place)  # noqa: PTH102  (there is one for each project)

@@ -15,6 +15,7 @@ from cachi2ish.cache.blobs import DiskBlobs
 from cachi2ish.errors import DistributionError, StorageError
 from cachi2ish.output import staging
 from cachi2ish.output.interface import Outputs
+from cachi2ish.output.staging import MODIFIED
 from tests.cache.support import CONFIG, files_below, fill, keep, names, publish, tree
 
 
@@ -161,19 +162,20 @@ def test_a_folder_of_texts_cannot_be_written_elsewhere(
         staging.write_folder(folder, {name: "x"})
 
 
-def test_many_threads_write_folders_at_once(outputs: Outputs, work: Path) -> None:
-    with outputs.stage(work / "out") as staging, ThreadPoolExecutor(8) as pool:
-        for number in range(100):
-            pool.submit(staging.write_folder, f"deps/simple/{number}", {"a": f"a{number}", "b": f"b{number}"})
-        pool.shutdown()
+def test_a_folder_of_texts_is_written_as_files_and_folders_are(outputs: Outputs, work: Path) -> None:
+    with outputs.stage(work / "out") as staging:
+        staging.write_folder("deps/simple/demo", {"a": "1", "b": "2"})
         staging.write_build_config(CONFIG)
         staging.publish()
-    for number in range(100):
-        folder = work / "out/deps/simple" / str(number)
-        assert {path.name: path.read_text() for path in folder.iterdir()} == {"a": f"a{number}", "b": f"b{number}"}
+    folder = work / "out/deps/simple/demo"
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {"a": "1", "b": "2"}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o644}
+    below = [folder, folder.parent, *folder.iterdir()]
+    assert {path.stat().st_mtime for path in below} == {MODIFIED}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o755
     files = outputs.read_build_config(work / "out").files
     assert files is not None
-    assert len(files) == 200
+    assert set(files) == {"deps/simple/demo/a", "deps/simple/demo/b"}
 
 
 def test_many_threads_place_at_once(outputs: Outputs, store: DiskBlobs, work: Path) -> None:
