@@ -74,6 +74,15 @@ def test_two_dates_are_told_apart(filled: Keeper) -> None:
     assert filled.runs("diff", "apple", "2023-01-01", "2024-02-01").out.splitlines()[1:] == ["+ apple-1.0.tar.gz"]
 
 
+def test_dates_that_go_back_in_time_are_warned_of(filled: Keeper) -> None:
+    back = filled.runs("diff", "apple", "2024-04-01", "2024-02-01")
+    assert (back.out, "2024-04-01 is after 2024-02-01: this goes back in time" in back.err) == (
+        "- apple-2.0.tar.gz\n",
+        True,
+    )
+    assert "goes back" not in filled.runs("diff", "apple", "2024-02-01", "2024-04-01").err
+
+
 def test_two_dates_before_the_first_file_do_not_differ(filled: Keeper) -> None:
     assert filled.runs("diff", "apple", "2020-01-01", "2021-01-01").out == ""
     [status, _] = json.loads(filled.runs("diff", "apple", "2020-01-01", "2024-02-01", "-f", "json").out)

@@ -158,10 +158,13 @@ def _diff(
     flags: Flags,
 ) -> None:
     """Tell which files came (+), went (-) or are different (~) at the second date."""
-    with opened(flags, read_only=True) as (history, _):
+    with opened(flags, read_only=True) as (history, reporter):
         from cachi2ish.cli.display.mirror_text import diff_json, diff_text
 
-        changes = history.diff(index, _project(project), _cutoff(before), _cutoff(after))
+        first, second = _cutoff(before), _cutoff(after)
+        if second.instant < first.instant:
+            reporter.warning(f"{before} is after {after}: this goes back in time, and what came meanwhile goes")
+        changes = history.diff(index, _project(project), first, second)
         write_result(diff_json(changes) if output_format is HistoryFormat.JSON else diff_text(changes))
 
 
