@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import threading
 from collections.abc import Iterable
 from io import FileIO
 
@@ -13,6 +14,16 @@ _BUFFER = 1 << 18
 
 #: Bytes of a SHAKE digest when nobody asks for another length.
 SHAKE_BYTES = 32
+
+
+class _Local(threading.local):
+    """What a thread keeps: a buffer for each file would be given to it, page by page, by the kernel."""
+
+    def __init__(self) -> None:
+        self.buffer = memoryview(bytearray(_BUFFER))
+
+
+_LOCAL = _Local()
 
 
 class Hashes:
@@ -34,8 +45,7 @@ class Hashes:
 
     def update_from(self, file: FileIO) -> int:
         """Feed an unbuffered file from its position to its end; return how many bytes there were."""
-        buffer = memoryview(bytearray(_BUFFER))
-        total = 0
+        buffer, total = _LOCAL.buffer, 0
         while count := file.readinto(buffer):
             self.update(buffer[:count])
             total += count

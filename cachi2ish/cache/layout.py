@@ -71,7 +71,7 @@ class Layout(Struct, frozen=True):
 
     def blob(self, sha256: str) -> Path:
         """Return the place of the blob with this sha256."""
-        return self.blobs / "sha256" / sha256[:2] / sha256[2:]
+        return self.root / f"blobs/sha256/{sha256[:2]}/{sha256[2:]}"
 
     def partial_of(self, key: str) -> Path:
         """Return the place of a file on its way; the key may hold credentials, and is not to be read off it."""

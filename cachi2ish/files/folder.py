@@ -33,13 +33,16 @@ class Folder:
 
     def open(self, path: Path, flags: int, mode: int = 0o600) -> int:
         """Return a descriptor of a regular file; a link, a pipe or a device is an `ObstacleError`."""
-        with self._parent(path) as parent:
-            try:
-                descriptor = os.open(path.name, flags | _FILE, mode, dir_fd=parent)
-            except OSError as error:
-                if error.errno in {errno.ELOOP, errno.ENXIO}:
-                    raise _obstacle(path) from None
-                raise
+        *folders, name = self._parts(path)
+        parent = self._descend(folders)
+        try:
+            descriptor = os.open(name, flags | _FILE, mode, dir_fd=parent)
+        except OSError as error:
+            if error.errno in {errno.ELOOP, errno.ENXIO}:
+                raise _obstacle(path) from None
+            raise
+        finally:
+            os.close(parent)
         mode = os.fstat(descriptor).st_mode
         if stat.S_ISREG(mode):
             return descriptor
@@ -59,8 +62,12 @@ class Folder:
 
     def touch(self, path: Path) -> None:
         """Set the time of what is at ``path`` to now."""
-        with self._parent(path) as parent:
-            os.utime(path.name, dir_fd=parent, follow_symlinks=False)
+        *folders, name = self._parts(path)
+        parent = self._descend(folders)
+        try:
+            os.utime(name, dir_fd=parent, follow_symlinks=False)
+        finally:
+            os.close(parent)
 
     def unlink(self, path: Path, *, missing_ok: bool = False) -> None:
         """Remove a file, or a link itself."""
