@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cachi2ish.cache.interface import BlobStore, Pruning, SharedBlobStore
@@ -73,6 +74,7 @@ class Rooms:
 
     def file_store(self, relay: Relay, executor: Executor, sharing: Sharing | None) -> FileStore:
         """Return the store of files; executor: reads and hashes."""
+        shared = self.shared
         return FileStore(
             blobs=self.blobs,
             history=self.history,
@@ -83,17 +85,20 @@ class Rooms:
             executor=executor,
             clock=time.monotonic,
             sharing=sharing,
-            limit=None if sharing is None else self._limit(sharing),
+            limit=None if shared is None or sharing is None else self._limit(shared, sharing, executor),
         )
 
-    def _limit(self, sharing: Sharing) -> LocalLimit:
-        def is_safe(sha256: str, size: int) -> bool:
-            if sharing.has(sha256, size):
-                return True
-            if sharing.is_lost:
-                return False
+    def _limit(self, shared: SharedPlace, sharing: Sharing, executor: Executor) -> LocalLimit:
+        def put(sha256: str) -> bool:
             blob = self.blobs.find([Digest("sha256", sha256)])
             return blob is not None and sharing.put(blob)
 
-        assert self.shared is not None  # noqa: S101  (else there is no sharing)
-        return LocalLimit(self.shared.limit, self.shared.pruning, is_safe, time.monotonic)
+        return LocalLimit(
+            shared.limit,
+            shared.pruning,
+            sharing,
+            put,
+            start=executor.submit,
+            clock=time.monotonic,
+            now=lambda: datetime.now(UTC),
+        )

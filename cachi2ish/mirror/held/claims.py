@@ -7,15 +7,15 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from cachi2ish.cache.interface import SharedBlobStore
 from cachi2ish.errors import StorageError
 from cachi2ish.files.folder import Folder
+from cachi2ish.mirror.held.pauses import Pauses
 from cachi2ish.mirror.held.relay import Download
-from cachi2ish.mirror.history.interface import Sightings
 
 _log = logging.getLogger(__name__)
 
@@ -25,15 +25,34 @@ _PAUSE = 0.05
 #: Seconds after which the claim of another machine is tried again, in steps of the pause.
 _PAUSE_BETWEEN_MACHINES = 0.25
 
+#: Seconds without an answer after which a database is left alone for a while.
+_SLOW = 1.0
+
 #: Characters of a note.
 _LONGEST_NOTE = 200
 
 
-class Claim:
-    """The claim on one file, held. Without a lock it is nothing but the right to go on."""
+class FileClaims(Protocol):
+    """What all machines agree by: their history, see there. Raises `StorageError` where it does not answer."""
 
-    def __init__(self, descriptor: int | None = None) -> None:
+    def try_claim_file(self, key: str) -> bool:
+        """Return whether this process holds the claim on a file now."""
+        ...
+
+    def leave_file(self, key: str) -> bool:
+        """Let go of it; return False where it was lost meanwhile."""
+        ...
+
+
+class Claim:
+    """The claim on one file, held on this machine. Without a lock it is nothing but the right to go on.
+
+    among_machines: holds it among all machines within a block, too.
+    """
+
+    def __init__(self, descriptor: int | None, among_machines: Callable[[], AbstractContextManager[None]]) -> None:
         self._descriptor = descriptor
+        self.among_machines = among_machines
 
     def note(self, key: str) -> None:
         """Tell those who wait under which key of the store the file is being written."""
@@ -48,16 +67,20 @@ class Claims:
 
     Safe to use from many threads. Where a file system has no locks, or no room, everybody downloads.
     Where all machines share their files, they agree by their history, too. Where its database does not answer, a
-    machine goes on without: two downloads of a file do no harm.
+    machine goes on without: two downloads of a file do no harm. One that lets callers wait is left alone a while.
     """
 
-    def __init__(self, directory: Path, among: Sightings | None = None) -> None:
+    def __init__(
+        self, directory: Path, among: FileClaims | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """Keep them in ``directory``, which is made; what killed processes have left there is removed.
 
-        among: the history that all machines share, None where each has files of its own.
+        among: the history that all machines share, None where each has files of its own. clock: seconds.
         """
         self._directory = directory
         self._among = among
+        self._clock = clock
+        self._pauses = Pauses(clock)
         self._folder = Folder(directory.parent)
         with suppress(OSError):
             directory.mkdir(mode=0o700, exist_ok=True)
@@ -79,29 +102,44 @@ class Claims:
                 wait(_note_of(path, self._folder))
                 descriptor = self._take(path)
         try:
-            held = self._among is not None and self._taken_among(self._among, key, wait)
-            try:
-                yield Claim(descriptor)
-            finally:
-                if held and self._among is not None:
-                    self._leave_among(self._among, key)
+            yield Claim(descriptor, lambda: self._among_machines(key, wait))
         finally:
             if descriptor is not None:
                 self._leave(path, descriptor)
 
-    def _taken_among(self, among: Sightings, key: str, wait: Callable[[str], None]) -> bool:
-        """Wait until this machine is the one; return False where nobody can tell."""
+    @contextmanager
+    def _among_machines(self, key: str, wait: Callable[[str], None]) -> Iterator[None]:
+        among = self._among
+        if among is None or not self._taken_among(among, key, wait):
+            yield
+            return
         try:
-            while not among.try_claim_file(key):
-                until = time.monotonic() + _PAUSE_BETWEEN_MACHINES
-                while time.monotonic() < until:
-                    wait("")
-        except StorageError as error:
-            _log.warning("%s is downloaded without asking other machines: %s", key, error.problem)
-            return False
-        return True
+            yield
+        finally:
+            self._leave_among(among, key)
 
-    def _leave_among(self, among: Sightings, key: str) -> None:
+    def _taken_among(self, among: FileClaims, key: str, wait: Callable[[str], None]) -> bool:
+        """Wait until this machine is the one; return False where nobody can tell."""
+        while self._pauses.begin():
+            begun = self._clock()
+            try:
+                if among.try_claim_file(key):
+                    self._pauses.answered()
+                    return True
+                self._pauses.answered()
+            except StorageError as error:
+                if self._clock() - begun > _SLOW:
+                    self._pauses.failed()
+                _log.warning("%s is downloaded without asking other machines: %s", key, error.problem)
+                return False
+            finally:
+                self._pauses.end()
+            until = time.monotonic() + _PAUSE_BETWEEN_MACHINES
+            while time.monotonic() < until:
+                wait("")
+        return False
+
+    def _leave_among(self, among: FileClaims, key: str) -> None:
         with suppress(StorageError):
             if among.leave_file(key):
                 return

@@ -18,7 +18,8 @@ from cachi2ish.core.distributions import is_wheel
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, DigestMismatchError, NetworkError, Origin, StorageError
 from cachi2ish.http.interface import Downloader
-from cachi2ish.mirror.held.claims import Claims, Follow
+from cachi2ish.mirror.held.claims import Claim, Claims, Follow
+from cachi2ish.mirror.held.kept_metadata import WheelMetadata
 from cachi2ish.mirror.held.local_limit import LocalLimit
 from cachi2ish.mirror.held.relay import Download, Relay
 from cachi2ish.mirror.held.sharing import Sharing
@@ -35,6 +36,9 @@ _TRUSTED_FOR = 3600.0
 _MOST_CHECKED = 50_000
 
 _SHA256 = re.compile("[0-9a-f]{64}")
+
+#: The key of a file that is stated without a sha256; that of its metadata, if it is a wheel, is longer.
+_NO_SHA256 = re.compile("u[0-9a-f]{63}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +76,7 @@ class FileStore:
         self._blobs = blobs
         self._history = history
         self._downloader = downloader
-        self._wheels = wheels
+        self._metadata = WheelMetadata(blobs, history, wheels, sharing)
         self._relay = relay
         self._claims = claims
         self._executor = executor
@@ -131,11 +135,11 @@ class FileStore:
         wheel = await self.held(key)
         loop = asyncio.get_running_loop()
         if wheel is not None:
-            digest = await loop.run_in_executor(self._executor, self._metadata_digest, wheel.sha256)
+            digest = await loop.run_in_executor(self._executor, self._metadata.digest, wheel.sha256)
             kept = await self.held(digest) if digest else None
             return kept or await self._read_from(wheel, filename)
         # Of a page that was served when the wheel was held, maybe by another process.
-        promised = await loop.run_in_executor(self._executor, self._metadata_digest, key)
+        promised = await loop.run_in_executor(self._executor, self._metadata.digest, key)
         known = next((one.value for source in beside for one in source.digests if one.algorithm == "sha256"), "")
         for digest in filter(None, (known, promised)):
             blob = await self.held(digest) or await self._shared(digest)
@@ -158,7 +162,10 @@ class FileStore:
 
     async def _read_from(self, wheel: Blob, filename: str) -> Blob | None:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, self._extracted, wheel, filename)
+        blob = await loop.run_in_executor(self._executor, self._metadata.read, wheel, filename)
+        if blob is not None and self._sharing is not None:
+            self._executor.submit(self._sharing.put_noted, blob)  # whoever asks for it need not wait for others
+        return blob
 
     def _remember(self, key: str, blob: Blob | None) -> None:
         if blob is None:
@@ -170,13 +177,8 @@ class FileStore:
             self._checked.popitem(last=False)
 
     def _find(self, key: str) -> Blob | None:
-        sha256 = self._history.content_of(key) if key.startswith("u") else key
+        sha256 = self._history.content_of(key) if _NO_SHA256.fullmatch(key) else key
         return self._blobs.find([Digest("sha256", sha256)]) if sha256 and _SHA256.fullmatch(sha256) else None
-
-    def _metadata_digest(self, wheel: str) -> str | None:
-        if not _SHA256.fullmatch(wheel):
-            return None
-        return self._history.metadata_of([wheel]).get(wheel)
 
     def _fetch(self, key: str, sources: Sequence[Source], download: Download) -> Blob:
         try:
@@ -185,17 +187,62 @@ class FileStore:
                 self._claims.holding(key, follow) as claim,
                 TappedStore(self._blobs, download, claim.note) as store,
             ):
-                return self._fetch_alone(key, sources, download, store)
+                return self._fetch_alone(key, sources, download, store, claim)
         except StorageError as error:
             _log.error("%s cannot be kept: %s", sources[0].filename if sources else key, error.problem)
             raise
 
-    def _fetch_alone(self, key: str, sources: Sequence[Source], download: Download, store: TappedStore) -> Blob:
+    def _fetch_alone(
+        self, key: str, sources: Sequence[Source], download: Download, store: TappedStore, claim: Claim
+    ) -> Blob:
+        if self._limit is not None:
+            self._limit.make_room(download.size or 0)
+        if self._sharing is None:
+            return self._fetch_new(key, self._artifacts(key, sources), download, store)
+        # What is in the shared store is read by all machines at once; who asks an upstream is alone.
+        shared = self._bring(self._sharing, key, sources, download, store)
+        if shared is not None:
+            return shared
+        with claim.among_machines():
+            shared = self._bring(self._sharing, key, sources, download, store)
+            if shared is not None:
+                return shared
+            return self._fetch_and_share(self._sharing, key, sources, download, store)
+
+    def _fetch_and_share(
+        self, sharing: Sharing, key: str, sources: Sequence[Source], download: Download, store: TappedStore
+    ) -> Blob:
+        artifacts = self._artifacts(key, sources)
+        sharing.begin(key)
+        try:
+            blob = self._fetch_new(key, artifacts, download, store)
+        except (NetworkError, DigestMismatchError):
+            sharing.end(key)
+            raise
+        if sharing.put(blob):
+            sharing.end(key)
+        return blob
+
+    def _fetch_new(self, key: str, artifacts: Sequence[Artifact], download: Download, store: TappedStore) -> Blob:
+        """Bring a file from an upstream, and read the metadata of a wheel."""
+        blob = self._fetch_upstream(artifacts, store, download)
+        if _NO_SHA256.fullmatch(key) and self._history.keep_content(key, blob.sha256) != blob.sha256:
+            raise NetworkError(f"{blob.path.name} is not what another machine was sent under this name")
+        metadata = None
+        if artifacts and is_wheel(artifacts[0].filename):
+            metadata = self._metadata.prepare(blob, artifacts[0].filename)
+        if self._sharing is not None:
+            download.arrived(blob)  # who waits here need not wait for the others
+            if metadata is not None:
+                self._sharing.put_noted(metadata)
+        return blob
+
+    def _artifacts(self, key: str, sources: Sequence[Source]) -> list[Artifact]:
         # What another process has brought meanwhile is found by its digests, before anybody is asked. A file that
         # is stated without a sha256 is known by that of what was served first: it must never be another one.
-        known = self._history.content_of(key) if key.startswith("u") else None
+        known = self._history.content_of(key) if _NO_SHA256.fullmatch(key) else None
         served = frozenset({Digest("sha256", known)} if known else ())
-        artifacts = [
+        return [
             Artifact(
                 filename=source.filename,
                 url=source.url,
@@ -205,29 +252,6 @@ class FileStore:
             )
             for source in sources
         ]
-        if self._limit is not None:
-            self._limit.make_room(download.size or 0)
-        if self._sharing is not None:
-            shared = self._bring(key, artifacts, store, download)
-            if shared is not None:
-                download.is_shared = True
-                return shared
-            self._sharing.begin(key)
-        try:
-            blob = self._fetch_upstream(artifacts, store, download)
-        except (NetworkError, DigestMismatchError):
-            if self._sharing is not None:
-                self._sharing.end(key)
-            raise
-        if key.startswith("u") and self._history.keep_content(key, blob.sha256) != blob.sha256:
-            raise NetworkError(f"{blob.path.name} is not what another machine was sent under this name")
-        if artifacts and is_wheel(artifacts[0].filename):
-            self._prepare_metadata(blob, artifacts[0].filename)
-        if self._sharing is not None:
-            download.arrived(blob)  # who waits here need not wait for the others
-            if self._sharing.put(blob):
-                self._sharing.end(key)
-        return blob
 
     def _fetch_upstream(self, artifacts: Sequence[Artifact], store: BlobStore, download: Download) -> Blob:
         error: Cachi2ishError | None = None
@@ -238,45 +262,16 @@ class FileStore:
                 error = failure if error is None or isinstance(failure, DigestMismatchError) else error
         raise error or NetworkError("nobody is known who has the file")
 
-    def _bring(self, key: str, artifacts: Sequence[Artifact], store: BlobStore, download: Download) -> Blob | None:
-        assert self._sharing is not None  # noqa: S101  (who calls it has looked)
+    def _bring(
+        self, sharing: Sharing, key: str, sources: Sequence[Source], download: Download, store: BlobStore
+    ) -> Blob | None:
+        artifacts = self._artifacts(key, sources)
         declared = (one.value for artifact in artifacts for one in artifact.digests if one.algorithm == "sha256")
         sha256 = key if _SHA256.fullmatch(key) else next(declared, None)
         if sha256 is None:
             return None
-        return self._sharing.bring(sha256, artifacts[0] if artifacts else None, store, download.sized)
-
-    def _prepare_metadata(self, blob: Blob, filename: str) -> None:
-        # A wheel without sound metadata is served as it is: it is what the upstream has.
-        try:
-            self._extracted(blob, filename)
-        except StorageError as error:
-            _log.warning("the metadata of %s is not kept: %s", filename, error.problem)
-
-    def _extracted(self, wheel: Blob, filename: str) -> Blob | None:
-        """Return the metadata of a wheel that is held, which is kept from then on."""
-        known = self._metadata_digest(wheel.sha256)
-        blob = self._blobs.find([Digest("sha256", known)]) if known else None
-        if blob is not None:
-            return blob
-        try:
-            content = self._wheels.wheel_metadata(wheel.path, filename)
-        except StorageError:
-            raise
-        except Cachi2ishError as error:
-            _log.info("%s", error.problem)
-            return None
-        with self._blobs.writer(f"metadata {wheel.sha256}", ()) as writer:
-            if writer.offset:
-                writer.restart()
-            writer.write(content)
-            blob = writer.commit()
-        if self._sharing is not None:
-            self._sharing.put(blob)
-        try:
-            self._history.keep_metadata({wheel.sha256: blob.sha256})
-        except StorageError as error:
-            _log.warning("the digest of the metadata of %s is not kept: %s", filename, error.problem)
+        blob = sharing.bring(sha256, artifacts[0] if artifacts else None, store, download.sized)
+        download.is_shared = blob is not None
         return blob
 
 

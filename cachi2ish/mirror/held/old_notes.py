@@ -44,8 +44,8 @@ def take_over(digests: Path, history: Facts, recollection: Recollection) -> None
     problem = f"what was known of metadata in wheels, in {digests}, cannot be taken over"
     with storage_errors(problem, Place.MIRROR), suppress(FileNotFoundError):
         lines = digests.read_bytes().decode("ascii", "replace")
-        for some in in_batches(_LINE.findall(lines), _AT_ONCE):
-            history.keep_metadata(dict(some))
+        for some in in_batches(_LINE.finditer(lines), _AT_ONCE):
+            history.keep_metadata({one[1]: one[2] for one in some})
         digests.unlink()
     if recollection.get(_DONE) is None:
         for key in history.keys_without_sha256():

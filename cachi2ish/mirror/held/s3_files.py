@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,15 +31,8 @@ _PARTS_AT_ONCE = 2
 #: Bytes that are handed on at once while a file is read.
 _PORTION = 256 * 1024
 
-_RETRIES: RetryConfig = {
-    "max_retries": 3,
-    "retry_timeout": timedelta(seconds=15),
-    "backoff": {
-        "init_backoff": timedelta(milliseconds=100),
-        "max_backoff": timedelta(seconds=3),
-        "base": 2,
-    },
-}
+#: Seconds without a byte after which a request is given up: clients wait for what is read, not for what is put.
+_PATIENCE_TO_READ, _PATIENCE_TO_PUT = 5, 20
 
 #: Where a name of an endpoint may stand, the strongest first. obstore reads all other variables itself.
 ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
@@ -111,15 +104,11 @@ class S3Files:
     def __init__(self, place: Bucket, environ: Mapping[str, str]) -> None:
         self.name = str(place)
         endpoint = next((environ[one] for one in ENDPOINTS if environ.get(one)), None)
-        client: ClientConfig = {
-            "connect_timeout": timedelta(seconds=5),
-            "read_timeout": timedelta(seconds=20),
-            "timeout": timedelta(hours=6),  # of a large file
-        }
+        client: ClientConfig = {"timeout": timedelta(hours=6)}  # of a large file
         bundle = environ.get("AWS_CA_BUNDLE")
         if bundle:
             client["root_certificate"] = _certificates(Path(bundle))
-        config = {}
+        config: dict[str, str] = {}
         if endpoint is not None:
             address = Address(endpoint)
             if not address.is_web or address.split_userinfo()[1]:
@@ -130,13 +119,8 @@ class S3Files:
             client["allow_http"] = address.scheme == "http"
             config["endpoint"] = endpoint.rstrip("/")
         try:
-            self._store = S3Store(
-                place.name,
-                prefix=place.prefix or None,
-                client_options=client,
-                retry_config=_RETRIES,
-                **config,  # type: ignore[arg-type]  # one of a TypedDict's
-            )
+            self._store = _opened(place, client, config, _PATIENCE_TO_PUT)
+            self._readable = _opened(place, client, config, _PATIENCE_TO_READ)
         except (BaseError, ValueError) as error:
             raise InputError(
                 f"S3 cannot be used for {self.name}: {_first_words(error)}", hint="check the AWS_… variables"
@@ -147,9 +131,11 @@ class S3Files:
         path = f"probe-{secrets.token_hex(8)}"  # others may begin at the same time
         with self._errors():
             obstore.put(self._store, path, b"cachi2ish", mode="overwrite")
-            read = bytes(obstore.get(self._store, path).bytes())
-            next(iter(obstore.list(self._store, chunk_size=1)), None)
-            obstore.delete(self._store, path)
+            try:
+                read = bytes(obstore.get(self._store, path).bytes())
+                next(iter(obstore.list(self._store, chunk_size=1)), None)
+            finally:
+                obstore.delete(self._store, path)
         if read != b"cachi2ish":
             raise SharedStoreError(f"{self.name} gives back other bytes than were put there", hint=_REACH)
 
@@ -157,7 +143,7 @@ class S3Files:
         """Return the bytes of a file without reading it, None where it is not there."""
         with self._errors():
             try:
-                return obstore.head(self._store, _path_of(sha256))["size"]
+                return obstore.head(self._readable, _path_of(sha256))["size"]
             except FileNotFoundError as error:
                 self._expect_bucket(error)
                 return None
@@ -167,7 +153,7 @@ class S3Files:
         with self._errors():
             try:
                 found = obstore.get(
-                    self._store, _path_of(sha256), options={"range": {"offset": start}} if start else None
+                    self._readable, _path_of(sha256), options={"range": {"offset": start}} if start else None
                 )
             except FileNotFoundError as error:
                 self._expect_bucket(error)
@@ -175,7 +161,7 @@ class S3Files:
             return Reading(found.meta["size"], self._portions(iter(found.stream(min_chunk_size=_PORTION))))
 
     def put(self, sha256: str, path: Path, size: int, *, replace: bool = False) -> bool:
-        """Put a file there, unless one of that size is there; return whether it was not.
+        """Put a file there, unless one of that size is there; return whether it was not. Raises `OSError`, too.
 
         Each request is signed with the digest of what it brings, so nothing else than that is stored.
         """
@@ -183,8 +169,8 @@ class S3Files:
         if size > _PART:
             if not replace and self.size_of(sha256) == size:
                 return False
-            with self._errors():
-                obstore.put(self._store, name, path, chunk_size=_PART, max_concurrency=_PARTS_AT_ONCE)
+            with path.open("rb") as file, self._errors():
+                obstore.put(self._store, name, file, chunk_size=_PART, max_concurrency=_PARTS_AT_ONCE)
             return True
         content = path.read_bytes()
         with self._errors():
@@ -236,8 +222,13 @@ class S3Files:
         if _code_of(error) == "NoSuchBucket":
             raise self._failure(error) from None
 
-    def _errors(self) -> _Errors:
-        return _Errors(self._failure)
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Turn what obstore raises into what the mirror knows; drop its text: it may hold a secret."""
+        try:
+            yield
+        except (BaseError, ValueError, FileNotFoundError) as error:
+            raise self._failure(error) from None
 
     def _failure(self, error: Exception) -> SharedStoreError:
         problem, hint = _explained(str(error))
@@ -245,18 +236,24 @@ class S3Files:
         return kind(f"the store of files {self.name} cannot be used: {problem}", hint=hint)
 
 
-class _Errors:
-    """Turns what obstore raises in a block into what the mirror knows; drops its text: it may hold a secret."""
-
-    def __init__(self, failure: Callable[[Exception], SharedStoreError]) -> None:
-        self._failure = failure
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, (BaseError, ValueError, FileNotFoundError)):
-            raise self._failure(error) from None
+def _opened(place: Bucket, client: ClientConfig, config: Mapping[str, str], patience: int) -> S3Store:
+    """Return the place, where nobody waits longer than ``patience`` (seconds), about, for a sign of life."""
+    retries: RetryConfig = {
+        "max_retries": 3,
+        "retry_timeout": timedelta(seconds=patience * 0.75),
+        "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=3), "base": 2},
+    }
+    return S3Store(
+        place.name,
+        prefix=place.prefix or None,
+        client_options={
+            **client,
+            "connect_timeout": timedelta(seconds=min(patience, 5)),
+            "read_timeout": timedelta(seconds=patience),
+        },
+        retry_config=retries,
+        **config,  # type: ignore[arg-type]  # one of a TypedDict's
+    )
 
 
 def _explained(text: str) -> tuple[str, str]:

@@ -2,6 +2,8 @@
 
 What comes from an upstream is put there before the claim on its download is given back. Where that fails, a note
 stays on the disk, and it is put later: nothing is lost, and nobody waits for a store that does not answer.
+
+A note is an empty file, by the key of what is to be put. It says `replace` where the store has something damaged.
 """
 
 from __future__ import annotations
@@ -12,21 +14,26 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 
 from cachi2ish.cache.interface import BlobStore
 from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.core.digests import Digest
 from cachi2ish.errors import StorageError
 from cachi2ish.files.folder import Folder
-from cachi2ish.mirror.held.interface import SharedFiles, SharedStoreError
+from cachi2ish.mirror.held.interface import SharedFiles, SharedStoreAwayError, SharedStoreError
+from cachi2ish.mirror.held.pauses import Pauses
 
 _log = logging.getLogger(__name__)
 
-#: Seconds for which a store is left alone that has failed.
-_LOST_FOR = 10.0
-
 #: Seconds after which a note is removed whose download has brought nothing.
 _GIVEN_UP_AFTER = 86_400.0
+
+#: Files in a row that cannot be put, behind which the rest waits for another time.
+_MOST_REFUSALS = 8
+
+#: What a note says of a file that is to be put in the place of something damaged.
+_REPLACE = b"replace"
 
 
 class Sharing:
@@ -50,12 +57,14 @@ class Sharing:
         self._directory = directory
         self._folder = Folder(directory.parent)
         self._unfinished = unfinished
-        self._clock = clock
         self._on_use = on_use
-        self._lost_until: float | None = None
+        self._pauses = Pauses(clock)
         self._damaged: set[str] = set()
+        self._refused: frozenset[str] = frozenset()
+        self._counting = Lock()
         with suppress(OSError):
             directory.mkdir(mode=0o700, exist_ok=True)
+        self._unsent = len(self.waiting())
 
     @property
     def name(self) -> str:
@@ -64,8 +73,13 @@ class Sharing:
 
     @property
     def is_lost(self) -> bool:
-        """Whether it has failed a moment ago, so that nobody waits for it."""
-        return self._lost_until is not None and self._clock() < self._lost_until
+        """Whether it has failed and has not answered since, so that nobody waits for it."""
+        return self._pauses.is_lost
+
+    @property
+    def unsent(self) -> int:
+        """How many files are still to be put there; those that other processes note are counted in `catch_up`."""
+        return self._unsent
 
     def waiting(self) -> list[str]:
         """Return the keys of files that are still to be put there, and of those whose download was cut off."""
@@ -83,7 +97,7 @@ class Sharing:
         breaks off stays for that.
         """
         kept = store.find([Digest("sha256", sha256)])
-        if kept is not None or self.is_lost:
+        if kept is not None or not self._pauses.begin():
             return kept
         algorithms = {one.algorithm for one in artifact.digests} if artifact is not None else set()
         unfinished = f"shared {sha256}" if artifact is None else self._unfinished(artifact)
@@ -93,6 +107,8 @@ class Sharing:
             self._lose(error)
             self._on_use("get", "failed")
             return None
+        finally:
+            self._pauses.end()
 
     def begin(self, key: str) -> None:
         """Note that a file is to be put there once it has come, also if this process is killed meanwhile."""
@@ -101,60 +117,119 @@ class Sharing:
     def end(self, key: str) -> None:
         """Note that there is nothing to be put: it was put, or has not come."""
         with suppress(OSError):
-            self._folder.unlink(self._directory / key, missing_ok=True)
+            self._folder.unlink(self._directory / key)
+            self._count(-1)
 
     def put(self, blob: Blob) -> bool:
         """Put a file there; return whether it is there now. Otherwise it is put later."""
-        if not self.is_lost:
-            damaged = blob.sha256 in self._damaged
-            try:
-                new = self._files.put(blob.sha256, blob.path, blob.size, replace=damaged)
-            except SharedStoreError as error:
-                self._lose(error)
-                self._on_use("put", "failed")
-            except OSError as error:  # it has just been removed from the disk
-                _log.warning("%s cannot be read: %s", blob.sha256, error.strerror)
-            else:
-                self._lost_until = None
-                self._damaged.discard(blob.sha256)
-                self._on_use("put", "new" if new else "there")
-                self.end(blob.sha256)
+        try:
+            if self._put(blob):
                 return True
-        self._note(blob.sha256)
+        except SharedStoreAwayError:
+            pass
+        except SharedStoreError as error:  # of this file, maybe: others may be put
+            _log.warning("%s cannot be put: %s", blob.sha256, error.problem)
+        self._note(blob.sha256, replace=blob.sha256 in self._damaged)
         return False
 
+    def put_noted(self, blob: Blob) -> None:
+        """Put a file there, unless that was done meanwhile: there is no note on it any more."""
+        with suppress(OSError):
+            self._folder.status(self._directory / blob.sha256)
+            self.put(blob)
+
     def catch_up(self, find: Callable[[str], Blob | None]) -> None:
-        """Put what is still to be put there, until the store fails.
+        """Put what is still to be put there, until the store is away.
 
         find: returns a file by its key, None where it is not on the disk.
         """
-        for key in self.waiting():
+        waiting = self.waiting()
+        with self._counting:
+            self._unsent = len(waiting)
+        if self.is_lost:
+            self._try_again()
+        refused: set[str] = set()
+        in_a_row = 0
+        # What was refused the last time waits for all others.
+        for key in sorted(waiting, key=lambda one: (one in self._refused, one)):
             try:
-                blob = find(key)
-            except StorageError:
-                return
-            if blob is not None:
-                if not self.put(blob):
-                    return
-                self.end(key)
-            elif self._is_old(key):  # its download has not come to an end
-                self.end(key)
+                is_over = self._caught_up(key, find(key))
+            except SharedStoreAwayError:
+                break
+            except SharedStoreError as error:
+                _log.warning("%s cannot be put: %s", key, error.problem)
+                is_over = False
+            except StorageError as error:
+                _log.warning("%s cannot be read: %s", key, error.problem)
+                is_over = False
+            if is_over:
+                in_a_row = 0
+                continue
+            refused.add(key)
+            in_a_row += 1
+            if self.is_lost or in_a_row == _MOST_REFUSALS:
+                break
+        self._refused = frozenset(refused)
 
     def has(self, sha256: str, size: int) -> bool:
-        """Return whether it is certain that a file is there."""
-        if self.is_lost or sha256 in self._damaged:
+        """Return whether it is certain that a file is there, and is the right one."""
+        if self._is_damaged(sha256) or not self._pauses.begin():
             return False
         try:
-            return self._files.size_of(sha256) == size
+            found = self._files.size_of(sha256)
         except SharedStoreError as error:
             self._lose(error)
             return False
+        else:
+            self._pauses.answered()
+            return found == size
+        finally:
+            self._pauses.end()
+
+    def _caught_up(self, key: str, blob: Blob | None) -> bool:
+        """Return whether nothing is to be done for a note just now. Raises `SharedStoreError`."""
+        if blob is None:
+            if self._is_old(key):  # its download has not come to an end
+                self.end(key)
+            return True
+        if not self._put(blob, replace=self._says_replace(key)):
+            return False
+        self.end(key)
+        return True
+
+    def _put(self, blob: Blob, *, replace: bool = False) -> bool:
+        """Put a file; return False where the store is left alone, or the file is not readable any more."""
+        replace = replace or self._is_damaged(blob.sha256)
+        if not self._pauses.begin():
+            return False
+        try:
+            new = self._files.put(blob.sha256, blob.path, blob.size, replace=replace)
+        except SharedStoreError as error:
+            if isinstance(error, SharedStoreAwayError):
+                self._lose(error)
+            self._on_use("put", "failed")
+            raise
+        except OSError as error:  # it has just been removed from the disk
+            _log.warning("%s cannot be read: %s", blob.sha256, error.strerror)
+            return False
+        else:
+            self._pauses.answered()
+        finally:
+            self._pauses.end()
+        self._damaged.discard(blob.sha256)
+        self._on_use("put", "new" if new else "there")
+        self.end(blob.sha256)
+        return True
+
+    def _try_again(self) -> None:
+        """Ask a store that was lost whether it answers, where nobody has a file to ask for."""
+        self.has("0" * 64, 0)
 
     def _read(
         self, sha256: str, key: str, algorithms: Iterable[str], store: BlobStore, sized: Callable[[int], None]
     ) -> Blob | None:
         reading = self._files.read(sha256)
-        self._lost_until = None
+        self._pauses.answered()
         if reading is None:
             self._on_use("get", "missing")
             return None
@@ -170,21 +245,40 @@ class Sharing:
             writer.restart()
         self._on_use("get", "damaged")
         self._damaged.add(sha256)
+        self._note(sha256, replace=True)
         _log.error("%s in %s is damaged, and is replaced as soon as an upstream gives it", sha256, self.name)
         return None
 
     def _lose(self, error: SharedStoreError) -> None:
-        if not self.is_lost:
-            _log.warning("%s", f"{error.problem}; it is left alone for {_LOST_FOR:.0f} seconds")
-        self._lost_until = self._clock() + _LOST_FOR
+        pause = self._pauses.failed()
+        if pause is not None:
+            _log.warning("%s", f"{error.problem}; it is left alone for {pause:.0f} seconds")
+
+    def _is_damaged(self, sha256: str) -> bool:
+        return sha256 in self._damaged or self._says_replace(sha256)
+
+    def _says_replace(self, key: str) -> bool:
+        with suppress(OSError):
+            return self._folder.status(self._directory / key).st_size == len(_REPLACE)
+        return False
 
     def _is_old(self, key: str) -> bool:
         with suppress(OSError):
             return time.time() - self._folder.status(self._directory / key).st_mtime > _GIVEN_UP_AFTER
         return False
 
-    def _note(self, key: str) -> None:
+    def _count(self, change: int) -> None:
+        with self._counting:
+            self._unsent = max(0, self._unsent + change)
+
+    def _note(self, key: str, *, replace: bool = False) -> None:
+        path = self._directory / key
         try:
-            os.close(self._folder.open(self._directory / key, os.O_WRONLY | os.O_CREAT, 0o600))
+            with suppress(FileExistsError):
+                os.close(self._folder.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+                self._count(1)
+            if replace:
+                with os.fdopen(self._folder.open(path, os.O_WRONLY), "wb", buffering=0) as note:
+                    note.write(_REPLACE)
         except OSError as error:
             _log.warning("%s may not be put into %s: %s", key, self.name, error.strerror)

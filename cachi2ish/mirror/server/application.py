@@ -118,7 +118,7 @@ async def running(rooms: Rooms, rules: Rules) -> AsyncIterator[ASGIApp]:
         metrics.watch(
             "unsent_files",
             "Files that are still to be put into the shared store, or are on their way there.",
-            lambda: len(sharing.waiting()),
+            lambda: sharing.unsent,
         )
         metrics.watch("shared_store_lost", "1 while the shared store is left alone.", lambda: sharing.is_lost)
     places = Places(rooms.registries, rules.exempt, lambda: datetime.now(UTC))

@@ -38,9 +38,8 @@ class Health:
         if self._sharing is not None:
             if self._sharing.is_lost:
                 lines.append("the shared store of files does not answer: files come from upstreams and the disk")
-            waiting = len(self._sharing.waiting())
-            if waiting:
-                lines.append(f"{waiting} to be put into the shared store of files")
+            if self._sharing.unsent:
+                lines.append(f"{self._sharing.unsent} to be put into the shared store of files")
         return Response("".join(f"{line}\n" for line in lines), media_type="text/plain")
 
 
@@ -48,7 +47,8 @@ class Readiness:
     """Answers ``/readyz``: whether clients should be sent here.
 
     That is so while the history can be read; all pages come out of it. A store of files that is away changes
-    nothing: files come from upstreams and the disk then. executor: reads the history. clock: seconds.
+    nothing: files come from upstreams and the disk then. executor: reads the history, one look at a time, however
+    long a database lets it wait. clock: seconds.
     """
 
     def __init__(self, history: Sightings, executor: Executor, clock: Callable[[], float]) -> None:
@@ -58,6 +58,7 @@ class Readiness:
         self._alone = asyncio.Lock()
         self._looked_at: float | None = None
         self._is_ready = False
+        self._look: asyncio.Future[object] | None = None
 
     async def answer(self, _request: Request) -> Response:
         """Answer 200 or 503. Anybody may ask this, so the history is asked once a second at most."""
@@ -70,10 +71,12 @@ class Readiness:
         return Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the history cannot be read")
 
     async def _can_read(self) -> bool:
-        loop = asyncio.get_running_loop()
+        if self._look is None or self._look.done():
+            loop = asyncio.get_running_loop()
+            self._look = loop.run_in_executor(self._executor, self._history.registries)
         try:
             async with asyncio.timeout(_PATIENCE):
-                await loop.run_in_executor(self._executor, self._history.registries)
+                await asyncio.shield(self._look)
         except (Cachi2ishError, TimeoutError):
             return False
         return True

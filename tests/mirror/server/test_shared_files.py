@@ -223,14 +223,8 @@ def test_where_the_store_breaks_off_the_upstream_goes_on(
 
 
 def test_without_the_store_clients_are_served_and_files_are_put_later(
-    machines: Callable[..., MirrorServer],
-    place: Bucket,
-    files: SharedFiles,
-    line: Line,
-    upstream: IndexServer,
-    monkeypatch: pytest.MonkeyPatch,
+    machines: Callable[..., MirrorServer], place: Bucket, files: SharedFiles, line: Line, upstream: IndexServer
 ) -> None:
-    monkeypatch.setattr("cachi2ish.mirror.held.sharing._LOST_FOR", 1000.0)
     mirror = machines("first", files_in(place, line.endpoint))
     path = path_of(mirror, "demo", OLD.filename)
     line.cut()

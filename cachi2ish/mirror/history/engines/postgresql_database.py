@@ -7,6 +7,7 @@ from threading import Lock
 import psycopg
 from sqlalchemy import URL, Connection, Engine, TextClause, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError
@@ -18,6 +19,9 @@ _OPEN, _MORE = 8, 8
 
 #: Seconds after which a server that does not answer is given up.
 _CONNECT_TIMEOUT = 10
+
+#: What ends a connection whose other end is silent: after about this many milliseconds, or seconds.
+_SILENCE = {"tcp_user_timeout": 10_000, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 
 #: Names of advisory locks. The schema is the other half of each, so that one database may have several histories.
 _WRITING, _FOLLOWING = 8417, 8418
@@ -56,7 +60,7 @@ class PostgresqlDatabase:
         self._claim: Connection | None = None
         self._claiming = Lock()
         self.engine = _engine_of(address)
-        self._files = ServerClaims(self.engine)
+        self._files = ServerClaims(_engine_of(address, NullPool))
 
     def prepare(self) -> None:
         """Make nothing: the database must be there."""
@@ -154,14 +158,19 @@ def _locking(function: str, kind: int) -> TextClause:
     return text(f"SELECT {function}({kind}, hashtext(current_schema()))")
 
 
-def _engine_of(address: Address) -> Engine:
+def _engine_of(address: Address, kind: type[NullPool] | None = None) -> Engine:
+    url = _url_of(address)
+    pool = {
+        "pool_size": _OPEN,
+        "max_overflow": _MORE,
+        "pool_timeout": PATIENCE,
+        "pool_pre_ping": True,  # a server that was restarted has ended all connections
+    }
     return create_engine(
-        _url_of(address),
-        pool_size=_OPEN,
-        max_overflow=_MORE,
-        pool_timeout=PATIENCE,
-        pool_pre_ping=True,  # a server that was restarted has ended all connections
+        url,
+        **({"poolclass": kind} if kind is not None else pool),
         connect_args={
+            **{name: value for name, value in _SILENCE.items() if name not in url.query},
             "connect_timeout": _CONNECT_TIMEOUT,
             "application_name": "cachi2ish",
             "client_encoding": "utf8",  # whatever PGCLIENTENCODING says

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from threading import Lock
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Lock, Timer
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as TooLongError
+
+#: Seconds for which a download waits for an answer, and for other downloads that wait for one.
+_PATIENCE = 5.0
 
 #: A machine that is cut off is given up by the server after about a minute: it keeps the lock until then.
 _PROBING = (
     "SELECT set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false),"
-    " set_config('tcp_keepalives_count', '3', false)"
+    " set_config('tcp_keepalives_count', '3', false), set_config('statement_timeout', '5s', false)"
 )
 
 #: The schema is a part of the name, so that one database may have several mirrors.
@@ -21,7 +29,9 @@ class ServerClaims:
     """The claims of one process, all on one connection of its own. Safe to use from many threads.
 
     A connection that is lost takes all claims with it: others may take them then, and who held one finds that out
-    when it lets go.
+    when it lets go. A server that does not answer in time has lost the connection.
+
+    engine: makes connections, and keeps none; closed with this.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -32,7 +42,7 @@ class ServerClaims:
 
     def try_claim(self, key: str) -> bool:
         """Return whether the claim is held now. Raises `SQLAlchemyError` where nobody can tell."""
-        with self._guard:
+        with self._alone():
             if key in self._held:  # the server would give it to this connection again
                 return False
             held = bool(self._ask("pg_try_advisory_lock", key))
@@ -42,7 +52,7 @@ class ServerClaims:
 
     def leave(self, key: str) -> bool:
         """Let go of a claim; return False where it was lost meanwhile. Raises `SQLAlchemyError`."""
-        with self._guard:
+        with self._alone():
             if key not in self._held:
                 return False
             self._held.discard(key)
@@ -52,13 +62,24 @@ class ServerClaims:
         """Let go of all claims."""
         with self._guard:
             self._lose()
+        self._engine.dispose()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if not self._guard.acquire(timeout=_PATIENCE):
+            raise TooLongError("the server does not answer")
+        try:
+            yield
+        finally:
+            self._guard.release()
 
     def _ask(self, function: str, key: str) -> object:
         if self._connection is None:
             self._connection = self._opened()
         try:
             statement = text(f"SELECT {function}({_NAME})")
-            return self._connection.execute(statement, {"key": key}).scalar_one()
+            with _in_time(self._connection):
+                return self._connection.execute(statement, {"key": key}).scalar_one()
         except SQLAlchemyError:
             self._lose()
             raise
@@ -66,7 +87,8 @@ class ServerClaims:
     def _opened(self) -> Connection:
         connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         try:
-            connection.execute(text(_PROBING))
+            with _in_time(connection):
+                connection.execute(text(_PROBING))
         except BaseException:
             connection.invalidate()
             connection.close()
@@ -79,3 +101,23 @@ class ServerClaims:
             self._connection.invalidate()  # the locks end with it
             self._connection.close()
             self._connection = None
+
+
+@contextmanager
+def _in_time(connection: Connection) -> Iterator[None]:
+    """Cut the line of a connection that is not done with the block in time: libpq would wait for ever."""
+    driver = connection.connection.driver_connection
+    assert driver is not None  # noqa: S101  (it is open)
+    with socket.socket(fileno=os.dup(driver.fileno())) as line:
+        timer = Timer(_PATIENCE, _cut, [line])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
+def _cut(line: socket.socket) -> None:
+    with suppress(OSError):  # it was in time, by a hair
+        line.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,284 @@
+"""The shared store as one machine uses it: while it hangs, refuses, or has something damaged."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from cachi2ish.cache.blobs import DiskBlobs
+from cachi2ish.core.artifacts import Blob
+from cachi2ish.core.digests import Digest
+from cachi2ish.http.verification import key_of
+from cachi2ish.mirror.held.interface import (
+    Reading,
+    SharedFiles,
+    SharedStoreAwayError,
+    SharedStoreError,
+    StoredFile,
+)
+from cachi2ish.mirror.held.sharing import Sharing
+from tests.support.shared_files import files_in, new_place
+
+
+class Scripted:
+    """A real store of files that fails where it is told to. asked: what was asked of it."""
+
+    def __init__(self, files: SharedFiles) -> None:
+        self.name = files.name
+        self.asked: list[str] = []
+        self.failing: Callable[[str], SharedStoreError | None] = lambda _sha256: None
+        self._files = files
+
+    def check(self) -> None:
+        self._files.check()
+
+    def size_of(self, sha256: str) -> int | None:
+        self._expect(sha256)
+        return self._files.size_of(sha256)
+
+    def read(self, sha256: str, start: int = 0) -> Reading | None:
+        self._expect(sha256)
+        return self._files.read(sha256, start)
+
+    def put(self, sha256: str, path: Path, size: int, *, replace: bool = False) -> bool:
+        self._expect(sha256)
+        return self._files.put(sha256, path, size, replace=replace)
+
+    def remove(self, sha256: str) -> None:
+        self._files.remove(sha256)
+
+    def all(self) -> Iterator[StoredFile]:
+        return self._files.all()
+
+    def _expect(self, sha256: str) -> None:
+        self.asked.append(sha256)
+        error = self.failing(sha256)
+        if error is not None:
+            raise error
+
+
+class Machine:
+    """A machine with a disk and a shared store. now: seconds."""
+
+    def __init__(self, directory: Path, files: SharedFiles) -> None:
+        self.now = 0.0
+        self.blobs = DiskBlobs(directory / "files")
+        self.notes = directory / "unsent"
+        self._files = files
+        self.begin()
+
+    def begin(self) -> None:
+        """Let the process begin anew."""
+        self.sharing = Sharing(self._files, self.notes, unfinished=key_of, clock=lambda: self.now)
+
+    def add(self, content: bytes) -> Blob:
+        with self.blobs.writer(f"of {content[:9]!r}", ()) as writer:
+            writer.write(content)
+            return writer.commit()
+
+    def find(self, key: str) -> Blob | None:
+        return self.blobs.find([Digest("sha256", key)])
+
+    def is_lost(self) -> bool:
+        return self.sharing.is_lost
+
+    def bring(self, sha256: str) -> Blob | None:
+        return self.sharing.bring(sha256, None, self.blobs, lambda _size: None)
+
+
+@pytest.fixture
+def store() -> Scripted:
+    return Scripted(files_in(new_place()))
+
+
+@pytest.fixture
+def machine(store: Scripted, tmp_path: Path) -> Machine:
+    return Machine(tmp_path, store)
+
+
+def away(_sha256: str) -> SharedStoreError:
+    return SharedStoreAwayError("it does not answer", hint="wait")
+
+
+def test_one_file_that_is_refused_keeps_no_other_from_being_put(machine: Machine, store: Scripted) -> None:
+    blobs = sorted((machine.add(os.urandom(100)) for _ in range(4)), key=lambda one: one.sha256)
+    bad = blobs[0].sha256
+    store.failing = lambda sha256: SharedStoreError("it is refused") if sha256 == bad else None
+    for blob in blobs:
+        machine.sharing.begin(blob.sha256)
+    assert machine.sharing.unsent == 4
+    machine.sharing.catch_up(machine.find)
+    assert machine.sharing.waiting() == [bad]
+    assert machine.sharing.unsent == 1
+    assert {one.sha256 for one in store.all()} == {one.sha256 for one in blobs[1:]}
+
+
+def test_a_store_that_refuses_everything_is_not_asked_for_each_file(machine: Machine, store: Scripted) -> None:
+    blobs = [machine.add(os.urandom(100)) for _ in range(20)]
+    store.failing = lambda _sha256: SharedStoreError("it is refused")
+    for blob in blobs:
+        machine.sharing.begin(blob.sha256)
+    machine.sharing.catch_up(machine.find)
+    first = set(store.asked)
+    assert len(store.asked) == 8
+    machine.sharing.catch_up(machine.find)
+    assert not first & set(store.asked[8:])  # the others have their turn
+    store.failing = lambda _sha256: None
+    machine.sharing.catch_up(machine.find)
+    assert machine.sharing.waiting() == []
+
+
+def test_a_store_that_is_away_is_asked_by_one_after_pauses_that_grow(machine: Machine, store: Scripted) -> None:
+    blob = machine.add(b"apple")
+    store.failing = away
+    assert not machine.sharing.put(blob)
+    assert machine.is_lost()
+    asked_at = []
+    for second in range(300):
+        machine.now = float(second)
+        before = len(store.asked)
+        assert not machine.sharing.put(blob)
+        asked_at += [second] * (len(store.asked) - before)
+    assert asked_at == [10, 30, 70, 130, 190, 250]
+    hanging, may_go_on = threading.Event(), threading.Event()
+
+    def hang(sha256: str) -> SharedStoreError:
+        hanging.set()
+        assert may_go_on.wait(30)
+        return away(sha256)
+
+    store.failing, machine.now = hang, 400.0
+    trying = threading.Thread(target=machine.sharing.put, args=(blob,), daemon=True)
+    trying.start()
+    assert hanging.wait(30)
+    asked = len(store.asked)
+    assert not machine.sharing.put(blob)  # at once, while the other one waits
+    assert not machine.sharing.has(blob.sha256, blob.size)
+    assert machine.bring("0" * 64) is None
+    assert len(store.asked) == asked
+    may_go_on.set()
+    trying.join(30)
+    store.failing, machine.now = lambda _sha256: None, 1000.0
+    machine.sharing.catch_up(machine.find)
+    assert not machine.is_lost()
+    assert machine.sharing.waiting() == []
+
+
+def test_a_store_that_answers_again_is_found_out_though_nothing_is_to_be_put(
+    machine: Machine, store: Scripted
+) -> None:
+    store.failing = away
+    assert machine.bring("0" * 64) is None
+    store.failing = lambda _sha256: None
+    machine.sharing.catch_up(machine.find)
+    assert machine.is_lost()
+    machine.now = 11.0
+    machine.sharing.catch_up(machine.find)
+    assert not machine.is_lost()
+
+
+def test_what_is_damaged_there_is_not_safe_and_is_replaced_also_by_the_next_process(
+    machine: Machine, store: Scripted, tmp_path: Path
+) -> None:
+    blob = machine.add(os.urandom(200_000))
+    wrong = tmp_path / "wrong"
+    wrong.write_bytes(bytes(blob.size))
+    store.put(blob.sha256, wrong, blob.size)
+    other = Machine(tmp_path / "other", store)
+    assert other.bring(blob.sha256) is None
+    assert not other.sharing.has(blob.sha256, blob.size)
+    other.begin()
+    assert not other.sharing.has(blob.sha256, blob.size)
+    with other.blobs.writer("again", ()) as writer:
+        writer.write(blob.path.read_bytes())
+        writer.commit()
+    other.sharing.catch_up(other.find)
+    assert other.sharing.has(blob.sha256, blob.size)
+    reading = store.read(blob.sha256)
+    assert reading is not None
+    assert b"".join(reading.portions) == blob.path.read_bytes()
+    assert other.sharing.waiting() == []
+
+
+@pytest.mark.parametrize("size", [100, 6_000_000], ids=["small", "in parts"])
+def test_a_file_that_went_before_it_was_put_does_not_make_the_store_lost(
+    machine: Machine, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cachi2ish.mirror.held.s3_files._PART", 5 * 1024 * 1024)
+    blob = machine.add(os.urandom(size))
+    blob.path.unlink()
+    assert not machine.sharing.put(blob)
+    assert not machine.is_lost()
+
+
+class Hanging:
+    """A server that takes connections and never answers."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._taken: list[socket.socket] = []
+        threading.Thread(target=self._take, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+        for one in self._taken:
+            one.close()
+
+    def _take(self) -> None:
+        with suppress(OSError):
+            while True:
+                self._taken.append(self._listener.accept()[0])
+
+
+@pytest.fixture
+def hanging() -> Iterator[Hanging]:
+    server = Hanging()
+    yield server
+    server.close()
+
+
+def test_a_store_that_hangs_is_given_up_before_clients_are_impatient(
+    hanging: Hanging, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cachi2ish.mirror.held import s3_files  # noqa: PLC0415  (heavy)
+
+    assert s3_files._PATIENCE_TO_READ <= 5
+    monkeypatch.setattr(s3_files, "_PATIENCE_TO_READ", 1)
+    machine = Machine(tmp_path, files_in(new_place(), hanging.endpoint))
+    begun = time.monotonic()
+    assert machine.bring("0" * 64) is None
+    assert 0.9 < time.monotonic() - begun < 10
+    assert machine.is_lost()
+    begun = time.monotonic()
+    assert machine.bring("0" * 64) is None
+    assert time.monotonic() - begun < 0.9
+
+
+def test_machines_that_begin_at_one_time_do_not_disturb_one_another() -> None:
+    place = new_place()
+    together, failed = threading.Barrier(4), []
+
+    def check() -> None:
+        files = files_in(place)
+        for _ in range(5):
+            together.wait(30)
+            try:
+                files.check()
+            except SharedStoreError as error:
+                failed.append(error)
+
+    threads = [threading.Thread(target=check, daemon=True) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
+    assert failed == []
