@@ -39,6 +39,11 @@ def own_files(flags: Flags) -> list[SharedFiles]:
     return [*shared, disk_files(mirror_directory(flags, os.environ, home_directory()))]
 
 
+def scratch_for_copies(flags: Flags) -> Path:
+    """Return where files lie that go from one place in S3 to another."""
+    return mirror_directory(flags, os.environ, home_directory()) / "copying"
+
+
 def files_at(text: str) -> SharedFiles:
     """Return the files at a place in S3, or in the directory of a mirror. Raises where none can be put there."""
     if "://" in text:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
+from functools import cache
 from pathlib import Path
 
 from cachi2ish.advice import Place
@@ -30,7 +31,7 @@ class DiskFiles:
     ) -> None:
         self.name = str(directory)
         self._directory = directory
-        self._blobs = blobs
+        self._blobs = cache(blobs)
         self._entries = entries
 
     def check(self) -> None:
@@ -68,7 +69,7 @@ class DiskFiles:
 
     def remove(self, sha256: str) -> None:
         """Remove a file, which need not be there."""
-        with self._errors(sha256):
+        with self._errors(sha256, "removed"):
             self.path_of(sha256).unlink(missing_ok=True)
 
     def all(self) -> Iterator[StoredFile]:
@@ -89,5 +90,5 @@ class DiskFiles:
                 while portion := file.read(_PORTION):
                     yield portion
 
-    def _errors(self, sha256: str) -> AbstractContextManager[None]:
-        return storage_errors(f"{sha256} in {self.name} cannot be read", Place.MIRROR, about=sha256)
+    def _errors(self, sha256: str, what: str = "read") -> AbstractContextManager[None]:
+        return storage_errors(f"{sha256} in {self.name} cannot be {what}", Place.MIRROR, about=sha256)

@@ -10,8 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cachi2ish.advice import Place
 from cachi2ish.errors import DigestMismatchError, StorageError
+from cachi2ish.files.os_errors import storage_errors
 from cachi2ish.mirror.batches import in_batches
+from cachi2ish.mirror.held.disk_files import DiskFiles
 from cachi2ish.mirror.held.interface import SharedFiles, StoredFile
 
 #: Files at once, and how many are given out together.
@@ -33,7 +36,10 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class _One:
-    """What has become of one file. place: where it is. state: True for copied or sound, None for there before."""
+    """What has become of one file.
+
+    place: where it is. sound: whether it is what its name promises. new: whether it was not at the target before.
+    """
 
     place: str
     size: int
@@ -41,27 +47,30 @@ class _One:
     new: bool = True
 
 
-def copy_files(sources: Sequence[SharedFiles], target: SharedFiles, on_file: Callable[[Moved], None]) -> Moved:
+def copy_files(
+    sources: Sequence[SharedFiles], target: SharedFiles, scratch: Path, on_file: Callable[[Moved], None]
+) -> Moved:
     """Copy all files that the target does not have; each is hashed, put there, read back and hashed again.
 
-    sources: of a file that several have, the first one gives it. It may be ended at any time, and goes on where it
-    was: what is at the target is whole. A file that is damaged at its source is not copied.
-    on_file: is told of what has been done after each file.
+    What has the name and the size at the target is there, and is not read. A file that is damaged at its source is
+    not copied. It may be ended at any time, and goes on where it was.
+    sources: of a file that several have, the first one gives it. scratch: a directory for files on their way, made
+    where it is needed. on_file: is told of what has been done after each file. Raises `StorageError`.
     """
 
     def copy(one: tuple[SharedFiles, StoredFile]) -> _One:
         source, file = one
-        return _copied(source, file, target)
+        return _copied(source, file, target, scratch)
 
     return _counted(_distinct(sources), copy, on_file)
 
 
 def verify_files(place: SharedFiles, on_file: Callable[[Moved], None], *, repair: bool) -> Moved:
-    """Read all files, and tell which are not what their names promise. repair: remove these."""
+    """Read all files, and tell which are not what their names promise, twice. repair: remove these."""
 
     def verify(one: tuple[SharedFiles, StoredFile]) -> _One:
         _, file = one
-        sound = _digest_at(place, file.sha256) in {file.sha256, None}  # None: it was removed meanwhile
+        sound = _is_sound(place, file.sha256) is not False  # None: it was removed meanwhile
         if not sound and repair:
             place.remove(file.sha256)
         return _One(f"{file.sha256} in {place.name}", file.size, sound)
@@ -96,16 +105,19 @@ def _distinct(sources: Sequence[SharedFiles]) -> Iterator[tuple[SharedFiles, Sto
                 yield source, file
 
 
-def _copied(source: SharedFiles, file: StoredFile, target: SharedFiles) -> _One:
+def _copied(source: SharedFiles, file: StoredFile, target: SharedFiles, scratch: Path) -> _One:
     place = f"{file.sha256} in {source.name}"
     if target.size_of(file.sha256) == file.size:
         return _One(place, file.size, sound=True, new=False)
-    with _spooled(source, file.sha256) as path:
+    with (
+        storage_errors(f"{place} cannot be copied", Place.MIRROR, about=file.sha256),
+        _checked(source, file.sha256, scratch) as path,
+    ):
         if path is None:
             return _One(place, file.size, sound=False)
         size = path.stat().st_size
         target.put(file.sha256, path, size, replace=True)
-    if _digest_at(target, file.sha256) != file.sha256:
+    if not _is_sound(target, file.sha256):
         target.remove(file.sha256)
         raise StorageError(
             f"{target.name} gives back other bytes of {file.sha256} than were put there",
@@ -115,26 +127,51 @@ def _copied(source: SharedFiles, file: StoredFile, target: SharedFiles) -> _One:
 
 
 @contextmanager
-def _spooled(source: SharedFiles, sha256: str) -> Iterator[Path | None]:
-    """Yield a copy of a file that is what its name promises, gone afterwards; None where it is damaged or gone."""
-    reading = source.read(sha256)
-    with tempfile.NamedTemporaryFile(prefix="mirror-copy-") as copy:
+def _checked(source: SharedFiles, sha256: str, scratch: Path) -> Iterator[Path | None]:
+    """Yield where a file is that is what its name promises, None where it is damaged or gone.
+
+    What is on no disk here lies in ``scratch`` until the end of the block.
+    """
+    if isinstance(source, DiskFiles):
+        yield source.path_of(sha256) if _is_sound(source, sha256) else None
+        return
+    scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(prefix="copy-", dir=scratch) as copy:
+        for _ in range(2):
+            copy.seek(0)
+            copy.truncate()
+            digest = hashlib.sha256()
+            for portion in _portions(source, sha256):
+                digest.update(portion)
+                copy.write(portion)
+            if digest.hexdigest() == sha256:
+                copy.flush()
+                yield Path(copy.name)
+                return
+        yield None
+
+
+def _is_sound(place: SharedFiles, sha256: str) -> bool | None:
+    """Return whether a file is what its name promises, None where it is gone.
+
+    One that is not is read once more: it may have been another one's, or the line's fault.
+    """
+    for _ in range(2):
+        reading = place.read(sha256)
+        if reading is None:
+            return None
         digest = hashlib.sha256()
-        for portion in reading.portions if reading is not None else ():
+        for portion in reading.portions:
             digest.update(portion)
-            copy.write(portion)
-        copy.flush()
-        yield Path(copy.name) if digest.hexdigest() == sha256 else None
+        if digest.hexdigest() == sha256:
+            return True
+    return False
 
 
-def _digest_at(place: SharedFiles, sha256: str) -> str | None:
-    reading = place.read(sha256)
-    if reading is None:
-        return None
-    digest = hashlib.sha256()
-    for portion in reading.portions:
-        digest.update(portion)
-    return digest.hexdigest()
+def _portions(source: SharedFiles, sha256: str) -> Iterator[bytes]:
+    reading = source.read(sha256)
+    if reading is not None:
+        yield from reading.portions
 
 
 def damage(done: Moved, hint: str) -> Iterator[DigestMismatchError]:
