@@ -106,15 +106,20 @@ class Fleet:
         self.machines: list[MirrorProcess] = []
 
     def __enter__(self) -> Self:
-        with ThreadPoolExecutor() as threads:
-            self.machines += threads.map(
-                lambda one: MirrorProcess(one, self._index, more=self.environment), self._directories
-            )
+        with ExitStack() as stack:
+            with ThreadPoolExecutor() as threads:
+                starting = [threads.submit(self._start, directory, stack) for directory in self._directories]
+            self.machines += [one.result() for one in starting]
+            self._ending = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for machine in self.machines:
-            machine.end()
+        self._ending.close()
+
+    def _start(self, directory: Path, stack: ExitStack) -> MirrorProcess:
+        machine = MirrorProcess(directory, self._index, more=self.environment)
+        stack.callback(machine.end)
+        return machine
 
     def command(self, *command: str, machine: int = 0) -> subprocess.CompletedProcess[str]:
         """Run a command of the mirror on a machine, to its end."""

@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 
 from cachi2ish.exit_codes import ExitCode
+from cachi2ish.mirror.held.interface import SharedStoreAwayError, SharedStoreError
+from cachi2ish.mirror.held.s3_files import S3Files
+from cachi2ish.settings.buckets import Bucket
 from tests.cli.conftest import Person
 from tests.support.distributions import make_sdist
 from tests.support.mirror_keeper import Keeper
-from tests.support.s3_server import ACCESS_KEY, SECRET_KEY, shared_s3
+from tests.support.s3_server import ACCESS_KEY, SECRET_KEY, environment_of, shared_s3
 from tests.support.shared_files import files_in, new_place
 from tests.support.tls import make_certificate, needs_openssl, speak_tls
 
@@ -162,6 +165,29 @@ def test_what_a_store_refuses_is_explained(
     refusing.says(status, code)
     told = refusal(keeper, **{ENDPOINT: f"http://127.0.0.1:{refusing.server_port}"})
     assert all(one in told for one in says), told
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "may_come_back"),
+    [
+        (503, "SlowDown", True),
+        (500, "InternalError", True),
+        (403, "QuotaExceeded", True),
+        (403, "AccessDenied", False),
+        (404, "NoSuchBucket", False),
+    ],
+)
+def test_a_store_that_may_come_back_is_told_from_settings_that_are_wrong(
+    refusing: Refusing, monkeypatch: pytest.MonkeyPatch, status: int, code: str, may_come_back: bool
+) -> None:
+    for name, value in environment_of("").items():
+        monkeypatch.setenv(name, value)
+    refusing.start()
+    refusing.says(status, code)
+    files = S3Files(Bucket.parse("s3://files/here"), {ENDPOINT: f"http://127.0.0.1:{refusing.server_port}"})
+    with pytest.raises(SharedStoreError) as refused:
+        files.check()
+    assert isinstance(refused.value, SharedStoreAwayError) is may_come_back
 
 
 @needs_openssl
