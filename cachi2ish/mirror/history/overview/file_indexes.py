@@ -35,7 +35,7 @@ _STATE = tuple(file_state.c[name] for name in SeenState._fields)
 
 # Made once: making a statement takes as long as executing it.
 _MINE = file.c.generation_id.in_(bindparam("generations", expanding=True))
-_FILES = select(*_ROW).where(_MINE).order_by(file.c.id)
+_FILES = select(*_ROW).where(_MINE)
 _SEEN_OTHERWISE = (
     select(file_state.c.file_id)
     .join(file, file.c.id == file_state.c.file_id)
@@ -50,7 +50,11 @@ _SEEN_OTHERWISE = (
 _WITH_STATES = (
     select(*_ROW, file.c.key, *_STATE)
     .join(file_state, file_state.c.file_id == file.c.id)
-    .where(file.c.id.in_(bindparam("files", expanding=True)))
+    # Said of both tables: a database that knows little of their sizes would read all states for a few files.
+    .where(
+        file.c.id.in_(bindparam("files", expanding=True)),
+        file_state.c.file_id.in_(bindparam("files", expanding=True)),
+    )
     .order_by(file.c.id, file_state.c.seen_from)
 )
 
@@ -163,7 +167,7 @@ def _index(
         plain=PlainFiles(columns[0], array("l", columns[1]), array("q", columns[2])),
         versions=columns[3],
         ids=array("q", columns[4]),
-        others=others,
+        others=dict(sorted(others.items())),
     )
 
 
@@ -182,7 +186,10 @@ def _tallies(by_version: Mapping[tuple[int, str], list[tuple[int, int]]]) -> lis
                 tuple(available),
             )
         )
-    found.sort(key=lambda one: (one.order, -1 if one.first is None else one.first, one.version), reverse=True)
+    found.sort(
+        key=lambda one: (one.order, -1 if one.first is None else one.first, one.version, one.generation),
+        reverse=True,
+    )
     return found
 
 
