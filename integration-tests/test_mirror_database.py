@@ -5,8 +5,11 @@ The tests of the mirror itself run on it too: ``make mirror-company``.
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -24,6 +27,7 @@ from sqlalchemy import create_engine, event, text
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError, StorageError
 from cachi2ish.mirror.history.engines.database import Database
+from cachi2ish.mirror.history.engines.postgresql_database import PostgresqlDatabase
 from cachi2ish.mirror.history.interface import History
 from cachi2ish.mirror.history.migrations.upgrading import upgrade
 from cachi2ish.mirror.history.store import SqlHistory
@@ -221,6 +225,63 @@ def test_one_of_all_machines_holds_the_claim_on_a_file_until_it_lets_go_or_is_lo
     with SqlHistory(server.new_history()) as other, SqlHistory(address) as third:
         assert other.try_claim_file("a")  # of another mirror in the same database
         assert third.try_claim_file("a")  # those above have ended
+
+
+def holder_of_claims(server: PostgresqlServer) -> int:
+    """The process of the server in which the one connection lives that holds claims on files."""
+    held = "locktype = 'advisory' AND objsubid = 1"
+    end = time.monotonic() + 60
+    with psycopg.connect(server.address().with_credentials, autocommit=True) as connection:
+        while True:
+            found = connection.execute(f"SELECT DISTINCT pid FROM pg_locks WHERE {held}").fetchall()
+            if len(found) == 1:  # one that was lost may take a moment to end
+                return int(found[0][0])
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+
+def test_a_server_that_hangs_is_given_up_and_takes_the_claims_with_it(
+    server: PostgresqlServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cachi2ish.mirror.history.engines.server_claims._PATIENCE", 1.0)
+    with SqlHistory(server.new_history()) as history, ThreadPoolExecutor(4) as downloads:
+
+        def is_refused(key: str) -> bool:
+            try:
+                history.try_claim_file(key)
+            except StorageError:
+                return True
+            return False
+
+        assert history.try_claim_file("a")
+        pid = holder_of_claims(server)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            assert is_refused("b")
+            assert history.try_claim_file("b")  # over a new connection
+            assert not history.leave_file("a")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        pid = holder_of_claims(server)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            assert any(downloads.map(is_refused, "cdef"))  # each ends, though one waits
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+
+def test_a_line_that_is_dead_ends_connections_as_the_address_says(server: PostgresqlServer) -> None:
+    address = server.new_history()
+    own = Address(f"{address.with_credentials}&keepalives_idle=77")
+    for one, idle in ((address, "10"), (own, "77")):
+        with (
+            closing(PostgresqlDatabase(one, read_only=False)) as database,
+            database.engine.connect() as connection,
+        ):
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            assert driver.info.get_parameters()["tcp_user_timeout"] == "10000"
+            assert driver.info.get_parameters()["keepalives_idle"] == idle
 
 
 def test_a_server_that_was_started_again_is_asked_again(server: PostgresqlServer) -> None:

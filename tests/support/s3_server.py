@@ -46,6 +46,9 @@ _FIXED = (
     *("-volume.max=0", "-volume.minFreeSpace=1", "-volume.preStopSeconds=0"),
 )
 
+#: Seconds after which a server that is not ready will never be.
+_PATIENCE = 120.0
+
 _numbers = count(1)
 
 #: What this process has started for all, and does not wait for.
@@ -133,8 +136,10 @@ class S3Server(S3):
                 stderr=log,
                 cwd=self._folder,
             )
+        end = time.monotonic() + _PATIENCE
         while not self._is_ready():
             assert self._process.poll() is None, (self._folder / "log").read_text()
+            assert time.monotonic() < end, (self._folder / "log").read_text()
             time.sleep(0.05)
 
     def kill(self) -> None:
@@ -187,8 +192,10 @@ def shared_s3() -> S3:
                     start_new_session=True,
                 )
             _keepers.append(keeper)
+            end = time.monotonic() + 2 * _PATIENCE
             while not state.exists():
                 assert keeper.poll() is None, (folder / "log").read_text()
+                assert time.monotonic() < end, (folder / "log").read_text()
                 time.sleep(0.05)
         end = os.open(pipe, os.O_RDWR)
     atexit.register(os.close, end)

@@ -271,7 +271,10 @@ def test_metadata_that_one_mirror_has_stated_are_had_from_another_when_the_wheel
     assert b"Name: demo" in metadata
 
 
-def test_the_metadata_that_the_upstream_has_comes_from_there(mirror: MirrorServer, upstream: IndexServer) -> None:
+@pytest.mark.parametrize("states_sha256", [True, False])
+def test_the_metadata_that_the_upstream_has_comes_from_there(
+    mirror: MirrorServer, upstream: IndexServer, *, states_sha256: bool
+) -> None:
     wheel = make_wheel("asks", "1.0")
     content = b"Metadata-Version: 2.1\nName: asks\nVersion: 1.0\n"
     url = upstream.add("asks", wheel, upload_time="2023-05-01T10:00:00+00:00")
@@ -283,7 +286,7 @@ def test_the_metadata_that_the_upstream_has_comes_from_there(mirror: MirrorServe
             {
                 "filename": wheel.filename,
                 "url": url,
-                "hashes": {"sha256": wheel.sha256},
+                "hashes": {"sha256": wheel.sha256} if states_sha256 else {},
                 "size": len(wheel.content),
                 "upload-time": "2023-05-01T10:00:00Z",
                 "core-metadata": {"sha256": hashlib.sha256(content).hexdigest()},

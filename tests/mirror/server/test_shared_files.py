@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cachi2ish.mirror.held.interface import SharedFiles
+from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.settings.buckets import Bucket
 from tests.mirror.server.conftest import OLD, SDIST, YOUNG
 from tests.mirror.server.test_file_doors import LARGE, downloads, path_of, together
@@ -150,6 +152,59 @@ def test_a_damaged_object_is_never_served_and_is_replaced(
     eventually(lambda: content_of(files, OLD.sha256) == OLD.content)
     assert second.get(path).body == third.get(path).body == OLD.content
     assert downloads(upstream, OLD) == 1
+
+
+def test_a_large_object_that_is_damaged_is_never_served_as_a_whole(
+    machines: Callable[..., MirrorServer], files: SharedFiles, upstream: IndexServer, tmp_path: Path
+) -> None:
+    upstream.add("large", LARGE, upload_time="2023-05-01T10:00:00+00:00")
+    mirror = machines("first")
+    path = path_of(mirror, "large", LARGE.filename)
+    wrong = tmp_path / "wrong"
+    wrong.write_bytes(LARGE.content[:-1] + bytes([LARGE.content[-1] ^ 1]))
+    files.put(LARGE.sha256, wrong, len(LARGE.content))
+    got = mirror.get(path)
+    assert got.body == LARGE.content or not got.whole
+    assert mirror.get(path).body == LARGE.content
+    eventually(lambda: content_of(files, LARGE.sha256) == LARGE.content)
+    assert downloads(upstream, LARGE) == 1
+
+
+def test_what_is_in_the_store_is_read_while_another_machine_has_the_claim(
+    machines: Callable[..., MirrorServer],
+    files: SharedFiles,
+    upstream: IndexServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = machines("first"), machines("second")
+    path = path_of(first, "demo", SDIST.filename)
+    assert first.get(path).body == SDIST.content
+    eventually(lambda: SDIST.sha256 in in_store(files))
+    monkeypatch.setattr(SqlHistory, "try_claim_file", lambda _self, _key: False)
+    assert second.get(path).body == SDIST.content
+    assert downloads(upstream, SDIST) == 1
+
+
+def test_who_waits_for_a_wheel_does_not_wait_until_the_store_has_it(
+    machines: Callable[..., MirrorServer], files: SharedFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror = machines("first")
+    path = path_of(mirror, "demo", OLD.filename)
+    may_go_on, put = threading.Event(), type(files).put
+
+    def halting(*arguments: Any, **options: Any) -> bool:
+        assert may_go_on.wait(60)
+        return put(*arguments, **options)
+
+    monkeypatch.setattr(type(files), "put", halting)
+    try:
+        assert mirror.get(path).body == OLD.content
+        assert mirror.get(f"{path}.metadata").body.startswith(b"Metadata-Version")
+        assert in_store(files) == set()
+    finally:
+        may_go_on.set()
+    eventually(lambda: len(in_store(files)) == 2)
+    eventually(lambda: list((mirror.directory / "unsent").iterdir()) == [])
 
 
 class Line:
