@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,9 +44,11 @@ class Remote:
         self.wrong -= 1
         return replace(found, portions=iter([bytes(found.size)]))
 
-    def put(self, sha256: str, path: Path, size: int, *, replace: bool = False) -> bool:
+    def put(
+        self, sha256: str, path: Path, size: int, *, replace: bool = False, go_on: Callable[[], None] | None = None
+    ) -> bool:
         self.taken.append(path)
-        return self._files.put(sha256, path, size, replace=replace)
+        return self._files.put(sha256, path, size, replace=replace, go_on=go_on)
 
     def remove(self, sha256: str) -> None:
         self._files.remove(sha256)

@@ -14,7 +14,7 @@ from cachi2ish.core.cache_contents import Entry, EntryKind
 from cachi2ish.errors import DigestMismatchError
 from cachi2ish.files.os_errors import storage_errors
 from cachi2ish.mirror.held.freeing import sha256_of
-from cachi2ish.mirror.held.interface import Reading, StoredFile
+from cachi2ish.mirror.held.interface import Reading, StoredFile, parts_of
 
 #: Bytes that are read at once.
 _PORTION = 1024 * 1024
@@ -51,7 +51,9 @@ class DiskFiles:
         size = self.size_of(sha256)
         return None if size is None else Reading(size, self._portions(sha256, start))
 
-    def put(self, sha256: str, path: Path, size: int, *, replace: bool = False) -> bool:
+    def put(
+        self, sha256: str, path: Path, size: int, *, replace: bool = False, go_on: Callable[[], None] | None = None
+    ) -> bool:
         """Put a file there, unless one of that size is there already; return whether it was not."""
         if not replace and self.size_of(sha256) == size:
             return False
@@ -59,7 +61,7 @@ class DiskFiles:
             if writer.offset:
                 writer.restart()
             with self._errors(sha256), path.open("rb") as file:
-                while portion := file.read(_PORTION):
+                for portion in parts_of(file, _PORTION, go_on):
                     writer.write(portion)
             if writer.digest("sha256").value != sha256:
                 writer.restart()

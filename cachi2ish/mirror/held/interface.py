@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from cachi2ish.errors import NetworkError
 
@@ -71,10 +71,13 @@ class SharedFiles(Protocol):
         """Begin to read a file at ``start``, None where it is not there. Who reads checks its digest."""
         ...
 
-    def put(self, sha256: str, path: Path, size: int, *, replace: bool = False) -> bool:
+    def put(
+        self, sha256: str, path: Path, size: int, *, replace: bool = False, go_on: Callable[[], None] | None = None
+    ) -> bool:
         """Put a file there, unless one of that size is there already; return whether it was not.
 
-        replace: in the place of whatever is there, since that is damaged.
+        replace: in the place of whatever is there, since that is damaged. go_on: is called before each part; what
+        it raises ends it, and nothing is there then.
         """
         ...
 
@@ -85,3 +88,11 @@ class SharedFiles(Protocol):
     def all(self) -> Iterator[StoredFile]:
         """Yield all files, by their sha256."""
         ...
+
+
+def parts_of(file: BinaryIO, size: int, go_on: Callable[[], None] | None) -> Iterator[bytes]:
+    """Yield a file in parts of ``size`` bytes; go_on: as in `SharedFiles.put`."""
+    while part := file.read(size):
+        if go_on is not None:
+            go_on()
+        yield part

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from obstore.store import S3Store
 
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError
-from cachi2ish.mirror.held.interface import Reading, SharedStoreAwayError, SharedStoreError, StoredFile
+from cachi2ish.mirror.held.interface import Reading, SharedStoreAwayError, SharedStoreError, StoredFile, parts_of
 from cachi2ish.settings.buckets import Bucket
 
 if TYPE_CHECKING:
@@ -160,7 +160,9 @@ class S3Files:
                 return None
             return Reading(found.meta["size"], self._portions(iter(found.stream(min_chunk_size=_PORTION))))
 
-    def put(self, sha256: str, path: Path, size: int, *, replace: bool = False) -> bool:
+    def put(
+        self, sha256: str, path: Path, size: int, *, replace: bool = False, go_on: Callable[[], None] | None = None
+    ) -> bool:
         """Put a file there, unless one of that size is there; return whether it was not. Raises `OSError`, too.
 
         Each request is signed with the digest of what it brings, so nothing else than that is stored.
@@ -170,7 +172,8 @@ class S3Files:
             if not replace and self.size_of(sha256) == size:
                 return False
             with path.open("rb") as file, self._errors():
-                obstore.put(self._store, name, file, chunk_size=_PART, max_concurrency=_PARTS_AT_ONCE)
+                parts = parts_of(file, _PART, go_on)
+                obstore.put(self._store, name, parts, chunk_size=_PART, max_concurrency=_PARTS_AT_ONCE)
             return True
         content = path.read_bytes()
         with self._errors():

@@ -23,6 +23,7 @@ from cachi2ish.errors import StorageError
 from cachi2ish.files.folder import Folder
 from cachi2ish.mirror.held.interface import SharedFiles, SharedStoreAwayError, SharedStoreError
 from cachi2ish.mirror.held.pauses import Pauses
+from cachi2ish.mirror.held.relay import Abandoned
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class Sharing:
         self._damaged: set[str] = set()
         self._refused: frozenset[str] = frozenset()
         self._counting = Lock()
+        self._stopping = False
         with suppress(OSError):
             directory.mkdir(mode=0o700, exist_ok=True)
         self._unsent = len(self.waiting())
@@ -125,12 +127,16 @@ class Sharing:
         try:
             if self._put(blob):
                 return True
-        except SharedStoreAwayError:
+        except (SharedStoreAwayError, Abandoned):
             pass
         except SharedStoreError as error:  # of this file, maybe: others may be put
             _log.warning("%s cannot be put: %s", blob.sha256, error.problem)
         self._note(blob.sha256, replace=blob.sha256 in self._damaged)
         return False
+
+    def stop(self) -> None:
+        """Put nothing more: a large file on its way ends at its next part, and its note stays."""
+        self._stopping = True
 
     def put_noted(self, blob: Blob) -> None:
         """Put a file there, unless that was done meanwhile: there is no note on it any more."""
@@ -154,7 +160,7 @@ class Sharing:
         for key in sorted(waiting, key=lambda one: (one in self._refused, one)):
             try:
                 is_over = self._caught_up(key, find(key))
-            except SharedStoreAwayError:
+            except (SharedStoreAwayError, Abandoned):
                 break
             except SharedStoreError as error:
                 _log.warning("%s cannot be put: %s", key, error.problem)
@@ -203,7 +209,8 @@ class Sharing:
         if not self._pauses.begin():
             return False
         try:
-            new = self._files.put(blob.sha256, blob.path, blob.size, replace=replace)
+            self._go_on()
+            new = self._files.put(blob.sha256, blob.path, blob.size, replace=replace, go_on=self._go_on)
         except SharedStoreError as error:
             if isinstance(error, SharedStoreAwayError):
                 self._lose(error)
@@ -220,6 +227,10 @@ class Sharing:
         self._on_use("put", "new" if new else "there")
         self.end(blob.sha256)
         return True
+
+    def _go_on(self) -> None:
+        if self._stopping:
+            raise Abandoned
 
     def _try_again(self) -> None:
         """Ask a store that was lost whether it answers, where nobody has a file to ask for."""

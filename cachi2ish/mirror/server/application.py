@@ -184,6 +184,8 @@ async def running(rooms: Rooms, rules: Rules) -> AsyncIterator[ASGIApp]:
     finally:
         following.cancel()
         tending.cancel()
+        if sharing is not None:
+            sharing.stop()
         await asyncio.gather(following, tending, return_exceptions=True)
         await relay.stop()
         for executor in (readers, askers, carriers):

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,7 @@ from cachi2ish.mirror.held.interface import (
     SharedStoreAwayError,
     SharedStoreError,
     StoredFile,
+    parts_of,
 )
 from cachi2ish.mirror.held.sharing import Sharing
 from tests.support.shared_files import files_in, new_place
@@ -47,9 +49,11 @@ class Scripted:
         self._expect(sha256)
         return self._files.read(sha256, start)
 
-    def put(self, sha256: str, path: Path, size: int, *, replace: bool = False) -> bool:
+    def put(
+        self, sha256: str, path: Path, size: int, *, replace: bool = False, go_on: Callable[[], None] | None = None
+    ) -> bool:
         self._expect(sha256)
-        return self._files.put(sha256, path, size, replace=replace)
+        return self._files.put(sha256, path, size, replace=replace, go_on=go_on)
 
     def remove(self, sha256: str) -> None:
         self._files.remove(sha256)
@@ -282,3 +286,28 @@ def test_machines_that_begin_at_one_time_do_not_disturb_one_another() -> None:
         thread.join(60)
         assert not thread.is_alive()
     assert failed == []
+
+
+def test_a_mirror_that_ends_does_not_wait_for_a_large_file_on_its_way(
+    machine: Machine, store: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = machine.add(os.urandom(40_000_000))
+    machine.sharing.begin(large.sha256)
+
+    def ending(*arguments: Any) -> Iterator[bytes]:
+        for part in parts_of(*arguments):
+            yield part
+            machine.sharing.stop()
+
+    monkeypatch.setattr("cachi2ish.mirror.held.s3_files.parts_of", ending)
+    assert not machine.sharing.put(large)
+    assert store.size_of(large.sha256) is None
+    assert machine.sharing.waiting() == [large.sha256]
+    machine.sharing.catch_up(machine.find)  # nothing more is begun
+    assert machine.sharing.waiting() == [large.sha256]
+    assert not machine.is_lost()
+    monkeypatch.undo()
+    machine.begin()
+    machine.sharing.catch_up(machine.find)
+    assert store.size_of(large.sha256) == large.size
+    assert machine.sharing.waiting() == []

@@ -19,6 +19,9 @@ _PACKED = 44
 _PLACE = re.compile("packages/([0-9a-f]{2})/([0-9a-f]{2})/([0-9a-f]{60})/")
 _DIGEST = re.compile('{"sha256":"([0-9a-f]{64})"}')
 
+#: From the letters of addresses to those of base64.
+_PLAIN = str.maketrans("-_", "+/")
+
 
 class _Packed(TypeDecorator[str]):
     impl = Text
@@ -43,10 +46,6 @@ class _Packed(TypeDecorator[str]):
     @abstractmethod
     def _text(self, digits: str) -> str:
         """Return the text around the digits."""
-
-
-#: From the letters of addresses to those of base64.
-_PLAIN = str.maketrans("-_", "+/")
 
 
 class Place(_Packed):
