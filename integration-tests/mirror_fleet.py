@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -29,6 +29,7 @@ from mirror_soak import PAUSE, PIECE, MirrorProcess, ask
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from cachi2ish.mirror.records import UNSENT
 from cachi2ish.simple_api.negotiation import HTML, JSON
 from tests.support.distributions import Dist, make_wheel
 from tests.support.index_server import IndexServer
@@ -133,14 +134,9 @@ class Fleet:
         )
 
     def waiting(self) -> list[int]:
-        """Return the machines that say that files of theirs are still to be put into the bucket."""
-        found = []
-        for number, machine in enumerate(self.machines):
-            with closing(http.client.HTTPConnection("127.0.0.1", machine.port, timeout=60)) as connection:
-                _, _, body = ask(connection, "/healthz")
-            if b"to be put" in body:
-                found.append(number)
-        return found
+        """Return the machines that have files which are still to be put into the bucket, by their own notes."""
+        notes = [list((directory / UNSENT).iterdir()) for directory in self._directories]
+        return [number for number, those in enumerate(notes) if those]
 
 
 @dataclass
