@@ -82,6 +82,23 @@ def test_what_the_manifests_name_of_each_other_is_there() -> None:
     assert {*probes, *(one["targetPort"] for one in the("Service")["spec"]["ports"])} == ports
 
 
+def test_the_pods_of_servers_and_of_the_sync_differ_only_in_what_they_do() -> None:
+    server, sync = (copy.deepcopy(one["spec"]) for one in pods())
+    for spec, own in ((server, {"tokens"}), (sync, set[str]())):
+        (container,) = spec["containers"]
+        for name in ("name", "args", "resources"):
+            del container[name]
+        mounts = container["volumeMounts"]
+        container["volumeMounts"] = [one for one in mounts if one["name"] not in own]
+        spec["volumes"] = [one for one in spec["volumes"] if one["name"] not in own]
+        del spec["terminationGracePeriodSeconds"]
+    (container,) = server["containers"]
+    for name in ("ports", "startupProbe", "livenessProbe", "readinessProbe", "lifecycle"):
+        del container[name]
+    del server["topologySpreadConstraints"], sync["restartPolicy"]
+    assert server == sync
+
+
 def test_no_pod_has_more_rights_than_it_needs() -> None:
     for pod in pods():
         spec = pod["spec"]
