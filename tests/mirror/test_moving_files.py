@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -113,3 +114,14 @@ def test_no_room_for_a_file_from_elsewhere_says_so(
     monkeypatch.setattr("tempfile.NamedTemporaryFile", full)
     with pytest.raises(StorageError, match="No space left"):
         copy_files([Remote(disk)], disk_files(tmp_path / "other"), tmp_path / "scratch", done)
+
+
+def test_what_a_copy_has_left_that_was_killed_is_gone_after_a_day(disk: SharedFiles, tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    old, young = scratch / "copy-old", scratch / "copy-young"
+    for left in (old, young):
+        left.touch()
+    os.utime(old, (time.time() - 90_000,) * 2)
+    copy_files([Remote(disk)], disk_files(tmp_path / "other"), scratch, done)
+    assert list(scratch.iterdir()) == [young]

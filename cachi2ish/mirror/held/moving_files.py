@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from cachi2ish.mirror.held.interface import SharedFiles, StoredFile
 
 #: Files at once, and how many are given out together.
 _WORKERS, _AT_ONCE = 4, 64
+
+#: Of the names of files on their way, and the seconds after which such a file belongs to nobody any more.
+_PREFIX, _LEFT_AFTER = "copy-", 86_400.0
 
 
 @dataclass(slots=True)
@@ -62,6 +66,7 @@ def copy_files(
         source, file = one
         return _copied(source, file, target, scratch)
 
+    _sweep(scratch)
     return _counted(_distinct(sources), copy, on_file)
 
 
@@ -136,7 +141,7 @@ def _checked(source: SharedFiles, sha256: str, scratch: Path) -> Iterator[Path |
         yield source.path_of(sha256) if _is_sound(source, sha256) else None
         return
     scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(prefix="copy-", dir=scratch) as copy:
+    with tempfile.NamedTemporaryFile(prefix=_PREFIX, dir=scratch) as copy:
         for _ in range(2):
             copy.seek(0)
             copy.truncate()
@@ -149,6 +154,14 @@ def _checked(source: SharedFiles, sha256: str, scratch: Path) -> Iterator[Path |
                 yield Path(copy.name)
                 return
         yield None
+
+
+def _sweep(scratch: Path) -> None:
+    """Remove what copies have left that were killed a day ago or longer."""
+    for left in scratch.glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _LEFT_AFTER:
+                left.unlink()
 
 
 def _is_sound(place: SharedFiles, sha256: str) -> bool | None:
