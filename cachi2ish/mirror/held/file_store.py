@@ -116,13 +116,17 @@ class FileStore:
             return True
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._sharing.put, blob)
 
-    async def tend(self) -> None:
-        """Put what is still to be put into the shared store, and keep the disk below its limit."""
+    async def tend(self) -> bool:
+        """Put what is still to be put into the shared store, and keep the disk below its limit.
+
+        Return whether the shared store answers, if there is one.
+        """
         if self._sharing is not None:
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._executor, self._sharing.catch_up, self._find)
             if self._limit is not None:
                 await loop.run_in_executor(self._executor, self._limit.tend)
+        return self._sharing is None or not self._sharing.is_lost
 
     async def metadata(
         self, key: str, filename: str, beside: Sequence[Source], wheels: Sequence[Source]

@@ -95,7 +95,8 @@ class LocalLimit:
         """Count what is on the disk, unless that was done just now, and remove what is beyond the limit."""
         with self._changed:
             self._changed.wait_for(lambda: not self._removing, _PATIENCE)
-            if self._removing or (self._has_room() and self._is_recent(self._counted_at)):
+            nothing_to_do = self._has_room() or self._store.is_lost
+            if self._removing or (nothing_to_do and self._is_recent(self._counted_at)):
                 return
             self._removing = True
         self._remove()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from threading import Lock, get_ident
 
 #: Seconds of the first pause, and of the longest; each is twice as long as the one before.
-_FIRST, _LONGEST = 10.0, 60.0
+_FIRST, _LONGEST = 10.0, 30.0
 
 
 class Pauses:

@@ -152,8 +152,8 @@ class Sharing:
         waiting = self.waiting()
         with self._counting:
             self._unsent = len(waiting)
-        if self.is_lost:
-            self._try_again()
+        if self.is_lost and not self._answers():
+            return
         refused: set[str] = set()
         in_a_row = 0
         # What was refused the last time waits for all others.
@@ -232,9 +232,10 @@ class Sharing:
         if self._stopping:
             raise Abandoned
 
-    def _try_again(self) -> None:
-        """Ask a store that was lost whether it answers, where nobody has a file to ask for."""
+    def _answers(self) -> bool:
+        """Ask a store that was lost whether it answers, if it is time to; return whether it does."""
         self.has("0" * 64, 0)
+        return not self.is_lost
 
     def _read(
         self, sha256: str, key: str, algorithms: Iterable[str], store: BlobStore, sized: Callable[[int], None]

@@ -22,6 +22,9 @@ _log = logging.getLogger(__name__)
 #: Seconds after which is looked for what is to be put into the shared store, and to be removed from the disk.
 _PAUSE = 30.0
 
+#: Seconds after which is looked whether it is time to ask a shared store again that does not answer.
+_PAUSE_WHILE_LOST = 5.0
+
 #: Seconds for which a look at the history is good, and after which there is none.
 _GOOD_FOR, _PATIENCE = 1.0, 3.0
 
@@ -85,8 +88,9 @@ class Readiness:
 async def tend(store: FileStore | None) -> None:
     """Keep disk and shared store as they should be, where there is one; ends by being cancelled."""
     while store is not None:
+        is_well = True
         try:
-            await store.tend()
+            is_well = await store.tend()
         except Exception:  # noqa: BLE001  (the next time may fare better, and clients are served meanwhile)
             _log.exception("the files are not tended")
-        await asyncio.sleep(_PAUSE)
+        await asyncio.sleep(_PAUSE if is_well else _PAUSE_WHILE_LOST)
