@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import io
+import struct
+import termios
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -25,6 +28,8 @@ CHUNK_SIZE = 256 * 1024
 #: Bytes of an answer that is read as a whole, decompressed. The largest project pages have a third of that; a text
 #: in Python's widest form, and a copy of it, make 400 MB of it.
 LARGEST_BODY = 40_000_000
+
+_INT = struct.Struct("i")
 
 _GZIP = frozenset({"gzip", "x-gzip"})
 
@@ -74,6 +79,14 @@ class Stream:
             if not chunk:
                 return
             yield chunk
+
+    def unread(self) -> int:
+        """Return how many bytes have come to this machine that nobody has taken yet; 0 where nobody knows."""
+        # `http.client` lets go of the connection at the end of the body, and then looks for it all the same.
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            waiting = fcntl.ioctl(self.response.fileno(), termios.FIONREAD, bytes(_INT.size))
+            return int(_INT.unpack(waiting)[0])
+        return 0
 
     def drain(self) -> None:
         """Throw the body away, so that its connection can be used again; a long one is not worth it."""

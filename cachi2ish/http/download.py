@@ -9,7 +9,7 @@ from http import HTTPStatus
 from cachi2ish.cache.interface import BlobStore, BlobWriter, Recollection
 from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.errors import DigestMismatchError, HostError, NetworkError, NotLockedError, located
-from cachi2ish.http.bodies import Stream
+from cachi2ish.http.bodies import CHUNK_SIZE, Stream
 from cachi2ish.http.interface import Advance, OnSize, ignore_size, refused_hint
 from cachi2ish.http.retries import TransientError
 from cachi2ish.http.session import HttpSession
@@ -133,6 +133,8 @@ class Transfer:
             if self._artifact.size is not None and self._writer.offset > self._artifact.size:
                 raise wrong_length(self._artifact, None)
             if not self._renewed and may_go_on and flow.lags(len(chunk), (size or 0) - self._writer.offset):
+                if stream.unread() >= CHUNK_SIZE:
+                    continue  # it is we who are slow
                 self._renewed = True  # once: a server that is slow stays so
                 return False
         if size is not None and self._writer.offset < size:

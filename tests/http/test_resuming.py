@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -14,7 +15,7 @@ from cachi2ish.core.artifacts import Artifact
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import DigestMismatchError, NetworkError
-from cachi2ish.http.bodies import CHUNK_SIZE
+from cachi2ish.http.bodies import CHUNK_SIZE, Stream
 from cachi2ish.http.download import FileDownloader
 from cachi2ish.http.session import HttpSession
 from cachi2ish.http.traffic import HttpTraffic
@@ -348,7 +349,8 @@ LARGE = content(1_500_000 + CHUNK_SIZE)
 
 
 @pytest.fixture
-def starving(blobs: DiskBlobs) -> Iterator[FileDownloader]:
+def starving(blobs: DiskBlobs, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileDownloader]:
+    monkeypatch.setattr(Stream, "unread", lambda _self: CHUNK_SIZE - 1)
     settings = replace(SETTINGS, read_timeout=1e9)
     with closing(HttpSession(settings, sleep=lambda _seconds: None, traffic=Starving())) as session:
         yield FileDownloader(session, blobs, FakeRecollection())
@@ -371,6 +373,24 @@ def test_connections_that_nobody_uses_are_not_taken_for_it(index: IndexServer, s
     starving.fetch(serve(index, DATA, "first-1.0.tar.gz"), Progress())
     starving.fetch(serve(index, LARGE), Progress())
     assert [request.connection for request in index.requests] == [1, 1, 2]
+
+
+def test_what_has_come_and_waits_here_is_not_asked_for_again(
+    index: IndexServer, starving: FileDownloader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Stream, "unread", lambda _self: CHUNK_SIZE)
+    starving.fetch(serve(index, LARGE), Progress())
+    assert len(index.requests) == 1
+
+
+def test_what_waits_here_is_counted_by_the_kernel(index: IndexServer, connect: Connect) -> None:
+    with connect().session.stream(serve(index, DATA).url) as stream:
+        end = time.monotonic() + 60
+        while not stream.unread():
+            assert time.monotonic() < end
+            time.sleep(0.001)
+        assert sum(map(len, stream.chunks())) == len(DATA)
+        assert stream.unread() == 0
 
 
 def test_without_ranges_or_a_digest_nothing_is_asked_for_again(
