@@ -228,18 +228,18 @@ class Hanging:
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._taken: list[socket.socket] = []
+        self.taken: list[socket.socket] = []
         threading.Thread(target=self._take, daemon=True).start()
 
     def close(self) -> None:
         self._listener.close()
-        for one in self._taken:
+        for one in self.taken:
             one.close()
 
     def _take(self) -> None:
         with suppress(OSError):
             while True:
-                self._taken.append(self._listener.accept()[0])
+                self.taken.append(self._listener.accept()[0])
 
 
 @pytest.fixture
@@ -259,11 +259,11 @@ def test_a_store_that_hangs_is_given_up_before_clients_are_impatient(
     machine = Machine(tmp_path, files_in(new_place(), hanging.endpoint))
     begun = time.monotonic()
     assert machine.bring("0" * 64) is None
-    assert 0.9 < time.monotonic() - begun < 10
+    assert 0.9 < time.monotonic() - begun < 20
     assert machine.is_lost()
-    begun = time.monotonic()
+    taken = len(hanging.taken)
     assert machine.bring("0" * 64) is None
-    assert time.monotonic() - begun < 0.9
+    assert len(hanging.taken) == taken  # it is not asked again at once
 
 
 def test_machines_that_begin_at_one_time_do_not_disturb_one_another() -> None:
