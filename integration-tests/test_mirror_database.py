@@ -216,11 +216,9 @@ def test_one_of_all_machines_holds_the_claim_on_a_file_until_it_lets_go_or_is_lo
         assert first.leave_file("a")
         assert second.try_claim_file("a")
         end_claims_on_files(server)
-        assert first.try_claim_file("c") or first.try_claim_file("c")
+        assert first.try_claim_file("c")  # over another connection
         assert first.try_claim_file("a")
-        with pytest.raises(StorageError):
-            second.leave_file("a")  # it finds out that it was lost
-        assert not second.leave_file("a")
+        assert not second.leave_file("a")  # it finds out that it was lost
         assert not second.try_claim_file("a")
     with SqlHistory(server.new_history()) as other, SqlHistory(address) as third:
         assert other.try_claim_file("a")  # of another mirror in the same database

@@ -268,3 +268,13 @@ def test_a_machine_that_begins_while_s3_is_away_serves_and_s3_gets_its_files_lat
     finally:
         proxy.heal()
     expect_stored(fleet, [early, late])
+
+
+def test_the_s3_server_of_these_tests_has_what_it_had_when_it_is_started_again() -> None:
+    if not WEED.exists():
+        cannot_run("SeaweedFS has no wheel for this machine")
+    with S3Server() as server, Bucket(server) as bucket:
+        bucket.put("a/sha256/b", b"kept")
+        server.kill()
+        server.start()
+        assert bucket.contents() == {"b": b"kept"}

@@ -125,9 +125,11 @@ class S3Server(S3):
             f"-master.dir={self._folder / 'master'}",
             f"-s3.config={self._folder / 'identities.json'}",
         ]
-        # What it has elected before it ended would make it wait 20 seconds for others.
-        shutil.rmtree(self._folder / "master", ignore_errors=True)
-        (self._folder / "master").mkdir()
+        # What it has elected before it ended would make it wait 20 seconds for others. The names of all files
+        # are beside that.
+        (self._folder / "master").mkdir(exist_ok=True)
+        for elected in (self._folder / "master").glob("m[0-9]*"):
+            shutil.rmtree(elected)
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [WEED, *_FIXED, *kept, *ports],

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from http import HTTPStatus
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cachi2ish.errors import Cachi2ishError
+from cachi2ish.errors import Cachi2ishError, StorageError
 from cachi2ish.mirror.accepted import Tokens
 from cachi2ish.mirror.server.hot_pages import Headers, HotPages, Ready, Wishes
 from cachi2ish.mirror.server.metrics import Metrics
@@ -28,6 +29,9 @@ _OPEN = frozenset({"/healthz", "/readyz"})
 
 #: What the door to files is called in the metrics.
 _FILE = "file"
+
+#: Seconds for which what the log says of a history is not said again.
+_SAID_FOR = 60.0
 
 
 class Gate:
@@ -52,6 +56,8 @@ class Gate:
         self._tokens = tokens
         self._metrics = metrics
         self._uploads = uploads
+        self._said = ""
+        self._said_at = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -106,18 +112,29 @@ class Gate:
             await send(message)
 
         failure: Refused | None = None
+        cannot_be_kept = False
         file = None if self._files is None else self._files.find(scope["raw_path"], scope["headers"])
         try:
             await (file or self._doors)(scope, receive, watched)
         except Cachi2ishError as error:
             failure = failed(error)
+            cannot_be_kept = isinstance(error, StorageError)
         except Exception:  # noqa: BLE001  (the next request has nothing to do with it)
             _log.exception("a request has failed")
             failure = Refused(HTTPStatus.INTERNAL_SERVER_ERROR, "the mirror has failed; its log says more")
         if failure is not None and not status:
             await failure(scope, receive, watched)
         door = getattr(scope.get("endpoint"), "__name__", "none") if file is None else _FILE
+        if failure is not None and cannot_be_kept and door != _FILE:  # of files more is said where they are kept
+            self._say(failure.text)
         self._metrics.answered(door, status)
+
+    def _say(self, problem: str) -> None:
+        """Write into the log why the history cannot be used: clients show it to nobody who could mend it."""
+        now = asyncio.get_running_loop().time()
+        if problem != self._said or now - self._said_at >= _SAID_FOR:
+            self._said, self._said_at = problem, now
+            _log.warning("%s", problem)
 
     def _is_upload(self, scope: Scope) -> bool:
         return scope["method"] == "POST" and scope["path"] in self._uploads

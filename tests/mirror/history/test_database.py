@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import sqlite3
 import subprocess
 import sys
@@ -36,6 +37,20 @@ def database(path: Path) -> Iterator[Database]:
 def names(database: Database) -> list[str]:
     with database.reading() as connection:
         return list(connection.execute(select(registry.c.name)).scalars())
+
+
+def test_a_full_disk_is_told_from_other_failures(database: Database) -> None:
+    def fill() -> None:
+        with database.writing() as connection:
+            connection.execute(text("PRAGMA max_page_count = 1"))
+            connection.execute(insert(registry).values(name="x" * 1_000_000, **RULES))
+
+    with pytest.raises(StorageError, match="full") as caught:
+        fill()
+    assert caught.value.cause == (errno.ENOSPC,)
+    with pytest.raises(StorageError) as caught, database.writing() as connection:
+        connection.execute(text("SELECT * FROM nothing"))
+    assert caught.value.cause is None
 
 
 def test_a_history_of_a_later_release_is_refused_and_left_as_it_is(path: Path, database: Database) -> None:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import logging
 import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Self
 from urllib.parse import quote
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
+from cachi2ish.errors import StorageError
 from cachi2ish.mirror.accepted import Tokens
 from cachi2ish.mirror.server import door_protocol, serving
 from cachi2ish.mirror.server.application import Rules
 from cachi2ish.mirror.server.gate import Gate
 from cachi2ish.mirror.server.hot_pages import HotPages, Ready, Wishes
 from cachi2ish.mirror.server.metrics import Metrics
+from cachi2ish.mirror.server.sending.request_wire import EXTENSION
 from tests.mirror.server.conftest import OLD
 from tests.mirror.server.test_file_doors import path_of
 from tests.support.distributions import make_wheel
@@ -326,3 +332,40 @@ def test_a_request_that_is_remembered_lets_nobody_in_without_a_token() -> None:
     metrics = Metrics(lambda: 0)
     assert Gate(doors, hot=hot, tokens=None, metrics=metrics).again(b"request") is not None
     assert Gate(doors, hot=hot, tokens=Tokens(["a" * 20]), metrics=metrics).again(b"request") is None
+
+
+def test_the_log_says_once_a_minute_that_the_history_cannot_be_used(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = "the history h cannot be used: the server is away"
+
+    async def doors(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        raise StorageError(problem)
+
+    async def receive() -> Message:
+        raise AssertionError
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    gate = Gate(doors, hot=HotPages(1000, lambda: 0.0), tokens=None, metrics=Metrics(lambda: 0))
+
+    async def ask() -> None:
+        wire = {EXTENSION: SimpleNamespace(reason="")}
+        scope = {"type": "http", "method": "GET", "path": "/", "raw_path": b"/", "headers": [], "extensions": wire}
+        await gate(scope, receive, send)
+
+    async def ask_often() -> None:
+        loop = asyncio.get_running_loop()
+        for now in (100.0, 110.0, 159.0, 161.0):
+            monkeypatch.setattr(loop, "time", lambda now=now: now)
+            await ask()
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(ask_often())
+    assert [one["status"] for one in sent if one["type"] == "http.response.start"] == [503] * 4
+    assert [record.message for record in caplog.records] == [
+        "the history h cannot be used: the server is away"
+    ] * 2

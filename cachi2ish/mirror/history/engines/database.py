@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import errno
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Condition, Lock
@@ -162,7 +163,8 @@ class Database:
         try:
             yield
         except DBAPIError as error:
-            raise self._unusable(*self._kind.explain(error)) from error
+            cause = (errno.ENOSPC,) if self._kind.is_full(error) else None
+            raise self._unusable(*self._kind.explain(error), cause=cause) from error
         except SQLAlchemyError as error:
             raise self._unusable(str(error)) from error
 
@@ -172,8 +174,8 @@ class Database:
             hint="look for a newer cachi2ish",
         )
 
-    def _unusable(self, problem: str, hint: str = CHECK) -> StorageError:
-        return StorageError(f"the history {self._kind.name} cannot be used: {problem}", hint=hint)
+    def _unusable(self, problem: str, hint: str = CHECK, *, cause: Hashable = None) -> StorageError:
+        return StorageError(f"the history {self._kind.name} cannot be used: {problem}", hint=hint, cause=cause)
 
 
 def _kind_of(place: HistoryPlace, *, read_only: bool) -> DatabaseKind:

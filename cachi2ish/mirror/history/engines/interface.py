@@ -58,6 +58,10 @@ class DatabaseKind(Protocol):
         """Return what is wrong, and what to do."""
         ...
 
+    def is_full(self, error: DBAPIError) -> bool:
+        """Return whether there is no room where the database is."""
+        ...
+
     def claim(self) -> bool:
         """Return whether this process is the one that follows projects: the first that asks, until it ends."""
         ...

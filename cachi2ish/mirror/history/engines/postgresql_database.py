@@ -32,12 +32,15 @@ _REACH = (
     " name and password: in the address, in PGPASSWORD, or in ~/.pgpass"
 )
 
+#: The code of an error where there is no room on the disk (PostgreSQL, appendix A: disk_full).
+_FULL = "53100"
+
 #: What to do, by the beginning of the code of an error (PostgreSQL, appendix A): the longest that fits.
 _HINTS = {
     "08": _REACH,
     "25006": "this server only reads: name the one that takes writes",
     "42501": "the role must own the tables, and may have to make them: GRANT CREATE ON SCHEMA public TO …",
-    "53100": "free some space on the disk of the server",
+    _FULL: "free some space on the disk of the server",
     "53300": "raise max_connections of the server, or run fewer workers",
     "55P03": "another process is writing for a long time: try again, or look for one that hangs",
     "57": "the server ends or starts; what is asked for later is tried again",
@@ -108,6 +111,10 @@ class PostgresqlDatabase:
             return said, _REACH
         fits = [start for start in _HINTS if code.startswith(start)]
         return said, _HINTS[max(fits, key=len)] if fits else _LOG
+
+    def is_full(self, error: DBAPIError) -> bool:
+        """Return whether the disk of the server is full."""
+        return getattr(error.orig, "sqlstate", None) == _FULL
 
     def claim(self) -> bool:
         """Return whether this process holds the lock, on a connection of its own that is still there."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Lock, Timer
@@ -14,6 +15,9 @@ from sqlalchemy.exc import TimeoutError as TooLongError
 
 #: Seconds for which a download waits for an answer, and for other downloads that wait for one.
 _PATIENCE = 5.0
+
+#: Seconds within which a server that is there ends a request over a connection that is not.
+_AT_ONCE = 0.5
 
 #: A machine that is cut off is given up by the server after about a minute: it keeps the lock until then.
 _PROBING = (
@@ -74,6 +78,16 @@ class ServerClaims:
             self._guard.release()
 
     def _ask(self, function: str, key: str) -> object:
+        was_open, start = self._connection is not None, time.monotonic()
+        try:
+            return self._ask_once(function, key)
+        except SQLAlchemyError:
+            if not was_open or time.monotonic() - start >= _AT_ONCE:
+                raise
+        # A server that was started again has ended the connection, and answers over another one.
+        return self._ask_once(function, key)
+
+    def _ask_once(self, function: str, key: str) -> object:
         if self._connection is None:
             self._connection = self._opened()
         try:

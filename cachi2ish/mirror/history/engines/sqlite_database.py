@@ -88,8 +88,11 @@ class SqliteDatabase:
 
     def explain(self, error: DBAPIError) -> tuple[str, str]:
         """Return what SQLite says, and what to do by its code."""
-        code = getattr(error.orig, "sqlite_errorcode", 0) & _PRIMARY
-        return str(error.orig), _HINTS.get(code, CHECK)
+        return str(error.orig), _HINTS.get(_code_of(error), CHECK)
+
+    def is_full(self, error: DBAPIError) -> bool:
+        """Return whether the disk is full."""
+        return _code_of(error) == sqlite3.SQLITE_FULL
 
     def claim(self) -> bool:
         """Return whether this process holds the lock of the file beside the database. Raises `OSError`."""
@@ -155,3 +158,8 @@ def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")  # what was served as closed is on disk, power failure or not
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _code_of(error: DBAPIError) -> int:
+    code: int = getattr(error.orig, "sqlite_errorcode", 0) & _PRIMARY
+    return code
