@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from cachi2ish.cache.blobs import DiskBlobs
 from cachi2ish.cache.housekeeping import DiskHousekeeping
 from cachi2ish.cli.process import home_directory
-from cachi2ish.cli.wiring_history import CATALOGUE
-from cachi2ish.errors import InputError
+from cachi2ish.cli.wiring_history import CATALOGUE, directory_if_known, expect_history, mirror_history
+from cachi2ish.errors import InputError, StorageError
 from cachi2ish.mirror.held.disk_files import DiskFiles
 from cachi2ish.mirror.held.interface import SharedFiles, SharedStoreError, SharingState
-from cachi2ish.mirror.records import FILES, UNSENT
-from cachi2ish.settings.buckets import Bucket
+from cachi2ish.mirror.records import FILES, UNSENT, now_in_microseconds
+from cachi2ish.settings.buckets import Bucket, is_address
 from cachi2ish.settings.flags import Flags
-from cachi2ish.settings.mirror_settings import mirror_directory, mirror_files
+from cachi2ish.settings.mirror_settings import mirror_database, mirror_directory, mirror_files
 
 
 def shared_files(place: Bucket, environ: Mapping[str, str]) -> SharedFiles:
@@ -33,10 +33,40 @@ def shared_files(place: Bucket, environ: Mapping[str, str]) -> SharedFiles:
 
 
 def own_files(flags: Flags) -> list[SharedFiles]:
-    """Return where a mirror has its files: S3 first, where they are shared, and its disk."""
+    """Return where a mirror has its files: S3 first, where they are shared, and its disk, where it has any there.
+
+    Raises `InputError` where there is no mirror.
+    """
     place = mirror_files(flags)
-    shared = [] if place is None else [shared_files(place, os.environ)]
-    return [*shared, disk_files(mirror_directory(flags, os.environ, home_directory()))]
+    if place is not None:
+        directory = directory_if_known(flags)
+        there = directory is not None and (directory / FILES).is_dir()
+        return [shared_files(place, os.environ), *([disk_files(directory)] if directory and there else [])]
+    directory = mirror_directory(flags, os.environ, home_directory())
+    if mirror_database(flags) is None:
+        expect_history(directory)
+    return [disk_files(directory)]
+
+
+def expect_files(flags: Flags, places: Sequence[SharedFiles], warn: Callable[[str], None]) -> None:
+    """Warn where the place that should have all files has none; it may be a wrong one.
+
+    places: of `own_files`. Raises `StorageError` where the history knows of files that are held.
+    """
+    place = places[0]
+    if next(iter(place.all()), None) is not None:
+        return
+    try:
+        with mirror_history(flags, read_only=True) as history:
+            held = history.status(now_in_microseconds()).held
+    except InputError:  # no history is named, and files need none
+        held = 0
+    if held:
+        raise StorageError(
+            f"there is no file in {place.name}, and the history says that vanished files are held: {held:,}",
+            hint="name the place that has them, with --files or --directory, or bring it back from a backup",
+        )
+    warn(f"there is no file in {place.name}")
 
 
 def scratch_for_copies(flags: Flags) -> Path:
@@ -46,7 +76,7 @@ def scratch_for_copies(flags: Flags) -> Path:
 
 def files_at(text: str) -> SharedFiles:
     """Return the files at a place in S3, or in the directory of a mirror. Raises where none can be put there."""
-    if "://" in text:
+    if is_address(text):
         files = shared_files(Bucket.parse(text), os.environ)
         files.check()
         return files

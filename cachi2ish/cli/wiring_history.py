@@ -25,6 +25,7 @@ from cachi2ish.mirror.history.engines.interface import HistoryPlace
 from cachi2ish.mirror.history.interface import History, Seal
 from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.records import FILES, HISTORY, METADATA_DIGESTS, Instant, Registry
+from cachi2ish.settings.buckets import is_address
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.mirror_settings import database_at, mirror_database, mirror_directory
 from cachi2ish.settings.settings import cache_key
@@ -46,7 +47,7 @@ def mirror_history(flags: Flags, *, make: bool = False, read_only: bool = False)
     """
     database = mirror_database(flags)
     if database is not None:
-        with _opened(database, _directory_if_known(flags), read_only=read_only) as history:
+        with _opened(database, directory_if_known(flags), read_only=read_only) as history:
             yield history
         return
     directory = mirror_directory(flags, os.environ, home_directory())
@@ -68,7 +69,7 @@ def empty_place(text: str) -> Iterator[HistoryPlace]:
 
     The file is there only if the block ends well. Raises `InputError` where the directory has a history.
     """
-    if "://" in text:
+    if is_address(text):
         yield database_at(text)
         return
     path = Path(text) / HISTORY
@@ -127,7 +128,8 @@ def _opened(place: HistoryPlace, directory: Path | None, *, read_only: bool) -> 
         yield history
 
 
-def _directory_if_known(flags: Flags) -> Path | None:
+def directory_if_known(flags: Flags) -> Path | None:
+    """Return where the mirror keeps what is on this machine, None where no home is known."""
     try:
         return mirror_directory(flags, os.environ, home_directory())
     except InputError:

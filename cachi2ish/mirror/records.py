@@ -259,7 +259,8 @@ class Status:
     """How much is known.
 
     projects: that were ever there, by registry; followed: that are looked at, there or not. overdue: since when a
-    project is due. size: of the database. alarms: the newest first, of all that there are (all_alarms).
+    project is due. to_rescue, lost, held: vanished files, by what became of their bytes. size: of the database.
+    alarms: the newest first, of all that there are (all_alarms).
     """
 
     projects: Mapping[str, int]
@@ -270,6 +271,7 @@ class Status:
     overdue: Instant | None
     to_rescue: int
     lost: int
+    held: int
     size: int
     alarms: tuple[Alarm, ...]
     all_alarms: int

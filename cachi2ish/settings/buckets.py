@@ -12,6 +12,12 @@ from cachi2ish.errors import InputError
 _BUCKET = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]")
 _FOLDER = re.compile("[A-Za-z0-9!_*'()-][A-Za-z0-9!_.*'()-]*")
 
+#: The beginning of an address; with one slash it is a mistake for one, and no path that anybody means.
+_SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]*:/(/?)")
+
+#: What is said of it, and nothing of the address: where a login stands in it is not sure.
+ONE_SLASH = "there is one slash behind the scheme of the address, where two belong"
+
 _WRITE = "write it as s3://BUCKET/PREFIX; keys, region and endpoint stand in AWS_ACCESS_KEY_ID and its like"
 
 
@@ -25,6 +31,8 @@ class Bucket:
     @classmethod
     def parse(cls, text: str) -> Bucket:
         """Read ``s3://BUCKET/PREFIX``. Raises `InputError`, which shows no user and no password."""
+        if has_one_slash(text):
+            raise InputError(ONE_SLASH, hint=_WRITE)
         address = Address(text.strip())
         if address.split_userinfo()[1]:
             raise InputError(f"{address.redacted!r} has a user, and keys do not belong there", hint=_WRITE)
@@ -42,3 +50,14 @@ class Bucket:
 
     def __str__(self) -> str:
         return f"s3://{self.name}/{self.prefix}".rstrip("/")
+
+
+def is_address(text: str) -> bool:
+    """Return whether a place is meant to be an address, and no path: ``s3://…``, and ``s3:/…`` by mistake."""
+    return _SCHEME.match(text.strip()) is not None
+
+
+def has_one_slash(text: str) -> bool:
+    """Return whether an address lacks one of the slashes behind its scheme."""
+    found = _SCHEME.match(text.strip())
+    return found is not None and not found[1]

@@ -14,7 +14,7 @@ from cachi2ish.core.messages import excerpt
 from cachi2ish.core.urls import BEARER, BEARER_TOKEN, Address
 from cachi2ish.errors import InputError
 from cachi2ish.http.interface import HttpSettings
-from cachi2ish.settings.buckets import Bucket
+from cachi2ish.settings.buckets import ONE_SLASH, Bucket, has_one_slash
 from cachi2ish.settings.flags import Flags, Source
 from cachi2ish.settings.mirror_flags import (
     DEFAULT_HOST,
@@ -139,6 +139,8 @@ def mirror_files(flags: Flags) -> Bucket | None:
 
 def database_at(text: str) -> Address:
     """Return the address of a database of PostgreSQL; raises `InputError` for anything else."""
+    if has_one_slash(text):
+        raise InputError(ONE_SLASH, hint=_ADDRESS)
     address = Address(text.strip())
     if address.scheme not in {"postgresql", "postgres"}:
         raise InputError(f"{excerpt(address.redacted)!r} is no address of PostgreSQL", hint=_ADDRESS)
@@ -152,7 +154,7 @@ def _database(sources: Iterable[Source]) -> Address | None:
     try:
         return database_at(source.flags.mirror_database or "")
     except InputError as error:
-        raise source.error(f"{source.name('mirror_database')}: {error.problem}", _ADDRESS) from None
+        raise source.error(f"{source.name('mirror_database')}: {error.problem}", error.hint or "") from None
 
 
 def _files(sources: Iterable[Source]) -> Bucket | None:

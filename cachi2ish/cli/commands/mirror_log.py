@@ -231,10 +231,12 @@ def _verify_contents(flags: Flags, *, repair: bool, contents: bool) -> None:
         if not contents:
             raise UsageError("--repair is given without --contents", hint="it is about files: give both")
         with installed():
-            from cachi2ish.cli.wiring_files import own_files
+            from cachi2ish.cli.wiring_files import expect_files, own_files
             from cachi2ish.mirror.held.moving_files import damage, verify_files
         reporter, errors = ConsoleReporter(console), []
-        for place in own_files(flags):
+        places = own_files(flags)
+        expect_files(flags, places, reporter.warning)
+        for place in places:
             done = verify_files(place, on_moved(reporter.info, "sound"), repair=repair)
             reporter.info(f"{place.name}: {moved_text(done, 'sound')}")
             for error in damage(done, "mirror verify --contents --repair removes it, and it is fetched again"):

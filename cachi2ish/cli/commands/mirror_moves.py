@@ -115,12 +115,14 @@ def _copy(
 
 def _copy_files(flags: Flags, target: str, reporter: ConsoleReporter) -> None:
     from cachi2ish.cli.display.mirror_text import moved_text, on_moved
-    from cachi2ish.cli.wiring_files import files_at, own_files, scratch_for_copies
+    from cachi2ish.cli.wiring_files import expect_files, files_at, own_files, scratch_for_copies
     from cachi2ish.errors import raise_all
     from cachi2ish.mirror.held.moving_files import copy_files, damage
 
+    sources, place = own_files(flags), files_at(target)
+    expect_files(flags, sources, reporter.warning)
     scratch = scratch_for_copies(flags)
-    done = copy_files(own_files(flags), files_at(target), scratch, on_moved(reporter.info, "copied"))
+    done = copy_files(sources, place, scratch, on_moved(reporter.info, "copied"))
     compared = ", and compared" if done.files else ""
     reporter.info(f"{moved_text(done, 'copied')}{compared}")
     raise_all(damage(done, "run mirror verify --contents --repair on the source, and copy again"))

@@ -62,6 +62,7 @@ def how_much(connection: Connection, now: Instant, size: int, registries: Collec
         looks=count(only(looks)),
         due=waiting,
         overdue=overdue,
+        held=count(only(rescued.where(rescue.c.state == RescueState.HELD.value))),
         to_rescue=count(only(rescued.where(rescue.c.state == RescueState.WANTED.value))),
         lost=count(only(rescued.where(rescue.c.state == RescueState.LOST.value))),
         size=size,

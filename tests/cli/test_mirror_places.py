@@ -1,0 +1,94 @@
+"""What the commands of the mirror say of a place that is not there, is empty, or is written wrong."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from cachi2ish.exit_codes import ExitCode
+from tests.cli.conftest import Person
+from tests.support.distributions import make_sdist
+from tests.support.mirror_keeper import Keeper
+from tests.support.s3_server import shared_s3
+from tests.support.shared_files import new_place
+
+APPLE = make_sdist("apple", "1.0")
+SYNCED = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def keeper(person: Person, tmp_path: Path) -> Keeper:
+    """Somebody with a mirror that holds nothing."""
+    kept = Keeper(person, tmp_path / "mirror")
+    kept.runs("track", "apple")
+    return kept
+
+
+@pytest.fixture
+def holder(keeper: Keeper) -> Keeper:
+    """Somebody whose mirror holds a file that has vanished from its index."""
+    keeper.person.index.add("apple", APPLE, upload_time=SYNCED)
+    keeper.syncs()
+    keeper.person.index.add_project("apple").files.clear()
+    with sqlite3.connect(keeper.directory / "history.sqlite") as history:
+        history.execute("UPDATE project SET due_at = 0")
+    keeper.syncs()
+    return keeper
+
+
+@pytest.mark.parametrize("command", [("verify", "--contents"), ("copy", "--target-files")])
+def test_files_of_a_mirror_that_is_not_there_are_not_looked_for(
+    person: Person, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    new = [tmp_path / "new"] if command[0] == "copy" else []
+    outcome = person.runs("mirror", *command, *new, "--directory", tmp_path / "nosuch")
+    assert outcome.code == ExitCode.INPUT, outcome.told
+    assert f"error: there is no mirror in {tmp_path}/nosuch" in outcome.err
+    assert not (tmp_path / "nosuch").exists()
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_place_without_files_is_remarked(keeper: Keeper) -> None:
+    place = str(new_place())
+    keeper.person.environ.update(shared_s3().environment)
+    assert f"warning: there is no file in {keeper.directory}/files" in keeper.runs("verify", "--contents").err
+    told = keeper.person.runs("mirror", "verify", "--contents", "--files", place)
+    assert told.code == 0, told.told
+    assert told.err == f"warning: there is no file in {place}\n{place}: 0 files sound, 0 B\n"
+
+
+def test_a_place_that_lacks_all_files_that_the_history_says_are_held_is_refused(
+    holder: Keeper, tmp_path: Path
+) -> None:
+    place = str(new_place())
+    holder.person.environ.update(shared_s3().environment)
+    assert "1 file sound" in holder.runs("verify", "--contents").err
+    for options in (("verify", "--contents"), ("copy", "--target-files", str(tmp_path / "new"))):
+        outcome = holder.runs(*options, "--files", place, code=ExitCode.STORAGE)
+        assert f"error: there is no file in {place}, and the history says" in outcome.err
+    shutil.rmtree(holder.directory / "files/blobs")
+    outcome = holder.runs("verify", "--contents", code=ExitCode.STORAGE)
+    assert "vanished files are held: 1" in outcome.err
+
+
+@pytest.mark.parametrize("place", ["s3:/bucket/files", "S3:/user:hidden-7@bucket/files"])
+def test_files_are_copied_to_no_address_with_one_slash(keeper: Keeper, place: str) -> None:
+    outcome = keeper.runs("copy", "--target-files", place, code=ExitCode.INPUT)
+    assert "one slash behind the scheme" in outcome.err
+    assert "write it as s3://BUCKET/PREFIX" in outcome.err
+    assert "hidden-7" not in outcome.told
+    assert "one slash" in keeper.runs("verify", "--contents", "--files", place, code=ExitCode.USAGE).err
+
+
+def test_no_history_is_copied_to_an_address_with_one_slash(keeper: Keeper) -> None:
+    place = "postgresql:/user:hidden-7@host/mirror"
+    of_option = "status", "--database", place
+    for options, code in ((("copy", place), ExitCode.INPUT), (of_option, ExitCode.USAGE)):
+        outcome = keeper.runs(*options, code=code)
+        assert "one slash behind the scheme" in outcome.err
+        assert "write it as postgresql://user@host/name" in outcome.err
+        assert "hidden-7" not in outcome.told
