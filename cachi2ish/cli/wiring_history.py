@@ -25,9 +25,9 @@ from cachi2ish.mirror.history.engines.interface import HistoryPlace
 from cachi2ish.mirror.history.interface import History, Seal
 from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.records import FILES, HISTORY, METADATA_DIGESTS, Instant, Registry
-from cachi2ish.settings.buckets import is_address
+from cachi2ish.settings.buckets import database_at, is_address
 from cachi2ish.settings.flags import Flags
-from cachi2ish.settings.mirror_settings import database_at, mirror_database, mirror_directory
+from cachi2ish.settings.mirror_settings import mirror_database, mirror_directory
 from cachi2ish.settings.settings import cache_key
 
 #: Below the files of a mirror.
@@ -74,7 +74,10 @@ def empty_place(text: str) -> Iterator[HistoryPlace]:
         return
     path = Path(text) / HISTORY
     if path.exists():
-        raise InputError(f"{path} is there already", hint="name a directory without a history")
+        raise InputError(
+            f"{path} is there already",
+            hint="name a directory without a history, or leave TARGET out: files alone are copied then",
+        )
     with _begun(path.parent) as partial:
         yield partial
         _put(partial, path)

@@ -1,4 +1,4 @@
-"""Where files are in S3: a bucket, and a place in it."""
+"""The addresses of what machines of a mirror share: a bucket and a place in it, and a database."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from cachi2ish.errors import InputError
 _BUCKET = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]")
 _FOLDER = re.compile("[A-Za-z0-9!_*'()-][A-Za-z0-9!_.*'()-]*")
 
+_ADDRESS = "write it as postgresql://user@host/name; a history in SQLite is in --directory"
+
 #: The beginning of an address; with one slash it is a mistake for one, and no path that anybody means.
 _SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]*:/(/?)")
 
 #: What is said of it, and nothing of the address: where a login stands in it is not sure.
-ONE_SLASH = "there is one slash behind the scheme of the address, where two belong"
+_ONE_SLASH = "there is one slash behind the scheme of the address, where two belong"
 
 _WRITE = "write it as s3://BUCKET/PREFIX; keys, region and endpoint stand in AWS_ACCESS_KEY_ID and its like"
 
@@ -31,8 +33,8 @@ class Bucket:
     @classmethod
     def parse(cls, text: str) -> Bucket:
         """Read ``s3://BUCKET/PREFIX``. Raises `InputError`, which shows no user and no password."""
-        if has_one_slash(text):
-            raise InputError(ONE_SLASH, hint=_WRITE)
+        if _has_one_slash(text):
+            raise InputError(_ONE_SLASH, hint=_WRITE)
         address = Address(text.strip())
         if address.split_userinfo()[1]:
             raise InputError(f"{address.redacted!r} has a user, and keys do not belong there", hint=_WRITE)
@@ -57,7 +59,29 @@ def is_address(text: str) -> bool:
     return _SCHEME.match(text.strip()) is not None
 
 
-def has_one_slash(text: str) -> bool:
+def database_at(text: str) -> Address:
+    """Return the address of a database of PostgreSQL; raises `InputError` for anything else."""
+    if _has_one_slash(text):
+        raise InputError(_ONE_SLASH, hint=_ADDRESS)
+    if _has_many_ats(text):
+        raise InputError(
+            "the address of the database has more than one @ before its host, so a password may end too early",
+            hint="write an @ of a user or a password as %40, or the password into PGPASSWORD or ~/.pgpass",
+        )
+    address = Address(text.strip())
+    if address.scheme not in {"postgresql", "postgres"}:
+        raise InputError(f"{excerpt(address.redacted)!r} is no address of PostgreSQL", hint=_ADDRESS)
+    return address
+
+
+def _has_many_ats(text: str) -> bool:
+    """Return whether it is not sure where the login ends; a slash before the first @ may be of a password, too."""
+    behind = text.partition("://")[2]
+    authority = re.split("[/?#]", behind, maxsplit=1)[0]
+    return (authority if "@" in authority else behind).count("@") > 1
+
+
+def _has_one_slash(text: str) -> bool:
     """Return whether an address lacks one of the slashes behind its scheme."""
     found = _SCHEME.match(text.strip())
     return found is not None and not found[1]

@@ -14,7 +14,7 @@ from cachi2ish.core.messages import excerpt
 from cachi2ish.core.urls import BEARER, BEARER_TOKEN, Address
 from cachi2ish.errors import InputError
 from cachi2ish.http.interface import HttpSettings
-from cachi2ish.settings.buckets import ONE_SLASH, Bucket, has_one_slash
+from cachi2ish.settings.buckets import Bucket, database_at
 from cachi2ish.settings.flags import Flags, Source
 from cachi2ish.settings.mirror_flags import (
     DEFAULT_HOST,
@@ -34,8 +34,6 @@ _CONNECT, _READ, _PATIENCE = 5.0, 20.0, 2.0
 
 #: Seconds for which a registry is left alone that could not be reached.
 _LOST_FOR = 5.0
-
-_ADDRESS = "write it as postgresql://user@host/name; a history in SQLite is in --directory"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,16 +133,6 @@ def mirror_database(flags: Flags) -> Address | None:
 def mirror_files(flags: Flags) -> Bucket | None:
     """Return where all machines have their files, None for the directory; raises `InputError`."""
     return _files((Source(flags), config_source(flags)))
-
-
-def database_at(text: str) -> Address:
-    """Return the address of a database of PostgreSQL; raises `InputError` for anything else."""
-    if has_one_slash(text):
-        raise InputError(ONE_SLASH, hint=_ADDRESS)
-    address = Address(text.strip())
-    if address.scheme not in {"postgresql", "postgres"}:
-        raise InputError(f"{excerpt(address.redacted)!r} is no address of PostgreSQL", hint=_ADDRESS)
-    return address
 
 
 def _database(sources: Iterable[Source]) -> Address | None:

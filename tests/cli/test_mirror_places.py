@@ -76,7 +76,10 @@ def test_a_place_that_lacks_all_files_that_the_history_says_are_held_is_refused(
 
 
 @pytest.mark.parametrize("place", ["s3:/bucket/files", "S3:/user:hidden-7@bucket/files"])
-def test_files_are_copied_to_no_address_with_one_slash(keeper: Keeper, place: str) -> None:
+def test_files_are_copied_to_no_address_with_one_slash(
+    keeper: Keeper, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where it would be a path
     outcome = keeper.runs("copy", "--target-files", place, code=ExitCode.INPUT)
     assert "one slash behind the scheme" in outcome.err
     assert "write it as s3://BUCKET/PREFIX" in outcome.err
@@ -84,7 +87,10 @@ def test_files_are_copied_to_no_address_with_one_slash(keeper: Keeper, place: st
     assert "one slash" in keeper.runs("verify", "--contents", "--files", place, code=ExitCode.USAGE).err
 
 
-def test_no_history_is_copied_to_an_address_with_one_slash(keeper: Keeper) -> None:
+def test_no_history_is_copied_to_an_address_with_one_slash(
+    keeper: Keeper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where it would be a path
     place = "postgresql:/user:hidden-7@host/mirror"
     of_option = "status", "--database", place
     for options, code in ((("copy", place), ExitCode.INPUT), (of_option, ExitCode.USAGE)):
@@ -92,3 +98,56 @@ def test_no_history_is_copied_to_an_address_with_one_slash(keeper: Keeper) -> No
         assert "one slash behind the scheme" in outcome.err
         assert "write it as postgresql://user@host/name" in outcome.err
         assert "hidden-7" not in outcome.told
+
+
+@pytest.mark.parametrize("login", ["u:se@cret-7", "u:se/c@ret-7", "u%40:se@c@ret-7"])
+def test_of_a_password_with_an_at_sign_nothing_is_shown(keeper: Keeper, login: str) -> None:
+    place = f"postgresql://{login}@host.invalid/mirror"
+    of_option = "status", "--database", place
+    for options, code in ((("copy", place), ExitCode.INPUT), (of_option, ExitCode.USAGE)):
+        outcome = keeper.runs(*options, code=code)
+        assert "more than one @" in outcome.err
+        assert "as %40" in outcome.err
+        assert "ret-7" not in outcome.told
+
+
+def test_files_wait_until_the_target_of_the_history_answers(holder: Keeper, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    place = "postgresql://user@127.0.0.1:9/mirror"
+    outcome = holder.runs("copy", place, "--target-files", new, code=ExitCode.STORAGE)
+    assert "the history postgresql://127.0.0.1:9/mirror cannot be used" in outcome.err
+    assert not new.exists()
+
+
+def test_a_target_with_a_history_gets_no_files(holder: Keeper, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    holder.runs("copy", new)
+    outcome = holder.runs("copy", new, "--target-files", new, code=ExitCode.INPUT)
+    assert f"{new}/history.sqlite is there already" in outcome.err
+    assert "leave TARGET out: files alone are copied then" in outcome.err
+    assert not (new / "files").exists()
+    assert "1 file copied" in holder.runs("copy", "--target-files", new).err
+
+
+def test_of_a_file_that_is_no_history_it_is_not_said_that_it_is_an_old_one(keeper: Keeper) -> None:
+    path = keeper.directory / "history.sqlite"
+    path.write_bytes(b"")
+    for command in ("status", "verify"):
+        outcome = keeper.runs(command, code=ExitCode.INPUT)
+        assert f"error: there is no history in {path}" in outcome.err
+        assert "sync" not in outcome.err
+    assert path.read_bytes() == b""
+
+
+def test_of_several_damaged_files_it_is_said_what_became_of_the_others(holder: Keeper, tmp_path: Path) -> None:
+    for number in (1, 2):
+        path = holder.directory / f"files/blobs/sha256/a{number}" / ("b" * 62)
+        path.parent.mkdir()
+        path.write_bytes(b"other bytes")
+    files = "copy", "--target-files", tmp_path / "new"
+    outcome = holder.runs("verify", "--contents", code=ExitCode.DIGEST)
+    assert outcome.err.endswith("\n2 errors\n")
+    outcome = holder.runs(*files, code=ExitCode.DIGEST)
+    assert outcome.err.endswith("\n2 errors; all other files are copied\n")
+    outcome = holder.runs(*files, tmp_path / "new", code=ExitCode.DIGEST)
+    assert outcome.err.endswith("\n2 errors; all other files are copied, and the history is not\n")

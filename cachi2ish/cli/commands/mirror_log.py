@@ -223,7 +223,7 @@ def _verify(
 
 def _verify_contents(flags: Flags, *, repair: bool, contents: bool) -> None:
     console = console_for(flags)
-    with report_errors(console):
+    with report_errors(console, otherwise=""):
         from cachi2ish.cli.display.mirror_text import moved_text, on_moved
         from cachi2ish.cli.display.reporting import ConsoleReporter
         from cachi2ish.errors import UsageError, raise_all
@@ -249,11 +249,14 @@ def _verify_contents(flags: Flags, *, repair: bool, contents: bool) -> None:
 
 @contextmanager
 def opened(
-    flags: Flags, *, make: bool = False, read_only: bool = False
+    flags: Flags, *, make: bool = False, read_only: bool = False, otherwise: str = ""
 ) -> Iterator[tuple[History, ConsoleReporter]]:
-    """Yield the history of the mirror, and what reports to the user; errors are told and end the program."""
+    """Yield the history of the mirror, and what reports to the user; errors are told and end the program.
+
+    otherwise: what is true after several errors; "" for nothing.
+    """
     console: Console = console_for(flags)
-    with report_errors(console):
+    with report_errors(console, otherwise=otherwise):
         from cachi2ish.cli.display.reporting import ConsoleReporter
 
         with installed():

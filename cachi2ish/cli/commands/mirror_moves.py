@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 moves = typer.Typer()
 
+#: After several files that were damaged.
+_FILES_COPIED = "all other files are copied"
+
 HistoryFile = Annotated[
     Path, typer.Argument(parser=reads(path_of), metavar="FILE", help="A history, as export writes it.")
 ]
@@ -92,7 +95,7 @@ def _copy(
     """
     if target is None:
         console = console_for(flags)
-        with report_errors(console):
+        with report_errors(console, otherwise=_FILES_COPIED):
             from cachi2ish.cli.display.reporting import ConsoleReporter
             from cachi2ish.errors import UsageError
 
@@ -103,13 +106,14 @@ def _copy(
             with installed():
                 _copy_files(flags, target_files, ConsoleReporter(console))
         return
-    with opened(flags, read_only=True) as (history, reporter):
+    otherwise = f"{_FILES_COPIED}, and the history is not"
+    with opened(flags, read_only=True, otherwise=otherwise) as (history, reporter):
         from cachi2ish.cli.wiring_history import empty_place
 
         with empty_place(target) as place:
-            if target_files is not None:
-                _copy_files(flags, target_files, reporter)
-            count = history.copy_to(place)
+            count = history.copy_to(
+                place, lambda: None if target_files is None else _copy_files(flags, target_files, reporter)
+            )
         reporter.info(f"{count:,} rows copied, and compared")
 
 

@@ -51,6 +51,8 @@ _RESET = "\x1b[0m"
 #: How many errors are written: who has mended these runs again. ``--log-level debug`` writes all.
 _MOST_ERRORS = 20
 
+_NOTHING_WRITTEN = "nothing was written"
+
 #: Where all errors are to be had.
 _ALL_ERRORS = "--log-level debug shows all"
 
@@ -75,11 +77,18 @@ class Console:
             label = "" if level == Level.INFO else f"{self._styled(level.name.lower())}: "
             self.write_line(f"{label}{printable(message)}")
 
-    def error(self, error: Cachi2ishError, afterwards: str = "", all_errors: str = _ALL_ERRORS) -> None:
+    def error(
+        self,
+        error: Cachi2ishError,
+        afterwards: str = "",
+        all_errors: str = _ALL_ERRORS,
+        otherwise: str = _NOTHING_WRITTEN,
+    ) -> None:
         """Write each error with its place and hint, and their number where there are several.
 
         Of many the first are written, in any case those that decide the exit status.
         afterwards: the state after the failure, once for any number of errors. all_errors: where the others are.
+        otherwise: the state that is told behind the number of several errors, where there is nothing else to say.
         """
         from cachi2ish.cli.display.hints import hint_of
 
@@ -94,8 +103,8 @@ class Console:
                 self.write_line(f"  {self._styled('hint')}: {printable(hint)}")
         if len(everything) > 1:
             rest = f", {len(found)} of them above ({all_errors})" if len(found) < len(everything) else ""
-            after = afterwards or "nothing was written"
-            self.write_line(printable(f"{len(everything)} errors{rest}; {after}"))
+            number_of_errors = f"{len(everything)} errors{rest}"
+            self.write_line(printable("; ".join(filter(None, (number_of_errors, afterwards or otherwise)))))
         elif afterwards:
             self.write_line(printable(afterwards))
 
@@ -204,16 +213,17 @@ def report_errors(
     console: Console,
     afterwards: Callable[[BaseException], str] = _nothing_to_add,
     all_errors: str = _ALL_ERRORS,
+    otherwise: str = _NOTHING_WRITTEN,
 ) -> Iterator[None]:
     """Turn whatever goes wrong inside into lines and an exit status.
 
     afterwards: returns the state after a failure, empty where there is nothing to add.
-    all_errors: where all errors are to be had, as a clause.
+    all_errors: where all errors are to be had, as a clause. otherwise: what is true after several errors.
     """
     try:
         yield
     except Cachi2ishError as error:
-        console.error(error, afterwards(error), all_errors)
+        console.error(error, afterwards(error), all_errors, otherwise)
         sys.exit(exit_code_of(error))
     except KeyboardInterrupt as interrupt:
         _end_interrupted(console, interrupt, afterwards)

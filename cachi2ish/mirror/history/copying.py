@@ -24,11 +24,7 @@ def copy_history(source: Database, target: Database) -> int:
     not contradict it. Raises `InputError` where something is known there already, and `StorageError`.
     """
     with source.reading() as there, target.writing() as here:
-        if here.execute(select(project.c.id).limit(1)).first() is not None:
-            raise InputError(
-                f"{target.name} has a history already, and two pasts do not fit together",
-                hint="name an empty database; mirror export and import bring over single registries",
-            )
+        _check_empty(target, here)
         for table in reversed(metadata.sorted_tables):  # rules of registries that a server has entered
             here.execute(table.delete())
         count = sum(_copy_table(there, here, table) for table in metadata.sorted_tables)
@@ -37,6 +33,21 @@ def copy_history(source: Database, target: Database) -> int:
         for problem in contradictions(here):
             raise StorageError(f"the copy of the history contradicts itself: {problem}")
     return count
+
+
+def expect_empty(target: Database) -> None:
+    """Raise `InputError` where something is known in ``target``."""
+    with target.reading() as here:
+        _check_empty(target, here)
+
+
+def _check_empty(target: Database, here: Connection) -> None:
+    if here.execute(select(project.c.id).limit(1)).first() is not None:
+        raise InputError(
+            f"{target.name} has a history already, and two pasts do not fit together",
+            hint="name an empty database, or leave TARGET out: files alone are copied then; mirror export and"
+            " import bring over single registries",
+        )
 
 
 def _copy_table(there: Connection, here: Connection, table: Table) -> int:
@@ -57,7 +68,8 @@ def _compare_table(there: Connection, here: Connection, table: Table) -> None:
     for ours, theirs in zip_longest(_parts(there, table), _parts(here, table)):
         if ours is None or theirs is None or list(map(tuple, ours)) != list(map(tuple, theirs)):
             raise StorageError(
-                f"the copy of the table {table.name} is not what was read", hint="nothing was copied"
+                f"the copy of the table {table.name} is not what was read",
+                hint="nothing of the history was copied",
             )
 
 

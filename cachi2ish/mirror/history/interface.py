@@ -244,9 +244,10 @@ class History(Sightings, Protocol):
         """
         ...
 
-    def copy_to(self, place: HistoryPlace) -> int:
+    def copy_to(self, place: HistoryPlace, before: Callable[[], None] = lambda: None) -> int:
         """Copy everything into the empty database at ``place``, and compare; return how many rows that are.
 
+        before: is called once it is sure that the database answers and is empty; what it raises ends the copy.
         All of it is there afterwards, or nothing. Raises `InputError` where something is known there already.
         """
         ...

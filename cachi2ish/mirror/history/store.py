@@ -13,7 +13,7 @@ from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.pages import Page
 from cachi2ish.errors import InputError
 from cachi2ish.mirror.history.contents import content_of, metadata_of, write_content, write_metadata
-from cachi2ish.mirror.history.copying import copy_history
+from cachi2ish.mirror.history.copying import copy_history, expect_empty
 from cachi2ish.mirror.history.dated_pages import all_projects, dated_page
 from cachi2ish.mirror.history.differences import differences
 from cachi2ish.mirror.history.engines.database import Database
@@ -277,9 +277,11 @@ class SqlHistory:
             known = find_registry(connection, registry)
             return import_(connection, known, lines, digest=digest, seal=seal)
 
-    def copy_to(self, place: HistoryPlace) -> int:
+    def copy_to(self, place: HistoryPlace, before: Callable[[], None] = lambda: None) -> int:
         """Copy everything into the empty database at ``place``; see the interface."""
         with closing(Database(place)) as target:
+            expect_empty(target)
+            before()
             return copy_history(self._database, target)
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from cachi2ish.errors import InputError, StorageError
 from cachi2ish.mirror.history.engines.interface import CHECK, DatabaseKind, HistoryPlace
 from cachi2ish.mirror.history.engines.sqlite_database import SqliteDatabase
+from cachi2ish.mirror.history.tables import metadata
 
 #: Seconds for which the end waits for threads that still read or write.
 _LAST_USES = 10.0
@@ -131,6 +132,7 @@ class Database:
         for problem in self.damage() if found is None else ():
             raise self._unusable(problem, "make the database anew")
         if read_only:
+            self._expect_tables()
             raise StorageError(
                 f"the history {self._kind.name} is not one of this version of cachi2ish",
                 hint="run mirror serve or mirror sync once, which bring it up to date",
@@ -138,6 +140,16 @@ class Database:
         with self.writing() as connection:
             upgrade(connection)
         self._up_to_date = True
+
+    def _expect_tables(self) -> None:
+        """Raise `InputError` where there is nothing of a history: who only reads does not begin one."""
+        with self.reading() as connection:
+            if metadata.tables.keys().isdisjoint(inspect(connection).get_table_names()):
+                raise InputError(
+                    f"there is no history in {self._kind.name}",
+                    hint="name the place that has it with --directory or --database; mirror serve, track and"
+                    " import begin one",
+                )
 
     def _check_step(self, connection: Connection) -> None:
         """Refuse what a later version has changed since this one has opened it: it says something else now."""
