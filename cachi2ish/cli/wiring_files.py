@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cachi2ish.cache.blobs import DiskBlobs
@@ -69,9 +70,21 @@ def expect_files(flags: Flags, places: Sequence[SharedFiles], warn: Callable[[st
     warn(f"there is no file in {place.name}")
 
 
-def scratch_for_copies(flags: Flags) -> Path:
-    """Return where files lie that go from one place in S3 to another."""
-    return mirror_directory(flags, os.environ, home_directory()) / "copying"
+@contextmanager
+def scratch_for_copies(flags: Flags, target: str) -> Iterator[Path]:
+    """Yield where files out of S3 lie on their way: at their target, or, where that is in S3, with the mirror.
+
+    What is made there is gone afterwards.
+    """
+    own = mirror_directory(flags, os.environ, home_directory()) if is_address(target) else Path(target)
+    scratch = own / "copying"
+    missing = [one for one in (scratch, *scratch.parents) if not one.exists()]
+    try:
+        yield scratch
+    finally:
+        with suppress(OSError):  # the first that has something in it is to stay, with all above
+            for one in missing:
+                one.rmdir()
 
 
 def files_at(text: str) -> SharedFiles:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from cachi2ish.cache.memory.catalogue import SqliteCatalogue
 from cachi2ish.cache.memory.signing import signer_with
 from cachi2ish.cli.process import home_directory
 from cachi2ish.errors import InputError, StorageError
+from cachi2ish.files.locks import try_lock
 from cachi2ish.files.os_errors import storage_errors
 from cachi2ish.index.stack import default_index_url
 from cachi2ish.mirror.held.freeing import Freeing
@@ -36,6 +38,10 @@ CATALOGUE = "catalogue.sqlite"
 #: The registry that every mirror has.
 _MAIN = "pypi"
 
+#: Of the names of directories where a history is being made, and the seconds after which its maker has the lock.
+_BEGUN, _LOCKED_AFTER = ".begun-", 60.0
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
 
 @contextmanager
 def mirror_history(flags: Flags, *, make: bool = False, read_only: bool = False) -> Iterator[History]:
@@ -53,10 +59,10 @@ def mirror_history(flags: Flags, *, make: bool = False, read_only: bool = False)
     directory = mirror_directory(flags, os.environ, home_directory())
     path = directory / HISTORY
     if make and not path.is_file():
-        with _begun(directory) as partial:
+        with _begun(directory, Place.MIRROR) as partial:
             with _opened(partial, directory, read_only=False) as history:
                 yield history
-            _put(partial, path)
+            _put(partial, path, Place.MIRROR)
         return
     expect_history(directory)
     with _opened(path, directory, read_only=read_only) as history:
@@ -78,30 +84,51 @@ def empty_place(text: str) -> Iterator[HistoryPlace]:
             f"{path} is there already",
             hint="name a directory without a history, or leave TARGET out: files alone are copied then",
         )
-    with _begun(path.parent) as partial:
+    with _begun(path.parent, None) as partial:
         yield partial
-        _put(partial, path)
+        _put(partial, path, None)
 
 
 @contextmanager
-def _begun(directory: Path) -> Iterator[Path]:
-    """Yield where a new history may be written; it is gone afterwards, and a directory with nothing in it too."""
+def _begun(directory: Path, place: Place | None) -> Iterator[Path]:
+    """Yield where a new history may be written; it is gone afterwards, and a directory with nothing in it too.
+
+    What processes that were killed have left there is removed.
+    """
     there = directory.is_dir()
-    with storage_errors(f"the directory of the mirror {directory} cannot be written", Place.MIRROR, making=True):
+    with storage_errors(f"the directory of the mirror {directory} cannot be written", place, making=True):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=directory, prefix=".begun-"))
+        folder = Path(tempfile.mkdtemp(dir=directory, prefix=_BEGUN))
+        held = os.open(folder, _DIRECTORY)
     try:
+        try_lock(held)  # for as long as this process is at it
+        _sweep(directory)
         yield folder / HISTORY
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        os.close(held)
         if not there:
             with suppress(OSError):
                 directory.rmdir()
 
 
-def _put(partial: Path, path: Path) -> None:
+def _sweep(directory: Path) -> None:
+    """Remove histories that were begun and whose process is gone: nobody holds their lock."""
+    for left in directory.glob(f"{_BEGUN}*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime < _LOCKED_AFTER:
+                continue
+            held = os.open(left, _DIRECTORY)
+            try:
+                if try_lock(held):
+                    shutil.rmtree(left, ignore_errors=True)
+            finally:
+                os.close(held)
+
+
+def _put(partial: Path, path: Path, place: Place | None) -> None:
     """Give a new history its name, but not over one that another process has begun meanwhile."""
-    with storage_errors(f"the history {path} cannot be written", Place.MIRROR, making=True):
+    with storage_errors(f"the history {path} cannot be written", place, making=True):
         try:
             _link(partial, path)
         except FileExistsError:

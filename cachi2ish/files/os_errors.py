@@ -36,9 +36,10 @@ _TAKES_NONE = "no directory can be made there: choose another place"
 
 
 @contextmanager
-def storage_errors(problem: str, place: Place, *, about: str = "", making: bool = False) -> Iterator[None]:
+def storage_errors(problem: str, place: Place | None, *, about: str = "", making: bool = False) -> Iterator[None]:
     """Turn every `OSError` of the block into a `StorageError`: ``problem``, the reason, a hint.
 
+    place: the one that another would help instead of; None where no option names it.
     about: the file in ``place`` that the problem names; what is about none is one failure for all files.
     making: whether the block makes the directories of a place that need not be there.
     Only this package's own file operations belong into the block: the errors of an HTTP library are
@@ -51,7 +52,7 @@ def storage_errors(problem: str, place: Place, *, about: str = "", making: bool 
 
 
 def storage_error(
-    problem: str, error: OSError, place: Place, *, about: str = "", making: bool = False
+    problem: str, error: OSError, place: Place | None, *, about: str = "", making: bool = False
 ) -> StorageError:
     """Return the error to raise instead of ``error``; about, making: as in `storage_errors`."""
     hint = _HINTS.get(error.errno or 0, "choose another place")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import sqlite3
 from datetime import UTC, datetime
@@ -151,3 +153,44 @@ def test_of_several_damaged_files_it_is_said_what_became_of_the_others(holder: K
     assert outcome.err.endswith("\n2 errors; all other files are copied\n")
     outcome = holder.runs(*files, tmp_path / "new", code=ExitCode.DIGEST)
     assert outcome.err.endswith("\n2 errors; all other files are copied, and the history is not\n")
+
+
+def test_what_a_killed_copy_of_a_history_has_left_is_removed_by_the_next_one(
+    keeper: Keeper, tmp_path: Path
+) -> None:
+    new = tmp_path / "new"
+    left, at_work, young = new / ".begun-left", new / ".begun-at-work", new / ".begun-young"
+    for one in (left, at_work, young):
+        one.mkdir(parents=True)
+        (one / "history.sqlite").write_bytes(b"half")
+    for one in (left, at_work):
+        os.utime(one, (0, 0))
+    held = os.open(at_work, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        keeper.runs("copy", new)
+    finally:
+        os.close(held)
+    assert sorted(one.name for one in new.iterdir()) == [".begun-at-work", ".begun-young", "history.sqlite"]
+
+
+def test_of_a_target_that_takes_nothing_no_option_is_named(keeper: Keeper) -> None:
+    outcome = keeper.runs("copy", "/proc/nosuch", code=ExitCode.STORAGE)
+    assert "no directory can be made there: choose another place\n" in outcome.err
+
+
+def test_projects_that_nobody_follows_are_named(keeper: Keeper) -> None:
+    told = keeper.runs("prune", "apple", "Pear", "fig").err
+    assert told == "1 project followed no more\nwarning: not followed before: fig, pear\n"
+
+
+def test_a_copy_out_of_s3_leaves_nothing_but_files(holder: Keeper, tmp_path: Path) -> None:
+    holder.person.environ.update(shared_s3().environment)
+    first, second, back = str(new_place()), str(new_place()), tmp_path / "back"
+    holder.runs("copy", "--target-files", first)
+    for target in (second, str(back)):
+        told = holder.person.runs("mirror", "copy", "--files", first, "--target-files", target)
+        assert told.err == f"1 file copied, {told.err.partition('copied, ')[2]}", told.told
+    assert [one.name for one in back.iterdir()] == ["files"]
+    assert list(holder.person.home.rglob("mirror")) == []
+    assert list(holder.person.home.rglob("copying")) == []

@@ -125,8 +125,8 @@ def _copy_files(flags: Flags, target: str, reporter: ConsoleReporter) -> None:
 
     sources, place = own_files(flags), files_at(target)
     expect_files(flags, sources, reporter.warning)
-    scratch = scratch_for_copies(flags)
-    done = copy_files(sources, place, scratch, on_moved(reporter.info, "copied"))
+    with scratch_for_copies(flags, target) as scratch:
+        done = copy_files(sources, place, scratch, on_moved(reporter.info, "copied"))
     compared = ", and compared" if done.files else ""
     reporter.info(f"{moved_text(done, 'copied')}{compared}")
     raise_all(damage(done, "run mirror verify --contents --repair on the source, and copy again"))

@@ -67,8 +67,11 @@ def _prune(
                     f"{given[0]} is given with a project",
                     hint="it is about files of all projects: leave the project out, or the option",
                 )
-            number = history.forget(index, project_names(projects))
-            reporter.info(f"{counted_projects(number)} followed no more")
+            names = project_names(projects)
+            ended = history.forget(index, names)
+            reporter.info(f"{counted_projects(len(ended))} followed no more")
+            if others := sorted(set(names) - ended):
+                reporter.warning(f"not followed before: {', '.join(others)}")
             return
         now = datetime.now(UTC)
         limits = limits_of(older_than, max_size, now)

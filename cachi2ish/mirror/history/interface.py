@@ -213,8 +213,8 @@ class History(Sightings, Protocol):
         """Return all that contradicts itself, as sentences: the database, the log, and days that were frozen."""
         ...
 
-    def forget(self, registry: str, projects: Collection[NormalizedName]) -> int:
-        """Follow these projects no more; what is known of them stays. Return how many were followed."""
+    def forget(self, registry: str, projects: Collection[NormalizedName]) -> frozenset[str]:
+        """Follow these projects no more; what is known of them stays. Return those that were followed."""
         ...
 
     def holdings(self, keys: Collection[str], since: Instant) -> dict[str, Holding]:

@@ -239,7 +239,7 @@ class SqlHistory:
             found += contradictions(connection)
         return tuple(found)
 
-    def forget(self, registry: str, projects: Collection[NormalizedName]) -> int:
+    def forget(self, registry: str, projects: Collection[NormalizedName]) -> frozenset[str]:
         """Follow these projects no more; what is known of them stays."""
         with self._database.writing() as connection:
             known = find_registry(connection, registry)
@@ -248,7 +248,8 @@ class SqlHistory:
                 _PROJECT.c.name.in_(projects),
                 _PROJECT.c.due_at.is_not(None),
             )
-            return connection.execute(followed.values(due_at=None)).rowcount
+            ended = followed.values(due_at=None).returning(_PROJECT.c.name)
+            return frozenset(connection.execute(ended).scalars())
 
     def holdings(self, keys: Collection[str], since: Instant) -> dict[str, Holding]:
         """Return what is known of the files with these keys; see the interface."""

@@ -111,7 +111,7 @@ def test_what_a_mirror_has_seen_itself_is_left_as_it_is(lived: Watched, other: S
 
 def test_projects_that_are_followed_no_more_keep_their_past(lived: Watched) -> None:
     history, before = lived.history, lived.page(3)
-    assert history.forget("pypi", [APPLE, NormalizedName("never")]) == 1
+    assert history.forget("pypi", [APPLE, NormalizedName("never")]) == {APPLE}
     assert [one.project for one in history.due("pypi", instant(99), 9)] == ["void"]
     assert lived.page(3) == before
-    assert history.forget("pypi", [APPLE]) == 0
+    assert history.forget("pypi", [APPLE]) == frozenset()
