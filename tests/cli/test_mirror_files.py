@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -52,8 +51,7 @@ def test_sync_keeps_what_has_vanished_in_the_store(keeper: Keeper) -> None:
     keeper.runs("sync", *options)
     index.add_project("apple").files.clear()
     keeper.runs("track", "pear")
-    with sqlite3.connect(keeper.directory / "history.sqlite") as history:
-        history.execute("UPDATE project SET due_at = 0")
+    keeper.let_all_be_due()
     keeper.runs("sync", *options)
     assert [one.sha256 for one in files_in(place).all()] == [APPLE.sha256]
     assert list((keeper.directory / "unsent").iterdir()) == []

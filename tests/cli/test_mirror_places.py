@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,8 +35,7 @@ def holder(keeper: Keeper) -> Keeper:
     keeper.person.index.add("apple", APPLE, upload_time=SYNCED)
     keeper.syncs()
     keeper.person.index.add_project("apple").files.clear()
-    with sqlite3.connect(keeper.directory / "history.sqlite") as history:
-        history.execute("UPDATE project SET due_at = 0")
+    keeper.let_all_be_due()
     keeper.syncs()
     return keeper
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cachi2ish.mirror.records import HISTORY
 from tests.support.command_line import Outcome
 
 if TYPE_CHECKING:
@@ -29,3 +32,8 @@ class Keeper:
     def status(self) -> dict[str, object]:
         content: dict[str, object] = json.loads(self.runs("status", "--format", "json").out)
         return content
+
+    def let_all_be_due(self) -> None:
+        """Let the next sync look at all projects, whenever they were looked at."""
+        with closing(sqlite3.connect(self.directory / HISTORY)) as history, history:
+            history.execute("UPDATE project SET due_at = 0")
