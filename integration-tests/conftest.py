@@ -7,6 +7,7 @@ import os
 import sys
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Never
 
@@ -14,11 +15,15 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from engines import Engine, make_base_image, make_mirror_image, make_tool_image, running_engine, why_no_engine
 from harness import BIN, DATA, EXAMPLE, PINNED, Shell, clean_environment, cut_off_command
 from schemas import Published, read_schemas
+
+from tests.support.postgresql import PostgresqlServer, programs
+from tests.support.s3_server import WEED, S3Server
 
 #: Groups of tests that one worker runs, the longest first, so that no worker ends long after the others. Any other
 #: file is a group. What tests of a group share is made once: the images above all.
@@ -69,6 +74,26 @@ def cannot_run(reason: str) -> Never:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@contextmanager
+def new_postgresql(*, durable: bool = False) -> Iterator[PostgresqlServer]:
+    """Start a server of PostgreSQL; without its programs the test cannot run."""
+    try:
+        programs()
+    except FileNotFoundError as error:
+        cannot_run(str(error))
+    with PostgresqlServer(durable=durable) as started:
+        yield started
+
+
+@contextmanager
+def new_s3() -> Iterator[S3Server]:
+    """Start a server of S3; without its program the test cannot run."""
+    if not WEED.exists():
+        cannot_run("SeaweedFS has no wheel for this machine")
+    with S3Server() as started:
+        yield started
 
 
 def find_python_3_8() -> Path:

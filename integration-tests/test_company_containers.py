@@ -20,15 +20,15 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import cannot_run
+from conftest import cannot_run, new_postgresql, new_s3
 from engines import Engine
 from harness import ROOT
 from test_kubernetes import pods, the
 
 from tests.support.distributions import make_wheel
 from tests.support.index_server import IndexServer
-from tests.support.postgresql import PASSWORD, PostgresqlServer, programs
-from tests.support.s3_server import ACCESS_KEY, SECRET_KEY, WEED, S3Server
+from tests.support.postgresql import PASSWORD, PostgresqlServer
+from tests.support.s3_server import ACCESS_KEY, SECRET_KEY, S3Server
 
 COMPOSE = yaml.safe_load((ROOT / "containers/compose-company.yaml").read_text())
 PROXY = ROOT / "containers/company-proxy.conf"
@@ -93,19 +93,13 @@ def of_compose(tokens: Path) -> Container:
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[S3Server]:
-    if not WEED.exists():
-        cannot_run("SeaweedFS has no wheel for this machine")
-    with S3Server() as started:
+    with new_s3() as started:
         yield started
 
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[PostgresqlServer]:
-    try:
-        programs()
-    except FileNotFoundError as error:
-        cannot_run(str(error))
-    with PostgresqlServer() as started:
+    with new_postgresql() as started:
         yield started
 
 

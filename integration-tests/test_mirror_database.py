@@ -19,7 +19,7 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from conftest import cannot_run
+from conftest import new_postgresql, new_s3
 from mirror_soak import Seen, soak
 from packaging.utils import NormalizedName
 from sqlalchemy import create_engine, event, text
@@ -34,19 +34,14 @@ from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.history.tables import metadata
 from cachi2ish.mirror.records import Look
 from tests.mirror.history.world import PYPI, Watched, a_file, a_page, end_of_day, instant
-from tests.support.postgresql import PASSWORD, PostgresqlServer, programs
-from tests.support.s3_server import WEED, S3Server
+from tests.support.postgresql import PASSWORD, PostgresqlServer
 
 KILLS = 15
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresqlServer]:
-    try:
-        programs()
-    except FileNotFoundError as error:
-        cannot_run(str(error))
-    with PostgresqlServer(durable=True) as started:
+    with new_postgresql(durable=True) as started:
         yield started
 
 
@@ -75,13 +70,10 @@ def lived(history: SqlHistory) -> Watched:
 def test_mirrors_on_two_machines_and_their_database_are_killed_while_s3_fails_and_nothing_is_lost(
     server: PostgresqlServer, tmp_path: Path
 ) -> None:
-    if not WEED.exists():
-        cannot_run("SeaweedFS has no wheel for this machine")
-
     def goes_on(kills: int, seen: Seen) -> bool:
         return kills < KILLS or len(seen.for_ever) < 10 or seen.counts["files"] < 20
 
-    with S3Server() as s3:
+    with new_s3() as s3:
         seen = soak(100, "1", tmp_path, goes_on, server, s3)
     assert seen.wrong == []
     assert not goes_on(KILLS, seen), seen.counts

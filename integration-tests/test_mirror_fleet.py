@@ -13,34 +13,29 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from functools import partial
 
 import pytest
-from conftest import cannot_run
+from conftest import new_postgresql, new_s3
 from mirror_bucket import Bucket
 from mirror_fleet import DAYS, Fleet, Report, SlowIndex, ask_all, path_of
 from mirror_soak import MirrorProcess, ask
 
 from tests.support.distributions import Dist
 from tests.support.faulty_proxy import FaultyProxy, ProxyFault
-from tests.support.postgresql import PostgresqlServer, programs
-from tests.support.s3_server import WEED, S3Server
+from tests.support.postgresql import PostgresqlServer
+from tests.support.s3_server import S3Server
 
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[PostgresqlServer]:
-    try:
-        programs()
-    except FileNotFoundError as error:
-        cannot_run(str(error))
-    with PostgresqlServer(durable=True) as started:
+    with new_postgresql(durable=True) as started:
         yield started
 
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[S3Server]:
-    if not WEED.exists():
-        cannot_run("SeaweedFS has no wheel for this machine")
-    with S3Server() as started:
+    with new_s3() as started:
         yield started
 
 
@@ -83,6 +78,14 @@ def get(machine: MirrorProcess, path: str) -> tuple[int, bytes]:
 def page(machine: MirrorProcess, name: str) -> None:
     """Let a machine look at a project, so that all of them know its files."""
     assert get(machine, f"/{DAYS[0]}/simple/{name}/")[0] == 200
+
+
+def is_ready(machine: MirrorProcess) -> bool:
+    return get(machine, "/readyz")[0] == 200
+
+
+def is_away(machine: MirrorProcess) -> bool:
+    return not is_ready(machine)
 
 
 def soon(true: Callable[[], bool]) -> bool:
@@ -179,19 +182,16 @@ def test_a_database_that_is_started_again_under_load_costs_no_page_and_no_file(
                 if asked_enough.is_set():
                     return
 
-    def is_ready(machine: MirrorProcess) -> bool:
-        return get(machine, "/readyz")[0] == 200
-
     with ThreadPoolExecutor() as threads:
         asking = [threads.submit(go_on_asking, machine) for machine in fleet.machines]
         try:
             database.stop("immediate")
             for machine in fleet.machines:
-                assert soon(lambda: not is_ready(machine))  # noqa: B023  (it is asked at once)
+                assert soon(partial(is_away, machine))
                 assert get(machine, "/healthz")[0] == 200
             database.start()
             for machine in fleet.machines:
-                assert soon(lambda: is_ready(machine))  # noqa: B023
+                assert soon(partial(is_ready, machine))
         finally:
             asked_enough.set()
         for one in asking:
@@ -271,9 +271,7 @@ def test_a_machine_that_begins_while_s3_is_away_serves_and_s3_gets_its_files_lat
 
 
 def test_the_s3_server_of_these_tests_has_what_it_had_when_it_is_started_again() -> None:
-    if not WEED.exists():
-        cannot_run("SeaweedFS has no wheel for this machine")
-    with S3Server() as server, Bucket(server) as bucket:
+    with new_s3() as server, Bucket(server) as bucket:
         bucket.put("a/sha256/b", b"kept")
         server.kill()
         server.start()

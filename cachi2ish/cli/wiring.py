@@ -135,7 +135,7 @@ def fetching(flags: Flags, reporter: ConsoleReporter, export: Path | None = None
             offline=settings.offline,
         )
         if settings.offline:
-            reporter.info(f"offline: no host is asked, everything comes from the cache in {settings.cache_dir}")
+            reporter.info(f"offline: no request is made, everything comes from the cache in {settings.cache_dir}")
         yield (
             Ports(
                 Sources(NamedReaders(), projects, repositories),

@@ -149,7 +149,7 @@ def mirroring(
     amend: what the settings do not say of a registry stays as the mirror knows it, and registries that they do not
     name are there too; otherwise it is the default.
     The rules are not written down then: a server may run that has others. lenient: a shared store of files that is
-    away is told, and may come back later.
+    away is a warning, and may come back later.
     Raises `StorageError` where its directory cannot be used.
     """
     directory = _made(settings.directory)

@@ -126,7 +126,7 @@ class Page:
     when it was written, "" where it does not say.
     from_cache: whether no request was made: the index may have more by now.
     behind: addresses of the indexes that were not used, since this one has the project.
-    absent: those that were asked and do not have it.
+    absent: those that were used and do not have it.
     parts: what each index said where several count together, see `together`; else empty.
     """
 

@@ -12,6 +12,9 @@ from cachi2ish.errors import InputError
 _BUCKET = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]")
 _FOLDER = re.compile("[A-Za-z0-9!_*'()-][A-Za-z0-9!_.*'()-]*")
 
+#: Characters: half of what the name of an object may have.
+_LONGEST_PREFIX = 512
+
 _ADDRESS = "write it as postgresql://user@host/name; a history in SQLite is in --directory"
 
 #: The beginning of an address; with one slash it is a mistake for one, and no path that anybody means.
@@ -45,7 +48,7 @@ class Bucket:
             scheme.lower() != "s3"
             or not _BUCKET.fullmatch(name)
             or not all(map(_FOLDER.fullmatch, folders))
-            or len(prefix) > 512  # noqa: PLR2004  (half of what a name of an object may have)
+            or len(prefix) > _LONGEST_PREFIX
         ):
             raise InputError(f"{excerpt(address.redacted)!r} is no place in S3", hint=_WRITE)
         return cls(name, "/".join(folders))

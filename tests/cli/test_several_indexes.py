@@ -103,7 +103,7 @@ def test_without_hashes_the_first_index_that_has_the_project_answers_and_who_sta
     assert outcome.code == 5
     assert (
         f"torch==2.1.1+cpu is not on {public.index_url}; it has 1 version (2.1.1); it has the project and answers"
-        f" for it alone, so {storage.index_url} behind it was not asked"
+        f" for it alone, so {storage.index_url} behind it was not used"
     ) in outcome.err
     assert "lock with hashes" in outcome.err
     assert "one file per index" in outcome.err

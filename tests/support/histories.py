@@ -11,13 +11,10 @@ import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cachi2ish.mirror.history.engines.interface import HistoryPlace
 from cachi2ish.mirror.history.store import SqlHistory
-
-if TYPE_CHECKING:
-    from tests.support.postgresql import PostgresqlServer
+from tests.support.postgresql import PostgresqlServer
 
 ON_POSTGRESQL = os.environ.get("HISTORY_DATABASE") == "postgresql"
 
@@ -56,8 +53,6 @@ def _empty() -> Path:
 
 @cache
 def _server() -> PostgresqlServer:
-    from tests.support.postgresql import PostgresqlServer  # noqa: PLC0415  (it needs a driver)
-
     server = PostgresqlServer().__enter__()
     atexit.register(server.__exit__)
     return server

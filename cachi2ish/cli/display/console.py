@@ -88,7 +88,7 @@ class Console:
 
         Of many the first are written, in any case those that decide the exit status.
         afterwards: the state after the failure, once for any number of errors. all_errors: where the others are.
-        otherwise: the state that is told behind the number of several errors, where there is nothing else to say.
+        otherwise: the state that stands behind the number of several errors, where there is nothing else to say.
         """
         from cachi2ish.cli.display.hints import hint_of
 

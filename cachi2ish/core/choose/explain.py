@@ -200,10 +200,10 @@ def _no_such_version(requirement: Pinned, page: Page, refused: Sequence[Refusal]
 
 
 def _others(page: Page) -> str:
-    """Return who else was asked or was not, as the end of a sentence."""
+    """Return which indexes else were used or were not, as the end of a sentence."""
     if page.behind:
         behind = " and ".join(page.behind)
-        return f"; it has the project and answers for it alone, so {behind} behind it was not asked"
+        return f"; it has the project and answers for it alone, so {behind} behind it was not used"
     return f"; the project is not on {' or '.join(page.absent)}" if page.absent else ""
 
 

@@ -20,7 +20,7 @@ from cachi2ish.mirror.held.interface import Reading, SharedStoreAwayError, Share
 from cachi2ish.settings.buckets import Bucket
 
 if TYPE_CHECKING:
-    from obstore.store import ClientConfig, RetryConfig
+    from obstore.store import ClientConfig, RetryConfig, S3Config
 
 #: Bytes of a part. A smaller file is put by one request, which fails where somebody was faster.
 _PART = 16 * 1024 * 1024
@@ -108,7 +108,7 @@ class S3Files:
         bundle = environ.get("AWS_CA_BUNDLE")
         if bundle:
             client["root_certificate"] = _certificates(Path(bundle))
-        config: dict[str, str] = {}
+        config: S3Config = {}
         if endpoint is not None:
             address = Address(endpoint)
             if not address.is_web or address.split_userinfo()[1]:
@@ -239,7 +239,7 @@ class S3Files:
         return kind(f"the store of files {self.name} cannot be used: {problem}", hint=hint)
 
 
-def _opened(place: Bucket, client: ClientConfig, config: Mapping[str, str], patience: int) -> S3Store:
+def _opened(place: Bucket, client: ClientConfig, config: S3Config, patience: int) -> S3Store:
     """Return the place, where nobody waits longer than ``patience`` (seconds), about, for a sign of life."""
     retries: RetryConfig = {
         "max_retries": 3,
@@ -255,7 +255,7 @@ def _opened(place: Bucket, client: ClientConfig, config: Mapping[str, str], pati
             "read_timeout": timedelta(seconds=patience),
         },
         retry_config=retries,
-        **config,  # type: ignore[arg-type]  # one of a TypedDict's
+        config=config,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from packaging.utils import NormalizedName
 from sqlalchemy import Connection, select
@@ -78,7 +78,7 @@ def is_closed(known: KnownProject, before: Instant | None) -> bool:
     return before is not None and known.closed_until is not None and before <= known.closed_until
 
 
-def in_order(files: Iterator[KnownFile]) -> list[KnownFile]:
+def in_order(files: Iterable[KnownFile]) -> list[KnownFile]:
     """Return those that are listed, in the order in which they came; equal histories give the same order."""
     return sorted(
         (one for one in files if one.state.listed),
@@ -173,17 +173,18 @@ def all_digests(
     before = instant_of(cutoff.instant)
     for part in in_batches(_projects(connection, registry, cutoff), _AT_ONCE):
         pages = {chosen.id: (known, chosen) for known, chosen in part}
-
-        def digest(number: int, files: Iterator[KnownFile]) -> bytes:
-            page = page_of(registry, *pages[number], in_order(files), cutoff)  # noqa: B023  (called at once)
-            return bytes.fromhex(page_digest(page))
-
         found = {
-            number: digest(number, files)
+            number: _digest(registry, *pages[number], files, cutoff)
             for number, files in files_by_generation(connection, pages.keys(), before)
         }
         for known, chosen in part:
-            yield known, found.get(chosen.id) or digest(chosen.id, iter(()))
+            yield known, found.get(chosen.id) or _digest(registry, known, chosen, (), cutoff)
+
+
+def _digest(
+    registry: KnownRegistry, known: KnownProject, chosen: Generation, files: Iterable[KnownFile], cutoff: Cutoff
+) -> bytes:
+    return bytes.fromhex(page_digest(page_of(registry, known, chosen, in_order(files), cutoff)))
 
 
 def all_projects(connection: Connection, registry: KnownRegistry, cutoff: Cutoff | None) -> Iterator[KnownProject]:

@@ -212,7 +212,10 @@ class LockDoors:
         work: Callable[[Pin, ProjectPast | None], _Found],
     ) -> list[_Found]:
         """Return what is made of each pin and of what is known of its project, away from the event loop."""
-        make = lambda: [work(pin, pasts[pin.project]) for pin in pins.pins]  # noqa: E731
+
+        def make() -> list[_Found]:
+            return [work(pin, pasts[pin.project]) for pin in pins.pins]
+
         return await asyncio.get_running_loop().run_in_executor(self._executor, make)
 
     async def _pasts(

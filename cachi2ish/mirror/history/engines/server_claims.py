@@ -121,7 +121,8 @@ class ServerClaims:
 def _in_time(connection: Connection) -> Iterator[None]:
     """Cut the line of a connection that is not done with the block in time: libpq would wait for ever."""
     driver = connection.connection.driver_connection
-    assert driver is not None  # noqa: S101  (it is open)
+    if driver is None:
+        raise SQLAlchemyError("the connection is closed")
     with socket.socket(fileno=os.dup(driver.fileno())) as line:
         timer = Timer(_PATIENCE, _cut, [line])
         timer.daemon = True
