@@ -1,7 +1,6 @@
 """What a lock file asks for: a pinned project, an archive at a URL, or a git commit.
 
-Each requirement knows the file and the line it stands on, so that an error about it can name
-them.
+Each requirement knows the file and the line it stands on, so that an error about it can name them.
 """
 
 from __future__ import annotations
