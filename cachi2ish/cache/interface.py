@@ -153,15 +153,11 @@ class Memory(Catalogue, Recollection, Protocol):
 
 
 class Pruning(Protocol):
-    """A cache out of which files are being removed, beside processes that use it."""
+    """A store of files out of which some are being removed, beside processes that use it."""
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """All files, as they were when pruning began."""
-        ...
-
-    def spares(self, entry: Entry) -> bool:
-        """Return whether a running process may be using the file."""
+        """All files that may go, as they were when pruning began."""
         ...
 
     def remove(self, entry: Entry) -> bool:
@@ -173,11 +169,19 @@ class Pruning(Protocol):
         ...
 
     def names(self) -> Mapping[str, tuple[str, ...]]:
-        """Return what indexes have called the files, by `Entry.path`, as far as the catalogue knows it.
+        """Return what indexes have called the files, by `Entry.path`, as far as that is known.
 
-        Empty for a catalogue that cannot be used. Raises `StorageError`.
+        Raises `StorageError`.
         """
         ...
+
+    def size_beside(self) -> int:
+        """Return the bytes of what is there beside `entries` now. Raises `StorageError`."""
+        ...
+
+
+class CachePruning(Pruning, Protocol):
+    """The pruning of a cache, which has a catalogue beside its files."""
 
     def forget(self, unused_since: datetime) -> int:
         """Remove what the catalogue knows and nobody has used since; return how much. Raises `StorageError`."""
@@ -185,10 +189,6 @@ class Pruning(Protocol):
 
     def shrink_catalogue(self) -> None:
         """Give the space of what was forgotten back to the disk. Raises `StorageError`."""
-        ...
-
-    def catalogue_size(self) -> int:
-        """Return the bytes of the catalogue now. Raises `StorageError`."""
         ...
 
 
@@ -216,6 +216,6 @@ class Housekeeping(Protocol):
         """
         ...
 
-    def pruning(self, *, pretend: bool) -> Pruning:
+    def pruning(self, *, pretend: bool) -> CachePruning:
         """Begin to remove; raises `StorageError` where nothing can be. pretend: look, and remove nothing."""
         ...

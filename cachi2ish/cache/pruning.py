@@ -21,7 +21,7 @@ from cachi2ish.files.os_errors import storage_errors
 
 
 class DiskPruning:
-    """Implements `cachi2ish.cache.interface.Pruning`."""
+    """Implements `cachi2ish.cache.interface.CachePruning`."""
 
     def __init__(
         self, layout: Layout, upkeep: Upkeep, scan: Scan, spared_since: datetime | None, *, pretend: bool
@@ -91,7 +91,7 @@ class DiskPruning:
             with self._catalogue_errors():
                 self._upkeep.shrink()
 
-    def catalogue_size(self) -> int:
+    def size_beside(self) -> int:
         """Return the bytes of the catalogue now. Raises `StorageError`."""
         with self._catalogue_errors():
             return self._upkeep.size()

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from cachi2ish.cache.interface import Housekeeping, Pruning
+from cachi2ish.cache.interface import CachePruning, Housekeeping, Pruning
 from cachi2ish.core.cache_contents import Entry, EntryKind, Finding, Flaw, Pruned
 from cachi2ish.errors import Cachi2ishError, DigestMismatchError, StorageError, raise_all
 from cachi2ish.services.progress import Reporter
@@ -95,25 +95,41 @@ def prune(
     What a running process may be using always stays. Raises `StorageError` once for all files that cannot be
     removed, when the others are. What fails in the catalogue is a warning: it is a memory only.
     """
-    return prune_by(housekeeping.pruning(pretend=dry_run), limits, now, reporter, dry_run=dry_run)
+    pruning = housekeeping.pruning(pretend=dry_run)
+    catalogue = _Catalogue(pruning, reporter, dry_run=dry_run)
+    pruned = prune_files(pruning, limits, now, reporter, dry_run=dry_run, forget=catalogue.forget)
+    return replace(pruned, forgotten=catalogue.forgotten)
 
 
-def prune_by(pruning: Pruning, limits: Limits, now: datetime, reporter: Reporter, *, dry_run: bool) -> Pruned:
-    """Do the same by what removes from a cache and knows itself what has to stay."""
-    run = _Run(pruning, reporter, dry_run=dry_run)
+def prune_files(
+    pruning: Pruning,
+    limits: Limits,
+    now: datetime,
+    reporter: Reporter,
+    *,
+    dry_run: bool,
+    forget: Callable[[datetime], None] = lambda _unused_since: None,
+) -> Pruned:
+    """Do the same in a store that knows itself what has to stay.
+
+    forget: is called where something goes with the files that nobody has used since an instant.
+    """
+    run = _Run(pruning, reporter)
     run.remove(entry for entry in run.kept if _is_useless(entry, now))
     if limits.unused_since is not None:
         oldest = limits.unused_since
         run.remove(entry for entry in run.kept if entry.used < oldest)
-        run.forget(oldest)
+        forget(oldest)
     if limits.size is not None:
-        run.fit(limits.size, now)
+        unused_since = run.fit(limits.size, now)
+        if unused_since is not None:
+            forget(unused_since)
     run.tidy()
     run.raise_failures()
     return Pruned(
         entries=tuple(run.removed),
         links=run.links,
-        forgotten=run.forgotten,
+        forgotten=0,
         kept=run.size(),
         in_use=len(run.in_use),
         names=run.names() if dry_run else {},
@@ -126,38 +142,14 @@ def _is_useless(entry: Entry, now: datetime) -> bool:
     return entry.kind is EntryKind.LEFTOVER
 
 
-class _Run:
-    """What has been done so far. kept: what is left, the least recently used first (a set with an order)."""
+class _Catalogue:
+    """What has been forgotten so far. What fails in it is a warning: it is a memory only."""
 
-    def __init__(self, pruning: Pruning, reporter: Reporter, *, dry_run: bool) -> None:
+    def __init__(self, pruning: CachePruning, reporter: Reporter, *, dry_run: bool) -> None:
         self._pruning = pruning
         self._reporter = reporter
         self._dry_run = dry_run
-        self._failures: list[StorageError] = []
-        self._failed: set[Entry] = set()
-        self.kept = dict.fromkeys(sorted(pruning.entries, key=lambda entry: (entry.used, entry.path)))
-        self.removed: list[Entry] = []
-        self.in_use: set[Entry] = set()
         self.forgotten = 0
-        self.links = 0
-
-    def remove(self, entries: Iterable[Entry]) -> None:
-        for entry in tuple(entries):
-            self._remove(entry)
-
-    def fit(self, size: int, now: datetime) -> None:
-        """Remove the least recently used until everything together has at most ``size`` bytes."""
-        excess = self.size() - size
-        oldest: datetime | None = None
-        for entry in tuple(self.kept):
-            if excess <= 0:
-                break
-            if self._remove(entry):
-                excess -= entry.size
-                oldest = entry.used
-        if oldest is not None or excess > 0:
-            # What is known about files goes with the files of its age.
-            self.forget(now if excess > 0 or oldest is None else oldest)
 
     def forget(self, unused_since: datetime) -> None:
         """Remove rows of the catalogue, and give their space back."""
@@ -169,6 +161,40 @@ class _Run:
         except StorageError as error:
             self._reporter.warning(error.problem)
 
+
+class _Run:
+    """What has been done so far. kept: what is left, the least recently used first (a set with an order)."""
+
+    def __init__(self, pruning: Pruning, reporter: Reporter) -> None:
+        self._pruning = pruning
+        self._reporter = reporter
+        self._failures: list[StorageError] = []
+        self._failed: set[Entry] = set()
+        self.kept = dict.fromkeys(sorted(pruning.entries, key=lambda entry: (entry.used, entry.path)))
+        self.removed: list[Entry] = []
+        self.in_use: set[Entry] = set()
+        self.links = 0
+
+    def remove(self, entries: Iterable[Entry]) -> None:
+        for entry in tuple(entries):
+            self._remove(entry)
+
+    def fit(self, size: int, now: datetime) -> datetime | None:
+        """Remove the least recently used until everything together has at most ``size`` bytes.
+
+        Return since when what is known about files is to have been used: it goes with the files of its age. None
+        where nothing goes.
+        """
+        excess = self.size() - size
+        oldest: datetime | None = None
+        for entry in tuple(self.kept):
+            if excess <= 0:
+                break
+            if self._remove(entry):
+                excess -= entry.size
+                oldest = entry.used
+        return now if excess > 0 else oldest
+
     def tidy(self) -> None:
         try:
             self.links = self._pruning.remove_dangling_links()
@@ -176,7 +202,7 @@ class _Run:
             self._failures.append(error)
 
     def size(self) -> int:
-        return sum(entry.size for entry in self.kept) + self._pruning.catalogue_size()
+        return sum(entry.size for entry in self.kept) + self._pruning.size_beside()
 
     def names(self) -> Mapping[str, tuple[str, ...]]:
         """Return what indexes have called the files, as far as that is known."""

@@ -47,9 +47,6 @@ class FakeCache:
     def pruning(self, *, pretend: bool) -> FakeCache:
         return self
 
-    def spares(self, entry: Entry) -> bool:
-        return entry.path in self.busy
-
     def remove(self, entry: Entry) -> bool:
         if entry.path in self.stuck:
             raise StorageError(f"{entry.path} cannot be removed")
@@ -70,7 +67,7 @@ class FakeCache:
     def shrink_catalogue(self) -> None:
         self.catalogue = 0
 
-    def catalogue_size(self) -> int:
+    def size_beside(self) -> int:
         return self.catalogue
 
     def _check(self) -> None:

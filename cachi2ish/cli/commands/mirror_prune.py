@@ -50,7 +50,7 @@ def _prune(
         from cachi2ish.cli.wiring_history import freeing
         from cachi2ish.errors import UsageError
         from cachi2ish.mirror.records import now_in_microseconds
-        from cachi2ish.services.cache_upkeep import prune_by
+        from cachi2ish.services.cache_upkeep import prune_files
         from cachi2ish.services.history_files import project_names
         from cachi2ish.settings.mirror_settings import mirror_files
 
@@ -84,7 +84,7 @@ def _prune(
             pretend=dry_run,
             place=None if shared is None else shared_files(shared, os.environ),
         ) as store:
-            pruned = prune_by(store, limits, now, reporter, dry_run=dry_run)
+            pruned = prune_files(store, limits, now, reporter, dry_run=dry_run)
         if dry_run:
             write_result(removals_text(pruned))
         for line in (*pruned_lines(pruned, dry_run=dry_run), *staying_text(store.staying)):

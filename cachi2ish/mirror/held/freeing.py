@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
 
 from cachi2ish.cache.interface import Pruning
 from cachi2ish.core.cache_contents import Amount, Entry, EntryKind
@@ -57,10 +56,6 @@ class Freeing:
         """All files that may go."""
         return self._entries
 
-    def spares(self, entry: Entry) -> bool:
-        """Return whether a running process may be using the file."""
-        return self._pruning.spares(entry)
-
     def remove(self, entry: Entry) -> bool:
         """Remove a file, unless somebody uses it or it has vanished meanwhile; return whether it is gone."""
         if self._everything or entry.kind is not EntryKind.FILE:
@@ -79,16 +74,9 @@ class Freeing:
         """Return what registries have called the files, by `Entry.path`."""
         return self._names
 
-    def forget(self, unused_since: datetime) -> int:  # noqa: ARG002  (the interface's)
-        """Forget nothing."""
-        return 0
-
-    def shrink_catalogue(self) -> None:
-        """Do nothing: nothing was forgotten."""
-
-    def catalogue_size(self) -> int:
+    def size_beside(self) -> int:
         """Return the bytes of all that stays whatever happens: the catalogue, and files."""
-        return self._pruning.catalogue_size() + self.staying.size
+        return self._pruning.size_beside() + self.staying.size
 
 
 def sha256_of(entry: Entry) -> str:

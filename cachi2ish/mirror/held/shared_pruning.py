@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 
 from cachi2ish.core.cache_contents import Entry, EntryKind
 from cachi2ish.mirror.held.freeing import sha256_of
@@ -29,10 +28,6 @@ class SharedPruning:
         """All files, as they were when pruning began."""
         return self._entries
 
-    def spares(self, entry: Entry) -> bool:  # noqa: ARG002  (the interface's)
-        """Return False: who reads a file that goes finds the upstream's."""
-        return False
-
     def remove(self, entry: Entry) -> bool:
         """Remove a file; return True. Raises `SharedStoreError`."""
         if not self._pretend:
@@ -47,13 +42,6 @@ class SharedPruning:
         """Return nothing: the history knows them."""
         return {}
 
-    def forget(self, unused_since: datetime) -> int:  # noqa: ARG002  (the interface's)
-        """Forget nothing."""
-        return 0
-
-    def shrink_catalogue(self) -> None:
-        """Do nothing."""
-
-    def catalogue_size(self) -> int:
-        """Return 0: there is none."""
+    def size_beside(self) -> int:
+        """Return 0: there is nothing but files."""
         return 0
