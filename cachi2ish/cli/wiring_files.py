@@ -12,8 +12,8 @@ from cachi2ish.cache.housekeeping import DiskHousekeeping
 from cachi2ish.cli.process import home_directory
 from cachi2ish.cli.wiring_history import CATALOGUE, directory_if_known, expect_history, mirror_history
 from cachi2ish.errors import InputError, StorageError
-from cachi2ish.mirror.held.disk_files import DiskFiles
 from cachi2ish.mirror.held.interface import SharedFiles, SharedStoreError, SharingState
+from cachi2ish.mirror.held.shared.disk_files import DiskFiles
 from cachi2ish.mirror.records import FILES, UNSENT, now_in_microseconds
 from cachi2ish.settings.buckets import Bucket, is_address
 from cachi2ish.settings.flags import Flags
@@ -24,7 +24,7 @@ def shared_files(place: Bucket, environ: Mapping[str, str]) -> SharedFiles:
     """Return the files in a bucket. Raises `InputError` where the library or a variable is missing."""
     try:
         # Only where it is used: the library is not installed everywhere.
-        from cachi2ish.mirror.held.s3_files import S3Files
+        from cachi2ish.mirror.held.shared.s3_files import S3Files
     except ImportError as error:
         raise InputError(
             f"files in S3 need obstore, which cannot be loaded: {error}",

@@ -22,7 +22,7 @@ from cachi2ish.index.stack import default_index_url
 from cachi2ish.mirror.held.freeing import Freeing
 from cachi2ish.mirror.held.interface import SharedFiles
 from cachi2ish.mirror.held.old_notes import take_over
-from cachi2ish.mirror.held.shared_pruning import SharedPruning
+from cachi2ish.mirror.held.shared.shared_pruning import SharedPruning
 from cachi2ish.mirror.history.engines.interface import HistoryPlace
 from cachi2ish.mirror.history.interface import History, Seal
 from cachi2ish.mirror.history.store import SqlHistory

@@ -20,7 +20,7 @@ from cachi2ish.mirror.held.file_store import FileStore
 from cachi2ish.mirror.held.interface import SharedFiles
 from cachi2ish.mirror.held.local_limit import LocalLimit
 from cachi2ish.mirror.held.relay import Relay
-from cachi2ish.mirror.held.sharing import Sharing
+from cachi2ish.mirror.held.shared.sharing import Sharing
 from cachi2ish.mirror.history.interface import Sightings
 from cachi2ish.mirror.records import DOWNLOADS, UNSENT, Registry
 from cachi2ish.sdists.interface import WheelReader

@@ -12,7 +12,7 @@ import pytest
 
 from cachi2ish.exit_codes import ExitCode
 from cachi2ish.mirror.held.interface import SharedStoreAwayError, SharedStoreError
-from cachi2ish.mirror.held.s3_files import S3Files
+from cachi2ish.mirror.held.shared.s3_files import S3Files
 from cachi2ish.settings.buckets import Bucket
 from tests.cli.conftest import Person
 from tests.support.distributions import make_sdist

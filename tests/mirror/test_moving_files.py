@@ -14,9 +14,9 @@ import pytest
 
 from cachi2ish.cli.wiring_files import disk_files
 from cachi2ish.errors import StorageError
-from cachi2ish.mirror.held.disk_files import DiskFiles
 from cachi2ish.mirror.held.interface import Reading, SharedFiles, StoredFile
-from cachi2ish.mirror.held.moving_files import Moved, copy_files, verify_files
+from cachi2ish.mirror.held.shared.disk_files import DiskFiles
+from cachi2ish.mirror.held.shared.moving_files import Moved, copy_files, verify_files
 
 CONTENT = os.urandom(3000)
 NAME = hashlib.sha256(CONTENT).hexdigest()

@@ -232,7 +232,7 @@ def _verify_contents(flags: Flags, *, repair: bool, contents: bool) -> None:
             raise UsageError("--repair is given without --contents", hint="it is about files: give both")
         with installed():
             from cachi2ish.cli.wiring_files import expect_files, own_files
-            from cachi2ish.mirror.held.moving_files import damage, verify_files
+            from cachi2ish.mirror.held.shared.moving_files import damage, verify_files
         reporter, errors = ConsoleReporter(console), []
         places = own_files(flags)
         expect_files(flags, places, reporter.warning)

@@ -121,7 +121,7 @@ def _copy_files(flags: Flags, target: str, reporter: ConsoleReporter) -> None:
     from cachi2ish.cli.display.mirror_text import moved_text, on_moved
     from cachi2ish.cli.wiring_files import expect_files, files_at, own_files, scratch_for_copies
     from cachi2ish.errors import raise_all
-    from cachi2ish.mirror.held.moving_files import copy_files, damage
+    from cachi2ish.mirror.held.shared.moving_files import copy_files, damage
 
     sources, place = own_files(flags), files_at(target)
     expect_files(flags, sources, reporter.warning)

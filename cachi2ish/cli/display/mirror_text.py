@@ -16,7 +16,7 @@ from cachi2ish.mirror.records import FileChange, Instant, Status
 
 if TYPE_CHECKING:
     from cachi2ish.mirror.held.interface import SharingState
-    from cachi2ish.mirror.held.moving_files import Moved
+    from cachi2ish.mirror.held.shared.moving_files import Moved
 
 #: Seconds between two lines of progress.
 _PAUSE = 10.0

@@ -22,7 +22,7 @@ from cachi2ish.mirror.held.claims import Claim, Claims, Follow
 from cachi2ish.mirror.held.kept_metadata import WheelMetadata
 from cachi2ish.mirror.held.local_limit import LocalLimit
 from cachi2ish.mirror.held.relay import Download, Relay
-from cachi2ish.mirror.held.sharing import Sharing
+from cachi2ish.mirror.held.shared.sharing import Sharing
 from cachi2ish.mirror.held.tapped_store import TappedStore
 from cachi2ish.mirror.history.interface import Sightings
 from cachi2ish.sdists.interface import WheelReader

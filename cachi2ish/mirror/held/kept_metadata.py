@@ -9,7 +9,7 @@ from cachi2ish.cache.interface import SharedBlobStore
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.digests import Digest
 from cachi2ish.errors import Cachi2ishError, StorageError
-from cachi2ish.mirror.held.sharing import Sharing
+from cachi2ish.mirror.held.shared.sharing import Sharing
 from cachi2ish.mirror.history.interface import Sightings
 from cachi2ish.sdists.interface import WheelReader
 

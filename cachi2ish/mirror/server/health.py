@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from cachi2ish.errors import Cachi2ishError
 from cachi2ish.mirror.held.file_store import FileStore
-from cachi2ish.mirror.held.sharing import Sharing
+from cachi2ish.mirror.held.shared.sharing import Sharing
 from cachi2ish.mirror.history.interface import Sightings
 from cachi2ish.mirror.server.replies import Refused
 

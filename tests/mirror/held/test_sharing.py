@@ -25,7 +25,7 @@ from cachi2ish.mirror.held.interface import (
     StoredFile,
     parts_of,
 )
-from cachi2ish.mirror.held.sharing import Sharing
+from cachi2ish.mirror.held.shared.sharing import Sharing
 from tests.support.shared_files import files_in, new_place
 
 
@@ -215,7 +215,7 @@ def test_what_is_damaged_there_is_not_safe_and_is_replaced_also_by_the_next_proc
 def test_a_file_that_went_before_it_was_put_does_not_make_the_store_lost(
     machine: Machine, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cachi2ish.mirror.held.s3_files._PART", 5 * 1024 * 1024)
+    monkeypatch.setattr("cachi2ish.mirror.held.shared.s3_files._PART", 5 * 1024 * 1024)
     blob = machine.add(os.urandom(size))
     blob.path.unlink()
     assert not machine.sharing.put(blob)
@@ -252,7 +252,7 @@ def hanging() -> Iterator[Hanging]:
 def test_a_store_that_hangs_is_given_up_before_clients_are_impatient(
     hanging: Hanging, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cachi2ish.mirror.held import s3_files  # noqa: PLC0415  (heavy)
+    from cachi2ish.mirror.held.shared import s3_files  # noqa: PLC0415  (heavy)
 
     assert s3_files._PATIENCE_TO_READ <= 5
     monkeypatch.setattr(s3_files, "_PATIENCE_TO_READ", 1)
@@ -299,7 +299,7 @@ def test_a_mirror_that_ends_does_not_wait_for_a_large_file_on_its_way(
             yield part
             machine.sharing.stop()
 
-    monkeypatch.setattr("cachi2ish.mirror.held.s3_files.parts_of", ending)
+    monkeypatch.setattr("cachi2ish.mirror.held.shared.s3_files.parts_of", ending)
     assert not machine.sharing.put(large)
     assert store.size_of(large.sha256) is None
     assert machine.sharing.waiting() == [large.sha256]

@@ -99,7 +99,7 @@ def test_a_large_file_is_put_in_parts_and_streamed_to_all_who_wait(
     upstream: IndexServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("cachi2ish.mirror.held.s3_files._PART", 5 * 1024 * 1024)  # the least that S3 takes
+    monkeypatch.setattr("cachi2ish.mirror.held.shared.s3_files._PART", 5 * 1024 * 1024)  # the least that S3 takes
     larger = Dist("larger-1.0.tar.gz", os.urandom(11_000_000))
     first, second = machines("first"), machines("second")
     upstream.add("larger", larger, upload_time="2023-05-01T10:00:00+00:00")

@@ -17,6 +17,7 @@ from obstore.store import S3Store
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError
 from cachi2ish.mirror.held.interface import Reading, SharedStoreAwayError, SharedStoreError, StoredFile, parts_of
+from cachi2ish.mirror.held.shared.s3_answers import REACH, code_of, explained, may_pass
 from cachi2ish.settings.buckets import Bucket
 
 if TYPE_CHECKING:
@@ -38,59 +39,6 @@ _PATIENCE_TO_READ, _PATIENCE_TO_PUT = 5, 20
 ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
 _NAME = re.compile("(?:.*/)?sha256/([0-9a-f]{2})/([0-9a-f]{64})")
-_CODE = re.compile(r"<Code>([A-Za-z]{1,60})</Code>")
-_STATUS = re.compile(r"non-2xx status code: ([0-9]{3})")
-
-_LOGIN = "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"
-_RIGHTS = (
-    "whoever has this key needs the rights s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket there"
-)
-_REACH = "check AWS_ENDPOINT_URL, and that the store runs there"
-
-#: What a store answers, by its own code: what is wrong, and what to do.
-_CODES = {
-    "NoSuchBucket": ("there is no such bucket", "make it, or check --files, AWS_REGION and AWS_ENDPOINT_URL"),
-    "AccessDenied": ("the access is denied", _RIGHTS),
-    "SignatureDoesNotMatch": ("the secret of the access key is wrong", _LOGIN),
-    "InvalidAccessKeyId": ("there is no such access key", _LOGIN),
-    "InvalidToken": ("the session token is not valid", _LOGIN),
-    "ExpiredToken": ("the session token has expired", _LOGIN),
-    "AuthorizationHeaderMalformed": ("the region is another one", "set AWS_REGION to that of the bucket"),
-    "PermanentRedirect": ("the bucket is in another region", "set AWS_REGION to that of the bucket"),
-    "RequestTimeTooSkewed": ("the clocks differ too much", "set the clock of this machine"),
-    "QuotaExceeded": ("the bucket is full", "raise its quota, or remove files (mirror prune)"),
-    "SlowDown": ("it asks for fewer requests", "it is tried again later"),
-    "ServiceUnavailable": ("it is not available now", "it is tried again later"),
-}
-_STATUSES = {
-    "301": _CODES["PermanentRedirect"],
-    "400": ("the request is refused (HTTP 400)", "check AWS_REGION and AWS_ENDPOINT_URL"),
-    "401": ("the access is denied (HTTP 401)", _LOGIN),
-    "403": ("the access is denied (HTTP 403)", f"{_LOGIN}; {_RIGHTS}"),
-    "404": ("there is no such bucket", _CODES["NoSuchBucket"][1]),
-    "429": _CODES["SlowDown"],
-    "503": _CODES["ServiceUnavailable"],
-    "507": _CODES["QuotaExceeded"],
-}
-
-#: What passes without a change of settings, beside answers that begin with 5.
-_PASSING = frozenset({"QuotaExceeded", "SlowDown", "ServiceUnavailable", "TooManyRequests"})
-
-#: What the library says where there was no answer.
-_NO_ANSWER = (
-    ("169.254.169.254", "there are no credentials", f"set them: {_LOGIN.removeprefix('check ')}"),
-    ("sts.", "the web identity is not accepted", "check AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE"),
-    ("redirect without LOCATION", *_CODES["PermanentRedirect"]),
-    ("InvalidCertificate", "its certificate is not trusted", "name a file with its authority in AWS_CA_BUNDLE"),
-    ("InvalidContentType", "it does not speak TLS there", "write AWS_ENDPOINT_URL with http://"),
-    ("ConnectionRefused", "the connection is refused", _REACH),
-    ("dns error", "the host name does not resolve", _REACH),
-    ("TimedOut", "it does not answer in time", _REACH),
-)
-
-
-#: Those of them that only other settings mend.
-_LASTING = tuple(sign for sign, *_ in _NO_ANSWER if sign not in {"ConnectionRefused", "dns error", "TimedOut"})
 
 
 class S3Files:
@@ -137,7 +85,7 @@ class S3Files:
             finally:
                 obstore.delete(self._store, path)
         if read != b"cachi2ish":
-            raise SharedStoreError(f"{self.name} gives back other bytes than were put there", hint=_REACH)
+            raise SharedStoreError(f"{self.name} gives back other bytes than were put there", hint=REACH)
 
     def size_of(self, sha256: str) -> int | None:
         """Return the bytes of a file without reading it, None where it is not there."""
@@ -208,7 +156,7 @@ class S3Files:
         except AlreadyExistsError:
             return False
         except BaseError as error:
-            if _code_of(error) == "NotImplemented":
+            if code_of(str(error)) == "NotImplemented":
                 return False
             raise
         return True
@@ -222,7 +170,7 @@ class S3Files:
             yield bytes(portion)
 
     def _expect_bucket(self, error: FileNotFoundError) -> None:
-        if _code_of(error) == "NoSuchBucket":
+        if code_of(str(error)) == "NoSuchBucket":
             raise self._failure(error) from None
 
     @contextmanager
@@ -234,8 +182,8 @@ class S3Files:
             raise self._failure(error) from None
 
     def _failure(self, error: Exception) -> SharedStoreError:
-        problem, hint = _explained(str(error))
-        kind = SharedStoreAwayError if _may_pass(str(error)) else SharedStoreError
+        problem, hint = explained(str(error))
+        kind = SharedStoreAwayError if may_pass(str(error)) else SharedStoreError
         return kind(f"the store of files {self.name} cannot be used: {problem}", hint=hint)
 
 
@@ -257,30 +205,6 @@ def _opened(place: Bucket, client: ClientConfig, config: S3Config, patience: int
         retry_config=retries,
         config=config,
     )
-
-
-def _explained(text: str) -> tuple[str, str]:
-    code, status = _CODE.search(text), _STATUS.search(text)
-    for sign, problem, hint in _NO_ANSWER:
-        if sign in text and code is None:
-            return problem, hint
-    if code is not None:
-        return _CODES.get(code[1], (f"it answers {code[1]}", "look into its log"))
-    if status is not None:
-        return _STATUSES.get(status[1], (f"it answers HTTP {status[1]}", "look into its log"))
-    return "it does not answer", _REACH
-
-
-def _may_pass(text: str) -> bool:
-    code, status = _CODE.search(text), _STATUS.search(text)
-    if code is None and status is None:
-        return not any(sign in text for sign in _LASTING)
-    return (code is not None and code[1] in _PASSING) or (status is not None and status[1][0] == "5")
-
-
-def _code_of(error: Exception) -> str | None:
-    found = _CODE.search(str(error))
-    return None if found is None else found[1]
 
 
 def _first_words(error: Exception) -> str:

@@ -15,8 +15,8 @@ from cachi2ish.advice import Place
 from cachi2ish.errors import DigestMismatchError, StorageError
 from cachi2ish.files.os_errors import storage_errors
 from cachi2ish.mirror.batches import in_batches
-from cachi2ish.mirror.held.disk_files import DiskFiles
 from cachi2ish.mirror.held.interface import SharedFiles, StoredFile
+from cachi2ish.mirror.held.shared.disk_files import DiskFiles
 
 #: Files at once, and how many are given out together.
 _WORKERS, _AT_ONCE = 4, 64
