@@ -17,10 +17,12 @@ from cachi2ish.http.interface import Downloader, Http
 from cachi2ish.lockfiles.interface import LockFiles
 from cachi2ish.mirror.held.claims import Claims
 from cachi2ish.mirror.held.file_store import FileStore
-from cachi2ish.mirror.held.interface import SharedFiles
+from cachi2ish.mirror.held.interface import DiskLimit, SharedFiles, Sharing
 from cachi2ish.mirror.held.local_limit import LocalLimit
 from cachi2ish.mirror.held.relay import Relay
-from cachi2ish.mirror.held.shared.sharing import Sharing
+from cachi2ish.mirror.held.shared.sharing import StoreSharing
+from cachi2ish.mirror.held.shared.unsent_notes import UnsentNotes
+from cachi2ish.mirror.held.unshared import Unlimited, Unshared
 from cachi2ish.mirror.history.interface import Sightings
 from cachi2ish.mirror.records import DOWNLOADS, UNSENT, Registry
 from cachi2ish.sdists.interface import WheelReader
@@ -28,7 +30,7 @@ from cachi2ish.sdists.interface import WheelReader
 
 @dataclass(frozen=True, kw_only=True)
 class SharedPlace:
-    """Where all machines share their files. unfinished: see `Sharing`.
+    """Where all machines share their files. unfinished: see `StoreSharing`.
 
     limit: bytes of the disk of this machine. pruning: begins to remove from it.
     """
@@ -60,42 +62,44 @@ class Rooms:
     hidden_from: Collection[str] = ()
     shared: SharedPlace | None = None
 
-    def sharing(self, on_use: Callable[[str, str], None]) -> Sharing | None:
-        """Return what uses the shared store, where there is one; on_use: see there."""
+    def sharing(self, on_use: Callable[[str, str], None]) -> Sharing:
+        """Return what this machine shares with others; on_use: see `StoreSharing`."""
         if self.shared is None:
-            return None
-        return Sharing(
+            return Unshared()
+        return StoreSharing(
             self.shared.files,
-            self.directory / UNSENT,
+            UnsentNotes(self.directory / UNSENT),
             unfinished=self.shared.unfinished,
             clock=time.monotonic,
             on_use=on_use,
         )
 
-    def file_store(self, relay: Relay, executor: Executor, sharing: Sharing | None) -> FileStore:
+    def file_store(self, relay: Relay, executor: Executor, sharing: Sharing) -> FileStore:
         """Return the store of files; executor: reads and hashes."""
-        shared = self.shared
         return FileStore(
             blobs=self.blobs,
             history=self.history,
             downloader=self.downloader,
             wheels=self.wheels,
             relay=relay,
-            claims=Claims(self.directory / DOWNLOADS, None if sharing is None else self.history),
+            claims=Claims(self.directory / DOWNLOADS, None if sharing.is_alone else self.history),
             executor=executor,
             clock=time.monotonic,
             sharing=sharing,
-            limit=None if shared is None or sharing is None else self._limit(shared, sharing, executor),
+            limit=self._limit(sharing, executor),
         )
 
-    def _limit(self, shared: SharedPlace, sharing: Sharing, executor: Executor) -> LocalLimit:
+    def _limit(self, sharing: Sharing, executor: Executor) -> DiskLimit:
+        if self.shared is None:
+            return Unlimited()
+
         def put(sha256: str) -> bool:
             blob = self.blobs.find([Digest("sha256", sha256)])
             return blob is not None and sharing.put(blob)
 
         return LocalLimit(
-            shared.limit,
-            shared.pruning,
+            self.shared.limit,
+            self.shared.pruning,
             sharing,
             put,
             start=executor.submit,

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 
 from cachi2ish.cache.interface import BlobStore, SharedBlobStore
 from cachi2ish.core.artifacts import Artifact, Blob
@@ -19,10 +20,9 @@ from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, DigestMismatchError, NetworkError, Origin, StorageError
 from cachi2ish.http.interface import Downloader
 from cachi2ish.mirror.held.claims import Claim, Claims, Follow
+from cachi2ish.mirror.held.interface import DiskLimit, Sharing
 from cachi2ish.mirror.held.kept_metadata import WheelMetadata
-from cachi2ish.mirror.held.local_limit import LocalLimit
 from cachi2ish.mirror.held.relay import Download, Relay
-from cachi2ish.mirror.held.shared.sharing import Sharing
 from cachi2ish.mirror.held.tapped_store import TappedStore
 from cachi2ish.mirror.history.interface import Sightings
 from cachi2ish.sdists.interface import WheelReader
@@ -56,7 +56,7 @@ class FileStore:
 
     history: knows what was found out about their content. downloader: makes what brings files into a store.
     claims: of all processes that share it. executor: reads and hashes. clock: seconds.
-    sharing: the store that all machines share, None where the disk is all that there is. limit: of the disk then.
+    sharing: with the other machines. limit: of the disk.
     """
 
     def __init__(
@@ -70,8 +70,8 @@ class FileStore:
         claims: Claims,
         executor: Executor,
         clock: Callable[[], float],
-        sharing: Sharing | None = None,
-        limit: LocalLimit | None = None,
+        sharing: Sharing,
+        limit: DiskLimit,
     ) -> None:
         self._blobs = blobs
         self._history = history
@@ -112,8 +112,6 @@ class FileStore:
 
     async def secured(self, blob: Blob) -> bool:
         """Return whether a file that is held does not go with this machine, if there is more than one."""
-        if self._sharing is None:
-            return True
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._sharing.put, blob)
 
     async def tend(self) -> bool:
@@ -121,12 +119,10 @@ class FileStore:
 
         Return whether the shared store answers, if there is one.
         """
-        if self._sharing is not None:
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._executor, self._sharing.catch_up, self._find)
-            if self._limit is not None:
-                await loop.run_in_executor(self._executor, self._limit.tend)
-        return self._sharing is None or not self._sharing.is_lost
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._executor, self._sharing.catch_up, self._find)
+        await loop.run_in_executor(self._executor, self._limit.tend)
+        return not self._sharing.is_lost
 
     async def metadata(
         self, key: str, filename: str, beside: Sequence[Source], wheels: Sequence[Source]
@@ -157,7 +153,7 @@ class FileStore:
 
     async def _shared(self, sha256: str) -> Blob | None:
         """Return a file that the shared store alone is asked for."""
-        if self._sharing is None:
+        if self._sharing.is_alone:
             return None
         try:
             return await self.download(sha256, ()).end()
@@ -167,7 +163,7 @@ class FileStore:
     async def _read_from(self, wheel: Blob, filename: str) -> Blob | None:
         loop = asyncio.get_running_loop()
         blob = await loop.run_in_executor(self._executor, self._metadata.read, wheel, filename)
-        if blob is not None and self._sharing is not None:
+        if blob is not None:
             self._executor.submit(self._sharing.put_noted, blob)  # whoever asks for it need not wait for others
         return blob
 
@@ -199,47 +195,29 @@ class FileStore:
     def _fetch_alone(
         self, key: str, sources: Sequence[Source], download: Download, store: TappedStore, claim: Claim
     ) -> Blob:
-        if self._limit is not None:
-            self._limit.make_room(download.size or 0)
-        if self._sharing is None:
-            return self._fetch_new(key, self._artifacts(key, sources), download, store)
+        self._limit.make_room(download.size or 0)
         # What is in the shared store is read by all machines at once; who asks an upstream is alone.
-        shared = self._bring(self._sharing, key, sources, download, store)
+        shared = self._bring(key, sources, download, store)
         if shared is not None:
             return shared
         with claim.among_machines():
-            shared = self._bring(self._sharing, key, sources, download, store)
+            shared = self._bring(key, sources, download, store)
             if shared is not None:
                 return shared
-            return self._fetch_and_share(self._sharing, key, sources, download, store)
+            artifacts = self._artifacts(key, sources)
+            fetch = partial(self._fetch_new, key, artifacts, download, store)
+            return self._sharing.fetched(key, fetch, download.arrived)
 
-    def _fetch_and_share(
-        self, sharing: Sharing, key: str, sources: Sequence[Source], download: Download, store: TappedStore
-    ) -> Blob:
-        artifacts = self._artifacts(key, sources)
-        sharing.begin(key)
-        try:
-            blob = self._fetch_new(key, artifacts, download, store)
-        except (NetworkError, DigestMismatchError):
-            sharing.end(key)
-            raise
-        if sharing.put(blob):
-            sharing.end(key)
-        return blob
-
-    def _fetch_new(self, key: str, artifacts: Sequence[Artifact], download: Download, store: TappedStore) -> Blob:
-        """Bring a file from an upstream, and read the metadata of a wheel."""
+    def _fetch_new(
+        self, key: str, artifacts: Sequence[Artifact], download: Download, store: TappedStore
+    ) -> tuple[Blob, Blob | None]:
+        """Bring a file from an upstream, and read the metadata of a wheel; return both."""
         blob = self._fetch_upstream(artifacts, store, download)
         if _NO_SHA256.fullmatch(key) and self._history.keep_content(key, blob.sha256) != blob.sha256:
             raise NetworkError(f"{blob.path.name} is not what another machine was sent under this name")
-        metadata = None
         if artifacts and is_wheel(artifacts[0].filename):
-            metadata = self._metadata.prepare(blob, artifacts[0].filename)
-        if self._sharing is not None:
-            download.arrived(blob)  # who waits here need not wait for the others
-            if metadata is not None:
-                self._sharing.put_noted(metadata)
-        return blob
+            return blob, self._metadata.prepare(blob, artifacts[0].filename)
+        return blob, None
 
     def _artifacts(self, key: str, sources: Sequence[Source]) -> list[Artifact]:
         # What another process has brought meanwhile is found by its digests, before anybody is asked. A file that
@@ -266,15 +244,13 @@ class FileStore:
                 error = failure if error is None or isinstance(failure, DigestMismatchError) else error
         raise error or NetworkError("nobody is known who has the file")
 
-    def _bring(
-        self, sharing: Sharing, key: str, sources: Sequence[Source], download: Download, store: BlobStore
-    ) -> Blob | None:
+    def _bring(self, key: str, sources: Sequence[Source], download: Download, store: BlobStore) -> Blob | None:
         artifacts = self._artifacts(key, sources)
         declared = (one.value for artifact in artifacts for one in artifact.digests if one.algorithm == "sha256")
         sha256 = key if _SHA256.fullmatch(key) else next(declared, None)
         if sha256 is None:
             return None
-        blob = sharing.bring(sha256, artifacts[0] if artifacts else None, store, download.sized)
+        blob = self._sharing.bring(sha256, artifacts[0] if artifacts else None, store, download.sized)
         download.is_shared = blob is not None
         return blob
 

@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from cachi2ish.cache.interface import BlobStore
+from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.errors import NetworkError
 
 
@@ -87,6 +89,83 @@ class SharedFiles(Protocol):
 
     def all(self) -> Iterator[StoredFile]:
         """Yield all files, by their sha256."""
+        ...
+
+
+class Sharing(Protocol):
+    """What one machine shares with the others of its mirror. Safe to use from many threads.
+
+    No method raises `SharedStoreError`: what is not there is fetched, and what cannot be put there is put later.
+    """
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether there is no other machine that could have a file."""
+        ...
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the shared store has failed and has not answered since, so that nobody waits for it."""
+        ...
+
+    @property
+    def unsent(self) -> int:
+        """How many files are still to be put there."""
+        ...
+
+    def bring(
+        self, sha256: str, artifact: Artifact | None, store: BlobStore, sized: Callable[[int], None], /
+    ) -> Blob | None:
+        """Bring a file from there into ``store``; None where it is not there, or not right, or nobody answers.
+
+        artifact: what an upstream would be asked for, None where there is none.
+        """
+        ...
+
+    def fetched(
+        self, key: str, fetch: Callable[[], tuple[Blob, Blob | None]], on_arrival: Callable[[Blob], None], /
+    ) -> Blob:
+        """Fetch a file, share it, and return it.
+
+        fetch: returns it and its metadata, if it has any. on_arrival: is called once it is here, where sharing
+        takes longer.
+        """
+        ...
+
+    def has(self, sha256: str, size: int, /) -> bool:
+        """Return whether it is certain that a file is there, and is the right one."""
+        ...
+
+    def begin(self, key: str, /) -> None:
+        """Note that a file is to be put there once it has come, also if this process is killed meanwhile."""
+        ...
+
+    def put(self, blob: Blob, /) -> bool:
+        """Put a file there; return whether it is there now. Otherwise it is put later."""
+        ...
+
+    def put_noted(self, blob: Blob, /) -> None:
+        """Put a file there, unless that was done meanwhile: there is no note on it any more."""
+        ...
+
+    def catch_up(self, find: Callable[[str], Blob | None], /) -> None:
+        """Put what is still to be put there. find: returns a file by its key, None where it is not on the disk."""
+        ...
+
+    def stop(self) -> None:
+        """Put nothing more: what is not there yet stays noted."""
+        ...
+
+
+class DiskLimit(Protocol):
+    """Keeps the disk of one machine small. Safe to use from many threads."""
+
+    def make_room(self, size: int, /) -> None:
+        """Remove what has to go so that ``size`` bytes more are below the limit, as far as possible soon."""
+        ...
+
+    def tend(self) -> None:
+        """Remove what is beyond the limit."""
         ...
 
 

@@ -9,7 +9,7 @@ from cachi2ish.cache.interface import SharedBlobStore
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.digests import Digest
 from cachi2ish.errors import Cachi2ishError, StorageError
-from cachi2ish.mirror.held.shared.sharing import Sharing
+from cachi2ish.mirror.held.interface import Sharing
 from cachi2ish.mirror.history.interface import Sightings
 from cachi2ish.sdists.interface import WheelReader
 
@@ -21,12 +21,10 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 class WheelMetadata:
     """Metadata by the wheel that it is of. Safe to use from many threads, and not for the event loop.
 
-    history: remembers its digests. sharing: the store that all machines share, None where there is none.
+    history: remembers its digests. sharing: with the other machines.
     """
 
-    def __init__(
-        self, blobs: SharedBlobStore, history: Sightings, wheels: WheelReader, sharing: Sharing | None
-    ) -> None:
+    def __init__(self, blobs: SharedBlobStore, history: Sightings, wheels: WheelReader, sharing: Sharing) -> None:
         self._blobs = blobs
         self._history = history
         self._wheels = wheels
@@ -59,8 +57,7 @@ class WheelMetadata:
                 writer.restart()
             writer.write(content)
             blob = writer.commit()
-        if self._sharing is not None:
-            self._sharing.begin(blob.sha256)
+        self._sharing.begin(blob.sha256)
         try:
             self._history.keep_metadata({wheel.sha256: blob.sha256})
         except StorageError as error:

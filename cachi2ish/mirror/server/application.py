@@ -114,7 +114,7 @@ async def running(rooms: Rooms, rules: Rules) -> AsyncIterator[ASGIApp]:
         "hot_pages_bytes", "Memory of the pages that are kept in it, with the requests for them.", lambda: hot.size
     )
     metrics.watch("downloads_under_way", "Downloads under way.", lambda: len(relay))
-    if sharing is not None:
+    if not sharing.is_alone:
         metrics.watch(
             "unsent_files",
             "Files that are still to be put into the shared store, or are on their way there.",
@@ -175,7 +175,7 @@ async def running(rooms: Rooms, rules: Rules) -> AsyncIterator[ASGIApp]:
         executor=readers,
     )
     following = asyncio.create_task(follower.follow() if rules.follow else asyncio.sleep(0))
-    tending = asyncio.create_task(tend(store if sharing is not None else None))
+    tending = asyncio.create_task(tend(store))
     try:
         readiness = Readiness(rooms.history, readers, time.monotonic)
         health = [Route("/healthz", Health(sharing).answer), Route("/readyz", readiness.answer)]
@@ -184,8 +184,7 @@ async def running(rooms: Rooms, rules: Rules) -> AsyncIterator[ASGIApp]:
     finally:
         following.cancel()
         tending.cancel()
-        if sharing is not None:
-            sharing.stop()
+        sharing.stop()
         await asyncio.gather(following, tending, return_exceptions=True)
         await relay.stop()
         for executor in (readers, askers, carriers):

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from cachi2ish.errors import Cachi2ishError
 from cachi2ish.mirror.held.file_store import FileStore
-from cachi2ish.mirror.held.shared.sharing import Sharing
+from cachi2ish.mirror.held.interface import Sharing
 from cachi2ish.mirror.history.interface import Sightings
 from cachi2ish.mirror.server.replies import Refused
 
@@ -30,19 +30,18 @@ _GOOD_FOR, _PATIENCE = 1.0, 3.0
 
 
 class Health:
-    """Answers ``/healthz``. sharing: the store that all machines share, None where there is none."""
+    """Answers ``/healthz``. sharing: with the other machines."""
 
-    def __init__(self, sharing: Sharing | None) -> None:
+    def __init__(self, sharing: Sharing) -> None:
         self._sharing = sharing
 
     async def answer(self, _request: Request) -> Response:
         """Answer that the server is alive: also without the shared store, since it serves what it can get."""
         lines = ["ok"]
-        if self._sharing is not None:
-            if self._sharing.is_lost:
-                lines.append("the shared store of files does not answer: files come from upstreams and the disk")
-            if self._sharing.unsent:
-                lines.append(f"{self._sharing.unsent} to be put into the shared store of files")
+        if self._sharing.is_lost:
+            lines.append("the shared store of files does not answer: files come from upstreams and the disk")
+        if self._sharing.unsent:
+            lines.append(f"{self._sharing.unsent} to be put into the shared store of files")
         return Response("".join(f"{line}\n" for line in lines), media_type="text/plain")
 
 
@@ -85,9 +84,9 @@ class Readiness:
         return True
 
 
-async def tend(store: FileStore | None) -> None:
-    """Keep disk and shared store as they should be, where there is one; ends by being cancelled."""
-    while store is not None:
+async def tend(store: FileStore) -> None:
+    """Keep disk and shared store as they should be; ends by being cancelled."""
+    while True:
         is_well = True
         try:
             is_well = await store.tend()

@@ -25,7 +25,8 @@ from cachi2ish.mirror.held.interface import (
     StoredFile,
     parts_of,
 )
-from cachi2ish.mirror.held.shared.sharing import Sharing
+from cachi2ish.mirror.held.shared.sharing import StoreSharing
+from cachi2ish.mirror.held.shared.unsent_notes import UnsentNotes
 from tests.support.shared_files import files_in, new_place
 
 
@@ -80,7 +81,8 @@ class Machine:
 
     def begin(self) -> None:
         """Let the process begin anew."""
-        self.sharing = Sharing(self._files, self.notes, unfinished=key_of, clock=lambda: self.now)
+        self.unsent = UnsentNotes(self.notes)
+        self.sharing = StoreSharing(self._files, self.unsent, unfinished=key_of, clock=lambda: self.now)
 
     def add(self, content: bytes) -> Blob:
         with self.blobs.writer(f"of {content[:9]!r}", ()) as writer:
@@ -119,7 +121,7 @@ def test_one_file_that_is_refused_keeps_no_other_from_being_put(machine: Machine
         machine.sharing.begin(blob.sha256)
     assert machine.sharing.unsent == 4
     machine.sharing.catch_up(machine.find)
-    assert machine.sharing.waiting() == [bad]
+    assert machine.unsent.keys() == [bad]
     assert machine.sharing.unsent == 1
     assert {one.sha256 for one in store.all()} == {one.sha256 for one in blobs[1:]}
 
@@ -136,7 +138,7 @@ def test_a_store_that_refuses_everything_is_not_asked_for_each_file(machine: Mac
     assert not first & set(store.asked[8:])  # the others have their turn
     store.failing = lambda _sha256: None
     machine.sharing.catch_up(machine.find)
-    assert machine.sharing.waiting() == []
+    assert machine.unsent.keys() == []
 
 
 def test_a_store_that_is_away_is_asked_by_one_after_pauses_that_grow(machine: Machine, store: Scripted) -> None:
@@ -172,7 +174,7 @@ def test_a_store_that_is_away_is_asked_by_one_after_pauses_that_grow(machine: Ma
     store.failing, machine.now = lambda _sha256: None, 1000.0
     machine.sharing.catch_up(machine.find)
     assert not machine.is_lost()
-    assert machine.sharing.waiting() == []
+    assert machine.unsent.keys() == []
 
 
 def test_a_store_that_answers_again_is_found_out_though_nothing_is_to_be_put(
@@ -208,7 +210,7 @@ def test_what_is_damaged_there_is_not_safe_and_is_replaced_also_by_the_next_proc
     reading = store.read(blob.sha256)
     assert reading is not None
     assert b"".join(reading.portions) == blob.path.read_bytes()
-    assert other.sharing.waiting() == []
+    assert other.unsent.keys() == []
 
 
 @pytest.mark.parametrize("size", [100, 6_000_000], ids=["small", "in parts"])
@@ -302,12 +304,12 @@ def test_a_mirror_that_ends_does_not_wait_for_a_large_file_on_its_way(
     monkeypatch.setattr("cachi2ish.mirror.held.shared.s3_files.parts_of", ending)
     assert not machine.sharing.put(large)
     assert store.size_of(large.sha256) is None
-    assert machine.sharing.waiting() == [large.sha256]
+    assert machine.unsent.keys() == [large.sha256]
     machine.sharing.catch_up(machine.find)  # nothing more is begun
-    assert machine.sharing.waiting() == [large.sha256]
+    assert machine.unsent.keys() == [large.sha256]
     assert not machine.is_lost()
     monkeypatch.undo()
     machine.begin()
     machine.sharing.catch_up(machine.find)
     assert store.size_of(large.sha256) == large.size
-    assert machine.sharing.waiting() == []
+    assert machine.unsent.keys() == []

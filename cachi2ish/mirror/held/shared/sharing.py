@@ -2,45 +2,32 @@
 
 What comes from an upstream is put there before the claim on its download is given back. Where that fails, a note
 stays on the disk, and it is put later: nothing is lost, and nobody waits for a store that does not answer.
-
-A note is an empty file, by the key of what is to be put. It says `replace` where the store has something damaged.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
-from pathlib import Path
-from threading import Lock
 
 from cachi2ish.cache.interface import BlobStore
 from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.core.digests import Digest
-from cachi2ish.errors import StorageError
-from cachi2ish.files.folder import Folder
+from cachi2ish.errors import DigestMismatchError, NetworkError, StorageError
 from cachi2ish.mirror.held.interface import SharedFiles, SharedStoreAwayError, SharedStoreError
 from cachi2ish.mirror.held.pauses import Pauses
 from cachi2ish.mirror.held.relay import Abandoned
+from cachi2ish.mirror.held.shared.unsent_notes import UnsentNotes
 
 _log = logging.getLogger(__name__)
-
-#: Seconds after which a note is removed whose download has brought nothing.
-_GIVEN_UP_AFTER = 86_400.0
 
 #: Files in a row that cannot be put, behind which the rest waits for another time.
 _MOST_REFUSALS = 8
 
-#: What a note says of a file that is to be put in the place of something damaged.
-_REPLACE = b"replace"
 
+class StoreSharing:
+    """Implements `cachi2ish.mirror.held.interface.Sharing` by a store. Safe to use from many threads.
 
-class Sharing:
-    """What one machine brings from the shared store, and puts there. Safe to use from many threads.
-
-    directory: for the notes on what is still to be put, made where it is missing. unfinished: names what has
+    notes: on what is still to be put there. unfinished: names what has
     arrived of a download, so that an upstream goes on where the shared store broke off. clock: seconds.
     on_use: is told of each use: ``get`` or ``put``, and how it ended.
     """
@@ -48,25 +35,20 @@ class Sharing:
     def __init__(
         self,
         files: SharedFiles,
-        directory: Path,
+        notes: UnsentNotes,
         *,
         unfinished: Callable[[Artifact], str],
         clock: Callable[[], float],
         on_use: Callable[[str, str], None] = lambda _use, _outcome: None,
     ) -> None:
         self._files = files
-        self._directory = directory
-        self._folder = Folder(directory.parent)
+        self._notes = notes
         self._unfinished = unfinished
         self._on_use = on_use
         self._pauses = Pauses(clock)
         self._damaged: set[str] = set()
         self._refused: frozenset[str] = frozenset()
-        self._counting = Lock()
         self._stopping = False
-        with suppress(OSError):
-            directory.mkdir(mode=0o700, exist_ok=True)
-        self._unsent = len(self.waiting())
 
     @property
     def name(self) -> str:
@@ -81,14 +63,12 @@ class Sharing:
     @property
     def unsent(self) -> int:
         """How many files are still to be put there; those that other processes note are counted in `catch_up`."""
-        return self._unsent
+        return len(self._notes)
 
-    def waiting(self) -> list[str]:
-        """Return the keys of files that are still to be put there, and of those whose download was cut off."""
-        try:
-            return sorted(self._folder.names(self._directory))
-        except OSError:
-            return []
+    @property
+    def is_alone(self) -> bool:
+        """False: others may have put there what this machine lacks."""
+        return False
 
     def bring(
         self, sha256: str, artifact: Artifact | None, store: BlobStore, sized: Callable[[int], None]
@@ -116,11 +96,22 @@ class Sharing:
         """Note that a file is to be put there once it has come, also if this process is killed meanwhile."""
         self._note(key)
 
-    def end(self, key: str) -> None:
-        """Note that there is nothing to be put: it was put, or has not come."""
-        with suppress(OSError):
-            self._folder.unlink(self._directory / key)
-            self._count(-1)
+    def fetched(
+        self, key: str, fetch: Callable[[], tuple[Blob, Blob | None]], on_arrival: Callable[[Blob], None]
+    ) -> Blob:
+        """Fetch a file, and put it and its metadata there before it is returned, or later where that fails."""
+        self.begin(key)
+        try:
+            blob, metadata = fetch()
+        except (NetworkError, DigestMismatchError):
+            self._notes.remove(key)
+            raise
+        on_arrival(blob)  # who waits here need not wait for the others
+        if metadata is not None:
+            self.put_noted(metadata)
+        if self.put(blob):
+            self._notes.remove(key)
+        return blob
 
     def put(self, blob: Blob) -> bool:
         """Put a file there; return whether it is there now. Otherwise it is put later."""
@@ -140,8 +131,7 @@ class Sharing:
 
     def put_noted(self, blob: Blob) -> None:
         """Put a file there, unless that was done meanwhile: there is no note on it any more."""
-        with suppress(OSError):
-            self._folder.status(self._directory / blob.sha256)
+        if self._notes.has(blob.sha256):
             self.put(blob)
 
     def catch_up(self, find: Callable[[str], Blob | None]) -> None:
@@ -149,9 +139,7 @@ class Sharing:
 
         find: returns a file by its key, None where it is not on the disk.
         """
-        waiting = self.waiting()
-        with self._counting:
-            self._unsent = len(waiting)
+        waiting = self._notes.counted()
         if self.is_lost and not self._answers():
             return
         refused: set[str] = set()
@@ -195,12 +183,12 @@ class Sharing:
     def _caught_up(self, key: str, blob: Blob | None) -> bool:
         """Return whether nothing is to be done for a note just now. Raises `SharedStoreError`."""
         if blob is None:
-            if self._is_old(key):  # its download has not come to an end
-                self.end(key)
+            if self._notes.is_old(key):  # its download has not come to an end
+                self._notes.remove(key)
             return True
-        if not self._put(blob, replace=self._says_replace(key)):
+        if not self._put(blob, replace=self._notes.says_replace(key)):
             return False
-        self.end(key)
+        self._notes.remove(key)
         return True
 
     def _put(self, blob: Blob, *, replace: bool = False) -> bool:
@@ -225,7 +213,7 @@ class Sharing:
             self._pauses.end()
         self._damaged.discard(blob.sha256)
         self._on_use("put", "new" if new else "there")
-        self.end(blob.sha256)
+        self._notes.remove(blob.sha256)
         return True
 
     def _go_on(self) -> None:
@@ -267,30 +255,10 @@ class Sharing:
             _log.warning("%s", f"{error.problem}; it is left alone for {pause:.0f} seconds")
 
     def _is_damaged(self, sha256: str) -> bool:
-        return sha256 in self._damaged or self._says_replace(sha256)
-
-    def _says_replace(self, key: str) -> bool:
-        with suppress(OSError):
-            return self._folder.status(self._directory / key).st_size == len(_REPLACE)
-        return False
-
-    def _is_old(self, key: str) -> bool:
-        with suppress(OSError):
-            return time.time() - self._folder.status(self._directory / key).st_mtime > _GIVEN_UP_AFTER
-        return False
-
-    def _count(self, change: int) -> None:
-        with self._counting:
-            self._unsent = max(0, self._unsent + change)
+        return sha256 in self._damaged or self._notes.says_replace(sha256)
 
     def _note(self, key: str, *, replace: bool = False) -> None:
-        path = self._directory / key
         try:
-            with suppress(FileExistsError):
-                os.close(self._folder.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-                self._count(1)
-            if replace:
-                with os.fdopen(self._folder.open(path, os.O_WRONLY), "wb", buffering=0) as note:
-                    note.write(_REPLACE)
+            self._notes.add(key, replace=replace)
         except OSError as error:
             _log.warning("%s may not be put into %s: %s", key, self.name, error.strerror)
