@@ -25,7 +25,7 @@ unexport PIP_FIND_LINKS PIP_EXTRA_INDEX_URL PIP_NO_INDEX PIP_NO_BINARY PIP_ONLY_
 PINNED := --quiet --no-deps --require-hashes --only-binary :all:
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit unit-python fuzz fuzz-locks fuzz-mirror mirror-company integration coverage bench bench-history bench-mirror bench-builds lint format types imports docs reference check \
+.PHONY: help demo test unit unit-python fuzz fuzz-locks fuzz-mirror mirror-company mirror-ceph integration coverage bench bench-history bench-mirror bench-builds lint format types imports docs reference check \
 	venv install lock base image clean
 
 help: ## Print this list
@@ -68,6 +68,11 @@ fuzz-mirror: $(MADE) ## Send made-up requests to a mirror for ten minutes: MINUT
 
 mirror-company: $(MADE) ## Run the tests of the mirror with its history in PostgreSQL (Debian's) and its files in S3
 	HISTORY_DATABASE=postgresql MIRROR_FILES=s3 $(PYTEST) --dist worksteal tests/mirror
+
+mirror-ceph: $(MADE) ## Run them, and those of commands and of four machines, with files in Ceph (Debian's, started here)
+	$(BIN)/python integration-tests/mirror_ceph.py env HISTORY_DATABASE=postgresql MIRROR_FILES=s3 \
+		$(PYTEST) --dist worksteal tests/mirror $(wildcard tests/cli/test_mirror_*.py)
+	S3_SERVER=ceph $(PYTEST) --numprocesses 1 integration-tests/test_mirror_fleet.py
 
 integration: $(MADE) ## Install for real from what was fetched, network cut off (asks PyPI, some minutes)
 	$(PYTEST) integration-tests

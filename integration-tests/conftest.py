@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from engines import Engine, make_base_image, make_mirror_image, make_tool_image, running_engine, why_no_engine
 from harness import BIN, DATA, EXAMPLE, PINNED, Shell, clean_environment, cut_off_command
+from mirror_ceph import CephServer
 from schemas import Published, read_schemas
 
 from tests.support.postgresql import PostgresqlServer, programs
@@ -88,8 +89,12 @@ def new_postgresql(*, durable: bool = False) -> Iterator[PostgresqlServer]:
 
 
 @contextmanager
-def new_s3() -> Iterator[S3Server]:
+def new_s3() -> Iterator[S3Server | CephServer]:
     """Start a server of S3; without its program the test cannot run."""
+    if os.environ.get("S3_SERVER") == "ceph":
+        with CephServer() as ceph:
+            yield ceph
+        return
     if not WEED.exists():
         cannot_run("SeaweedFS has no wheel for this machine")
     with S3Server() as started:

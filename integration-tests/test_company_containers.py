@@ -28,7 +28,7 @@ from test_kubernetes import pods, the
 from tests.support.distributions import make_wheel
 from tests.support.index_server import IndexServer
 from tests.support.postgresql import PASSWORD, PostgresqlServer
-from tests.support.s3_server import ACCESS_KEY, SECRET_KEY, S3Server
+from tests.support.s3_server import ACCESS_KEY, S3, SECRET_KEY
 
 COMPOSE = yaml.safe_load((ROOT / "containers/compose-company.yaml").read_text())
 PROXY = ROOT / "containers/company-proxy.conf"
@@ -92,7 +92,7 @@ def of_compose(tokens: Path) -> Container:
 
 
 @pytest.fixture(scope="module")
-def s3() -> Iterator[S3Server]:
+def s3() -> Iterator[S3]:
     with new_s3() as started:
         yield started
 
@@ -111,7 +111,7 @@ def index() -> Iterator[IndexServer]:
 
 
 @pytest.fixture
-def company(database: PostgresqlServer, s3: S3Server, index: IndexServer) -> Company:
+def company(database: PostgresqlServer, s3: S3, index: IndexServer) -> Company:
     address = database.new_schema().with_credentials.replace(f":{PASSWORD}@", "@")
     variables = {
         "CACHI2ISH_MIRROR_DATABASE": f"{address}&connect_timeout=5",

@@ -24,7 +24,7 @@ from mirror_soak import MirrorProcess, ask
 from tests.support.distributions import Dist
 from tests.support.faulty_proxy import FaultyProxy, ProxyFault
 from tests.support.postgresql import PostgresqlServer
-from tests.support.s3_server import S3Server
+from tests.support.s3_server import S3
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +34,13 @@ def database() -> Iterator[PostgresqlServer]:
 
 
 @pytest.fixture(scope="module")
-def s3() -> Iterator[S3Server]:
+def s3() -> Iterator[S3]:
     with new_s3() as started:
         yield started
 
 
 @pytest.fixture(scope="module")
-def bucket(s3: S3Server) -> Iterator[Bucket]:
+def bucket(s3: S3) -> Iterator[Bucket]:
     with Bucket(s3) as made:
         yield made
 
@@ -244,6 +244,8 @@ def test_a_bucket_that_is_full_keeps_no_file_from_clients_and_gets_it_later(
     try:
         for dist in later:
             assert get(second, path_of(dist)) == (200, dist.content)
+        assert get(second, path_of(early)) == (200, early.content)
+        assert index.downloads()[early.filename] == 1  # a bucket that takes nothing is read
         assert get(third, path_of(early)) == (200, early.content)
         assert fleet.bucket.contents().keys().isdisjoint(map(sha256_of, later))
     finally:

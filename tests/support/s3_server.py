@@ -3,7 +3,8 @@
 with S3Server() as server:
     ... server.environment, server.new_bucket() ...
 
-Starting takes two seconds. ``shared_s3()`` is one for all processes of a run of pytest.
+Starting takes two seconds. ``shared_s3()`` is one for all processes of a run of pytest; where ``MIRROR_S3`` names
+an endpoint, it is that one, with ``MIRROR_S3_ACCESS_KEY`` and ``MIRROR_S3_SECRET_KEY``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import atexit
 import fcntl
 import json
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -22,14 +24,22 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import timedelta
 from functools import cache
 from itertools import count
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
+
+import obstore
+from obstore.store import S3Store
 
 WEED = Path(sys.executable).parent / "weed"
 
-ACCESS_KEY, SECRET_KEY = "AKIATESTS", "let-me-in-8"
+#: The endpoint of a server that runs already.
+_GIVEN = os.environ.get("MIRROR_S3")
+
+ACCESS_KEY = os.environ.get("MIRROR_S3_ACCESS_KEY", "AKIATESTS")
+SECRET_KEY = os.environ.get("MIRROR_S3_SECRET_KEY", "let-me-in-8")
 
 #: Its parts, each with a port for HTTP and one for gRPC.
 _PARTS = ("master", "volume", "filer", "s3")
@@ -96,11 +106,52 @@ class S3:
         return done.stdout
 
 
+class GivenS3(S3):
+    """A server that runs already and that somebody else ends. It makes buckets for these keys; they go again."""
+
+    def __init__(self, endpoint: str, ports: Mapping[str, int]) -> None:
+        super().__init__(ports)
+        self._endpoint = endpoint
+
+    @property
+    def endpoint(self) -> str:
+        return self._endpoint
+
+    def new_bucket(self) -> str:
+        name = f"cachi2ish-{secrets.token_hex(6)}"
+        self._ask("PUT", name)
+        self._keep_until_the_end(name)
+        return name
+
+    def _keep_until_the_end(self, bucket: str) -> None:
+        atexit.register(self._remove, bucket)
+
+    def _remove(self, bucket: str) -> None:
+        store = self._store(bucket)
+        for batch in obstore.list(store):
+            obstore.delete(store, [one["path"] for one in batch])
+        self._ask("DELETE", bucket)
+
+    def _ask(self, method: Literal["PUT", "DELETE"], bucket: str) -> None:
+        address = obstore.sign(self._store(bucket), method, "", timedelta(minutes=5))
+        urllib.request.urlopen(urllib.request.Request(address, method=method), timeout=60).close()
+
+    def _store(self, bucket: str) -> S3Store:
+        return S3Store(
+            bucket,
+            endpoint=self.endpoint,
+            access_key_id=ACCESS_KEY,
+            secret_access_key=SECRET_KEY,
+            region="us-east-1",
+            client_options={"allow_http": True},
+        )
+
+
 class S3Server(S3):
     """One server; a context manager. It can be stopped and started again, and has what it had."""
 
     def __init__(self) -> None:
-        super().__init__(_free_ports())
+        super().__init__(free_ports(*(part + kind for part in _PARTS for kind in ("", ".grpc"))))
 
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="s3-"))
@@ -176,6 +227,8 @@ def shared_s3() -> S3:
 
     Each process holds one end of a pipe. When the last one has ended, however it did, the server goes too.
     """
+    if _GIVEN:
+        return GivenS3(_GIVEN, {})
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
     folder = Path(tempfile.gettempdir()) / f"s3-of-{run}"
     folder.mkdir(exist_ok=True, mode=0o700)
@@ -234,8 +287,8 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _free_ports() -> dict[str, int]:
-    names = [part + kind for part in _PARTS for kind in ("", ".grpc")]
+def free_ports(*names: str) -> dict[str, int]:
+    """Return a port for each name, which nobody listens at now."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in names]
         return {name: one.getsockname()[1] for name, one in zip(names, sockets, strict=True)}
