@@ -28,7 +28,7 @@ from cachi2ish.index.stack import default_index_url
 from cachi2ish.lockfiles.readers import NamedReaders
 from cachi2ish.mirror.accepted import Tokens
 from cachi2ish.mirror.batches import in_batches
-from cachi2ish.mirror.held.interface import SharedStoreAwayError
+from cachi2ish.mirror.held.interface import SharedStoreAwayError, SharedStoreFullError
 from cachi2ish.mirror.held.old_notes import take_over
 from cachi2ish.mirror.history.engines.interface import HistoryPlace
 from cachi2ish.mirror.history.store import SqlHistory
@@ -196,7 +196,10 @@ def _shared(
     except SharedStoreAwayError as error:
         if not lenient:
             raise
-        reporter.warning(f"{error.problem}: files come from upstreams and the disk until it can")
+        if isinstance(error, SharedStoreFullError):
+            reporter.warning(f"{error.problem}: what is new stays on the disk until it can")
+        else:
+            reporter.warning(f"{error.problem}: files come from upstreams and the disk until it can")
     housekeeping = DiskHousekeeping(directory / FILES, directory / FILES / CATALOGUE)
     return SharedPlace(
         files=files,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cachi2ish.exit_codes import ExitCode
-from cachi2ish.mirror.held.interface import SharedStoreAwayError, SharedStoreError
+from cachi2ish.mirror.held.interface import SharedStoreAwayError, SharedStoreError, SharedStoreFullError
 from cachi2ish.mirror.held.shared.s3_files import S3Files
 from cachi2ish.settings.buckets import Bucket
 from tests.cli.conftest import Person
@@ -171,6 +171,8 @@ def test_what_a_store_refuses_is_explained(
         (503, "SlowDown", True),
         (500, "InternalError", True),
         (403, "QuotaExceeded", True),
+        (400, "XMinioAdminBucketQuotaExceeded", True),
+        (507, "XMinioStorageFull", True),
         (403, "AccessDenied", False),
         (404, "NoSuchBucket", False),
     ],
@@ -186,6 +188,10 @@ def test_a_store_that_may_come_back_is_told_from_settings_that_are_wrong(
     with pytest.raises(SharedStoreError) as refused:
         files.check()
     assert isinstance(refused.value, SharedStoreAwayError) is may_come_back
+    assert isinstance(refused.value, SharedStoreFullError) is (may_come_back and status != 503)
+    with pytest.raises(SharedStoreError) as unread:
+        files.size_of("0" * 64)
+    assert not isinstance(unread.value, SharedStoreFullError)
 
 
 @needs_openssl

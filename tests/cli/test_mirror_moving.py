@@ -136,6 +136,8 @@ def test_prune_removes_from_s3_what_registries_give_again(keeper: Keeper, place:
     files = files_in(place)
     told = keeper.runs("prune", "--files", str(place), "--max-size", "0", "--dry-run")
     assert f"sha256/{LARGE.sha256[:2]}/{LARGE.sha256}  {LARGE.filename}" in told.out
+    assert ", put there 20" in told.out
+    assert "last used" not in told.out
     assert named(files) == {one.filename for one in ALL}
     told = keeper.runs("prune", "--files", str(place), "--max-size", "0")
     assert "1 file" in told.err

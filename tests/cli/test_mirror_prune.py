@@ -133,6 +133,17 @@ def test_the_least_recently_used_goes_first_and_a_dry_run_names_it_and_removes_n
     assert store.held() == [GONE.filename, WHEEL.filename]
 
 
+def test_metadata_of_a_wheel_is_called_as_installers_ask_for_it_also_once_the_wheel_has_gone(store: Store) -> None:
+    with store.serving() as mirror:
+        assert mirror.get(f"/files/{WHEEL.sha256}/{WHEEL.filename}.metadata").status == 200
+    for _ in range(2):
+        outcome = store.prunes("--max-size", "0", "--dry-run")
+        assert f"  {WHEEL.filename}.metadata, " in outcome.out
+        assert "  file, " not in outcome.out
+        assert ", last used 20" in outcome.out
+        store.path(WHEEL).unlink(missing_ok=True)
+
+
 def test_what_vanishes_while_files_are_removed_stays(store: Store) -> None:
     flags = Flags(mirror_directory=store.directory)
     with (

@@ -86,7 +86,7 @@ def _prune(
         ) as store:
             pruned = prune_files(store, limits, now, reporter, dry_run=dry_run)
         if dry_run:
-            write_result(removals_text(pruned))
+            write_result(removals_text(pruned, "last used" if shared is None else "put there"))
         for line in (*pruned_lines(pruned, dry_run=dry_run), *staying_text(store.staying)):
             reporter.info(line)
         if limits.size is not None and pruned.kept > limits.size and not dry_run:

@@ -151,11 +151,14 @@ def verified_text(verified: Verified) -> str:
     return f"{counted(verified.files, 'file')}, {readable_size(verified.size)}, verified{removed}"
 
 
-def removals_text(pruned: Pruned) -> str:
-    """Return a line for each file that would be removed: its place, what indexes call it, size and last use."""
+def removals_text(pruned: Pruned, when: str = "last used") -> str:
+    """Return a line for each file that would be removed: its place, what indexes call it, size and last use.
+
+    when: what happened at the instant that is known, where that is not the last use.
+    """
     return "".join(
-        f"{printable(entry.path)}  {_called(entry, pruned)}, {readable_size(entry.size)}, last used"
-        f" {_instant(entry.used)}\n"
+        f"{printable(entry.path)}  {_called(entry, pruned)}, {readable_size(entry.size)},"
+        f" {when} {_instant(entry.used)}\n"
         for entry in pruned.entries
     )
 

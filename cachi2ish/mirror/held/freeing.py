@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from cachi2ish.cache.interface import Pruning
 from cachi2ish.core.cache_contents import Amount, Entry, EntryKind
@@ -41,8 +41,13 @@ class Freeing:
         self._now = now
         self._everything = everything
         places = {sha256_of(entry): entry for entry in pruning.entries if entry.kind is EntryKind.FILE}
-        known = history.holdings(places.keys(), now() - _RECENT)
+        since = now() - _RECENT
+        known = history.holdings(places.keys(), since)
         self._names = {places[key].path: tuple(sorted(one.names)) for key, one in known.items()}
+        self._names |= {
+            places[key].path: names
+            for key, names in _names_of_metadata(history, places.keys() - known.keys(), since).items()
+        }
         kept = () if everything else (key for key, one in known.items() if not one.listed)
         staying = {places[key] for key in kept}
         if not everything:
@@ -77,6 +82,17 @@ class Freeing:
     def size_beside(self) -> int:
         """Return the bytes of all that stays whatever happens: the catalogue, and files."""
         return self._pruning.size_beside() + self.staying.size
+
+
+def _names_of_metadata(history: History, keys: Collection[str], since: Instant) -> dict[str, tuple[str, ...]]:
+    """Return what installers ask for, by the sha256, where these are metadata of wheels."""
+    wheels = history.wheels_of([key for key in keys if key])
+    known = history.holdings({one for those in wheels.values() for one in those}, since)
+    names = {
+        key: sorted({f"{name}.metadata" for wheel in those if wheel in known for name in known[wheel].names})
+        for key, those in wheels.items()
+    }
+    return {key: tuple(those) for key, those in names.items()}
 
 
 def sha256_of(entry: Entry) -> str:

@@ -21,6 +21,10 @@ class SharedStoreAwayError(SharedStoreError):
     """It may answer by itself in a while: it is away, has too much to do, or is full."""
 
 
+class SharedStoreFullError(SharedStoreAwayError):
+    """It takes no file for a while, since it is full or for a reason of its own, and gives what it has."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredFile:
     """A file in the shared store. size: bytes. changed_at: when it was put there, aware."""
@@ -106,6 +110,11 @@ class Sharing(Protocol):
     @property
     def is_lost(self) -> bool:
         """Whether the shared store has failed and has not answered since, so that nobody waits for it."""
+        ...
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it took no file and has not taken one since; what it has is read."""
         ...
 
     @property

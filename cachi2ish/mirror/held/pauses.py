@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Lock, get_ident
+
+from cachi2ish.mirror.held.interface import SharedStoreAwayError, SharedStoreError, SharedStoreFullError
+
+_log = logging.getLogger(__name__)
 
 #: Seconds of the first pause, and of the longest; each is twice as long as the one before.
 _FIRST, _LONGEST = 10.0, 30.0
@@ -58,3 +64,72 @@ class Pauses:
         with self._guard:
             if self._trying == get_ident():
                 self._trying = None
+
+
+class StorePauses:
+    """When a shared store is asked for files, and when one is put there. Safe to use from many threads.
+
+    One that takes no files gives those that it has: only what is put waits then. clock: seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._asking = Pauses(clock)
+        self._putting = Pauses(clock)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the store has failed and has not answered since, so that nobody waits for it."""
+        return self._asking.is_lost
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it took no file, and has not taken one since."""
+        return self._putting.is_lost
+
+    def answered(self) -> None:
+        """Note that the store has answered."""
+        self._asking.answered()
+
+    @contextmanager
+    def asking(self) -> Iterator[bool]:
+        """Yield whether the block may ask the store now. What it raises of the store is noted."""
+        may_ask = self._asking.begin()
+        try:
+            yield may_ask
+        except SharedStoreError as error:
+            self._lose(error)
+            raise
+        finally:
+            if may_ask:
+                self._asking.end()
+
+    @contextmanager
+    def putting(self) -> Iterator[bool]:
+        """Yield whether the block may put something there now. What it raises of the store is noted."""
+        may_put = self._putting.begin()
+        may_ask = may_put and self._asking.begin()
+        try:
+            yield may_ask
+        except SharedStoreFullError as error:
+            self._asking.answered()
+            pause = self._putting.failed()
+            if pause is not None:
+                _log.warning("%s", f"{error.problem}; nothing is put there for {pause:.0f} seconds")
+            raise
+        except SharedStoreAwayError as error:
+            self._lose(error)
+            raise
+        else:
+            if may_ask:
+                self._asking.answered()
+                self._putting.answered()
+        finally:
+            if may_ask:
+                self._asking.end()
+            if may_put:
+                self._putting.end()
+
+    def _lose(self, error: SharedStoreError) -> None:
+        pause = self._asking.failed()
+        if pause is not None:
+            _log.warning("%s", f"{error.problem}; it is left alone for {pause:.0f} seconds")

@@ -12,6 +12,7 @@ class Unshared:
     """Implements `cachi2ish.mirror.held.interface.Sharing` for the only machine of a mirror."""
 
     is_lost = False
+    is_full = False
     unsent = 0
     is_alone = True
 

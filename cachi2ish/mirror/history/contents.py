@@ -39,6 +39,15 @@ def metadata_of(connection: Connection, wheels: Collection[str]) -> dict[str, st
     return found
 
 
+def wheels_of(connection: Connection, metadata: Collection[str]) -> dict[str, list[str]]:
+    """Return the wheels that have this metadata, by its sha256 and by their own, as far as they are known."""
+    found: dict[str, list[str]] = {}
+    for some in in_batches((bytes.fromhex(one) for one in metadata), _AT_ONCE):
+        for row in connection.execute(select(wheel_metadata).where(wheel_metadata.c.metadata.in_(some))):
+            found.setdefault(row.metadata.hex(), []).append(row.wheel.hex())
+    return found
+
+
 def write_metadata(connection: Connection, found: Mapping[str, str]) -> None:
     """Write down the sha256 of the metadata in wheels, by their own; what is known stays."""
     known = metadata_of(connection, found)

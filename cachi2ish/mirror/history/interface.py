@@ -164,6 +164,13 @@ class Sightings(Protocol):
         """Return the sha256 of the metadata in wheels, by their own, as far as it is known."""
         ...
 
+    def wheels_of(self, metadata: Collection[str]) -> dict[str, list[str]]:
+        """Return the wheels that have this metadata, by its sha256 and by their own, as far as they are known.
+
+        It reads what is known of all wheels.
+        """
+        ...
+
     def keep_metadata(self, found: Mapping[str, str]) -> None:
         """Write down the sha256 of the metadata in wheels, by their own; what is known stays."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from typing import Self
+from typing import Self, TypeVar
 
 from packaging.utils import NormalizedName
 from sqlalchemy import insert, select, update
@@ -12,7 +12,7 @@ from sqlalchemy import insert, select, update
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.pages import Page
 from cachi2ish.errors import InputError
-from cachi2ish.mirror.history.contents import content_of, metadata_of, write_content, write_metadata
+from cachi2ish.mirror.history.contents import content_of, metadata_of, wheels_of, write_content, write_metadata
 from cachi2ish.mirror.history.copying import copy_history, expect_empty
 from cachi2ish.mirror.history.dated_pages import all_projects, dated_page
 from cachi2ish.mirror.history.differences import differences
@@ -57,6 +57,8 @@ from cachi2ish.mirror.records import (
     Unchanged,
 )
 from cachi2ish.simple_api.refusal_reasons import RefusalReason
+
+_Found = TypeVar("_Found")
 
 
 class SqlHistory:
@@ -156,8 +158,7 @@ class SqlHistory:
 
     def files_to_rescue(self, limit: int) -> tuple[HistoricFile, ...]:
         """Return files that have vanished, and of whose bytes nobody has said what became of them."""
-        with self._database.reading() as connection:
-            return tuple(wanted_files(connection, limit))
+        return tuple(self._read(wanted_files, limit))
 
     def rescued(self, file: HistoricFile, *, held: bool, now: Instant) -> None:  # noqa: ARG002  (the interface's)
         """Write down that the mirror has the bytes of a vanished file, or that they cannot be had any more."""
@@ -170,8 +171,7 @@ class SqlHistory:
 
     def content_of(self, key: str) -> str | None:
         """Return the sha256 of a file of which none is stated, None where nobody was served it yet."""
-        with self._database.reading() as connection:
-            return content_of(connection, key)
+        return self._read(content_of, key)
 
     def keep_content(self, key: str, sha256: str) -> str:
         """Write down what a file is of which no sha256 is stated; return what holds."""
@@ -180,8 +180,11 @@ class SqlHistory:
 
     def metadata_of(self, wheels: Collection[str]) -> dict[str, str]:
         """Return the sha256 of the metadata in wheels, by their own, as far as it is known."""
-        with self._database.reading() as connection:
-            return metadata_of(connection, wheels)
+        return self._read(metadata_of, wheels)
+
+    def wheels_of(self, metadata: Collection[str]) -> dict[str, list[str]]:
+        """Return the wheels that have this metadata, by its sha256 and by their own; see the interface."""
+        return self._read(wheels_of, metadata)
 
     def keep_metadata(self, found: Mapping[str, str]) -> None:
         """Write down the sha256 of the metadata in wheels, by their own."""
@@ -198,9 +201,7 @@ class SqlHistory:
 
     def status(self, now: Instant, registries: Collection[str] | None = None) -> Status:
         """Return how much is known; see the interface."""
-        size = self._database.size()
-        with self._database.reading() as connection:
-            return how_much(connection, now, size, registries)
+        return self._read(how_much, now, self._database.size(), registries)
 
     def freeze(self, registry: str, cutoff: Cutoff, now: Instant) -> FrozenDay:
         """Return the digest over all pages as of ``cutoff``; see the interface."""
@@ -234,10 +235,7 @@ class SqlHistory:
 
     def verify(self) -> tuple[str, ...]:
         """Return all that contradicts itself, as sentences."""
-        found = list(self._database.damage())
-        with self._database.reading() as connection:
-            found += contradictions(connection)
-        return tuple(found)
+        return (*self._database.damage(), *self._read(contradictions))
 
     def forget(self, registry: str, projects: Collection[NormalizedName]) -> frozenset[str]:
         """Follow these projects no more; what is known of them stays."""
@@ -253,13 +251,11 @@ class SqlHistory:
 
     def holdings(self, keys: Collection[str], since: Instant) -> dict[str, Holding]:
         """Return what is known of the files with these keys; see the interface."""
-        with self._database.reading() as connection:
-            return holdings(connection, keys, since)
+        return self._read(holdings, keys, since)
 
     def keys_without_sha256(self) -> list[str]:
         """Return the keys of all files of which no sha256 is stated."""
-        with self._database.reading() as connection:
-            return keys_without_sha256(connection)
+        return self._read(keys_without_sha256)
 
     @contextmanager
     def at_rest(self) -> Iterator[None]:
@@ -284,6 +280,10 @@ class SqlHistory:
             expect_empty(target)
             before()
             return copy_history(self._database, target)
+
+    def _read(self, read: Callable[..., _Found], *args: object) -> _Found:
+        with self._database.reading() as connection:
+            return read(connection, *args)
 
     def close(self) -> None:
         """Let go of the database."""

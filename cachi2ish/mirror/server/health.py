@@ -40,6 +40,8 @@ class Health:
         lines = ["ok"]
         if self._sharing.is_lost:
             lines.append("the shared store of files does not answer: files come from upstreams and the disk")
+        elif self._sharing.is_full:
+            lines.append("the shared store of files takes none now: what is new stays on the disk")
         if self._sharing.unsent:
             lines.append(f"{self._sharing.unsent} to be put into the shared store of files")
         return Response("".join(f"{line}\n" for line in lines), media_type="text/plain")

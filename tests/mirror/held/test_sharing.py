@@ -22,6 +22,7 @@ from cachi2ish.mirror.held.interface import (
     SharedFiles,
     SharedStoreAwayError,
     SharedStoreError,
+    SharedStoreFullError,
     StoredFile,
     parts_of,
 )
@@ -31,12 +32,14 @@ from tests.support.shared_files import files_in, new_place
 
 
 class Scripted:
-    """A real store of files that fails where it is told to. asked: what was asked of it."""
+    """A real store of files that fails where it is told to. asked, put_there: what was asked of it, and put."""
 
     def __init__(self, files: SharedFiles) -> None:
         self.name = files.name
         self.asked: list[str] = []
+        self.put_there: list[str] = []
         self.failing: Callable[[str], SharedStoreError | None] = lambda _sha256: None
+        self.failing_to_put: Callable[[str], SharedStoreError | None] = lambda _sha256: None
         self._files = files
 
     def check(self) -> None:
@@ -54,6 +57,10 @@ class Scripted:
         self, sha256: str, path: Path, size: int, *, replace: bool = False, go_on: Callable[[], None] | None = None
     ) -> bool:
         self._expect(sha256)
+        self.put_there.append(sha256)
+        error = self.failing_to_put(sha256)
+        if error is not None:
+            raise error
         return self._files.put(sha256, path, size, replace=replace, go_on=go_on)
 
     def remove(self, sha256: str) -> None:
@@ -94,6 +101,9 @@ class Machine:
 
     def is_lost(self) -> bool:
         return self.sharing.is_lost
+
+    def is_full(self) -> bool:
+        return self.sharing.is_full
 
     def bring(self, sha256: str) -> Blob | None:
         return self.sharing.bring(sha256, None, self.blobs, lambda _size: None)
@@ -175,6 +185,35 @@ def test_a_store_that_is_away_is_asked_by_one_after_pauses_that_grow(machine: Ma
     machine.sharing.catch_up(machine.find)
     assert not machine.is_lost()
     assert machine.unsent.keys() == []
+
+
+def test_a_store_that_is_full_is_read_and_gets_files_once_it_has_room(
+    machine: Machine, store: Scripted, tmp_path: Path
+) -> None:
+    held, *late = [machine.add(os.urandom(100)) for _ in range(10)]
+    assert machine.sharing.put(held)
+    store.failing_to_put = lambda _sha256: SharedStoreFullError("the bucket is full")
+    for blob in late:
+        machine.sharing.begin(blob.sha256)
+        assert not machine.sharing.put(blob)
+    assert machine.is_full()
+    assert store.put_there == [held.sha256, late[0].sha256]  # and nobody waits for the others
+    other = Machine(tmp_path / "other", store)
+    assert not other.sharing.put(other.add(b"apple"))
+    assert other.bring(held.sha256) is not None
+    assert other.sharing.has(held.sha256, held.size)
+    assert not other.is_lost()
+    for second in range(100):
+        machine.now = float(second)
+        machine.sharing.catch_up(machine.find)
+        assert not machine.is_lost()
+    assert len(store.put_there) == 3 + 4  # after 10, 30, 60 and 90 seconds
+    store.failing_to_put = lambda _sha256: None
+    machine.now = 1000.0
+    machine.sharing.catch_up(machine.find)
+    assert not machine.is_full()
+    assert machine.unsent.keys() == []
+    assert {one.sha256 for one in store.all()} == {one.sha256 for one in (held, *late)}
 
 
 def test_a_store_that_answers_again_is_found_out_though_nothing_is_to_be_put(

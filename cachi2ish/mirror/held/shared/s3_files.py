@@ -16,8 +16,8 @@ from obstore.store import S3Store
 
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError
-from cachi2ish.mirror.held.interface import Reading, SharedStoreAwayError, SharedStoreError, StoredFile, parts_of
-from cachi2ish.mirror.held.shared.s3_answers import REACH, code_of, explained, may_pass
+from cachi2ish.mirror.held.interface import Reading, SharedStoreError, StoredFile, parts_of
+from cachi2ish.mirror.held.shared.s3_answers import REACH, code_of, failure
 from cachi2ish.settings.buckets import Bucket
 
 if TYPE_CHECKING:
@@ -77,8 +77,9 @@ class S3Files:
     def check(self) -> None:
         """Raise `SharedStoreError` unless files can be read, listed, written and removed."""
         path = f"probe-{secrets.token_hex(8)}"  # others may begin at the same time
-        with self._errors():
+        with self._errors(putting=True):
             obstore.put(self._store, path, b"cachi2ish", mode="overwrite")
+        with self._errors():
             try:
                 read = bytes(obstore.get(self._store, path).bytes())
                 next(iter(obstore.list(self._store, chunk_size=1)), None)
@@ -119,12 +120,12 @@ class S3Files:
         if size > _PART:
             if not replace and self.size_of(sha256) == size:
                 return False
-            with path.open("rb") as file, self._errors():
+            with path.open("rb") as file, self._errors(putting=True):
                 parts = parts_of(file, _PART, go_on)
                 obstore.put(self._store, name, parts, chunk_size=_PART, max_concurrency=_PARTS_AT_ONCE)
             return True
         content = path.read_bytes()
-        with self._errors():
+        with self._errors(putting=True):
             if replace or not self._create(name, content):
                 if not replace and self.size_of(sha256) == size:
                     return False
@@ -156,7 +157,7 @@ class S3Files:
         except AlreadyExistsError:
             return False
         except BaseError as error:
-            if code_of(str(error)) == "NotImplemented":
+            if code_of(error) == "NotImplemented":
                 return False
             raise
         return True
@@ -170,21 +171,16 @@ class S3Files:
             yield bytes(portion)
 
     def _expect_bucket(self, error: FileNotFoundError) -> None:
-        if code_of(str(error)) == "NoSuchBucket":
-            raise self._failure(error) from None
+        if code_of(error) == "NoSuchBucket":
+            raise failure(self.name, error) from None
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
+    def _errors(self, *, putting: bool = False) -> Iterator[None]:
         """Turn what obstore raises into what the mirror knows; drop its text: it may hold a secret."""
         try:
             yield
         except (BaseError, ValueError, FileNotFoundError) as error:
-            raise self._failure(error) from None
-
-    def _failure(self, error: Exception) -> SharedStoreError:
-        problem, hint = explained(str(error))
-        kind = SharedStoreAwayError if may_pass(str(error)) else SharedStoreError
-        return kind(f"the store of files {self.name} cannot be used: {problem}", hint=hint)
+            raise failure(self.name, error, putting=putting) from None
 
 
 def _opened(place: Bucket, client: ClientConfig, config: S3Config, patience: int) -> S3Store:

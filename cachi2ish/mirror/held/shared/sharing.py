@@ -14,7 +14,7 @@ from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.core.digests import Digest
 from cachi2ish.errors import DigestMismatchError, NetworkError, StorageError
 from cachi2ish.mirror.held.interface import SharedFiles, SharedStoreAwayError, SharedStoreError
-from cachi2ish.mirror.held.pauses import Pauses
+from cachi2ish.mirror.held.pauses import StorePauses
 from cachi2ish.mirror.held.relay import Abandoned
 from cachi2ish.mirror.held.shared.unsent_notes import UnsentNotes
 
@@ -45,7 +45,7 @@ class StoreSharing:
         self._notes = notes
         self._unfinished = unfinished
         self._on_use = on_use
-        self._pauses = Pauses(clock)
+        self._pauses = StorePauses(clock)
         self._damaged: set[str] = set()
         self._refused: frozenset[str] = frozenset()
         self._stopping = False
@@ -59,6 +59,11 @@ class StoreSharing:
     def is_lost(self) -> bool:
         """Whether it has failed and has not answered since, so that nobody waits for it."""
         return self._pauses.is_lost
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it took no file and has not taken one since; what it has is read."""
+        return self._pauses.is_full
 
     @property
     def unsent(self) -> int:
@@ -79,18 +84,16 @@ class StoreSharing:
         breaks off stays for that.
         """
         kept = store.find([Digest("sha256", sha256)])
-        if kept is not None or not self._pauses.begin():
+        if kept is not None:
             return kept
         algorithms = {one.algorithm for one in artifact.digests} if artifact is not None else set()
         unfinished = f"shared {sha256}" if artifact is None else self._unfinished(artifact)
         try:
-            return self._read(sha256, unfinished, algorithms, store, sized)
-        except SharedStoreError as error:
-            self._lose(error)
+            with self._pauses.asking() as may_ask:
+                return self._read(sha256, unfinished, algorithms, store, sized) if may_ask else None
+        except SharedStoreError:
             self._on_use("get", "failed")
             return None
-        finally:
-            self._pauses.end()
 
     def begin(self, key: str) -> None:
         """Note that a file is to be put there once it has come, also if this process is killed meanwhile."""
@@ -161,24 +164,22 @@ class StoreSharing:
                 continue
             refused.add(key)
             in_a_row += 1
-            if self.is_lost or in_a_row == _MOST_REFUSALS:
+            if self.is_lost or self.is_full or in_a_row == _MOST_REFUSALS:
                 break
         self._refused = frozenset(refused)
 
     def has(self, sha256: str, size: int) -> bool:
         """Return whether it is certain that a file is there, and is the right one."""
-        if self._is_damaged(sha256) or not self._pauses.begin():
+        if self._is_damaged(sha256):
             return False
         try:
-            found = self._files.size_of(sha256)
-        except SharedStoreError as error:
-            self._lose(error)
+            with self._pauses.asking() as may_ask:
+                found = self._files.size_of(sha256) if may_ask else None
+                if may_ask:
+                    self._pauses.answered()
+        except SharedStoreError:
             return False
-        else:
-            self._pauses.answered()
-            return found == size
-        finally:
-            self._pauses.end()
+        return found == size
 
     def _caught_up(self, key: str, blob: Blob | None) -> bool:
         """Return whether nothing is to be done for a note just now. Raises `SharedStoreError`."""
@@ -194,23 +195,18 @@ class StoreSharing:
     def _put(self, blob: Blob, *, replace: bool = False) -> bool:
         """Put a file; return False where the store is left alone, or the file is not readable any more."""
         replace = replace or self._is_damaged(blob.sha256)
-        if not self._pauses.begin():
-            return False
         try:
-            self._go_on()
-            new = self._files.put(blob.sha256, blob.path, blob.size, replace=replace, go_on=self._go_on)
-        except SharedStoreError as error:
-            if isinstance(error, SharedStoreAwayError):
-                self._lose(error)
-            self._on_use("put", "failed")
-            raise
+            with self._pauses.putting() as may_put:
+                if not may_put:
+                    return False
+                self._go_on()
+                new = self._files.put(blob.sha256, blob.path, blob.size, replace=replace, go_on=self._go_on)
         except OSError as error:  # it has just been removed from the disk
             _log.warning("%s cannot be read: %s", blob.sha256, error.strerror)
             return False
-        else:
-            self._pauses.answered()
-        finally:
-            self._pauses.end()
+        except SharedStoreError:
+            self._on_use("put", "failed")
+            raise
         self._damaged.discard(blob.sha256)
         self._on_use("put", "new" if new else "there")
         self._notes.remove(blob.sha256)
@@ -248,11 +244,6 @@ class StoreSharing:
         self._note(sha256, replace=True)
         _log.error("%s in %s is damaged, and is replaced as soon as an upstream gives it", sha256, self.name)
         return None
-
-    def _lose(self, error: SharedStoreError) -> None:
-        pause = self._pauses.failed()
-        if pause is not None:
-            _log.warning("%s", f"{error.problem}; it is left alone for {pause:.0f} seconds")
 
     def _is_damaged(self, sha256: str) -> bool:
         return sha256 in self._damaged or self._notes.says_replace(sha256)
