@@ -15,6 +15,9 @@ from typing import Any, TypeVar
 
 from cachi2ish.core.messages import did_you_mean, excerpt
 
+#: What the variables of settings begin with.
+OWN_VARIABLES = "CACHI2ISH_"
+
 _EMPTY = "it is empty; is a variable not set?"
 
 _Choice = TypeVar("_Choice", bound=Enum)
@@ -61,7 +64,7 @@ def key_of(name: str) -> str:
 
 def variable_of(name: str) -> str:
     """Return the variable of a setting."""
-    return f"CACHI2ISH_{name.upper()}"
+    return f"{OWN_VARIABLES}{name.upper()}"
 
 
 # Texts.

@@ -9,6 +9,36 @@ import pytest
 from cachi2ish.exit_codes import ExitCode
 from tests.cli.conftest import Person
 
+UNKNOWN = {
+    "CACHI2ISH_CACHEDIR": "did you mean 'CACHI2ISH_CACHE_DIR'?",
+    "CACHI2ISH_MIRROR_FILE": "did you mean 'CACHI2ISH_MIRROR_FILES'?",
+    "CACHI2ISH_mode": "did you mean 'CACHI2ISH_MODE'?",
+    "CACHI2ISH_NO_CACHE": "there is an option for it alone: --no-cache",
+    "CACHI2ISH_UNHEARD_OF": "the reference lists all",
+}
+
+#: Of others, and what Kubernetes sets for a Service of the name cachi2ish-mirror.
+FOREIGN = (
+    "CACHI2ISH_MIRROR_SERVICE_HOST",
+    "CACHI2ISH_MIRROR_SERVICE_PORT_HTTP",
+    "CACHI2ISH_MIRROR_PORT_8417_TCP_ADDR",
+    "MY_CACHI2ISH_MODE",
+    "CACHI2ISH",
+)
+
+
+def test_a_variable_that_is_misspelled_is_named_by_every_command_and_changes_nothing(person: Person) -> None:
+    person.environ.update(dict.fromkeys((*UNKNOWN, *FOREIGN), "hidden-7"))
+    for command in (("cache", "path"), ("generate-env", "out"), ("mirror", "status", "--directory", "nowhere")):
+        told = person.runs(*command).err.splitlines()
+        warnings = [line for line in told if line.startswith("warning: unknown variable ")]
+        assert sorted(warnings) == sorted(
+            f"warning: unknown variable {name}: {hint}" for name, hint in UNKNOWN.items()
+        )
+        assert "hidden-7" not in "".join(told)
+    assert person.runs("cache", "path", "--log-level", "error").err == ""
+    assert person.runs("--version").err == ""
+
 
 @dataclass(frozen=True)
 class Refused:

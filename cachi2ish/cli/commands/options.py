@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from inspect import Parameter, Signature, signature
@@ -13,13 +15,17 @@ import typer
 
 from cachi2ish.cli.display.console import Console, Level, standard_error
 from cachi2ish.cli.program import is_drop_in
+from cachi2ish.core.messages import did_you_mean, excerpt
 from cachi2ish.settings.flags import SETTINGS, Flags, LogLevel, option_of
-from cachi2ish.settings.values import InvalidValueError, path_in_build, path_of, variable_of
+from cachi2ish.settings.values import OWN_VARIABLES, InvalidValueError, path_in_build, path_of, variable_of
 
 _Value = TypeVar("_Value")
 
 #: The option that every command has.
 _LEVEL = "log_level"
+
+#: What Kubernetes sets in all Pods of a namespace for a Service that is called cachi2ish-….
+_OF_A_SERVICE = re.compile("_SERVICE_HOST|_SERVICE_PORT(_.*)?|_PORT(_[0-9]+_(TCP|UDP|SCTP)(_.*)?)?")
 
 
 def reads(parse: Callable[[Any], _Value]) -> Callable[[Any], _Value]:
@@ -104,7 +110,9 @@ def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., 
         def path(*, flags: Flags) -> None: ...
     """
     options = [_option(name, variable=not SETTINGS[name].any_command) for name in names if name != _LEVEL]
-    return lambda command: _with_options(command, options, [_option(_LEVEL, variable=False)])
+    return lambda command: _with_options(
+        command, options, [_option(_LEVEL, variable=False)], _warn_of_unknown_variables
+    )
 
 
 def with_program_settings(program: Callable[..., None]) -> Callable[..., None]:
@@ -113,11 +121,14 @@ def with_program_settings(program: Callable[..., None]) -> Callable[..., None]:
     Their variables are read there: so they are weaker than an option, wherever it stands.
     """
     names = [name for name, setting in SETTINGS.items() if setting.any_command]
-    return _with_options(program, [_option(name, variable=True) for name in names], [])
+    return _with_options(program, [_option(name, variable=True) for name in names], [], lambda _flags: None)
 
 
 def _with_options(
-    command: Callable[..., None], options: Sequence[Parameter], last: Sequence[Parameter]
+    command: Callable[..., None],
+    options: Sequence[Parameter],
+    last: Sequence[Parameter],
+    before: Callable[[Flags], None],
 ) -> Callable[..., None]:
     own = signature(command, eval_str=True).parameters
 
@@ -126,7 +137,9 @@ def _with_options(
         chosen = {option.name: values.pop(option.name) for option in (*options, *last)}
         if "context" in own:
             values["context"] = context
-        command(flags=_flags(context, chosen), **values)
+        flags = _flags(context, chosen)
+        before(flags)
+        command(flags=flags, **values)
 
     parameters = [Parameter("context", Parameter.KEYWORD_ONLY, annotation=typer.Context)]
     for name, parameter in own.items():
@@ -167,6 +180,22 @@ def _flags(context: typer.Context, options: Mapping[str, object]) -> Flags:
         if value is not None
     }
     return replace(before, drop_in=is_drop_in(context), **given)
+
+
+def _warn_of_unknown_variables(flags: Flags) -> None:
+    """Name variables that begin as ours do and mean nothing: somebody believes that they do."""
+    known = {variable_of(name).removeprefix(OWN_VARIABLES): one for name, one in SETTINGS.items()}
+    for variable in sorted(name for name in os.environ if name.startswith(OWN_VARIABLES)):
+        name = variable.removeprefix(OWN_VARIABLES)
+        setting = known.get(name)
+        if setting is None and not _OF_A_SERVICE.search(name):
+            with_variable = [one for one, its in known.items() if its.variable]
+            hint = did_you_mean(name, with_variable, "the reference lists all", begin=OWN_VARIABLES)
+        elif setting is not None and not setting.variable:
+            hint = f"there is an option for it alone: --{option_of(name.lower())}"
+        else:
+            continue
+        console_for(flags).report(Level.WARNING, f"unknown variable {excerpt(variable)}: {hint}")
 
 
 def written_options(context: typer.Context, *names: str) -> tuple[str, ...]:
