@@ -16,20 +16,10 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
-from cachi2ish.build.interface import SdistFacts
+from cachi2ish.build.facts import CARGO_LOCK, PKG_INFO, PYPROJECT, SETUP_CFG, SETUP_PY, SdistFacts
 from cachi2ish.build.rules.toml_values import table, texts
 from cachi2ish.build.setup_script import LARGEST, parsed_script, setup_requires_of
 from cachi2ish.files.foreign import read_toml
-
-#: The files at the top that are read, and those whose presence matters.
-PKG_INFO, PYPROJECT, SETUP_CFG, SETUP_PY, CARGO_LOCK = (
-    "PKG-INFO",
-    "pyproject.toml",
-    "setup.cfg",
-    "setup.py",
-    "Cargo.lock",
-)
-TOP = (PKG_INFO, PYPROJECT, SETUP_CFG, SETUP_PY, CARGO_LOCK, "Cargo.toml", "CMakeLists.txt", "meson.build")
 
 #: Tables of ``[tool]`` that some rule reads.
 _TOOLS = ("hatch", "maturin", "pdm", "scikit-build", "flit")

@@ -12,6 +12,16 @@ IMPLICIT = ("setuptools>=40.8.0", "wheel")
 #: The back-end where none is named (PEP 517).
 LEGACY_BACKEND = "setuptools.build_meta:__legacy__"
 
+#: The files at the top that are read, and those whose presence matters.
+PKG_INFO, PYPROJECT, SETUP_CFG, SETUP_PY, CARGO_LOCK = (
+    "PKG-INFO",
+    "pyproject.toml",
+    "setup.cfg",
+    "setup.py",
+    "Cargo.lock",
+)
+TOP = (PKG_INFO, PYPROJECT, SETUP_CFG, SETUP_PY, CARGO_LOCK, "Cargo.toml", "CMakeLists.txt", "meson.build")
+
 
 class SdistFacts(Struct, frozen=True, kw_only=True, gc=False):
     """All that an sdist says of how it is built. Kept between runs, since it follows from the digest.

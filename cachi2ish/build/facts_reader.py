@@ -9,17 +9,8 @@ from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
 from cachi2ish.build.crates import needs_crates
-from cachi2ish.build.declared import (
-    PYPROJECT,
-    SETUP_PY,
-    TOP,
-    crates_of,
-    facts_of,
-    has_hook_of,
-    requires_of_setup,
-    states_itself,
-)
-from cachi2ish.build.interface import SdistFacts
+from cachi2ish.build.declared import crates_of, facts_of, has_hook_of, requires_of_setup, states_itself
+from cachi2ish.build.facts import PYPROJECT, SETUP_PY, TOP, SdistFacts
 from cachi2ish.build.rules import flit_rule, in_tree_rule
 from cachi2ish.build.rules.toml_values import table
 from cachi2ish.files.foreign import UnfitFileError, read_foreign

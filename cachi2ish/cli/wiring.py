@@ -186,7 +186,7 @@ def _archive_reader(projects: ProjectReader, seen: SeenTexts, stack: ExitStack) 
 
 
 def _seen_texts() -> SeenTexts:
-    from cachi2ish.build.declared import TOP
+    from cachi2ish.build.facts import TOP
     from cachi2ish.sdists.text_reader import SeenTexts
 
     def is_wanted(build_requires: Sequence[str]) -> bool:

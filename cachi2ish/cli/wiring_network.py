@@ -56,6 +56,7 @@ def connector(
             index=IndexStack(run).index,
             downloader=LocalFilesFirst(source, blobs, CachedFirst(blobs, memory, downloader)),
             metadata=lambda: _wheel_metadata(session),
+            write_back=memory.write_back,
         )
 
     return connect

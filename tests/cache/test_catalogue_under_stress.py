@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -127,3 +129,45 @@ def test_many_processes_and_threads_share_it(path: Path) -> None:
         for number in range(4):
             assert kept(catalogue, index=f"own {number} 7")
     assert not path.with_name("catalogue.sqlite3.aside").exists()
+
+
+def in_the_file_itself(path: Path) -> list[str]:
+    """The projects whose pages whoever reads the database without its log finds; none where half is written."""
+    with closing(sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)) as alone, suppress(sqlite3.Error):
+        return [project for (project,) in alone.execute("SELECT project FROM page ORDER BY project")]
+    return []
+
+
+def test_what_was_kept_is_moved_into_the_database_while_more_is_kept(path: Path) -> None:
+    with SqliteCatalogue(path) as catalogue:
+        catalogue.keep_page(page_of(SDIST, project="a"))
+        catalogue.write_back()
+        catalogue.keep_page(page_of(WHEEL, project="b"))
+        catalogue.put("key", "value")
+        catalogue.write_back()
+        for _ in range(400):  # some seconds: this is for another thread to do
+            if in_the_file_itself(path) == ["a", "b"]:
+                break
+            time.sleep(0.05)
+        assert in_the_file_itself(path) == ["a", "b"]
+        catalogue.keep_page(page_of(SDIST, project="c"))
+    assert in_the_file_itself(path) == ["a", "b", "c"]
+    with SqliteCatalogue(path) as again:
+        assert [kept(again, project=name) is not None for name in "abc"] == [True, True, True]
+        assert again.get("key") == "value"
+
+
+def test_a_database_that_is_gone_when_it_is_to_be_written_back_is_not_made_again(path: Path) -> None:
+    with SqliteCatalogue(path) as catalogue:
+        catalogue.keep_page(page_of(SDIST))
+        path.unlink()
+        catalogue.write_back()
+    assert not path.exists()
+
+
+def test_a_catalogue_in_which_no_page_was_kept_is_not_written_back(path: Path) -> None:
+    with SqliteCatalogue(path) as catalogue:
+        catalogue.put("key", "value")
+        catalogue.write_back()
+        assert "catalogue" not in {thread.name for thread in threading.enumerate()}
+        assert catalogue.get("key") == "value"

@@ -79,6 +79,7 @@ class World:
     outputs: FakeOutputs = field(default_factory=FakeOutputs)
     identities: dict[str, Identity | DistributionError | None] = field(default_factory=dict)
     connected: list[Sequence[IndexOptions]] = field(default_factory=list)
+    written_back: list[str] = field(default_factory=list)
     concurrency: int = 4
     dates: PackageDates = field(default_factory=PackageDates)
 
@@ -92,7 +93,12 @@ class World:
     def _ports(self) -> Ports:
         def connect(options: Sequence[IndexOptions], _source: Path) -> Network:
             self.connected.append(options)
-            return Network(lambda _addresses, _dating: self.index, self.downloader, local=self.local)
+            return Network(
+                lambda _addresses, _dating: self.index,
+                self.downloader,
+                local=self.local,
+                write_back=lambda: self.written_back.append(self.notes.stages[-1].stage),
+            )
 
         repositories = FakeRepositories({COMMIT.commit: b"commit"}, checkout=VcsOrigin(url="u", commit="2" * 40))
         return Ports(
@@ -140,6 +146,7 @@ def test_the_stages_come_in_their_order_and_the_output_is_whole_before_it_is_pub
     ]
     assert staging.files["bom.json"] == "foo 1.0 runtime foo-1.0.tar.gz\n"
     assert [one.filename for one in outcome.fetched] == ["foo-1.0.tar.gz"]
+    assert world.written_back == ["choose", "transfer"], "as soon as there is nothing more to come of a kind"
 
 
 def test_files_of_indexes_addresses_and_commits_end_in_one_output(tmp_path: Path) -> None:

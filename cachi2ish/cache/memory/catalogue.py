@@ -11,6 +11,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Collection
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Self, TypeVar
@@ -64,6 +65,8 @@ class SqliteCatalogue:
         self._forgery_noted = False
         self._given = signer
         self._signer = signer or Signer(b"")
+        self._kept_pages = False
+        self._writing_back: threading.Thread | None = None
         self._connection = self._open()
 
     def kept_page(self, index: str, project: str, versions: Collection[str] = ()) -> KeptPage | None:
@@ -72,6 +75,7 @@ class SqliteCatalogue:
 
     def keep_page(self, page: Page, etag: str = "", versions: Collection[str] = ()) -> bool:
         """Keep a page in the place of what its index said; no credential is. Return whether all of it is kept."""
+        self._kept_pages = True
         return self._attempt(lambda rows: rows.keep_page(page, etag, versions), otherwise=False)
 
     def keep_absence(self, index: str, project: str, fetched_at: datetime, *, certain: bool = True) -> None:
@@ -94,8 +98,29 @@ class SqliteCatalogue:
         """Keep ``value`` under ``key``, in the place of what was there; neither may hold a credential."""
         self._attempt(lambda rows: rows.keep_recollection(key, value), None)
 
+    def write_back(self) -> None:
+        """Begin to move what was kept by now into the database itself, beside whatever else is done.
+
+        `close` would have to, and the program to wait for the disk. Not where no page was kept.
+        """
+        if self._kept_pages and not self._read_only:
+            before = self._writing_back
+            self._writing_back = threading.Thread(
+                target=self._checkpoint, args=(before,), name="catalogue", daemon=True
+            )
+            self._writing_back.start()
+
+    def _checkpoint(self, before: threading.Thread | None) -> None:
+        if before is not None:
+            before.join()
+        # By a connection of its own: nobody who uses the other one waits (PASSIVE).
+        with suppress(sqlite3.Error, UnusableError), closing(open_existing(self._path, write=True)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
+
     def close(self) -> None:
         """Let go of the database."""
+        if self._writing_back is not None:
+            self._writing_back.join()
         with self._guard:
             self._connection.close()
 

@@ -41,12 +41,14 @@ class Network(Struct, frozen=True):
     whatever the date.
     local: whether all this is in the cache, so that nobody has to wait for any of it.
     metadata: returns what reads that of wheels which are not fetched.
+    write_back: begins to write to the disk what is remembered by now; it returns at once.
     """
 
     index: Callable[[tuple[Address, ...], Dating], Index]
     downloader: Downloader
     local: bool = False
     metadata: Callable[[], MetadataFiles] | None = None
+    write_back: Callable[[], None] = lambda: None
 
 
 #: Opens the network for the index options of all lock files. The path is of the source, whose files they may name.
