@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from stat import S_IFDIR
 
@@ -27,16 +26,45 @@ _METADATA = "METADATA"
 _DIST_INFO = ".dist-info"
 
 
+#: Names of one archive that are kept for an error.
+_MOST_NAMES = 100
+
 #: A ``pyproject.toml`` that says nothing of how it is built.
 _UNKNOWN = b"build-system"
 
 
-@dataclass(slots=True)
 class _Found:
-    """What stands at one place of an archive, in its order."""
+    """What stands at one place of an archive. Of several files of one name, the last stays when pip unpacks it.
 
-    identities: list[Identity | None] = field(default_factory=list)
-    pyprojects: list[bytes] = field(default_factory=list)
+    pyproject: the last ``pyproject.toml``, None where there is none.
+    """
+
+    def __init__(self) -> None:
+        self.pyproject: bytes | None = None
+        self._identity: Identity | None = None
+        self._facts: set[tuple[str, str | None]] = set()
+        self._names: dict[str, None] = {}
+
+    def add(self, identity: Identity | None) -> None:
+        """Take in what one ``PKG-INFO`` says, None where it says nothing."""
+        if identity is None:
+            return
+        self._identity = identity
+        if len(self._names) < _MOST_NAMES:
+            self._facts.add((canonicalize_name(identity.name), identity.version))
+            self._names[f"{identity.name} {identity.version}"] = None
+
+    def identity(self, filename: str) -> Identity | None:
+        """Return what all of it says; raises `DistributionError` where it contradicts itself.
+
+        pip unpacks all of it; others that read the archive may stop at the first.
+        """
+        if len(self._facts) > 1:
+            raise DistributionError(
+                f"{filename} says more than once what it is: {', '.join(self._names)}",
+                hint="it may have been made to do harm; look at it before you use it",
+            )
+        return self._identity
 
 
 class ArchiveReader:
@@ -89,8 +117,11 @@ class ArchiveReader:
         names = {_PKG_INFO, _PYPROJECT, *(seen.names if seen else ())}
         quick = self._quick(path, folder, names, budget)
         if quick and quick[_PKG_INFO]:
-            identity = _agreed([parse_core_metadata(one) for one in quick[_PKG_INFO]], filename)
-            identity = self._with_build_requires(identity, quick[_PYPROJECT])
+            found = _Found()
+            for one in quick[_PKG_INFO]:
+                found.add(parse_core_metadata(one))
+            found.pyproject = quick[_PYPROJECT][-1] if quick[_PYPROJECT] else None
+            identity = self._identity(found, filename)
             if seen and identity is not None:
                 seen.keep(path, quick, identity.build_requires)
             return identity
@@ -106,22 +137,20 @@ class ArchiveReader:
                     self._take(in_folder, member)
                 elif member.parts[:-1] == folder:
                     self._take(at_top, member)
-        found = at_top if flat else in_folder
-        return self._with_build_requires(_agreed(found.identities, filename), found.pyprojects)
+        return self._identity(at_top if flat else in_folder, filename)
 
     def _take(self, found: _Found, member: Member) -> None:
         if member.parts[-1] == _PKG_INFO:
-            found.identities.append(self._parsed(member))
+            found.add(parse_core_metadata(self._content(member)))
         elif member.parts[-1] == _PYPROJECT:
             # One that is too large for anybody to write is not read: nothing is known then.
-            found.pyprojects.append(member.read() if member.size <= self._limits.file else _UNKNOWN)
+            found.pyproject = member.read() if member.size <= self._limits.file else _UNKNOWN
 
-    def _with_build_requires(self, identity: Identity | None, pyprojects: Sequence[bytes]) -> Identity | None:
+    def _identity(self, found: _Found, filename: str) -> Identity | None:
+        identity = found.identity(filename)
         if identity is None:
             return None
-        # Of several, the last stays when pip unpacks the archive.
-        requires = self._projects.build_requires(pyprojects[-1] if pyprojects else None)
-        return replace(identity, build_requires=requires)
+        return replace(identity, build_requires=self._projects.build_requires(found.pyproject))
 
     def wheel_metadata(self, path: Path, filename: str) -> bytes:
         """Return the core metadata of a wheel, as `WheelReader.wheel_metadata` says."""
@@ -129,11 +158,15 @@ class ArchiveReader:
 
     def _wheel(self, path: Path, filename: str, budget: Budget) -> tuple[bytes, Identity]:
         found: dict[str, tuple[bytes, Identity | None]] = {}
+        total = 0
         with reading(path, filename, budget, f"{_DIST_INFO}/{_METADATA}") as members:
             for member in members:
                 folder, *rest = member.parts
                 if folder.endswith(_DIST_INFO) and rest == [_METADATA]:
                     content = self._content(member)
+                    total += len(content)
+                    if total > self._limits.unpacked:
+                        raise TooLargeError(f"its metadata has more than {self._limits.unpacked} bytes")
                     found[folder] = content, parse_core_metadata(content)
         project = canonicalize_name(filename.partition("-")[0])
         # As pip: by the beginning, since not all names of folders are escaped.
@@ -147,9 +180,6 @@ class ArchiveReader:
             f"{filename} has no metadata of its own (.dist-info with METADATA: {listed})",
             hint="the wheel is damaged or not a wheel of this project; ask its publisher",
         )
-
-    def _parsed(self, member: Member) -> Identity | None:
-        return parse_core_metadata(self._content(member))
 
     def _content(self, member: Member) -> bytes:
         if member.size > self._limits.metadata:
@@ -180,19 +210,3 @@ class ArchiveReader:
                 cause=(path, error.errno),
             ) from error
         return Identity(declared.name, declared.version, build_requires=requires) if declared.name else None
-
-
-def _agreed(found: Iterable[Identity | None], filename: str) -> Identity | None:
-    """Return what all metadata of one place says; raises `DistributionError` where it contradicts itself.
-
-    pip unpacks all of it, and the last file of a name stays; others that read the archive may stop at the first.
-    """
-    named = [identity for identity in found if identity is not None]
-    different = {f"{one.name} {one.version}": one for one in named}
-    facts = {(canonicalize_name(one.name), one.version) for one in named}
-    if len(facts) > 1:
-        raise DistributionError(
-            f"{filename} says more than once what it is: {', '.join(different)}",
-            hint="it may have been made to do harm; look at it before you use it",
-        )
-    return named[-1] if named else None

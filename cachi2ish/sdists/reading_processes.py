@@ -3,12 +3,14 @@
 Only one thread of a process runs Python at a time. To look into an sdist is to decompress it piece by piece, with
 a little Python between the pieces, and each time the thread waits for its turn among those that receive files and
 read pages. A process of its own never waits. It is not started for little. Where it cannot be started, ends, or
-answers wrongly, this process does the work itself.
+answers wrongly, this process does the work itself; so it does where somebody has stopped it (SIGSTOP) alone.
 """
 
 from __future__ import annotations
 
+import io
 import os
+import select
 import subprocess
 import sys
 import time
@@ -17,15 +19,17 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Condition
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from cachi2ish.sdists.forward import Budget
 from cachi2ish.sdists.reading_child import BrokenMessageError, question, read_answer, receive, send
 from cachi2ish.sdists.shortcut import find_members_at
 
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
 #: Bytes of archives from which on a process is worth its start, which takes as long as to look into so many.
 _WORTHWHILE = 8_000_000
-
 
 #: Seconds for a process to end by itself.
 _PATIENCE = 1.0
@@ -33,10 +37,45 @@ _PATIENCE = 1.0
 #: Seconds for which a thread waits for a process that is at another archive, before it looks for itself.
 _TURN = 0.1
 
+#: Seconds between two looks whether a process is stopped, and looks in a row after which nobody waits for it.
+_STEP, _MOST_STEPS = 0.25, 20
+
 #: Processors from which on there are two processes. Of two, one is busy with what arrives.
 _MANY = 3
 
 _PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from cachi2ish.sdists.reading_child import serve; serve()"
+
+
+class _StoppedError(Exception):
+    """The process is stopped, and this one is not."""
+
+
+class _Answers(io.RawIOBase):
+    """What a process writes. Raises `_StoppedError` where nothing comes since it is stopped.
+
+    Whoever suspends this program (Ctrl-Z) suspends both; both go on at nearly the same time. So not the time is
+    counted, but how often this process has looked: while it is suspended itself, it does not.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], descriptor: int) -> None:
+        super().__init__()
+        self._process = process
+        self._descriptor = descriptor
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLIN)
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        """Wait for the next bytes; 0 at the end."""
+        steps = 0
+        while not self._poll.poll(_STEP * 1000):
+            steps = steps + 1 if _is_stopped(self._process) else 0
+            if steps == _MOST_STEPS:
+                raise _StoppedError
+        return os.readv(self._descriptor, [buffer])
 
 
 class ReadingProcesses:
@@ -78,7 +117,10 @@ class ReadingProcesses:
             start = time.monotonic()
             try:
                 send(process.stdin, question(str(path), folder, listed, budget))
-                spent, found = read_answer(receive(process.stdout), listed)
+                answers = io.BufferedReader(_Answers(process, process.stdout.fileno()))
+                spent, found = read_answer(receive(answers), listed)
+            except _StoppedError:
+                self._give_up(process)  # it has spent next to nothing
             except (OSError, ValueError, BrokenMessageError):
                 self._give_up(process)
                 # An archive may be made for that: it has no second time to itself.
@@ -130,6 +172,12 @@ def _processors() -> int:
     with suppress(AttributeError):  # not on every system
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _is_stopped(process: subprocess.Popen[bytes]) -> bool:
+    with suppress(AttributeError, ChildProcessError):  # not on every system
+        return os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
+    return False
 
 
 def _start() -> subprocess.Popen[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
-from cachi2ish.sdists.forward import Budget, Limits
+from cachi2ish.sdists.forward import Budget, Limits, TooLargeError
 from cachi2ish.sdists.members import reading
 from cachi2ish.sdists.shortcut import find_members_at
 
@@ -74,6 +74,7 @@ class ArchiveTexts:
     ) -> Mapping[str, bytes]:
         # As pip: the top is the one folder that holds everything, or the archive itself where a file stands there.
         flat, in_folder, at_top = False, dict[str, bytes](), dict[str, bytes]()
+        left = self._limits.unpacked
         with reading(path, filename, budget) as members:
             for member in members:
                 flat = flat or len(member.parts) == 1
@@ -82,6 +83,9 @@ class ArchiveTexts:
                 whole, inside = "/".join(member.parts), "/".join(member.parts[1:])
                 if (inside and wanted(inside)) or wanted(whole):
                     content = member.read()
+                    left -= len(content)
+                    if left < 0:
+                        raise TooLargeError(f"what is read of it has more than {self._limits.unpacked} bytes")
                     in_folder |= {inside: content} if inside and wanted(inside) else {}
                     at_top |= {whole: content} if wanted(whole) else {}
         return at_top if flat else in_folder

@@ -14,6 +14,7 @@ import resource
 import subprocess
 import sys
 import tarfile
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -79,6 +80,22 @@ def zeros() -> bytes:
     return start + block * (8 << 6)
 
 
+def many_pyprojects() -> bytes:
+    """A thousand files of one MiB, as bytes that are compressed once and repeated."""
+    compressor = zlib.compressobj(9, wbits=31)
+    start = compressor.compress(entry("demo-1.0/a.py", b"")) + compressor.flush(zlib.Z_FULL_FLUSH)
+    file = entry("demo-1.0/pyproject.toml", b"#" * (1 << 20))
+    return start + (compressor.compress(file) + compressor.flush(zlib.Z_FULL_FLUSH)) * 1000
+
+
+def much_metadata() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for number in range(64):
+            archive.writestr(f"demo_{number}-1.0.dist-info/METADATA", PKG_INFO + bytes(7 << 20))
+    return buffer.getvalue()
+
+
 def deep_folders() -> Iterator[bytes]:
     for number in range(150):
         path = "/".join(["demo-1.0", str(number), *"d" * 700, "f.py"])
@@ -129,6 +146,8 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "pax headers with a million keys.tar.bz2": lambda: bz2.compress(b"".join(many_global_keys())),
     "a pax header of 13 MB.tar.bz2": lambda: bz2.compress(b"".join(one_long_header())),
     "8 GB of zeros.tar.gz": zeros,
+    "1000 project files of 1 MiB.tar.gz": many_pyprojects,
+    "64 files of metadata of 7 MiB.whl": much_metadata,
     "105,000 folders.tar.gz": lambda: zipped(deep_folders()),
     "100,000 files without PKG-INFO.tar.gz": lambda: zipped(many_files()),
     "a dictionary of 3 GB.tar.xz": huge_dictionary,
@@ -140,7 +159,7 @@ def test_an_archive_that_asks_for_much_is_read_in_bounded_memory_and_time(tmp_pa
     blob, scratch = tmp_path / "blob", tmp_path / "scratch"
     blob.write_bytes(BOMBS[name]())
     scratch.mkdir()
-    filename = f"demo-1.0{name[name.index('.') :]}"
+    filename = f"demo-1.0{name[name.index('.') :]}".replace(".whl", "-py3-none-any.whl")
     done = subprocess.run(
         [sys.executable, "-c", IDENTIFY, str(blob), filename, str(scratch)],
         preexec_fn=limits,

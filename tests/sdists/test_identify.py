@@ -16,6 +16,7 @@ from cachi2ish.projects.project_reader import SourceTreeReader
 from cachi2ish.sdists.archive_reader import ArchiveReader
 from cachi2ish.sdists.forward import Limits
 from cachi2ish.sdists.interface import Identity, WheelReader
+from cachi2ish.sdists.text_reader import ArchiveTexts
 from tests.sdists.conftest import Identify
 from tests.support.distributions import core_metadata, make_sdist, make_wheel, pack_tar, sdist_files
 
@@ -411,3 +412,13 @@ def test_a_wheel_that_is_none_has_no_metadata(tmp_path: Path) -> None:
     path.write_bytes(make_wheel("demo", "1.0").content[:-40])
     with pytest.raises(DistributionError):
         ArchiveReader(SourceTreeReader()).wheel_metadata(path, "demo-1.0-py3-none-any.whl")
+
+
+def test_single_files_of_an_archive_are_read_up_to_a_limit_together(tmp_path: Path) -> None:
+    dist = make_sdist("demo", "1.0", files={"a.toml": "0123", "b.toml": "456789", "c.toml": "x"})
+    path = dist.write(tmp_path)
+    wanted = {"a.toml", "b.toml"}.__contains__
+    texts = ArchiveTexts(Limits(unpacked=10)).below(path, dist.filename, wanted)
+    assert texts == {"a.toml": b"0123", "b.toml": b"456789"}
+    with pytest.raises(DistributionError, match="what is read of it has more than 9 bytes"):
+        ArchiveTexts(Limits(unpacked=9)).below(path, dist.filename, wanted)

@@ -118,6 +118,41 @@ def test_nobody_waits_long_for_a_process_that_is_busy(sdist: Path, monkeypatch: 
         assert processes.started == (process,)
 
 
+def test_a_process_that_alone_is_stopped_is_ended_and_its_work_done_here(
+    processes: ReadingProcesses, sdist: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading_processes, "_STEP", 0.01)
+    found = ask(processes, sdist)
+    (process,) = processes.started
+    process.send_signal(signal.SIGSTOP)
+    budget = Budget(Limits(), clock=lambda: 0.0)
+    assert ask(processes, sdist, budget) == found
+    assert process.returncode == -signal.SIGKILL
+    assert budget.seconds_left == Limits().seconds, "it is not the archive's fault"
+
+
+def test_time_in_which_both_are_suspended_does_not_count(
+    processes: ReadingProcesses, sdist: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = ask(processes, sdist)
+    (process,) = processes.started
+    process.send_signal(signal.SIGSTOP)
+    looks: list[bool] = []
+    look = reading_processes._is_stopped
+
+    def goes_on_at_the_last_look(process: subprocess.Popen[bytes]) -> bool:
+        looks.append(look(process))
+        if len(looks) == reading_processes._MOST_STEPS - 1:
+            process.send_signal(signal.SIGCONT)
+        return looks[-1]
+
+    monkeypatch.setattr(reading_processes, "_STEP", 0.01)
+    monkeypatch.setattr(reading_processes, "_is_stopped", goes_on_at_the_last_look)
+    # However long a look took, it is one look.
+    assert ask(processes, sdist) == found
+    assert all(looks[: reading_processes._MOST_STEPS - 1])
+
+
 @pytest.mark.parametrize("failure", [MemoryError, BrokenMessageError, KeyboardInterrupt])
 def test_who_waits_for_a_process_goes_on_when_it_fails_another_one(
     sdist: Path, monkeypatch: pytest.MonkeyPatch, failure: type[BaseException]
