@@ -91,7 +91,7 @@ class RecordedPackage(Struct, frozen=True, kw_only=True):
     """A package of the input.
 
     build_requires: what it declares to be built with; empty where it is not built.
-    build: all that its files say of how it is built (`cachi2ish.build.interface.SdistFacts`), as JSON has it.
+    build: all that its files say of how it is built (`cachi2ish.build.facts.SdistFacts`), as JSON has it.
     tools: programs that the targets have, sorted.
     """
 
@@ -102,7 +102,7 @@ class RecordedPackage(Struct, frozen=True, kw_only=True):
     tools: tuple[str, ...] = ()
 
     def __hash__(self) -> int:
-        return hash(self.path)
+        return hash(self.path)  # equal ones have equal paths; what is of JSON has no hash
 
 
 class OutputRecord(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 from msgspec import Raw
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 #: A JSON object of a shape that is somebody else's.
 JsonObject: TypeAlias = "dict[str, JsonValue]"
+
+#: The same, or the text of it.
+Part: TypeAlias = "JsonObject | Raw"
 
 #: So many pieces of a document are put together at once.
 _PIECES = 10_000
@@ -40,42 +43,45 @@ def document_text(content: JsonObject) -> str:
     return "".join(parts) + "\n"
 
 
-def packed(part: JsonObject) -> JsonValue:
+def packed(part: JsonObject) -> Part:
     """Return a part of a document as it will be written, in an eighth of the memory; for `named_text`."""
     try:
-        return cast("JsonValue", Raw(_sorted(part)))
+        return Raw(_sorted(part))
     except UnicodeEncodeError:
         return part
 
 
-def named_text(content: JsonObject, field: str, name_of: Callable[[bytes], str]) -> str:
+def named_text(
+    content: JsonObject, field: str, name_of: Callable[[bytes], str], parts: Mapping[str, list[Part]] | None = None
+) -> str:
     """Return the text of a document whose name follows from the rest of it, with no numbers but small whole ones.
 
     field: at the top; what ``name_of`` makes of the `canonical` text takes the place of what stands there. It is
-    `document_text`, at a fifth of the time. What is in lists at the top may be `packed`.
+    `document_text`, at a fifth of the time. parts: lists at the top beside ``content``, some of them `packed`.
     """
-    whole = _encoded(content)
+    whole = _encoded({**content, **(parts or {})})
     if whole is None:
-        content = {key: _unpacked(value) for key, value in content.items()}
+        content = content | {key: [_unpacked(one) for one in value] for key, value in (parts or {}).items()}
         return document_text(content | {field: name_of(canonical(content).encode())})
-    content = content | {field: name_of(msgspec.json.format(whole, indent=0))}
-    text = msgspec.json.format(_sorted(content), indent=2).decode()
-    del content, whole  # a bill of thousands weighs some megabytes
+    named = {**content, **(parts or {}), field: name_of(msgspec.json.format(whole, indent=0))}
+    text = msgspec.json.format(_sorted(named), indent=2).decode()
+    del named, whole  # a bill of thousands weighs some megabytes
     text += "\n"
     return text
 
 
-def _unpacked(value: object) -> JsonValue:
-    if isinstance(value, list):
-        return [_unpacked(one) for one in value]
-    return cast("JsonValue", msgspec.json.decode(value) if isinstance(value, Raw) else value)
+def _unpacked(part: Part) -> JsonObject:
+    if not isinstance(part, Raw):
+        return part
+    content: JsonObject = msgspec.json.decode(part)
+    return content
 
 
-def _sorted(content: JsonObject) -> bytes:
+def _sorted(content: Mapping[str, object]) -> bytes:
     return msgspec.json.encode(content, order="sorted")
 
 
-def _encoded(content: JsonObject) -> bytes | None:
+def _encoded(content: Mapping[str, object]) -> bytes | None:
     """Return the JSON of ``content``, sorted; None where the standard library would write some of it otherwise."""
     try:
         whole = _sorted(content)

@@ -352,7 +352,8 @@ def test_the_fast_writer_writes_what_the_standard_library_writes(
     named = unnamed | {"name": name_of(json.dumps(unnamed, sort_keys=True).encode())}
     expected = json.dumps(named, indent=2, sort_keys=True) + "\n"
     assert named_text(unnamed, "name", name_of) == document_text(named) == expected
-    assert named_text(unnamed | {"parts": list(map(packed, parts))}, "name", name_of) == expected
+    beside = content | {"name": "nil"}
+    assert named_text(beside, "name", name_of, {"parts": list(map(packed, parts))}) == expected
 
 
 def test_the_serial_number_is_the_one_that_uuid_makes() -> None:

@@ -7,7 +7,7 @@ are sorted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import sha1
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, UUID
@@ -15,7 +15,7 @@ from uuid import NAMESPACE_URL, UUID
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.inventory import FromGit, FromIndex, Inventory, InventoryFile, VcsOrigin
 from cachi2ish.sbom import graph, properties
-from cachi2ish.sbom.document import JsonObject, named_text, packed, without_empty
+from cachi2ish.sbom.document import JsonObject, Part, named_text, packed, without_empty
 from cachi2ish.sbom.interface import CommitTime, no_time
 from cachi2ish.sbom.package_urls import uri
 from cachi2ish.sbom.properties import own_tools
@@ -50,19 +50,38 @@ COMMIT_COMMENT = "commit "
 _Address = tuple[str, str, str, list[tuple[str, str]]]
 
 
-def make_bom(
-    inventory: Inventory,
-    found_by: str,
-    index_proxy: str | None,
-    part: Callable[[JsonObject], JsonValue] = lambda component: component,
-) -> JsonObject:
+def make_bom(inventory: Inventory, found_by: str, index_proxy: str | None) -> JsonObject:
     """Return the document of ``inventory``; it has no serial number yet, and no time.
 
     found_by: who is to be named as the finder of each component, see `properties`. index_proxy: the redacted
-    address of a proxy that has stood in for the default index; None for none. part: what stands for a component.
+    address of a proxy that has stood in for the default index; None for none.
     """
     bill = graph.build(inventory)
+    return _frame(inventory, bill, found_by) | without_empty(
+        components=[*_components(bill, found_by, index_proxy)]
+    )
+
+
+def _frame(inventory: Inventory, bill: graph.Graph, found_by: str) -> JsonObject:
+    """Return the document without its components."""
     needs = dict(bill.edges)
+    return without_empty(
+        bomFormat="CycloneDX",
+        specVersion=SPEC_VERSION,
+        version=1,
+        metadata=without_empty(
+            component=_main_component(bill.root, found_by),
+            tools=own_tools(inventory.tool_version),
+            properties=_properties(properties.of_bill(inventory)),
+        ),
+        dependencies=[
+            without_empty(ref=ref, dependsOn=list(needs.get(ref, ())))
+            for ref in sorted({*needs, *(node.ref for node in bill.dependencies)})
+        ],
+    )
+
+
+def _components(bill: graph.Graph, found_by: str, index_proxy: str | None) -> Iterator[JsonObject]:
     # By name, those without a version last.
     packages = sorted(
         bill.packages,
@@ -77,24 +96,10 @@ def make_bom(
             one.ref,
         ),
     )
-    return without_empty(
-        bomFormat="CycloneDX",
-        specVersion=SPEC_VERSION,
-        version=1,
-        metadata=without_empty(
-            component=_main_component(bill.root, found_by),
-            tools=own_tools(inventory.tool_version),
-            properties=_properties(properties.of_bill(inventory)),
-        ),
-        components=[
-            *(_main_component(node, found_by) for node in packages),
-            *(part(_dependency_component(node, found_by, index_proxy)) for node in dependencies),
-        ],
-        dependencies=[
-            without_empty(ref=ref, dependsOn=list(needs.get(ref, ())))
-            for ref in sorted({*needs, *(node.ref for node in bill.dependencies)})
-        ],
-    )
+    for node in packages:
+        yield _main_component(node, found_by)
+    for each in dependencies:
+        yield _dependency_component(each, found_by, index_proxy)
 
 
 def _main_component(node: graph.MainNode, found_by: str) -> JsonObject:
@@ -178,15 +183,20 @@ class CycloneDxWriter:
 
     def render(self, inventory: Inventory, committed_at: CommitTime = no_time) -> str:  # noqa: ARG002  (of the protocol)
         """Return the document, which has no time."""
-        return render(make_bom(inventory, self._found_by, self._index_proxy, packed))
+        bill = graph.build(inventory)
+        components = map(packed, _components(bill, self._found_by, self._index_proxy))
+        return _text(_frame(inventory, bill, self._found_by), {"components": [*components]})
 
 
 def render(bom: JsonObject) -> str:
     """Return ``bom`` as text, with the serial number that its content gives it."""
+    return _text({"components": []} | bom, {})
+
+
+def _text(bom: JsonObject, parts: dict[str, list[Part]]) -> str:
     # Readers look for the components, be there any or not.
-    return named_text(
-        {"components": []} | bom | {"$schema": _SCHEMA, "serialNumber": _NIL}, "serialNumber", _serial
-    )
+    content = bom | {"$schema": _SCHEMA, "serialNumber": _NIL}
+    return named_text(content, "serialNumber", _serial, parts)
 
 
 def _serial(content: bytes) -> str:
