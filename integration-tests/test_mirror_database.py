@@ -26,13 +26,14 @@ from sqlalchemy import create_engine, event, text
 
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError, StorageError
+from cachi2ish.mirror.history.engines import silence
 from cachi2ish.mirror.history.engines.database import Database
 from cachi2ish.mirror.history.engines.postgresql_database import PostgresqlDatabase
 from cachi2ish.mirror.history.interface import History
 from cachi2ish.mirror.history.migrations.upgrading import upgrade
 from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.history.tables import metadata
-from cachi2ish.mirror.records import Look
+from cachi2ish.mirror.records import Look, Registry
 from tests.mirror.history.world import PYPI, Watched, a_file, a_page, end_of_day, instant
 from tests.support.postgresql import PASSWORD, PostgresqlServer
 
@@ -258,6 +259,48 @@ def test_a_server_that_hangs_is_given_up_and_takes_the_claims_with_it(
             assert any(downloads.map(is_refused, "cdef"))  # each ends, though one waits
         finally:
             os.kill(pid, signal.SIGCONT)
+
+
+def test_a_server_that_says_nothing_lets_nobody_wait_and_is_asked_again_by_one(
+    server: PostgresqlServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(silence, "_PATIENCE", 0.5)
+    monkeypatch.setattr(silence, "_ANSWER_TIME", 2)
+    with SqlHistory(server.new_history()) as history, ThreadPoolExecutor(24) as readers:
+
+        def refusal(_number: int) -> str:
+            try:
+                history.registries()
+            except StorageError as error:
+                return error.problem
+            return ""
+
+        lived(history)
+        assert set(readers.map(refusal, range(24))) == {""}
+        with server.silent():
+            for _ in range(4):
+                told = set(readers.map(refusal, range(100)))
+                assert len(told) == 1, told
+                assert "cannot be used: the server does not answer" in told.pop()
+            with pytest.raises(StorageError, match="does not answer"):
+                history.configure(Registry(name="pypi", url="https://other.example/"))
+        end = time.monotonic() + 60
+        while refusal(0):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        assert set(readers.map(refusal, range(24))) == {""}
+        assert history.verify() == ()
+
+
+def test_a_statement_that_takes_long_is_waited_for_while_its_server_answers(
+    server: PostgresqlServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(silence, "_PATIENCE", 0.2)
+    with (
+        closing(PostgresqlDatabase(server.new_history(), read_only=False)) as database,
+        database.engine.connect() as connection,
+    ):
+        assert connection.execute(text("SELECT 7 FROM pg_sleep(2)")).scalar_one() == 7
 
 
 def test_a_line_that_is_dead_ends_connections_as_the_address_says(server: PostgresqlServer) -> None:

@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -92,6 +95,22 @@ class PostgresqlServer:
 
     def stop(self, mode: str = "fast") -> None:
         self._call("pg_ctl", "stop", "--wait", "--mode", mode, "--pgdata", self.folder / "data")
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Let all of its processes stand still within the block; the kernel takes what they are sent."""
+        numbers = [int((self.folder / "data/postmaster.pid").read_text().split()[0])]
+        os.kill(numbers[0], signal.SIGSTOP)  # first: it makes no others then
+        children = Path(f"/proc/{numbers[0]}/task/{numbers[0]}/children").read_text().split()
+        numbers += map(int, children)
+        for number in numbers[1:]:
+            os.kill(number, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for number in reversed(numbers):
+                with suppress(ProcessLookupError):
+                    os.kill(number, signal.SIGCONT)
 
     def address(self, *, user: str = "owner", password: str = PASSWORD, database: str = "postgres") -> Address:
         return Address(f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Lock
 
 import psycopg
-from sqlalchemy import URL, Connection, Engine, TextClause, create_engine, make_url, text
+from sqlalchemy import URL, Connection, Engine, TextClause, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -13,6 +13,7 @@ from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError
 from cachi2ish.mirror.history.engines.interface import PATIENCE
 from cachi2ish.mirror.history.engines.server_claims import ServerClaims
+from cachi2ish.mirror.history.engines.silence import Silence
 
 #: Connections that stay open, and those that are opened beside them where many read at once.
 _OPEN, _MORE = 8, 8
@@ -62,8 +63,9 @@ class PostgresqlDatabase:
         self._read_only = read_only
         self._claim: Connection | None = None
         self._claiming = Lock()
-        self.engine = _engine_of(address)
-        self._files = ServerClaims(_engine_of(address, NullPool))
+        silence = Silence()
+        self.engine = _engine_of(address, silence)
+        self._files = ServerClaims(_engine_of(address, silence, NullPool))
 
     def prepare(self) -> None:
         """Make nothing: the database must be there."""
@@ -165,7 +167,7 @@ def _locking(function: str, kind: int) -> TextClause:
     return text(f"SELECT {function}({kind}, hashtext(current_schema()))")
 
 
-def _engine_of(address: Address, kind: type[NullPool] | None = None) -> Engine:
+def _engine_of(address: Address, silence: Silence, kind: type[NullPool] | None = None) -> Engine:
     url = _url_of(address)
     pool = {
         "pool_size": _OPEN,
@@ -173,7 +175,7 @@ def _engine_of(address: Address, kind: type[NullPool] | None = None) -> Engine:
         "pool_timeout": PATIENCE,
         "pool_pre_ping": True,  # a server that was restarted has ended all connections
     }
-    return create_engine(
+    engine = create_engine(
         url,
         **({"poolclass": kind} if kind is not None else pool),
         connect_args={
@@ -183,6 +185,8 @@ def _engine_of(address: Address, kind: type[NullPool] | None = None) -> Engine:
             "client_encoding": "utf8",  # whatever PGCLIENTENCODING says
         },
     )
+    event.listen(engine, "do_connect", lambda _dialect, _record, words, named: silence.connect(*words, **named))
+    return engine
 
 
 def _url_of(address: Address) -> URL:
