@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from enum import Enum, auto
 from threading import Lock
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
 
 #: The stages of a run, in their order.
 StageName = Literal["read", "choose", "transfer", "record"]
+
+
+class OutputState(Enum):
+    """What a run has done to its output. UNCERTAIN: the new one may have taken the place of the old one."""
+
+    UNTOUCHED = auto()
+    UNCERTAIN = auto()
+    PUBLISHED = auto()
 
 
 class PlannedFile(Struct, frozen=True, kw_only=True):
@@ -113,11 +122,13 @@ class Progress:
     """Counts a run. Safe to use from any thread.
 
     clock: seconds that only grow; all instants are its. run_started: when the run began.
+    output_state: set by the one thread that publishes.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self.run_started = clock()
+        self.output_state = OutputState.UNTOUCHED
         self._lock = Lock()
         self._stages: list[tuple[StageName, float]] = []
         self._arrivals: list[Arrival] = []

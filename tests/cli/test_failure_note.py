@@ -9,7 +9,7 @@ import pytest
 from cachi2ish.cli.display.console import FailureNote
 from cachi2ish.errors import DigestMismatchError, NetworkError
 from cachi2ish.exit_codes import ExitCode
-from cachi2ish.services.progress import Progress
+from cachi2ish.services.progress import OutputState, Progress
 from tests.cli.conftest import Person
 from tests.support.clocks import Clock
 from tests.support.index_server import Fault
@@ -81,5 +81,7 @@ def test_a_part_of_a_file_counts_and_an_output_that_may_be_replaced_is_not_spoke
     assert after.text(KeyboardInterrupt()) == f"{tmp_path} is as it was{KEPT}"
     assert after.text(NetworkError("gone")) == f"{tmp_path} is as it was{KEPT}"
     assert after.text(DigestMismatchError("tampered with")) == f"{tmp_path} is as it was"
-    progress.stage("record")
+    progress.output_state = OutputState.UNCERTAIN
     assert after.text(KeyboardInterrupt()) == ""
+    progress.output_state = OutputState.PUBLISHED
+    assert after.text(KeyboardInterrupt()) == f"the new output is in {tmp_path}"

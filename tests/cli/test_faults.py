@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,24 @@ def test_more_signals_do_not_disturb_the_tidying_up(
     assert "Traceback" not in told
     assert list(orchard.output.parent.glob(".*staging*")) == []
     assert list(temporary.iterdir()) == []
+
+
+def test_an_interruption_after_the_output_was_published_says_that_it_is_there(orchard: Person) -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writer, bytes(4096))
+    os.set_blocking(writer, True)  # the report waits for room from now on
+    command = [*fetching(orchard), "--report", "-"]
+    with os.fdopen(reader), start(*command, environ=_environ(orchard), stdout=writer) as process:
+        os.close(writer)
+        assert process.stderr
+        told = next(line for line in process.stderr if f", in {orchard.output} (" in line)
+        process.send_signal(signal.SIGINT)
+        told = process.stderr.read()
+    assert process.returncode == ExitCode.INTERRUPTED, told
+    assert told.splitlines()[-1] == f"interrupted; the new output is in {orchard.output}"
 
 
 def test_a_run_that_is_to_outlive_its_terminal_does(orchard: Person) -> None:

@@ -20,12 +20,14 @@ def environment(home: Path, environ: Mapping[str, str] | None = None) -> dict[st
     return clean_environment(home, PYTHONPATH=str(_ROOT), **(environ or {}))
 
 
-def start(*arguments: str | Path, environ: Mapping[str, str]) -> subprocess.Popen[str]:
+def start(
+    *arguments: str | Path, environ: Mapping[str, str], stdout: int = subprocess.PIPE
+) -> subprocess.Popen[str]:
     """Start ``cachi2ish ARGUMENTS`` in a process group of its own."""
     return subprocess.Popen(
         [*PROGRAM, *map(str, arguments)],
         env=dict(environ),
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,

@@ -267,9 +267,15 @@ class FailureNote:
             return ""
         if self.progress is None:
             return self._of_output()
-        if self.progress.counts().stage == "record":
-            return ""  # the new output may have taken the place of the old one already
-        return f"{self._of_output()}{self._of_cache(error, self.progress)}"
+        from cachi2ish.services.progress import OutputState
+
+        match self.progress.output_state:
+            case OutputState.UNTOUCHED:
+                return f"{self._of_output()}{self._of_cache(error, self.progress)}"
+            case OutputState.PUBLISHED:
+                return f"the new output is in {self.output}"
+            case OutputState.UNCERTAIN:
+                return ""
 
     def _of_output(self) -> str:
         there = os.path.lexists(self.output)  # False where nobody may look

@@ -37,6 +37,7 @@ from cachi2ish.services.fetch.identifying import Fetched, version_of
 from cachi2ish.services.fetch.ports import Results, Run
 from cachi2ish.services.fetch.reading import Reading
 from cachi2ish.services.output_record import output_pages, take_record, write_pages
+from cachi2ish.services.progress import OutputState
 from cachi2ish.simple_api.page_tree import page_tree
 
 if TYPE_CHECKING:
@@ -124,7 +125,10 @@ def record(
     for name, text in reading.constraints:
         staging.write(f"{CONSTRAINTS}/{name}", text)
     staging.write_build_config(config)
+    progress = run.reporter.progress
+    progress.output_state = OutputState.UNCERTAIN
     staging.publish()
+    progress.output_state = OutputState.PUBLISHED
 
 
 def _rewritten(
