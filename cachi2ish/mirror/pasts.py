@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 from msgspec import Struct
@@ -138,7 +139,7 @@ class ProjectPast(Struct, frozen=True, kw_only=True):
 
     closed_until: pages as of instants up to then never change again. generations: none where it was never there.
     tallies: the newest version first. files: all that are not plain, and those that were asked for; as they were
-    seen first.
+    seen first. complete: whether nothing of these three was left out because it takes long to read.
     """
 
     registry: str
@@ -149,6 +150,7 @@ class ProjectPast(Struct, frozen=True, kw_only=True):
     tallies: Sequence[VersionTally] = ()
     plain: PlainFiles = PlainFiles()
     files: tuple[PastFile, ...] = ()
+    complete: bool = True
 
     def at(self, before: Instant | None) -> Moment:
         """Return it as of an instant; None: as it was seen last."""
@@ -170,7 +172,7 @@ class Moment:
             (0, False, "absent", "") if self.generation is None else self.generation.at(before)
         )
 
-    @property
+    @cached_property
     def word(self) -> str:
         """The status as one word: why there are no files, or what the index says (PEP 792)."""
         if self.generation is None:
@@ -183,7 +185,7 @@ class Moment:
             return "untimed"
         return "not-yet" if self.too_early else self.status
 
-    @property
+    @cached_property
     def number(self) -> int:
         """The number of the generation whose files pages list; 0 where they list none."""
         return 0 if self.generation is None or self.word in _NO_FILES else self.generation.number

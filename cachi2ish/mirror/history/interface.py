@@ -49,12 +49,19 @@ class Seal(Protocol):
 class Pasts(Protocol):
     """What people ask. All methods raise `InputError` for a registry that has not been configured."""
 
-    def project(self, registry: str, name: NormalizedName, *, versions: Collection[str] = ()) -> ProjectPast:
+    def project(
+        self, registry: str, name: NormalizedName, *, versions: Collection[str] = (), at_once: bool = False
+    ) -> ProjectPast:
         """Return what is known of a project, which may be nothing. versions: whose files are wanted one by one.
 
         A version is found however it is spelled. What files have is read once, and again after a look that has
-        seen something else.
+        seen something else. at_once: leave out what takes longer than some milliseconds: see
+        `ProjectPast.complete`.
         """
+        ...
+
+    def has_version(self, registry: str, name: NormalizedName, version: str) -> bool:
+        """Return whether a project ever had a version that is spelled so."""
         ...
 
     def projects(

@@ -154,7 +154,9 @@ async def running(rooms: Rooms, rules: Rules) -> AsyncIterator[ASGIApp]:
         executor=readers,
         now=now_in_microseconds,
     )
-    answers = Answers(Templates())
+    templates = Templates()
+    readers.submit(templates.compile)
+    answers = Answers(templates)
     web = WebDoors(
         history=rooms.history,
         places=places,

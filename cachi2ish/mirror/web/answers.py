@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import zlib
+from collections.abc import Awaitable, Coroutine, Mapping
+from html import escape
 from http import HTTPStatus
 from typing import Any
 
@@ -37,6 +40,12 @@ _OF_PAGES: Headers = [*_GUARDED, (b"content-security-policy", CONTENT_POLICY.enc
 
 _FOR_EVER = b"max-age=31536000, immutable"
 
+#: Seconds after which the head of a page leaves alone.
+PATIENCE = 0.003
+
+#: A window of zlib's that makes gzip of it.
+_GZIP = 31
+
 _TYPES = {"css": "text/css; charset=utf-8", "svg": "image/svg+xml"}
 
 
@@ -58,6 +67,52 @@ class Readable(Response):
 _OF_BODIES = frozenset({"content-length", "content-type"})
 
 
+class Filled(Sent):
+    """A page with all that it has. whole: as it is before it is packed."""
+
+    def __init__(self, ready: Ready, known: bytes, whole: bytes) -> None:
+        super().__init__(ready, known)
+        self.whole = whole
+
+
+class Begun(Response):
+    """A page whose head is there, and whose rest is still being made. It has no length and no ETag.
+
+    making: ends with the page, which begins with the head. What fails then cannot have its status any more: the
+    page says so, and breaks off without the end that HTTP wants, so that no program takes it for whole.
+    """
+
+    def __init__(self, head: bytes, making: Awaitable[Filled], headers: Headers, *, pack: bool) -> None:
+        super().__init__()
+        self._head = head
+        self._making = making
+        self._packer = zlib.compressobj(6, zlib.DEFLATED, _GZIP) if pack else None
+        packing: Headers = [(b"content-encoding", b"gzip")] if pack else []
+        self._fields = [
+            (b"content-type", _HTML.encode()),
+            *packing,
+            (b"vary", b"Accept, Accept-Encoding"),
+            *headers,
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  (as Starlette calls it)
+        """Send the head, and the rest when it is there."""
+        await send({"type": "http.response.start", "status": 200, "headers": self._fields})
+        await self._send(send, self._head, zlib.Z_SYNC_FLUSH)
+        try:
+            filled = await self._making
+        except Cachi2ishError as error:
+            text = f'<p class="notice">This page breaks off here: {escape(error.problem)}</p>'
+            await self._send(send, text.encode(), zlib.Z_SYNC_FLUSH)
+            raise
+        await self._send(send, filled.whole.removeprefix(self._head), zlib.Z_FINISH)
+
+    async def _send(self, send: Send, part: bytes, mode: int) -> None:
+        if self._packer is not None:
+            part = self._packer.compress(part) + self._packer.flush(mode)
+        await send({"type": "http.response.body", "body": part, "more_body": mode != zlib.Z_FINISH})
+
+
 class Answers:
     """Makes answers. templates: for the pages."""
 
@@ -72,7 +127,7 @@ class Answers:
         *,
         private: bool,
         further: Mapping[str, Any] | None = None,
-    ) -> Response:
+    ) -> Filled:
         """Return a page, or the view as JSON where its twin is asked for.
 
         private: for this client alone. further: what the template has beside ``view``.
@@ -80,18 +135,45 @@ class Answers:
         wishes, ignored = Wishes.of(request.scope["headers"]), ignored_in(request, template)
         if wants_twin(request):
             more = {"ignored": ignored.names} if ignored.names else {}
-            encoded = msgspec.json.encode({**msgspec.to_builtins(view), **more} if more else view)
-            rendered = packed(_JSON, encoded, pack=wishes.packed)
+            whole = msgspec.json.encode({**msgspec.to_builtins(view), **more} if more else view)
+            rendered = packed(_JSON, whole, pack=wishes.packed)
             headers = list(_GUARDED)
         else:
             content = {"view": view, "twin": _twin_of(request), "ignored": ignored, **(further or {})}
-            filled = self._templates.fill(template, root_of(request), content)
-            rendered = packed(_HTML, filled, pack=wishes.packed)
+            whole = self._templates.fill(template, root_of(request), content)
+            rendered = packed(_HTML, whole, pack=wishes.packed)
             headers = list(_OF_PAGES)
-        kept = b"private, no-store" if private or request.method == "POST" else b"no-cache"
-        headers.append((b"cache-control", kept))
+        headers.append(_kept(request, private=private))
         known = b"" if request.method == "POST" else wishes.known
-        return Sent(Ready.of(rendered, headers, packed=wishes.packed), known)
+        return Filled(Ready.of(rendered, headers, packed=wishes.packed), known, whole)
+
+    async def in_time(
+        self,
+        request: Request,
+        template: str,
+        heading: Mapping[str, object],
+        making: Coroutine[Any, Any, Filled],
+        *,
+        private: bool,
+        slow: bool = False,
+    ) -> Response:
+        """Return a page, or its head and a promise of the rest where that takes a while to make.
+
+        heading: what the head has of the view. making: makes the page. What decides about the status is to be
+        known before: all that ``making`` may raise is that the database fails. slow: it is known to take a while.
+        """
+        if request.method == "HEAD" or request.scope["http_version"] != "1.1" or wants_twin(request):
+            return await making
+        rest: Awaitable[Filled] = making
+        if not slow:
+            rest = task = asyncio.create_task(making)
+            done, _ = await asyncio.wait([task], timeout=PATIENCE)
+            if done:
+                return task.result()
+        content = {"view": heading, "ignored": ignored_in(request, template), "head_only": True}
+        head = self._templates.fill(template, root_of(request), content)
+        headers: Headers = [*_OF_PAGES, _kept(request, private=private)]
+        return Begun(head, rest, headers, pack=Wishes.of(request.scope["headers"]).packed)
 
     def failure(self, request: Request, error: Cachi2ishError) -> Response:
         """Return the answer to a request that ended with an error."""
@@ -130,6 +212,11 @@ class Answers:
         rendered = packed(_TYPES[name.rpartition(".")[2]], content, pack=wishes.packed)
         headers: Headers = [*_GUARDED, (b"cache-control", _FOR_EVER)]
         return Sent(Ready.of(rendered, headers, packed=wishes.packed), wishes.known)
+
+
+def _kept(request: Request, *, private: bool) -> tuple[bytes, bytes]:
+    kept = b"private, no-store" if private or request.method == "POST" else b"no-cache"
+    return b"cache-control", kept
 
 
 def wants_twin(request: Request) -> bool:

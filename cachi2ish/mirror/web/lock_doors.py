@@ -22,7 +22,7 @@ from cachi2ish.lockfiles.interface import LockFiles
 from cachi2ish.mirror.pasts import ProjectPast
 from cachi2ish.mirror.records import Instant, Registry
 from cachi2ish.mirror.server.places import MAIN, Places
-from cachi2ish.mirror.web.answers import Answers
+from cachi2ish.mirror.web.answers import Answers, Filled
 from cachi2ish.mirror.web.copy_lines import copy_lines
 from cachi2ish.mirror.web.lock_views import (
     Presence,
@@ -34,8 +34,8 @@ from cachi2ish.mirror.web.lock_views import (
     unobserved,
 )
 from cachi2ish.mirror.web.past_desk import Looking, PastDesk
-from cachi2ish.mirror.web.pin_views import LockDiffView, PinChange
-from cachi2ish.mirror.web.query import Place, base_of, is_backwards, login_of, place_of
+from cachi2ish.mirror.web.pin_views import LockDiffView, LockForm, PinChange
+from cachi2ish.mirror.web.query import Place, base_of, is_backwards, is_foreign, login_of, place_of
 from cachi2ish.mirror.web.state_views import StateDesk
 from cachi2ish.mirror.web.templating import query
 from cachi2ish.mirror.web.uploads import (
@@ -48,7 +48,7 @@ from cachi2ish.mirror.web.uploads import (
     read_form,
     read_pins,
 )
-from cachi2ish.mirror.web.views import CopyLine, RegistryRow
+from cachi2ish.mirror.web.views import CopyLine
 
 #: Locks that are read at once, and those that may wait.
 _AT_ONCE, _MOST = 2, 10
@@ -57,6 +57,9 @@ _AT_ONCE, _MOST = 2, 10
 #: asked for a lock any more.
 _LOOKS, _ALL_LOOKS, _PATIENCE = 8, 16, 20.0
 
+#: Pins of which is known what there is to say in a few milliseconds.
+_FEW = 20
+
 #: Characters of the query of an address that leads to the same page again.
 _LONGEST_QUERY = 6000
 
@@ -64,13 +67,6 @@ _Found = TypeVar("_Found")
 
 #: Where forms are sent to: the gate lets nothing else be sent.
 UPLOADS = frozenset({"/locks/diff", "/locks/diff.json", "/locks/since", "/locks/since.json"})
-
-
-class LocksView(Struct, frozen=True):
-    """The form. registries: to choose from. before: the date that it begins with."""
-
-    registries: tuple[RegistryRow, ...]
-    before: str
 
 
 class LockDoors:
@@ -114,52 +110,71 @@ class LockDoors:
     async def form(self, request: Request) -> Response:
         """Answer ``/locks``: the form."""
         loop = asyncio.get_running_loop()
-        view = LocksView(await loop.run_in_executor(self._executor, self._state.rows), self._state.week_ago())
-        return self._answers.page(request, "locks.html", view, private=False, further={"twin": ""})
+
+        async def making() -> Filled:
+            rows = await loop.run_in_executor(self._executor, self._state.rows)
+            view = LockForm(rows, self._state.week_ago())
+            return self._answers.page(request, "locks.html", view, private=False, further={"twin": ""})
+
+        return await self._answers.in_time(request, "locks.html", {}, making(), private=False)
 
     async def diff(self, request: Request, form: Form, pins: Pins) -> Response:
         """Answer ``/locks/diff``: what two dates tell of each pin."""
         before = place_of(self._places, form.fields, key="before", otherwise=self._state.week_ago())
         after = place_of(self._places, form.fields, key="after")
-        pasts = await self._pasts(request, pins, before.registry, (before.before, after.before, None))
+        instants = (before.before, after.before, None)
+        admitted = await self._admitted(request, pins, before.registry, instants)
 
         def changed(pin: Pin, past: ProjectPast | None) -> PinChange:
             if past is not None and self._observed_only and not observed_at(past, before.before, after.before):
                 return unobserved(pin.project, pin.version)
             return pin_change(past, pin.project, pin.version, before.before, after.before)
 
-        view = LockDiffView(
-            registry=before.registry.name,
-            before=before.date,
-            after=after.date,
-            pins=in_order(await self._each(pins, pasts, changed)),
-            others=pins.others,
-            query=_query(pins, before, before=before.date, after=after.date),
-            backwards=is_backwards(before, after),
+        async def making() -> Filled:
+            pasts = admitted or await self._pasts(request, pins, before.registry, instants)
+            view = LockDiffView(
+                registry=before.registry.name,
+                before=before.date,
+                after=after.date,
+                pins=in_order(await self._each(pins, pasts, changed)),
+                others=pins.others,
+                query=_query(pins, before, before=before.date, after=after.date),
+                backwards=is_backwards(before, after),
+            )
+            return await self._page(request, "lock_diff.html", view, before)
+
+        heading = {"registry": before.registry.name, "before": before.date, "after": after.date, "pins": pins.pins}
+        return await self._answers.in_time(
+            request,
+            "lock_diff.html",
+            heading,
+            making(),
+            private=before.registry.private,
+            slow=len(pins.pins) > _FEW,
         )
-        return await self._page(request, "lock_diff.html", view, before)
 
     async def since(self, request: Request, form: Form, pins: Pins) -> Response:
         """Answer ``/locks/since``: since when all pins are there."""
         place = place_of(self._places, form.fields, key=None)
-        pasts = await self._pasts(request, pins, place.registry, (None,))
+        admitted = await self._admitted(request, pins, place.registry, (None,))
 
         def since(pin: Pin, past: ProjectPast | None) -> Presence:
-            digests = [one.value for one in pin.digests if one.algorithm == "sha256"]
-            return presence(past, pin.project, pin.version, digests, observed_only=self._observed_only)
+            return presence(past, pin.project, pin.version, pin.sha256, observed_only=self._observed_only)
 
         def lines_for(date: str) -> tuple[CopyLine, ...]:
             dated = Place(place.registry, date, None)
             return copy_lines(f"{base_of(request)}{dated.prefix}", "-r", "requirements.txt")
 
-        view = since_view(
-            place.registry.name,
-            await self._each(pins, pasts, since),
-            pins.others,
-            _query(pins, place),
-            lines_for,
+        async def making() -> Filled:
+            pasts = admitted or await self._pasts(request, pins, place.registry, (None,))
+            found = await self._each(pins, pasts, since)
+            view = since_view(place.registry.name, found, pins.others, _query(pins, place), lines_for)
+            return await self._page(request, "since.html", view, place)
+
+        heading = {"registry": place.registry.name}
+        return await self._answers.in_time(
+            request, "since.html", heading, making(), private=place.registry.private, slow=len(pins.pins) > _FEW
         )
-        return await self._page(request, "since.html", view, place)
 
     def _guarded(
         self, endpoint: Callable[[Request, Form, Pins], Awaitable[Response]]
@@ -184,11 +199,11 @@ class LockDoors:
     async def _sent(self, request: Request) -> Form:
         """Return the form that was sent, or what an address has in the place of one."""
         if request.method == "POST":
-            if _is_foreign(request):
+            if is_foreign(request):
                 raise UploadError(HTTPStatus.FORBIDDEN, "a page of another site has sent this form")
             return await read_form(request, self._executor)
         # A link may stand anywhere; what a page loads by itself, nobody has asked for.
-        if _is_foreign(request) and request.headers.get("sec-fetch-dest") != "document":
+        if is_foreign(request) and request.headers.get("sec-fetch-dest") != "document":
             raise UploadError(HTTPStatus.FORBIDDEN, "a page of another site has asked for this by itself")
         given = dict(request.query_params)
         return Form({**given, "pins": pins_in_query(given.get("pins", ""))})
@@ -218,6 +233,18 @@ class LockDoors:
 
         return await asyncio.get_running_loop().run_in_executor(self._executor, make)
 
+    async def _admitted(
+        self, request: Request, pins: Pins, registry: Registry, instants: Sequence[Instant | None]
+    ) -> dict[NormalizedName, ProjectPast | None]:
+        """Return what is known of each project of a private registry: what it lets a login see decides all.
+
+        Of a public one nothing is known by then but that the history answers.
+        """
+        if registry.private:
+            return await self._pasts(request, pins, registry, instants)
+        await self._desk.check()
+        return {}
+
     async def _pasts(
         self, request: Request, pins: Pins, registry: Registry, instants: Sequence[Instant | None]
     ) -> dict[NormalizedName, ProjectPast | None]:
@@ -239,7 +266,8 @@ class LockDoors:
                 found[project] = await self._past(
                     self._desk.project(
                         registry, project, instants, login=login, versions=wanted[project], look=looking
-                    )
+                    ),
+                    registry,
                 )
 
         try:
@@ -250,23 +278,19 @@ class LockDoors:
             raise errors.exceptions[0] from None
         return found
 
-    async def _past(self, finding: Awaitable[tuple[ProjectPast, bool]]) -> ProjectPast | None:
+    async def _past(self, finding: Awaitable[tuple[ProjectPast, bool]], registry: Registry) -> ProjectPast | None:
         try:
             past, _ = await finding
-        except (AccessError, StorageError):
-            raise
-        except Cachi2ishError:
+        except Cachi2ishError as error:
+            # The page of a public registry has begun by then, and has other rows.
+            if isinstance(error, StorageError) or (isinstance(error, AccessError) and registry.private):
+                raise
             return None
         return past
 
-    async def _page(self, request: Request, template: str, view: Struct, place: Place) -> Response:
+    async def _page(self, request: Request, template: str, view: Struct, place: Place) -> Filled:
         render = partial(self._answers.page, request, template, view, private=place.registry.private)
         return await asyncio.get_running_loop().run_in_executor(self._executor, render)
-
-
-def _is_foreign(request: Request) -> bool:
-    """Return whether a browser says that a page of another site asks (Fetch Metadata)."""
-    return request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
 
 
 def _query(pins: Pins, place: Place, **fields: str) -> str:

@@ -17,7 +17,7 @@ from cachi2ish.errors import AccessError, Cachi2ishError
 from cachi2ish.mirror.history.interface import Sightings
 from cachi2ish.mirror.looking import Lookout
 from cachi2ish.mirror.page_desk import REFRESHED_AFTER, PageDesk
-from cachi2ish.mirror.pasts import ProjectPast
+from cachi2ish.mirror.pasts import ProjectPast, spelling
 from cachi2ish.mirror.records import SECOND, Instant, Registry
 from cachi2ish.mirror.upstream import Login
 
@@ -48,6 +48,10 @@ class PastDesk:
         self._executor = executor
         self._now = now
 
+    async def check(self) -> None:
+        """Raise `StorageError` where the history does not answer."""
+        await asyncio.get_running_loop().run_in_executor(self._executor, self._history.registries)
+
     async def project(
         self,
         registry: Registry,
@@ -57,18 +61,19 @@ class PastDesk:
         login: Login | None = None,
         versions: Collection[str] = (),
         look: Looking = Looking.ALWAYS,
+        at_once: bool = False,
     ) -> tuple[ProjectPast, bool]:
         """Return what is known of a project, and whether its registry should have answered and did not.
 
-        instants: of what is shown; None for now. versions: see `Pasts.project`. look: of what the registry may be
-        asked; a private one is asked, with the login, wherever it is not known whether that is let in. Raises
-        `LoginNeededError` and `AccessError` where a login has no right to see it, and what a look raises where
-        nothing is known.
+        instants: of what is shown; None for now. versions, at_once: see `Pasts.project`. look: of what the
+        registry may be asked; a private one is asked, with the login, wherever it is not known whether that is let
+        in. Raises `LoginNeededError` and `AccessError` where a login has no right to see it, and what a look
+        raises where nothing is known.
         """
         if not await self._desk.admitted(registry, project, login):
             raise AccessError(f"{registry.name} has no {project} for this user")
         loop = asyncio.get_running_loop()
-        read = partial(self._history.pasts.project, registry.name, project, versions=versions)
+        read = partial(self._history.pasts.project, registry.name, project, versions=versions, at_once=at_once)
         past = await loop.run_in_executor(self._executor, read)
         if look is Looking.NEVER or (look is Looking.WHERE_KNOWN and past.looked_at is None):
             return past, False
@@ -83,6 +88,22 @@ class PastDesk:
                 raise
             return past, True
         return await loop.run_in_executor(self._executor, read), False
+
+    async def completed(self, past: ProjectPast, versions: Collection[str] = ()) -> ProjectPast:
+        """Return a project with all that reading it at once has left out."""
+        if past.complete:
+            return past
+        read = partial(self._history.pasts.project, past.registry, past.name, versions=versions)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, read)
+
+    async def spelling(self, past: ProjectPast, version: str) -> str | None:
+        """Return a version as the index spells it; None where it never had it."""
+        if past.complete or past.tallies:
+            return spelling(past.tallies, version)
+        has, loop = self._history.pasts.has_version, asyncio.get_running_loop()
+        if await loop.run_in_executor(self._executor, has, past.registry, past.name, version):
+            return version
+        return spelling((await self.completed(past)).tallies, version)
 
     async def without_look(
         self,

@@ -6,7 +6,14 @@ from typing import Literal
 
 from msgspec import Struct
 
-from cachi2ish.mirror.web.views import CopyLine
+from cachi2ish.mirror.web.views import CopyLine, RegistryRow
+
+
+class LockForm(Struct, frozen=True):
+    """The form for a lock. registries: to choose from. before: the date that it begins with."""
+
+    registries: tuple[RegistryRow, ...]
+    before: str
 
 
 class PinChange(Struct, frozen=True, kw_only=True):

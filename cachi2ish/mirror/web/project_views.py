@@ -11,12 +11,18 @@ from msgspec import Struct
 
 from cachi2ish.mirror.pasts import Moment, PastFile, ProjectPast, compare
 from cachi2ish.mirror.records import Coverage, Instant
-from cachi2ish.mirror.web.version_rows import VersionsAt, file_row, moment_text, newest_version, seconds_text
+from cachi2ish.mirror.web.version_rows import (
+    VersionsAt,
+    file_row,
+    is_later,
+    moment_text,
+    newest_version,
+    seconds_text,
+)
 from cachi2ish.mirror.web.views import (
     ChangeRow,
     CopyLine,
     DiffView,
-    FileRow,
     ProjectCounts,
     ProjectEvent,
     ProjectView,
@@ -110,14 +116,12 @@ def _events(past: ProjectPast) -> Iterator[ProjectEvent]:
             existed, status = exists, now if exists else status
 
 
-def version_view(past: ProjectPast, version: str, shown: Shown) -> VersionView | None:
-    """Return the files of a version, of which ``past`` has all; None where there is no such version."""
+def version_view(past: ProjectPast, version: str, shown: Shown) -> VersionView:
+    """Return the files of a version, of which ``past`` has all."""
     then, now = past.at(shown.before), past.at(None)
     files = [one for one in past.files if one.version == version]
-    if not files:
-        return None
-    rows = sorted((file_row(one, then, now) for one in files), key=_order_of_file)
-    some, pages = paged(rows, shown.page)
+    files.sort(key=lambda one: (is_later(one, then), one.filename))
+    some, pages = paged(files, shown.page)
     return VersionView(
         registry=shown.registry,
         project=past.name,
@@ -128,14 +132,10 @@ def version_view(past: ProjectPast, version: str, shown: Shown) -> VersionView |
         closed=past.is_closed(shown.before),
         stale=shown.stale,
         looked_at=seconds_text(past.looked_at),
-        files=some,
+        files=tuple(file_row(one, then, now) for one in some),
         page=shown.page,
         pages=pages,
     )
-
-
-def _order_of_file(row: FileRow) -> tuple[bool, str]:
-    return row.standing in {Standing.LATER, Standing.UNDATED}, row.filename
 
 
 def diff_view(past: ProjectPast, before: Shown, after: Shown) -> DiffView:

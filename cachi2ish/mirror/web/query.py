@@ -111,6 +111,11 @@ def is_backwards(before: Place, after: Place) -> bool:
     return after.before < before.before
 
 
+def is_foreign(request: Request) -> bool:
+    """Return whether a browser says that a page of another site asks (Fetch Metadata)."""
+    return request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
+
+
 def login_of(request: Request, registry: Registry) -> Login | None:
     """Return the login that a request has for a private registry."""
     return Login.of(request.headers.get("authorization")) if registry.private else None

@@ -55,8 +55,20 @@ class Templates:
         self._environment.filters.update(size=readable_size, day=day, minute=minute, segment=segment, short=short)
 
     def fill(self, template: str, root: str, content: Mapping[str, Any]) -> bytes:
-        """Return a page. root: the way from it to the root of the mirror, empty or with a slash at its end."""
-        return self._environment.get_template(template).render(root=root, **content).encode()
+        """Return a page. root: the way from it to the root of the mirror, empty or with a slash at its end.
+
+        ``head_only`` in the content: return how it begins, up to its heading.
+        """
+        return (
+            self._environment.get_template(template)
+            .render(**{"root": root, "head_only": False, **content})
+            .encode()
+        )
+
+    def compile(self) -> None:
+        """Read all templates, which the first request for each would have to wait for."""
+        for name in self._environment.list_templates(extensions=["html"]):
+            self._environment.get_template(name)
 
 
 def readable_size(size: float | None) -> str:

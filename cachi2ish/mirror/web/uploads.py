@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 import tempfile
 from collections.abc import Iterable
@@ -13,10 +14,10 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 from msgspec import Struct
-from packaging.utils import NormalizedName
+from packaging.markers import InvalidMarker, Marker
+from packaging.utils import NormalizedName, canonicalize_name
 from starlette.requests import ClientDisconnect, Request
 
-from cachi2ish.core.digests import Digest
 from cachi2ish.core.messages import excerpt
 from cachi2ish.core.requirements import Pinned, Purpose
 from cachi2ish.errors import Cachi2ishError, leaves
@@ -70,11 +71,11 @@ class Form(Struct, frozen=True):
 
 
 class Pin(Struct, frozen=True, order=True):
-    """A project at one version. digests: of the files that the lock allows; empty for any."""
+    """A project at one version. sha256: of the files that the lock allows; empty for any."""
 
     project: NormalizedName
     version: str
-    digests: frozenset[Digest] = frozenset()
+    sha256: frozenset[str] = frozenset()
 
 
 class Pins(Struct, frozen=True):
@@ -179,6 +180,9 @@ def _disposition(head: bytes) -> dict[str, str]:
 def read_pins(locks: LockFiles, form: Form) -> Pins:
     """Return the pins of a form: of its file, else of its lines (``pins``). Raises `UploadError`."""
     name, content = form.file or ("requirements.txt", form.fields.get("pins", "").encode())
+    plain = plain_pins(content) if name.endswith(_REQUIREMENTS) else None
+    if plain is not None and _FILE_NAME.fullmatch(name):
+        return plain
     if not content.strip():
         raise UploadError(HTTPStatus.BAD_REQUEST, "choose a file, or write lines such as requests==2.31.0")
     if _FILE_NAME.fullmatch(name) is None:
@@ -192,6 +196,64 @@ def read_pins(locks: LockFiles, form: Form) -> Pins:
             lines.append(f"and {len(found) - _SHOWN} more")
         raise UploadError(HTTPStatus.UNPROCESSABLE_ENTITY, "\n".join(lines)) from None
     return _pins(lock)
+
+
+#: The end of a line, with a comment before it.
+_END = r"[ \t]*(?:(?:^|[ \t])#[^\\\n\r\v\f\x1c-\x1e]*)?(?:\r?\n|\Z)"
+
+#: A line of a lock as tools write it: nothing, or a pin with its marker and its digests.
+_PLAIN = re.compile(
+    r"[ \t]*(?:([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
+    r"==([0-9]{1,9}(?:\.[0-9]{1,9})*(?:(?:a|b|rc|\.post|\.dev)[0-9]{1,9})?)"
+    r"(?:[ \t]*;[ \t]*([a-z_ ()0-9.<>=!~'\"]+?))?"
+    rf"((?:[ \t]+(?:\\\r?\n[ \t]*)?--hash=sha256:[^ \t\\\n]{{64}})*))?{_END}",
+    re.MULTILINE,
+)
+_HASH, _DIGITS = len("--hash=sha256:"), len(hashlib.sha256().hexdigest())
+
+
+def plain_pins(content: bytes) -> Pins | None:
+    """Return the pins of a requirements file that has nothing but pins as tools write them, once each.
+
+    None for any other one: the reader of requirements files tells what it has, and what is wrong with it. It would
+    find the same in this one, in ten times as long.
+    """
+    if not content.isascii():
+        return None
+    text, place = content.decode(), 0
+    found: dict[NormalizedName, Pin] = {}
+    markers: set[str] = set()
+    all_digests: list[str] = []
+    while place < len(text):
+        line = _PLAIN.match(text, place)
+        if line is None or line.end() == place:
+            return None
+        place = line.end()
+        name, version, marker, hashes = line.groups()
+        if name is None:
+            continue
+        project = canonicalize_name(name)
+        if project in found or len(found) == MOST_PINS:
+            return None
+        if marker is not None:
+            markers.add(marker)
+        digests = [one[_HASH:] for one in hashes.split() if len(one) > _HASH]
+        all_digests += digests
+        found[project] = Pin(project, version, frozenset(digests))
+    hashed, joined = {bool(one.sha256) for one in found.values()}, "".join(all_digests)
+    if joined.strip("0123456789abcdef") or len(joined) != _DIGITS * len(all_digests):
+        return None
+    if len(hashed) != 1 or not all(map(_is_marker, markers)):
+        return None
+    return Pins(tuple(sorted(found.values(), key=lambda pin: pin.project)))
+
+
+def _is_marker(text: str) -> bool:
+    try:
+        Marker(text)
+    except InvalidMarker:
+        return False
+    return True
 
 
 def _read(locks: LockFiles, name: str, content: bytes) -> Lock:
@@ -210,8 +272,10 @@ def _pins(lock: Lock) -> Pins:
     others = []
     for one in lock.requirements:
         if isinstance(one, Pinned):
-            of_files = frozenset(Digest(*pair) for file in one.files for pair in file.hashes)
-            pins.setdefault((one.project, one.version), Pin(one.project, one.version, one.digests or of_files))
+            of_files = (pair for file in one.files for pair in file.hashes)
+            digests = [(digest.algorithm, digest.value) for digest in one.digests] or of_files
+            allowed = frozenset(value for algorithm, value in digests if algorithm == "sha256")
+            pins.setdefault((one.project, one.version), Pin(one.project, one.version, allowed))
         else:
             others.append(str(one))
     others += [str(one) for one in lock.notes]

@@ -227,6 +227,11 @@ def file_row(file: PastFile, then: Moment, now: Moment) -> FileRow:
     )
 
 
+def is_later(file: PastFile, then: Moment) -> bool:
+    """Return whether a file came later, or cannot be dated."""
+    return not then.has(file) and _absent(file.available, then) in _LATER
+
+
 def _standing_of_file(file: PastFile, then: Moment, now: Moment) -> tuple[Standing, Instant | None]:
     if not then.has(file):
         return _absent(file.available, then), None

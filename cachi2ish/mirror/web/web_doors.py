@@ -20,11 +20,11 @@ from starlette.routing import Route
 from cachi2ish.core.messages import excerpt
 from cachi2ish.errors import Cachi2ishError
 from cachi2ish.mirror.history.interface import Sightings
-from cachi2ish.mirror.pasts import ProjectPast, spelling
+from cachi2ish.mirror.pasts import ProjectPast
 from cachi2ish.mirror.records import Coverage, Instant, Registry
 from cachi2ish.mirror.server.places import Places
 from cachi2ish.mirror.server.replies import Refused, moved
-from cachi2ish.mirror.web.answers import TWIN, Answers, root_of, wants_twin
+from cachi2ish.mirror.web.answers import TWIN, Answers, Filled, root_of, wants_twin
 from cachi2ish.mirror.web.copy_lines import copy_lines
 from cachi2ish.mirror.web.past_desk import PastDesk
 from cachi2ish.mirror.web.project_views import Shown, diff_view, project_view, version_view
@@ -87,15 +87,23 @@ class WebDoors:
         if given.get("project", "").strip():
             return self._to_project(request, given["project"].strip())
         place = place_of(self._places, given, otherwise=self._state.week_ago())
-        async with self._counting:
-            coverage = await self._run(self._state.coverage, place)
-        view = await self._run(self._state.home, place, f"{base_of(request)}{place.prefix}", coverage)
-        return await self._page(request, "home.html", view, place.registry)
+
+        async def making() -> Filled:
+            async with self._counting:
+                coverage = await self._run(self._state.coverage, place)
+            view = await self._run(self._state.home, place, f"{base_of(request)}{place.prefix}", coverage)
+            return await self._page(request, "home.html", view, place.registry)
+
+        return await self._answers.in_time(request, "home.html", {}, making(), private=place.registry.private)
 
     async def state(self, request: Request) -> Response:
         """Answer ``/state``: sync and store."""
-        view = await self._run(self._state.state)
-        return self._answers.page(request, "state.html", view, private=False)
+
+        async def making() -> Filled:
+            view = await self._run(self._state.state)
+            return self._answers.page(request, "state.html", view, private=False)
+
+        return await self._answers.in_time(request, "state.html", {}, making(), private=False)
 
     async def project(self, request: Request) -> Response:
         """Answer ``/projects/<project>``: its versions as of a date, and what became of them."""
@@ -105,14 +113,14 @@ class WebDoors:
             return _respelled(request, written, project)
         instants = (place.before, None)
         past, stale = await self._desk.project(
-            place.registry, project, instants, login=login_of(request, place.registry)
+            place.registry, project, instants, login=login_of(request, place.registry), at_once=True
         )
         missing = await self._missing(request, past, place)
         if missing is not None:
             return missing
         shown = _shown(place, page, stale=stale)
 
-        def make() -> Response:
+        def make(past: ProjectPast) -> Filled:
             versions = VersionsAt(past, place.before)
             wanted = str(project) if versions.newest is None else f"{project}=={versions.newest}"
             lines = copy_lines(f"{base_of(request)}{place.prefix}", wanted)
@@ -120,7 +128,11 @@ class WebDoors:
             timeline = draw(versions.standings, place.before, past.generations[0].first_seen, self._now())
             return self._filled(request, "project.html", view, place.registry, timeline=timeline)
 
-        return await self._run(make)
+        heading = {"registry": place.registry.name, "project": project, "date": place.date}
+        making = self._made(past, make)
+        return await self._answers.in_time(
+            request, "project.html", heading, making, private=place.registry.private
+        )
 
     async def version(self, request: Request) -> Response:
         """Answer ``/projects/<project>/<version>``: its files as of a date, and what became of them."""
@@ -129,18 +141,26 @@ class WebDoors:
         version = request.path_params["version"]
         login = login_of(request, place.registry)
         past, stale = await self._desk.project(
-            place.registry, project, (place.before, None), login=login, versions=[version]
+            place.registry, project, (place.before, None), login=login, versions=[version], at_once=True
         )
         missing = await self._missing(request, past, place)
         if missing is not None:
             return missing
-        known = spelling(past.tallies, version)
-        view = None if known is None else version_view(past, known, _shown(place, page, stale=stale))
-        if view is None:
+        known = await self._desk.spelling(past, version)
+        if known is None:
             text = f"{place.registry.name} has never had {project} {excerpt(version)}, as far as is known"
             refused = Refused(HTTPStatus.NOT_FOUND, text, reason=RefusalReason.NO_SUCH_PLACE)
             return self._answers.refusal(request, refused, dated=True)
-        return await self._page(request, "version.html", view, place.registry)
+
+        def make(past: ProjectPast) -> Filled:
+            view = version_view(past, known, _shown(place, page, stale=stale))
+            return self._filled(request, "version.html", view, place.registry)
+
+        heading = {"registry": place.registry.name, "project": project, "version": known, "date": place.date}
+        making = self._made(past, make, known)
+        return await self._answers.in_time(
+            request, "version.html", heading, making, private=place.registry.private
+        )
 
     async def diff(self, request: Request) -> Response:
         """Answer ``/diff``: how a project differs between two dates; without a project, the form."""
@@ -152,17 +172,28 @@ class WebDoors:
             return await self._page(request, "compare.html", before, before.registry, after=after, twin="")
         project, login = project_of(written), login_of(request, before.registry)
         instants = (before.before, after.before, None)
-        past, stale = await self._desk.project(before.registry, project, instants, login=login)
+        past, stale = await self._desk.project(before.registry, project, instants, login=login, at_once=True)
         missing = await self._missing(request, past, before, after)
         if missing is not None:
             return missing
         shown = _shown(before, page), _shown(after, page, stale=stale)
 
-        def make() -> Response:
+        def make(past: ProjectPast) -> Filled:
             view = changed_to(diff_view(past, *shown), backwards=is_backwards(before, after))
             return self._filled(request, "diff.html", view, before.registry)
 
-        return await self._run(make)
+        heading = {
+            "registry": before.registry.name,
+            "project": project,
+            "before": before.date,
+            "after": after.date,
+        }
+        making = self._made(past, make)
+        return await self._answers.in_time(request, "diff.html", heading, making, private=before.registry.private)
+
+    async def _made(self, past: ProjectPast, make: Callable[[ProjectPast], Filled], *versions: str) -> Filled:
+        """Return a page that is made of all that is known of a project."""
+        return await self._run(make, await self._desk.completed(past, versions))
 
     async def _missing(self, request: Request, past: ProjectPast, *places: Place) -> Response | None:
         """Return the refusal of a project of which there is nothing, or of a date at which nobody had looked."""
@@ -201,12 +232,12 @@ class WebDoors:
         view: Struct,
         registry: Registry,
         **further: object,
-    ) -> Response:
+    ) -> Filled:
         return await self._run(partial(self._filled, request, template, view, registry, **further))
 
     def _filled(
         self, request: Request, template: str, view: Struct, registry: Registry, **further: object
-    ) -> Response:
+    ) -> Filled:
         return self._answers.page(request, template, view, private=registry.private, further=further)
 
     async def _run(self, work: Callable[..., _Result], *arguments: Any) -> _Result:  # noqa: ANN401

@@ -10,9 +10,11 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
+from cachi2ish.mirror.web import answers
 from tests.mirror.server.conftest import OLD
 from tests.support.distributions import make_sdist, make_wheel
 from tests.support.index_server import IndexServer
@@ -30,7 +32,10 @@ def test_versions_come_in_pages(upstream: IndexServer, mirror: MirrorServer) -> 
     assert json.loads(mirror.get("/projects/many.json?page=4").body)["versions"] == []
 
 
-def test_a_page_that_has_not_changed_is_not_sent_again(mirror: MirrorServer) -> None:
+def test_a_page_that_is_ready_in_time_and_has_not_changed_is_not_sent_again(
+    mirror: MirrorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "PATIENCE", 60.0)
     first = mirror.get("/projects/demo?date=2023-06-01")
     again = mirror.get("/projects/demo?date=2023-06-01", If_None_Match=first.headers["etag"])
     assert (again.status, again.body) == (304, b"")

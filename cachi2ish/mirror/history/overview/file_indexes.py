@@ -11,6 +11,7 @@ from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
+from operator import itemgetter
 from threading import Lock
 from typing import Any
 
@@ -98,16 +99,21 @@ class FileIndexes:
         self, connection: Connection, looks: Mapping[int, int], generations: Mapping[int, Sequence[Generation]]
     ) -> dict[int, FileIndex]:
         """Return the index of each project. looks: the newest of each; generations: of each that has any."""
+        found = self.kept(looks)
+        missing = {one: generations.get(one, ()) for one in looks if one not in found}
+        for project, index in _read(connection, looks, missing):
+            found[project] = index
+            self._keep(project, index)
+        return found
+
+    def kept(self, looks: Mapping[int, int]) -> dict[int, FileIndex]:
+        """Return the indexes that are in memory. looks: the newest of each project."""
         with self._lock:
             found = {
                 one: kept for one, look in looks.items() if (kept := self._kept.get(one)) and kept.look == look
             }
             for one in found:
                 self._kept.move_to_end(one)
-        missing = {one: generations.get(one, ()) for one in looks if one not in found}
-        for project, index in _read(connection, looks, missing):
-            found[project] = index
-            self._keep(project, index)
         return found
 
     def _keep(self, project: int, index: FileIndex) -> None:
@@ -201,7 +207,8 @@ def past_files(connection: Connection, ids: Collection[int], numbers: Mapping[in
     """Return files with all that was seen of them, by id. numbers: of generations, by the ids of their rows."""
     found: dict[int, PastFile] = {}
     for some in in_batches(sorted(ids), _AT_ONCE):
-        for number, group in groupby(connection.execute(_WITH_STATES, {"files": some}), key=lambda row: row[0]):
+        rows = connection.execute(_WITH_STATES, {"files": some}).all()
+        for number, group in groupby(rows, key=itemgetter(0)):
             of_file = list(group)
             _, generation, filename, version, available, first_seen, key = of_file[0][:7]
             found[number] = PastFile(

@@ -15,7 +15,7 @@ from cachi2ish.mirror.batches import in_batches
 from cachi2ish.mirror.history.engines.database import Database
 from cachi2ish.mirror.history.overview.file_indexes import FileIndexes, past_files
 from cachi2ish.mirror.history.projects_seen import Generation, find_registry, generations_of
-from cachi2ish.mirror.history.tables import generation, observation, project
+from cachi2ish.mirror.history.tables import file, generation, observation, project
 from cachi2ish.mirror.instants import end_of
 from cachi2ish.mirror.pasts import DayCoverage, PastGeneration, ProjectPast, spelling
 from cachi2ish.mirror.records import Instant
@@ -25,6 +25,9 @@ _MOST_NAMES = 2000
 
 #: How alike a name must be, where 1 is the same.
 _ALIKE = 0.7
+
+#: Files that are read one by one in a few milliseconds.
+_FEW = 100
 
 #: Projects that are read together.
 _AT_ONCE = 500
@@ -45,6 +48,17 @@ _LOOKED_AT = (
     .join(observation, observation.c.id == _NEWEST_LOOK, isouter=True)
     .where(project.c.registry_id == bindparam("registry"), project.c.name.in_(bindparam("names", expanding=True)))
 )
+_OF_VERSION = (
+    select(file.c.id)
+    .join(generation, generation.c.id == file.c.generation_id)
+    .join(project, project.c.id == generation.c.project_id)
+    .where(
+        project.c.registry_id == bindparam("registry"),
+        project.c.name == bindparam("named"),
+        file.c.version == bindparam("version"),
+    )
+    .limit(1)
+)
 
 
 class SqlPasts:
@@ -54,21 +68,34 @@ class SqlPasts:
         self._database = database
         self._indexes = FileIndexes()
 
-    def project(self, registry: str, name: NormalizedName, *, versions: Collection[str] = ()) -> ProjectPast:
+    def project(
+        self, registry: str, name: NormalizedName, *, versions: Collection[str] = (), at_once: bool = False
+    ) -> ProjectPast:
         """Return what is known of a project; see the interface."""
-        return self.projects(registry, {name: versions})[name]
+        return self._projects(registry, {name: versions}, at_once=at_once)[name]
+
+    def has_version(self, registry: str, name: NormalizedName, version: str) -> bool:
+        """Return whether a project ever had a version that is spelled so."""
+        with self._database.reading() as connection:
+            values = {"registry": find_registry(connection, registry).id, "named": name, "version": version}
+            return connection.execute(_OF_VERSION, values).first() is not None
 
     def projects(
         self, registry: str, wanted: Mapping[NormalizedName, Collection[str]]
     ) -> dict[NormalizedName, ProjectPast]:
         """Return what is known of projects; see the interface."""
+        return self._projects(registry, wanted, at_once=False)
+
+    def _projects(
+        self, registry: str, wanted: Mapping[NormalizedName, Collection[str]], *, at_once: bool
+    ) -> dict[NormalizedName, ProjectPast]:
         found = {name: ProjectPast(registry=registry, name=name) for name in wanted}
         with self._database.reading() as connection:
             number = find_registry(connection, registry).id
             for some in in_batches(wanted, _AT_ONCE):
                 rows = connection.execute(_LOOKED_AT, {"registry": number, "names": some}).all()
                 known = {NormalizedName(row.name): row for row in rows}
-                for name, past in self._read(connection, known, wanted):
+                for name, past in self._read(connection, known, wanted, at_once=at_once):
                     found[name] = changed_to(past, registry=registry)
         return found
 
@@ -77,10 +104,12 @@ class SqlPasts:
         connection: Connection,
         known: Mapping[NormalizedName, Row[*tuple[Any, ...]]],
         wanted: Mapping[NormalizedName, Collection[str]],
+        *,
+        at_once: bool,
     ) -> Iterator[tuple[NormalizedName, ProjectPast]]:
         generations = dict(generations_of(connection, [row.id for row in known.values()]))
         looks = {row.id: row.look for row in known.values() if row.id in generations and row.look is not None}
-        indexes = self._indexes.of(connection, looks, generations)
+        indexes = self._indexes.kept(looks) if at_once else self._indexes.of(connection, looks, generations)
         numbers = {one.id: one.number for some in generations.values() for one in some}
         chosen: dict[NormalizedName, list[int]] = {}
         for name, row in known.items():
@@ -88,6 +117,10 @@ class SqlPasts:
             if index is not None and wanted[name]:
                 spelled = (spelling(index.tallies, one) for one in wanted[name])
                 chosen[name] = index.ids_of({one for one in spelled if one is not None})
+        incomplete = {row.id for row in known.values() if row.id in looks and row.id not in indexes}
+        if at_once:
+            long = [name for name, some in chosen.items() if len(some) > _FEW]
+            incomplete.update(known[name].id for name in long if chosen.pop(name))
         files = past_files(connection, [one for some in chosen.values() for one in some], numbers)
         for name, row in known.items():
             index = indexes.get(row.id)
@@ -97,6 +130,7 @@ class SqlPasts:
                 looked_at=row.last_at,
                 closed_until=row.closed_until,
                 generations=tuple(_generation(one) for one in generations.get(row.id, ())),
+                complete=row.id not in incomplete,
             )
             if index is not None:
                 mine = (*index.others.values(), *(files[one] for one in chosen.get(name, ())))
