@@ -12,7 +12,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from cachi2ish.advice import Place
-from cachi2ish.cache.hashing import SHAKE_BYTES, Hashes
+from cachi2ish.cache.hashing import SHAKE_BYTES, Buffers, Hashes
 from cachi2ish.cache.layout import Layout
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.digests import Digest
@@ -26,8 +26,8 @@ _READ_ONLY = 0o444
 class DiskBlobWriter:
     """Implements `cachi2ish.cache.interface.BlobWriter`. For one thread."""
 
-    def __init__(self, layout: Layout, partial: Partial, algorithms: Iterable[str]) -> None:
-        """Take up ``partial``: its bytes are hashed first. Raises `StorageError`."""
+    def __init__(self, layout: Layout, partial: Partial, algorithms: Iterable[str], buffers: Buffers) -> None:
+        """Take up ``partial``: its bytes are hashed first, by way of ``buffers``. Raises `StorageError`."""
         self._layout = layout
         self._partial = partial
         self._algorithms = frozenset({"sha256", *algorithms})
@@ -35,7 +35,7 @@ class DiskBlobWriter:
         self._committed = False
         self._discarded = False
         with self._failures(), os.fdopen(partial.descriptor, "rb", buffering=0, closefd=False) as file:
-            self._offset = self._hashes.update_from(file)
+            self._offset = self._hashes.update_from(file, buffers)
 
     @property
     def offset(self) -> int:

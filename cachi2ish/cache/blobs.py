@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cachi2ish.advice import Place
 from cachi2ish.cache.blob_writer import DiskBlobWriter, open_partial, remove_partial, sweep
-from cachi2ish.cache.hashing import Hashes
+from cachi2ish.cache.hashing import Buffers, Hashes
 from cachi2ish.cache.layout import OWN_FOLDER, Layout
 from cachi2ish.cache.running import Usage
 from cachi2ish.core.artifacts import Blob
@@ -45,6 +45,7 @@ class DiskBlobs:
         self._usage = Usage(self._layout, lasting=lasting)
         self._writing: dict[DiskBlobWriter, Path] = {}
         self._guard = threading.Lock()
+        self._buffers = Buffers()
         with storage_errors(cache_errors(self._layout.root), Place.CACHE, making=True):
             try:
                 self._prepare()
@@ -66,7 +67,7 @@ class DiskBlobs:
         with self._failures():
             partial = open_partial(self._folder, path)
         try:
-            writer = DiskBlobWriter(self._layout, partial, algorithms)
+            writer = DiskBlobWriter(self._layout, partial, algorithms, self._buffers)
         except BaseException:
             partial.close(keep=True)
             raise
@@ -119,7 +120,7 @@ class DiskBlobs:
                 return None
             with file:
                 status = os.fstat(file.fileno())
-                size = hashes.update_from(file)
+                size = hashes.update_from(file, self._buffers)
                 if hashes.digest("sha256").value != sha256:
                     self._remove(path, file)
                     return None

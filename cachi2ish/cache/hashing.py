@@ -16,14 +16,11 @@ _BUFFER = 1 << 18
 SHAKE_BYTES = 32
 
 
-class _Local(threading.local):
-    """What a thread keeps: a buffer for each file would be given to it, page by page, by the kernel."""
+class Buffers(threading.local):
+    """A buffer for each thread. One for each file would be given to it, page by page, by the kernel."""
 
     def __init__(self) -> None:
-        self.buffer = memoryview(bytearray(_BUFFER))
-
-
-_LOCAL = _Local()
+        self.own = memoryview(bytearray(_BUFFER))
 
 
 class Hashes:
@@ -43,9 +40,9 @@ class Hashes:
         for running in self._hashes.values():
             running.update(data)
 
-    def update_from(self, file: FileIO) -> int:
+    def update_from(self, file: FileIO, buffers: Buffers) -> int:
         """Feed an unbuffered file from its position to its end; return how many bytes there were."""
-        buffer, total = _LOCAL.buffer, 0
+        buffer, total = buffers.own, 0
         while count := file.readinto(buffer):
             self.update(buffer[:count])
             total += count

@@ -9,7 +9,7 @@ from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
-from cachi2ish.cache.hashing import Hashes
+from cachi2ish.cache.hashing import Buffers, Hashes
 from cachi2ish.cache.layout import Layout
 from cachi2ish.cache.scan import Link, Scan, StoredBlob
 from cachi2ish.core.cache_contents import Finding, Flaw
@@ -29,6 +29,7 @@ class Inspector:
     def __init__(self, layout: Layout, *, repair: bool) -> None:
         self._layout = layout
         self._repair = repair
+        self._buffers = Buffers()
 
     def inspect(self, scan: Scan, on_verified: Callable[[int], None]) -> Iterator[Finding]:
         """Yield what is wrong with blobs and links; reads all of them. Raises `OSError` where repairing fails.
@@ -82,7 +83,7 @@ class Inspector:
             return None, self._unreadable(blob, error)
         with file:
             try:
-                hashes.update_from(file)
+                hashes.update_from(file, self._buffers)
             except OSError as error:
                 return None, self._unreadable(blob, error)
             found = hashes.digest("sha256")
