@@ -10,15 +10,12 @@ from __future__ import annotations
 
 import socket
 import struct
-import threading
 import time
 from collections import Counter
-from contextlib import ExitStack, suppress
+from collections.abc import Callable
 from enum import Enum
-from typing import Self
 
-#: Bytes that are passed on at once.
-_PIECE = 16 * 1024
+from tests.support.loopback_server import PIECE, LoopbackServer, head_of, pass_between
 
 #: Seconds between two pieces of a slow server, and bytes of an answer before it is cut.
 _SLOWNESS, _CUT_AFTER = 0.02, 20_000
@@ -42,109 +39,53 @@ class ProxyFault(Enum):
     CUT = 4
 
 
-class FaultyProxy:
+class FaultyProxy(LoopbackServer):
     """Passes connections on to a port of this machine; a context manager. faults: how often each was met."""
 
     def __init__(self, port: int) -> None:
+        super().__init__()
         self._target = port
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.port: int = self._listener.getsockname()[1]
         self.faults: Counter[ProxyFault] = Counter()
         self._fault = ProxyFault.NONE
-        self._guard = threading.Lock()
-        self._open: set[socket.socket] = set()
-        self._workers: list[threading.Thread] = []
-        self._thread = threading.Thread(target=self._accept, daemon=True)
-
-    @property
-    def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
-        self._listener.close()
-        self._end_all()
-        for worker in self._workers:
-            worker.join()
 
     def fail(self, fault: ProxyFault) -> None:
         """Let this happen to all connections from now on, those that are open included."""
         with self._guard:
             self._fault = fault
-        self._end_all()
+        self.cut_all()
 
     def heal(self) -> None:
         self.fail(ProxyFault.NONE)
 
-    def _end_all(self) -> None:
+    def serve(self, connection: socket.socket) -> None:
         with self._guard:
-            for connection in self._open:
-                with suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
+            fault = self._fault
+            self.faults[fault] += 1
+        match fault:
+            case ProxyFault.REFUSED:
+                _reset(connection)
+            case ProxyFault.UNAVAILABLE:
+                _put_off(connection)
+            case _:
+                server = socket.create_connection(("127.0.0.1", self._target))
+                with self.cuttable(server):
+                    pass_between(connection, server, self._limited(connection, fault))
 
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            worker = threading.Thread(target=self._serve, args=(client,), daemon=True)
-            self._workers.append(worker)
-            worker.start()
-
-    def _serve(self, client: socket.socket) -> None:
-        with ExitStack() as stack, suppress(OSError):
-            stack.enter_context(client)
-            with self._guard:
-                fault = self._fault
-                self.faults[fault] += 1
-                self._open.add(client)
-            stack.callback(self._forget, client)
-            match fault:
-                case ProxyFault.REFUSED:
-                    _reset(client)
-                case ProxyFault.UNAVAILABLE:
-                    _put_off(client)
-                case _:
-                    self._pass_on(client, fault, stack)
-
-    def _pass_on(self, client: socket.socket, fault: ProxyFault, stack: ExitStack) -> None:
-        server = stack.enter_context(socket.create_connection(("127.0.0.1", self._target)))
-        with self._guard:
-            self._open.add(server)
-        stack.callback(self._forget, server)
-        up = threading.Thread(target=_copy, args=(client, server), daemon=True)
-        up.start()
+    @staticmethod
+    def _limited(client: socket.socket, fault: ProxyFault) -> Callable[[bytes], bool]:
         sent = 0
-        while piece := server.recv(_PIECE):
+
+        def may_pass(piece: bytes) -> bool:
+            nonlocal sent
             if fault is ProxyFault.SLOW:
                 time.sleep(_SLOWNESS)
             sent += len(piece)
             if fault is ProxyFault.CUT and sent > _CUT_AFTER:
                 _reset(client)
-                break
-            client.sendall(piece)
-        for one in (client, server):
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-        up.join()
+                return False
+            return True
 
-    def _forget(self, one: socket.socket) -> None:
-        with self._guard:
-            self._open.discard(one)
-
-
-def _copy(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while piece := source.recv(_PIECE):
-            target.sendall(piece)
-        target.shutdown(socket.SHUT_WR)
+        return may_pass
 
 
 def _reset(connection: socket.socket) -> None:
@@ -153,14 +94,10 @@ def _reset(connection: socket.socket) -> None:
 
 
 def _put_off(client: socket.socket) -> None:
-    head = b""
-    while b"\r\n\r\n" not in head:
-        piece = client.recv(_PIECE)
-        if not piece:
-            return
-        head += piece
+    if b"\r\n\r\n" not in head_of(client):
+        return
     client.sendall(f"{_BUSY_HEAD}\r\nConnection: close\r\n\r\n".encode() + _BUSY)
     # A body that is still on its way would turn the end into RST, and the answer would be lost.
     client.shutdown(socket.SHUT_WR)
-    while client.recv(_PIECE):
+    while client.recv(PIECE):
         pass

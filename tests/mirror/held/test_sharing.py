@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from cachi2ish.mirror.held.interface import (
 )
 from cachi2ish.mirror.held.shared.sharing import StoreSharing
 from cachi2ish.mirror.held.shared.unsent_notes import UnsentNotes
+from tests.support.loopback_server import LoopbackServer
 from tests.support.shared_files import files_in, new_place
 
 
@@ -263,31 +263,23 @@ def test_a_file_that_went_before_it_was_put_does_not_make_the_store_lost(
     assert not machine.is_lost()
 
 
-class Hanging:
+class Hanging(LoopbackServer):
     """A server that takes connections and never answers."""
 
     def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self.taken: list[socket.socket] = []
-        threading.Thread(target=self._take, daemon=True).start()
+        super().__init__()
+        self.taken = 0
 
-    def close(self) -> None:
-        self._listener.close()
-        for one in self.taken:
-            one.close()
-
-    def _take(self) -> None:
-        with suppress(OSError):
-            while True:
-                self.taken.append(self._listener.accept()[0])
+    def serve(self, connection: socket.socket) -> None:
+        self.taken += 1
+        while connection.recv(65536):
+            pass
 
 
 @pytest.fixture
 def hanging() -> Iterator[Hanging]:
-    server = Hanging()
-    yield server
-    server.close()
+    with Hanging() as server:
+        yield server
 
 
 def test_a_store_that_hangs_is_given_up_before_clients_are_impatient(
@@ -302,9 +294,9 @@ def test_a_store_that_hangs_is_given_up_before_clients_are_impatient(
     assert machine.bring("0" * 64) is None
     assert 0.9 < time.monotonic() - begun < 20
     assert machine.is_lost()
-    taken = len(hanging.taken)
+    taken = hanging.taken
     assert machine.bring("0" * 64) is None
-    assert len(hanging.taken) == taken  # it is not asked again at once
+    assert hanging.taken == taken  # it is not asked again at once
 
 
 def test_machines_that_begin_at_one_time_do_not_disturb_one_another() -> None:

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from tests.mirror.server.conftest import OLD, SDIST, YOUNG
 from tests.mirror.server.test_file_doors import LARGE, downloads, path_of, together
 from tests.support.distributions import Dist
 from tests.support.index_server import Fault, IndexServer
+from tests.support.loopback_server import LoopbackServer, pass_between
 from tests.support.mirror_server import MirrorServer
 from tests.support.s3_server import shared_s3
 from tests.support.shared_files import files_in, new_place
@@ -207,59 +208,42 @@ def test_who_waits_for_a_wheel_does_not_wait_until_the_store_has_it(
     eventually(lambda: list((mirror.directory / "unsent").iterdir()) == [])
 
 
-class Line:
+class Line(LoopbackServer):
     """The way to the S3 server: it can be cut in the middle of an answer, and as a whole."""
 
     def __init__(self, endpoint: str) -> None:
+        super().__init__()
         host, _, port = endpoint.removeprefix("http://").partition(":")
         self._there = host, int(port)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.most: int | None = None
         self.open = True
-        self._sockets: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        self._listener.close()
-        self.cut()
 
     def cut(self) -> None:
         """Let nothing through any more."""
         self.open = False
-        for one in self._sockets:
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+        self.cut_all()
 
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client = self._listener.accept()[0]
-                if not self.open:
-                    client.close()
-                    continue
-                server = socket.create_connection(self._there)
-                self._sockets += [client, server]
-                threading.Thread(target=self._pass, args=(client, server, None), daemon=True).start()
-                threading.Thread(target=self._pass, args=(server, client, self), daemon=True).start()
+    def serve(self, connection: socket.socket) -> None:
+        if not self.open:
+            return
+        server = socket.create_connection(self._there)
+        with self.cuttable(server):
+            passed = 0
 
-    def _pass(self, source: socket.socket, target: socket.socket, line: Line | None) -> None:
-        passed = 0
-        with suppress(OSError), source, target:
-            while data := source.recv(65536):
-                passed += len(data)
-                target.sendall(data)
-                if line is not None and line.most is not None and passed > line.most:
-                    line.open = False  # else the library goes on where it was
-                    break
-            target.shutdown(socket.SHUT_RDWR)
+            def may_pass(piece: bytes) -> bool:
+                nonlocal passed
+                passed += len(piece)
+                if self.most is not None and passed > self.most:
+                    self.open = False  # else the library goes on where it was
+                return self.open
+
+            pass_between(connection, server, may_pass)
 
 
 @pytest.fixture
 def line() -> Iterator[Line]:
-    one = Line(shared_s3().endpoint)
-    yield one
-    one.close()
+    with Line(shared_s3().endpoint) as one:
+        yield one
 
 
 def test_where_the_store_breaks_off_the_upstream_goes_on(
