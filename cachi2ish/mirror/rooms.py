@@ -62,6 +62,11 @@ class Rooms:
     hidden_from: Collection[str] = ()
     shared: SharedPlace | None = None
 
+    @property
+    def files_place(self) -> str:
+        """Where files are kept, for people: ``disk``, or the place in S3, without any secret."""
+        return "disk" if self.shared is None else self.shared.files.name
+
     def sharing(self, on_use: Callable[[str, str], None]) -> Sharing:
         """Return what this machine shares with others; on_use: see `StoreSharing`."""
         if self.shared is None:

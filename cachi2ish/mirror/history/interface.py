@@ -96,6 +96,11 @@ class Sightings(Protocol):
     """
 
     @property
+    def database(self) -> str:
+        """Which kind of database it is in, as its makers spell it."""
+        ...
+
+    @property
     def pasts(self) -> Pasts:
         """What is known, for people."""
         ...

@@ -67,9 +67,9 @@ class SqlHistory:
     def __init__(self, place: HistoryPlace, *, read_only: bool = False) -> None:
         """Open the history in the database at ``place``, or begin one; see `Database`."""
         self._database = Database(place, read_only=read_only)
-        self._observer = Observer(self._database)
-        self._trees = Trees()
+        self._observer, self._trees = Observer(self._database), Trees()
         self.pasts: Pasts = SqlPasts(self._database)
+        self.database = self._database.kind
 
     def configure(self, registry: Registry) -> None:
         """Enter a registry, or the rules that hold for it from now on; see the interface."""

@@ -149,6 +149,7 @@ async def running(rooms: Rooms, rules: Rules) -> AsyncIterator[ASGIApp]:
         history=rooms.history,
         registries=rooms.registries,
         directory=rooms.directory,
+        files_place=rooms.files_place,
         downloads=lambda: len(relay),
         following=lambda: follower.is_following,
         executor=readers,
@@ -181,7 +182,7 @@ async def running(rooms: Rooms, rules: Rules) -> AsyncIterator[ASGIApp]:
     try:
         readiness = Readiness(rooms.history, readers, time.monotonic)
         health = [Route("/healthz", Health(sharing).answer), Route("/readyz", readiness.answer)]
-        doors = _router(pages, proofs, files, metrics, [*web.routes(), *locks.routes(), *health])
+        doors = _router(places, pages, proofs, files, metrics, [*web.routes(), *locks.routes(), *health])
         yield Gate(doors, hot=hot, tokens=rules.tokens, metrics=metrics, files=hot_files, uploads=UPLOADS)
     finally:
         following.cancel()
@@ -203,14 +204,19 @@ async def openapi(_request: Request) -> Response:
 
 
 def _router(
-    pages: PageDoors, proofs: ProofDoors, files: FileDoors, metrics: Metrics, web: Sequence[Route]
+    places: Places,
+    pages: PageDoors,
+    proofs: ProofDoors,
+    files: FileDoors,
+    metrics: Metrics,
+    web: Sequence[Route],
 ) -> Router:
     async def prometheus(_request: Request) -> Response:
         return Response(metrics.text(), media_type="text/plain; version=0.0.4")
 
     async def dateless(request: Request) -> Response:
         registry = request.path_params.get("registry")
-        place = f"/r/{registry}" if registry else ""
+        place = f"/r/{places.registry(registry).name}" if registry else ""
         raise InputError(f"put a date before simple/: {place}/2024-10-01/simple/, or {place}/live/simple/")
 
     others = [

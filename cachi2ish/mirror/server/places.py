@@ -56,11 +56,16 @@ class Places:
             request.path_params.get("registry", MAIN), unquote(request.path_params.get("date", LIVE))
         )
 
-    def named(self, name: str, text: str) -> tuple[Registry, PathDate]:
-        """Return a registry by its name, and what a date means. Raises `InputError` where there is none such."""
+    def registry(self, name: str) -> Registry:
+        """Return a registry by its name. Raises `InputError` where there is none such."""
         registry = self._registries.get(name)
         if registry is None:
             raise no_such_registry(name, self._registries)
+        return registry
+
+    def named(self, name: str, text: str) -> tuple[Registry, PathDate]:
+        """Return a registry by its name, and what a date means. Raises `InputError` where there is none such."""
+        registry = self.registry(name)
         try:
             return registry, parse_path_date(text, self._now(), self._exempt)
         except InvalidDateError as error:

@@ -95,8 +95,8 @@ class Counter:
 class StateDesk:
     """Has the figures of the pages. Safe to use from many threads.
 
-    directory: of the mirror. downloads: how many are under way. following: whether this process looks at what is
-    due. executor: counts what takes long. now: the time.
+    directory: of the mirror. files_place: see `Rooms`. downloads: how many are under way. following: whether this
+    process looks at what is due. executor: counts what takes long. now: the time.
     """
 
     def __init__(
@@ -105,6 +105,7 @@ class StateDesk:
         history: Sightings,
         registries: Mapping[str, Registry],
         directory: Path,
+        files_place: str,
         downloads: Callable[[], int],
         following: Callable[[], bool],
         executor: Executor,
@@ -115,6 +116,7 @@ class StateDesk:
         public = [name for name, one in registries.items() if not one.private]
         self._counts = None if len(public) == len(registries) else public
         self._directory = directory
+        self._files_place = files_place
         self._downloads = downloads
         self._following = following
         self._now = now
@@ -186,6 +188,8 @@ class StateDesk:
             to_rescue=status.to_rescue,
             lost=status.lost,
             downloads=self._downloads(),
+            database=self._history.database,
+            files_place=self._files_place,
             history_bytes=status.size,
             free_bytes=shutil.disk_usage(self._directory).free,
             alarms=tuple(

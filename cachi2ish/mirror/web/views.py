@@ -246,7 +246,9 @@ class StateView(Struct, frozen=True, kw_only=True):
 
     counted_at: when the figures were right. to_rescue, lost: vanished files that are still to be fetched, and that
     cannot be had any more.
-    history_bytes, free_bytes: of the database, and free where it lies. alarms: the newest, of public registries.
+    database: its kind. files_place: ``disk``, or where in S3 files are kept; of those the disk has some, too.
+    history_bytes, free_bytes: of the database, and free on the disk of this machine. alarms: the newest, of public
+    registries.
     """
 
     version: str
@@ -261,6 +263,8 @@ class StateView(Struct, frozen=True, kw_only=True):
     to_rescue: int
     lost: int
     downloads: int
+    database: str
+    files_place: str
     history_bytes: int
     free_bytes: int
     alarms: tuple[AlarmRow, ...]

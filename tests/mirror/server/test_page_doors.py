@@ -52,6 +52,7 @@ def test_what_was_not_there_yet_is_refused_with_the_reason_in_the_status_line(mi
         ("/simple/", 404, "put a date before simple/"),
         ("/r/pypi/simple/demo/", 404, "put a date before simple/: /r/pypi/2024-10-01/simple/"),
         ("/pypi/demo/json", 404, "put a date before simple/"),
+        ("/r/nope/simple/demo/", 404, "no registry is called 'nope' here; there are: pypi"),
         ("/2023-06-01/frozen/" + "0" * 64 + "/demo/", 404, "2023-06-01 is not frozen here"),
         ("/live/frozen/", 404, "only a day or an instant can be frozen"),
         ("/2023-06-01/frozen/" + "0" * 64 + "/-x-/", 404, "no name of a project"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -53,6 +54,14 @@ def machines(upstream: IndexServer, files: SharedFiles, tmp_path: Path) -> Itera
             return stack.enter_context(mirror)
 
         yield machine
+
+
+def test_the_state_names_the_place_in_s3_and_no_secret(
+    machines: Callable[..., MirrorServer], place: Bucket
+) -> None:
+    body = machines("one").get("/state.json").body
+    assert json.loads(body)["files_place"] == str(place)
+    assert shared_s3().environment["AWS_SECRET_ACCESS_KEY"].encode() not in body
 
 
 def on_disk(mirror: MirrorServer) -> set[str]:

@@ -51,7 +51,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def without_figures(got: Got, *, packed: bool = False) -> list[bytes]:
     body = gzip.decompress(got.body) if packed else got.body
-    return [line for line in body.splitlines() if b"Free on its disk" not in line and b"Counted at" not in line]
+    return [line for line in body.splitlines() if b"Free on the disk" not in line and b"Counted at" not in line]
 
 
 @pytest.mark.parametrize("path", PAGES)

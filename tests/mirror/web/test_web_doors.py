@@ -16,8 +16,10 @@ from cachi2ish.mirror.server.application import Rules
 from cachi2ish.simple_api.negotiation import JSON
 from tests.mirror.server.conftest import OLD
 from tests.support.distributions import make_sdist, make_wheel
+from tests.support.histories import ON_POSTGRESQL
 from tests.support.index_server import Fault, IndexServer
 from tests.support.mirror_server import MirrorServer
+from tests.support.shared_files import IN_S3
 
 ANNA, BERT = ("anna", "s3cret"), ("bert", "other")
 
@@ -92,6 +94,16 @@ def test_the_first_page_has_a_line_for_each_tool_and_the_address_that_was_asked(
     assert "https://mirror.example/" in secure
     assert "--trusted-host" not in secure
     assert "evil" not in mirror.get("/", Host='evil"><script>').body.decode()
+
+
+def test_the_state_says_which_database_and_where_files_are(mirror: MirrorServer) -> None:
+    state = json.loads(mirror.get("/state.json").body)
+    database = "PostgreSQL" if ON_POSTGRESQL else "SQLite"
+    assert (state["database"], state["files_place"].partition("://")[0]) == (database, "s3" if IN_S3 else "disk")
+    page = mirror.get("/state").body.decode()
+    assert f", in {database}</dd>" in page
+    assert ("in s3://" if IN_S3 else "on the disk of this machine") in page
+    assert str(mirror.directory) not in page
 
 
 def test_the_form_of_the_first_page_leads_to_the_project_and_nowhere_else(mirror: MirrorServer) -> None:

@@ -47,6 +47,11 @@ class Database:
             raise
 
     @property
+    def kind(self) -> str:
+        """Which kind of database it is, as its makers spell it."""
+        return self._kind.kind
+
+    @property
     def name(self) -> str:
         """What messages call it: without any secret."""
         return self._kind.name

@@ -23,10 +23,11 @@ CHECK = "check rights and free space there"
 class DatabaseKind(Protocol):
     """One kind of database, at one place.
 
-    name: of the place, in messages. engine: what SQLAlchemy opens connections with; each transaction that it
-    begins is of the kind of `reading` unless `begin_writing` was called first.
+    kind: as its makers spell it. name: of the place, in messages. engine: what SQLAlchemy opens connections with;
+    each transaction that it begins is of the kind of `reading` unless `begin_writing` was called first.
     """
 
+    kind: str
     name: str
     engine: Engine
 

@@ -58,6 +58,8 @@ class PostgresqlDatabase:
     variables (``PGPASSWORD``, …) and files (``~/.pgpass``). Raises `InputError` for one that is none.
     """
 
+    kind = "PostgreSQL"
+
     def __init__(self, address: Address, *, read_only: bool) -> None:
         self.name = address.redacted
         self._read_only = read_only

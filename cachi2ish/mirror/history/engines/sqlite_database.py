@@ -43,6 +43,8 @@ class SqliteDatabase:
     read_only: it is there, and is to be read and nothing else, also where nothing may be written.
     """
 
+    kind = "SQLite"
+
     def __init__(self, path: Path, *, read_only: bool) -> None:
         self.name = str(path)
         self._path = path
