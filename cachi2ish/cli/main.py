@@ -124,7 +124,7 @@ def _add_cache(app: typer.Typer) -> None:
 
 def _add_mirror(app: typer.Typer) -> None:
     from cachi2ish.cli.commands.mirror_commands import mirror
-    from cachi2ish.cli.commands.mirror_log import history_commands
+    from cachi2ish.cli.commands.mirror_history import history_commands
     from cachi2ish.cli.commands.mirror_moves import moves
     from cachi2ish.cli.commands.mirror_prune import pruning_commands
 

@@ -15,10 +15,11 @@ from cachi2ish.files.user_files import kind_of
 from cachi2ish.projects.interface import ProjectReader
 from cachi2ish.sdists.forward import Budget, Limits, TooLargeError
 from cachi2ish.sdists.interface import Identity
-from cachi2ish.sdists.members import Member, reading, unpack_sources
+from cachi2ish.sdists.members import Member, reading
 from cachi2ish.sdists.metadata import parse_core_metadata
 from cachi2ish.sdists.shortcut import QuickReader, find_members_at
 from cachi2ish.sdists.text_reader import SeenTexts
+from cachi2ish.sdists.unpacking import unpack_sources
 
 _PKG_INFO = "PKG-INFO"
 _PYPROJECT = "pyproject.toml"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bz2
-import errno
 import gzip
 import io
 import lzma
@@ -12,7 +11,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -238,59 +237,3 @@ def _reason(file: IO[bytes], error: BaseException) -> str:
         return "it is empty"
     said = str(error).strip().rstrip(".")
     return "".join(c if c.isprintable() else " " for c in said[:200]) or type(error).__name__
-
-
-#: An archive may call one path a file and a folder, or use names that this file system does not have. Such a
-#: file is left out: whoever needs it will say that it is missing.
-_UNUSABLE = frozenset(
-    {
-        errno.EEXIST,
-        errno.ENOTDIR,
-        errno.EISDIR,
-        errno.ENAMETOOLONG,
-        errno.EINVAL,
-        errno.EILSEQ,
-        errno.ELOOP,
-    },
-)
-
-
-def unpack_sources(members: Iterable[Member], destination: Path, budget: Budget) -> Path:
-    """Write the small files of an archive below ``destination``; return the folder that stands for its root.
-
-    That is the one folder that holds everything, where there is one (as pip strips it).
-    Links are not made, so no path can lead elsewhere. Raises `TooLargeError`.
-    """
-    total, limits = 0, budget.limits
-    tops: set[str] = set()
-    flat = False
-    for member in members:
-        budget.check()
-        if member.is_link:
-            continue
-        tops.add(member.parts[0])
-        flat = flat or len(member.parts) == 1
-        if member.size > limits.file or len(member.parts) > limits.depth or ".git" in member.parts:
-            continue
-        content = member.read()
-        total += len(content)
-        if total > limits.unpacked:
-            raise TooLargeError(f"its small files have more than {limits.unpacked} bytes")
-        _write(destination.joinpath(*member.parts), content)
-    return destination if flat or len(tops) != 1 else destination / tops.pop()
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    except UnicodeEncodeError:
-        return
-    except OSError as error:
-        if error.errno in _UNUSABLE:
-            return
-        raise StorageError(
-            f"an archive cannot be unpacked to be looked at ({error.strerror})",
-            hint="check the space and the rights in the temporary directory",
-            cause=("temporary directory", error.errno),
-        ) from error

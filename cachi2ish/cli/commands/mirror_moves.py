@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachi2ish.cli.commands.mirror_log import Index, installed, opened
+from cachi2ish.cli.commands.mirror_opening import Index, installed, opened
 from cachi2ish.cli.commands.options import console_for, reads, with_settings
 from cachi2ish.cli.display.console import report_errors, write_result
 from cachi2ish.settings.flags import Flags

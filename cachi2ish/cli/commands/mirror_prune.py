@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cachi2ish.cli.commands.cache_commands import MaxSize, OlderThan, limits_of
-from cachi2ish.cli.commands.mirror_log import Index, opened
+from cachi2ish.cli.commands.mirror_opening import Index, opened
 from cachi2ish.cli.commands.options import with_settings
 from cachi2ish.cli.display.console import write_result
 from cachi2ish.settings.flags import Flags

@@ -2,51 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cachi2ish.cli.commands.mirror_opening import Format, HistoryFormat, Index, installed, opened
 from cachi2ish.cli.commands.options import console_for, reads, with_settings, written_options
-from cachi2ish.cli.display.console import Console, report_errors, write_result
+from cachi2ish.cli.display.console import report_errors, write_result
 from cachi2ish.settings.flags import Flags
-from cachi2ish.settings.values import metavar, one_of, path_of
+from cachi2ish.settings.values import path_of
 
 if TYPE_CHECKING:
     from packaging.utils import NormalizedName
 
-    from cachi2ish.cli.display.reporting import ConsoleReporter
     from cachi2ish.core.cutoff import Cutoff
-    from cachi2ish.mirror.history.interface import History
 
 
 history_commands = typer.Typer()
 
 
-class HistoryFormat(StrEnum):
-    """How what is known is written."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-Format = Annotated[
-    HistoryFormat,
-    typer.Option(
-        "--format",
-        "-f",
-        parser=reads(one_of(HistoryFormat)),
-        metavar=metavar(HistoryFormat),
-        help="json is for programs.",
-    ),
-]
-Index = Annotated[
-    str, typer.Option(metavar="NAME", help="The registry, by the name that serve gives it: pypi, or one of yours.")
-]
 _RULES = ("mirror_registry", "mirror_private", "mirror_registry_token", "mirror_first_seen")
 _DATE = "A date (the end of that day, UTC), an instant, or a duration back from now."
 
@@ -245,38 +221,6 @@ def _verify_contents(flags: Flags, *, repair: bool, contents: bool) -> None:
                 else:
                     errors.append(error)
         raise_all(errors)
-
-
-@contextmanager
-def opened(
-    flags: Flags, *, make: bool = False, read_only: bool = False, otherwise: str = ""
-) -> Iterator[tuple[History, ConsoleReporter]]:
-    """Yield the history of the mirror, and what reports to the user; errors are told and end the program.
-
-    otherwise: what is true after several errors; "" for nothing.
-    """
-    console: Console = console_for(flags)
-    with report_errors(console, otherwise=otherwise):
-        from cachi2ish.cli.display.reporting import ConsoleReporter
-
-        with installed():
-            from cachi2ish.cli.wiring_history import mirror_history
-        with mirror_history(flags, make=make, read_only=read_only) as history:
-            yield history, ConsoleReporter(console)
-
-
-@contextmanager
-def installed() -> Iterator[None]:
-    """Say what is missing where the block loads what the mirror needs."""
-    from cachi2ish.errors import InputError
-
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"the mirror needs {error.name}, which is not installed",
-            hint="install cachi2ish[mirror], or from a clone: make install WITH=mirror",
-        ) from None
 
 
 def _cutoff(text: str) -> Cutoff:
