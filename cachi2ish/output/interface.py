@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +24,10 @@ class Staging(Protocol):
 
     def write(self, path: str, content: str) -> None:
         """Write a text file (UTF-8) below the output directory. Raises `StorageError`."""
+        ...
+
+    def write_pieces(self, path: str, content: Iterable[str]) -> None:
+        """Write a text file as `write` does, piece by piece."""
         ...
 
     def write_folder(self, path: str, contents: Mapping[str, str]) -> None:

@@ -9,7 +9,7 @@ import os
 import shutil
 import stat
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from io import FileIO
 from pathlib import Path, PurePosixPath
@@ -32,6 +32,9 @@ from cachi2ish.output.workplace import KEPT, Workplace, keep_others, refuse_stra
 _FICLONE = 0x40049409
 
 _PORTION = 1 << 30
+
+#: Bytes of a text that comes in pieces.
+_WRITTEN_AT_ONCE = 1 << 16
 
 #: What a kernel or file system answers that cannot copy by itself.
 _CANNOT = frozenset(
@@ -157,6 +160,10 @@ class StagedOutput:
 
         Half of a surrogate pair, which no UTF-8 can hold, is written as ``\udcff``: the escape of JSON.
         """
+        self.write_pieces(path, (content,))
+
+    def write_pieces(self, path: str, content: Iterable[str]) -> None:
+        """Write a text file as `write` does, piece by piece."""
         place = self._root.join(path).path
         self._folder_at(path.rpartition("/")[0])
         self._write_file(path, str(place), content)
@@ -167,15 +174,16 @@ class StagedOutput:
         for name, content in contents.items():
             if not plain_name(name):
                 raise StorageError(f"{name!r} cannot be used as a file name")
-            self._write_file(f"{path}/{name}", f"{place}/{name}", content)
+            self._write_file(f"{path}/{name}", f"{place}/{name}", (content,))
 
-    def _write_file(self, path: str, place: str, content: str) -> None:
+    def _write_file(self, path: str, place: str, content: Iterable[str]) -> None:
         with self._failures(f"{path} cannot be written in {self._workplace.target}", about=path):
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
             with FileIO(os.open(place, flags, 0o600), "wb") as file:
-                left = memoryview(content.encode("utf-8", "backslashreplace"))
-                while left:
-                    left = left[file.write(left) :]
+                for piece in _in_larger_pieces(content):
+                    left = memoryview(piece)
+                    while left:
+                        left = left[file.write(left) :]
                 _set_mode_and_time(file.fileno(), _FILE_MODE)
         if path.startswith(f"{_TOP_OF_DEPS}/"):
             self._below_deps.add(path)
@@ -230,6 +238,20 @@ class StagedOutput:
 
     def _failures(self, problem: str, *, about: str = "") -> AbstractContextManager[None]:
         return storage_errors(problem, Place.OUTPUT, about=about)
+
+
+def _in_larger_pieces(content: Iterable[str]) -> Iterator[bytes]:
+    """Yield a text as UTF-8, in pieces that are worth writing."""
+    waiting = bytearray()
+    for piece in content:
+        encoded = piece.encode("utf-8", "backslashreplace")
+        if len(waiting) + len(encoded) < _WRITTEN_AT_ONCE:
+            waiting += encoded
+        else:
+            yield bytes(waiting)
+            yield encoded
+            waiting.clear()
+    yield bytes(waiting)
 
 
 def _is_what_was_checked(blob: Blob, source: os.stat_result) -> bool:

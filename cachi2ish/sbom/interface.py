@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -23,8 +23,8 @@ def no_time() -> datetime | None:
 class SbomWriter(Protocol):
     """Writes one format."""
 
-    def render(self, inventory: Inventory, committed_at: CommitTime = no_time) -> str:
-        """Return the document: the same bytes for the same inventory, with a final newline.
+    def pieces(self, inventory: Inventory, committed_at: CommitTime = no_time) -> Iterable[str]:
+        """Yield the document: the same bytes for the same inventory, with a final newline.
 
         committed_at: is called where the format must have a time that nothing else says.
         """

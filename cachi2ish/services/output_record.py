@@ -42,11 +42,11 @@ if TYPE_CHECKING:
 
 
 def take_record(
-    reading: Reading, fetched: Iterable[Fetched], bill: str, pages: str, builds: Mapping[str, SdistFacts]
+    reading: Reading, fetched: Iterable[Fetched], bom: str, pages: str, builds: Mapping[str, SdistFacts]
 ) -> OutputRecord:
     """Return what was asked for and what became of it.
 
-    bill: the text of the bill of materials. pages: the digest of the tree of pages.
+    bom, pages: the digests of the bill of materials and of the tree of pages.
     builds: what packages say of how they are built, by path.
     """
     everything = tuple(fetched)
@@ -66,7 +66,7 @@ def take_record(
             )
         ),
         digests=tuple(sorted({(one.filename, one.blob.sha256) for one in everything})),
-        bom=hashlib.sha256(bill.encode("utf-8", "backslashreplace")).hexdigest(),
+        bom=bom,
         pages=pages,
     )
 
@@ -194,6 +194,13 @@ def _listed(file: InventoryFile) -> IndexFile:
         size=file.size,
         upload_time=file.upload_time,
     )
+
+
+def hashed(pieces: Iterable[str], digest: hashlib._Hash) -> Iterator[str]:
+    """Yield ``pieces``, and tell ``digest`` of the bytes that are written of them."""
+    for piece in pieces:
+        digest.update(piece.encode("utf-8", "backslashreplace"))
+        yield piece
 
 
 def write_pages(staging: Staging, tree: Iterable[tuple[str, str]]) -> str:

@@ -130,8 +130,8 @@ def test_injection_record(text: bytes, record: bytes) -> None:
 
 
 BILLS: list[Any] = [
-    json.loads(CycloneDxWriter("cachi2ish").render(inventories.EVERYTHING)),
-    json.loads(SpdxWriter("cachi2ish").render(inventories.EVERYTHING)),
+    json.loads("".join(CycloneDxWriter("cachi2ish").pieces(inventories.EVERYTHING))),
+    json.loads("".join(SpdxWriter("cachi2ish").pieces(inventories.EVERYTHING))),
     foreign_documents.HERMETO_CYCLONEDX,
     foreign_documents.HERMETO_SPDX,
     foreign_documents.SCANNED_CYCLONEDX,

@@ -28,8 +28,8 @@ from tests.sbom.spdx_reader import judged
 
 VALIDATOR = JsonStrictValidator(SchemaVersion.V1_6)
 CYCLONEDX, SPDX = SbomKind.CYCLONEDX, SbomKind.SPDX
-OURS = CycloneDxWriter("cachi2ish").render(inventories.EVERYTHING)
-OURS_SPDX = SpdxWriter("cachi2ish").render(inventories.EVERYTHING)
+OURS = "".join(CycloneDxWriter("cachi2ish").pieces(inventories.EVERYTHING))
+OURS_SPDX = "".join(SpdxWriter("cachi2ish").pieces(inventories.EVERYTHING))
 
 FOREIGN = {
     "hermeto": foreign_documents.HERMETO_CYCLONEDX,
@@ -149,7 +149,7 @@ def test_what_holds_only_where_all_say_so_is_not_said_when_one_does_not() -> Non
         dependencies=(replace(inventories.BUILDER, build=False), replace(inventories.PINNED, markers=())),
         tool_version="0.1.0",
     )
-    document = merged(OURS, CycloneDxWriter("cachi2ish").render(runtime))
+    document = merged(OURS, "".join(CycloneDxWriter("cachi2ish").pieces(runtime)))
     assert build not in stated(one(document, "pkg:pypi/builder@80.0"))
     assert not [name for name, _ in stated(one(document, "pkg:pypi/pinned@1.0")) if name.endswith(":marker")]
     # A scanner does not know what is needed for building: that it does not say so means nothing.
@@ -169,7 +169,9 @@ def test_digests_of_two_files_of_one_package_stay_with_their_files(kind: SbomKin
         files = tuple(inventories.file(name) for name in names)
         dependency: Dependency = replace(inventories.BUILDER, files=files)
         inventory = Inventory(root=inventories.APP, packages=(), dependencies=(dependency,), tool_version="1")
-        return (CycloneDxWriter("cachi2ish") if kind is CYCLONEDX else SpdxWriter("cachi2ish")).render(inventory)
+        return "".join(
+            (CycloneDxWriter("cachi2ish") if kind is CYCLONEDX else SpdxWriter("cachi2ish")).pieces(inventory)
+        )
 
     sdist, wheel = "builder-80.0.tar.gz", "builder-80.0-py3-none-any.whl"
     apart = merged(alone(sdist), alone(wheel), kind=kind)
@@ -235,7 +237,10 @@ def test_a_bill_merged_with_itself_says_nothing_new() -> None:
 
 def test_both_forms_of_one_bill_are_one_bill() -> None:
     undated = replace(inventories.EVERYTHING, index_dates=())
-    ours, spdx = CycloneDxWriter("cachi2ish").render(undated), SpdxWriter("cachi2ish").render(undated)
+    ours, spdx = (
+        "".join(CycloneDxWriter("cachi2ish").pieces(undated)),
+        "".join(SpdxWriter("cachi2ish").pieces(undated)),
+    )
     assert merged(ours, spdx)["components"] == json.loads(ours)["components"]
     assert merged(spdx, ours, kind=SPDX)["packages"] == json.loads(spdx)["packages"]
 
@@ -243,14 +248,14 @@ def test_both_forms_of_one_bill_are_one_bill() -> None:
 def test_a_package_that_needs_one_of_its_own_name_still_does() -> None:
     builder_itself = MainPackage(name="builder", version="80.0")
     named_alike = replace(inventories.EVERYTHING, root=builder_itself, packages=(builder_itself,))
-    document = merged(CycloneDxWriter("cachi2ish").render(named_alike), OURS)
+    document = merged("".join(CycloneDxWriter("cachi2ish").pieces(named_alike)), OURS)
     root = document["metadata"]["component"]
     builder = one(document, root["purl"])["bom-ref"]
     (needs,) = [each["dependsOn"] for each in document["dependencies"] if each["ref"] == root["bom-ref"]]
     assert builder != root["bom-ref"]
     assert builder in needs
 
-    document = merged(SpdxWriter("cachi2ish").render(named_alike), OURS, kind=SPDX)
+    document = merged("".join(SpdxWriter("cachi2ish").pieces(named_alike)), OURS, kind=SPDX)
     names = {each["SPDXID"]: each["name"] for each in document["packages"]}
     edges = [each for each in document["relationships"] if each["relationshipType"] == "DEPENDS_ON"]
     assert "builder" in {

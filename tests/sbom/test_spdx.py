@@ -33,7 +33,7 @@ EACH = pytest.mark.parametrize("inventory", list(inventories.EACH.values()), ids
 
 def render(inventory: Inventory, found_by: str = "cachi2ish") -> str:
     writer: SbomWriter = SpdxWriter(found_by)
-    return writer.render(inventory)
+    return "".join(writer.pieces(inventory))
 
 
 def load(inventory: Inventory = inventories.EVERYTHING, found_by: str = "cachi2ish") -> dict[str, Any]:
@@ -75,7 +75,7 @@ def test_both_formats_say_the_same(name: str) -> None:
     undated = replace(inventories.EACH[name], index_dates=())
     read = Document.model_validate_json(render(undated))
     assert unplaced(read) == ()
-    assert render_cyclonedx(as_json(to_cyclonedx(read))) == CycloneDxWriter("cachi2ish").render(undated)
+    assert render_cyclonedx(as_json(to_cyclonedx(read))) == "".join(CycloneDxWriter("cachi2ish").pieces(undated))
 
 
 def test_dates_of_the_index_are_on_the_document_itself() -> None:
@@ -179,7 +179,7 @@ def test_a_drop_in_has_hermetos_names_for_what_hermeto_knows() -> None:
 
 
 def test_the_address_of_a_proxy_is_where_policies_look_for_it() -> None:
-    text = SpdxWriter("hermeto", "https://proxy.example/simple/").render(inventories.EVERYTHING)
+    text = "".join(SpdxWriter("hermeto", "https://proxy.example/simple/").pieces(inventories.EVERYTHING))
     judged(text)
     through = {each["name"]: each.get("sourceInfo") for each in json.loads(text)["packages"]}
     assert {name for name, info in through.items() if info == "https://proxy.example/simple/"} == {
@@ -193,7 +193,7 @@ def test_the_time_is_the_index_dates_else_the_sources_else_the_commits_else_none
         inventory: Inventory, source_date: datetime | None = None, committed: datetime | None = None
     ) -> str:
         writer = SpdxWriter("cachi2ish", source_date=source_date)
-        document = json.loads(writer.render(inventory, lambda: committed))
+        document = json.loads("".join(writer.pieces(inventory, lambda: committed)))
         dates = {each["annotationDate"] for one in document["packages"] for each in one.get("annotations", [])}
         assert dates == {document["creationInfo"]["created"]}
         return str(document["creationInfo"]["created"])
@@ -230,7 +230,7 @@ def test_the_bytes_are_the_same_in_another_process_with_other_hashes_of_strings(
         "import sys\n"
         "from cachi2ish.sbom.spdx.spdx_writer import SpdxWriter\n"
         "from tests.sbom.inventories import EVERYTHING\n"
-        "sys.stdout.write(SpdxWriter('cachi2ish').render(EVERYTHING))\n"
+        "sys.stdout.writelines(SpdxWriter('cachi2ish').pieces(EVERYTHING))\n"
     )
     rendered = {
         subprocess.run(
@@ -258,5 +258,5 @@ def test_odd_texts_make_a_valid_document_and_come_back(name: str, version: str |
     )
     text = render(odd)
     judged(text)
-    cyclonedx = CycloneDxWriter("cachi2ish").render(odd)
+    cyclonedx = "".join(CycloneDxWriter("cachi2ish").pieces(odd))
     assert render_cyclonedx(as_json(to_cyclonedx(Document.model_validate_json(text)))) == cyclonedx

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -200,8 +200,8 @@ class FakeRecollection:
 class FakeSbom:
     """Writes the name and version of each dependency, for what, and its files."""
 
-    def render(self, inventory: Inventory, committed_at: CommitTime = no_time) -> str:
-        return "".join(
+    def pieces(self, inventory: Inventory, committed_at: CommitTime = no_time) -> Iterator[str]:
+        return (
             f"{one.name} {one.version} {'build' if one.build else 'runtime'}"
             f" {' '.join(file.filename for file in one.files)}\n"
             for one in inventory.dependencies
@@ -222,6 +222,9 @@ class FakeStaging:
 
     def write(self, path: str, content: str) -> None:
         self._write(path, content)
+
+    def write_pieces(self, path: str, content: Iterable[str]) -> None:
+        self._write(path, "".join(content))
 
     def write_folder(self, path: str, contents: Mapping[str, str]) -> None:
         for name, content in contents.items():

@@ -15,7 +15,7 @@ from uuid import NAMESPACE_URL, UUID
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.inventory import FromGit, FromIndex, Inventory, InventoryFile, VcsOrigin
 from cachi2ish.sbom import graph, properties
-from cachi2ish.sbom.document import JsonObject, Part, named_text, packed, without_empty
+from cachi2ish.sbom.document import JsonObject, named_pieces, named_text, packed, without_empty
 from cachi2ish.sbom.interface import CommitTime, no_time
 from cachi2ish.sbom.package_urls import uri
 from cachi2ish.sbom.properties import own_tools
@@ -181,26 +181,27 @@ class CycloneDxWriter:
         self._found_by = found_by
         self._index_proxy = index_proxy
 
-    def render(self, inventory: Inventory, committed_at: CommitTime = no_time) -> str:  # noqa: ARG002  (of the protocol)
-        """Return the document, which has no time."""
+    def pieces(self, inventory: Inventory, committed_at: CommitTime = no_time) -> Iterator[str]:  # noqa: ARG002  (of the protocol)
+        """Yield the document, which has no time."""
         bill = graph.build(inventory)
         components = map(packed, _components(bill, self._found_by, self._index_proxy))
-        return _text(_frame(inventory, bill, self._found_by), {"components": [*components]})
+        whole = _whole(_frame(inventory, bill, self._found_by))
+        return named_pieces(whole, "serialNumber", _serial, {"components": [*components]})
 
 
 def render(bom: JsonObject) -> str:
     """Return ``bom`` as text, with the serial number that its content gives it."""
-    return _text({"components": []} | bom, {})
+    return named_text(_whole({"components": []} | bom), "serialNumber", _serial)
 
 
-def _text(bom: JsonObject, parts: dict[str, list[Part]]) -> str:
+def _whole(bom: JsonObject) -> JsonObject:
     # Readers look for the components, be there any or not.
-    content = bom | {"$schema": _SCHEMA, "serialNumber": _NIL}
-    return named_text(content, "serialNumber", _serial, parts)
+    return bom | {"$schema": _SCHEMA, "serialNumber": _NIL}
 
 
-def _serial(content: bytes) -> str:
-    """Return what `uuid5` makes of a text, which needs it three times for that."""
+def _serial(content: Iterable[bytes]) -> str:
+    """Return what `uuid5` makes of a text, which it needs whole."""
     digest = sha1(NAMESPACE_URL.bytes, usedforsecurity=False)
-    digest.update(content)
+    for piece in content:
+        digest.update(piece)
     return UUID(bytes=digest.digest()[:16], version=5).urn

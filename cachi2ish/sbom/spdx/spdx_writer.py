@@ -7,6 +7,7 @@ the content.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from cachi2ish.core.inventory import Inventory
@@ -34,8 +35,8 @@ class SpdxWriter:
         self._index_proxy = index_proxy
         self._source_date = source_date
 
-    def render(self, inventory: Inventory, committed_at: CommitTime = no_time) -> str:
-        """Return the document."""
+    def pieces(self, inventory: Inventory, committed_at: CommitTime = no_time) -> Iterator[str]:
+        """Yield the document."""
         dated = latest(
             instant
             for dates in inventory.index_dates
@@ -43,4 +44,4 @@ class SpdxWriter:
         )
         created = to_the_second(dated or self._source_date or committed_at() or EPOCH)
         bom = Bom.model_validate(make_bom(inventory, self._found_by, self._index_proxy))
-        return render(to_spdx(bom, created))
+        yield render(to_spdx(bom, created))

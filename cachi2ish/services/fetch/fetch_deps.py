@@ -107,12 +107,14 @@ def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, 
             run.reporter.warning(warning)
         for warning in lacking_for_offline_builds(reading, choices, fetched, source, ports.archives):
             run.reporter.warning(warning)
+        shared = shares(reading, choices, {one.filename: one.blob.size for one in fetched})
+        del choices, network  # of thousands of files they weigh some megabytes, and the bill as much
         run.reporter.stage(Doing("record"))
         commit_time = partial(ports.sources.repositories.committed_at, source)
         record(staging, source, reading, fetched, ports.results, run, commit_time, ports.archives.facts, exported)
     if exported is not None:
         exported.write(ports.results.files)
-    return Outcome(fetched, shares(reading, choices, {one.filename: one.blob.size for one in fetched}))
+    return Outcome(fetched, shared)
 
 
 def _export(reading: Reading, source: Path, ports: Ports, run: Run) -> Export | None:

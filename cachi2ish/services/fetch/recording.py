@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -36,7 +37,7 @@ from cachi2ish.sbom.interface import CommitTime, no_time
 from cachi2ish.services.fetch.identifying import Fetched, version_of
 from cachi2ish.services.fetch.ports import Results, Run
 from cachi2ish.services.fetch.reading import Reading
-from cachi2ish.services.output_record import output_pages, take_record, write_pages
+from cachi2ish.services.output_record import hashed, output_pages, take_record, write_pages
 from cachi2ish.services.progress import OutputState
 from cachi2ish.simple_api.page_tree import page_tree
 
@@ -112,16 +113,17 @@ def record(
     inventory = take_inventory(reading, fetched, run)
     tree = page_tree(output_pages(inventory)) if reading.packages else ()  # an empty output has no files
     pages = write_pages(staging, tree)
-    bill = results.sbom.render(inventory, committed_at)
+    digest = hashlib.sha256()
+    staging.write_pieces(BOM, hashed(results.sbom.pieces(inventory, committed_at), digest))
+    del inventory  # of thousands of files it weighs some megabytes, as what follows does
     config = BuildConfig(
         tool_version=run.tool_version,
         # Where nothing was asked for, the build is to go on as if nobody had been here.
         environment_variables=run.environment if reading.packages else (),
         project_files=_rewritten(source, reading, exported, fetched, results.rewriter_of),
         index_dates=reading.index_dates,
-        record=take_record(reading, fetched, bill, pages, _facts_of(source, reading, build_facts)),
+        record=take_record(reading, fetched, digest.hexdigest(), pages, _facts_of(source, reading, build_facts)),
     )
-    staging.write(BOM, bill)
     for name, text in reading.constraints:
         staging.write(f"{CONSTRAINTS}/{name}", text)
     staging.write_build_config(config)

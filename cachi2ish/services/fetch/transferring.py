@@ -175,6 +175,9 @@ class Transfers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._scheduler.__exit__(kind, error, trace)
+        if kind is None:
+            self._chosen.clear()
+            self._expected.clear()
 
     def submit_choice(self, choice: Choice) -> None:
         """Start fetching the files that were chosen for a pinned requirement."""
