@@ -124,10 +124,14 @@ class _Everything(Struct, frozen=True):
 
 
 def _everything(requirement: Pinned, permitted: Iterable[Candidate], *, dated: bool) -> _Everything:
-    best: dict[object, Candidate] = {}
     by_name = sorted(permitted, key=lambda one: one.file.filename)
-    for one in sorted(by_name, key=lambda one: _among_alike(one, requirement, dated=dated), reverse=True):
-        best.setdefault(_alike(one, requirement), one)  # of equals the first by name
+    groups: dict[object, list[Candidate]] = {}
+    for one in by_name:
+        groups.setdefault(_alike(one, requirement), []).append(one)
+    best = {  # of equals the first by name; most are alone, and a hundred wheels of a version need no order
+        key: max(group, key=lambda one: _among_alike(one, requirement, dated=dated)) if group[1:] else group[0]
+        for key, group in groups.items()
+    }
     others = ((one, best[_alike(one, requirement)]) for one in by_name)
     refused = tuple(
         Refusal(one.file.filename, Reason.NOT_PREFERRED, Facts(preferred=other.file.filename))

@@ -117,7 +117,14 @@ class Target:
 
     def rank(self, tags: frozenset[Tag]) -> int | None:
         """Return how well a wheel with ``tags`` fits: 0 is best, None is not at all."""
-        return min((self._ranks[tag] for tag in tags if tag in self._ranks), default=None)
+        known = self._known_ranks
+        if tags not in known:
+            known[tags] = min((self._ranks[tag] for tag in tags if tag in self._ranks), default=None)
+        return known[tags]
+
+    @cached_property
+    def _known_ranks(self) -> dict[frozenset[Tag], int | None]:
+        return {}  # the wheels of all projects share some hundreds of sets of tags
 
     def admits_python(self, requires_python: str | None) -> bool:
         """Return whether this Python is one that a file asks for; text that is no specifier asks for nothing."""
