@@ -110,6 +110,10 @@ class FileStore:
         size = sources[0].size if sources else None
         return self._relay.download(key, size, lambda download: self._fetch(key, sources, download))
 
+    async def over(self, key: str) -> None:
+        """Wait until no download of a file is under way."""
+        await self._relay.over(key)
+
     async def secured(self, blob: Blob) -> bool:
         """Return whether a file that is held does not go with this machine, if there is more than one."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._sharing.put, blob)

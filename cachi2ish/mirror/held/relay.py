@@ -170,7 +170,7 @@ class Relay:
         self._executor = executor
         self._on_end = on_end
         self._under_way: dict[str, Download] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stopped = False
 
     def __len__(self) -> int:
@@ -191,17 +191,26 @@ class Relay:
         download = self._under_way[key] = Download(size)
         if self._stopped:
             download.stop()
-        task = asyncio.create_task(self._run(key, download, fetch))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task = self._tasks[key] = asyncio.create_task(self._run(key, download, fetch))
+        task.add_done_callback(lambda done: self._forget(key, done))
         return download
+
+    async def over(self, key: str) -> None:
+        """Wait until none for ``key`` is under way: one that has brought its file may still put it elsewhere."""
+        task = self._tasks.get(key)
+        if task is not None:
+            await asyncio.wait([task])
 
     async def stop(self) -> None:
         """End all downloads; what has arrived is kept for another time."""
         self._stopped = True
         for download in self._under_way.values():
             download.stop()
-        await asyncio.gather(*self._tasks)
+        await asyncio.gather(*self._tasks.values())
+
+    def _forget(self, key: str, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(key) is task:
+            del self._tasks[key]
 
     def _count(self, blob: Blob | None, *, is_shared: bool) -> None:
         outcome = "failed" if blob is None else "shared" if is_shared else "held"

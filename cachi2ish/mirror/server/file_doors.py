@@ -132,7 +132,8 @@ class FileDoors:
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
         try:
             return await self._sent(request, files, login, headers)
-        except FileNotFoundError:  # it was pruned after it was found
+        except FileNotFoundError:  # it was pruned after it was found, or while machines were still given it
+            await self._store.over(files[0].key)
             return await self._sent(request, files, login, headers)
 
     async def _sent(

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import pytest
 from cachi2ish.mirror.held.interface import SharedFiles
 from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.settings.buckets import Bucket
+from tests.mirror.held.test_sharing import Scripted
 from tests.mirror.server.conftest import OLD, SDIST, YOUNG
 from tests.mirror.server.test_file_doors import LARGE, downloads, path_of, together
 from tests.support.distributions import Dist
@@ -268,6 +270,37 @@ def test_where_the_store_breaks_off_the_upstream_goes_on(
     first, *rest = [one.headers.get("range") for one in upstream.requests if one.path.endswith(LARGE.filename)]
     assert first is None
     assert [re.fullmatch("bytes=[1-9][0-9]+-", one or "") is not None for one in rest] == [True]
+
+
+class SlowToPut(Scripted):
+    """A real store that takes a file when it may."""
+
+    def __init__(self, files: SharedFiles) -> None:
+        super().__init__(files)
+        self.may_put, self.is_putting = threading.Event(), threading.Event()
+
+    def put(self, *arguments: Any, **named: Any) -> bool:
+        self.is_putting.set()
+        assert self.may_put.wait(60)
+        return super().put(*arguments, **named)
+
+
+def test_a_file_that_goes_while_the_store_is_given_it_is_fetched_again(
+    machines: Callable[..., MirrorServer], files: SharedFiles, upstream: IndexServer
+) -> None:
+    slow = SlowToPut(files)
+    mirror = machines("first", slow)
+    path = path_of(mirror, "demo", SDIST.filename)
+    assert mirror.get(path).body == SDIST.content
+    assert slow.is_putting.wait(60)
+    (mirror.directory / "files/blobs/sha256" / SDIST.sha256[:2] / SDIST.sha256[2:]).unlink()
+    with ThreadPoolExecutor(1) as threads:
+        again = threads.submit(mirror.get, path)
+        time.sleep(0.3)  # nothing depends on it: the request may come before or after
+        slow.may_put.set()
+        assert again.result(60).body == SDIST.content
+    eventually(lambda: SDIST.sha256 in in_store(files))
+    assert downloads(upstream, SDIST) <= 2
 
 
 def test_without_the_store_clients_are_served_and_files_are_put_later(
