@@ -20,12 +20,14 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from conftest import new_postgresql, new_s3
+from harness import BIN, clean_environment
 from mirror_soak import Seen, soak
 from packaging.utils import NormalizedName
 from sqlalchemy import create_engine, event, text
 
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError, StorageError
+from cachi2ish.exit_codes import ExitCode
 from cachi2ish.mirror.history.engines import silence
 from cachi2ish.mirror.history.engines.database import Database
 from cachi2ish.mirror.history.engines.postgresql_database import PostgresqlDatabase
@@ -259,6 +261,43 @@ def test_a_server_that_hangs_is_given_up_and_takes_the_claims_with_it(
             assert any(downloads.map(is_refused, "cdef"))  # each ends, though one waits
         finally:
             os.kill(pid, signal.SIGCONT)
+
+
+def cachi2ish(address: Address, directory: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    places = ("--directory", str(directory), "--database", address.with_credentials)
+    line = [str(BIN / "cachi2ish"), "mirror", *command, *places]
+    return subprocess.run(line, env=clean_environment(), capture_output=True, text=True, check=False)
+
+
+def test_a_database_without_a_history_is_given_one_only_by_what_begins_a_mirror(
+    server: PostgresqlServer, tmp_path: Path
+) -> None:
+    address = server.new_schema()
+    with psycopg.connect(address.with_credentials, autocommit=True) as connection:
+        tables = "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()"
+        for command in (("freeze", "2024-01-01"), ("prune",), ("prune", "apple"), ("status",), ("verify",)):
+            done = cachi2ish(address, tmp_path, *command)
+            assert done.returncode == ExitCode.INPUT, done.stderr
+            assert "there is no history in postgresql://127.0.0.1" in done.stderr
+            assert "mirror serve, track and import begin one" in done.stderr
+            assert connection.execute(tables).fetchone() == (0,)
+        assert cachi2ish(address, tmp_path, "track", "apple").returncode == 0
+        assert cachi2ish(address, tmp_path, "prune", "apple").returncode == 0
+
+
+def test_who_looks_for_files_elsewhere_than_the_others_is_told_so(
+    server: PostgresqlServer, tmp_path: Path
+) -> None:
+    address = server.new_history()
+    with SqlHistory(address) as history:
+        assert history.note_files("s3://it's 100% there:x/a") is None
+        assert history.note_files("s3://bucket/files") == "s3://it's 100% there:x/a"
+        first, second = (cachi2ish(address, tmp_path, "sync") for _ in range(2))
+        assert "another server of this mirror has its files in s3://bucket/files" in first.stderr
+        assert "give this one --files s3://bucket/files" in first.stderr
+        assert (first.returncode, second.returncode, "another server" in second.stderr) == (0, 0, False)
+        assert history.note_files("s3://bucket/files") == "the directories of servers"
+        assert history.verify() == ()
 
 
 def test_a_server_that_says_nothing_lets_nobody_wait_and_is_asked_again_by_one(

@@ -53,19 +53,19 @@ def mirror_history(flags: Flags, *, make: bool = False, read_only: bool = False)
     """
     database = mirror_database(flags)
     if database is not None:
-        with _opened(database, directory_if_known(flags), read_only=read_only) as history:
+        with _opened(database, directory_if_known(flags), read_only=read_only, make=make) as history:
             yield history
         return
     directory = mirror_directory(flags, os.environ, home_directory())
     path = directory / HISTORY
     if make and not path.is_file():
         with _begun(directory, Place.MIRROR) as partial:
-            with _opened(partial, directory, read_only=False) as history:
+            with _opened(partial, directory) as history:
                 yield history
             _put(partial, path, Place.MIRROR)
         return
     expect_history(directory)
-    with _opened(path, directory, read_only=read_only) as history:
+    with _opened(path, directory, read_only=read_only, make=make) as history:
         yield history
 
 
@@ -148,8 +148,10 @@ def _link(partial: Path, path: Path) -> None:
 
 
 @contextmanager
-def _opened(place: HistoryPlace, directory: Path | None, *, read_only: bool) -> Iterator[History]:
-    with SqlHistory(place, read_only=read_only) as history:
+def _opened(
+    place: HistoryPlace, directory: Path | None, *, read_only: bool = False, make: bool = True
+) -> Iterator[History]:
+    with SqlHistory(place, read_only=read_only, make=make) as history:
         if not read_only and not any(one.name == _MAIN for one in history.registries()):
             history.configure(Registry(name=_MAIN, url=default_index_url()))
         if not read_only and directory is not None and (directory / FILES / CATALOGUE).exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,6 +21,7 @@ from cachi2ish.cli.wiring_files import shared_files
 from cachi2ish.cli.wiring_history import CATALOGUE, expect_history
 from cachi2ish.core.urls import Address, bare
 from cachi2ish.errors import InputError, UnavailableError, UsageError
+from cachi2ish.files.locks import share_lock
 from cachi2ish.files.os_errors import storage_errors
 from cachi2ish.http.download import FileDownloader
 from cachi2ish.http.session import HttpSession
@@ -53,6 +55,12 @@ from cachi2ish.settings.mirror_settings import MirrorSettings, load_mirror_setti
 from cachi2ish.simple_api.negotiation import ACCEPT
 from cachi2ish.simple_api.project_lists import NoProjectListError, read_names
 
+#: In the directory of a mirror: made to see whether it can be written, and locked by servers together.
+_PROBE = ".writable"
+
+#: Where files are that are in no bucket, as others read it.
+_DISKS = "the directories of servers"
+
 #: Projects that are written down in one transaction.
 _TRACKED_AT_ONCE = 5000
 
@@ -76,9 +84,14 @@ def serve_mirror(flags: Flags, reporter: ConsoleReporter) -> None:
             memory=settings.memory,
             follow=settings.follow,
         )
-        with mirroring(settings, reporter, lenient=True) as rooms:
-            place = f"{address_of(listener)} from {rooms.directory}"
-            serve(running(rooms, rules), listener, lambda: reporter.info(f"serving {place}"))
+        with mirroring(settings, reporter, lenient=True) as rooms, _among_servers(rooms.directory) as are_others:
+
+            def on_start() -> None:
+                reporter.info(f"serving {address_of(listener)} from {rooms.directory}")
+                if are_others:
+                    reporter.info("another server serves from there too: they share the history and the files")
+
+            serve(running(rooms, rules), listener, on_start)
     reporter.info("ended")
 
 
@@ -156,6 +169,7 @@ def mirroring(
     with ExitStack() as stack:
         stack.enter_context(log_messages_to(reporter))
         history = stack.enter_context(SqlHistory(_place(settings)))
+        _note_files(settings, history, reporter)
         known = {one.name: one for one in history.registries()} if amend else {}
         addresses = {MAIN: Address(default_index_url())}
         addresses |= {name: Address(one.url) for name, one in known.items()} | dict(settings.registries)
@@ -181,6 +195,45 @@ def mirroring(
             locks=NamedReaders(),
             hidden_from={name for name in kept if addresses[name] != Address(default_index_url())},
             shared=_shared(settings, directory, reporter, lenient=lenient),
+        )
+
+
+@contextmanager
+def _among_servers(directory: Path) -> Iterator[bool]:
+    """Yield whether another process serves from the directory; False where its file system has no locks.
+
+    That does no harm: they agree by the database and by locks. Who did not mean it may want to know.
+    """
+    held = os.open(directory / _PROBE, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            are_others = False
+        except OSError as error:
+            are_others = isinstance(error, BlockingIOError)
+        share_lock(held)
+        yield are_others
+    finally:
+        os.close(held)
+
+
+def _note_files(settings: MirrorSettings, history: SqlHistory, reporter: ConsoleReporter) -> None:
+    """Write down where the machines of a mirror have their files, and warn where others had them elsewhere."""
+    if settings.database is None:
+        return
+    own = _DISKS if settings.files is None else str(settings.files)
+    before = history.note_files(own)
+    if before is None or before == own:
+        return
+    if settings.files is None:
+        reporter.warning(
+            f"another server of this mirror has its files in {before}, and this one on its own disk alone: neither"
+            f" finds those of the other; give this one --files {before}"
+        )
+    else:
+        reporter.warning(
+            f"files of this mirror were in {before}, and are in {own} from now on: mirror copy --target-files"
+            " takes along what is there, and every server has to be given the new place"
         )
 
 
@@ -228,6 +281,6 @@ def _made(directory: Path) -> Path:
     problem = f"the directory of the mirror {directory} cannot be written"
     with storage_errors(problem, Place.MIRROR, making=True):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        probe = os.open(directory / ".writable", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        probe = os.open(directory / _PROBE, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         os.close(probe)
     return directory

@@ -64,9 +64,9 @@ _Found = TypeVar("_Found")
 class SqlHistory:
     """A database with a history. To be closed; it is its own context manager."""
 
-    def __init__(self, place: HistoryPlace, *, read_only: bool = False) -> None:
+    def __init__(self, place: HistoryPlace, *, read_only: bool = False, make: bool = True) -> None:
         """Open the history in the database at ``place``, or begin one; see `Database`."""
-        self._database = Database(place, read_only=read_only)
+        self._database = Database(place, read_only=read_only, make=make)
         self._observer, self._trees = Observer(self._database), Trees()
         self.pasts: Pasts = SqlPasts(self._database)
         self.database = self._database.kind
@@ -92,8 +92,7 @@ class SqlHistory:
 
     def registries(self) -> tuple[Registry, ...]:
         """Return all, by name."""
-        with self._database.reading() as connection:
-            return tuple(one.rules for one in all_registries(connection))
+        return tuple(one.rules for one in self._read(all_registries))
 
     def observe(
         self, registry: str, project: NormalizedName, answer: Page | Gone | Unchanged, look: Look
@@ -126,8 +125,7 @@ class SqlHistory:
     def track(self, registry: str, projects: Collection[NormalizedName], now: Instant) -> int:
         """Follow these; see the interface."""
         with self._database.writing() as connection:
-            known = find_registry(connection, registry)
-            return follow(connection, known.id, projects, now)
+            return follow(connection, find_registry(connection, registry).id, projects, now)
 
     def due(self, registry: str, now: Instant, limit: int) -> tuple[Due, ...]:
         """Return projects that are to be looked at, those first that have waited longest."""
@@ -199,6 +197,10 @@ class SqlHistory:
         """Let go of a claim; see the interface."""
         return self._database.leave_file(key)
 
+    def note_files(self, place: str) -> str | None:
+        """Write down where all machines have their files; return what was written before, None for nothing."""
+        return self._database.note_files(place)
+
     def status(self, now: Instant, registries: Collection[str] | None = None) -> Status:
         """Return how much is known; see the interface."""
         return self._read(how_much, now, self._database.size(), registries)
@@ -223,9 +225,8 @@ class SqlHistory:
         """Return how two dates differ, by file name."""
         with self._database.reading() as connection:
             known = find_registry(connection, registry)
-            then, now = (
-                dated_page(connection, known, project, one, observed_only=False) for one in (before, after)
-            )
+            dates = (before, after)
+            then, now = (dated_page(connection, known, project, one, observed_only=False) for one in dates)
         if isinstance(now, Refusal) and now.reason in {RefusalReason.UNKNOWN, RefusalReason.ABSENT}:
             raise InputError(
                 f"nothing is known of {project} of {registry}",
@@ -271,8 +272,7 @@ class SqlHistory:
     def import_(self, registry: str, lines: Iterable[bytes], *, digest: str | None, seal: Seal | None) -> int:
         """Take the history of projects of which nothing is known yet; see the interface."""
         with self._database.writing() as connection:
-            known = find_registry(connection, registry)
-            return import_(connection, known, lines, digest=digest, seal=seal)
+            return import_(connection, find_registry(connection, registry), lines, digest=digest, seal=seal)
 
     def copy_to(self, place: HistoryPlace, before: Callable[[], None] = lambda: None) -> int:
         """Copy everything into the empty database at ``place``; see the interface."""

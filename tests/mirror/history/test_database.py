@@ -15,7 +15,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_mock_engine, insert, select, text
 from sqlalchemy.engine.mock import MockConnection
 
-from cachi2ish.errors import StorageError
+from cachi2ish.errors import InputError, StorageError
 from cachi2ish.mirror.history.engines.database import HEAD, Database
 from cachi2ish.mirror.history.migrations.upgrading import steps
 from cachi2ish.mirror.history.tables import metadata, registry
@@ -37,6 +37,18 @@ def database(path: Path) -> Iterator[Database]:
 def names(database: Database) -> list[str]:
     with database.reading() as connection:
         return list(connection.execute(select(registry.c.name)).scalars())
+
+
+def test_who_may_not_begin_a_history_makes_no_tables(path: Path, database: Database) -> None:
+    with closing(Database(path, make=False)) as known:
+        assert names(known) == []
+    empty = path.with_name("other.sqlite")
+    with pytest.raises(InputError, match="there is no history in") as refused:
+        Database(empty, make=False)
+    assert "serve, track and import begin one" in (refused.value.hint or "")
+    with closing(sqlite3.connect(empty)) as connection:
+        assert connection.execute("SELECT * FROM sqlite_schema").fetchall() == []
+    assert database.note_files("s3://files") is None
 
 
 def test_a_full_disk_is_told_from_other_failures(database: Database) -> None:

@@ -38,6 +38,23 @@ def get(url: str | urllib.request.Request) -> bytes:
         return bytes(answer.read())
 
 
+def test_a_second_server_of_a_directory_says_so_and_both_serve(upstream: IndexServer, tmp_path: Path) -> None:
+    registry = ("--registry", f"pypi={upstream.index_url}")
+    with serving(tmp_path, *registry) as (first, alone), serving(tmp_path, *registry) as (second, other):
+        assert other.stderr is not None
+        assert other.stderr.readline().startswith("another server serves from there too: they share")
+        page = "/2023-06-01/simple/demo/"
+        assert OLD.filename.encode() in get(first + page)
+        assert get(first + page) == get(second + page)
+        alone.send_signal(signal.SIGTERM)
+        assert alone.communicate(timeout=20)[1] == "ended\n"
+        other.kill()
+        other.wait()
+        with serving(tmp_path, *registry) as (_, last):
+            last.send_signal(signal.SIGTERM)
+            assert last.communicate(timeout=20)[1] == "ended\n"
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_until_it_is_ended_and_ends_well(
     upstream: IndexServer, tmp_path: Path, number: signal.Signals

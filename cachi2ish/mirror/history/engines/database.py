@@ -27,10 +27,11 @@ _STEP = "SELECT version_num FROM alembic_version"
 class Database:
     """One database. Many threads and processes may share it; writers wait for one another."""
 
-    def __init__(self, place: HistoryPlace, *, read_only: bool = False) -> None:
+    def __init__(self, place: HistoryPlace, *, read_only: bool = False, make: bool = True) -> None:
         """Open the database at ``place``, and make its tables where there are none. Raises `StorageError`.
 
-        read_only: one that is there, to be read and nothing else, also where nothing may be written.
+        read_only: one that is there, to be read and nothing else, also where nothing may be written. make: without
+        it, `InputError` is raised where there are no tables: a name may be misspelled.
         """
         self._kind = _kind_of(place, read_only=read_only)
         self._writer = Lock()
@@ -41,7 +42,7 @@ class Database:
         except OSError as error:
             raise self._unusable(error.strerror or str(error)) from error
         try:
-            self._bring_up_to_date(read_only=read_only)
+            self._bring_up_to_date(read_only=read_only, make=make)
         except BaseException:
             self.close()
             raise
@@ -85,6 +86,15 @@ class Database:
             self._check_step(connection)
             yield connection
 
+    def note_files(self, place: str) -> str | None:
+        """Write down where all machines have their files; return what was written before, None for nothing."""
+        with self.reading() as connection:
+            before = self._kind.files_place(connection)
+        if before != place:
+            with self.writing() as connection:
+                self._kind.write_files_place(connection, place)
+        return before
+
     def size(self) -> int:
         """Return the bytes of the database."""
         with self.reading() as connection:
@@ -123,7 +133,7 @@ class Database:
             self._idle.wait_for(lambda: not self._uses, _LAST_USES)
         self._kind.close()
 
-    def _bring_up_to_date(self, *, read_only: bool) -> None:
+    def _bring_up_to_date(self, *, read_only: bool, make: bool) -> None:
         with self.reading() as connection:
             found = _step(connection)
         if found == HEAD:
@@ -136,8 +146,9 @@ class Database:
             raise self._later()
         for problem in self.damage() if found is None else ():
             raise self._unusable(problem, "make the database anew")
-        if read_only:
+        if read_only or not make:
             self._expect_tables()
+        if read_only:
             raise StorageError(
                 f"the history {self._kind.name} is not one of this version of cachi2ish",
                 hint="run mirror serve or mirror sync once, which bring it up to date",
@@ -147,7 +158,7 @@ class Database:
         self._up_to_date = True
 
     def _expect_tables(self) -> None:
-        """Raise `InputError` where there is nothing of a history: who only reads does not begin one."""
+        """Raise `InputError` where there is nothing of a history: not every command begins one."""
         with self.reading() as connection:
             if metadata.tables.keys().isdisjoint(inspect(connection).get_table_names()):
                 raise InputError(

@@ -47,6 +47,14 @@ class DatabaseKind(Protocol):
         """Raise `StorageError` where what was read in the transaction that has ended was no one state."""
         ...
 
+    def files_place(self, connection: Connection) -> str | None:
+        """Return where all machines have their files, as one of them has written; None where none has."""
+        ...
+
+    def write_files_place(self, connection: Connection, place: str) -> None:
+        """Write it down."""
+        ...
+
     def size(self, connection: Connection) -> int:
         """Return the bytes that the history takes."""
         ...

@@ -5,15 +5,17 @@ from __future__ import annotations
 from threading import Lock
 
 import psycopg
-from sqlalchemy import URL, Connection, Engine, TextClause, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, MetaData, Table, TextClause, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
+from sqlalchemy.schema import SetTableComment
 
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError
 from cachi2ish.mirror.history.engines.interface import PATIENCE
 from cachi2ish.mirror.history.engines.server_claims import ServerClaims
 from cachi2ish.mirror.history.engines.silence import Silence
+from cachi2ish.mirror.history.tables import registry
 
 #: Connections that stay open, and those that are opened beside them where many read at once.
 _OPEN, _MORE = 8, 8
@@ -32,6 +34,9 @@ _REACH = (
     "check that the server runs at that address and has the database (createdb --encoding=UTF8 NAME), and the user"
     " name and password: in the address, in PGPASSWORD, or in ~/.pgpass"
 )
+
+#: What the comment of a table says of files, before their place.
+_FILES_ARE_IN = "files of the mirror are in "
 
 #: The code of an error where there is no room on the disk (PostgreSQL, appendix A: disk_full).
 _FULL = "53100"
@@ -88,6 +93,19 @@ class PostgresqlDatabase:
 
     def check_reading(self) -> None:
         """Do nothing: a server keeps the state that a transaction sees."""
+
+    def files_place(self, connection: Connection) -> str | None:
+        """Return where all machines have their files, as one has written, None where nobody has.
+
+        It stands in the comment of a table: it is no part of the history, and is not copied with it.
+        """
+        said = connection.execute(text(f"SELECT obj_description('{registry.name}'::regclass)")).scalar_one() or ""
+        return str(said).removeprefix(_FILES_ARE_IN) if said.startswith(_FILES_ARE_IN) else None
+
+    def write_files_place(self, connection: Connection, place: str) -> None:
+        """Write it down."""
+        commented = Table(registry.name, MetaData(), comment=f"{_FILES_ARE_IN}{place}")
+        connection.execute(SetTableComment(commented))
 
     def size(self, connection: Connection) -> int:
         """Return the bytes of all tables of the schema, with their indexes."""

@@ -76,6 +76,13 @@ class SqliteDatabase:
                 hint="run the command again",
             )
 
+    def files_place(self, connection: Connection) -> str | None:  # noqa: ARG002  (the interface's)
+        """Return None: there is no other machine."""
+        return None
+
+    def write_files_place(self, connection: Connection, place: str) -> None:
+        """Do nothing: there is no other machine."""
+
     def size(self, connection: Connection) -> int:
         """Return the bytes of the database."""
         pages = connection.execute(text("PRAGMA page_count")).scalar_one()
