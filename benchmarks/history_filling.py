@@ -10,14 +10,21 @@ from dataclasses import dataclass
 from threading import Lock
 
 from benchmarks.simulated_registry import INDEX, Registry, Sighting
+from cachi2ish.mirror.batches import in_batches
+from cachi2ish.mirror.history.observing import observe as write_look
+from cachi2ish.mirror.history.projects_seen import find_registry
 from cachi2ish.mirror.history.store import SqlHistory
+from cachi2ish.mirror.records import Changes
 from cachi2ish.mirror.records import Registry as Rules
 
 NAME = "pypi"
 RULES = Rules(name=NAME, url=INDEX)
 
-#: Threads that look: as many as the history writes down together, and as many as wait for their turn.
-_LOOKERS = 40
+#: First looks in a transaction: the most that a server puts into one.
+_TOGETHER = 20
+
+#: Looks that are under way at once on a day, as a server that follows projects has them.
+_LOOKERS = 4
 
 #: Looks between two lines that say how far it is.
 _OFTEN = 10_000
@@ -41,17 +48,38 @@ class Cost:
         self.vanished += other.vanished
         self.seconds += other.seconds
 
+    def count(self, changes: Changes) -> None:
+        """Count one look."""
+        self.looks += 1
+        self.added += changes.added
+        self.changed += changes.changed
+        self.vanished += len(changes.vanished)
+
 
 def fill(history: SqlHistory, registry: Registry) -> Cost:
-    """Look at each project for the first time; those that are known already are left out, but the last of them."""
+    """Look at each project for the first time; those that are known already are left out.
+
+    One thread writes down twenty looks at once, as one of a server's does while nineteen others wait for it: on a
+    machine with other work, waking them would take most of the time.
+    """
     history.configure(RULES)
-    # A few may have been on their way when an earlier run ended.
-    start = max(0, history.status(0).projects[NAME] - 10 * _LOOKERS)
-    return observe(history, (registry.sighting(number) for number in range(start, registry.shape.projects)))
+    start = history.status(0).projects[NAME]
+    cost, began = Cost(), time.monotonic()
+    sightings = (registry.sighting(number) for number in range(start, registry.shape.projects))
+    for some in in_batches(sightings, _TOGETHER):
+        used = time.thread_time()
+        with history._database.writing() as connection:
+            known, sites = find_registry(connection, NAME), dict[str, int]()
+            found = [write_look(connection, known, one.project, one.answer, one.look, sites) for one in some]
+        cost.seconds += time.thread_time() - used
+        for changes in found:
+            cost.count(changes)
+            _tell(cost, began)
+    return cost
 
 
 def observe(history: SqlHistory, sightings: Iterable[Sighting]) -> Cost:
-    """Write down what looks show; return what that has taken."""
+    """Write down what looks show, as a server does; return what that has taken."""
     cost, rest = Cost(), iter(sightings)
     taking, counting = Lock(), Lock()
     began = time.monotonic()
@@ -65,13 +93,18 @@ def observe(history: SqlHistory, sightings: Iterable[Sighting]) -> Cost:
             start = time.thread_time()
             changes = history.observe(NAME, one.project, one.answer, one.look)
             used = time.thread_time() - start
+            del one  # the page of a large project must not wait for the next one
             with counting:
-                cost.add(Cost(1, changes.added, changes.changed, len(changes.vanished), used))
-                if cost.looks % _OFTEN == 0:
-                    passed = time.monotonic() - began
-                    print(f"{cost.looks:,} looks in {passed:,.0f} s", file=sys.stderr, flush=True)
+                cost.seconds += used
+                cost.count(changes)
+                _tell(cost, began)
 
     with ThreadPoolExecutor(_LOOKERS) as pool:
         for done in [pool.submit(work) for _ in range(_LOOKERS)]:
             done.result()
     return cost
+
+
+def _tell(cost: Cost, began: float) -> None:
+    if cost.looks % _OFTEN == 0:
+        print(f"{cost.looks:,} looks in {time.monotonic() - began:,.0f} s", file=sys.stderr, flush=True)

@@ -18,5 +18,7 @@ from cachi2ish.simple_api.json_pages import write_json
 
 def page_digest(page: Page) -> str:
     """Return the digest as 64 hexadecimal digits."""
-    files = tuple([replaced(file, url=file.filename) for file in page.files])
+    files = tuple(
+        [file if file.url == file.filename else replaced(file, url=file.filename) for file in page.files]
+    )
     return sha256(write_json(replace(page, files=files, last_serial=None))).hexdigest()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 
 from packaging.utils import NormalizedName
@@ -15,12 +17,14 @@ from cachi2ish.mirror.history.projects_seen import (
     Generation,
     KnownProject,
     KnownRegistry,
+    by_name,
     find_project,
     generation_at,
     generations_of,
     last_look,
+    names_of,
 )
-from cachi2ish.mirror.history.tables import file, project
+from cachi2ish.mirror.history.tables import file
 from cachi2ish.mirror.instants import end_of, instant_of, text_of
 from cachi2ish.mirror.records import Coverage, DatedPage, Instant, Refusal
 from cachi2ish.simple_api.page_digest import page_digest
@@ -28,6 +32,9 @@ from cachi2ish.simple_api.refusal_reasons import RefusalReason
 
 #: How many projects are read at once where all are wanted.
 _AT_ONCE = 500
+
+#: Stands for the name of a project where nobody reads why it has no page.
+_ANY = NormalizedName("")
 
 
 def dated_page(
@@ -59,7 +66,7 @@ def dated_page(
         reason, text = refusal
         return Refusal(reason=reason, text=text, looked_at=look.last_at)
     files = in_order(files_of(connection, [chosen.id], before))
-    page = page_of(registry, known, chosen, files, cutoff)
+    page = page_of(registry, name, chosen, files, cutoff)
     return DatedPage(
         page=page,
         keys=tuple([key_text(one.key) for one in files]),
@@ -92,7 +99,7 @@ def in_order(files: Iterable[KnownFile]) -> list[KnownFile]:
 
 def page_of(
     registry: KnownRegistry,
-    known: KnownProject,
+    name: NormalizedName,
     chosen: Generation,
     files: Sequence[KnownFile],
     cutoff: Cutoff | None,
@@ -102,7 +109,7 @@ def page_of(
     # PEP 700: those that have a file, spelled as the index does.
     versions = tuple(dict.fromkeys(one.version for one in files if one.version is not None))
     return Page(
-        project=known.name,
+        project=name,
         index=registry.rules.url,
         files=tuple([one.on_page() for one in files]),
         status=state.status,
@@ -163,57 +170,51 @@ def _has_undated(connection: Connection, chosen: Generation, before: Instant) ->
     return connection.execute(undated.limit(1)).first() is not None
 
 
-# All of them.
+# All of them, in the order of their numbers: rows lie so. By names, each would be read from elsewhere on the disk.
 
 
-def all_digests(
-    connection: Connection, registry: KnownRegistry, cutoff: Cutoff
-) -> Iterator[tuple[KnownProject, bytes]]:
-    """Yield the digest of every page as of ``cutoff``, by the names of the projects."""
+def all_digests(connection: Connection, registry: KnownRegistry, cutoff: Cutoff) -> Iterator[tuple[int, bytes]]:
+    """Yield the number of each project that has a page as of ``cutoff``, and the digest of the page."""
     before = instant_of(cutoff.instant)
-    for part in in_batches(_projects(connection, registry, cutoff), _AT_ONCE):
-        pages = {chosen.id: (known, chosen) for known, chosen in part}
+    for part in in_batches(_generations(connection, registry, before), _AT_ONCE):
+        names = names_of(connection, [number for number, _ in part])
+        chosen_at = {chosen.id: (names[number], chosen) for number, chosen in part}
         found = {
-            number: _digest(registry, *pages[number], files, cutoff)
-            for number, files in files_by_generation(connection, pages.keys(), before)
+            generation: _digest(registry, *chosen_at[generation], files, cutoff)
+            for generation, files in files_by_generation(connection, chosen_at.keys(), before)
         }
-        for known, chosen in part:
-            yield known, found.get(chosen.id) or _digest(registry, known, chosen, (), cutoff)
+        for number, chosen in part:
+            yield number, found.get(chosen.id) or _digest(registry, names[number], chosen, (), cutoff)
 
 
 def _digest(
-    registry: KnownRegistry, known: KnownProject, chosen: Generation, files: Iterable[KnownFile], cutoff: Cutoff
+    registry: KnownRegistry,
+    name: NormalizedName,
+    chosen: Generation,
+    files: Iterable[KnownFile],
+    cutoff: Cutoff,
 ) -> bytes:
-    return bytes.fromhex(page_digest(page_of(registry, known, chosen, in_order(files), cutoff)))
+    return bytes.fromhex(page_digest(page_of(registry, name, chosen, in_order(files), cutoff)))
 
 
-def all_projects(connection: Connection, registry: KnownRegistry, cutoff: Cutoff | None) -> Iterator[KnownProject]:
-    """Yield all projects that have a page, by name."""
-    for known, _ in _projects(connection, registry, cutoff):
-        yield known
-
-
-def _projects(
+def all_projects(
     connection: Connection, registry: KnownRegistry, cutoff: Cutoff | None
-) -> Iterator[tuple[KnownProject, Generation]]:
-    before = end_of(cutoff)
-    for part in in_batches(_all_known(connection, registry), _AT_ONCE):
-        generations = dict(generations_of(connection, [known.id for known in part]))
-        for known in part:
-            found = generations.get(known.id)
-            if found:
-                chosen = generation_at(found, before)
-                if _refused(connection, registry, known.name, chosen, before) is None:
-                    yield known, chosen
+) -> Iterator[NormalizedName]:
+    """Yield all projects that have a page, by name."""
+    found = array("q", (number for number, _ in _generations(connection, registry, end_of(cutoff))))
+    for number, name in by_name(connection, registry):
+        place = bisect_left(found, number)
+        if place < len(found) and found[place] == number:
+            yield name
 
 
-def _all_known(connection: Connection, registry: KnownRegistry) -> Iterator[KnownProject]:
-    name = ""
-    while True:
-        chosen = select(project.c.id, project.c.name, project.c.due_at, project.c.closed_until)
-        chosen = chosen.where(project.c.registry_id == registry.id, project.c.name > name)
-        rows = connection.execute(chosen.order_by(project.c.name).limit(_AT_ONCE)).all()
-        if not rows:
-            return
-        yield from (KnownProject(*row) for row in rows)
-        name = rows[-1].name
+def _generations(
+    connection: Connection, registry: KnownRegistry, before: Instant | None
+) -> Iterator[tuple[int, Generation]]:
+    """Yield the numbers of all projects that have a page, and what the name means."""
+    numbers = array("q", sorted(number for number, _ in by_name(connection, registry)))
+    for some in in_batches(numbers, _AT_ONCE):
+        for number, generations in generations_of(connection, some):
+            chosen = generation_at(generations, before)
+            if _refused(connection, registry, _ANY, chosen, before) is None:
+                yield number, chosen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
@@ -13,10 +14,9 @@ from sqlalchemy import Connection, bindparam, func, insert, select
 
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.merkle import Tree, leaf_of, page_entry, root_of
-from cachi2ish.mirror.batches import in_batches
 from cachi2ish.mirror.history.dated_pages import all_digests
 from cachi2ish.mirror.history.engines.database import Database
-from cachi2ish.mirror.history.projects_seen import KnownRegistry, all_registries, find_registry
+from cachi2ish.mirror.history.projects_seen import KnownRegistry, all_registries, by_name, find_registry
 from cachi2ish.mirror.history.tables import frozen, frozen_page, project
 from cachi2ish.mirror.instants import instant_of, moment_of, text_of
 from cachi2ish.mirror.records import FrozenDay, Instant, Proof
@@ -26,7 +26,7 @@ _SHA256 = "sha256:"
 #: Bytes of a digest.
 _DIGEST = 32
 
-#: Rows that are written at once.
+#: Rows that are read at once.
 _AT_ONCE = 5000
 
 #: Projects that are named where a day is not closed.
@@ -70,16 +70,14 @@ class Trees:
 def freeze(database: Database, registry: str, cutoff: Cutoff, now: Instant) -> FrozenDay:
     """Return the digest of a day; written down, with its leaves, where no page of it can change any more."""
     before = instant_of(cutoff.instant)
-    pages = _Pages()
-    with database.reading() as connection:
+    with database.reading(in_parts=True) as connection:
         known = find_registry(connection, registry)
         provisional, names = _open_projects(connection, known, before)
-        root = root_of(
-            pages.added(one.id, one.name, digest) for one, digest in all_digests(connection, known, cutoff)
-        )
+        pages = _Pages(all_digests(connection, known, cutoff))
+        root = root_of(pages.in_order(by_name(connection, known)))
     if not provisional:
         with database.writing() as connection:
-            _write(connection, known, before, now, root, pages)
+            _write(database, connection, known, before, now, root, pages)
     return FrozenDay(
         registry=registry,
         cutoff=cutoff,
@@ -91,26 +89,44 @@ def freeze(database: Database, registry: str, cutoff: Cutoff, now: Instant) -> F
 
 
 class _Pages:
-    """The pages of a day: numbers of projects and digests, which take forty bytes each."""
+    """The pages of a day, by the numbers of projects: with their order, they take 48 bytes each."""
 
-    def __init__(self) -> None:
+    def __init__(self, digests: Iterable[tuple[int, bytes]]) -> None:
+        """Take projects and the digests of their pages, by the numbers of projects."""
         self._projects = array("q")
         self._digests = bytearray()
+        self._order = array("q")
+        for number, digest in digests:
+            self._projects.append(number)
+            self._digests += digest
 
-    def added(self, project: int, name: str, digest: bytes) -> bytes:
-        """Add a page; return its leaf."""
-        self._projects.append(project)
-        self._digests += digest
-        return leaf_of(page_entry(name, digest))
+    def in_order(self, projects: Iterable[tuple[int, str]]) -> Iterator[bytes]:
+        """Yield the leaves of these projects, as far as they have pages: numbers and names, by name."""
+        for number, name in projects:
+            place = self._place(number)
+            if place is not None:
+                self._order.append(place)
+                yield leaf_of(page_entry(name, self._at(place)))
+
+    def of(self, number: int) -> bytes | None:
+        """Return the digest of the page of a project, None where it has none."""
+        place = self._place(number)
+        return None if place is None else self._at(place)
 
     def __len__(self) -> int:
         return len(self._projects)
 
     def __iter__(self) -> Iterator[tuple[int, int, bytes]]:
-        """Yield position, number of the project and digest of each."""
-        for position, number in enumerate(self._projects):
-            start = position * _DIGEST
-            yield position, number, bytes(self._digests[start : start + _DIGEST])
+        """Yield position, number of the project and digest of each, once all leaves were."""
+        for position, place in enumerate(self._order):
+            yield position, self._projects[place], self._at(place)
+
+    def _place(self, number: int) -> int | None:
+        place = bisect_left(self._projects, number)
+        return place if place < len(self._projects) and self._projects[place] == number else None
+
+    def _at(self, place: int) -> bytes:
+        return bytes(self._digests[place * _DIGEST : (place + 1) * _DIGEST])
 
 
 def _open_projects(
@@ -129,6 +145,7 @@ def _open_projects(
 
 
 def _write(
+    database: Database,
     connection: Connection,
     registry: KnownRegistry,
     before: Instant,
@@ -146,12 +163,7 @@ def _write(
         "digest": root,
     }
     number = connection.execute(insert(frozen).returning(frozen.c.id), row).scalar_one()
-    for part in in_batches(pages, _AT_ONCE):
-        rows = [
-            {"frozen_id": number, "position": position, "project_id": one, "digest": digest}
-            for position, one, digest in part
-        ]
-        connection.execute(insert(frozen_page), rows)
+    database.fill(connection, frozen_page, ((number, *page) for page in pages))
 
 
 def _find(connection: Connection, registry: KnownRegistry, before: Instant, root: bytes) -> int | None:
@@ -211,8 +223,13 @@ def frozen_days(connection: Connection, registry: KnownRegistry, cutoff: Cutoff)
 
 
 def _leaves(connection: Connection, number: int) -> Iterator[tuple[str, bytes]]:
+    yield from ((name, digest) for _, name, digest in _frozen_pages(connection, number))
+
+
+def _frozen_pages(connection: Connection, number: int) -> Iterator[tuple[int, str, bytes]]:
+    """Yield number of the project, name and digest of the page, by name."""
     chosen = (
-        select(frozen_page.c.position, project.c.name, frozen_page.c.digest)
+        select(frozen_page.c.position, frozen_page.c.project_id, project.c.name, frozen_page.c.digest)
         .join(project, project.c.id == frozen_page.c.project_id)
         .where(frozen_page.c.frozen_id == number, frozen_page.c.position > bindparam("last"))
         .order_by(frozen_page.c.position)
@@ -221,7 +238,7 @@ def _leaves(connection: Connection, number: int) -> Iterator[tuple[str, bytes]]:
     # By their positions, so that not all of them are in memory on the way from a server.
     last = -1
     while rows := connection.execute(chosen, {"last": last}).all():
-        yield from ((row.name, row.digest) for row in rows)
+        yield from (row[1:] for row in rows)
         last = rows[-1].position
 
 
@@ -232,18 +249,19 @@ def contradictions(connection: Connection) -> list[str]:
     for row in connection.execute(select(frozen).order_by(frozen.c.id)).all():
         registry, cutoff = registries[row.registry_id], Cutoff(moment_of(row.cutoff))
         what = f"{registry.rules.name} before {text_of(row.cutoff)}, which was frozen,"
-        if root_of(leaf_of(page_entry(*leaf)) for leaf in _leaves(connection, row.id)) != row.digest:
+        others: list[str] = []
+        leaves = _compared(
+            _frozen_pages(connection, row.id), _Pages(all_digests(connection, registry, cutoff)), others
+        )
+        if root_of(leaves) != row.digest:
             found.append(f"{what} has other pages than its digest says")
-        now = ((one.name, digest) for one, digest in all_digests(connection, registry, cutoff))
-        found += [f"{what} has another page of {name} now" for name in _others(_leaves(connection, row.id), now)]
+        found += [f"{what} has another page of {name} now" for name in others]
     return found
 
 
-def _others(leaves: Iterable[tuple[str, bytes]], pages: Iterator[tuple[NormalizedName, bytes]]) -> Iterator[str]:
-    """Yield the names of leaves of which no page, or another one, is there; both are by name."""
-    name, digest = next(pages, (None, b""))
-    for leaf, expected in leaves:
-        while name is not None and name < leaf:
-            name, digest = next(pages, (None, b""))  # it was followed later
-        if name != leaf or digest != expected:
-            yield leaf
+def _compared(leaves: Iterable[tuple[int, str, bytes]], pages: _Pages, others: list[str]) -> Iterator[bytes]:
+    """Yield the hashes of leaves; add to ``others`` the names of which no page, or another one, is there."""
+    for number, name, digest in leaves:
+        if pages.of(number) != digest:
+            others.append(name)
+        yield leaf_of(page_entry(name, digest))

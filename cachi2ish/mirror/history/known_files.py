@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct
 from packaging.utils import NormalizedName
-from sqlalchemy import Connection, Result, Row, bindparam, select
+from sqlalchemy import Connection, Result, Row, bindparam, literal_column, select
 
 from cachi2ish.core.pages import Hashes, IndexFile, digests_of
 from cachi2ish.core.urls import redact
@@ -211,8 +211,15 @@ _SELECTED = (
 _IN_ORDER = _SELECTED.order_by(file.c.id, file_state.c.seen_from)
 _OF_GENERATIONS = _IN_ORDER.where(file.c.generation_id.in_(bindparam("generations", expanding=True)))
 _OF_THEN = _OF_GENERATIONS.where(file.c.available < bindparam("cutoff"))
+# For digests of pages, which have the name of a file in the place of its address.
 _BY_GENERATION = (
-    _SELECTED.where(
+    select(
+        *(literal_column("''").label(one.name) if one in {site.c.url, file.c.path} else one for one in _FILE),
+        file_state.c.seen_from,
+        *_STATE,
+    )
+    .join(file_state, file_state.c.file_id == file.c.id)
+    .where(
         file.c.generation_id.in_(bindparam("generations", expanding=True)), file.c.available < bindparam("cutoff")
     )
     # As the index has them: nothing is sorted, and one project is in memory at a time.
@@ -236,7 +243,10 @@ def files_of(connection: Connection, generations: Collection[int], cutoff: Insta
 def files_by_generation(
     connection: Connection, generations: Collection[int], cutoff: Instant
 ) -> Iterator[tuple[int, Iterator[KnownFile]]]:
-    """Yield the same files as `files_of`, those of one generation after the other, as far as it has any."""
+    """Yield the same files as `files_of`, those of one generation after the other, as far as it has any.
+
+    Their names are in the place of their addresses: that is what digests of pages are made of.
+    """
     rows = connection.execute(_BY_GENERATION, {"generations": list(generations), "cutoff": cutoff})
     yield from groupby(_folded(rows, cutoff), key=attrgetter("generation"))
 

@@ -20,6 +20,9 @@ from cachi2ish.mirror.records import Instant, Registry, UntimedFiles
 #: Names in one statement.
 _AT_ONCE = 500
 
+#: Rows that are in memory at once where all are read.
+_STREAMED = 5000
+
 
 @dataclass(frozen=True, slots=True)
 class KnownRegistry:
@@ -129,6 +132,26 @@ def find_project(connection: Connection, registry_id: int, name: str) -> KnownPr
     """Return a project by name, None for one of which nothing is known."""
     row = connection.execute(_PROJECT, {"registry": registry_id, "named": name}).first()
     return None if row is None else KnownProject(*row)
+
+
+_NAMES = select(project.c.id, project.c.name).where(project.c.id.in_(bindparam("numbers", expanding=True)))
+_BY_NAME = (
+    select(project.c.id, project.c.name)
+    .where(project.c.registry_id == bindparam("registry"))
+    .order_by(project.c.name)
+)
+
+
+def names_of(connection: Connection, numbers: Collection[int]) -> dict[int, NormalizedName]:
+    """Return the names of projects, by their numbers."""
+    return {row[0]: NormalizedName(row[1]) for row in connection.execute(_NAMES, {"numbers": list(numbers)})}
+
+
+def by_name(connection: Connection, registry: KnownRegistry) -> Iterator[tuple[int, NormalizedName]]:
+    """Yield numbers and names of all projects of a registry, by name; they are not in memory together."""
+    options = {"yield_per": _STREAMED}
+    for rows in connection.execute(_BY_NAME, {"registry": registry.id}, execution_options=options).partitions():
+        yield from ((number, NormalizedName(name)) for number, name in rows)
 
 
 def find_or_add_project(

@@ -110,9 +110,9 @@ class SqlHistory:
 
     def projects(self, registry: str, cutoff: Cutoff | None) -> tuple[NormalizedName, ...]:
         """Return the projects that have a page as of ``cutoff``, by name."""
-        with self._database.reading() as connection:
+        with self._database.reading(in_parts=True) as connection:
             known = find_registry(connection, registry)
-            return tuple(one.name for one in all_projects(connection, known, cutoff))
+            return tuple(all_projects(connection, known, cutoff))
 
     def file(self, key: str) -> tuple[HistoricFile, ...]:
         """Return all files with this key."""
@@ -236,7 +236,7 @@ class SqlHistory:
 
     def verify(self) -> tuple[str, ...]:
         """Return all that contradicts itself, as sentences."""
-        return (*self._database.damage(), *self._read(contradictions))
+        return (*self._database.damage(), *self._read(contradictions, in_parts=True))
 
     def forget(self, registry: str, projects: Collection[NormalizedName]) -> frozenset[str]:
         """Follow these projects no more; what is known of them stays."""
@@ -281,8 +281,8 @@ class SqlHistory:
             before()
             return copy_history(self._database, target)
 
-    def _read(self, read: Callable[..., _Found], *args: object) -> _Found:
-        with self._database.reading() as connection:
+    def _read(self, read: Callable[..., _Found], *args: object, in_parts: bool = False) -> _Found:
+        with self._database.reading(in_parts=in_parts) as connection:
             return read(connection, *args)
 
     def close(self) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import cast
@@ -17,7 +18,7 @@ from cachi2ish.mirror.history.engines.interface import HistoryPlace
 from cachi2ish.mirror.history.freezing import Trees
 from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.records import Gone, Look, Proof
-from tests.mirror.history.world import APPLE, Watched, a_file, a_page, end_of_day, instant
+from tests.mirror.history.world import APPLE, PYPI, Watched, a_file, a_page, end_of_day, instant
 from tests.support.histories import history_at
 
 OLD, NEW = a_file("1.0", 0.5), a_file("2.0", 2.5)
@@ -51,6 +52,26 @@ def test_each_page_of_a_frozen_day_is_proved_by_its_digest_alone(history: SqlHis
         assert proof is not None
         assert proved(name, proof.digest, proof) == bytes.fromhex(day.digest[7:])
         assert proved(name, "0" * 64, proof) != bytes.fromhex(day.digest[7:])
+
+
+def test_projects_are_listed_and_frozen_by_name_among_those_of_another_registry(history: SqlHistory) -> None:
+    other = replace(PYPI, name="other")
+    for registry in (PYPI, other):
+        history.configure(registry)
+    for number, name in enumerate(NAMES):
+        for registry in (PYPI, other)[: 1 + number % 2]:
+            history.observe(registry.name, name, a_page([OLD]), Look(seen_at=instant(3.5)))
+    assert history.projects("pypi", None) == tuple(sorted(NAMES))
+    assert history.projects("other", end_of_day(1)) == ("apple", "quince")
+    day = history.freeze("other", end_of_day(1), instant(5))
+    places = []
+    for name in ("apple", "quince"):
+        proof = history.prove("other", end_of_day(1), NormalizedName(name), day.digest)
+        assert proof is not None
+        assert proved(name, proof.digest, proof) == bytes.fromhex(day.digest[7:])
+        places.append(proof.position)
+    assert places == [0, 1]
+    assert history.verify() == ()
 
 
 def test_what_is_not_in_a_frozen_day_has_no_proof(history: SqlHistory) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,11 +15,13 @@ from cachi2ish.mirror.history.engines.interface import HistoryPlace
 from cachi2ish.mirror.history.engines.packed_texts import Digests, Place
 from cachi2ish.mirror.history.store import SqlHistory
 from tests.mirror.history.world import Watched, a_file
+from tests.support.histories import history_at
 
 DIGITS = "0123456789abcdef" * 4
 PLACE = f"packages/{DIGITS[:2]}/{DIGITS[2:4]}/{DIGITS[4:]}/"
 DIGESTS = f'{{"sha256":"{DIGITS}"}}'
 HERE = dialect()
+KEPT = "SELECT path, metadata FROM file JOIN file_state ON id = file_id"
 
 #: What is nearly as PyPI writes it.
 ODD = [
@@ -63,7 +66,9 @@ def test_each_digest_comes_back(digest: bytes) -> None:
         assert kind.process_result_value(kind.process_bind_param(usual, HERE), HERE) == usual
 
 
-def test_rows_of_before_are_read_and_are_no_change(place: HistoryPlace, history: SqlHistory) -> None:
+def test_rows_of_before_are_read_and_are_no_change(
+    place: HistoryPlace, history: SqlHistory, tmp_path: Path
+) -> None:
     watched = Watched(history)
     shown = replace(
         a_file("1.0", 0.5),
@@ -74,11 +79,15 @@ def test_rows_of_before_are_read_and_are_no_change(place: HistoryPlace, history:
     page = watched.page(0)
     assert page.page.files == (shown,)
     with closing(Database(place)) as database, database.writing() as connection:
-        packed = connection.execute(text("SELECT path, metadata FROM file JOIN file_state ON id = file_id")).one()
+        packed = connection.execute(text(KEPT)).one()
         assert [len(one) for one in packed] == [44, 44]
         connection.execute(text("UPDATE file SET path = :path"), {"path": PLACE})
         connection.execute(text("UPDATE file_state SET metadata = :digests"), {"digests": DIGESTS})
     assert watched.page(0) == page
+    copy = history_at(tmp_path / "copy.sqlite")
+    assert history.copy_to(copy) > 0
+    with closing(Database(copy)) as database, database.reading() as connection:
+        assert connection.execute(text(KEPT)).one() == packed
     assert watched.sees(2, shown).changed == 0
     assert (watched.page(0).page, watched.page(0).digest) == (page.page, page.digest)
     assert history.verify() == ()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Condition, Lock
+from typing import Any
 
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, Table, inspect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from cachi2ish.errors import InputError, StorageError
@@ -58,9 +59,10 @@ class Database:
         return self._kind.name
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self, *, in_parts: bool = False) -> Iterator[Connection]:
         """Open a transaction that sees one state of the database.
 
+        in_parts: for statements that ask for some rows each, by their numbers, until all are read.
         Raises `StorageError` at its end where another process wrote, and nothing could keep the state, and at its
         beginning where a later version has brought the tables up to date meanwhile.
         """
@@ -68,6 +70,8 @@ class Database:
             with self._in_use(), self._kind.engine.connect() as connection, connection.begin():
                 self._kind.begin_reading(connection)
                 self._check_step(connection)
+                if in_parts:
+                    self.read_in_parts(connection)
                 yield connection
         except Exception:
             self._kind.check_reading()
@@ -94,6 +98,18 @@ class Database:
             with self.writing() as connection:
                 self._kind.write_files_place(connection, place)
         return before
+
+    def read_in_parts(self, connection: Connection) -> None:
+        """Let the rest of the transaction be for statements that ask for some rows each, by their numbers."""
+        self._kind.read_in_parts(connection)
+
+    def fill(self, connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> int:
+        """Add rows with values for all columns of a table; return how many."""
+        return self._kind.fill(connection, table, rows)
+
+    def filled(self, connection: Connection) -> None:
+        """Let the database count its rows, nearly all of which are new: it plans by these counts."""
+        self._kind.filled(connection)
 
     def size(self) -> int:
         """Return the bytes of the database."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.exc import DBAPIError
 
 from cachi2ish.core.urls import Address
@@ -41,6 +42,18 @@ class DatabaseKind(Protocol):
 
     def begin_writing(self, connection: Connection) -> None:
         """Wait until no other process writes; until the transaction ends, none does."""
+        ...
+
+    def read_in_parts(self, connection: Connection) -> None:
+        """Let the rest of the transaction be for statements that ask for some rows each, by their numbers."""
+        ...
+
+    def fill(self, connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> int:
+        """Add rows with values for all columns of a table; return how many."""
+        ...
+
+    def filled(self, connection: Connection) -> None:
+        """Let the database count its rows, nearly all of which are new: it plans by these counts."""
         ...
 
     def check_reading(self) -> None:

@@ -23,7 +23,9 @@ _DIGEST = re.compile('{"sha256":"([0-9a-f]{64})"}')
 _PLAIN = str.maketrans("-_", "+/")
 
 
-class _Packed(TypeDecorator[str]):
+class Packed(TypeDecorator[str]):
+    """A text of which the digits alone are kept."""
+
     impl = Text
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002  (as it is called)
@@ -48,7 +50,7 @@ class _Packed(TypeDecorator[str]):
         """Return the text around the digits."""
 
 
-class Place(_Packed):
+class Place(Packed):
     """The path of a file's address without the name: on PyPI a digest in three parts."""
 
     cache_ok = True
@@ -61,7 +63,7 @@ class Place(_Packed):
         return f"packages/{digits[:2]}/{digits[2:4]}/{digits[4:]}/"
 
 
-class Digests(_Packed):
+class Digests(Packed):
     """Digests as JSON: a sha256 alone, nearly always."""
 
     cache_ok = True

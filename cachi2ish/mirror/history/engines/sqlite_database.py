@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, text
 from sqlalchemy.exc import DBAPIError
 
 from cachi2ish.errors import StorageError
 from cachi2ish.files.locks import try_lock
+from cachi2ish.mirror.batches import in_batches
 from cachi2ish.mirror.history.engines.interface import CHECK, PATIENCE
 
 #: The part of SQLite's codes that names the kind of an error.
@@ -32,6 +35,9 @@ _HINTS = {
     sqlite3.SQLITE_FULL: "free some space there",
     sqlite3.SQLITE_BUSY: "another process is writing for a long time: try again, or look for one that hangs",
 }
+
+#: Rows that are added at once.
+_AT_ONCE = 5000
 
 #: Beside the database: held by the process that follows projects.
 _CLAIM = "following.lock"
@@ -67,6 +73,20 @@ class SqliteDatabase:
     def begin_writing(self, connection: Connection) -> None:
         """Begin as a writer: who begins as a reader cannot wait for another writer."""
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def read_in_parts(self, connection: Connection) -> None:
+        """Do nothing: it goes by the indexes anyway."""
+
+    def fill(self, connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> int:
+        """Add rows, some at once."""
+        names, count = table.columns.keys(), 0
+        for some in in_batches(rows, _AT_ONCE):
+            connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in some])
+            count += len(some)
+        return count
+
+    def filled(self, connection: Connection) -> None:
+        """Do nothing: it plans without counts."""
 
     def check_reading(self) -> None:
         """Raise `StorageError` where another process wrote, and nothing could keep the state."""
