@@ -23,9 +23,9 @@ FEW, MANY = 20, 200
 #: Files on each page, of which one is pinned.
 LISTED = 20
 
-#: Bytes of memory for each further package, of which there are some 15 kB today. That a page is kept, or what a
+#: Bytes of memory for each further package, of which there are some 20 kB today. That a page is kept, or what a
 #: thread has used for one, would be several times as much.
-MOST_FOR_ONE = 40_000
+MOST_FOR_ONE = 32_000
 
 #: Connections of a run, whatever it fetches: one for each of its threads, and some that a server has closed.
 MOST_CONNECTIONS = 60

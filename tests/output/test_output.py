@@ -55,6 +55,18 @@ def test_a_published_output_is_whole_and_the_earlier_one_gone(
     assert names(target.parent) == ["out"]
 
 
+@pytest.mark.parametrize("length", [0, 1, 1000, 100_000])
+def test_a_text_is_written_in_pieces_of_any_length_as_in_one(outputs: Outputs, work: Path, length: int) -> None:
+    text = "é\udce9" * length
+    with outputs.stage(work / "out") as staging:
+        staging.write("one.json", f"<{text}>" * 3)
+        staging.write_pieces("pieces.json", (piece for _ in range(3) for piece in ("<", text, ">")))
+        staging.write_build_config(CONFIG)
+        staging.publish()
+    written = (work / "out/pieces.json").read_bytes()
+    assert written == (work / "out/one.json").read_bytes() == (b"<" + b"\xc3\xa9\\udce9" * length + b">") * 3
+
+
 def test_two_runs_give_the_same_bytes(outputs: Outputs, store: DiskBlobs, work: Path) -> None:
     blob = keep(store, b"x")
     publish(outputs, work / "one", blob, "a.zip", "b.zip")

@@ -361,3 +361,15 @@ def test_the_serial_number_is_the_one_that_uuid_makes() -> None:
     document = load(inventories.EVERYTHING)
     content = document | {"serialNumber": UUID(int=0).urn}
     assert document["serialNumber"] == uuid5(NAMESPACE_URL, json.dumps(content, sort_keys=True)).urn
+
+
+def test_no_piece_of_a_bill_but_the_needs_of_main_packages_grows_with_the_number_of_dependencies() -> None:
+    def lengths(count: int) -> list[int]:
+        many = (replace(inventories.PINNED, name=f"tree{number:04}") for number in range(count))
+        inventory = replace(inventories.EVERYTHING, dependencies=tuple(many))
+        pieces = list(CycloneDxWriter("cachi2ish").pieces(inventory))
+        assert len(json.loads("".join(pieces))["components"]) > count
+        return sorted(map(len, pieces), reverse=True)
+
+    needs = 1 + len(inventories.EVERYTHING.packages)
+    assert lengths(500)[needs] <= lengths(5)[0]
