@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from isal import isal_zlib
 from isal.igzip_lib import IsalError
 
-from cachi2ish.files.inflate import Inflate, InflateError, inflate
+from cachi2ish.files.inflate import Inflate, InflateError, Inflater, inflate, inflater
 
 LONGEST = 1 << 20
 
@@ -46,6 +46,27 @@ def test_isal_and_zlib_take_the_same_members(packed: bytes) -> None:
     assert outcome(isal_zlib.decompressobj(31), packed, IsalError) == expected  # type: ignore[arg-type]
 
 
+def in_pieces(member: Inflater, packed: bytes, size: int, most: int) -> bytes | None:
+    """What a whole member holds, fed and taken piece by piece; None where there is no whole one."""
+    content, at = b"", 0
+    try:
+        while not member.eof:
+            fed = packed[at : at + size] if member.needs_input else b""
+            if member.needs_input and not fed:
+                return None
+            at += len(fed)
+            content += member.decompress(fed, most)
+    except InflateError:
+        return None
+    return content
+
+
+@given(nearly_gzip(), st.integers(1, 100), st.integers(20, 5000))
+def test_pieces_are_what_the_whole_is(packed: bytes, size: int, most: int) -> None:
+    whole = outcome(inflate(), packed, InflateError)
+    assert in_pieces(inflater(), packed, size, most) == (whole[0] if whole else None)
+
+
 def test_what_is_no_gzip_is_an_error() -> None:
     with pytest.raises(InflateError):
         inflate().decompress(b"x" * 100, LONGEST)
@@ -55,8 +76,11 @@ def test_without_isal_zlib_does_the_work() -> None:
     script = (
         "import sys; sys.modules['isal'] = None\n"
         "import gzip\n"
-        "from cachi2ish.files.inflate import inflate\n"
-        "print(type(inflate()).__module__, inflate().decompress(gzip.compress(b'content'), 100))"
+        "from cachi2ish.files.inflate import inflate, inflater\n"
+        "print(type(inflate()).__module__, inflate().decompress(gzip.compress(b'content'), 100))\n"
+        "member, packed = inflater(), gzip.compress(b'content')\n"
+        "while not member.eof:\n"
+        "    print(member.decompress(packed if member.needs_input else b'', 4))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout == "zlib b'content'\n"
+    assert done.stdout.splitlines()[:3] == ["zlib b'content'", "b'cont'", "b'ent'"]

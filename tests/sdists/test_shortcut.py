@@ -104,6 +104,23 @@ def test_a_second_name_for_one_member_is_left_to_the_careful_reader(form: int) -
     assert quick(gzip.compress(second[:1536] + plain)) == [b"plain"]
 
 
+@pytest.mark.parametrize(
+    "records", [b"10 mtime=120 path=demo/PKG-INFO\n", b"12 mtime=1.5\n20 path=demo/PKG-INFO\n"]
+)
+def test_a_record_that_is_shorter_than_its_line_is_left_to_the_careful_reader(records: bytes) -> None:
+    entries = [("demo/h", tarfile.XHDTYPE, records), ("demo/x", tarfile.REGTYPE, b"Name: hidden\n")]
+    assert quick(archive([*entries, ("demo/PKG-INFO", tarfile.REGTYPE, b"Name: demo\n")])) is None
+
+
+def test_many_lengths_of_extended_headers_are_told_apart() -> None:
+    entries: list[Entry] = []
+    for length in range(1, 100):
+        records = b"%d mtime=" % (length + 12)
+        entries.append(("demo/h", tarfile.XHDTYPE, records.ljust(length + 11, b"1") + b"\n"))
+        entries.append((f"demo/{length}", tarfile.REGTYPE, b"x"))
+    assert quick(archive([*entries * 2, ("demo/PKG-INFO", tarfile.REGTYPE, b"Name: demo\n")])) == [b"Name: demo\n"]
+
+
 def test_a_header_that_counts_must_have_the_right_sum() -> None:
     plain = bytearray(gzip.decompress(archive([("demo/PKG-INFO", tarfile.REGTYPE, b"Name: demo\n")])))
     assert quick(gzip.compress(plain)) == [b"Name: demo\n"]
