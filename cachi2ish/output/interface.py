@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -32,6 +32,13 @@ class Staging(Protocol):
 
     def write_folder(self, path: str, contents: Mapping[str, str]) -> None:
         """Write text files into one folder below the output directory, by plain names. Raises `StorageError`."""
+        ...
+
+    def expect(self, folders: Iterable[str], names: Sequence[str]) -> None:
+        """Make files of these names in each of the folders while there is time, so that they need but be filled.
+
+        What nobody writes is not in the output. Raises `StorageError`.
+        """
         ...
 
     def write_build_config(self, config: BuildConfig) -> None:

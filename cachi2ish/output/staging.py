@@ -9,7 +9,7 @@ import os
 import shutil
 import stat
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from io import FileIO
 from pathlib import Path, PurePosixPath
@@ -98,7 +98,6 @@ _DIRECTORY_MODE = 0o755
 
 _TOP_OF_DEPS = PurePosixPath(DEPS).parts[0]
 
-
 #: 1980-01-01T00:00:00Z in seconds since the epoch: the earliest that a ZIP archive can hold.
 MODIFIED = 315_532_800
 
@@ -118,6 +117,7 @@ class StagedOutput:
         self._placed: dict[str, str] = {}
         self._below_deps: set[str] = set()
         self._folders = {"": str(self._root.root)}  # that were made, and where they are
+        self._expected: dict[str, str] = {}  # files that are empty yet, and where they are
         self._guard = threading.Lock()
         self._published = False
 
@@ -176,6 +176,25 @@ class StagedOutput:
                 raise StorageError(f"{name!r} cannot be used as a file name")
             self._write_file(f"{path}/{name}", f"{place}/{name}", (content,))
 
+    def expect(self, folders: Iterable[str], names: Sequence[str]) -> None:
+        """Make files of these names in each folder, ahead of `write_folder`, as `Staging.expect` says."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        for path in folders:
+            place = self._folder_at(path)
+            with self._failures(f"{path} cannot be written in {self._workplace.target}", about=path):
+                for name in names:
+                    os.close(os.open(f"{place}/{name}", flags, 0o600))
+                    self._expected[f"{path}/{name}"] = f"{place}/{name}"
+
+    def _remove_expected(self) -> None:
+        """Remove what nobody has written, and the folders that hold nothing else."""
+        for path, place in self._expected.items():
+            os.unlink(place)  # noqa: PTH108  (a text, as all places here)
+            with suppress(OSError):
+                os.rmdir(os.path.dirname(place))  # noqa: PTH106, PTH120
+                del self._folders[path.rpartition("/")[0]]
+        self._expected.clear()
+
     def _write_file(self, path: str, place: str, content: Iterable[str]) -> None:
         with self._failures(f"{path} cannot be written in {self._workplace.target}", about=path):
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -185,6 +204,7 @@ class StagedOutput:
                     while left:
                         left = left[file.write(left) :]
                 _set_mode_and_time(file.fileno(), _FILE_MODE)
+        self._expected.pop(path, None)
         if path.startswith(f"{_TOP_OF_DEPS}/"):
             self._below_deps.add(path)
 
@@ -206,6 +226,7 @@ class StagedOutput:
         with self._failures(f"the output {work.target} cannot be replaced"):
             refuse_strangers(work.target)  # somebody may have put something there meanwhile
             work.path.chmod(_DIRECTORY_MODE)
+            self._remove_expected()
             for folder in self._folders.values():  # files were stamped when they were written
                 stamp(folder)
             if work.inside:

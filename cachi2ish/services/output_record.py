@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -30,11 +31,12 @@ from cachi2ish.core.placement import FILES_FROM_PAGES, PAGES
 from cachi2ish.core.requirements import Pinned, Purpose, Requirement
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.core.urls import redact_text
+from cachi2ish.errors import StorageError
 from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.services.fetch.identifying import Fetched
 from cachi2ish.services.fetch.reading import Reading, SourcePackage
 from cachi2ish.services.fetch.targeting import direct_name
-from cachi2ish.simple_api.page_tree import tree_digest
+from cachi2ish.simple_api.page_tree import FILES_OF_FOLDER, tree_digest
 
 if TYPE_CHECKING:
     from cachi2ish.build.interface import SdistFacts
@@ -201,6 +203,16 @@ def hashed(pieces: Iterable[str], digest: hashlib._Hash) -> Iterator[str]:
     for piece in pieces:
         digest.update(piece.encode("utf-8", "backslashreplace"))
         yield piece
+
+
+def expect_pages(staging: Staging, projects: Iterable[str]) -> None:
+    """Make the files for the pages of these projects while others are on their way.
+
+    It takes long where a file system is slow to make files, and then nothing would be under way.
+    """
+    folders = (PAGES, *(f"{PAGES}/{project}" for project in sorted(set(projects))))
+    with suppress(StorageError):  # whoever writes the pages says what is wrong
+        staging.expect(folders, FILES_OF_FOLDER)
 
 
 def write_pages(staging: Staging, tree: Iterable[tuple[str, str]]) -> str:

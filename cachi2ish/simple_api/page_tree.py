@@ -17,6 +17,9 @@ from cachi2ish.core.pages import IndexFile, Page
 #: The version of the API (PEP 629, PEP 792), as in `cachi2ish.simple_api.fields`.
 _API_VERSION = "1.4"
 
+#: What each folder of the tree holds.
+FILES_OF_FOLDER = ("index.html", "index.json")
+
 
 def page_tree(pages: Iterable[Page]) -> Iterator[tuple[str, str]]:
     """Yield path and text of each file of the tree, by project.

@@ -85,6 +85,24 @@ def test_everything_in_it_has_one_time_whenever_it_was_made(
         assert {path.stat().st_mtime for path in (target, *target.rglob("*"))} == {315_532_800}
 
 
+def test_files_that_were_expected_are_there_if_they_were_written_and_else_nothing_of_them(
+    outputs: Outputs, work: Path
+) -> None:
+    def write(target: Path, *expected: str) -> None:
+        with outputs.stage(target) as staging:
+            staging.expect(expected, ("a", "b"))
+            staging.write_folder("deps/simple/one", {"a": "first", "b": ""})
+            staging.write_folder("deps/simple/two", {"b": "half"})
+            staging.write_build_config(CONFIG)
+            staging.publish()
+
+    write(work / "plain")
+    write(work / "ahead", "deps/simple", "deps/simple/one", "deps/simple/two", "deps/simple/three")
+    assert tree(work / "ahead") == tree(work / "plain")
+    assert not (work / "ahead/deps/simple/three").exists()
+    assert {path.stat().st_mtime for path in (work / "ahead").rglob("*")} == {MODIFIED}
+
+
 def test_the_folder_of_files_is_there_with_nothing_in_it(outputs: Outputs, work: Path) -> None:
     with outputs.stage(work / "out") as staging:
         staging.write_build_config(CONFIG)

@@ -226,6 +226,9 @@ class FakeStaging:
     def write_pieces(self, path: str, content: Iterable[str]) -> None:
         self._write(path, "".join(content))
 
+    def expect(self, folders: Iterable[str], names: Sequence[str]) -> None:
+        pass
+
     def write_folder(self, path: str, contents: Mapping[str, str]) -> None:
         for name, content in contents.items():
             self._write(f"{path}/{name}", content)
