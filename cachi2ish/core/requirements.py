@@ -56,8 +56,7 @@ class FormatControl(Struct, frozen=True):
         return Formats.BOTH
 
 
-@dataclass(frozen=True, slots=True)
-class Indexes:
+class Indexes(Struct, frozen=True):
     """The indexes that a lock file names for a requirement.
 
     addresses: in their order. alone: they are asked instead of those that the settings
@@ -66,6 +65,9 @@ class Indexes:
 
     addresses: tuple[Address, ...] = ()
     alone: bool = False
+
+
+_NO_INDEXES = Indexes()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +108,7 @@ class Pinned(_Common):
     version: str
     arbitrary: bool = False
     digests: frozenset[Digest] = frozenset()
-    indexes: Indexes = Indexes()
+    indexes: Indexes = _NO_INDEXES
     formats: Formats = Formats.BOTH
     # `digests` tells two apart already, and requirements are keys of many mappings.
     files: tuple[IndexFile, ...] = field(default=(), compare=False)
@@ -165,8 +167,7 @@ class IndexOptions(Struct, frozen=True):
     trusted_hosts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class BuildSearch:
+class BuildSearch(Struct, frozen=True):
     """How build requirements are found.
 
     constraint_files: relative to the folder of the package. as_of_upload: sdists, or projects, that get a stage of

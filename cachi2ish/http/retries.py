@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+from msgspec import Struct
 
 from cachi2ish.core.urls import WebOrigin
 from cachi2ish.errors import HostError, NetworkError
@@ -65,8 +66,7 @@ class TransientError(Exception):
         return HostError(problem, cause=self.cause, hint=hint)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
+class RetryPolicy(Struct, frozen=True, kw_only=True):
     """How often and how patiently to try again. Times in seconds.
 
     retries: attempts after the first. backoff: the wait before the second attempt, doubled for each further

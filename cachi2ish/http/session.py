@@ -6,10 +6,11 @@ import random as random_numbers
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from http import HTTPStatus
 from typing import Self
 from urllib.parse import urljoin
+
+from msgspec.structs import replace
 
 from cachi2ish.core.urls import Address, WebOrigin
 from cachi2ish.errors import HostError, NetworkError

@@ -7,7 +7,7 @@ then says so, and sends nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from cachi2ish.cache.interface import BlobWriter, Recollection
 from cachi2ish.core.artifacts import Artifact
@@ -15,8 +15,7 @@ from cachi2ish.core.digests import Digest, InvalidDigestError
 from cachi2ish.http.verification import algorithms
 
 
-@dataclass(frozen=True, slots=True)
-class Unnamed:
+class Unnamed(Struct, frozen=True):
     """A file that the lock does not name. validator: a strong entity tag, or the date of its last change."""
 
     validator: str

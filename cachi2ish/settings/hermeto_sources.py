@@ -12,6 +12,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from cachi2ish.core.messages import did_you_mean
 from cachi2ish.errors import InputError, Origin
 
@@ -91,8 +93,7 @@ def _entry(key: str, value: object, name: str, origin: Origin | None = None) -> 
     return Entry(EARLIER.get(key, key), value, name, origin, earlier=key in EARLIER)
 
 
-@dataclass(frozen=True, slots=True)
-class Entries:
+class Entries(Struct, frozen=True):
     """What one source has. foreign: the names of what is about other package managers."""
 
     entries: tuple[Entry, ...] = ()
