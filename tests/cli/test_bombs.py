@@ -15,6 +15,7 @@ import pytest
 from cachi2ish.exit_codes import ExitCode
 from tests.cli.conftest import Person
 from tests.sdists.test_bombs import BOMBS as ARCHIVES
+from tests.sdists.test_bombs import file_name
 from tests.sdists.test_bombs import entry, many_files, zipped
 from tests.support.distributions import Dist
 from tests.support.git_server import GitServer, Link, Repository
@@ -114,7 +115,7 @@ MORE_ARCHIVES: dict[str, Callable[[], bytes]] = {
 @pytest.mark.parametrize("name", [*ARCHIVES, *MORE_ARCHIVES])
 def test_an_archive_that_asks_for_much(person: Person, name: str) -> None:
     content = {**ARCHIVES, **MORE_ARCHIVES}[name]()
-    dist = Dist(f"demo-1.0{name[name.index('.') :]}", content)
+    dist = Dist(file_name(name), content)
     person.index.add("demo", dist)
     person.writes("requirements.txt", f"demo==1.0 {dist.hash_option()}\n")
     code, said = run_bounded(person)

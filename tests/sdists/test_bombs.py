@@ -154,14 +154,18 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 }
 
 
+def file_name(bomb: str) -> str:
+    """What an index calls the file of ``bomb``, which ends with the kind of its archive."""
+    return f"demo-1.0{bomb[bomb.index('.') :]}".replace(".whl", "-py3-none-any.whl")
+
+
 @pytest.mark.parametrize("name", BOMBS)
 def test_an_archive_that_asks_for_much_is_read_in_bounded_memory_and_time(tmp_path: Path, name: str) -> None:
     blob, scratch = tmp_path / "blob", tmp_path / "scratch"
     blob.write_bytes(BOMBS[name]())
     scratch.mkdir()
-    filename = f"demo-1.0{name[name.index('.') :]}".replace(".whl", "-py3-none-any.whl")
     done = subprocess.run(
-        [sys.executable, "-c", IDENTIFY, str(blob), filename, str(scratch)],
+        [sys.executable, "-c", IDENTIFY, str(blob), file_name(name), str(scratch)],
         preexec_fn=limits,
         capture_output=True,
         text=True,

@@ -65,8 +65,8 @@ def test_projects_are_listed_and_frozen_by_name_among_those_of_another_registry(
     assert history.projects("other", end_of_day(1)) == ("apple", "quince")
     day = history.freeze("other", end_of_day(1), instant(5))
     places = []
-    for name in ("apple", "quince"):
-        proof = history.prove("other", end_of_day(1), NormalizedName(name), day.digest)
+    for name in (NormalizedName("apple"), NormalizedName("quince")):
+        proof = history.prove("other", end_of_day(1), name, day.digest)
         assert proof is not None
         assert proved(name, proof.digest, proof) == bytes.fromhex(day.digest[7:])
         places.append(proof.position)
