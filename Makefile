@@ -25,7 +25,7 @@ unexport PIP_FIND_LINKS PIP_EXTRA_INDEX_URL PIP_NO_INDEX PIP_NO_BINARY PIP_ONLY_
 PINNED := --quiet --no-deps --require-hashes --only-binary :all:
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit unit-python fuzz fuzz-locks fuzz-mirror mirror-company mirror-ceph integration coverage bench bench-history bench-mirror bench-builds lint format types imports docs reference check \
+.PHONY: help demo test unit unit-python fuzz fuzz-locks fuzz-mirror mirror-company mirror-ceph integration coverage bench bench-history bench-mirror bench-pages bench-builds lint format types imports docs reference check \
 	venv install lock base image clean
 
 help: ## Print this list
@@ -88,6 +88,9 @@ bench: $(MADE) ## Print the table of targets: ROUNDS=5 ROW=line,warm (asks PyPI 
 
 bench-mirror: $(MADE) ## Measure the mirror beside nginx, devpi, proxpi and pypi-timemachine: ROUNDS=5 (needs wrk; at most eight minutes)
 	$(BIN)/python -m benchmarks.mirror_race --rounds $(or $(ROUNDS),5) $(ARGS)
+
+bench-pages: $(MADE) ## Measure the first byte of each page for people: ARGS="--rounds 100 --database postgresql"
+	$(BIN)/python -m benchmarks.page_speed $(ARGS)
 
 bench-history: $(MADE) ## Measure how a history grows up to a tenth of PyPI: ARGS="--projects 700000 --databases sqlite postgresql"
 	$(BIN)/python -m benchmarks.history $(ARGS)

@@ -1,11 +1,16 @@
 """How long the mirror takes to the first byte of each page for people, and how many bytes the page has.
 
-    python -m benchmarks.page_speed [--rounds 30]
+    python -m benchmarks.page_speed [--rounds 100] [--starts 3] [--database postgresql]
 
 One project has 500 versions and 10,000 files, one version 1,000 files; those of one are gone. Another one has
-20,000 versions and 40,000 files, as the largest on PyPI, and a lock pins 1,000 projects of 200 files each. No
-upstream is asked. The first request of each page is told apart: nothing is in memory then. The processor's time is
-that of the server, the least of all rounds: it is what a machine that does other work beside gives, too.
+20,000 versions and 40,000 files, as the largest on PyPI, a third one 4,000 files of one version, and a lock pins
+1,000 projects of 200 files each, once with fifteen digests for each pin. No upstream is asked. PostgreSQL is that
+of the tests: Debian's, on loopback.
+
+The server is started some times: of each page the first request after that is told apart, since nothing of a
+project is in memory then; the worst counts. Of all other requests there are the time of half of them, of 99 of
+100, and the worst. The processor's time is that of the server, to the first byte and to the end, the least of all
+rounds: it is what a machine that does other work beside gives, too.
 """
 
 from __future__ import annotations
@@ -13,23 +18,28 @@ from __future__ import annotations
 import argparse
 import hashlib
 import http.client
+import os
 import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from packaging.utils import NormalizedName
 
 from cachi2ish.core.pages import IndexFile, Page
+from cachi2ish.mirror.history.engines.interface import HistoryPlace
 from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.records import DAY, SECOND, Gone, Look, Registry
 
-BIG, HUGE = NormalizedName("big"), NormalizedName("huge")
+BIG, HUGE, WIDE = NormalizedName("big"), NormalizedName("huge"), NormalizedName("wide")
 PINNED = 1000
 NOWHERE = "http://127.0.0.1:9/simple/"
 BEGIN = datetime(2015, 1, 1, tzinfo=UTC)
@@ -48,10 +58,13 @@ PAGES = (
     "/projects/huge/1.5.0",
     "/diff?project=huge&before=2019-12-01&after=2020-01-01",
     "/diff?project=huge&before=2016-01-01&after=2024-01-01",
+    "/projects/wide/1.0.0",
     "/locks/diff?pins=big==3.3.0&before=2019-12-01&after=2020-01-01",
     "/locks/since?pins=big==3.3.0",
     "POST /locks/diff",
     "POST /locks/since",
+    "HASHED /locks/diff",
+    "HASHED /locks/since",
     "/locks",
     "/state",
     "/projects/nothing-like-it",
@@ -94,16 +107,16 @@ def small_files(project: str, count: int, of_version: int, days: float) -> tuple
     return tuple(found)
 
 
-def remember(directory: Path) -> None:
+def remember(place: HistoryPlace) -> None:
     """Begin a mirror that has seen the project nine days ago and again just now."""
     listed, now = files(), time.time_ns() // 1000
     later = [one for one in listed if not one.filename.startswith("big-3.3.0-")]
-    with SqlHistory(directory / "history.sqlite") as history:
+    with SqlHistory(place) as history:
         history.configure(Registry(name="pypi", url=NOWHERE))
         for some, seen_at, digest in ((listed, now - 9 * DAY, "00"), (later, now - 5 * SECOND, "01")):
             page = Page(project=BIG, index=NOWHERE, files=tuple(some), versions=())
             history.observe("pypi", BIG, page, Look(seen_at=seen_at, digest=digest * 32))
-        others = {HUGE: small_files(HUGE, 40_000, 2, 0.1)}
+        others = {HUGE: small_files(HUGE, 40_000, 2, 0.1), WIDE: small_files(WIDE, 4_000, 4_000, 0.1)}
         for number in range(PINNED):
             name = NormalizedName(f"lib-{number}")
             others[name] = small_files(name, 200, 5, 20)
@@ -113,10 +126,14 @@ def remember(directory: Path) -> None:
         history.observe("pypi", NormalizedName("nothing-like-it"), Gone(), Look(seen_at=now))
 
 
-def form() -> tuple[bytes, dict[str, str]]:
+def form(*, hashed: bool) -> tuple[bytes, dict[str, str]]:
     """Return the lock as a browser sends it, with the headers of that."""
-    pins = "\n".join(f"lib-{number}==1.{number % 40}.0" for number in range(PINNED))
-    fields = {"before": "2019-12-01", "after": "2020-01-01", "pins": pins}
+    pins = []
+    for number in range(PINNED):
+        some = [hashlib.sha256(f"{number}-{one}".encode()).hexdigest() for one in range(15 if hashed else 0)]
+        ends = "".join(f" \\\n    --hash=sha256:{one}" for one in some)
+        pins.append(f"lib-{number}==1.{number % 40}.0{ends}\n")
+    fields = {"before": "2019-12-01", "after": "2020-01-01", "pins": "".join(pins)}
     parts = (f'--b\r\nContent-Disposition: form-data; name="{one}"\r\n\r\n{fields[one]}\r\n' for one in fields)
     return f"{''.join(parts)}--b--\r\n".encode(), {"Content-Type": "multipart/form-data; boundary=b"}
 
@@ -127,48 +144,95 @@ def processor_time(process: int) -> float:
     return sum(int((one / "schedstat").read_text().split()[0]) for one in threads) / 1e6
 
 
-def first_byte(address: str, path: str) -> tuple[float, int]:
-    """Return the milliseconds to the first byte of an answer, and how many bytes its body has."""
-    parts = urlsplit(address)
-    method, _, path = path.rpartition(" ")
-    body, headers = form() if method else (None, {})
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
+class Taken(NamedTuple):
+    """What a request took, in milliseconds. waited: to the first byte. before, used: the server's processor, to it
+    and in all. size: bytes of the body.
+    """
+
+    waited: float
+    before: float
+    used: float
+    size: int
+
+
+class Server:
+    """A mirror that runs."""
+
+    def __init__(self, address: str, process: int) -> None:
+        parts = urlsplit(address)
+        self._host, self._port, self._process = parts.hostname or "", parts.port, process
+
+    def ask(self, page: str) -> Taken:
+        """Ask for a page, on a connection of its own."""
+        kind, _, path = page.rpartition(" ")
+        body, headers = form(hashed=kind == "HASHED") if kind else (None, {})
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=60)
+        try:
+            connection.connect()
+            began, begun = processor_time(self._process), time.perf_counter()
+            connection.request("POST" if kind else "GET", path, body, headers)
+            answer = connection.getresponse()
+            waited, before = time.perf_counter() - begun, processor_time(self._process) - began
+            size = len(answer.read())
+            return Taken(1000 * waited, before, processor_time(self._process) - began, size)
+        finally:
+            connection.close()
+
+
+@contextmanager
+def serving(folder: Path, database: str | None) -> Iterator[Server]:
+    """Yield a mirror, whose history is in the folder or in a database."""
+    command = [sys.executable, "-m", "cachi2ish", "mirror", "serve", "--directory", str(folder), "--port", "0"]
+    command += ["--registry", f"pypi={NOWHERE}", *(() if database is None else ("--database", database))]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
     try:
-        connection.connect()
-        begun = time.perf_counter()
-        connection.request(method or "GET", path, body, headers)
-        answer = connection.getresponse()
-        waited = time.perf_counter() - begun
-        return 1000 * waited, len(answer.read())
+        assert process.stderr is not None
+        found = re.match(r"serving (\S+)/ from ", process.stderr.readline())
+        assert found is not None
+        time.sleep(1)  # what it makes ready beside
+        yield Server(found[1], process.pid)
     finally:
-        connection.close()
+        process.terminate()
+        process.wait(60)
+
+
+@contextmanager
+def history(folder: Path, database: str) -> Iterator[str | None]:
+    """Fill a history, and yield the address of its database; None for SQLite's."""
+    if database == "sqlite":
+        remember(folder / "history.sqlite")
+        yield None
+        return
+    from tests.support.postgresql import PostgresqlServer  # noqa: PLC0415  (it needs a driver)
+
+    with PostgresqlServer() as server:
+        address = server.new_history()
+        remember(address)
+        yield address.with_credentials
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Print how fast the pages for people are, and how large.")
-    parser.add_argument("--rounds", type=int, default=30)
-    rounds: int = parser.parse_args().rounds
-    with tempfile.TemporaryDirectory() as folder:
-        remember(Path(folder))
-        command = [sys.executable, "-m", "cachi2ish", "mirror", "serve", "--directory", folder, "--port", "0"]
-        process = subprocess.Popen([*command, "--registry", f"pypi={NOWHERE}"], stderr=subprocess.PIPE, text=True)
-        try:
-            assert process.stderr is not None
-            found = re.match(r"serving (\S+)/ from ", process.stderr.readline())
-            assert found is not None
-            print(f"{'ms, first':>10} {'median':>8} {'least':>8} {'processor':>9} {'bytes':>8}  page")
-            for path in PAGES:
-                first, size = first_byte(found[1], path)
-                times, used = [], []
-                for _ in range(rounds):
-                    began = processor_time(process.pid)
-                    times.append(first_byte(found[1], path)[0])
-                    used.append(processor_time(process.pid) - began)
-                median = statistics.median(times)
-                print(f"{first:10.1f} {median:8.1f} {min(times):8.1f} {min(used):9.1f} {size:8,}  {path}")
-        finally:
-            process.terminate()
-            process.wait(60)
+    parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--starts", type=int, default=3)
+    parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
+    given = parser.parse_args()
+    first = dict.fromkeys(PAGES, 0.0)
+    with tempfile.TemporaryDirectory() as name, history(Path(name), given.database) as database:
+        for _ in range(given.starts - 1):
+            with serving(Path(name), database) as server:
+                for page in PAGES:
+                    first[page] = max(first[page], server.ask(page).waited)
+        with serving(Path(name), database) as server:
+            print(f"{'ms, first':>9} {'half':>6} {'99 %':>6} {'worst':>6} {'processor':>13} {'bytes':>7}  page")
+            for page in PAGES:
+                first[page] = max(first[page], server.ask(page).waited)
+                taken = [server.ask(page) for _ in range(given.rounds)]
+                times = sorted(one.waited for one in taken)
+                shown = (first[page], statistics.median(times), times[-1 - len(times) // 100], times[-1])
+                used = f"{min(one.before for one in taken):.1f}, {min(one.used for one in taken):.1f}"
+                columns = "".join(f" {one:6.1f}" for one in shown)
+                print(f"   {columns[1:]} {used:>13} {taken[-1].size:7,}  {page}", flush=True)
 
 
 if __name__ == "__main__":
