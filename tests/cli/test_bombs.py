@@ -15,8 +15,7 @@ import pytest
 from cachi2ish.exit_codes import ExitCode
 from tests.cli.conftest import Person
 from tests.sdists.test_bombs import BOMBS as ARCHIVES
-from tests.sdists.test_bombs import file_name
-from tests.sdists.test_bombs import entry, many_files, zipped
+from tests.sdists.test_bombs import entry, file_name, many_files, zipped
 from tests.support.distributions import Dist
 from tests.support.git_server import GitServer, Link, Repository
 from tests.support.program import PROGRAM, environment, weigh
