@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import re
 import tempfile
 from collections.abc import Iterable
@@ -209,14 +208,14 @@ _PLAIN = re.compile(
     rf"((?:[ \t]+(?:\\\r?\n[ \t]*)?--hash=sha256:[^ \t\\\n]{{64}})*))?{_END}",
     re.MULTILINE,
 )
-_HASH, _DIGITS = len("--hash=sha256:"), len(hashlib.sha256().hexdigest())
+_DIGEST = re.compile("--hash=sha256:(.{64})")
 
 
 def plain_pins(content: bytes) -> Pins | None:
     """Return the pins of a requirements file that has nothing but pins as tools write them, once each.
 
     None for any other one: the reader of requirements files tells what it has, and what is wrong with it. It would
-    find the same in this one, in ten times as long.
+    find the same in this one, in five to twenty times as long.
     """
     if not content.isascii():
         return None
@@ -237,11 +236,11 @@ def plain_pins(content: bytes) -> Pins | None:
             return None
         if marker is not None:
             markers.add(marker)
-        digests = [one[_HASH:] for one in hashes.split() if len(one) > _HASH]
+        digests = _DIGEST.findall(hashes)
         all_digests += digests
         found[project] = Pin(project, version, frozenset(digests))
-    hashed, joined = {bool(one.sha256) for one in found.values()}, "".join(all_digests)
-    if joined.strip("0123456789abcdef") or len(joined) != _DIGITS * len(all_digests):
+    hashed = {bool(one.sha256) for one in found.values()}
+    if "".join(all_digests).encode().translate(None, b"0123456789abcdef"):
         return None
     if len(hashed) != 1 or not all(map(_is_marker, markers)):
         return None
