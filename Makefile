@@ -70,8 +70,9 @@ mirror-company: $(MADE) ## Run the tests of the mirror with its history in Postg
 	HISTORY_DATABASE=postgresql MIRROR_FILES=s3 $(PYTEST) --dist worksteal tests/mirror
 
 mirror-ceph: $(MADE) ## Run them, and those of commands and of four machines, with files in Ceph (Debian's, started here)
-	$(BIN)/python integration-tests/mirror_ceph.py env HISTORY_DATABASE=postgresql MIRROR_FILES=s3 \
-		$(PYTEST) --dist worksteal tests/mirror $(wildcard tests/cli/test_mirror_*.py)
+	$(BIN)/python integration-tests/mirror_ceph.py sh -ec '\
+		HISTORY_DATABASE=postgresql MIRROR_FILES=s3 $(PYTEST) --dist worksteal tests/mirror; \
+		$(PYTEST) --dist worksteal $(wildcard tests/cli/test_mirror_*.py)'
 	S3_SERVER=ceph $(PYTEST) --numprocesses 1 integration-tests/test_mirror_fleet.py
 
 integration: $(MADE) ## Install for real from what was fetched, network cut off (asks PyPI, some minutes)

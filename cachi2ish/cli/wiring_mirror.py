@@ -29,6 +29,7 @@ from cachi2ish.http.verification import key_of
 from cachi2ish.index.stack import default_index_url
 from cachi2ish.lockfiles.readers import NamedReaders
 from cachi2ish.mirror.accepted import Tokens
+from cachi2ish.mirror.application import Rules, running
 from cachi2ish.mirror.batches import in_batches
 from cachi2ish.mirror.held.interface import SharedStoreAwayError, SharedStoreFullError
 from cachi2ish.mirror.held.old_notes import take_over
@@ -43,7 +44,6 @@ from cachi2ish.mirror.records import (
     now_in_microseconds,
 )
 from cachi2ish.mirror.rooms import Rooms, SharedPlace
-from cachi2ish.mirror.server.application import Rules, running
 from cachi2ish.mirror.server.places import MAIN, no_such_registry
 from cachi2ish.mirror.server.serving import address_of, is_loopback, listen, serve
 from cachi2ish.mirror.syncing import Synced, sync

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cachi2ish.exit_codes import ExitCode
-from cachi2ish.mirror.server.application import Rules
+from cachi2ish.mirror.application import Rules
 from tests.cli.conftest import Person
 from tests.support.distributions import make_sdist
 from tests.support.index_server import Fault, IndexServer

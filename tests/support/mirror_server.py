@@ -25,11 +25,11 @@ from cachi2ish.http.download import FileDownloader
 from cachi2ish.http.interface import HttpSettings
 from cachi2ish.http.session import HttpSession
 from cachi2ish.lockfiles.readers import NamedReaders
+from cachi2ish.mirror.application import Rules, running
 from cachi2ish.mirror.held.interface import SharedFiles
 from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.records import DAY, HOUR, Registry, UntimedFiles
 from cachi2ish.mirror.rooms import Rooms
-from cachi2ish.mirror.server.application import Rules, running
 from cachi2ish.mirror.server.serving import Server, address_of, listen
 from cachi2ish.projects.project_reader import SourceTreeReader
 from cachi2ish.sdists.archive_reader import ArchiveReader

@@ -17,7 +17,6 @@ from starlette.types import ASGIApp
 from cachi2ish.mirror.fixed_set import FixedSet
 from cachi2ish.mirror.held.unshared import Unshared
 from cachi2ish.mirror.records import Registry
-from cachi2ish.mirror.server.application import router
 from cachi2ish.mirror.server.gate import Gate
 from cachi2ish.mirror.server.health import Health
 from cachi2ish.mirror.server.hot_pages import HotPages
@@ -25,6 +24,7 @@ from cachi2ish.mirror.server.metrics import Metrics
 from cachi2ish.mirror.server.page_doors import PageDoors
 from cachi2ish.mirror.server.places import MAIN, Places
 from cachi2ish.mirror.server.replies import Refused
+from cachi2ish.mirror.server.routes import router
 from cachi2ish.mirror.server.sending.held_files import headers_of_file, held_file
 
 #: Threads that make pages.

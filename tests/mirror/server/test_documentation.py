@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.mirror import accepted, page_desk
-from cachi2ish.mirror.server import application, door_protocol, gate, serving
+from cachi2ish.mirror import accepted, application, page_desk
+from cachi2ish.mirror.server import door_protocol, gate, serving
 from cachi2ish.mirror.web import uploads
 from cachi2ish.settings.flags import SETTINGS, option_of
 

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import text
 
 from cachi2ish.mirror import following
+from cachi2ish.mirror.application import Rules
 from cachi2ish.mirror.history.engines.database import Database
-from cachi2ish.mirror.server.application import Rules
 from tests.support.distributions import make_wheel
 from tests.support.histories import history_at
 from tests.support.index_server import Fault, IndexServer

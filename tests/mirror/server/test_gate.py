@@ -18,8 +18,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from cachi2ish.errors import StorageError
 from cachi2ish.mirror.accepted import Tokens
+from cachi2ish.mirror.application import Rules
 from cachi2ish.mirror.server import door_protocol, serving
-from cachi2ish.mirror.server.application import Rules
 from cachi2ish.mirror.server.gate import Gate
 from cachi2ish.mirror.server.hot_pages import HotPages, Ready, Wishes
 from cachi2ish.mirror.server.metrics import Metrics

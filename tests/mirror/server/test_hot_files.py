@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from cachi2ish.mirror.accepted import Tokens
+from cachi2ish.mirror.application import Rules
 from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.records import HistoricFile
-from cachi2ish.mirror.server.application import Rules
 from cachi2ish.mirror.server.sending import pushing
 from cachi2ish.mirror.server.sending.hot_files import HotFiles
 from cachi2ish.mirror.server.sending.pushing import Push

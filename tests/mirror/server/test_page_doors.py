@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from packaging.utils import NormalizedName
 
-from cachi2ish.mirror.server.application import Rules
+from cachi2ish.mirror.application import Rules
 from cachi2ish.simple_api.negotiation import HTML, JSON
 from tests.mirror.server.conftest import OLD, SDIST, YOUNG
 from tests.support.distributions import make_wheel

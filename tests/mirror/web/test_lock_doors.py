@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from packaging.utils import canonicalize_name
 
+from cachi2ish.mirror.application import Rules
 from cachi2ish.mirror.history.store import SqlHistory
-from cachi2ish.mirror.server.application import Rules
 from cachi2ish.mirror.web import past_desk
 from tests.mirror.server.conftest import OLD, SDIST
 from tests.mirror.web.test_openapi import fits

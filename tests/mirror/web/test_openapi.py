@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from cachi2ish.mirror.accepted import Tokens
-from cachi2ish.mirror.server.application import Rules
+from cachi2ish.mirror.application import Rules
 from cachi2ish.mirror.web import pin_views, views
 from cachi2ish.mirror.web.openapi import description, document
 from tests.support.index_server import IndexServer

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cachi2ish.mirror.server.application import Rules
+from cachi2ish.mirror.application import Rules
 from cachi2ish.simple_api.negotiation import JSON
 from tests.mirror.server.conftest import OLD
 from tests.support.distributions import make_sdist, make_wheel

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncIterator, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http import HTTPStatus
 
 from packaging.utils import NormalizedName
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError
@@ -35,7 +33,7 @@ from cachi2ish.mirror.server.metrics import Metrics
 from cachi2ish.mirror.server.page_doors import PageDoors
 from cachi2ish.mirror.server.places import Places
 from cachi2ish.mirror.server.proof_doors import ProofDoors
-from cachi2ish.mirror.server.replies import Refused
+from cachi2ish.mirror.server.routes import router
 from cachi2ish.mirror.server.sending.hot_files import HotFiles
 from cachi2ish.mirror.upstream import Upstream
 from cachi2ish.mirror.web.answers import Answers
@@ -45,9 +43,6 @@ from cachi2ish.mirror.web.past_desk import PastDesk
 from cachi2ish.mirror.web.state_views import StateDesk
 from cachi2ish.mirror.web.templating import Templates
 from cachi2ish.mirror.web.web_doors import WebDoors
-
-#: What stands before ``simple/``: a day, an instant, ``live``, or a duration.
-_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}[0-9T:.Z+-]*|live|[0-9]{1,4}[dhw]")
 
 #: Threads that read the history and the disk, that wait for upstreams, and that bring files.
 _READERS, _ASKERS, _CARRIERS = 8, 32, 16
@@ -235,27 +230,3 @@ def _router(
             Route(f"{prefix}/{{date}}/frozen/{{digest}}/{{project}}/", proofs.proof),
         ]
     return router(pages, others, ("/{date}", "/r/{registry}/{date}"))
-
-
-def router(pages: PageDoors, others: Sequence[Route], prefixes: Sequence[str]) -> Router:
-    """Return what finds the door of a request: those of pages below each of ``prefixes``, and others."""
-
-    async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
-        first = str(scope["path"]).strip("/")
-        text = f"there is nothing here; project pages are below simple/: /{first}/simple/"
-        if not _DATE.fullmatch(first):
-            text = "there is nothing here; the first page has the addresses that there are"
-        await Refused(HTTPStatus.NOT_FOUND, text)(scope, receive, send)
-
-    routes = [
-        Route(f"{prefix}/{path}", endpoint, methods=["GET"])
-        for prefix in prefixes
-        for path, endpoint in (
-            ("simple", pages.projects),
-            ("simple/", pages.projects),
-            ("simple/{project}", pages.project),
-            ("simple/{project}/", pages.project),
-            ("pypi/{project}/json", pages.poetry),
-        )
-    ]
-    return Router([*others, *routes], redirect_slashes=False, default=nothing)
