@@ -216,6 +216,35 @@ def test_a_store_that_is_full_is_read_and_gets_files_once_it_has_room(
     assert {one.sha256 for one in store.all()} == {one.sha256 for one in (held, *late)}
 
 
+def full(_sha256: str) -> SharedStoreError:
+    return SharedStoreFullError("the bucket is full")
+
+
+@pytest.mark.parametrize("failure", [full, away], ids=["no room for them", "a gateway gives them up"])
+def test_files_that_are_never_taken_keep_no_other_from_being_put(
+    failure: Callable[[str], SharedStoreError], machine: Machine, store: Scripted
+) -> None:
+    blobs = sorted((machine.add(os.urandom(100)) for _ in range(9)), key=lambda one: one.sha256)
+    too_large = {one.sha256 for one in blobs[:3]}
+    store.failing_to_put = lambda one: failure(one) if one in too_large else None
+    for blob in blobs:
+        machine.sharing.begin(blob.sha256)
+    for minute in range(3):
+        machine.now = 60.0 * minute
+        machine.sharing.catch_up(machine.find)
+        machine.now += 5.0  # in the pause nothing is tried, and nobody loses a turn
+        machine.sharing.catch_up(machine.find)
+    assert store.put_there == [one.sha256 for one in blobs[:3]]
+    machine.now = 180.0
+    machine.sharing.catch_up(machine.find)
+    assert set(machine.unsent.keys()) == too_large
+    assert {one.sha256 for one in store.all()} == {one.sha256 for one in blobs[3:]}
+    store.failing_to_put = lambda _sha256: None
+    machine.now = 240.0
+    machine.sharing.catch_up(machine.find)
+    assert machine.unsent.keys() == []
+
+
 def test_a_store_that_answers_again_is_found_out_though_nothing_is_to_be_put(
     machine: Machine, store: Scripted
 ) -> None:

@@ -24,6 +24,10 @@ _log = logging.getLogger(__name__)
 _MOST_REFUSALS = 8
 
 
+class _PausedError(SharedStoreAwayError):
+    """Nothing was tried: the store has failed a moment ago."""
+
+
 class StoreSharing:
     """Implements `cachi2ish.mirror.held.interface.Sharing` by a store. Safe to use from many threads.
 
@@ -47,7 +51,8 @@ class StoreSharing:
         self._on_use = on_use
         self._pauses = StorePauses(clock)
         self._damaged: set[str] = set()
-        self._refused: frozenset[str] = frozenset()
+        self._refused: dict[str, int] = {}  # in which round of `catch_up`
+        self._rounds = 0
         self._stopping = False
 
     @property
@@ -138,21 +143,26 @@ class StoreSharing:
             self.put(blob)
 
     def catch_up(self, find: Callable[[str], Blob | None]) -> None:
-        """Put what is still to be put there, until the store is away.
+        """Put what is still to be put there, until it is away or full. For one thread at a time.
 
+        What was refused waits for all others: one file that is too large for what is left of a quota, or that a
+        gateway gives up each time, keeps none of them.
         find: returns a file by its key, None where it is not on the disk.
         """
         waiting = self._notes.counted()
         if self.is_lost and not self._answers():
             return
-        refused: set[str] = set()
+        self._rounds += 1
+        self._refused = {key: self._refused[key] for key in waiting if key in self._refused}
         in_a_row = 0
-        # What was refused the last time waits for all others.
-        for key in sorted(waiting, key=lambda one: (one in self._refused, one)):
+        for key in sorted(waiting, key=lambda one: (self._refused.get(one, 0), one)):
             try:
                 is_over = self._caught_up(key, find(key))
-            except (SharedStoreAwayError, Abandoned):
-                break
+            except (_PausedError, Abandoned):
+                return
+            except SharedStoreAwayError:  # maybe to this one alone: another has its turn after the pause
+                self._refused[key] = self._rounds
+                return
             except SharedStoreError as error:
                 _log.warning("%s cannot be put: %s", key, error.problem)
                 is_over = False
@@ -162,11 +172,10 @@ class StoreSharing:
             if is_over:
                 in_a_row = 0
                 continue
-            refused.add(key)
+            self._refused[key] = self._rounds
             in_a_row += 1
-            if self.is_lost or self.is_full or in_a_row == _MOST_REFUSALS:
-                break
-        self._refused = frozenset(refused)
+            if in_a_row == _MOST_REFUSALS:
+                return
 
     def has(self, sha256: str, size: int) -> bool:
         """Return whether it is certain that a file is there, and is the right one."""
@@ -193,20 +202,21 @@ class StoreSharing:
         return True
 
     def _put(self, blob: Blob, *, replace: bool = False) -> bool:
-        """Put a file; return False where the store is left alone, or the file is not readable any more."""
+        """Put a file; return False where it is not readable any more. Raises `SharedStoreError`."""
         replace = replace or self._is_damaged(blob.sha256)
         try:
             with self._pauses.putting() as may_put:
-                if not may_put:
-                    return False
-                self._go_on()
-                new = self._files.put(blob.sha256, blob.path, blob.size, replace=replace, go_on=self._go_on)
+                if may_put:
+                    self._go_on()
+                    new = self._files.put(blob.sha256, blob.path, blob.size, replace=replace, go_on=self._go_on)
         except OSError as error:  # it has just been removed from the disk
             _log.warning("%s cannot be read: %s", blob.sha256, error.strerror)
             return False
         except SharedStoreError:
             self._on_use("put", "failed")
             raise
+        if not may_put:
+            raise _PausedError(f"{self.name} is left alone for now")
         self._damaged.discard(blob.sha256)
         self._on_use("put", "new" if new else "there")
         self._notes.remove(blob.sha256)
