@@ -8,13 +8,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from cachi2ish.cache.blobs import DiskBlobs
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.digests import Digest
+from cachi2ish.errors import Cachi2ishError, DigestMismatchError, NetworkError, StorageError
 from cachi2ish.http.verification import key_of
 from cachi2ish.mirror.held.interface import (
     Reading,
@@ -25,6 +26,7 @@ from cachi2ish.mirror.held.interface import (
     StoredFile,
     parts_of,
 )
+from cachi2ish.mirror.held.relay import Abandoned
 from cachi2ish.mirror.held.shared.sharing import StoreSharing
 from cachi2ish.mirror.held.shared.unsent_notes import UnsentNotes
 from tests.support.loopback_server import LoopbackServer
@@ -290,6 +292,48 @@ def test_a_file_that_went_before_it_was_put_does_not_make_the_store_lost(
     blob.path.unlink()
     assert not machine.sharing.put(blob)
     assert not machine.is_lost()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [NetworkError("nobody has it"), DigestMismatchError("another one"), StorageError("the disk is full")],
+    ids=lambda one: type(one).__name__,
+)
+def test_a_download_that_fails_leaves_nothing_to_be_put(error: Cachi2ishError, machine: Machine) -> None:
+    def fail() -> NoReturn:
+        raise error
+
+    with pytest.raises(type(error)):
+        machine.sharing.fetched("0" * 64, fail, lambda _blob: None)
+    assert machine.unsent.keys() == []
+    assert machine.sharing.unsent == 0
+
+
+def test_a_download_that_is_cut_off_by_the_end_is_still_to_be_put(machine: Machine) -> None:
+    def stop() -> NoReturn:
+        raise Abandoned
+
+    with pytest.raises(Abandoned):
+        machine.sharing.fetched("0" * 64, stop, lambda _blob: None)
+    assert machine.unsent.keys() == ["0" * 64]
+
+
+def test_what_is_damaged_there_stays_known_when_no_upstream_gives_it(
+    machine: Machine, store: Scripted, tmp_path: Path
+) -> None:
+    blob = Machine(tmp_path / "other", store).add(os.urandom(100))
+    wrong = tmp_path / "wrong"
+    wrong.write_bytes(bytes(blob.size))
+    store.put(blob.sha256, wrong, blob.size)
+    assert machine.bring(blob.sha256) is None
+
+    def fail() -> NoReturn:
+        raise NetworkError("nobody has it")
+
+    with pytest.raises(NetworkError):
+        machine.sharing.fetched(blob.sha256, fail, lambda _blob: None)
+    machine.begin()
+    assert not machine.sharing.has(blob.sha256, blob.size)
 
 
 class Hanging(LoopbackServer):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from cachi2ish.cache.interface import BlobStore
 from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.core.digests import Digest
-from cachi2ish.errors import DigestMismatchError, NetworkError, StorageError
+from cachi2ish.errors import Cachi2ishError, StorageError
 from cachi2ish.mirror.held.interface import SharedFiles, SharedStoreAwayError, SharedStoreError
 from cachi2ish.mirror.held.pauses import StorePauses
 from cachi2ish.mirror.held.relay import Abandoned
@@ -111,8 +111,9 @@ class StoreSharing:
         self.begin(key)
         try:
             blob, metadata = fetch()
-        except (NetworkError, DigestMismatchError):
-            self._notes.remove(key)
+        except Cachi2ishError:  # nothing has come
+            if not self._notes.says_replace(key):
+                self._notes.remove(key)
             raise
         on_arrival(blob)  # who waits here need not wait for the others
         if metadata is not None:
