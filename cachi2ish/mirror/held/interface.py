@@ -145,6 +145,10 @@ class Sharing(Protocol):
         """Return whether it is certain that a file is there, and is the right one."""
         ...
 
+    def is_unsent(self, sha256: str, /) -> bool:
+        """Return whether it is noted that a file is still to be put there, without asking anybody."""
+        ...
+
     def begin(self, key: str, /) -> None:
         """Note that a file is to be put there once it has come, also if this process is killed meanwhile."""
         ...

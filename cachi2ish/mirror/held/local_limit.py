@@ -40,6 +40,10 @@ class SharedStore(Protocol):
         """Return whether it is certain that a file is there."""
         ...
 
+    def is_unsent(self, sha256: str) -> bool:
+        """Return whether it is noted that a file is still to be put there, without asking anybody."""
+        ...
+
 
 class LocalLimit:
     """Removes files from the disk that are certain to be in the shared store. Safe to use from many threads.
@@ -47,8 +51,8 @@ class LocalLimit:
     One thread removes at a time, and nobody waits for it but downloads for which there is no room yet.
 
     most: bytes. pruning: begins to remove. store: what has the files. put: puts a file there that it lacks, by its
-    sha256; returns whether it is there now. start: runs what it is given in another thread. clock: seconds.
-    now: the time of day.
+    sha256, or notes that it is unsent; returns whether it is there now. start: runs what it is given in another
+    thread. clock: seconds. now: the time of day.
     """
 
     def __init__(
@@ -146,6 +150,8 @@ class LocalLimit:
 
     def _is_safe(self, entry: Entry) -> bool:
         sha256 = sha256_of(entry)
+        if self._store.is_unsent(sha256):  # it has its turn elsewhere; a store that is full is not asked for each
+            return False
         return self._store.has(sha256, entry.size) or (not self._store.is_lost and self._put(sha256))
 
 

@@ -32,6 +32,10 @@ class Unshared:
         """Return False: nobody else has a file."""
         return False
 
+    def is_unsent(self, _sha256: str, /) -> bool:
+        """Return False: nothing is to be put anywhere."""
+        return False
+
     def begin(self, _key: str, /) -> None:
         """Note nothing."""
 

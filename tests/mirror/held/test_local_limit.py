@@ -21,11 +21,13 @@ DAY = 86_400.0
 
 
 class Store:
-    """A shared store that has some files. asked: for which, one after the other."""
+    """A shared store that has some files. asked: for which, one after the other. unsent: those still to be put."""
 
     def __init__(self) -> None:
         self.is_lost = False
         self.there: set[str] = set()
+        self.unsent: set[str] = set()
+        self.takes_files = True
         self.asked: list[str] = []
         self.before_answer: Callable[[], object] = lambda: None
 
@@ -33,6 +35,9 @@ class Store:
         self.asked.append(sha256)
         self.before_answer()
         return size == SIZE and sha256 in self.there
+
+    def is_unsent(self, sha256: str) -> bool:
+        return sha256 in self.unsent
 
 
 class Disk:
@@ -85,8 +90,8 @@ class Disk:
 
     def _put(self, sha256: str) -> bool:
         self.put.append(sha256)
-        self.store.there.add(sha256)
-        return True
+        (self.store.there if self.store.takes_files else self.store.unsent).add(sha256)
+        return self.store.takes_files
 
     def _start(self, work: Callable[[], None]) -> None:
         self.threads.append(threading.Thread(target=work, daemon=True))
@@ -156,6 +161,20 @@ def test_what_the_store_lacks_is_put_there_before_it_goes(disk: Disk) -> None:
     disk.limit.tend()
     assert disk.put == [alone]
     assert disk.held() == set(files[2:])
+
+
+def test_a_store_that_takes_no_files_is_not_asked_again_for_each_that_it_lacks(disk: Disk) -> None:
+    noted, *alone = [disk.add(2000 - number, shared=False) for number in range(11)]
+    disk.store.unsent.add(noted)
+    disk.store.takes_files = False
+    files = [disk.add(1000 - number) for number in range(3)]
+    for _ in range(5):
+        disk.limit.tend()
+        disk.now += 61.0
+    assert disk.passes == 5
+    assert disk.put == alone
+    assert disk.store.asked == [*alone, *files]
+    assert disk.held() == {noted, *alone}
 
 
 def test_a_download_begins_as_soon_as_there_is_room_for_it(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -201,7 +201,9 @@ def test_a_store_that_is_full_is_read_and_gets_files_once_it_has_room(
     assert machine.is_full()
     assert store.put_there == [held.sha256, late[0].sha256]  # and nobody waits for the others
     other = Machine(tmp_path / "other", store)
-    assert not other.sharing.put(other.add(b"apple"))
+    apple = other.add(b"apple")
+    assert not other.sharing.put(apple)
+    assert other.sharing.is_unsent(apple.sha256)
     assert other.bring(held.sha256) is not None
     assert other.sharing.has(held.sha256, held.size)
     assert not other.is_lost()

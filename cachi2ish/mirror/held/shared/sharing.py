@@ -140,7 +140,7 @@ class StoreSharing:
 
     def put_noted(self, blob: Blob) -> None:
         """Put a file there, unless that was done meanwhile: there is no note on it any more."""
-        if self._notes.has(blob.sha256):
+        if self.is_unsent(blob.sha256):
             self.put(blob)
 
     def catch_up(self, find: Callable[[str], Blob | None]) -> None:
@@ -190,6 +190,10 @@ class StoreSharing:
         except SharedStoreError:
             return False
         return found == size
+
+    def is_unsent(self, sha256: str) -> bool:
+        """Return whether it is noted that a file is still to be put there, without asking anybody."""
+        return self._notes.has(sha256)
 
     def _caught_up(self, key: str, blob: Blob | None) -> bool:
         """Return whether nothing is to be done for a note just now. Raises `SharedStoreError`."""
