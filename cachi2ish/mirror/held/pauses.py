@@ -14,6 +14,9 @@ _log = logging.getLogger(__name__)
 #: Seconds of the first pause, and of the longest; each is twice as long as the one before.
 _FIRST, _LONGEST = 10.0, 30.0
 
+#: Seconds after which a message is written again.
+_HOUR = 3600.0
+
 
 class Pauses:
     """Whether a place may be asked now. Safe to use from many threads. clock: seconds.
@@ -50,14 +53,13 @@ class Pauses:
         with self._guard:
             self._lost, self._pause = False, 0.0
 
-    def failed(self) -> float | None:
-        """Note that it has failed; return the seconds of the pause that begins, None where one began before."""
+    def failed(self) -> None:
+        """Note that it has failed: a pause begins, unless one has begun before this thread asked."""
         with self._guard:
             if self._lost and self._trying != get_ident():  # of those that asked at the same time
-                return None
+                return
             self._pause = min(2 * self._pause, _LONGEST) or _FIRST
             self._lost, self._until = True, self._clock() + self._pause
-            return self._pause
 
     def end(self) -> None:
         """Note that this thread has asked."""
@@ -66,15 +68,72 @@ class Pauses:
                 self._trying = None
 
 
-class StorePauses:
-    """When a shared store is asked for files, and when one is put there. Safe to use from many threads.
+class Hourly:
+    """Whether a message is due: not within an hour after it was written. Safe to use from many threads.
 
-    One that takes no files gives those that it has: only what is put waits then. clock: seconds.
+    clock: seconds.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._guard = Lock()
+        self._written: dict[str, float] = {}
+
+    def is_due(self, message: str) -> bool:
+        """Return whether a message is to be written now, and take it for written then."""
+        with self._guard:
+            now = self._clock()
+            self._written = {one: at for one, at in self._written.items() if now - at < _HOUR}
+            if message in self._written:
+                return False
+            self._written[message] = now
+            return True
+
+
+class _Outage:
+    """What is wrong with a store, logged when it begins, when it is something else, and when it is over.
+
+    One that comes and goes is logged once an hour: a file that is too large for what is left of a quota makes a
+    store full that takes the next one. consequence, over: what is said of its beginning and its end.
+    """
+
+    def __init__(self, consequence: str, over: str, clock: Callable[[], float]) -> None:
+        self._consequence = consequence
+        self._over = over
+        self._hourly = Hourly(clock)
+        self._guard = Lock()
+        self._problem: str | None = None
+
+    def goes_on(self, problem: str) -> None:
+        if problem != self._problem and self._hourly.is_due(problem):
+            self._problem = problem
+            _log.warning("%s", f"{problem}; {self._consequence}")
+
+    def end(self) -> None:
+        if self._problem is None:  # nearly always
+            return
+        with self._guard:
+            problem, self._problem = self._problem, None
+        if problem is not None:
+            _log.warning("%s", self._over)
+
+
+class StorePauses:
+    """When a shared store is asked for files, and when one is put there. Safe to use from many threads.
+
+    One that takes no files gives those that it has: only what is put waits then. name: of the store, in messages.
+    clock: seconds.
+    """
+
+    def __init__(self, name: str, clock: Callable[[], float]) -> None:
         self._asking = Pauses(clock)
         self._putting = Pauses(clock)
+        self._away = _Outage(
+            "files come from upstreams and the disk until it answers", f"{name} answers again", clock
+        )
+        self._full = _Outage(
+            "what is new stays on the disk until it takes files", f"{name} takes files again", clock
+        )
 
     @property
     def is_lost(self) -> bool:
@@ -89,6 +148,7 @@ class StorePauses:
     def answered(self) -> None:
         """Note that the store has answered."""
         self._asking.answered()
+        self._away.end()
 
     @contextmanager
     def asking(self) -> Iterator[bool]:
@@ -111,18 +171,18 @@ class StorePauses:
         try:
             yield may_ask
         except SharedStoreFullError as error:
-            self._asking.answered()
-            pause = self._putting.failed()
-            if pause is not None:
-                _log.warning("%s", f"{error.problem}; nothing is put there for {pause:.0f} seconds")
+            self.answered()
+            self._putting.failed()
+            self._full.goes_on(error.problem)
             raise
         except SharedStoreAwayError as error:
             self._lose(error)
             raise
         else:
             if may_ask:
-                self._asking.answered()
+                self.answered()
                 self._putting.answered()
+                self._full.end()
         finally:
             if may_ask:
                 self._asking.end()
@@ -130,6 +190,5 @@ class StorePauses:
                 self._putting.end()
 
     def _lose(self, error: SharedStoreError) -> None:
-        pause = self._asking.failed()
-        if pause is not None:
-            _log.warning("%s", f"{error.problem}; it is left alone for {pause:.0f} seconds")
+        self._asking.failed()
+        self._away.goes_on(error.problem)

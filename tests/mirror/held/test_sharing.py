@@ -249,6 +249,66 @@ def test_files_that_are_never_taken_keep_no_other_from_being_put(
     assert machine.unsent.keys() == []
 
 
+def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
+    said = [one.getMessage() for one in caplog.records]
+    caplog.clear()
+    return said
+
+
+def test_a_store_that_stays_full_is_warned_of_once_and_so_is_its_end(
+    machine: Machine, store: Scripted, caplog: pytest.LogCaptureFixture
+) -> None:
+    blob, stays = machine.add(b"apple"), "what is new stays on the disk until it takes files"
+    store.failing_to_put = full
+    for second in range(0, 7200, 30):
+        machine.now = float(second)
+        machine.sharing.put(blob)
+    assert warnings_of(caplog) == [f"the bucket is full; {stays}"]
+    store.failing_to_put = lambda _sha256: SharedStoreFullError("it answers HTTP 500")
+    for second in range(7200, 9000, 30):
+        machine.now = float(second)
+        machine.sharing.put(blob)
+    assert warnings_of(caplog) == [f"it answers HTTP 500; {stays}"]
+    store.failing = away  # what does not answer takes no files either
+    for second in range(9000, 9300, 30):
+        machine.now = float(second)
+        machine.sharing.put(blob)
+    assert warnings_of(caplog) == ["it does not answer; files come from upstreams and the disk until it answers"]
+    store.failing = store.failing_to_put = lambda _sha256: None
+    machine.now = 9400.0
+    assert machine.bring("0" * 64) is None
+    assert warnings_of(caplog) == [f"{store.name} answers again"]
+    assert machine.sharing.put(blob)
+    assert warnings_of(caplog) == [f"{store.name} takes files again"]
+
+
+def test_one_file_that_a_store_never_takes_is_not_warned_of_each_time(
+    machine: Machine, store: Scripted, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, *others = [machine.add(os.urandom(100)) for _ in range(100)]
+    store.failing_to_put = lambda sha256: SharedStoreFullError("it is full") if sha256 == bad.sha256 else None
+    for number, other in enumerate(others):
+        machine.now = 60.0 * number
+        machine.sharing.put(bad)
+        machine.now += 30.0
+        assert machine.sharing.put(other)
+    assert len(warnings_of(caplog)) == 4  # twice in an hour and a half: that it began, and that it is over
+
+
+def test_many_files_that_are_refused_are_warned_of_in_one_sentence(
+    machine: Machine, store: Scripted, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.failing_to_put = lambda _sha256: SharedStoreError("the access is denied")
+    blobs = sorted((machine.add(os.urandom(100)) for _ in range(20)), key=lambda one: one.sha256)
+    for blob in blobs:
+        assert not machine.sharing.put(blob)
+    for second in range(0, 3000, 30):
+        machine.now = float(second)
+        machine.sharing.catch_up(machine.find)
+    (said,) = warnings_of(caplog)
+    assert said == f"{blobs[0].sha256} cannot be put, and maybe others: the access is denied"
+
+
 def test_a_store_that_answers_again_is_found_out_though_nothing_is_to_be_put(
     machine: Machine, store: Scripted
 ) -> None:

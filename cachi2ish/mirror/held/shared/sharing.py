@@ -14,7 +14,7 @@ from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.core.digests import Digest
 from cachi2ish.errors import Cachi2ishError, StorageError
 from cachi2ish.mirror.held.interface import SharedFiles, SharedStoreAwayError, SharedStoreError
-from cachi2ish.mirror.held.pauses import StorePauses
+from cachi2ish.mirror.held.pauses import Hourly, StorePauses
 from cachi2ish.mirror.held.relay import Abandoned
 from cachi2ish.mirror.held.shared.unsent_notes import UnsentNotes
 
@@ -49,10 +49,11 @@ class StoreSharing:
         self._notes = notes
         self._unfinished = unfinished
         self._on_use = on_use
-        self._pauses = StorePauses(clock)
+        self._pauses = StorePauses(files.name, clock)
         self._damaged: set[str] = set()
         self._refused: dict[str, int] = {}  # in which round of `catch_up`
         self._rounds = 0
+        self._hourly = Hourly(clock)
         self._stopping = False
 
     @property
@@ -130,7 +131,7 @@ class StoreSharing:
         except (SharedStoreAwayError, Abandoned):
             pass
         except SharedStoreError as error:  # of this file, maybe: others may be put
-            _log.warning("%s cannot be put: %s", blob.sha256, error.problem)
+            self._warn(blob.sha256, "put", error)
         self._note(blob.sha256, replace=blob.sha256 in self._damaged)
         return False
 
@@ -165,10 +166,10 @@ class StoreSharing:
                 self._refused[key] = self._rounds
                 return
             except SharedStoreError as error:
-                _log.warning("%s cannot be put: %s", key, error.problem)
+                self._warn(key, "put", error)
                 is_over = False
             except StorageError as error:
-                _log.warning("%s cannot be read: %s", key, error.problem)
+                self._warn(key, "read", error)
                 is_over = False
             if is_over:
                 in_a_row = 0
@@ -226,6 +227,11 @@ class StoreSharing:
         self._on_use("put", "new" if new else "there")
         self._notes.remove(blob.sha256)
         return True
+
+    def _warn(self, key: str, what: str, error: Cachi2ishError) -> None:
+        """Write what one file meets, and not each of them each time."""
+        if self._hourly.is_due(error.problem):
+            _log.warning("%s", f"{key} cannot be {what}, and maybe others: {error.problem}")
 
     def _go_on(self) -> None:
         if self._stopping:
