@@ -3,7 +3,8 @@
 The standard library's reader makes an object of each member, which takes several times as long as
 decompressing them. Here only lengths are read from the headers (POSIX.1-2024, pax and ustar interchange format)
 and what stands at the place that is sought. Whatever is unusual is left to the careful reader: links and files
-beside the one folder, and every error.
+beside the one folder, every error, and all that readers do not agree on. An archive may be made so that two of
+them see other files in it; pip's, which unpacks it, is tarfile, and tarfile takes a bad header for the end.
 """
 
 from __future__ import annotations
@@ -35,15 +36,30 @@ _DIRECTORY = ord("5")
 _ROOT = frozenset({b"", b"."})  # names of the archive's own root
 _EXTENDED, _GLOBAL, _LONG_NAME, _LONG_LINK = b"xgLK"
 _OF_THE_NEXT = frozenset(b"xgLK")
-_AFTER_NUMBERS = frozenset(b"\0 ")
+_LINKS = frozenset(b"12")
 _USUAL = frozenset(b"0123456")
 
-#: Parts of pax records that change what the next header says, or mean.
-_CHANGING = re.compile(rb"path=|size=|GNU\.sparse|hdrcharset=")
+#: Extended headers before one member; tarfile calls itself for each of them.
+_MOST_EXTENDED = 4
 
+#: Mode, owner, group, size and time, and numbers of a device, as nearly all write them; others are looked at
+#: singly.
+_DIGITS = bytes.maketrans(b"01234567", b"0" * 8)
+_PLAIN = b"0000000\0" * 3 + b"00000000000\0" * 2
+_NO_DEVICE = frozenset({bytes(16), b"0000000\0" * 2})
+_NUMBERS = ((100, 108), (108, 116), (116, 124), (136, 148), (329, 337), (337, 345))
+
+#: A number that every reader reads, and one in base 256: of owners and times, which do not matter here.
+_NUMBER = re.compile(rb" *[0-7]*[ \0]*")
+_OF_BASE_256 = re.compile(rb"[\x80\xff].*", re.DOTALL)
+
+_DECIMAL = re.compile(rb"[0-9]{1,19}")
+
+#: Keys of pax records that change what the next header says, or mean.
+_CHANGING = re.compile(rb"(path|size)$|GNU\.sparse")
 
 #: Parts of names that have to be normalised before they can be compared.
-_UNUSUAL = re.compile(rb"^/|\.\.|\\|/\.?/")
+_UNUSUAL = re.compile(rb"^/|\.\.|\\|/\.?/|/\.$")
 
 
 class QuickReader(Protocol):
@@ -66,8 +82,8 @@ class _Overrides:
         self.size: int | None = None
 
     def rename(self, name: bytes) -> None:
-        """Take in a name; which of two counts, readers do not agree on."""
-        if self.name is not None:
+        """Take in a name; which of two counts, readers do not agree on, nor where one with a NUL ends."""
+        if self.name is not None or b"\0" in name:
             raise UnusualError
         self.name = name
 
@@ -75,11 +91,11 @@ class _Overrides:
         """Begin anew, for another member."""
         self.name = self.size = None
 
-    def resize(self, size: int) -> None:
+    def resize(self, size: bytes) -> None:
         """Take in a size, likewise."""
-        if self.size is not None or size < 0:
+        if self.size is not None or not _DECIMAL.fullmatch(size):
             raise UnusualError
-        self.size = size
+        self.size = int(size)
 
 
 def find_members(
@@ -122,23 +138,27 @@ def _search(content: Inflated, endings: Collection[bytes], limits: Limits) -> It
     overrides, tops = _Overrides(), set[bytes]()
     top = b"\0"  # with a slash behind it: of the last member, which is that of nearly all; this is of none
     suffixes, depth = tuple(endings), next(iter(endings)).count(b"/")  # they are of one folder
-    lengths = _Lengths()
+    lengths, extended = _Lengths(), 0  # how many extended headers stand before the next one
     for _ in range(limits.members):
         header = content.take(BLOCK)
         kind = header[156]
         if kind == _EXTENDED:
-            length, usual = lengths.of(header)
-            records = content.take_blocks(length)
+            extended += 1
+            padded, length, first, last = lengths.of(header)
+            blocks = content.take(padded)
             # Nearly all are one record, of a time.
-            if not records.startswith(usual) or records.find(b"\n") != length - 1:
-                _extend(overrides, kind, records)
+            if not (blocks.startswith(first) and blocks.endswith(last) and blocks.find(b"\n") == length - 1):
+                _extend(overrides, kind, blocks, length)
             continue
-        if header == _END:
+        if header == _END and not extended:
             return
-        _check(header)
+        _check(header, extended)
         if kind in _OF_THE_NEXT:
-            _extend(overrides, kind, content.take_blocks(_size(header, _LONGEST_HEADER)))
+            extended += 1
+            length = _size(header, _LONGEST_HEADER)
+            _extend(overrides, kind, content.take(length + -length % BLOCK), length)
             continue
+        extended = 0
         name = _name(header) if overrides.name is None else overrides.name
         if not name.startswith(top) or not _is_usual(name, kind):
             tops.add(one := _top(name, kind))
@@ -147,8 +167,8 @@ def _search(content: Inflated, endings: Collection[bytes], limits: Limits) -> It
             top = one + b"/" if name.startswith(one + b"/") else b"\0"
         size = 0 if kind in _WITHOUT_CONTENT else overrides.size
         size = _size(header, limits.total) if size is None else size
-        if kind in _REGULAR and name.endswith(suffixes) and _depth(name) == depth:
-            if size > limits.metadata:
+        if name.endswith(suffixes) and _depth(name) == depth and (kind in _REGULAR or kind in _LINKS):
+            if size > limits.metadata or kind in _LINKS:
                 raise UnusualError
             yield next(one for one in suffixes if name.endswith(one)), content.take_blocks(size)
         else:
@@ -161,19 +181,19 @@ class _Lengths:
     """How long the extended headers of an archive are."""
 
     def __init__(self) -> None:
-        self._known: dict[bytes, tuple[bytes, int, bytes]] = {}
+        self._known: dict[bytes, tuple[bytes, int, int, bytes, bytes]] = {}
 
-    def of(self, header: bytes) -> tuple[int, bytes]:
-        """Return the length of what follows a header, and how that begins if it is one record, of a time."""
+    def of(self, header: bytes) -> tuple[int, int, bytes, bytes]:
+        """Return the bytes that follow a header, those of records, and how they begin and end if of a time."""
         differing = header[124:156]
         if (known := self._known.get(differing)) is not None and known[0] == header:
             return known[1:]
         _check(header)
         length = _size(header, _LONGEST_HEADER)
-        usual = b"%d mtime=" % length
+        first, last = b"%d mtime=" % length, b"\n" + bytes(-length % BLOCK)
         if len(self._known) < _REMEMBERED:
-            self._known[differing] = header, length, usual
-        return length, usual
+            self._known[differing] = header, length + -length % BLOCK, length, first, last
+        return length + -length % BLOCK, length, first, last
 
 
 def _depth(name: bytes) -> int:
@@ -183,8 +203,10 @@ def _depth(name: bytes) -> int:
 def _is_usual(name: bytes, kind: int) -> bool:
     """Return whether `_top` would return what a name begins with; False, too, where it has to be asked."""
     text = str(name, "latin-1")  # in bytes, ``in`` takes five times as long
+    if kind not in _USUAL or (text[-1] == "/" and kind != _DIRECTORY):
+        return False
     # What `_UNUSUAL` finds; a dot may stand for itself.
-    return kind in _USUAL and "/." not in text and "//" not in text and ".." not in text and "\\" not in text
+    return "/." not in text and "//" not in text and ".." not in text and "\\" not in text
 
 
 def _top(name: bytes, kind: int) -> bytes:
@@ -193,7 +215,7 @@ def _top(name: bytes, kind: int) -> bytes:
         raise UnusualError
     if _UNUSUAL.search(name) or (not slash and kind != _DIRECTORY):
         raise UnusualError
-    if kind == 0 and name.endswith(b"/"):  # a folder, before there was a kind for it
+    if kind in _REGULAR and name.endswith(b"/"):
         raise UnusualError
     return top
 
@@ -208,54 +230,66 @@ def _name(header: bytes) -> bytes:
 
 
 def _size(header: bytes, most: int) -> int:
-    try:
-        size = int(header[124:135], 8)  # digits, and one byte behind them, as nearly all write it
-        if header[135] not in _AFTER_NUMBERS:
-            size = int(header[124:136], 8)
-    except ValueError:
-        size = int(header[124:136].strip(b"\0 ") or b"0", 8)
-    if not 0 <= size <= most:
+    """Return the size in a header that `_check` has looked at."""
+    size = int(header[124:136].rstrip(b"\0 ") or b"0", 8)
+    if size > most:
         raise UnusualError
     return size
 
 
-def _check(header: bytes) -> None:
+def _check(header: bytes, extended: int = 0) -> None:
     # The lower half of Adler-32 is one more than the sum of the bytes, where that is below 65,521, as that of 512
     # bytes of ASCII is, and that of 256 others. It is found in a twentieth of the time that `sum` takes.
     if header.isascii():
         total = adler32(header) & 0xFFFF
     else:
         total = (adler32(header[:256]) & 0xFFFF) + (adler32(header[256:]) & 0xFFFF) - 1
-    if total != _total(header[148:156]):
+    if total != _total(header[148:156]) or extended > _MOST_EXTENDED:
+        raise UnusualError
+    plain = header[100:148].translate(_DIGITS) == _PLAIN and header[329:345] in _NO_DEVICE
+    if not plain and not (
+        _NUMBER.fullmatch(header, 124, 136)
+        and all(_NUMBER.fullmatch(header, *at) or _OF_BASE_256.fullmatch(header, *at) for at in _NUMBERS)
+    ):
+        raise UnusualError
+    if not header[156] and header[:100].partition(b"\0")[0].endswith(b"/"):  # a folder, before they had a kind
         raise UnusualError
 
 
 @lru_cache(8192)
 def _total(field: bytes) -> int:
     """Return one more than the sum of a header with this checksum, which counts itself as spaces."""
+    if not _NUMBER.fullmatch(field):
+        raise UnusualError
     return int(field.strip(b"\0 "), 8) + 1 + sum(field) - 8 * ord(" ")
 
 
-def _extend(overrides: _Overrides, kind: int, content: bytes) -> None:
+def _extend(overrides: _Overrides, kind: int, blocks: bytes, length: int) -> None:
+    content = blocks[:length]
+    if blocks[length:].strip(b"\0"):  # tarfile reads on there, until CPython 3.12
+        raise UnusualError
     if kind == _LONG_NAME:
         overrides.rename(content.partition(b"\0")[0])
-    elif kind != _LONG_LINK and _CHANGING.search(content):
-        if kind == _GLOBAL:
-            raise UnusualError
+    elif kind != _LONG_LINK:
         for key, value in _records(content):
-            if key == b"path":
+            if kind == _EXTENDED and key == b"path":
                 overrides.rename(value)
-            elif key == b"size":
-                overrides.resize(int(value))
-            elif key.startswith(b"GNU.sparse") or key == b"hdrcharset":
+            elif kind == _EXTENDED and key == b"size":
+                overrides.resize(value)
+            elif _CHANGING.match(key):
                 raise UnusualError
+        if b"hdrcharset" in content:  # which tarfile looks for everywhere, until CPython 3.12
+            raise UnusualError
 
 
 def _records(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     while content:
-        length = int(content.partition(b" ")[0])
+        digits = content.partition(b" ")[0]
+        if not _DECIMAL.fullmatch(digits):
+            raise UnusualError
+        length = int(digits)
         record, content = content[:length], content[length:]
-        key, equals, value = record.partition(b" ")[2].partition(b"=")
-        if length <= 0 or not equals or not value.endswith(b"\n"):
+        key, equals, value = record[len(digits) + 1 :].partition(b"=")
+        if len(record) != length or not key or not equals or not value.endswith(b"\n"):
             raise UnusualError
         yield key, value[:-1]

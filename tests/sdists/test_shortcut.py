@@ -172,7 +172,10 @@ def test_it_finds_what_the_careful_reader_finds_or_nothing(entries: list[Entry],
     found = quick(content)
     assert found is None or found == careful(content)
     one_folder = len({name.removeprefix("./").partition("/")[0] for name, _, _ in sound}) < 2
-    if one_folder and not any(odd in name for name, _, _ in sound for odd in ("..", "//", "/./")):
+    linked = any(
+        name.endswith("/PKG-INFO") for name, kind, _ in sound if kind in (tarfile.SYMTYPE, tarfile.LNKTYPE)
+    )
+    if one_folder and not linked and not any(odd in name for name, _, _ in sound for odd in ("..", "//", "/./")):
         assert found == careful(content)
 
 
