@@ -22,6 +22,7 @@ from cachi2ish.services.fetch.ports import Connect, Network
 from cachi2ish.settings.settings import Settings
 
 if TYPE_CHECKING:
+    from cachi2ish.http.download import FileDownloader
     from cachi2ish.http.session import HttpSession
 
 
@@ -45,11 +46,14 @@ def connector(
 
             return stack.enter_context(HttpSession(http_settings, on_retry=reporter.retry, traffic=traffic))
 
+        made: list[FileDownloader] = []
+
         @Once
         def downloader() -> Downloader:
             from cachi2ish.http.download import FileDownloader
 
-            return FileDownloader(session(), blobs, memory)
+            made.append(FileDownloader(session(), blobs, memory))
+            return made[0]
 
         run = RunContext(http=session, memory=memory, run_started=settings.now, on_warning=reporter.warning)
         return Network(
@@ -57,6 +61,7 @@ def connector(
             downloader=LocalFilesFirst(source, blobs, CachedFirst(blobs, memory, downloader)),
             metadata=lambda: _wheel_metadata(session),
             write_back=memory.write_back,
+            spare_work=lambda threads: made[0].spare_work(threads) if made else None,
         )
 
     return connect

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+import os
+import time
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 from cachi2ish.cache.interface import BlobStore, BlobWriter, Recollection
@@ -11,6 +12,7 @@ from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.errors import DigestMismatchError, HostError, NetworkError, NotLockedError, located
 from cachi2ish.http.bodies import CHUNK_SIZE, Stream
 from cachi2ish.http.interface import Advance, OnSize, ignore_size, refused_hint
+from cachi2ish.http.parts import PartedFile, PartedFiles, content_range, validator_of
 from cachi2ish.http.retries import TransientError
 from cachi2ish.http.session import HttpSession
 from cachi2ish.http.unnamed import Unnamed, recall, remember
@@ -41,9 +43,11 @@ class Transfer:
         writer: BlobWriter,
         advance: Advance,
         on_size: OnSize,
+        parts: PartedFiles,
         unnamed: Unnamed | None = None,
     ) -> None:
         self._http = http
+        self._parts = parts
         self._on_size = on_size
         self._artifact = artifact
         self._writer = writer
@@ -53,6 +57,8 @@ class Transfer:
         self.validator: str | None = None
         self._spliced = False
         self._renewed = False
+        self._alone = False
+        self._parted: PartedFile | None = None
 
     def run(self) -> None:
         """Fill the writer, and check everything.
@@ -63,7 +69,7 @@ class Transfer:
         wrong = mismatch(self._artifact, self._writer)
         if wrong is not None and self._spliced:
             # The pieces may be of two versions of the file. Once more in one piece, before crying wolf.
-            self._renewed = True
+            self._renewed = self._alone = True
             self._restart()
             self._receive_all(resume=False)
             wrong = mismatch(self._artifact, self._writer)
@@ -96,6 +102,14 @@ class Transfer:
             return True
         condition = self._unnamed.condition if self._unnamed and not offset else {}
         headers = {"Accept-Encoding": "identity", **self._range(offset), **condition}
+        try:
+            return self._answered(headers, offset) and self._joined()
+        finally:
+            if self._parted is not None:
+                self._parts.close(self._parted)
+                self._parted = None
+
+    def _answered(self, headers: Mapping[str, str], offset: int) -> bool:
         with self._http.stream(self._artifact.url, headers=headers) as stream:
             if offset and not self._continues(stream, offset):
                 stream.drain()
@@ -104,12 +118,12 @@ class Transfer:
             if stream.status == HTTPStatus.OK:
                 self._restart()
                 self._check_announced(stream)
-            elif stream.status == HTTPStatus.NOT_MODIFIED and self._unnamed and condition:
+            elif stream.status == HTTPStatus.NOT_MODIFIED and self._unnamed and not offset:
                 raise not_locked(self._artifact, self._unnamed.digests)
             elif stream.status != HTTPStatus.PARTIAL_CONTENT or not offset:
                 stream.drain()
                 raise self._refused(stream)
-            self.validator = _validator(stream.headers)
+            self.validator = validator_of(stream.headers)
             if (size := _whole_size(stream)) is not None:
                 self._on_size(size)
             whole = self._copy(stream, self._artifact.size if self._artifact.size is not None else _total(stream))
@@ -126,12 +140,16 @@ class Transfer:
         """
         flow = self._http.flow(stream.url)
         may_go_on = self._artifact.verifiable and stream.headers.get("accept-ranges", "").lower() == "bytes"
+        if may_go_on and size is not None and not self._alone:
+            self._parted = self._parts.offer(self._artifact, self.validator, self._writer.offset, size)
         for chunk in stream.chunks():
-            self._writer.write(chunk)
-            self._counted += len(chunk)
-            self._advance(len(chunk))
+            self._append(chunk if self._parted is None else self._parted.take(self._parted.parts[0], chunk))
             if self._artifact.size is not None and self._writer.offset > self._artifact.size:
                 raise wrong_length(self._artifact, None)
+            if self._parted is not None and self._parted.is_parted:
+                if self._writer.offset >= self._parted.parts[0].end:
+                    return True
+                continue
             if not self._renewed and may_go_on and flow.lags(len(chunk), (size or 0) - self._writer.offset):
                 if stream.unread() >= CHUNK_SIZE:
                     continue  # it is we who are slow
@@ -141,6 +159,22 @@ class Transfer:
             # The server closed an answer without length, or chose to send only a part of what it was asked for.
             raise TransientError(f"{stream.url} sent {self._writer.offset} bytes of {size}")
         return True
+
+    def _joined(self) -> bool:
+        """Append what others have brought of the end; return whether that is all."""
+        if self._parted is None or not self._parted.is_parted:
+            return True
+        self._spliced = True
+        for descriptor, size in self._parted.others(on_wait=lambda: self._advance(0)):
+            for offset in range(0, size, CHUNK_SIZE):
+                self._append(os.pread(descriptor, min(CHUNK_SIZE, size - offset), offset))
+        self._alone = self._writer.offset != self._parted.size
+        return not self._alone
+
+    def _append(self, chunk: bytes) -> None:
+        self._writer.write(chunk)
+        self._counted += len(chunk)
+        self._advance(len(chunk))
 
     def _restart(self) -> None:
         if self._writer.offset:
@@ -173,11 +207,11 @@ class Transfer:
         """Whether an answer to a range request can be used: the rest of the file, or all of it."""
         if stream.status != HTTPStatus.PARTIAL_CONTENT:
             return stream.status != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
-        current = _validator(stream.headers)
+        current = validator_of(stream.headers)
         if current != self.validator and (not self._artifact.verifiable or (current and self.validator)):
             return False  # a part of another version is never put behind the first (RFC 9110 section 15.3.7.3)
         self._spliced = True
-        start, total = _content_range(stream.headers)
+        start, total = content_range(stream.headers)
         return start == offset and (total is None or self._artifact.size in (None, total))
 
     def _check_announced(self, stream: Stream) -> None:
@@ -199,22 +233,8 @@ class Transfer:
         )
 
 
-def _validator(headers: Mapping[str, str]) -> str | None:
-    """Return what ``If-Range`` may carry: a strong entity tag, or else the date."""
-    etag = headers.get("etag", "")
-    return etag if etag.startswith('"') else headers.get("last-modified")
-
-
-def _content_range(headers: Mapping[str, str]) -> tuple[int | None, int | None]:
-    """Return where a part begins and how long the whole is, None for what is not said."""
-    found = re.match(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("content-range", ""))
-    if found is None:
-        return None, None
-    return int(found[1]), None if found[2] == "*" else int(found[2])
-
-
 def _total(stream: Stream) -> int | None:
-    return _content_range(stream.headers)[1] if stream.status == HTTPStatus.PARTIAL_CONTENT else None
+    return content_range(stream.headers)[1] if stream.status == HTTPStatus.PARTIAL_CONTENT else None
 
 
 def _whole_size(stream: Stream) -> int | None:
@@ -227,12 +247,19 @@ def _whole_size(stream: Stream) -> int | None:
 
 
 class FileDownloader:
-    """Implements `Downloader`. Keeps no state of its own: safe to use from many threads."""
+    """Implements `Downloader`. Safe to use from many threads. clock: seconds that only go forward."""
 
-    def __init__(self, http: HttpSession, blobs: BlobStore, recollection: Recollection) -> None:
+    def __init__(
+        self,
+        http: HttpSession,
+        blobs: BlobStore,
+        recollection: Recollection,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._http = http
         self._blobs = blobs
         self._recollection = recollection
+        self._parts = PartedFiles(http, blobs, clock)
 
     def fetch(self, artifact: Artifact, advance: Advance, on_size: OnSize = ignore_size) -> Blob:
         """Return the file, as `Downloader.fetch` says; every error names the artifact's origin."""
@@ -247,7 +274,7 @@ class FileDownloader:
         try:
             with self._blobs.writer(key, algorithms(artifact)) as writer:
                 unnamed = recall(artifact, self._recollection)
-                transfer = Transfer(self._http, artifact, writer, advance, on_size, unnamed)
+                transfer = Transfer(self._http, artifact, writer, advance, on_size, self._parts, unnamed)
                 try:
                     transfer.run()
                 except NotLockedError:
@@ -257,3 +284,10 @@ class FileDownloader:
         except DigestMismatchError:
             self._blobs.discard(key)
             raise
+
+    def spare_work(self, threads: int) -> Callable[[], None] | None:
+        """Return what brings a part of a file that is under way, None where none is worth that.
+
+        threads: that share what is left of all files.
+        """
+        return self._parts.spare_work(threads)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Event, Thread, Timer, current_thread
@@ -170,3 +171,23 @@ def test_after_a_failure_elsewhere_nothing_more_is_begun() -> None:
         fail_elsewhere()
     assert scheduler.abandoned.is_set()
     assert steps == ["bring first"]
+
+
+def test_threads_without_a_task_do_what_there_is_beside() -> None:
+    pool, gate, helped = LargestFirst(2), Event(), Event()
+    asked: list[int] = []
+
+    def spare(threads: int) -> Callable[[], None] | None:
+        asked.append(threads)
+        return helped.set if len(asked) > 1 else None  # at first there is nothing
+
+    last = pool.submit(1, lambda: gate.wait(10))
+    assert pool.submit(1, lambda: 2).result() == 2
+    assert not asked
+    pool.lend(spare)
+    assert helped.wait(10)
+    pool.lend(lambda _threads: None)
+    gate.set()
+    pool.shutdown()
+    assert last.result()
+    assert set(asked) == {2}

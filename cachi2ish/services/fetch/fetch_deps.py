@@ -202,6 +202,7 @@ def _means(network: Network, ports: Ports, run: Run, placing: Placing) -> Means:
         reporter=run.reporter,
         on_file=placing.place,
         concurrency=run.concurrency,
+        spare_work=network.spare_work,
     )
 
 

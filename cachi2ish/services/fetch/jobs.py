@@ -45,6 +45,7 @@ class Means(Struct, frozen=True, kw_only=True):
     identify: tells what a file says it is, and raises where that is not what was asked for.
     on_file: is given each file that is finished, by the name it will have, from many threads.
     concurrency: files under way at once.
+    spare_work: returns what threads can do for the last files, None for nothing.
     """
 
     downloader: Downloader
@@ -53,6 +54,7 @@ class Means(Struct, frozen=True, kw_only=True):
     reporter: Reporter
     on_file: Callable[[str, Blob], None]
     concurrency: int
+    spare_work: Callable[[int], Callable[[], None] | None] = lambda _threads: None
 
 
 class FileJob(Struct, frozen=True, kw_only=True):

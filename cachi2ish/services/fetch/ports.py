@@ -42,6 +42,7 @@ class Network(Struct, frozen=True):
     local: whether all this is in the cache, so that nobody has to wait for any of it.
     metadata: returns what reads that of wheels which are not fetched.
     write_back: begins to write to the disk what is remembered by now; it returns at once.
+    spare_work: returns what threads can do for files that others are fetching, None for nothing.
     """
 
     index: Callable[[tuple[Address, ...], Dating], Index]
@@ -49,6 +50,7 @@ class Network(Struct, frozen=True):
     local: bool = False
     metadata: Callable[[], MetadataFiles] | None = None
     write_back: Callable[[], None] = lambda: None
+    spare_work: Callable[[int], Callable[[], None] | None] = lambda _threads: None
 
 
 #: Opens the network for the index options of all lock files. The path is of the source, whose files they may name.

@@ -23,6 +23,9 @@ _GRACE = 2.0
 #: away from those that read pages, so that it is known late which files there are to fetch.
 _FINISHERS = 2
 
+#: Seconds until threads without a task ask again whether there is something else that they can do.
+_LOOK = 0.05
+
 #: One of so many threads that bring files takes the smallest.
 _SMALL = 4
 
@@ -138,6 +141,7 @@ class LargestFirst:
         self._waiting = self._idle = self._running = self._count = 0
         self._threads: list[Thread] = []
         self._closed = False
+        self._spare: Callable[[int], Callable[[], None] | None] | None = None
 
     def submit(self, size: int | None, work: Callable[[], _T]) -> Outcome[_T]:
         """Run ``work`` when no larger task waits. size: bytes; None, which may be anything, goes first."""
@@ -162,6 +166,15 @@ class LargestFirst:
                 self._threads.append(thread)
                 thread.start()
         return outcome
+
+    def lend(self, spare: Callable[[int], Callable[[], None] | None]) -> None:
+        """Let threads without a task do what ``spare`` returns, from now on; None for nothing, for the moment.
+
+        It is given the number of threads.
+        """
+        with self._changed:
+            self._spare = spare
+            self._changed.notify_all()
 
     def shutdown(self) -> None:
         """Return when all tasks are done."""
@@ -191,16 +204,19 @@ class LargestFirst:
     def _run(self, takes_small: bool) -> None:  # noqa: FBT001  (of a thread)
         while True:
             with self._changed:
+                spare = None
                 while not self._waiting and not self._closed:
+                    if self._spare is not None and (spare := self._spare(len(self._threads))) is not None:
+                        break
                     self._idle += 1
-                    self._changed.wait()
+                    self._changed.wait(None if self._spare is None else _LOOK)
                     self._idle -= 1
-                if not self._waiting:
+                if not self._waiting and spare is None:
                     return
-                settle = self._next(takes_small=takes_small)
+                settle = spare or self._next(takes_small=takes_small)
                 self._running += 1
             settle()
-            del settle  # what it holds is not to last until there is more to do
+            del settle, spare  # what it holds is not to last until there is more to do
             with self._changed:
                 self._running -= 1
                 if self._closed:
@@ -251,6 +267,10 @@ class Scheduler:
         end = time.monotonic() + _GRACE
         self._bringing.wait(_GRACE)
         self._finishing.wait(max(0.0, end - time.monotonic()))
+
+    def lend(self, spare: Callable[[int], Callable[[], None] | None]) -> None:
+        """Let threads that have nothing to bring do what ``spare`` returns, as in `LargestFirst.lend`."""
+        self._bringing.lend(spare)
 
     def submit(self, job: Job[Any, _T]) -> Outcome[_T]:
         """Begin a job, and return its outcome. Safe to call from many threads."""

@@ -209,6 +209,7 @@ class Transfers:
         """Return all files once they are there, sorted; raises all failures at once when the rest is done."""
         fetched: list[Fetched] = []
         errors: list[tuple[Requirement, Cachi2ishError]] = []
+        self._scheduler.lend(self._means.spare_work)
         for one in self._outcomes:  # it grows where another file takes the place of one
             try:
                 fetched.append(one.future.result())
