@@ -33,18 +33,22 @@ from sqlalchemy.schema import SetTableComment
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError
 from cachi2ish.mirror.history.engines.interface import PATIENCE
+from cachi2ish.mirror.history.engines.liveness import Liveness, SlowLoginError
 from cachi2ish.mirror.history.engines.server_claims import ServerClaims
-from cachi2ish.mirror.history.engines.silence import Silence
 from cachi2ish.mirror.history.tables import registry
 
 #: Connections that stay open, and those that are opened beside them where many read at once.
 _OPEN, _MORE = 8, 8
 
-#: Seconds after which a server that does not answer is given up.
-_CONNECT_TIMEOUT = 10
-
-#: What ends a connection whose other end is silent: after about this many milliseconds, or seconds.
-_SILENCE = {"tcp_user_timeout": 10_000, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+#: What holds unless the address says otherwise. A login is given up after so many seconds, and a connection whose
+#: other end is silent after about this many milliseconds, or seconds.
+_PATIENCE = {
+    "connect_timeout": 10,
+    "tcp_user_timeout": 10_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
 
 #: Names of advisory locks. The schema is the other half of each, so that one database may have several histories.
 _WRITING, _FOLLOWING = 8417, 8418
@@ -64,6 +68,11 @@ _IN_PARTS = text(
 _REACH = (
     "check that the server runs at that address and has the database (createdb --encoding=UTF8 NAME), and the user"
     " name and password: in the address, in PGPASSWORD, or in ~/.pgpass"
+)
+
+_LOGINS = (
+    "look at what lets users in there: LDAP, PAM, a load balancer; connect_timeout=60 in the address lets it"
+    " take a minute"
 )
 
 #: What the comment of a table says of files, before their place.
@@ -101,9 +110,9 @@ class PostgresqlDatabase:
         self._read_only = read_only
         self._claim: Connection | None = None
         self._claiming = Lock()
-        silence = Silence()
-        self.engine = _engine_of(address, silence)
-        self._files = ServerClaims(_engine_of(address, silence, NullPool))
+        liveness = Liveness()
+        self.engine = _engine_of(address, liveness)
+        self._files = ServerClaims(_engine_of(address, liveness, NullPool))
 
     def prepare(self) -> None:
         """Make nothing: the database must be there."""
@@ -198,6 +207,8 @@ class PostgresqlDatabase:
         """Return the first line of what the server says, and what to do by its code."""
         code = getattr(error.orig, "sqlstate", None) or ""
         said = next(iter(str(error.orig).strip().splitlines()), "it does not say why")
+        if isinstance(error.orig, SlowLoginError):
+            return said, _LOGINS
         if not code and isinstance(error, OperationalError):
             return said, _REACH
         fits = [start for start in _HINTS if code.startswith(start)]
@@ -262,7 +273,7 @@ def _locking(function: str, kind: int) -> TextClause:
     return text(f"SELECT {function}({kind}, hashtext(current_schema()))")
 
 
-def _engine_of(address: Address, silence: Silence, kind: type[NullPool] | None = None) -> Engine:
+def _engine_of(address: Address, liveness: Liveness, kind: type[NullPool] | None = None) -> Engine:
     url = _url_of(address)
     pool = {
         "pool_size": _OPEN,
@@ -274,13 +285,12 @@ def _engine_of(address: Address, silence: Silence, kind: type[NullPool] | None =
         url,
         **({"poolclass": kind} if kind is not None else pool),
         connect_args={
-            **{name: value for name, value in _SILENCE.items() if name not in url.query},
-            "connect_timeout": _CONNECT_TIMEOUT,
+            **{name: value for name, value in _PATIENCE.items() if name not in url.query},
             "application_name": "cachi2ish",
             "client_encoding": "utf8",  # whatever PGCLIENTENCODING says
         },
     )
-    event.listen(engine, "do_connect", lambda _dialect, _record, words, named: silence.connect(*words, **named))
+    event.listen(engine, "do_connect", lambda _dialect, _record, words, named: liveness.connect(*words, **named))
     return engine
 
 
