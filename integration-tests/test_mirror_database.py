@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -24,22 +23,18 @@ from conftest import new_postgresql, new_s3
 from harness import BIN, clean_environment
 from mirror_soak import Seen, soak
 from packaging.utils import NormalizedName
-from sqlalchemy import Connection, create_engine, event, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import create_engine, event, text
 
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError, StorageError
 from cachi2ish.exit_codes import ExitCode
-from cachi2ish.mirror.history.engines import liveness, postgresql_database
 from cachi2ish.mirror.history.engines.database import Database
-from cachi2ish.mirror.history.engines.postgresql_database import PostgresqlDatabase
 from cachi2ish.mirror.history.interface import History
 from cachi2ish.mirror.history.migrations.upgrading import upgrade
 from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.history.tables import metadata
-from cachi2ish.mirror.records import Look, Registry
+from cachi2ish.mirror.records import Look
 from tests.mirror.history.world import PYPI, Watched, a_file, a_page, end_of_day, instant
-from tests.support.loopback_server import LoopbackServer, pass_between
 from tests.support.postgresql import PASSWORD, PostgresqlServer
 
 KILLS = 15
@@ -301,147 +296,6 @@ def test_who_looks_for_files_elsewhere_than_the_others_is_told_so(
         assert (first.returncode, second.returncode, "another server" in second.stderr) == (0, 0, False)
         assert history.note_files("s3://bucket/files") == "the directories of servers"
         assert history.verify() == ()
-
-
-def test_a_server_that_says_nothing_lets_nobody_wait_and_is_asked_again_by_one(
-    server: PostgresqlServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(liveness, "_PATIENCE", 0.5)
-    monkeypatch.setattr(liveness, "_ANSWER_TIME", 0.5)
-    monkeypatch.setitem(postgresql_database._PATIENCE, "connect_timeout", 2)
-    with SqlHistory(server.new_history()) as history, ThreadPoolExecutor(24) as readers:
-
-        def refusal(_number: int) -> str:
-            try:
-                history.registries()
-            except StorageError as error:
-                return error.problem
-            return ""
-
-        lived(history)
-        assert set(readers.map(refusal, range(24))) == {""}
-        with server.silent():
-            for _ in range(4):
-                told = set(readers.map(refusal, range(100)))
-                assert len(told) == 1, told
-                assert "cannot be used: the server does not answer" in told.pop()
-            with pytest.raises(StorageError, match="does not answer"):
-                history.configure(Registry(name="pypi", url="https://other.example/"))
-        end = time.monotonic() + 60
-        while refusal(0):
-            assert time.monotonic() < end
-            time.sleep(0.05)
-        assert set(readers.map(refusal, range(24))) == {""}
-        assert history.verify() == ()
-
-
-def test_a_statement_that_takes_long_is_waited_for_while_its_server_answers(
-    server: PostgresqlServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(liveness, "_PATIENCE", 0.2)
-    with (
-        closing(PostgresqlDatabase(server.new_history(), read_only=False)) as database,
-        database.engine.connect() as connection,
-    ):
-        assert connection.execute(text("SELECT 7 FROM pg_sleep(2)")).scalar_one() == 7
-
-
-class Relay(LoopbackServer):
-    """A way to a server, like a load balancer. taking: whether new connections get further than to it."""
-
-    def __init__(self, port: int) -> None:
-        super().__init__()
-        self._target, self.taking = port, True
-
-    def serve(self, connection: socket.socket) -> None:
-        if not self.taking:
-            while connection.recv(1024):
-                pass
-            return
-        server = socket.create_connection(("127.0.0.1", self._target))
-        with self.cuttable(server):
-            pass_between(connection, server)
-
-
-@contextmanager
-def relayed(server: PostgresqlServer, address: Address) -> Iterator[tuple[Relay, Address]]:
-    with Relay(server.port) as relay:
-        yield relay, Address(address.with_credentials.replace(f":{server.port}/", f":{relay.port}/"))
-
-
-def test_where_logins_hang_the_connections_that_are_open_do_their_work(
-    server: PostgresqlServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(liveness, "_PATIENCE", 0.5)
-    monkeypatch.setattr(liveness, "_ANSWER_TIME", 1)
-    monkeypatch.setitem(postgresql_database._PATIENCE, "connect_timeout", 2)
-    with (
-        relayed(server, server.new_history()) as (relay, address),
-        closing(PostgresqlDatabase(address, read_only=False)) as database,
-        ThreadPoolExecutor(2) as others,
-    ):
-        one = text("SELECT 7 FROM pg_sleep(:seconds)")
-
-        def asked(connection: Connection, seconds: float) -> object:
-            return connection.execute(one, {"seconds": seconds}).scalar_one()
-
-        def login() -> None:
-            with database.engine.connect():
-                pass
-
-        with database.engine.connect() as first, database.engine.connect() as second:
-            assert (asked(first, 0), asked(second, 0)) == (7, 7)
-            relay.taking = False
-            long, hung = others.submit(asked, first, 6), others.submit(login)
-            while not long.done():
-                assert asked(second, 0.1) == 7
-            assert long.result() == 7
-            with pytest.raises(OperationalError, match="the server answers, but no login"):
-                hung.result()
-
-
-def test_a_server_that_lets_nobody_in_is_asked_over_a_connection_that_is_open(
-    server: PostgresqlServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(liveness, "_PATIENCE", 0.5)
-    monkeypatch.setattr(liveness, "_ANSWER_TIME", 0.5)
-    with (
-        relayed(server, server.new_history()) as (relay, address),
-        closing(PostgresqlDatabase(address, read_only=False)) as database,
-        database.engine.connect() as waiting,
-        database.engine.connect() as idle,
-    ):
-        relay.taking = False
-        with pytest.raises(OperationalError, match="does not answer"):  # nothing shows otherwise
-            waiting.execute(text("SELECT pg_sleep(3)"))
-        for _ in range(3):
-            assert idle.execute(text("SELECT 7")).scalar_one() == 7
-
-
-def test_a_line_that_is_dead_ends_connections_as_the_address_says(server: PostgresqlServer) -> None:
-    address = server.new_history()
-    own = Address(f"{address.with_credentials}&keepalives_idle=77&connect_timeout=33")
-    for one, idle, login in ((address, "10", "10"), (own, "77", "33")):
-        with (
-            closing(PostgresqlDatabase(one, read_only=False)) as database,
-            database.engine.connect() as connection,
-        ):
-            driver = connection.connection.driver_connection
-            assert driver is not None
-            assert driver.info.get_parameters()["tcp_user_timeout"] == "10000"
-            assert driver.info.get_parameters()["keepalives_idle"] == idle
-            assert driver.info.get_parameters()["connect_timeout"] == login
-
-
-def test_a_server_that_was_started_again_is_asked_again(server: PostgresqlServer) -> None:
-    with SqlHistory(server.new_history()) as history:
-        lived(history)
-        server.stop()
-        with pytest.raises(StorageError) as refused:
-            history.registries()
-        assert "cannot be used" in str(refused.value)
-        server.start()
-        assert listed_names(history) == {"apple-1.0.tar.gz"}
 
 
 @pytest.mark.parametrize(

@@ -9,21 +9,14 @@ from typing import Any
 import psycopg
 from sqlalchemy import (
     URL,
-    BigInteger,
-    Boolean,
     Connection,
     Engine,
-    Integer,
-    LargeBinary,
     MetaData,
-    SmallInteger,
     Table,
     TextClause,
     create_engine,
     event,
-    func,
     make_url,
-    select,
     text,
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
@@ -34,8 +27,9 @@ from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError
 from cachi2ish.mirror.history.engines.interface import PATIENCE
 from cachi2ish.mirror.history.engines.liveness import Liveness, SlowLoginError
+from cachi2ish.mirror.history.engines.postgresql_copy import copy_rows
 from cachi2ish.mirror.history.engines.server_claims import ServerClaims
-from cachi2ish.mirror.history.tables import registry
+from cachi2ish.mirror.history.tables import metadata, registry
 
 #: Connections that stay open, and those that are opened beside them where many read at once.
 _OPEN, _MORE = 8, 8
@@ -53,9 +47,6 @@ _PATIENCE = {
 #: Names of advisory locks. The schema is the other half of each, so that one database may have several histories.
 _WRITING, _FOLLOWING = 8417, 8418
 
-#: How the server calls the types of columns; all others are text.
-_TYPES = {SmallInteger: "int2", Integer: "int4", BigInteger: "int8", Boolean: "bool", LargeBinary: "bytea"}
-
 #: Whoever asks for some hundred rows by their numbers is not to be given a plan that reads the whole table, that
 #: is compiled first, or for which other processes are started. The larger the tables are, the more rows the
 #: server takes these hundreds for: of two million files, this takes a twentieth of the time.
@@ -64,7 +55,8 @@ _IN_PARTS = text(
     " FROM unnest(ARRAY['jit', 'enable_seqscan', 'enable_hashjoin', 'enable_mergejoin']) AS name"
 )
 
-#: Of a connection that fails, libpq has no code.
+#: Of a connection that fails or is lost, libpq has no code.
+_LOST = "look whether the server runs, and into its log; it is asked again over another connection"
 _REACH = (
     "check that the server runs at that address and has the database (createdb --encoding=UTF8 NAME), and the user"
     " name and password: in the address, in PGPASSWORD, or in ~/.pgpass"
@@ -136,38 +128,16 @@ class PostgresqlDatabase:
         connection.execute(_IN_PARTS)
 
     def fill(self, connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> int:
-        """Add rows as one stream: no statement for each, and no answer."""
-        preparer = connection.dialect.identifier_preparer
-        names = ", ".join(preparer.quote(column.name) for column in table.columns)
-        packing = [
-            (place, process)
-            for place, column in enumerate(table.columns)
-            if (process := column.type.bind_processor(connection.dialect)) is not None
-        ]
-        statement = f"COPY {preparer.format_table(table)} ({names}) FROM STDIN (FORMAT BINARY)"
-        count = 0
-        try:
-            with psycopg.Cursor(_driver_of(connection)).copy(statement.encode()) as stream:
-                stream.set_types([_TYPES.get(type(column.type), "text") for column in table.columns])
-                for row in rows:
-                    values = list(row)
-                    for place, process in packing:
-                        values[place] = process(values[place])
-                    stream.write_row(values)
-                    count += 1
-        except psycopg.Error as error:
-            raise DBAPIError.instance(statement, None, error, psycopg.Error, dialect=connection.dialect) from error
-        column = table.autoincrement_column
-        if count and column is not None:
-            # Rows that are added later must not take numbers that were given.
-            newest = connection.execute(select(func.max(column))).scalar_one()
-            sequence = func.pg_get_serial_sequence(func.quote_ident(table.name), column.name)
-            connection.execute(select(func.setval(sequence, newest)))
-        return count
+        """Add rows as one stream."""
+        return copy_rows(connection, table, rows)
 
     def filled(self, connection: Connection) -> None:
-        """Let the server count: its own vacuum comes minutes later."""
-        connection.execute(text("ANALYZE"))
+        """Let the server count: its own vacuum comes minutes later.
+
+        Nothing but the tables of the history: others may share the database, and each is locked until the end.
+        """
+        format_table = connection.dialect.identifier_preparer.format_table
+        connection.execute(text(f"ANALYZE {', '.join(map(format_table, metadata.sorted_tables))}"))
 
     def check_reading(self) -> None:
         """Do nothing: a server keeps the state that a transaction sees."""
@@ -210,7 +180,7 @@ class PostgresqlDatabase:
         if isinstance(error.orig, SlowLoginError):
             return said, _LOGINS
         if not code and isinstance(error, OperationalError):
-            return said, _REACH
+            return said, _REACH if error.statement is None else _LOST
         fits = [start for start in _HINTS if code.startswith(start)]
         return said, _HINTS[max(fits, key=len)] if fits else _LOG
 
@@ -261,12 +231,6 @@ class PostgresqlDatabase:
             self._claim.invalidate()  # the lock ends with the connection
             self._claim.close()
             self._claim = None
-
-
-def _driver_of(connection: Connection) -> psycopg.Connection[Any]:
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)  # noqa: S101  (it was opened here)
-    return driver
 
 
 def _locking(function: str, kind: int) -> TextClause:
