@@ -16,6 +16,7 @@ from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, Res
 from resolvelib.resolvers import Resolution
 
 from cachi2ish.build.interface import Machine, Release, Releases
+from cachi2ish.core.dependency_specifiers import read_requirement
 
 #: Steps of the resolver: environments of builds have a dozen members.
 _MOST_ROUNDS = 2000
@@ -126,7 +127,7 @@ class _Provider(AbstractProvider[_Need, _Candidate, _Key]):
 def parsed(text: str) -> Requirement | None:
     """Return a requirement, None for what is none: whoever builds with it will be told."""
     try:
-        return Requirement(text)
+        return read_requirement(text)
     except InvalidRequirement:
         return None
 

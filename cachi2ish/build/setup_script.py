@@ -12,7 +12,9 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
+
+from cachi2ish.core.dependency_specifiers import read_requirement
 
 #: How many requirements are taken of one file.
 _MOST = 100
@@ -146,6 +148,6 @@ class _Reader:
             if not one or not _LIKELY.fullmatch(one):
                 continue
             try:
-                self.found.append(str(Requirement(one)))
+                self.found.append(str(read_requirement(one)))
             except InvalidRequirement:
                 self.computed = True

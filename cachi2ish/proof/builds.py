@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from packaging.requirements import InvalidRequirement
-from packaging.requirements import Requirement as Needed
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import InvalidVersion, Version
 
 from cachi2ish.build.interface import IMPLICIT, Machine, SdistFacts
+from cachi2ish.core.dependency_specifiers import read_requirement
 from cachi2ish.core.distributions import is_wheel
 from cachi2ish.core.messages import excerpt
 from cachi2ish.core.requirements import FormatControl
@@ -185,7 +185,7 @@ class Builds:
     def _needs(self, subject: str, requires: Iterable[str]) -> Iterator[Need]:
         for text in requires:
             try:
-                needed = Needed(text)
+                needed = read_requirement(text)
             except InvalidRequirement:
                 continue  # pip refuses to build it, whatever is there
             certain = fate(needed, self.machine.target)
@@ -197,7 +197,7 @@ def _no_requirements(subject: str, texts: Iterable[str]) -> Iterator[Finding]:
     """Yield a finding for each that is no requirement: pip ends there."""
     for text in texts:
         try:
-            Needed(text)
+            read_requirement(text)
         except InvalidRequirement:
             problem = f"its back-end asks for {excerpt(text)!r}, which is no requirement"
             yield Finding(verdict=Verdict.DISPROVED, subject=subject, problem=problem)

@@ -14,6 +14,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from cachi2ish.build.interface import BuildFactsReader, Machine, SdistFacts
+from cachi2ish.core.dependency_specifiers import read_requirement
 from cachi2ish.core.outputs import BuildConfig, OutputRecord, RecordedLock, RecordedPackage, RecordedRequirement
 from cachi2ish.core.placement import DEPS
 from cachi2ish.core.requirements import FormatControl
@@ -240,9 +241,9 @@ def _roots(lock: RecordedLock, target: Target) -> Iterator[Need]:
 def _needed(one: RecordedRequirement) -> Needed:
     marker = f" ; {one.marker}" if one.marker else ""
     try:
-        return Needed(f"{one.requirement}{marker}")
+        return read_requirement(f"{one.requirement}{marker}")
     except InvalidRequirement:  # ``===`` with a version that is none
-        return Needed(one.requirement.partition("=")[0])
+        return read_requirement(one.requirement.partition("=")[0])
 
 
 def _sorted(machine: Machine, tally: _Tally) -> TargetProof:

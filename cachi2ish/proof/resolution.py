@@ -17,6 +17,7 @@ from packaging.requirements import Requirement as Needed
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 
+from cachi2ish.core.dependency_specifiers import read_requirement
 from cachi2ish.core.distributions import is_wheel, wheel_tags
 from cachi2ish.core.requirements import FormatControl
 from cachi2ish.core.targets.machine import Target
@@ -96,7 +97,7 @@ class Install:
         facts = self.facts_of(one.filename)
         for text in facts.requires:
             try:
-                needed = Needed(text)
+                needed = read_requirement(text)
             except InvalidRequirement:
                 continue  # pip passes over it, or says so when the file was made
             certain = fate(needed, self.target, one.extras)

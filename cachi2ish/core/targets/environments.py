@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache, lru_cache, reduce
 
 from msgspec import Struct
-from packaging.markers import Marker
 from packaging.version import InvalidVersion, Version
 
+from cachi2ish.core.dependency_specifiers import read_marker
 from cachi2ish.core.targets.boxes import Box, Literal, Texts, Values
 from cachi2ish.core.targets.markers import fold
 from cachi2ish.core.targets.spans import Spans
@@ -46,7 +46,7 @@ class Environments(Struct, frozen=True):
         if self == EVERYWHERE:
             return None
         texts = sorted(box.marker() for box in self.boxes)
-        return str(Marker(" or ".join(texts if len(texts) == 1 else (f"({text})" for text in texts))))
+        return str(read_marker(" or ".join(texts if len(texts) == 1 else (f"({text})" for text in texts))))
 
 
 EVERYWHERE = Environments((Box(),))
@@ -75,7 +75,7 @@ def _parsed(marker: str) -> Environments:
 
 def _folded(marker: str, is_extra: Extras | None) -> Environments:
     return fold(
-        Marker(marker),
+        read_marker(marker),
         lambda parts: _comparison(parts, is_extra),
         any_of=lambda terms: reduce(Environments.__or__, terms),
         all_of=lambda terms: reduce(Environments.__and__, terms),

@@ -21,6 +21,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
+from cachi2ish.core.dependency_specifiers import read_requirement
 from cachi2ish.core.requirements import Pinned, Requirement
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.core.targets.markers import holds
@@ -168,7 +169,7 @@ def _edges(
             if name is not None and canonicalize_name(name[0]) not in projects:
                 continue  # nothing hangs on its extras; to read a whole requirement takes a hundred times as long
             try:
-                dependency = Dependency(text)
+                dependency = read_requirement(text)
             except InvalidRequirement:
                 continue  # pip says so, or leaves it out
             if dependency.extras:

@@ -16,6 +16,8 @@ from typing import TypeVar
 from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
 from packaging.utils import canonicalize_name
 
+from cachi2ish.core.dependency_specifiers import read_marker
+
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _WORD = re.compile(r"[a-z_]+")
 _OPERATORS = frozenset({"and", "or", "in", "not"})
@@ -35,7 +37,7 @@ def holds(marker: str | None, machines: Iterable[Mapping[str, str]]) -> bool:
 @lru_cache(1000)  # a lock has few, and asks about each for many machines
 def _parsed(marker: str) -> tuple[Marker, tuple[str, ...]]:
     """Return a marker, and the variables that it reads, sorted."""
-    parsed = Marker(marker)
+    parsed = read_marker(marker)
     return parsed, tuple(sorted({*_WORD.findall(_QUOTED.sub("", str(parsed)))} - _OPERATORS))
 
 
@@ -97,7 +99,7 @@ def settle(marker: Marker, selection: Selection) -> str | bool:
         return f"({inner})" if isinstance(inner, str) else inner
 
     left = fold(marker, one, any_of=any_of, all_of=all_of, group=group)
-    return left if isinstance(left, bool) else str(Marker(left))
+    return left if isinstance(left, bool) else str(read_marker(left))
 
 
 #: What `fold` makes of a marker.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from cachi2ish.core.dependency_specifiers import read_requirement
 from cachi2ish.core.messages import excerpt
 from cachi2ish.core.targets.environments import NOWHERE, Environments, environments_of
 from cachi2ish.errors import LockFileError, Origin
@@ -100,7 +101,7 @@ class PdmGraph:
         origin = self.origins[place]
         for text in self.packages[place].dependencies:
             try:
-                yield from self._nodes(Requirement(text), origin)
+                yield from self._nodes(read_requirement(text), origin)
             except InvalidRequirement:
                 raise LockFileError(
                     f"the dependency {excerpt(text)!r} cannot be read", hint=LOCK_AGAIN, origin=origin

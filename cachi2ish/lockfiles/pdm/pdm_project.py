@@ -11,6 +11,8 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from cachi2ish.core.dependency_specifiers import read_requirement
+
 #: The group of what the project itself needs.
 DEFAULT_GROUP = "default"
 
@@ -98,7 +100,7 @@ class PdmProject:
                 found += self._needs(canonicalize_name(included), seen)
                 continue
             try:
-                requirement = Requirement(one)
+                requirement = read_requirement(one)
             except (InvalidRequirement, TypeError):
                 continue  # -e lines, and what PDM itself complains of
             if canonicalize_name(requirement.name) == name:

@@ -111,10 +111,12 @@ def _pin(line: str) -> RequirementLine | None:
         return None
     name, version, marker, hashes = found.groups()
     if marker is not None:
-        from packaging.markers import InvalidMarker, Marker  # noqa: PLC0415  (most files have none)
+        from packaging.markers import InvalidMarker  # noqa: PLC0415  (most files have none)
+
+        from cachi2ish.core.dependency_specifiers import read_marker  # noqa: PLC0415  (as said)
 
         try:
-            marker = str(Marker(marker))
+            marker = str(read_marker(marker))
         except InvalidMarker:
             return None
         if _OPTION.search(marker):

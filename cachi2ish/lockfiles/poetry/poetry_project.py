@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 from packaging.utils import canonicalize_name
 
+from cachi2ish.core.dependency_specifiers import read_requirement
 from cachi2ish.lockfiles.poetry.poetry_constraints import python_marker
 from cachi2ish.lockfiles.poetry.poetry_model import parse_edges
 
@@ -114,7 +115,7 @@ def _needs(document: Mapping[str, Any]) -> Iterator[tuple[str, Need | None]]:
 def _of_texts(texts: object, *, optional: bool) -> Iterator[Need]:
     for text in texts if isinstance(texts, list) else ():
         try:
-            one = Requirement(text)
+            one = read_requirement(text)
         except (InvalidRequirement, TypeError):
             continue  # Poetry says so
         marker = None if one.marker is None else str(one.marker)

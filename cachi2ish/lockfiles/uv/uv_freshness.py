@@ -8,10 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 from packaging.specifiers import InvalidSpecifier, Specifier, SpecifierSet
 from packaging.utils import canonicalize_name, canonicalize_version
 
+from cachi2ish.core.dependency_specifiers import read_requirement
 from cachi2ish.core.messages import excerpt
 from cachi2ish.errors import LockFileError, Origin
 from cachi2ish.lockfiles.source_tree import SourceTree, read_pyproject
@@ -100,7 +101,7 @@ def _declared_now(project: Mapping[str, Any], pyproject: Mapping[str, Any]) -> _
     for where, some in lists:
         for text in _texts(some):
             try:
-                one = Requirement(text)
+                one = read_requirement(text)
             except InvalidRequirement:
                 continue  # uv says so
             key = where, canonicalize_name(one.name), frozenset(map(canonicalize_name, one.extras))

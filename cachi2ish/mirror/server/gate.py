@@ -127,7 +127,8 @@ class Gate:
         door = getattr(scope.get("endpoint"), "__name__", "none") if file is None else _FILE
         if failure is not None and cannot_be_kept and door != _FILE:  # of files more is said where they are kept
             self._say(failure.text)
-        self._metrics.answered(door, status)
+        # What broke off counts as what it failed with, whatever its head has said.
+        self._metrics.answered(door, status if failure is None else failure.status_code)
 
     def _say(self, problem: str) -> None:
         """Write into the log why the history cannot be used: clients show it to nobody who could mend it."""

@@ -13,10 +13,11 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 from msgspec import Struct
-from packaging.markers import InvalidMarker, Marker
+from packaging.markers import InvalidMarker
 from packaging.utils import NormalizedName, canonicalize_name
 from starlette.requests import ClientDisconnect, Request
 
+from cachi2ish.core.dependency_specifiers import read_marker
 from cachi2ish.core.messages import excerpt
 from cachi2ish.core.requirements import Pinned, Purpose
 from cachi2ish.errors import Cachi2ishError, leaves
@@ -197,16 +198,19 @@ def read_pins(locks: LockFiles, form: Form) -> Pins:
     return _pins(lock)
 
 
-#: The end of a line, with a comment before it.
-_END = r"[ \t]*(?:(?:^|[ \t])#[^\\\n\r\v\f\x1c-\x1e]*)?(?:\r?\n|\Z)"
+#: The end of a line, with a comment before it. Nothing here goes back over what it has matched: no other thread
+#: runs meanwhile.
+_END = r"[ \t]*+(?:(?<!\S)#[^\\\n\r\v\f\x1c-\x1e]*+)?(?:\r?\n|\Z)"
+
+#: A word of a marker.
+_WORD = r"[a-z_()0-9.<>=!~'\"]++"
 
 #: A line of a lock as tools write it: nothing, or a pin with its marker and its digests.
 _PLAIN = re.compile(
-    r"[ \t]*(?:([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
-    r"==([0-9]{1,9}(?:\.[0-9]{1,9})*(?:(?:a|b|rc|\.post|\.dev)[0-9]{1,9})?)"
-    r"(?:[ \t]*;[ \t]*([a-z_ ()0-9.<>=!~'\"]+?))?"
-    rf"((?:[ \t]+(?:\\\r?\n[ \t]*)?--hash=sha256:[^ \t\\\n]{{64}})*))?{_END}",
-    re.MULTILINE,
+    r"[ \t]*+(?:([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
+    r"==([0-9]{1,9}(?:\.[0-9]{1,9})*+(?:(?:a|b|rc|\.post|\.dev)[0-9]{1,9})?)"
+    rf"(?:[ \t]*+;[ \t]*+({_WORD}(?:\x20++{_WORD})*+))?"
+    rf"((?:[ \t]++(?:\\\r?\n[ \t]*+)?--hash=sha256:[^ \t\\\n]{{64}})*+))?{_END}"
 )
 _DIGEST = re.compile("--hash=sha256:(.{64})")
 
@@ -217,7 +221,8 @@ def plain_pins(content: bytes) -> Pins | None:
     None for any other one: the reader of requirements files tells what it has, and what is wrong with it. It would
     find the same in this one, in five to twenty times as long.
     """
-    if not content.isascii():
+    # An encoding may be named in the first two lines (PEP 263).
+    if not content.isascii() or any(b"coding" in line for line in content.split(b"\n", 2)[:2]):
         return None
     text, place = content.decode(), 0
     found: dict[NormalizedName, Pin] = {}
@@ -249,7 +254,7 @@ def plain_pins(content: bytes) -> Pins | None:
 
 def _is_marker(text: str) -> bool:
     try:
-        Marker(text)
+        read_marker(text)
     except InvalidMarker:
         return False
     return True

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from msgspec import Struct, json
 from packaging.requirements import InvalidRequirement
-from packaging.requirements import Requirement as Needed
 from packaging.tags import Tag
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.choose.choice import Choice
+from cachi2ish.core.dependency_specifiers import read_requirement
 from cachi2ish.core.distributions import is_wheel, wheel_tags
 from cachi2ish.core.messages import as_text
 from cachi2ish.core.requirements import Pinned
@@ -191,7 +191,7 @@ def _own(packages: Collection[SourcePackage]) -> Iterator[Built]:
 def is_missing(text: str, targets: tuple[Target, ...], output: Mapping[str, tuple[OutputFile, ...]]) -> bool:
     """Return whether a build requirement is fulfilled by nothing in the output, where it counts."""
     try:
-        needed = Needed(text)
+        needed = read_requirement(text)
     except InvalidRequirement:
         return False  # for whoever builds it to say
     marker = None if needed.marker is None else str(needed.marker)

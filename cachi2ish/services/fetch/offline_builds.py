@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from cachi2ish.build.interface import Machine, SdistFacts
 from cachi2ish.core.artifacts import Blob
+from cachi2ish.core.dependency_specifiers import read_requirement
 from cachi2ish.core.messages import shortened
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import DistributionError
@@ -97,7 +98,7 @@ def _facts(built: Built, blob: Blob, archives: Archives) -> SdistFacts | None:
 @cache  # sdists are built with the same few
 def _project(text: str) -> str | None:
     try:
-        return canonicalize_name(Requirement(text).name)
+        return canonicalize_name(read_requirement(text).name)
     except InvalidRequirement:
         return None
 
@@ -117,7 +118,7 @@ def _installed(requires: Iterable[str], output: Mapping[str, tuple[OutputFile, .
     found: dict[str, Version] = {}
     for text in requires:
         try:
-            one = Requirement(text)
+            one = read_requirement(text)
         except InvalidRequirement:
             continue
         project = canonicalize_name(one.name)

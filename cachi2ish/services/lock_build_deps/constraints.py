@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from cachi2ish.core.dependency_specifiers import read_requirement
 from cachi2ish.core.messages import excerpt
 from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin, raise_all
 from cachi2ish.files.foreign import UnfitFileError, decode_text, read_foreign
@@ -31,7 +32,7 @@ def read_constraints(paths: Iterable[Path]) -> Mapping[str, SpecifierSet]:
             if not text:
                 continue
             try:
-                one = Requirement(text)
+                one = read_requirement(text)
             except InvalidRequirement:
                 problem = f"{excerpt(text)!r} is no constraint"
                 hint = "write one a line, such as setuptools<81"

@@ -9,13 +9,14 @@ from datetime import datetime
 from threading import Lock
 
 from msgspec.structs import replace
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from cachi2ish.build.interface import USUAL, Machine, Release, Rung, SdistFacts
 from cachi2ish.core.choose.checks import Policy
 from cachi2ish.core.choose.choice import Choice, choose
+from cachi2ish.core.dependency_specifiers import read_requirement
 from cachi2ish.core.distributions import is_wheel, wheel_tags
 from cachi2ish.core.lazy import OncePerKey
 from cachi2ish.core.pages import IndexFile, Page
@@ -230,7 +231,7 @@ class IndexReleases:
 def _project(text: str) -> NormalizedName | None:
     """Return which project a requirement surely asks for on some usual machine; None for those of extras."""
     try:
-        one = Requirement(text)
+        one = read_requirement(text)
     except InvalidRequirement:
         return None
     marker = "" if one.marker is None else str(one.marker)

@@ -6,10 +6,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 from packaging.utils import canonicalize_name
 
 from cachi2ish.build.interface import Machine, Plan, Release, Stage
+from cachi2ish.core.dependency_specifiers import read_requirement
 from cachi2ish.core.digests import Digest
 
 #: How many that need a release are named; the rest is counted.
@@ -99,7 +100,7 @@ def _project(text: str) -> str:
 def _parsed(text: str) -> tuple[str, str | None]:
     """Return the project of a requirement, and its marker; "" for what is no requirement."""
     try:
-        one = Requirement(text)
+        one = read_requirement(text)
     except InvalidRequirement:
         return "", None
     return canonicalize_name(one.name), None if one.marker is None else str(one.marker)

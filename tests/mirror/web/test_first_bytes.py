@@ -170,6 +170,8 @@ def test_a_page_that_cannot_be_finished_says_so_and_breaks_off(
     got = send(mirror, path, form(pins="demo==1.0")) if is_lock else mirror.get(path)
     assert (got.status, got.whole) == (200, False)
     assert got.body.endswith(b'<p class="notice">This page breaks off here: the history &lt;is&gt; gone</p>')
+    counted = mirror.get("/metrics").body.decode()
+    assert [line for line in counted.splitlines() if 'status="503"' in line], "its head has said 200"
     monkeypatch.setattr(SqlPasts, "project", fail)
     monkeypatch.setattr(SqlHistory, "registries", fail)
     refused = send(mirror, path, form(pins="demo==1.0")) if is_lock else mirror.get(path)

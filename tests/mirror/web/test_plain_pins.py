@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,6 +14,9 @@ from cachi2ish.mirror.web import uploads
 from cachi2ish.mirror.web.uploads import Form, Pins, UploadError, plain_pins, read_pins
 
 LOCKS = NamedReaders()
+
+#: Characters of a line that is made to take long.
+MANY = 200_000
 
 NAMES = st.sampled_from(["apple", "Quince", "b.c_d", "a", "x-", "apple[extra]", "-r", "1", "é"])
 VERSIONS = st.sampled_from(
@@ -46,6 +53,8 @@ ENDS = st.sampled_from(
         "\x0c",
         "\r",
         " # x\\\n",
+        "\n# coding: utf-16\n",
+        "\n# -*- coding: nope -*-\n",
     ]
 )
 
@@ -69,6 +78,10 @@ PLAIN = st.builds(
 )
 
 
+#: Digests of each pin of a lock, which has some for all of them or for none.
+DIGESTS_OF_PLAIN = st.integers(0, 2).map(lambda count: [f" \\\n    --hash=sha256:{n:064x}" for n in range(count)])
+
+
 def by_the_reader(content: bytes) -> Pins | None:
     kept, uploads.plain_pins = uploads.plain_pins, lambda _: None  # type: ignore[assignment]
     try:
@@ -85,6 +98,42 @@ def test_what_is_plain_is_what_the_reader_reads(content: list[str]) -> None:
     text = "".join(content).encode()
     found = plain_pins(text)
     assert found is None or found == by_the_reader(text)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(
+    st.lists(st.sampled_from(["apple", "Quince", "b.c_d", "a", "pear"]), min_size=1, unique=True),
+    st.sampled_from(["", " ; python_version < '3.9'", ";os_name=='nt' and (extra == 'x')"]),
+    DIGESTS_OF_PLAIN,
+    st.sampled_from(["\n", "\n    # via x\n", " # via x\r\n"]),
+)
+def test_whatever_tools_write_is_plain(names: list[str], marker: str, hashes: list[str], end: str) -> None:
+    text = "".join(f"{name}==1.0{marker}{''.join(hashes)}{end}" for name in names).encode()
+    found = plain_pins(text)
+    assert found is not None
+    assert found == by_the_reader(text)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a==1;" + " " * MANY + "X",
+        " " * MANY + "-",
+        "a==1" + " " * MANY + "-",
+        "a==1 ; a" + " a" * MANY + "X",
+        "a" * MANY + "-",
+        "a==1" + ".1" * MANY + "X",
+        "a==1 " + "\\\n" * MANY,
+        "# " * MANY + "\\",
+    ],
+    ids=range(8),
+)
+def test_a_line_that_is_made_to_take_long_is_left_in_no_time(line: str) -> None:
+    # In a process of its own, which is ended where it would take minutes: nothing else runs meanwhile.
+    program = (
+        "import sys\nfrom cachi2ish.mirror.web.uploads import plain_pins\nplain_pins(sys.stdin.buffer.read())"
+    )
+    subprocess.run([sys.executable, "-c", program], input=line.encode(), check=True, timeout=30)
 
 
 def test_locks_as_tools_write_them_are_plain() -> None:

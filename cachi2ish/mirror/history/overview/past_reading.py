@@ -120,7 +120,9 @@ class SqlPasts:
         incomplete = {row.id for row in known.values() if row.id in looks and row.id not in indexes}
         if at_once:
             long = [name for name, some in chosen.items() if len(some) > _FEW]
-            incomplete.update(known[name].id for name in long if chosen.pop(name))
+            for name in long:
+                del chosen[name]
+                incomplete.add(known[name].id)
         files = past_files(connection, [one for some in chosen.values() for one in some], numbers)
         for name, row in known.items():
             index = indexes.get(row.id)
