@@ -16,7 +16,7 @@ from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, Res
 from resolvelib.resolvers import Resolution
 
 from cachi2ish.build.interface import Machine, Release, Releases
-from cachi2ish.core.dependency_specifiers import read_requirement
+from cachi2ish.core.targets.dependency_specifiers import read_requirement
 
 #: Steps of the resolver: environments of builds have a dozen members.
 _MOST_ROUNDS = 2000

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from packaging.requirements import InvalidRequirement
 
-from cachi2ish.core.dependency_specifiers import read_requirement
+from cachi2ish.core.targets.dependency_specifiers import read_requirement
 
 #: How many requirements are taken of one file.
 _MOST = 100

@@ -16,10 +16,10 @@ from packaging.utils import NormalizedName
 from packaging.version import InvalidVersion, Version
 
 from cachi2ish.build.interface import IMPLICIT, Machine, SdistFacts
-from cachi2ish.core.dependency_specifiers import read_requirement
 from cachi2ish.core.distributions import is_wheel
 from cachi2ish.core.messages import excerpt
 from cachi2ish.core.requirements import FormatControl
+from cachi2ish.core.targets.dependency_specifiers import read_requirement
 from cachi2ish.proof.find_links import FindLinks
 from cachi2ish.proof.interface import Backends, BuildHooks, Finding, PlannedBuild, Verdict
 from cachi2ish.proof.needs import Chosen, FactsOf, Need

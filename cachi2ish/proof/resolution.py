@@ -17,9 +17,9 @@ from packaging.requirements import Requirement as Needed
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 
-from cachi2ish.core.dependency_specifiers import read_requirement
 from cachi2ish.core.distributions import is_wheel, wheel_tags
 from cachi2ish.core.requirements import FormatControl
+from cachi2ish.core.targets.dependency_specifiers import read_requirement
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.proof.find_links import Candidate, Excluded, FindLinks
 from cachi2ish.proof.needs import Chosen, FactsOf, Failure, Kind, Need, Resolution

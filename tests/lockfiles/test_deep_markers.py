@@ -9,8 +9,8 @@ import pytest
 from packaging.markers import InvalidMarker
 from packaging.requirements import InvalidRequirement
 
-from cachi2ish.core.dependency_specifiers import read_marker, read_requirement
 from cachi2ish.core.requirements import Purpose
+from cachi2ish.core.targets.dependency_specifiers import read_marker, read_requirement
 from cachi2ish.errors import Cachi2ishError
 from cachi2ish.lockfiles.interface import Lock, Selection
 from cachi2ish.lockfiles.readers import NamedReaders

@@ -12,8 +12,8 @@ from functools import cache, lru_cache, reduce
 from msgspec import Struct
 from packaging.version import InvalidVersion, Version
 
-from cachi2ish.core.dependency_specifiers import read_marker
 from cachi2ish.core.targets.boxes import Box, Literal, Texts, Values
+from cachi2ish.core.targets.dependency_specifiers import read_marker
 from cachi2ish.core.targets.markers import fold
 from cachi2ish.core.targets.spans import Spans
 

@@ -21,8 +21,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from cachi2ish.core.dependency_specifiers import read_requirement
 from cachi2ish.core.requirements import Pinned, Requirement
+from cachi2ish.core.targets.dependency_specifiers import read_requirement
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.core.targets.markers import holds
 

@@ -16,7 +16,7 @@ from typing import TypeVar
 from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
 from packaging.utils import canonicalize_name
 
-from cachi2ish.core.dependency_specifiers import read_marker
+from cachi2ish.core.targets.dependency_specifiers import read_marker
 
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _WORD = re.compile(r"[a-z_]+")

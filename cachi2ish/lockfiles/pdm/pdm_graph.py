@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from cachi2ish.core.dependency_specifiers import read_requirement
 from cachi2ish.core.messages import excerpt
+from cachi2ish.core.targets.dependency_specifiers import read_requirement
 from cachi2ish.core.targets.environments import NOWHERE, Environments, environments_of
 from cachi2ish.errors import LockFileError, Origin
 from cachi2ish.lockfiles.interface import DEFAULT, EVERYTHING, Needs, Selection

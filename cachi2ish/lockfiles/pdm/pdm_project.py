@@ -11,7 +11,7 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from cachi2ish.core.dependency_specifiers import read_requirement
+from cachi2ish.core.targets.dependency_specifiers import read_requirement
 
 #: The group of what the project itself needs.
 DEFAULT_GROUP = "default"

@@ -113,7 +113,7 @@ def _pin(line: str) -> RequirementLine | None:
     if marker is not None:
         from packaging.markers import InvalidMarker  # noqa: PLC0415  (most files have none)
 
-        from cachi2ish.core.dependency_specifiers import read_marker  # noqa: PLC0415  (as said)
+        from cachi2ish.core.targets.dependency_specifiers import read_marker  # noqa: PLC0415  (as said)
 
         try:
             marker = str(read_marker(marker))

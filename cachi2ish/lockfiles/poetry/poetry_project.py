@@ -12,7 +12,7 @@ import msgspec
 from packaging.requirements import InvalidRequirement
 from packaging.utils import canonicalize_name
 
-from cachi2ish.core.dependency_specifiers import read_requirement
+from cachi2ish.core.targets.dependency_specifiers import read_requirement
 from cachi2ish.lockfiles.poetry.poetry_constraints import python_marker
 from cachi2ish.lockfiles.poetry.poetry_model import parse_edges
 

@@ -12,8 +12,8 @@ from packaging.requirements import InvalidRequirement
 from packaging.specifiers import InvalidSpecifier, Specifier, SpecifierSet
 from packaging.utils import canonicalize_name, canonicalize_version
 
-from cachi2ish.core.dependency_specifiers import read_requirement
 from cachi2ish.core.messages import excerpt
+from cachi2ish.core.targets.dependency_specifiers import read_requirement
 from cachi2ish.errors import LockFileError, Origin
 from cachi2ish.lockfiles.source_tree import SourceTree, read_pyproject
 from cachi2ish.lockfiles.uv.uv_model import Declared, Package, UvLock

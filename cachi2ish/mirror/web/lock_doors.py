@@ -20,6 +20,7 @@ from starlette.routing import Route
 from cachi2ish.errors import AccessError, Cachi2ishError, StorageError
 from cachi2ish.lockfiles.interface import LockFiles
 from cachi2ish.mirror.pasts import ProjectPast
+from cachi2ish.mirror.pins import Pin, Pins, pins_in_query, query_of
 from cachi2ish.mirror.records import Instant, Registry
 from cachi2ish.mirror.server.places import MAIN, Places
 from cachi2ish.mirror.web.answers import Answers, Filled
@@ -38,16 +39,7 @@ from cachi2ish.mirror.web.pin_views import LockDiffView, LockForm, PinChange
 from cachi2ish.mirror.web.query import Place, base_of, is_backwards, is_foreign, login_of, place_of
 from cachi2ish.mirror.web.state_views import StateDesk
 from cachi2ish.mirror.web.templating import query
-from cachi2ish.mirror.web.uploads import (
-    Form,
-    Pin,
-    Pins,
-    UploadError,
-    pins_in_query,
-    query_of,
-    read_form,
-    read_pins,
-)
+from cachi2ish.mirror.web.uploads import Form, UploadError, read_form, read_pins
 from cachi2ish.mirror.web.views import CopyLine
 
 #: Locks that are read at once, and those that may wait.

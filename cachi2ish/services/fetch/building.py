@@ -16,10 +16,10 @@ from packaging.version import InvalidVersion, Version
 
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.choose.choice import Choice
-from cachi2ish.core.dependency_specifiers import read_requirement
 from cachi2ish.core.distributions import is_wheel, wheel_tags
 from cachi2ish.core.messages import as_text
 from cachi2ish.core.requirements import Pinned
+from cachi2ish.core.targets.dependency_specifiers import read_requirement
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import Origin
 from cachi2ish.services.fetch.identifying import Fetched, version_of

@@ -12,8 +12,8 @@ from packaging.version import Version
 
 from cachi2ish.build.interface import Machine, SdistFacts
 from cachi2ish.core.artifacts import Blob
-from cachi2ish.core.dependency_specifiers import read_requirement
 from cachi2ish.core.messages import shortened
+from cachi2ish.core.targets.dependency_specifiers import read_requirement
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import DistributionError
 from cachi2ish.services.fetch.building import Built, OutputFile, is_missing

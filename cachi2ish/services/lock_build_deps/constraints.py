@@ -11,8 +11,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from cachi2ish.core.dependency_specifiers import read_requirement
 from cachi2ish.core.messages import excerpt
+from cachi2ish.core.targets.dependency_specifiers import read_requirement
 from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin, raise_all
 from cachi2ish.files.foreign import UnfitFileError, decode_text, read_foreign
 

@@ -16,11 +16,11 @@ from packaging.version import InvalidVersion, Version
 from cachi2ish.build.interface import USUAL, Machine, Release, Rung, SdistFacts
 from cachi2ish.core.choose.checks import Policy
 from cachi2ish.core.choose.choice import Choice, choose
-from cachi2ish.core.dependency_specifiers import read_requirement
 from cachi2ish.core.distributions import is_wheel, wheel_tags
 from cachi2ish.core.lazy import OncePerKey
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.requirements import Formats, Pinned, Purpose
+from cachi2ish.core.targets.dependency_specifiers import read_requirement
 from cachi2ish.errors import Cachi2ishError, Origin, ProjectNotFoundError, UnavailableError
 from cachi2ish.services.lock_build_deps.sdist_files import SdistFiles, artifact_of_file
 

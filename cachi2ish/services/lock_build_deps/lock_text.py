@@ -10,8 +10,8 @@ from packaging.requirements import InvalidRequirement
 from packaging.utils import canonicalize_name
 
 from cachi2ish.build.interface import Machine, Plan, Release, Stage
-from cachi2ish.core.dependency_specifiers import read_requirement
 from cachi2ish.core.digests import Digest
+from cachi2ish.core.targets.dependency_specifiers import read_requirement
 
 #: How many that need a release are named; the rest is counted.
 _MOST_NAMED = 6

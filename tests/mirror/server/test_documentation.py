@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.mirror import accepted, application, page_desk
+from cachi2ish.mirror import accepted, application, page_desk, pins
 from cachi2ish.mirror.server import door_protocol, gate, serving
 from cachi2ish.mirror.web import uploads
 from cachi2ish.settings.flags import SETTINGS, option_of
@@ -26,7 +26,7 @@ LIMITS: list[tuple[str, float]] = [
     ("seconds for which a page that may change is served without asking again", page_desk.REFRESHED_AFTER),
     ("bytes of a form with a lock", uploads.MOST_BYTES),
     ("seconds for it", uploads.MOST_SECONDS),
-    ("pins of a lock that is sent", uploads.MOST_PINS),
+    ("pins of a lock that is sent", pins.MOST_PINS),
     ("seconds for which a registry's word on a login holds", accepted._HOLDS),
 ]
 ROWS = dict(re.findall(r"^\| (.+?) \| ([0-9,]+) \|$", PAGE, re.MULTILINE))

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cachi2ish.lockfiles.readers import NamedReaders
+from cachi2ish.mirror.pins import Pins, plain_pins
 from cachi2ish.mirror.web import uploads
-from cachi2ish.mirror.web.uploads import Form, Pins, UploadError, plain_pins, read_pins
+from cachi2ish.mirror.web.uploads import Form, UploadError, read_pins
 
 LOCKS = NamedReaders()
 
@@ -83,13 +84,13 @@ DIGESTS_OF_PLAIN = st.integers(0, 2).map(lambda count: [f" \\\n    --hash=sha256
 
 
 def by_the_reader(content: bytes) -> Pins | None:
-    kept, uploads.plain_pins = uploads.plain_pins, lambda _: None  # type: ignore[assignment]
+    kept, uploads.plain_pins = uploads.plain_pins, lambda _: None  # type: ignore[assignment,attr-defined]
     try:
         return read_pins(LOCKS, Form({}, ("requirements.txt", content)))
     except UploadError:
         return None
     finally:
-        uploads.plain_pins = kept
+        uploads.plain_pins = kept  # type: ignore[attr-defined]
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
@@ -130,9 +131,7 @@ def test_whatever_tools_write_is_plain(names: list[str], marker: str, hashes: li
 )
 def test_a_line_that_is_made_to_take_long_is_left_in_no_time(line: str) -> None:
     # In a process of its own, which is ended where it would take minutes: nothing else runs meanwhile.
-    program = (
-        "import sys\nfrom cachi2ish.mirror.web.uploads import plain_pins\nplain_pins(sys.stdin.buffer.read())"
-    )
+    program = "import sys\nfrom cachi2ish.mirror.pins import plain_pins\nplain_pins(sys.stdin.buffer.read())"
     subprocess.run([sys.executable, "-c", program], input=line.encode(), check=True, timeout=30)
 
 
