@@ -273,11 +273,12 @@ def test_a_database_without_a_history_is_given_one_only_by_what_begins_a_mirror(
     address = server.new_schema()
     with psycopg.connect(address.with_credentials, autocommit=True) as connection:
         tables = "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()"
-        for command in (("freeze", "2024-01-01"), ("prune",), ("prune", "apple"), ("status",), ("verify",)):
+        asking = (("freeze", "2024-01-01"), ("prune",), ("prune", "apple"), ("status",), ("sync",), ("verify",))
+        for command in asking:
             done = cachi2ish(address, tmp_path, *command)
             assert done.returncode == ExitCode.INPUT, done.stderr
             assert "there is no history in postgresql://127.0.0.1" in done.stderr
-            assert "mirror serve, track and import begin one" in done.stderr
+            assert "mirror serve, track, import and copy begin one" in done.stderr
             assert connection.execute(tables).fetchone() == (0,)
         assert cachi2ish(address, tmp_path, "track", "apple").returncode == 0
         assert cachi2ish(address, tmp_path, "prune", "apple").returncode == 0
@@ -288,14 +289,23 @@ def test_who_looks_for_files_elsewhere_than_the_others_is_told_so(
 ) -> None:
     address = server.new_history()
     with SqlHistory(address) as history:
-        assert history.note_files("s3://it's 100% there:x/a") is None
-        assert history.note_files("s3://bucket/files") == "s3://it's 100% there:x/a"
-        first, second = (cachi2ish(address, tmp_path, "sync") for _ in range(2))
-        assert "another server of this mirror has its files in s3://bucket/files" in first.stderr
-        assert "give this one --files s3://bucket/files" in first.stderr
-        assert (first.returncode, second.returncode, "another server" in second.stderr) == (0, 0, False)
-        assert history.note_files("s3://bucket/files") == "the directories of servers"
+        assert history.record_files_place("s3://it's 100% there:x/a", replace=True) is None
+        assert history.record_files_place("s3://bucket/files", replace=True) == "s3://it's 100% there:x/a"
+        for _ in range(2):  # at each start, and not at the first alone
+            told = cachi2ish(address, tmp_path, "sync")
+            assert told.returncode == 0
+            assert "files of this mirror are in s3://bucket/files, and this machine has its own" in told.stderr
+            assert "give it --files s3://bucket/files" in told.stderr
+        assert history.record_files_place("s3://bucket/files", replace=True) == "s3://bucket/files"
         assert history.verify() == ()
+
+
+def test_a_disk_alone_is_recorded_only_where_nothing_is(server: PostgresqlServer) -> None:
+    with SqlHistory(server.new_history()) as history:
+        assert history.record_files_place("disks", replace=False) is None
+        assert history.record_files_place("s3://files", replace=True) == "disks"
+        assert history.record_files_place("disks", replace=False) == "s3://files"
+        assert history.record_files_place("disks", replace=False) == "s3://files"
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def sync_mirror(flags: Flags, reporter: ConsoleReporter) -> Synced:
     settings = load_mirror_settings(flags, os.environ, home_directory(), datetime.now(UTC))
     if settings.database is None:
         expect_history(settings.directory)
-    with mirroring(settings, reporter, amend=True) as rooms:
+    with mirroring(settings, reporter, make=False, amend=True) as rooms:
         return sync(rooms)
 
 
@@ -155,10 +155,16 @@ def _tracked(index: str, settings: MirrorSettings, history: SqlHistory) -> Addre
 
 @contextmanager
 def mirroring(
-    settings: MirrorSettings, reporter: ConsoleReporter, *, amend: bool = False, lenient: bool = False
+    settings: MirrorSettings,
+    reporter: ConsoleReporter,
+    *,
+    make: bool = True,
+    amend: bool = False,
+    lenient: bool = False,
 ) -> Iterator[Rooms]:
     """Yield what a mirror is made of; connections and databases end with the block.
 
+    make: begin one in a database that has none; without it, that is an `InputError`.
     amend: what the settings do not say of a registry stays as the mirror knows it, and registries that they do not
     name are there too; otherwise it is the default.
     The rules are not written down then: a server may run that has others. lenient: a shared store of files that is
@@ -168,8 +174,8 @@ def mirroring(
     directory = _made(settings.directory)
     with ExitStack() as stack:
         stack.enter_context(log_messages_to(reporter))
-        history = stack.enter_context(SqlHistory(_place(settings)))
-        _note_files(settings, history, reporter)
+        history = stack.enter_context(SqlHistory(_place(settings), make=make))
+        _record_files_place(settings, history, reporter)
         known = {one.name: one for one in history.registries()} if amend else {}
         addresses = {MAIN: Address(default_index_url())}
         addresses |= {name: Address(one.url) for name, one in known.items()} | dict(settings.registries)
@@ -217,18 +223,21 @@ def _among_servers(directory: Path) -> Iterator[bool]:
         os.close(held)
 
 
-def _note_files(settings: MirrorSettings, history: SqlHistory, reporter: ConsoleReporter) -> None:
-    """Write down where the machines of a mirror have their files, and warn where others had them elsewhere."""
+def _record_files_place(settings: MirrorSettings, history: SqlHistory, reporter: ConsoleReporter) -> None:
+    """Write down where the machines of a mirror have their files, and warn where others have them elsewhere.
+
+    A machine without ``--files`` changes nothing of what others have written, and is told so at each start.
+    """
     if settings.database is None:
         return
     own = _DISKS if settings.files is None else str(settings.files)
-    before = history.note_files(own)
+    before = history.record_files_place(own, replace=settings.files is not None)
     if before is None or before == own:
         return
     if settings.files is None:
         reporter.warning(
-            f"another server of this mirror has its files in {before}, and this one on its own disk alone: neither"
-            f" finds those of the other; give this one --files {before}"
+            f"files of this mirror are in {before}, and this machine has its own disk alone: it finds none of"
+            f" those, and no other finds its own; give it --files {before}"
         )
     else:
         reporter.warning(

@@ -197,9 +197,9 @@ class SqlHistory:
         """Let go of a claim; see the interface."""
         return self._database.leave_file(key)
 
-    def note_files(self, place: str) -> str | None:
-        """Write down where all machines have their files; return what was written before, None for nothing."""
-        return self._database.note_files(place)
+    def record_files_place(self, place: str, *, replace: bool) -> str | None:
+        """Write down where all machines have their files; see `Database.record_files_place`."""
+        return self._database.record_files_place(place, replace=replace)
 
     def status(self, now: Instant, registries: Collection[str] | None = None) -> Status:
         """Return how much is known; see the interface."""

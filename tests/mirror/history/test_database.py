@@ -45,10 +45,10 @@ def test_who_may_not_begin_a_history_makes_no_tables(path: Path, database: Datab
     empty = path.with_name("other.sqlite")
     with pytest.raises(InputError, match="there is no history in") as refused:
         Database(empty, make=False)
-    assert "serve, track and import begin one" in (refused.value.hint or "")
+    assert "serve, track, import and copy begin one" in (refused.value.hint or "")
     with closing(sqlite3.connect(empty)) as connection:
         assert connection.execute("SELECT * FROM sqlite_schema").fetchall() == []
-    assert database.note_files("s3://files") is None
+    assert database.record_files_place("s3://files", replace=True) is None
 
 
 def test_a_full_disk_is_told_from_other_failures(database: Database) -> None:

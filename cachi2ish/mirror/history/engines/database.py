@@ -90,12 +90,18 @@ class Database:
             self._check_step(connection)
             yield connection
 
-    def note_files(self, place: str) -> str | None:
-        """Write down where all machines have their files; return what was written before, None for nothing."""
+    def record_files_place(self, place: str, *, replace: bool) -> str | None:
+        """Write down where all machines have their files; return what was written before, None for nothing.
+
+        replace: also where another place is written; without it, that stays.
+        """
         with self.reading() as connection:
             before = self._kind.files_place(connection)
-        if before != place:
-            with self.writing() as connection:
+        if before == place or (before is not None and not replace):
+            return before
+        with self.writing() as connection:
+            before = self._kind.files_place(connection)  # another machine may have begun at the same time
+            if before is None or replace:
                 self._kind.write_files_place(connection, place)
         return before
 
@@ -179,8 +185,8 @@ class Database:
             if metadata.tables.keys().isdisjoint(inspect(connection).get_table_names()):
                 raise InputError(
                     f"there is no history in {self._kind.name}",
-                    hint="name the place that has it with --directory or --database; mirror serve, track and"
-                    " import begin one",
+                    hint="name the place that has it with --directory or --database; mirror serve, track, import"
+                    " and copy begin one",
                 )
 
     def _check_step(self, connection: Connection) -> None:
