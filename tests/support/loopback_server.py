@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Self
@@ -11,18 +12,24 @@ from typing import Self
 #: Bytes that are passed on at once.
 PIECE = 16 * 1024
 
+#: Seconds after which a server that has been cut and has not ended never will.
+_PATIENCE = 60.0
+
 
 class LoopbackServer:
     """Takes connections as long as its context lasts; each is served in a thread. At the end all of them are cut.
 
     A subclass says in `serve` what becomes of a connection, which is closed after it.
+    taken: how many connections there were.
     """
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
         self._guard = threading.Lock()
+        self.taken = 0
         self._open: set[socket.socket] = set()
+        self._ending = False
         self._workers: list[threading.Thread] = []
         self._thread = threading.Thread(target=self.run, daemon=True)
 
@@ -35,13 +42,16 @@ class LoopbackServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        with self._guard:
+            self._ending = True
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
-        self._listener.close()
         self.cut_all()
+        end = time.monotonic() + _PATIENCE
+        self._join(self._thread, end)
+        self._listener.close()
         for worker in self._workers:
-            worker.join()
+            self._join(worker, end)
 
     def run(self) -> None:
         """Take connections until the end; runs in a thread of its own."""
@@ -51,9 +61,13 @@ class LoopbackServer:
             worker.start()
 
     def connections(self) -> Iterator[socket.socket]:
+        """Yield connections, which `cut_all` ends from here on, until the end."""
         with suppress(OSError):
             while True:
-                yield self._listener.accept()[0]
+                connection = self._listener.accept()[0]
+                self._let_be_cut(connection)
+                self.taken += 1
+                yield connection
 
     def serve(self, connection: socket.socket) -> None:
         """Do with a connection what the test is about; an `OSError` ends it."""
@@ -69,14 +83,24 @@ class LoopbackServer:
     @contextmanager
     def cuttable(self, connection: socket.socket) -> Iterator[None]:
         """Let `cut_all` end a connection, which is closed with the block."""
-        with self._guard:
-            self._open.add(connection)
+        self._let_be_cut(connection)
         try:
             with connection:
                 yield
         finally:
             with self._guard:
                 self._open.discard(connection)
+
+    def _let_be_cut(self, connection: socket.socket) -> None:
+        with self._guard:
+            self._open.add(connection)
+            if self._ending:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def _join(self, thread: threading.Thread, end: float) -> None:
+        thread.join(max(0.0, end - time.monotonic()))
+        assert not thread.is_alive(), f"{type(self).__name__} does not end"
 
     def _serve_and_close(self, connection: socket.socket) -> None:
         with suppress(OSError), self.cuttable(connection):

@@ -401,12 +401,7 @@ def test_what_is_damaged_there_stays_known_when_no_upstream_gives_it(
 class Hanging(LoopbackServer):
     """A server that takes connections and never answers."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.taken = 0
-
     def serve(self, connection: socket.socket) -> None:
-        self.taken += 1
         while connection.recv(65536):
             pass
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from cachi2ish.mirror.held.file_store import FileStore
 from cachi2ish.mirror.held.interface import SharedFiles
 from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.settings.buckets import Bucket
@@ -286,8 +287,18 @@ class SlowToPut(Scripted):
 
 
 def test_a_file_that_goes_while_the_store_is_given_it_is_fetched_again(
-    machines: Callable[..., MirrorServer], files: SharedFiles, upstream: IndexServer
+    machines: Callable[..., MirrorServer],
+    files: SharedFiles,
+    upstream: IndexServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    is_waiting, over = threading.Event(), FileStore.over
+
+    async def waiting(store: FileStore, key: str) -> None:
+        is_waiting.set()
+        await over(store, key)
+
+    monkeypatch.setattr(FileStore, "over", waiting)
     slow = SlowToPut(files)
     mirror = machines("first", slow)
     path = path_of(mirror, "demo", SDIST.filename)
@@ -296,7 +307,7 @@ def test_a_file_that_goes_while_the_store_is_given_it_is_fetched_again(
     (mirror.directory / "files/blobs/sha256" / SDIST.sha256[:2] / SDIST.sha256[2:]).unlink()
     with ThreadPoolExecutor(1) as threads:
         again = threads.submit(mirror.get, path)
-        time.sleep(0.3)  # nothing depends on it: the request may come before or after
+        assert is_waiting.wait(60)  # for the download that has brought the file, and still puts it
         slow.may_put.set()
         assert again.result(60).body == SDIST.content
     eventually(lambda: SDIST.sha256 in in_store(files))
