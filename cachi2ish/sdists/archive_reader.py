@@ -27,8 +27,8 @@ _METADATA = "METADATA"
 _DIST_INFO = ".dist-info"
 
 
-#: Names of one archive that are kept for an error.
-_MOST_NAMES = 100
+#: Different things that one archive says of itself and that are kept for an error; more than one is an error.
+_MOST_FACTS = 100
 
 #: A ``pyproject.toml`` that says nothing of how it is built.
 _UNKNOWN = b"build-system"
@@ -43,17 +43,16 @@ class _Found:
     def __init__(self) -> None:
         self.pyproject: bytes | None = None
         self._identity: Identity | None = None
-        self._facts: set[tuple[str, str | None]] = set()
-        self._names: dict[str, None] = {}
+        self._facts: dict[tuple[str, str | None], str] = {}  # and how each was spelled at first
 
     def add(self, identity: Identity | None) -> None:
         """Take in what one ``PKG-INFO`` says, None where it says nothing."""
         if identity is None:
             return
         self._identity = identity
-        if len(self._names) < _MOST_NAMES:
-            self._facts.add((canonicalize_name(identity.name), identity.version))
-            self._names[f"{identity.name} {identity.version}"] = None
+        if len(self._facts) < _MOST_FACTS:
+            fact = canonicalize_name(identity.name), identity.version
+            self._facts.setdefault(fact, f"{identity.name} {identity.version}")
 
     def identity(self, filename: str) -> Identity | None:
         """Return what all of it says; raises `DistributionError` where it contradicts itself.
@@ -62,7 +61,7 @@ class _Found:
         """
         if len(self._facts) > 1:
             raise DistributionError(
-                f"{filename} says more than once what it is: {', '.join(self._names)}",
+                f"{filename} says more than once what it is: {', '.join(self._facts.values())}",
                 hint="it may have been made to do harm; look at it before you use it",
             )
         return self._identity

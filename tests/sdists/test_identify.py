@@ -6,6 +6,7 @@ import io
 import tarfile
 import warnings
 import zipfile
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,14 @@ def test_core_metadata_of_every_age_and_encoding_is_read(
 def test_metadata_without_a_name_leaves_the_word_to_the_project_files(identify: Identify, pkg_info: bytes) -> None:
     content = pack_tar({"demo-1.0/PKG-INFO": pkg_info, "demo-1.0/pyproject.toml": PYPROJECT})
     assert identify(content, "demo-1.0.tar.gz") == NAMED
+
+
+@pytest.mark.parametrize("form", ["tar.gz", "tar.bz2"])
+def test_no_number_of_spellings_of_one_name_hides_another_name(identify: Identify, form: str) -> None:
+    spelled = ["".join(letters) for letters in product(*((one, one.upper()) for one in "evilpkg"))]
+    members = [plain("demo-1.0/PKG-INFO", core_metadata(name, "9.9").encode()) for name in spelled]
+    with pytest.raises(DistributionError, match=r"says more than once what it is: evilpkg 9\.9, demo 1\.0$"):
+        identify(packed([*members, PKG_INFO], form), f"demo-1.0.{form}")
 
 
 def test_only_the_root_pkg_info_counts(identify: Identify) -> None:
