@@ -51,18 +51,25 @@ class _StoppedError(Exception):
 
 
 class _Answers(io.RawIOBase):
-    """What a process writes. Raises `_StoppedError` where nothing comes since it is stopped.
+    """What a process writes. To be closed. Raises `_StoppedError` where nothing comes since it is stopped.
 
     Whoever suspends this program (Ctrl-Z) suspends both; both go on at nearly the same time. So not the time is
     counted, but how often this process has looked: while it is suspended itself, it does not.
+    descriptor: of the pipe. It is copied: another thread may close it, and then its number means another file.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], descriptor: int) -> None:
         super().__init__()
         self._process = process
-        self._descriptor = descriptor
+        self._descriptor = os.dup(descriptor)
         self._poll = select.poll()
-        self._poll.register(descriptor, select.POLLIN)
+        self._poll.register(self._descriptor, select.POLLIN)
+
+    def close(self) -> None:
+        """Let go of the pipe."""
+        if not self.closed:
+            os.close(self._descriptor)
+        super().close()
 
     def readable(self) -> bool:
         """Return True."""
@@ -101,7 +108,7 @@ class ReadingProcesses:
     ) -> None:
         self._stop()
         for one in self._all:
-            _end(one, at_once=kind is not None)
+            self._end(one, at_once=kind is not None)
 
     @property
     def started(self) -> tuple[subprocess.Popen[bytes], ...]:
@@ -117,8 +124,10 @@ class ReadingProcesses:
             start = time.monotonic()
             try:
                 send(process.stdin, question(str(path), folder, listed, budget))
-                answers = io.BufferedReader(_Answers(process, process.stdout.fileno()))
-                spent, found = read_answer(receive(answers), listed)
+                with self._freed:  # nobody closes it between its number and the copy
+                    answers = _Answers(process, process.stdout.fileno())
+                with io.BufferedReader(answers) as buffered:
+                    spent, found = read_answer(receive(buffered), listed)
             except _StoppedError:
                 self._give_up(process)  # it has spent next to nothing
             except (OSError, ValueError, BrokenMessageError):
@@ -158,13 +167,28 @@ class ReadingProcesses:
 
     def _give_up(self, process: subprocess.Popen[bytes]) -> None:
         self._stop()
-        _end(process, at_once=True)
+        self._end(process, at_once=True)
 
     def _stop(self) -> None:
         with self._freed:
             self._usable = False
             self._idle.clear()
             self._freed.notify_all()
+
+    def _end(self, process: subprocess.Popen[bytes], *, at_once: bool) -> None:
+        if at_once:
+            process.kill()
+        if process.stdin:
+            with suppress(OSError):  # what was not written yet has no reader
+                process.stdin.close()
+        if process.stdout:
+            with self._freed:
+                process.stdout.close()
+        try:
+            process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _processors() -> int:
@@ -190,17 +214,3 @@ def _start() -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
-
-
-def _end(process: subprocess.Popen[bytes], *, at_once: bool) -> None:
-    if at_once:
-        process.kill()
-    for pipe in (process.stdin, process.stdout):
-        if pipe:
-            with suppress(OSError):  # what was not written yet has no reader
-                pipe.close()
-    try:
-        process.wait(_PATIENCE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

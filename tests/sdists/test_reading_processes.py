@@ -230,6 +230,48 @@ def test_no_process_is_left_behind(sdist: Path, error: type[BaseException] | Non
     assert ask(processes, sdist)  # a thread that nobody waits for may still be at it
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only there a descriptor tells its file")
+def test_whoever_still_waits_at_the_end_reads_from_the_process_alone(
+    sdist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    foreign = tmp_path / "foreign"
+    foreign.write_bytes(b"A" * 4096)
+    taken = list[int]()
+    looking, go_on = Event(), Event()
+
+    def looks_late(_process: subprocess.Popen[bytes]) -> bool:
+        looking.set()
+        assert go_on.wait(60)
+        return False
+
+    read = list[str]()
+    readv = os.readv
+
+    def noted(descriptor: int, buffers: Sequence[bytearray]) -> int:
+        read.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        return readv(descriptor, buffers)
+
+    processes = ReadingProcesses(worthwhile=0)
+    with ThreadPoolExecutor(1) as threads:
+        found = ask(processes, sdist)
+        (process,) = processes.started
+        process.send_signal(signal.SIGSTOP)
+        monkeypatch.setattr(reading_processes, "_STEP", 0.01)
+        monkeypatch.setattr(reading_processes, "_is_stopped", looks_late)
+        monkeypatch.setattr(os, "readv", noted)
+        waiting = threads.submit(ask, processes, sdist)
+        assert looking.wait(60)
+        processes.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+        taken += [os.open(foreign, os.O_RDONLY) for _ in range(16)]  # among them the numbers that are free now
+        go_on.set()
+        try:
+            assert waiting.result(60) == found
+        finally:
+            for one in taken:
+                os.close(one)
+    assert str(foreign) not in read
+
+
 _PARENT = """
 import os, signal, sys
 from pathlib import Path
