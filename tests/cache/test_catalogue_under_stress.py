@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from cachi2ish.cache.memory import catalogue as catalogue_module
 from cachi2ish.cache.memory.catalogue import SqliteCatalogue
+from cachi2ish.cache.memory.schema import open_existing
 from cachi2ish.cli.display.hints import hint_of
 from cachi2ish.errors import StorageError
 from tests.cache.pages import INDEX, SDIST, WHEEL, T, index_file, kept, page_of
@@ -163,6 +165,40 @@ def test_a_database_that_is_gone_when_it_is_to_be_written_back_is_not_made_again
         path.unlink()
         catalogue.write_back()
     assert not path.exists()
+
+
+def test_where_no_thread_can_be_started_the_database_is_written_when_it_is_closed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cannot(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with SqliteCatalogue(path) as catalogue:
+        catalogue.keep_page(page_of(SDIST, project="a"))
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", cannot)
+            catalogue.write_back()
+    assert in_the_file_itself(path) == ["a"]
+    with pytest.raises(sqlite3.ProgrammingError):
+        catalogue.get("key")
+
+
+def test_nothing_is_written_back_twice(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = list[Path]()
+
+    def noted(path: Path, *, write: bool) -> sqlite3.Connection:
+        opened.append(path)
+        return open_existing(path, write=write)
+
+    monkeypatch.setattr(catalogue_module, "open_existing", noted)
+    with SqliteCatalogue(path) as catalogue:
+        catalogue.keep_page(page_of(SDIST, project="a"))
+        before = len(opened)
+        for _ in range(3):
+            catalogue.write_back()
+        catalogue.keep_page(page_of(SDIST, project="b"))
+        catalogue.write_back()
+    assert len(opened) - before == 2
 
 
 def test_a_catalogue_in_which_no_page_was_kept_is_not_written_back(path: Path) -> None:

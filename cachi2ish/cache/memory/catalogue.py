@@ -75,8 +75,9 @@ class SqliteCatalogue:
 
     def keep_page(self, page: Page, etag: str = "", versions: Collection[str] = ()) -> bool:
         """Keep a page in the place of what its index said; no credential is. Return whether all of it is kept."""
+        kept = self._attempt(lambda rows: rows.keep_page(page, etag, versions), otherwise=False)
         self._kept_pages = True
-        return self._attempt(lambda rows: rows.keep_page(page, etag, versions), otherwise=False)
+        return kept
 
     def keep_absence(self, index: str, project: str, fetched_at: datetime, *, certain: bool = True) -> None:
         """Keep that ``index`` has no such project; not ``certain``: it may have one that it does not show."""
@@ -101,14 +102,16 @@ class SqliteCatalogue:
     def write_back(self) -> None:
         """Begin to move what was kept by now into the database itself, beside whatever else is done.
 
-        `close` would have to, and the program to wait for the disk. Not where no page was kept.
+        `close` would have to, and the program to wait for the disk; it does so where no thread can be started.
+        Not where no page was kept since.
         """
         if self._kept_pages and not self._read_only:
+            self._kept_pages = False
             before = self._writing_back
-            self._writing_back = threading.Thread(
-                target=self._checkpoint, args=(before,), name="catalogue", daemon=True
-            )
-            self._writing_back.start()
+            thread = threading.Thread(target=self._checkpoint, args=(before,), name="catalogue", daemon=True)
+            with suppress(RuntimeError):
+                thread.start()
+                self._writing_back = thread
 
     def _checkpoint(self, before: threading.Thread | None) -> None:
         if before is not None:
