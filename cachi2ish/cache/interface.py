@@ -151,10 +151,6 @@ class Recollection(Protocol):
 class Memory(Catalogue, Recollection, Protocol):
     """All that is remembered beside the files."""
 
-    def write_back(self) -> None:
-        """Begin to write to the disk what was kept by now, which takes time at the end; return at once."""
-        ...
-
 
 class Pruning(Protocol):
     """A store of files out of which some are being removed, beside processes that use it."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from cachi2ish import __version__
 from cachi2ish.cache.blobs import DiskBlobs
-from cachi2ish.cache.interface import Housekeeping, Memory
+from cachi2ish.cache.interface import Housekeeping
 from cachi2ish.cache.memory.catalogue import SqliteCatalogue
 from cachi2ish.cache.memory.signing import Signer, signer_with
 from cachi2ish.cli.display.reporting import ConsoleReporter, log_messages_to
@@ -149,6 +149,7 @@ def fetching(flags: Flags, reporter: ConsoleReporter, export: Path | None = None
                     planner,
                 ),
                 Results(outputs(), _sbom_writer(settings), rewriter_of, _exporter, files()),
+                catalogue.write_back,
             ),
             Run(
                 indexes=IndexAddresses(
@@ -246,7 +247,7 @@ def _sbom_writer(settings: Settings) -> SbomWriter:
     return CycloneDxWriter(found_by, proxy)
 
 
-def _cache(settings: Settings, stack: ExitStack) -> tuple[DiskBlobs, Memory]:
+def _cache(settings: Settings, stack: ExitStack) -> tuple[DiskBlobs, SqliteCatalogue]:
     """Open the cache. A dry run needs no files, and reads the catalogue without a trace."""
     kept, signer = settings.cache_dir, _signer(settings.cache_key)
     if kept is not None and not settings.dry_run:

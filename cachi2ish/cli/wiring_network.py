@@ -60,7 +60,6 @@ def connector(
             index=IndexStack(run).index,
             downloader=LocalFilesFirst(source, blobs, CachedFirst(blobs, memory, downloader)),
             metadata=lambda: _wheel_metadata(session),
-            write_back=memory.write_back,
             spare_work=lambda threads: made[0].spare_work(threads) if made else None,
         )
 

@@ -97,7 +97,6 @@ class World:
                 lambda _addresses, _dating: self.index,
                 self.downloader,
                 local=self.local,
-                write_back=lambda: self.written_back.append(self.notes.stages[-1].stage),
             )
 
         repositories = FakeRepositories({COMMIT.commit: b"commit"}, checkout=VcsOrigin(url="u", commit="2" * 40))
@@ -106,6 +105,7 @@ class World:
             connect,
             Archives(lambda: FakeSdists(self.identities), FakeRecollection(), build_facts, planner),
             Results(self.outputs, FakeSbom(), lambda _: RequirementsRewriter(), as_requirements, DiskFiles()),
+            lambda: self.written_back.append(self.notes.stages[-1].stage),
         )
 
     def _run(self) -> Run:

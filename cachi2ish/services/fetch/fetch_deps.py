@@ -93,13 +93,13 @@ def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, 
 
             with _with_failures_of(transfers, network):
                 choices = choose_all(wanted(reading, run.indexes), network.index, _page_workers(run), on_choice)
-            network.write_back()  # while files are on their way
+            ports.write_back()  # while files are on their way
             _warn(reading, choices, run.reporter)
             run.reporter.stage(Doing("transfer", local=network.local))
             expect_pages(staging, (choice.requirement.project for choice in choices))
             fetched = transfers.wait()
             choices = transfers.settled(choices)
-            network.write_back()
+            ports.write_back()
         raise_all(collisions(fetched))
         placing.finish()
         _warn_unverified(fetched, run.reporter)

@@ -41,7 +41,6 @@ class Network(Struct, frozen=True):
     whatever the date.
     local: whether all this is in the cache, so that nobody has to wait for any of it.
     metadata: returns what reads that of wheels which are not fetched.
-    write_back: begins to write to the disk what is remembered by now; it returns at once.
     spare_work: returns what threads can do for files that others are fetching, None for nothing.
     """
 
@@ -49,7 +48,6 @@ class Network(Struct, frozen=True):
     downloader: Downloader
     local: bool = False
     metadata: Callable[[], MetadataFiles] | None = None
-    write_back: Callable[[], None] = lambda: None
     spare_work: Callable[[int], Callable[[], None] | None] = lambda _threads: None
 
 
@@ -88,12 +86,16 @@ class Results(Struct, frozen=True):
 
 
 class Ports(Struct, frozen=True):
-    """What ``fetch-deps`` needs of the world, by stage: each stage is given its own."""
+    """What ``fetch-deps`` needs of the world, by stage: each stage is given its own.
+
+    write_back: begins to write to the disk what the cache remembers by now; it returns at once and fails no run.
+    """
 
     sources: Sources
     connect: Connect
     archives: Archives
     results: Results
+    write_back: Callable[[], None]
 
 
 class IndexAddresses(Struct, frozen=True, kw_only=True):
