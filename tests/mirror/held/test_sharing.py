@@ -29,7 +29,8 @@ from cachi2ish.mirror.held.interface import (
 from cachi2ish.mirror.held.relay import Abandoned
 from cachi2ish.mirror.held.shared.sharing import StoreSharing
 from cachi2ish.mirror.held.shared.unsent_notes import UnsentNotes
-from tests.support.loopback_server import LoopbackServer
+from tests.support.loopback_server import LoopbackServer, head_of, pass_between
+from tests.support.s3_server import shared_s3
 from tests.support.shared_files import files_in, new_place
 
 
@@ -427,6 +428,48 @@ def test_a_store_that_hangs_is_given_up_before_clients_are_impatient(
     taken = hanging.taken
     assert machine.bring("0" * 64) is None
     assert hanging.taken == taken  # it is not asked again at once
+
+
+class Gateway(LoopbackServer):
+    """The way to the S3 server. never: a file that it gives up, with this status, each time it is put."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__()
+        host, _, port = shared_s3().endpoint.removeprefix("http://").partition(":")
+        self._there, self._status = (host, int(port)), status
+        self.never = ""
+
+    def serve(self, connection: socket.socket) -> None:
+        head = head_of(connection)
+        line = head.partition(b"\r\n")[0]
+        if line.startswith(b"PUT ") and self.never.encode() in line:
+            connection.sendall(
+                b"HTTP/1.1 %d Given Up\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" % self._status
+            )
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(65536):  # else what was not read would take the answer along
+                pass
+            return
+        server = socket.create_connection(self._there)
+        with self.cuttable(server):
+            server.sendall(head.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
+            pass_between(connection, server)
+
+
+@pytest.mark.parametrize("status", [413, 500, 504])
+def test_a_file_that_a_gateway_always_gives_up_keeps_no_other_from_being_put(status: int, tmp_path: Path) -> None:
+    with Gateway(status) as gateway:
+        files = files_in(new_place(), gateway.endpoint)
+        machine = Machine(tmp_path, files)
+        bad, *others = sorted(machine.add(os.urandom(100)).sha256 for _ in range(4))
+        gateway.never = bad
+        for sha256 in (bad, *others):
+            machine.sharing.begin(sha256)
+        for minute in range(2):
+            machine.now = 60.0 * minute
+            machine.sharing.catch_up(machine.find)
+        assert machine.unsent.keys() == [bad]
+        assert {one.sha256 for one in files.all()} == set(others)
 
 
 def test_machines_that_begin_at_one_time_do_not_disturb_one_another() -> None:
