@@ -20,7 +20,7 @@ from cachi2ish.mirror.held.file_store import FileStore
 from cachi2ish.mirror.held.interface import SharedFiles
 from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.settings.buckets import Bucket
-from tests.mirror.held.test_sharing import Scripted
+from tests.mirror.held.conftest import Scripted
 from tests.mirror.server.conftest import OLD, SDIST, YOUNG
 from tests.mirror.server.test_file_doors import LARGE, downloads, path_of, together
 from tests.support.distributions import Dist
