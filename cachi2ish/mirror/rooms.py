@@ -19,10 +19,10 @@ from cachi2ish.mirror.held.claims import Claims
 from cachi2ish.mirror.held.file_store import FileStore
 from cachi2ish.mirror.held.interface import DiskLimit, SharedFiles, Sharing
 from cachi2ish.mirror.held.local_limit import LocalLimit
+from cachi2ish.mirror.held.no_sharing import NoLimit, NoSharing
 from cachi2ish.mirror.held.relay import Relay
 from cachi2ish.mirror.held.shared.sharing import StoreSharing
-from cachi2ish.mirror.held.shared.unsent_notes import UnsentNotes
-from cachi2ish.mirror.held.unshared import Unlimited, Unshared
+from cachi2ish.mirror.held.shared.upload_queue import UploadQueue
 from cachi2ish.mirror.history.interface import Sightings
 from cachi2ish.mirror.records import DOWNLOADS, UNSENT, Registry
 from cachi2ish.sdists.interface import WheelReader
@@ -70,10 +70,10 @@ class Rooms:
     def sharing(self, on_use: Callable[[str, str], None]) -> Sharing:
         """Return what this machine shares with others; on_use: see `StoreSharing`."""
         if self.shared is None:
-            return Unshared()
+            return NoSharing()
         return StoreSharing(
             self.shared.files,
-            UnsentNotes(self.directory / UNSENT),
+            UploadQueue(self.directory / UNSENT),
             unfinished=self.shared.unfinished,
             clock=time.monotonic,
             on_use=on_use,
@@ -96,7 +96,7 @@ class Rooms:
 
     def _limit(self, sharing: Sharing, executor: Executor) -> DiskLimit:
         if self.shared is None:
-            return Unlimited()
+            return NoLimit()
 
         def put(sha256: str) -> bool:
             blob = self.blobs.find([Digest("sha256", sha256)])

@@ -14,7 +14,7 @@ from typing import Protocol, Self
 from cachi2ish.cache.interface import SharedBlobStore
 from cachi2ish.errors import StorageError
 from cachi2ish.files.folder import Folder
-from cachi2ish.mirror.held.pauses import Pauses
+from cachi2ish.mirror.held.circuit_breaker import CircuitBreaker
 from cachi2ish.mirror.held.relay import Download
 
 _log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class Claims:
         self._directory = directory
         self._among = among
         self._clock = clock
-        self._pauses = Pauses(clock)
+        self._breaker = CircuitBreaker(clock)
         self._folder = Folder(directory.parent)
         with suppress(OSError):
             directory.mkdir(mode=0o700, exist_ok=True)
@@ -120,20 +120,20 @@ class Claims:
 
     def _taken_among(self, among: FileClaims, key: str, wait: Callable[[str], None]) -> bool:
         """Wait until this machine is the one; return False where nobody can tell."""
-        while self._pauses.begin():
+        while self._breaker.begin():
             begun = self._clock()
             try:
                 if among.try_claim_file(key):
-                    self._pauses.answered()
+                    self._breaker.answered()
                     return True
-                self._pauses.answered()
+                self._breaker.answered()
             except StorageError as error:
                 if self._clock() - begun > _SLOW:
-                    self._pauses.failed()
+                    self._breaker.failed()
                 _log.warning("%s is downloaded without asking other machines: %s", key, error.problem)
                 return False
             finally:
-                self._pauses.end()
+                self._breaker.end()
             until = time.monotonic() + _PAUSE_BETWEEN_MACHINES
             while time.monotonic() < until:
                 wait("")

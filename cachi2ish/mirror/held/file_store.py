@@ -168,7 +168,7 @@ class FileStore:
         loop = asyncio.get_running_loop()
         blob = await loop.run_in_executor(self._executor, self._metadata.read, wheel, filename)
         if blob is not None:
-            self._executor.submit(self._sharing.put_noted, blob)  # whoever asks for it need not wait for others
+            self._executor.submit(self._sharing.put_queued, blob)  # whoever asks for it need not wait for others
         return blob
 
     def _remember(self, key: str, blob: Blob | None) -> None:

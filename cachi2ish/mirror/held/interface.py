@@ -146,19 +146,19 @@ class Sharing(Protocol):
         ...
 
     def is_unsent(self, sha256: str, /) -> bool:
-        """Return whether it is noted that a file is still to be put there, without asking anybody."""
+        """Return whether a file is queued to be put there, without asking anybody."""
         ...
 
     def begin(self, key: str, /) -> None:
-        """Note that a file is to be put there once it has come, also if this process is killed meanwhile."""
+        """Queue a file that is to be put there once it has come, also if this process is killed meanwhile."""
         ...
 
     def put(self, blob: Blob, /) -> bool:
         """Put a file there; return whether it is there now. Otherwise it is put later."""
         ...
 
-    def put_noted(self, blob: Blob, /) -> None:
-        """Put a file there, unless that was done meanwhile: there is no note on it any more."""
+    def put_queued(self, blob: Blob, /) -> None:
+        """Put a file there, unless that was done meanwhile: it is not queued any more."""
         ...
 
     def catch_up(self, find: Callable[[str], Blob | None], /) -> None:
@@ -166,7 +166,7 @@ class Sharing(Protocol):
         ...
 
     def stop(self) -> None:
-        """Put nothing more: what is not there yet stays noted."""
+        """Put nothing more: what is not there yet stays queued."""
         ...
 
 

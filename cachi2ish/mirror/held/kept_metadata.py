@@ -39,7 +39,7 @@ class WheelMetadata:
     def read(self, wheel: Blob, filename: str) -> Blob | None:
         """Return the metadata of a wheel that is held, kept from then on; None where it has none that is sound.
 
-        What is new is still to be put into the shared store, and is noted there.
+        What is new is still to be put into the shared store, and is queued for that.
         """
         known = self.digest(wheel.sha256)
         blob = self._blobs.find([Digest("sha256", known)]) if known else None

@@ -41,7 +41,7 @@ class SharedStore(Protocol):
         ...
 
     def is_unsent(self, sha256: str) -> bool:
-        """Return whether it is noted that a file is still to be put there, without asking anybody."""
+        """Return whether a file is queued to be put there, without asking anybody."""
         ...
 
 
@@ -51,7 +51,7 @@ class LocalLimit:
     One thread removes at a time, and nobody waits for it but downloads for which there is no room yet.
 
     most: bytes. pruning: begins to remove. store: what has the files. put: puts a file there that it lacks, by its
-    sha256, or notes that it is unsent; returns whether it is there now. start: runs what it is given in another
+    sha256, or queues it; returns whether it is there now. start: runs what it is given in another
     thread. clock: seconds. now: the time of day.
     """
 

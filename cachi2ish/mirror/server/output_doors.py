@@ -15,7 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from cachi2ish.mirror.fixed_set import FixedSet
-from cachi2ish.mirror.held.unshared import Unshared
+from cachi2ish.mirror.held.no_sharing import NoSharing
 from cachi2ish.mirror.records import Registry
 from cachi2ish.mirror.server.gate import Gate
 from cachi2ish.mirror.server.health import Health
@@ -57,6 +57,6 @@ async def serving_fixed(content: FixedSet) -> AsyncIterator[ASGIApp]:
                 return Refused(HTTPStatus.NOT_FOUND, f"{filename} cannot be read: {error.strerror}")
 
         doors = router(
-            pages, [Route("/healthz", Health(Unshared()).answer), Route("/files/{key}/{filename}", file)], ("",)
+            pages, [Route("/healthz", Health(NoSharing()).answer), Route("/files/{key}/{filename}", file)], ("",)
         )
         yield Gate(doors, hot=hot, tokens=None, metrics=Metrics(lambda: hot.hits))

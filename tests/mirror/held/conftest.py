@@ -20,7 +20,7 @@ from cachi2ish.mirror.held.interface import (
     StoredFile,
 )
 from cachi2ish.mirror.held.shared.sharing import StoreSharing
-from cachi2ish.mirror.held.shared.unsent_notes import UnsentNotes
+from cachi2ish.mirror.held.shared.upload_queue import UploadQueue
 from tests.support.shared_files import files_in, new_place
 
 
@@ -75,13 +75,13 @@ class Machine:
     def __init__(self, directory: Path, files: SharedFiles) -> None:
         self.now = 0.0
         self.blobs = DiskBlobs(directory / "files")
-        self.notes = directory / "unsent"
+        self._unsent = directory / "unsent"
         self._files = files
         self.begin()
 
     def begin(self) -> None:
         """Let the process begin anew."""
-        self.unsent = UnsentNotes(self.notes)
+        self.unsent = UploadQueue(self._unsent)
         self.sharing = StoreSharing(self._files, self.unsent, unfinished=key_of, clock=lambda: self.now)
 
     def add(self, content: bytes) -> Blob:

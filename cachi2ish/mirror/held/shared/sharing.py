@@ -1,7 +1,7 @@
 """The store that all machines share, as one of them uses it: what it brings from there, and what it puts there.
 
-What comes from an upstream is put there before the claim on its download is given back. Where that fails, a note
-stays on the disk, and it is put later: nothing is lost, and nobody waits for a store that does not answer.
+What comes from an upstream is put there before the claim on its download is given back. Where that fails, it
+stays in a queue on the disk, and is put later: nothing is lost, and nobody waits for a store that does not answer.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from cachi2ish.cache.interface import BlobStore
 from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.core.digests import Digest
 from cachi2ish.errors import Cachi2ishError, StorageError
+from cachi2ish.mirror.held.circuit_breaker import Hourly, StoreBreakers
 from cachi2ish.mirror.held.interface import SharedFiles, SharedStoreAwayError, SharedStoreError
-from cachi2ish.mirror.held.pauses import Hourly, StorePauses
 from cachi2ish.mirror.held.relay import Abandoned
-from cachi2ish.mirror.held.shared.unsent_notes import UnsentNotes
+from cachi2ish.mirror.held.shared.upload_queue import UploadQueue
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class _PausedError(SharedStoreAwayError):
 class StoreSharing:
     """Implements `cachi2ish.mirror.held.interface.Sharing` by a store. Safe to use from many threads.
 
-    notes: on what is still to be put there. unfinished: names what has
+    queue: what is still to be put there. unfinished: names what has
     arrived of a download, so that an upstream goes on where the shared store broke off. clock: seconds.
     on_use: is told of each use: ``get`` or ``put``, and how it ended.
     """
@@ -39,17 +39,17 @@ class StoreSharing:
     def __init__(
         self,
         files: SharedFiles,
-        notes: UnsentNotes,
+        queue: UploadQueue,
         *,
         unfinished: Callable[[Artifact], str],
         clock: Callable[[], float],
         on_use: Callable[[str, str], None] = lambda _use, _outcome: None,
     ) -> None:
         self._files = files
-        self._notes = notes
+        self._queue = queue
         self._unfinished = unfinished
         self._on_use = on_use
-        self._pauses = StorePauses(files.name, clock)
+        self._breakers = StoreBreakers(files.name, clock)
         self._damaged: set[str] = set()
         self._refused: dict[str, int] = {}  # in which round of `catch_up`
         self._rounds = 0
@@ -64,17 +64,17 @@ class StoreSharing:
     @property
     def is_lost(self) -> bool:
         """Whether it has failed and has not answered since, so that nobody waits for it."""
-        return self._pauses.is_lost
+        return self._breakers.is_lost
 
     @property
     def is_full(self) -> bool:
         """Whether it took no file and has not taken one since; what it has is read."""
-        return self._pauses.is_full
+        return self._breakers.is_full
 
     @property
     def unsent(self) -> int:
-        """How many files are still to be put there; those that other processes note are counted in `catch_up`."""
-        return len(self._notes)
+        """How many files are still to be put there; those that other processes queue are counted in `catch_up`."""
+        return len(self._queue)
 
     @property
     def is_alone(self) -> bool:
@@ -95,15 +95,15 @@ class StoreSharing:
         algorithms = {one.algorithm for one in artifact.digests} if artifact is not None else set()
         unfinished = f"shared {sha256}" if artifact is None else self._unfinished(artifact)
         try:
-            with self._pauses.asking() as may_ask:
+            with self._breakers.asking() as may_ask:
                 return self._read(sha256, unfinished, algorithms, store, sized) if may_ask else None
         except SharedStoreError:
             self._on_use("get", "failed")
             return None
 
     def begin(self, key: str) -> None:
-        """Note that a file is to be put there once it has come, also if this process is killed meanwhile."""
-        self._note(key)
+        """Queue a file that is to be put there once it has come, also if this process is killed meanwhile."""
+        self._enqueue(key)
 
     def fetched(
         self, key: str, fetch: Callable[[], tuple[Blob, Blob | None]], on_arrival: Callable[[Blob], None]
@@ -113,14 +113,14 @@ class StoreSharing:
         try:
             blob, metadata = fetch()
         except Cachi2ishError:  # nothing has come
-            if not self._notes.says_replace(key):
-                self._notes.remove(key)
+            if not self._queue.says_replace(key):
+                self._queue.remove(key)
             raise
         on_arrival(blob)  # who waits here need not wait for the others
         if metadata is not None:
-            self.put_noted(metadata)
+            self.put_queued(metadata)
         if self.put(blob):
-            self._notes.remove(key)
+            self._queue.remove(key)
         return blob
 
     def put(self, blob: Blob) -> bool:
@@ -132,15 +132,15 @@ class StoreSharing:
             pass
         except SharedStoreError as error:  # of this file, maybe: others may be put
             self._warn(blob.sha256, "put", error)
-        self._note(blob.sha256, replace=blob.sha256 in self._damaged)
+        self._enqueue(blob.sha256, replace=blob.sha256 in self._damaged)
         return False
 
     def stop(self) -> None:
-        """Put nothing more: a large file on its way ends at its next part, and its note stays."""
+        """Put nothing more: a large file on its way ends at its next part, and stays queued."""
         self._stopping = True
 
-    def put_noted(self, blob: Blob) -> None:
-        """Put a file there, unless that was done meanwhile: there is no note on it any more."""
+    def put_queued(self, blob: Blob) -> None:
+        """Put a file there, unless that was done meanwhile: it is not queued any more."""
         if self.is_unsent(blob.sha256):
             self.put(blob)
 
@@ -151,7 +151,7 @@ class StoreSharing:
         gateway gives up each time, keeps none of them.
         find: returns a file by its key, None where it is not on the disk.
         """
-        waiting = self._notes.counted()
+        waiting = self._queue.counted()
         if self.is_lost and not self._answers():
             return
         self._rounds += 1
@@ -184,34 +184,34 @@ class StoreSharing:
         if self._is_damaged(sha256):
             return False
         try:
-            with self._pauses.asking() as may_ask:
+            with self._breakers.asking() as may_ask:
                 found = self._files.size_of(sha256) if may_ask else None
                 if may_ask:
-                    self._pauses.answered()
+                    self._breakers.answered()
         except SharedStoreError:
             return False
         return found == size
 
     def is_unsent(self, sha256: str) -> bool:
-        """Return whether it is noted that a file is still to be put there, without asking anybody."""
-        return self._notes.has(sha256)
+        """Return whether a file is queued to be put there, without asking anybody."""
+        return self._queue.has(sha256)
 
     def _caught_up(self, key: str, blob: Blob | None) -> bool:
-        """Return whether nothing is to be done for a note just now. Raises `SharedStoreError`."""
+        """Return whether nothing is to be done for an entry of the queue just now. Raises `SharedStoreError`."""
         if blob is None:
-            if self._notes.is_old(key):  # its download has not come to an end
-                self._notes.remove(key)
+            if self._queue.is_old(key):  # its download has not come to an end
+                self._queue.remove(key)
             return True
-        if not self._put(blob, replace=self._notes.says_replace(key)):
+        if not self._put(blob, replace=self._queue.says_replace(key)):
             return False
-        self._notes.remove(key)
+        self._queue.remove(key)
         return True
 
     def _put(self, blob: Blob, *, replace: bool = False) -> bool:
         """Put a file; return False where it is not readable any more. Raises `SharedStoreError`."""
         replace = replace or self._is_damaged(blob.sha256)
         try:
-            with self._pauses.putting() as may_put:
+            with self._breakers.putting() as may_put:
                 if may_put:
                     self._go_on()
                     new = self._files.put(blob.sha256, blob.path, blob.size, replace=replace, go_on=self._go_on)
@@ -225,7 +225,7 @@ class StoreSharing:
             raise _PausedError(f"{self.name} is left alone for now")
         self._damaged.discard(blob.sha256)
         self._on_use("put", "new" if new else "there")
-        self._notes.remove(blob.sha256)
+        self._queue.remove(blob.sha256)
         return True
 
     def _warn(self, key: str, what: str, error: Cachi2ishError) -> None:
@@ -246,7 +246,7 @@ class StoreSharing:
         self, sha256: str, key: str, algorithms: Iterable[str], store: BlobStore, sized: Callable[[int], None]
     ) -> Blob | None:
         reading = self._files.read(sha256)
-        self._pauses.answered()
+        self._breakers.answered()
         if reading is None:
             self._on_use("get", "missing")
             return None
@@ -262,15 +262,15 @@ class StoreSharing:
             writer.restart()
         self._on_use("get", "damaged")
         self._damaged.add(sha256)
-        self._note(sha256, replace=True)
+        self._enqueue(sha256, replace=True)
         _log.error("%s in %s is damaged, and is replaced as soon as an upstream gives it", sha256, self.name)
         return None
 
     def _is_damaged(self, sha256: str) -> bool:
-        return sha256 in self._damaged or self._notes.says_replace(sha256)
+        return sha256 in self._damaged or self._queue.says_replace(sha256)
 
-    def _note(self, key: str, *, replace: bool = False) -> None:
+    def _enqueue(self, key: str, *, replace: bool = False) -> None:
         try:
-            self._notes.add(key, replace=replace)
+            self._queue.add(key, replace=replace)
         except OSError as error:
             _log.warning("%s may not be put into %s: %s", key, self.name, error.strerror)

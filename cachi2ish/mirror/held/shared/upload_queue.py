@@ -1,6 +1,6 @@
-"""What is still to be put into the shared store, noted on the disk, so that a machine that ends forgets nothing.
+"""What is still to be put into the shared store, queued on the disk, so that a machine that ends forgets nothing.
 
-A note is an empty file, by the key of what is to be put. It says `replace` where the store has something damaged.
+An entry is an empty file, by the key of what is to be put. It says `replace` where the store has a damaged one.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from threading import Lock
 
 from cachi2ish.files.folder import Folder
 
-#: Seconds after which a note is removed whose download has brought nothing.
+#: Seconds after which an entry is removed whose download has brought nothing.
 _GIVEN_UP_AFTER = 86_400.0
 
-#: What a note says of a file that is to be put in the place of something damaged.
+#: What an entry says of a file that is to be put in the place of something damaged.
 _REPLACE = b"replace"
 
 
-class UnsentNotes:
-    """The notes in a directory, which is made where it is missing. Safe to use from many threads."""
+class UploadQueue:
+    """The queue in a directory, which is made where it is missing. Safe to use from many threads."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -32,7 +32,7 @@ class UnsentNotes:
         self._count = len(self.keys())
 
     def __len__(self) -> int:
-        """Return how many there are; those that other processes make are counted by `counted`."""
+        """Return how many there are; those that other processes add are counted by `counted`."""
         return self._count
 
     def keys(self) -> list[str]:
@@ -50,24 +50,24 @@ class UnsentNotes:
         return keys
 
     def has(self, key: str) -> bool:
-        """Return whether there is a note on a file."""
+        """Return whether a file is queued."""
         with suppress(OSError):
             self._folder.status(self._directory / key)
             return True
         return False
 
     def add(self, key: str, *, replace: bool = False) -> None:
-        """Make a note, unless there is one, and say in it whether to replace something. Raises `OSError`."""
+        """Queue a file, unless it is, and say whether it replaces something. Raises `OSError`."""
         path = self._directory / key
         with suppress(FileExistsError):
             os.close(self._folder.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             self._change(1)
         if replace:
-            with os.fdopen(self._folder.open(path, os.O_WRONLY), "wb", buffering=0) as note:
-                note.write(_REPLACE)
+            with os.fdopen(self._folder.open(path, os.O_WRONLY), "wb", buffering=0) as entry:
+                entry.write(_REPLACE)
 
     def remove(self, key: str) -> None:
-        """Remove a note, which need not be there."""
+        """Remove a file from the queue, which need not be there."""
         with suppress(OSError):
             self._folder.unlink(self._directory / key)
             self._change(-1)

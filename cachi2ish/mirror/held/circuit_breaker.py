@@ -1,4 +1,4 @@
-"""When a place that has failed is asked again: after pauses that grow, and by one at a time."""
+"""When a place that has failed is asked again (circuit breakers): after pauses that grow, and by one at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FIRST, _LONGEST = 10.0, 30.0
 _HOUR = 3600.0
 
 
-class Pauses:
+class CircuitBreaker:
     """Whether a place may be asked now. Safe to use from many threads. clock: seconds.
 
     Where it has failed, nobody asks during the pause. Behind it one thread does; all others go on without, until
@@ -28,20 +28,20 @@ class Pauses:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._guard = Lock()
-        self._lost = False
+        self._open = False
         self._until = 0.0
         self._pause = 0.0
         self._trying: int | None = None
 
     @property
-    def is_lost(self) -> bool:
-        """Whether it has failed, and has not answered since."""
-        return self._lost
+    def is_open(self) -> bool:
+        """Whether the place has failed, and has not answered since."""
+        return self._open
 
     def begin(self) -> bool:
         """Return whether this thread may ask now; if so, it calls `end` in any case."""
         with self._guard:
-            if not self._lost:
+            if not self._open:
                 return True
             if self._trying is not None or self._clock() < self._until:
                 return False
@@ -51,15 +51,15 @@ class Pauses:
     def answered(self) -> None:
         """Note that it has answered."""
         with self._guard:
-            self._lost, self._pause = False, 0.0
+            self._open, self._pause = False, 0.0
 
     def failed(self) -> None:
         """Note that it has failed: a pause begins, unless one has begun before this thread asked."""
         with self._guard:
-            if self._lost and self._trying != get_ident():  # of those that asked at the same time
+            if self._open and self._trying != get_ident():  # of those that asked at the same time
                 return
             self._pause = min(2 * self._pause, _LONGEST) or _FIRST
-            self._lost, self._until = True, self._clock() + self._pause
+            self._open, self._until = True, self._clock() + self._pause
 
     def end(self) -> None:
         """Note that this thread has asked."""
@@ -118,7 +118,7 @@ class _Outage:
             _log.warning("%s", self._over)
 
 
-class StorePauses:
+class StoreBreakers:
     """When a shared store is asked for files, and when one is put there. Safe to use from many threads.
 
     One that takes no files gives those that it has: only what is put waits then. name: of the store, in messages.
@@ -126,8 +126,8 @@ class StorePauses:
     """
 
     def __init__(self, name: str, clock: Callable[[], float]) -> None:
-        self._asking = Pauses(clock)
-        self._putting = Pauses(clock)
+        self._asking = CircuitBreaker(clock)
+        self._putting = CircuitBreaker(clock)
         self._away = _Outage(
             "files come from upstreams and the disk until it answers", f"{name} answers again", clock
         )
@@ -138,12 +138,12 @@ class StorePauses:
     @property
     def is_lost(self) -> bool:
         """Whether the store has failed and has not answered since, so that nobody waits for it."""
-        return self._asking.is_lost
+        return self._asking.is_open
 
     @property
     def is_full(self) -> bool:
         """Whether it took no file, and has not taken one since."""
-        return self._putting.is_lost
+        return self._putting.is_open
 
     def answered(self) -> None:
         """Note that the store has answered."""

@@ -8,7 +8,7 @@ from cachi2ish.cache.interface import BlobStore
 from cachi2ish.core.artifacts import Artifact, Blob
 
 
-class Unshared:
+class NoSharing:
     """Implements `cachi2ish.mirror.held.interface.Sharing` for the only machine of a mirror."""
 
     is_lost = False
@@ -37,13 +37,13 @@ class Unshared:
         return False
 
     def begin(self, _key: str, /) -> None:
-        """Note nothing."""
+        """Queue nothing."""
 
     def put(self, _blob: Blob, /) -> bool:
         """Return True: a file is where it belongs once it is held."""
         return True
 
-    def put_noted(self, _blob: Blob, /) -> None:
+    def put_queued(self, _blob: Blob, /) -> None:
         """Do nothing."""
 
     def catch_up(self, _find: Callable[[str], Blob | None], /) -> None:
@@ -53,7 +53,7 @@ class Unshared:
         """Do nothing: nothing is on its way."""
 
 
-class Unlimited:
+class NoLimit:
     """Implements `cachi2ish.mirror.held.interface.DiskLimit` where the disk is all that there is."""
 
     def make_room(self, _size: int, /) -> None:
