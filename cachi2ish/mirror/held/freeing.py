@@ -41,13 +41,9 @@ class Freeing:
         self._now = now
         self._everything = everything
         places = {sha256_of(entry): entry for entry in pruning.entries if entry.kind is EntryKind.FILE}
-        since = now() - _RECENT
-        known = history.holdings(places.keys(), since)
-        self._names = {places[key].path: tuple(sorted(one.names)) for key, one in known.items()}
-        self._names |= {
-            places[key].path: names
-            for key, names in _names_of_metadata(history, places.keys() - known.keys(), since).items()
-        }
+        self._places = places
+        self._since = now() - _RECENT
+        self._known = known = history.holdings(places.keys(), self._since)
         kept = () if everything else (key for key, one in known.items() if not one.listed)
         staying = {places[key] for key in kept}
         if not everything:
@@ -76,8 +72,10 @@ class Freeing:
         return self._pruning.remove_dangling_links()
 
     def names(self) -> Mapping[str, tuple[str, ...]]:
-        """Return what registries have called the files, by `Entry.path`."""
-        return self._names
+        """Return what registries have called the files, by `Entry.path`. It reads what is known of all wheels."""
+        names = {key: tuple(sorted(one.names)) for key, one in self._known.items()}
+        names |= _names_of_metadata(self._history, self._places.keys() - names.keys(), self._since)
+        return {self._places[key].path: those for key, those in names.items()}
 
     def size_beside(self) -> int:
         """Return the bytes of all that stays whatever happens: the catalogue, and files."""

@@ -13,6 +13,9 @@ from cachi2ish.mirror.history.tables import content, wheel_metadata
 #: Keys in one statement.
 _AT_ONCE = 500
 
+#: Rows that are in memory at once.
+_STREAMED = 5000
+
 
 def content_of(connection: Connection, key: str) -> str | None:
     """Return the sha256 of a file without a stated one, by its key; None where nobody was served it yet."""
@@ -40,11 +43,19 @@ def metadata_of(connection: Connection, wheels: Collection[str]) -> dict[str, st
 
 
 def wheels_of(connection: Connection, metadata: Collection[str]) -> dict[str, list[str]]:
-    """Return the wheels that have this metadata, by its sha256 and by their own, as far as they are known."""
+    """Return the wheels that have this metadata, by its sha256 and by their own, as far as they are known.
+
+    All wheels are read once: an index by their metadata would take more than this saves, now and then.
+    """
     found: dict[str, list[str]] = {}
-    for some in in_batches((bytes.fromhex(one) for one in metadata), _AT_ONCE):
-        for row in connection.execute(select(wheel_metadata).where(wheel_metadata.c.metadata.in_(some))):
-            found.setdefault(row.metadata.hex(), []).append(row.wheel.hex())
+    wanted = {bytes.fromhex(one) for one in metadata}
+    if not wanted:
+        return found
+    options = {"yield_per": _STREAMED}
+    for rows in connection.execute(select(wheel_metadata), execution_options=options).partitions():
+        for row in rows:
+            if row.metadata in wanted:
+                found.setdefault(row.metadata.hex(), []).append(row.wheel.hex())
     return found
 
 
