@@ -33,9 +33,6 @@ from cachi2ish.simple_api.refusal_reasons import RefusalReason
 #: How many projects are read at once where all are wanted.
 _AT_ONCE = 500
 
-#: Stands for the name of a project where nobody reads why it has no page.
-_ANY = NormalizedName("")
-
 
 def dated_page(
     connection: Connection,
@@ -61,9 +58,9 @@ def dated_page(
         )
     before = end_of(cutoff)
     chosen = generation_at(generations, before)
-    refusal = _refused(connection, registry, name, chosen, before, observed_only=observed_only)
-    if refusal is not None:
-        reason, text = refusal
+    reason = _refused(connection, chosen, before, observed_only=observed_only)
+    if reason is not None:
+        text = _because(reason, registry.rules.name, name, chosen, before)
         return Refusal(reason=reason, text=text, looked_at=look.last_at)
     files = in_order(files_of(connection, [chosen.id], before))
     page = page_of(registry, name, chosen, files, cutoff)
@@ -120,47 +117,53 @@ def page_of(
 
 
 def _refused(
-    connection: Connection,
-    registry: KnownRegistry,
-    name: NormalizedName,
-    chosen: Generation,
-    before: Instant | None,
-    *,
-    observed_only: bool = False,
-) -> tuple[RefusalReason, str] | None:
-    where, state = registry.rules.name, chosen.at(before)
-    if not state.exists or state.status == QUARANTINED:
-        when = "by now" if before is None else f"before {text_of(before)}"
-        if not state.exists:
-            return RefusalReason.DELETED, f"{name} was deleted from {where} {when}"
-        because = f": {state.reason}" if state.reason else ""
-        return RefusalReason.QUARANTINED, f"{where} has put {name} into quarantine {when}{because}"
-    return (
-        None if before is None else _not_yet(connection, where, name, chosen, before, observed_only=observed_only)
-    )
+    connection: Connection, chosen: Generation, before: Instant | None, *, observed_only: bool = False
+) -> RefusalReason | None:
+    """Return why a project has no page as of then; None where it has one."""
+    state = chosen.at(before)
+    if not state.exists:
+        return RefusalReason.DELETED
+    if state.status == QUARANTINED:
+        return RefusalReason.QUARANTINED
+    if before is not None and observed_only and chosen.first_seen >= before:
+        return RefusalReason.COVERAGE
+    return None if before is None else _not_yet(connection, chosen, before)
 
 
-def _not_yet(
-    connection: Connection,
-    where: str,
-    name: NormalizedName,
-    chosen: Generation,
-    before: Instant,
-    *,
-    observed_only: bool,
-) -> tuple[RefusalReason, str] | None:
-    if observed_only and chosen.first_seen >= before:
-        looked = f"{name} was first looked at {text_of(chosen.first_seen)}"
-        return RefusalReason.COVERAGE, f"{looked}, and only pages that were observed are wanted"
+def _not_yet(connection: Connection, chosen: Generation, before: Instant) -> RefusalReason | None:
     first = chosen.first_available
     if first is not None and first < before:
         return None
     if chosen.first_seen >= before:
-        came = "none of its files has an upload time" if first is None else f"its first file came {text_of(first)}"
-        return RefusalReason.NOT_YET, f"{name} was not on {where} before {text_of(before)}: {came}"
-    if _has_undated(connection, chosen, before):
-        return RefusalReason.UNTIMED, f"{where} states no upload time for the files of {name}"
-    return None
+        return RefusalReason.NOT_YET
+    return RefusalReason.UNTIMED if _has_undated(connection, chosen, before) else None
+
+
+def _because(
+    reason: RefusalReason, where: str, name: NormalizedName, chosen: Generation, before: Instant | None
+) -> str:
+    """Return the sentence that says why; where: the name of the registry."""
+    when = "by now" if before is None else f"before {text_of(before)}"
+    state, first = chosen.at(before), chosen.first_available
+    came = "none of its files has an upload time" if first is None else f"its first file came {text_of(first)}"
+    match reason:
+        case RefusalReason.DELETED:
+            return f"{name} was deleted from {where} {when}"
+        case RefusalReason.QUARANTINED:
+            because = f": {state.reason}" if state.reason else ""
+            return f"{where} has put {name} into quarantine {when}{because}"
+        case RefusalReason.COVERAGE:
+            looked = f"{name} was first looked at {text_of(chosen.first_seen)}"
+            return f"{looked}, and only pages that were observed are wanted"
+        case RefusalReason.NOT_YET:
+            came = (
+                "none of its files has an upload time"
+                if first is None
+                else f"its first file came {text_of(first)}"
+            )
+            return f"{name} was not on {where} {when}: {came}"
+        case _:
+            return f"{where} states no upload time for the files of {name}"
 
 
 def _has_undated(connection: Connection, chosen: Generation, before: Instant) -> bool:
@@ -170,11 +173,12 @@ def _has_undated(connection: Connection, chosen: Generation, before: Instant) ->
     return connection.execute(undated.limit(1)).first() is not None
 
 
-# All of them, in the order of their numbers: rows lie so. By names, each would be read from elsewhere on the disk.
+# All of them, in the ascending order of their numbers: rows lie so. By names, each would be read from elsewhere on
+# the disk.
 
 
 def all_digests(connection: Connection, registry: KnownRegistry, cutoff: Cutoff) -> Iterator[tuple[int, bytes]]:
-    """Yield the number of each project that has a page as of ``cutoff``, and the digest of the page."""
+    """Yield the number of each project that has a page as of ``cutoff``, ascending, and the digest of the page."""
     before = instant_of(cutoff.instant)
     for part in in_batches(_generations(connection, registry, before), _AT_ONCE):
         names = names_of(connection, [number for number, _ in part])
@@ -211,10 +215,10 @@ def all_projects(
 def _generations(
     connection: Connection, registry: KnownRegistry, before: Instant | None
 ) -> Iterator[tuple[int, Generation]]:
-    """Yield the numbers of all projects that have a page, and what the name means."""
+    """Yield the numbers of all projects that have a page, ascending, and what the name means."""
     numbers = array("q", sorted(number for number, _ in by_name(connection, registry)))
     for some in in_batches(numbers, _AT_ONCE):
         for number, generations in generations_of(connection, some):
             chosen = generation_at(generations, before)
-            if _refused(connection, registry, _ANY, chosen, before) is None:
+            if _refused(connection, chosen, before) is None:
                 yield number, chosen

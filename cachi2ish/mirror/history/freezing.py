@@ -74,10 +74,10 @@ def freeze(database: Database, registry: str, cutoff: Cutoff, now: Instant) -> F
         known = find_registry(connection, registry)
         provisional, names = _open_projects(connection, known, before)
         pages = _Pages(all_digests(connection, known, cutoff))
-        root = root_of(pages.in_order(by_name(connection, known)))
+        root, leaves = pages.by_name(by_name(connection, known))
     if not provisional:
         with database.writing() as connection:
-            _write(database, connection, known, before, now, root, pages)
+            _write(database, connection, known, before, now, root, len(pages), leaves)
     return FrozenDay(
         registry=registry,
         cutoff=cutoff,
@@ -92,21 +92,29 @@ class _Pages:
     """The pages of a day, by the numbers of projects: with their order, they take 48 bytes each."""
 
     def __init__(self, digests: Iterable[tuple[int, bytes]]) -> None:
-        """Take projects and the digests of their pages, by the numbers of projects."""
+        """Take numbers of projects, in ascending order, and the digests of their pages."""
         self._projects = array("q")
         self._digests = bytearray()
-        self._order = array("q")
         for number, digest in digests:
             self._projects.append(number)
             self._digests += digest
 
-    def in_order(self, projects: Iterable[tuple[int, str]]) -> Iterator[bytes]:
-        """Yield the leaves of these projects, as far as they have pages: numbers and names, by name."""
-        for number, name in projects:
-            place = self._place(number)
-            if place is not None:
-                self._order.append(place)
-                yield leaf_of(page_entry(name, self._at(place)))
+    def by_name(self, projects: Iterable[tuple[int, str]]) -> tuple[bytes, Iterator[tuple[int, int, bytes]]]:
+        """Return the digest over the pages of these projects; and position, number of the project, digest of each.
+
+        projects: numbers and names, by name; those that have no page are left out.
+        """
+        order = array("q")
+
+        def leaves() -> Iterator[bytes]:
+            for number, name in projects:
+                place = self._place(number)
+                if place is not None:
+                    order.append(place)
+                    yield leaf_of(page_entry(name, self._at(place)))
+
+        root = root_of(leaves())
+        return root, ((at, self._projects[place], self._at(place)) for at, place in enumerate(order))
 
     def of(self, number: int) -> bytes | None:
         """Return the digest of the page of a project, None where it has none."""
@@ -115,11 +123,6 @@ class _Pages:
 
     def __len__(self) -> int:
         return len(self._projects)
-
-    def __iter__(self) -> Iterator[tuple[int, int, bytes]]:
-        """Yield position, number of the project and digest of each, once all leaves were."""
-        for position, place in enumerate(self._order):
-            yield position, self._projects[place], self._at(place)
 
     def _place(self, number: int) -> int | None:
         place = bisect_left(self._projects, number)
@@ -151,7 +154,8 @@ def _write(
     before: Instant,
     now: Instant,
     root: bytes,
-    pages: _Pages,
+    count: int,
+    leaves: Iterable[tuple[int, int, bytes]],
 ) -> None:
     if _find(connection, registry, before, root) is not None:
         return
@@ -159,11 +163,11 @@ def _write(
         "registry_id": registry.id,
         "cutoff": before,
         "made_at": now,
-        "projects": len(pages),
+        "projects": count,
         "digest": root,
     }
     number = connection.execute(insert(frozen).returning(frozen.c.id), row).scalar_one()
-    database.fill(connection, frozen_page, ((number, *page) for page in pages))
+    database.fill(connection, frozen_page, ((number, *leaf) for leaf in leaves))
 
 
 def _find(connection: Connection, registry: KnownRegistry, before: Instant, root: bytes) -> int | None:

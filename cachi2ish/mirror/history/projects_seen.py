@@ -207,7 +207,7 @@ _GENERATIONS = (
 
 
 def generations_of(connection: Connection, projects: Collection[int]) -> Iterator[tuple[int, list[Generation]]]:
-    """Yield the generations of each project that has one, the oldest first, by the numbers of projects."""
+    """Yield the generations of each project that has one, the oldest first; numbers of projects ascend."""
     width = len(_GENERATION)
     rows_of_all = connection.execute(_GENERATIONS, {"projects": list(projects)}).all()
     for project_id, of_project in groupby(rows_of_all, key=itemgetter(width - 1)):

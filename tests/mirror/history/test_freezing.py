@@ -11,11 +11,11 @@ import pytest
 from packaging.utils import NormalizedName
 from sqlalchemy import Connection, text
 
-from cachi2ish.core.merkle import leaf_of, root_with
+from cachi2ish.core.merkle import leaf_of, page_entry, root_of, root_with
 from cachi2ish.mirror.history import freezing
 from cachi2ish.mirror.history.engines.database import Database
 from cachi2ish.mirror.history.engines.interface import HistoryPlace
-from cachi2ish.mirror.history.freezing import Trees
+from cachi2ish.mirror.history.freezing import Trees, _Pages
 from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.records import Gone, Look, Proof
 from tests.mirror.history.world import APPLE, PYPI, Watched, a_file, a_page, end_of_day, instant
@@ -72,6 +72,17 @@ def test_projects_are_listed_and_frozen_by_name_among_those_of_another_registry(
         places.append(proof.position)
     assert places == [0, 1]
     assert history.verify() == ()
+
+
+def test_the_leaves_of_a_day_come_with_its_digest_whatever_the_order_of_names() -> None:
+    one, two = b"1" * 32, b"2" * 32
+    pages = _Pages([(3, one), (7, two)])
+    names = [(7, "apple"), (5, "nothing"), (3, "plum")]
+    for _ in range(2):
+        root, leaves = pages.by_name(names)
+        assert list(leaves) == [(0, 7, two), (1, 3, one)]
+        assert root == root_of([leaf_of(page_entry("apple", two)), leaf_of(page_entry("plum", one))])
+    assert (pages.of(3), pages.of(4), pages.of(7), len(pages)) == (one, None, two, 2)
 
 
 def test_what_is_not_in_a_frozen_day_has_no_proof(history: SqlHistory) -> None:
