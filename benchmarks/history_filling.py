@@ -11,8 +11,6 @@ from threading import Lock
 
 from benchmarks.simulated_registry import INDEX, Registry, Sighting
 from cachi2ish.mirror.batches import in_batches
-from cachi2ish.mirror.history.observing import observe as write_look
-from cachi2ish.mirror.history.projects_seen import find_registry
 from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.records import Changes
 from cachi2ish.mirror.records import Registry as Rules
@@ -20,7 +18,7 @@ from cachi2ish.mirror.records import Registry as Rules
 NAME = "pypi"
 RULES = Rules(name=NAME, url=INDEX)
 
-#: First looks in a transaction: the most that a server puts into one.
+#: First looks that are given at once: as many as a server puts into one transaction.
 _TOGETHER = 20
 
 #: Looks that are under way at once on a day, as a server that follows projects has them.
@@ -68,9 +66,7 @@ def fill(history: SqlHistory, registry: Registry) -> Cost:
     sightings = (registry.sighting(number) for number in range(start, registry.shape.projects))
     for some in in_batches(sightings, _TOGETHER):
         used = time.thread_time()
-        with history._database.writing() as connection:
-            known, sites = find_registry(connection, NAME), dict[str, int]()
-            found = [write_look(connection, known, one.project, one.answer, one.look, sites) for one in some]
+        found = history.observe_many(NAME, ((one.project, one.answer, one.look) for one in some))
         cost.seconds += time.thread_time() - used
         for changes in found:
             cost.count(changes)

@@ -20,6 +20,7 @@ import hashlib
 import http.client
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -189,6 +191,8 @@ def serving(folder: Path, database: str | None) -> Iterator[Server]:
         assert process.stderr is not None
         found = re.match(r"serving (\S+)/ from ", process.stderr.readline())
         assert found is not None
+        # What it says later is passed on: with nobody who reads, it would wait.
+        Thread(target=shutil.copyfileobj, args=(process.stderr, sys.stderr), daemon=True).start()
         time.sleep(1)  # what it makes ready beside
         yield Server(found[1], process.pid)
     finally:

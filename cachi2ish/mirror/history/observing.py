@@ -7,7 +7,7 @@ it is dated after that instant, whatever the upstream says (`Sight.available_fro
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from threading import Lock
@@ -50,6 +50,10 @@ _WIDENED = (
 _TOGETHER = 20
 
 
+#: What an upstream said of a project at a look.
+Sighting = tuple[NormalizedName, Page | Gone | Unchanged, Look]
+
+
 @dataclass(slots=True)
 class _Waiting:
     """A look that is to be written down, and what came of it."""
@@ -59,6 +63,13 @@ class _Waiting:
     answer: Page | Gone | Unchanged
     look: Look
     outcome: Changes | Exception | None = None
+
+    def changes(self) -> Changes:
+        """Return what has changed, once it is written; raise what has kept it from that."""
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        assert self.outcome is not None  # noqa: S101  (it was waited for)
+        return self.outcome
 
 
 class Observer:
@@ -76,15 +87,22 @@ class Observer:
         self, registry: str, project: NormalizedName, answer: Page | Gone | Unchanged, look: Look
     ) -> Changes:
         """Return what has changed, once it is on the disk; see the interface of the history."""
-        mine = _Waiting(registry, project, answer, look)
-        self._waiting.append(mine)
-        while mine.outcome is None:
-            with self._turn:
-                if not mine.outcome:
-                    self._write_some()
-        if isinstance(mine.outcome, Exception):
-            raise mine.outcome
-        return mine.outcome
+        [changes] = self.observe_many(registry, [(project, answer, look)])
+        return changes
+
+    def observe_many(self, registry: str, sightings: Iterable[Sighting]) -> list[Changes]:
+        """Return what has changed with each look, once all of them are on the disk.
+
+        Raises what came of the first that could not be written; those that could are.
+        """
+        mine = [_Waiting(registry, *one) for one in sightings]
+        self._waiting.extend(mine)
+        for one in mine:
+            while one.outcome is None:
+                with self._turn:
+                    if not one.outcome:
+                        self._write_some()
+        return [one.changes() for one in mine]
 
     def _write_some(self) -> None:
         some = [self._waiting.popleft() for _ in range(min(_TOGETHER, len(self._waiting)))]

@@ -22,7 +22,7 @@ from cachi2ish.mirror.history.freezing import Trees, contradictions, freeze, fro
 from cachi2ish.mirror.history.interface import Pasts, Seal
 from cachi2ish.mirror.history.known_files import files_named, key_bytes, keys_without_sha256
 from cachi2ish.mirror.history.moving import export, import_
-from cachi2ish.mirror.history.observing import Observer
+from cachi2ish.mirror.history.observing import Observer, Sighting
 from cachi2ish.mirror.history.overview.counting import how_much
 from cachi2ish.mirror.history.overview.past_reading import SqlPasts
 from cachi2ish.mirror.history.projects_seen import (
@@ -32,12 +32,7 @@ from cachi2ish.mirror.history.projects_seen import (
     follow,
     last_look,
 )
-from cachi2ish.mirror.history.rescuing import (
-    historic_files,
-    holdings,
-    wanted_files,
-    write_rescued,
-)
+from cachi2ish.mirror.history.rescuing import historic_files, holdings, wanted_files, write_rescued
 from cachi2ish.mirror.history.tables import project, registry
 from cachi2ish.mirror.records import (
     Changes,
@@ -99,6 +94,10 @@ class SqlHistory:
     ) -> Changes:
         """Write down what the upstream said; see the interface."""
         return self._observer.observe(registry, project, answer, look)
+
+    def observe_many(self, registry: str, sightings: Iterable[Sighting]) -> list[Changes]:
+        """Write down what one has seen of several projects, as if as many threads did so at once."""
+        return self._observer.observe_many(registry, sightings)
 
     def page(
         self, registry: str, project: NormalizedName, cutoff: Cutoff | None, *, observed_only: bool = False

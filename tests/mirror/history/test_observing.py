@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from typing import Any
@@ -19,8 +19,10 @@ from cachi2ish.mirror.history import observing
 from cachi2ish.mirror.history.engines.database import Database
 from cachi2ish.mirror.history.engines.interface import HistoryPlace
 from cachi2ish.mirror.history.observing import Observer
+from cachi2ish.mirror.history.sight import Sight
 from cachi2ish.mirror.history.store import SqlHistory
-from cachi2ish.mirror.records import Changes, Gone, Look
+from cachi2ish.mirror.records import Changes, Gone, Look, Refusal
+from cachi2ish.simple_api.refusal_reasons import RefusalReason
 from tests.mirror.history.world import PYPI, Watched, a_file, instant
 
 COUNT = 12
@@ -51,9 +53,9 @@ class Queue(deque[Any]):
 
     came = 0
 
-    def append(self, item: object) -> None:
-        super().append(item)
-        self.came += 1
+    def extend(self, items: Iterable[object]) -> None:
+        super().extend(given := list(items))
+        self.came += len(given)
 
 
 def look_together(place: HistoryPlace, registries: list[str]) -> list[Changes | Cachi2ishError]:
@@ -95,6 +97,44 @@ def test_no_transaction_grows_without_bound(
     look_together(place, ["pypi"] * COUNT)
     assert len(watched.history.projects("pypi", None)) == COUNT
     assert len(transactions) >= 1 + COUNT // 4
+
+
+def sightings(names: list[str]) -> list[tuple[NormalizedName, Gone, Look]]:
+    return [(NormalizedName(name), Gone(), Look(seen_at=instant(1))) for name in names]
+
+
+def test_looks_that_are_given_at_once_are_written_as_those_of_many_threads_are(
+    watched: Watched, transactions: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observing, "_TOGETHER", 4)
+    names = [f"p{number}" for number in range(10)]
+    found = watched.history.observe_many("pypi", sightings([*names, names[0]]))
+    assert [one.ignored for one in found] == [False] * 10 + [True]
+    assert transactions == [True] * 3
+    assert watched.history.observe_many("pypi", []) == []
+
+
+def test_of_looks_that_are_given_at_once_those_are_written_that_can_be(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = observing._write_absence
+
+    def broken(sight: Sight) -> Changes:
+        if sight.project.name == "p1":
+            raise StorageError("no")
+        return write(sight)
+
+    monkeypatch.setattr(observing, "_write_absence", broken)
+    with pytest.raises(StorageError, match="no"):
+        watched.history.observe_many("pypi", sightings(["p0", "p1", "p2"]))
+    for name, reason in (
+        ("p0", RefusalReason.ABSENT),
+        ("p1", RefusalReason.UNKNOWN),
+        ("p2", RefusalReason.ABSENT),
+    ):
+        refusal = watched.history.page("pypi", NormalizedName(name), None)
+        assert isinstance(refusal, Refusal)
+        assert refusal.reason == reason
 
 
 @pytest.mark.usefixtures("transactions")
