@@ -15,10 +15,21 @@ UNKNOWN = {
     "CACHI2ISH_mode": "did you mean 'CACHI2ISH_MODE'?",
     "CACHI2ISH_NO_CACHE": "there is an option for it alone: --no-cache",
     "CACHI2ISH_UNHEARD_OF": "the reference lists all",
+    "CACHI2ISH_MIRROR_PORTAL": "did you mean 'CACHI2ISH_MIRROR_PORT'?",
+    "CACHI2ISH_MIRROR_PORT_8417": "did you mean 'CACHI2ISH_MIRROR_PORT'?",
+    "CACHI2ISH_SUPPORT": "the reference lists all",
 }
 
-#: Of others, and what Kubernetes sets for a Service of the name cachi2ish-mirror.
+#: Of others, and what Kubernetes sets for Services called cachi2ish, cachi2ish-mirror, and cachi2ish-service.
 FOREIGN = (
+    "CACHI2ISH_SERVICE_HOST",
+    "CACHI2ISH_SERVICE_PORT",
+    "CACHI2ISH_SERVICE_PORT_HTTP",
+    "CACHI2ISH_PORT",
+    "CACHI2ISH_PORT_80_TCP",
+    "CACHI2ISH_PORT_80_TCP_PROTO",
+    "CACHI2ISH_SERVICE_SERVICE_HOST",
+    "CACHI2ISH_SERVICE_PORT_443_TCP_ADDR",
     "CACHI2ISH_MIRROR_SERVICE_HOST",
     "CACHI2ISH_MIRROR_SERVICE_PORT_HTTP",
     "CACHI2ISH_MIRROR_PORT_8417_TCP_ADDR",
