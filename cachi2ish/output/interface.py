@@ -34,7 +34,7 @@ class Staging(Protocol):
         """Write text files into one folder below the output directory, by plain names. Raises `StorageError`."""
         ...
 
-    def expect(self, folders: Iterable[str], names: Sequence[str]) -> None:
+    def precreate(self, folders: Iterable[str], names: Sequence[str]) -> None:
         """Make files of these names in each of the folders while there is time, so that they need but be filled.
 
         What nobody writes is not in the output. Raises `StorageError`.

@@ -71,11 +71,10 @@ def copy_file(reading: FileIO, destination: Path, mode: int) -> int:
 
 
 def _clone(source: int, destination: int) -> bool:
-    try:
+    with suppress(OSError):  # another file system, or one without reflinks: whatever ails it, the copy will tell
         fcntl.ioctl(destination, _FICLONE, source)
-    except OSError:  # another file system, or one without reflinks: whatever ails it, the copy will tell
-        return False
-    return True
+        return True
+    return False
 
 
 def _kernel_copy(source: int, destination: int) -> bool:
@@ -117,7 +116,7 @@ class StagedOutput:
         self._placed: dict[str, str] = {}
         self._below_deps: set[str] = set()
         self._folders = {"": str(self._root.root)}  # that were made, and where they are
-        self._expected: dict[str, str] = {}  # files that are empty yet, and where they are
+        self._precreated: dict[str, str] = {}  # files that are empty yet, and where they are
         self._guard = threading.Lock()
         self._published = False
 
@@ -176,24 +175,26 @@ class StagedOutput:
                 raise StorageError(f"{name!r} cannot be used as a file name")
             self._write_file(f"{path}/{name}", f"{place}/{name}", (content,))
 
-    def expect(self, folders: Iterable[str], names: Sequence[str]) -> None:
-        """Make files of these names in each folder, ahead of `write_folder`, as `Staging.expect` says."""
+    def precreate(self, folders: Iterable[str], names: Sequence[str]) -> None:
+        """Make files of these names in each folder, ahead of `write_folder`, as `Staging.precreate` says."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         for path in folders:
             place = self._folder_at(path)
             with self._failures(f"{path} cannot be written in {self._workplace.target}", about=path):
                 for name in names:
                     os.close(os.open(f"{place}/{name}", flags, 0o600))
-                    self._expected[f"{path}/{name}"] = f"{place}/{name}"
+                    self._precreated[f"{path}/{name}"] = f"{place}/{name}"
 
-    def _remove_expected(self) -> None:
-        """Remove what nobody has written, and the folders that hold nothing else."""
-        for path, place in self._expected.items():
+    def _remove_unwritten(self) -> None:
+        """Remove what nobody has written of that which was made ahead, and the folders that hold nothing then."""
+        for place in self._precreated.values():
             os.unlink(place)  # noqa: PTH108  (a text, as all places here)
-            with suppress(OSError):
-                os.rmdir(os.path.dirname(place))  # noqa: PTH106, PTH120
-                del self._folders[path.rpartition("/")[0]]
-        self._expected.clear()
+        above = {str(folder) for path in self._precreated for folder in PurePosixPath(path).parents}
+        for path in sorted(above - {"."}, reverse=True):  # what is in a folder before it
+            with suppress(OSError):  # there is something else in it
+                os.rmdir(self._folders[path])  # noqa: PTH106
+                del self._folders[path]
+        self._precreated.clear()
 
     def _write_file(self, path: str, place: str, content: Iterable[str]) -> None:
         with self._failures(f"{path} cannot be written in {self._workplace.target}", about=path):
@@ -204,7 +205,7 @@ class StagedOutput:
                     while left:
                         left = left[file.write(left) :]
                 _set_mode_and_time(file.fileno(), _FILE_MODE)
-        self._expected.pop(path, None)
+        self._precreated.pop(path, None)
         if path.startswith(f"{_TOP_OF_DEPS}/"):
             self._below_deps.add(path)
 
@@ -221,12 +222,11 @@ class StagedOutput:
             msg = "an output is published once"
             raise ValueError(msg)
         work = self._workplace
-        # The environment of the build names the folder, be there anything in it or not.
-        self._folder_at(DEPS)
         with self._failures(f"the output {work.target} cannot be replaced"):
             refuse_strangers(work.target)  # somebody may have put something there meanwhile
             work.path.chmod(_DIRECTORY_MODE)
-            self._remove_expected()
+            self._remove_unwritten()
+            self._folder_at(DEPS)  # the environment of the build names it, be there anything in it or not
             for folder in self._folders.values():  # files were stamped when they were written
                 stamp(folder)
             if work.inside:

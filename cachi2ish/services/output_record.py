@@ -205,14 +205,14 @@ def hashed(pieces: Iterable[str], digest: hashlib._Hash) -> Iterator[str]:
         yield piece
 
 
-def expect_pages(staging: Staging, projects: Iterable[str]) -> None:
+def precreate_pages(staging: Staging, projects: Iterable[str]) -> None:
     """Make the files for the pages of these projects while others are on their way.
 
     It takes long where a file system is slow to make files, and then nothing would be under way.
     """
     folders = (PAGES, *(f"{PAGES}/{project}" for project in sorted(set(projects))))
     with suppress(StorageError):  # whoever writes the pages says what is wrong
-        staging.expect(folders, FILES_OF_FOLDER)
+        staging.precreate(folders, FILES_OF_FOLDER)
 
 
 def write_pages(staging: Staging, tree: Iterable[tuple[str, str]]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import FileIO
 from pathlib import Path
@@ -85,12 +86,12 @@ def test_everything_in_it_has_one_time_whenever_it_was_made(
         assert {path.stat().st_mtime for path in (target, *target.rglob("*"))} == {315_532_800}
 
 
-def test_files_that_were_expected_are_there_if_they_were_written_and_else_nothing_of_them(
+def test_files_that_were_made_ahead_are_there_if_they_were_written_and_else_nothing_of_them(
     outputs: Outputs, work: Path
 ) -> None:
     def write(target: Path, *expected: str) -> None:
         with outputs.stage(target) as staging:
-            staging.expect(expected, ("a", "b"))
+            staging.precreate(expected, ("a", "b"))
             staging.write_folder("deps/simple/one", {"a": "first", "b": ""})
             staging.write_folder("deps/simple/two", {"b": "half"})
             staging.write_build_config(CONFIG)
@@ -101,6 +102,27 @@ def test_files_that_were_expected_are_there_if_they_were_written_and_else_nothin
     assert tree(work / "ahead") == tree(work / "plain")
     assert not (work / "ahead/deps/simple/three").exists()
     assert {path.stat().st_mtime for path in (work / "ahead").rglob("*")} == {MODIFIED}
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ("deps/simple", "deps/simple/three"),
+        ("deps/simple/three", "deps/simple"),
+        ("x/y/z", "x"),
+        ("deps/pip", "x"),
+    ],
+    ids=" ".join,
+)
+def test_no_folder_is_left_of_files_that_nobody_has_written(
+    outputs: Outputs, work: Path, folders: Sequence[str]
+) -> None:
+    with outputs.stage(work / "out") as staging:
+        staging.precreate(folders, ("a", "b"))
+        staging.write_build_config(CONFIG)
+        staging.publish()
+    left = [path.relative_to(work / "out").as_posix() for path in (work / "out").rglob("*")]
+    assert sorted(left) == [".build-config.json", "deps", "deps/pip"]
 
 
 def test_the_folder_of_files_is_there_with_nothing_in_it(outputs: Outputs, work: Path) -> None:

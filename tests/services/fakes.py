@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -210,12 +210,17 @@ class FakeSbom:
 
 @dataclass
 class FakeStaging:
-    """An output that is a dictionary. broken: a path that cannot be written."""
+    """An output that is a dictionary. broken: a path that cannot be written, nor made ahead.
+
+    precreated: names of files that were made ahead, by folder; on_precreate is called before.
+    """
 
     files: dict[str, str | Blob] = field(default_factory=dict)
     config: BuildConfig | None = None
     published: bool = False
     broken: str = ""
+    precreated: dict[str, Sequence[str]] = field(default_factory=dict)
+    on_precreate: Callable[[], object] = lambda: None
 
     def place(self, blob: Blob, filename: str) -> None:
         self._write(f"deps/pip/{filename}", blob)
@@ -226,8 +231,12 @@ class FakeStaging:
     def write_pieces(self, path: str, content: Iterable[str]) -> None:
         self._write(path, "".join(content))
 
-    def expect(self, folders: Iterable[str], names: Sequence[str]) -> None:
-        pass
+    def precreate(self, folders: Iterable[str], names: Sequence[str]) -> None:
+        self.on_precreate()
+        for folder in folders:
+            if folder == self.broken:
+                raise StorageError(f"{folder} cannot be written")
+            self.precreated[folder] = names
 
     def write_folder(self, path: str, contents: Mapping[str, str]) -> None:
         for name, content in contents.items():

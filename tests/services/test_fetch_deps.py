@@ -51,6 +51,7 @@ from tests.services.fakes import (
     FakeRepositories,
     FakeSbom,
     FakeSdists,
+    FakeStaging,
     Notes,
     a_run,
 )
@@ -147,6 +148,31 @@ def test_the_stages_come_in_their_order_and_the_output_is_whole_before_it_is_pub
     assert staging.files["bom.json"] == "foo 1.0 runtime foo-1.0.tar.gz\n"
     assert [one.filename for one in outcome.fetched] == ["foo-1.0.tar.gz"]
     assert world.written_back == ["choose", "transfer"], "as soon as there is nothing more to come of a kind"
+
+
+def test_the_files_of_pages_are_made_while_others_are_under_way(tmp_path: Path) -> None:
+    made = Event()
+
+    class Slow(FakeDownloader):
+        def fetch(self, artifact: Artifact, advance: Advance, on_size: OnSize = ignore_size) -> Blob:
+            assert made.wait(30)
+            return super().fetch(artifact, advance, on_size)
+
+    world = World(tmp_path, (FOO, ZIP), {SDIST: b"sdist", str(ZIP.url): b"zip"})
+    world.identities[f"bar-url-sha256-{'0' * 64}.zip"] = Identity("bar", "2")
+    world.downloader = Slow(world.files)
+    staging = world.outputs.staging
+    staging.on_precreate = made.set
+    world.fetch()
+    pages = ("index.html", "index.json")
+    assert staging.precreated == {"deps/simple": pages, "deps/simple/foo": pages}, "of what comes from an index"
+
+
+def test_where_no_file_can_be_made_ahead_it_is_made_when_it_is_written(tmp_path: Path) -> None:
+    world = World(tmp_path, outputs=FakeOutputs(FakeStaging(broken="deps/simple")))
+    world.fetch()
+    assert world.outputs.staging.published
+    assert "deps/simple/foo/index.html" in world.outputs.staging.files
 
 
 def test_files_of_indexes_addresses_and_commits_end_in_one_output(tmp_path: Path) -> None:

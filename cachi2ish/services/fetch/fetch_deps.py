@@ -34,7 +34,7 @@ from cachi2ish.services.fetch.targeting import (
     unfit_wheels,
 )
 from cachi2ish.services.fetch.transferring import Transfers
-from cachi2ish.services.output_record import expect_pages
+from cachi2ish.services.output_record import precreate_pages
 from cachi2ish.services.progress import Doing, PlannedFile, Reporter
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, 
             ports.write_back()  # while files are on their way
             _warn(reading, choices, run.reporter)
             run.reporter.stage(Doing("transfer", local=network.local))
-            expect_pages(staging, (choice.requirement.project for choice in choices))
+            precreate_pages(staging, (choice.requirement.project for choice in choices))
             fetched = transfers.wait()
             choices = transfers.settled(choices)
             ports.write_back()
