@@ -132,12 +132,20 @@ def test_an_interruption_after_the_output_was_published_says_that_it_is_there(or
             os.write(writer, bytes(4096))
     os.set_blocking(writer, True)  # the report waits for room from now on
     command = [*fetching(orchard), "--report", "-"]
-    with os.fdopen(reader), start(*command, environ=_environ(orchard), stdout=writer) as process:
+    with start(*command, environ=_environ(orchard), stdout=writer) as process:
         os.close(writer)
         assert process.stderr
-        told = next(line for line in process.stderr if f", in {orchard.output} (" in line)
-        process.send_signal(signal.SIGINT)
-        told = process.stderr.read()
+        # It may wait for room for ever: it is ended then, and no more is to be read.
+        ending = threading.Timer(GRACE, process.kill)
+        ending.start()
+        try:
+            told = next((line for line in process.stderr if f", in {orchard.output} (" in line), "")
+            process.send_signal(signal.SIGINT)
+            told += process.stderr.read()
+            process.wait()
+        finally:
+            ending.cancel()
+            os.close(reader)
     assert process.returncode == ExitCode.INTERRUPTED, told
     assert told.splitlines()[-1] == f"interrupted; the new output is in {orchard.output}"
 
