@@ -113,7 +113,9 @@ def proof_hooks(on_call: Callable[[str], None]) -> BuildHooks:
 
 
 @contextmanager
-def fetching(flags: Flags, reporter: ConsoleReporter, export: Path | None = None) -> Iterator[tuple[Ports, Run]]:
+def fetching(
+    flags: Flags, reporter: ConsoleReporter, export: Path | None = None, *, allow_empty: bool = False
+) -> Iterator[tuple[Ports, Run]]:
     """Yield what ``fetch-deps`` needs; connections, the catalogue and a temporary cache end with the block."""
     limit_malloc_arenas()
     # A run looks at the clock once: all its durations count back from one instant.
@@ -164,6 +166,7 @@ def fetching(flags: Flags, reporter: ConsoleReporter, export: Path | None = None
                 require_fresh=settings.require_fresh,
                 moved_hosts=settings.moved_hosts,
                 export=export,
+                allow_empty=allow_empty,
                 keeps=settings.cache_dir is not None and not settings.dry_run,
                 tool_version=__version__,
                 reporter=reporter,

@@ -5,12 +5,14 @@ Nothing is synced to disk: an output that a power cut has torn is made again fro
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cachi2ish.advice import Place
 from cachi2ish.core.outputs import BuildConfig
+from cachi2ish.core.placement import DEPS
 from cachi2ish.errors import StorageError
 from cachi2ish.files.os_errors import storage_errors
 from cachi2ish.files.rooted import RootedPath
@@ -27,6 +29,10 @@ class OutputDirectories:
     def check(self, directory: Path) -> None:
         """Raise `InputError` where something else is at ``directory``, `StorageError` where it is no path."""
         self._target(directory)
+
+    def has_files(self, directory: Path) -> bool:
+        """Return whether an output at ``directory`` has files to install. Raises `StorageError`."""
+        return any(names for _, _, names in os.walk(RootedPath.of(directory, error=StorageError).root / DEPS))
 
     @contextmanager
     def stage(self, directory: Path) -> Iterator[StagedOutput]:

@@ -57,6 +57,10 @@ class Outputs(Protocol):
         """Raise what `stage` would raise for what is at ``directory`` now, before any work is done for it."""
         ...
 
+    def has_files(self, directory: Path) -> bool:
+        """Return whether an output at ``directory`` has files to install. Raises `StorageError`."""
+        ...
+
     def stage(self, directory: Path) -> AbstractContextManager[Staging]:
         """Begin an output; leaving the context without `Staging.publish` leaves the earlier one untouched.
 

@@ -320,6 +320,36 @@ def test_an_empty_list_of_packages_gives_an_empty_output_where_that_is_allowed(p
     assert sorted(tree(person.output)) == [".build-config.json", "bom.json"]
 
 
+@pytest.mark.parametrize("text", [None, "", "# nothing yet\n", "apple==1.0 ; python_version < '3'\n"])
+def test_an_output_with_files_is_not_replaced_by_one_without(person: Person, text: str | None) -> None:
+    person.index.add("apple", make_sdist("apple", "1.0"))
+    person.writes("requirements.txt", "apple==1.0\n")
+    assert person.fetches().code == 0
+    before = tree(person.output)
+    (person.source / "requirements.txt").unlink()
+    if text is not None:
+        person.writes("requirements.txt", text)
+    targets = '{"type": "pip", "targets": [{"python": "3.12", "platform": "manylinux_2_28_x86_64"}]}'
+
+    refused = person.fetches(targets if text and "python_version" in text else "pip")
+
+    assert refused.code == ExitCode.INPUT, refused.told
+    assert f"the output {person.output} has files" in refused.err
+    assert "--allow-empty" in refused.err
+    assert tree(person.output) == before
+    assert person.fetches("pip", "--allow-empty").code == 0 or text
+    if not text:
+        assert person.deps() == []
+
+
+def test_where_there_is_no_output_yet_one_without_files_is_made(person: Person) -> None:
+    person.writes("requirements.txt", "")
+    for _ in range(2):  # in its own place, too
+        outcome = person.fetches()
+        assert outcome.code == 0
+        assert "warning: nothing is to be fetched" in outcome.err
+
+
 def test_the_source_is_only_read(person: Person) -> None:
     person.index.add("apple", make_sdist("apple", "1.0"))
     person.writes("requirements.txt", "apple==1.0\n")

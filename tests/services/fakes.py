@@ -267,6 +267,9 @@ class FakeOutputs:
         if self.refused is not None:
             raise self.refused
 
+    def has_files(self, directory: Path) -> bool:
+        return False
+
     @contextmanager
     def stage(self, directory: Path) -> Iterator[FakeStaging]:
         yield self.staging

@@ -121,7 +121,11 @@ def fetch_deps(
         ),
     ] = None,
     allow_empty: Annotated[
-        bool, typer.Option("--allow-empty", help="Take an input without packages; the output has no files.")
+        bool,
+        typer.Option(
+            "--allow-empty",
+            help="Take an input without packages, and put an output without files in the place of another.",
+        ),
     ] = False,
     verify: Annotated[
         bool,
@@ -171,7 +175,7 @@ def fetch_deps(
             if verify:
                 _refuse_without_targets(request)
             _check_export(export, request, output)
-            with wiring.fetching(flags, reporter, export) as (ports, run):
+            with wiring.fetching(flags, reporter, export, allow_empty=allow_empty) as (ports, run):
                 note.keeps = run.keeps
                 if flags.dry_run:
                     text = plan_text(service.plan(request, source, ports, run))

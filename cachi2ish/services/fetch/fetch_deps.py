@@ -14,7 +14,7 @@ from cachi2ish.core.choose.choice import Choice
 from cachi2ish.core.choose.explain import warning_of, words_of
 from cachi2ish.core.digests import strong
 from cachi2ish.core.requirements import Git, IndexOptions, Pinned, Url
-from cachi2ish.errors import Cachi2ishError, Origin, leaves, raise_all
+from cachi2ish.errors import Cachi2ishError, InputError, Origin, leaves, raise_all
 from cachi2ish.services.fetch.building import lacking_for_offline_builds, missing_build_requirements
 from cachi2ish.services.fetch.choosing import choose_all, wanted
 from cachi2ish.services.fetch.dating import announce, refuse_unused_digests, unused_policies
@@ -100,6 +100,11 @@ def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, 
             fetched = transfers.wait()
             choices = transfers.settled(choices)
             ports.write_back()
+        if not fetched and not run.allow_empty:
+            if ports.results.outputs.has_files(output):
+                raise _nothing_instead(output)
+            if any(package.locks for package in reading.packages):  # else that was said when they were read
+                run.reporter.warning("nothing is to be fetched: no requirement was found, or none is wanted")
         raise_all(collisions(fetched))
         placing.finish()
         _warn_unverified(fetched, run.reporter)
@@ -117,6 +122,13 @@ def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, 
     if exported is not None:
         exported.write(ports.results.files)
     return Outcome(fetched, shared)
+
+
+def _nothing_instead(output: Path) -> InputError:
+    return InputError(
+        f"nothing is to be fetched, and the output {output} has files, which would be gone",
+        hint="check --source and the input; --allow-empty makes an output without files all the same",
+    )
 
 
 def _export(reading: Reading, source: Path, ports: Ports, run: Run) -> Export | None:

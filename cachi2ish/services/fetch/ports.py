@@ -128,6 +128,7 @@ class Run:
     require_fresh: whether a lock file that does not fit its project any more is an error.
     moved_hosts: the index that has the files which locks name at a host.
     export: where the lock of the input is written as a requirements file; None for nowhere.
+    allow_empty: whether an output without files may take the place of one that has some.
     """
 
     indexes: IndexAddresses
@@ -143,6 +144,7 @@ class Run:
     require_fresh: bool = False
     moved_hosts: Mapping[str, Address] = field(default_factory=dict)
     export: Path | None = None
+    allow_empty: bool = False
 
 
 class Leniency:
