@@ -33,7 +33,7 @@ from cachi2ish.mirror.server.metrics import Metrics
 from cachi2ish.mirror.server.page_doors import PageDoors
 from cachi2ish.mirror.server.places import Places
 from cachi2ish.mirror.server.proof_doors import ProofDoors
-from cachi2ish.mirror.server.routes import router
+from cachi2ish.mirror.server.routes import Refuse, router
 from cachi2ish.mirror.server.sending.hot_files import HotFiles
 from cachi2ish.mirror.upstream import Upstream
 from cachi2ish.mirror.web.answers import Answers
@@ -177,7 +177,8 @@ async def running(rooms: Rooms, rules: Rules) -> AsyncIterator[ASGIApp]:
     try:
         readiness = Readiness(rooms.history, readers, time.monotonic)
         health = [Route("/healthz", Health(sharing).answer), Route("/readyz", readiness.answer)]
-        doors = _router(places, pages, proofs, files, metrics, [*web.routes(), *locks.routes(), *health])
+        people = [*web.routes(), *locks.routes(), *health]
+        doors = _router(places, pages, proofs, files, metrics, people, answers.nothing_there)
         yield Gate(doors, hot=hot, tokens=rules.tokens, metrics=metrics, files=hot_files, uploads=UPLOADS)
     finally:
         following.cancel()
@@ -205,6 +206,7 @@ def _router(
     files: FileDoors,
     metrics: Metrics,
     web: Sequence[Route],
+    refuse: Refuse,
 ) -> Router:
     async def prometheus(_request: Request) -> Response:
         return Response(metrics.text(), media_type="text/plain; version=0.0.4")
@@ -229,4 +231,4 @@ def _router(
             Route(f"{prefix}/{{date}}/frozen/", proofs.days),
             Route(f"{prefix}/{{date}}/frozen/{{digest}}/{{project}}/", proofs.proof),
         ]
-    return router(pages, others, ("/{date}", "/r/{registry}/{date}"))
+    return router(pages, others, ("/{date}", "/r/{registry}/{date}"), refuse)

@@ -202,6 +202,12 @@ class Answers:
         body = self._templates.fill("problem.html", root_of(request), content)
         return Readable(body, _HTML, refused, _OF_PAGES)
 
+    def nothing_there(self, request: Request, refused: Refused) -> Response:
+        """Return a refusal for an address that there is not: as a page for a browser, for programs as it is."""
+        # Installers that take HTML name it last, and curl takes anything.
+        is_browser = request.headers.get("accept", "").startswith("text/html")
+        return self.refusal(request, refused) if is_browser else refused
+
     async def static(self, request: Request) -> Response:
         """Answer ``/web/<name>``: a style sheet or a picture, whose name has its digest."""
         name = request.path_params["name"]

@@ -38,11 +38,12 @@ def pin_change(
     if past is None or not past.generations:
         return PinChange(project=project, version=version, verdict="unknown", notes=(_why_nothing(past),))
     first, second = newest_version(past, before), newest_version(past, after)
-    notes = tuple(_notes(past, spelling(past.tallies, version), before, after))
+    known = spelling(past.tallies, version)
+    notes = tuple(_notes(past, known, before, after))
     return PinChange(
         project=project,
         version=version,
-        verdict="changed" if notes else "same" if first == second else "newer",
+        verdict="absent" if known is None else "changed" if notes else "same" if first == second else "newer",
         newest_before=first,
         newest_after=second,
         notes=notes,
@@ -93,7 +94,7 @@ def _different(change: ChangeRow) -> str:
 
 def in_order(changes: Iterable[PinChange]) -> tuple[PinChange, ...]:
     """Return those first that a person should look at."""
-    order = ("changed", "unknown", "newer", "same")
+    order = ("changed", "absent", "unknown", "newer", "same")
     return tuple(sorted(changes, key=lambda one: (order.index(one.verdict), one.project)))
 
 

@@ -19,13 +19,13 @@ class LockForm(Struct, frozen=True):
 class PinChange(Struct, frozen=True, kw_only=True):
     """What two dates tell of a pin.
 
-    verdict: ``same``, ``newer`` (there are newer versions, and nothing else), ``changed``, or ``unknown`` where
-    nothing is known of the project.
+    verdict: ``same``, ``newer`` (the newest version is another one, and nothing else), ``changed``, ``absent``
+    where the version was never there, or ``unknown`` where nothing is known of the project.
     """
 
     project: str
     version: str
-    verdict: Literal["same", "newer", "changed", "unknown"]
+    verdict: Literal["same", "newer", "changed", "absent", "unknown"]
     newest_before: str | None = None
     newest_after: str | None = None
     notes: tuple[str, ...] = ()

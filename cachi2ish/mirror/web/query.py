@@ -24,7 +24,7 @@ _HOST = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1
 #: The most that a page number may be.
 _MOST_PAGES = 100_000
 
-_PAGE = re.compile(r"[1-9][0-9]{0,5}")
+_PAGE = re.compile(r"[1-9][0-9]{0,17}")
 
 
 #: What each page takes out of its query, by the template.
@@ -99,8 +99,10 @@ def project_of(written: str) -> NormalizedName:
 def page_of(given: Mapping[str, str]) -> int:
     """Return the number of the page that is wanted, from 1. Raises `InputError`."""
     text = given.get("page", "1")
-    if _PAGE.fullmatch(text) is None or int(text) > _MOST_PAGES:
-        raise InputError(f"{excerpt(text)!r} is no number of a page")
+    if _PAGE.fullmatch(text) is None:
+        raise InputError(f"{excerpt(text)!r} is no number of a page: they begin with 1")
+    if int(text) > _MOST_PAGES:
+        raise InputError(f"there is no page {excerpt(text)}")
     return int(text)
 
 

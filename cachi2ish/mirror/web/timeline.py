@@ -31,7 +31,9 @@ _KINDS = {
 
 
 class Timeline(Struct, frozen=True, kw_only=True):
-    """What is drawn. paths: the lines of each kind, as the data of a path. years: places and labels.
+    """What is drawn. begin, end: the days of the oldest version, and of the end of the line.
+
+    paths: the lines of each kind, as the data of a path. years: places and labels.
 
     marker: the place of the date; seen: since where somebody has looked. Each is between 0 and `WIDTH`.
     """
@@ -61,6 +63,7 @@ def draw(
     if not dated:
         return None
     begin, end = min(map(min, dated.values())), max(now, *map(max, dated.values()))
+    oldest = _day(begin).date()
     begin -= max(DAY, (end - begin) // 50)
     length = max(1, end - begin)
 
@@ -76,7 +79,7 @@ def draw(
     first, last = _day(begin).year + 1, _day(end).year
     step = max(1, -(-(last - first + 1) // _MOST_YEARS))
     return Timeline(
-        begin=_day(begin).date().isoformat(),
+        begin=oldest.isoformat(),
         end=_day(end).date().isoformat(),
         paths=tuple(
             (kind, "".join(f"M{x} {_TOPS[kind]}V{HEIGHT}" for x in sorted(places[kind])))

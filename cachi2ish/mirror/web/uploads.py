@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from cachi2ish.core.messages import excerpt
 from cachi2ish.core.requirements import Pinned, Purpose
-from cachi2ish.errors import Cachi2ishError, leaves
+from cachi2ish.errors import Cachi2ishError, InputError, leaves
 from cachi2ish.lockfiles.interface import Lock, LockFiles
 from cachi2ish.mirror.pins import MOST_PINS, Pin, Pins, plain_pins
 from cachi2ish.mirror.server.replies import Refused
@@ -37,6 +37,9 @@ _LONGEST_HEAD = 2000
 #: A parameter, as browsers and curl write it (RFC 7578, 4.2): what RFC 2231 adds is read by nobody here.
 _PARAMETER = re.compile(r'[ \t]*;[ \t]*([^\s;="]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))')
 _ESCAPED = re.compile(r'\\(["\\])')
+
+#: A line that includes another file.
+_OTHER_FILE = re.compile(rb"[ \t]*(?:-[rc]|--requirement\b|--constraint\b)")
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
@@ -162,6 +165,8 @@ def read_pins(locks: LockFiles, form: Form) -> Pins:
     plain = plain_pins(content) if name.endswith(_REQUIREMENTS) else None
     if plain is not None and _FILE_NAME.fullmatch(name):
         return plain
+    if form.file is not None and not content.strip():
+        raise UploadError(HTTPStatus.UNPROCESSABLE_ENTITY, f"{excerpt(name)} is empty")
     if not content.strip():
         raise UploadError(HTTPStatus.BAD_REQUEST, "choose a file, or write lines such as requests==2.31.0")
     if _FILE_NAME.fullmatch(name) is None:
@@ -170,11 +175,18 @@ def read_pins(locks: LockFiles, form: Form) -> Pins:
         lock = _read(locks, name, content)
     except Cachi2ishError as error:
         found = leaves(error)
-        lines = [f"{one}" + (f" ({one.hint})" if one.hint else "") for one in found[:_SHOWN]]
+        lines = [f"{one}" + (f" ({hint})" if (hint := _hint_here(one)) else "") for one in found[:_SHOWN]]
         if len(found) > _SHOWN:
             lines.append(f"and {len(found) - _SHOWN} more")
         raise UploadError(HTTPStatus.UNPROCESSABLE_ENTITY, "\n".join(lines)) from None
     return _pins(lock)
+
+
+def _hint_here(error: Cachi2ishError) -> str | None:
+    """Return what to do about an error: there is no input here that could name files."""
+    if isinstance(error, InputError):
+        return "of requirements files the names end with .txt or .in here"
+    return error.hint
 
 
 def _read(locks: LockFiles, name: str, content: bytes) -> Lock:
@@ -182,10 +194,18 @@ def _read(locks: LockFiles, name: str, content: bytes) -> Lock:
     with tempfile.TemporaryDirectory(prefix="cachi2ish-upload-") as folder:
         place = Path(folder).resolve()
         if name.endswith(_REQUIREMENTS):
+            _refuse_other_files(content)
             (place / "requirements.txt").write_bytes(content)
             return locks.read_requirements(place, "requirements.txt", Purpose.RUNTIME, {})
         (place / name).write_bytes(content)
         return locks.read_lock(place, name, {})
+
+
+def _refuse_other_files(content: bytes) -> None:
+    for number, line in enumerate(content.splitlines(), start=1):
+        if _OTHER_FILE.match(line):
+            text = f"line {number} includes another file, which is not sent with it: send one that has all pins"
+            raise UploadError(HTTPStatus.UNPROCESSABLE_ENTITY, text)
 
 
 def _pins(lock: Lock) -> Pins:

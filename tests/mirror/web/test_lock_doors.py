@@ -105,6 +105,11 @@ def test_what_changed_for_each_pin_is_told_with_what_needs_a_look_first(
         assert len(page.body) < 50_000
         again = mirror.get("/locks/diff.json" + view["query"])
         assert json.loads(again.body)["pins"] == view["pins"]
+        never = "/locks/diff?pins=calm==99,still==1&before=2023-01-01&after=2021-06-01"
+        assert b"0 changed, 0 with older versions only, 1 the same, 1 never there" in mirror.get(never).body
+        backwards = mirror.get("/locks/diff?pins=calm==1.0&before=2023-01-01&after=2021-06-01").body
+        assert b"1 with older versions only" in backwards
+        assert b"older there" in backwards
 
 
 def test_since_when_a_set_is_there_is_when_its_last_pin_came(upstream: IndexServer, mirror: MirrorServer) -> None:

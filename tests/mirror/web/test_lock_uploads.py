@@ -22,12 +22,13 @@ def part(disposition: str) -> bytes:
 @pytest.mark.parametrize(
     ("name", "text", "status", "says"),
     [
-        ("requirements.txt", "-r /etc/passwd\n", 422, "is outside the source directory"),
-        ("requirements.txt", "-r other.txt\n", 422, "other.txt does not exist"),
+        ("requirements.txt", "-r /etc/passwd\n", 422, "line 1 includes another file, which is not sent with it"),
+        ("requirements.txt", "a==1\n --constraint=other.txt\n", 422, "line 2 includes another file"),
         ("requirements.txt", "requests>=2\n", 422, "is not pinned"),
         ("requirements.txt", "<script>alert(1)</script>\n", 422, "requirements.txt"),
         ("requirements.txt", "# nothing\n", 422, "it pins no version"),
-        ("requirements.txt", "", 400, "choose a file"),
+        ("requirements.txt", "", 422, "requirements.txt is empty"),
+        ("pins.bin", "a==1", 422, "of requirements files the names end with .txt or .in here"),
         ("notes.md", "x", 422, "they are called"),
         ("uv.lock", "]", 422, "it is no TOML"),
         ("..", "x", 400, "a lock is not called"),

@@ -287,3 +287,23 @@ def test_where_only_what_was_observed_counts_nothing_else_is_shown(upstream: Ind
 def test_installers_are_answered_as_before(mirror: MirrorServer) -> None:
     assert mirror.get("/projects/simple/", Accept=JSON).status == 404
     assert mirror.get("/2023-06-01/simple/demo/", Accept=JSON).status == 200
+
+
+def test_a_person_at_no_address_gets_a_page_and_a_program_a_problem(
+    mirror: MirrorServer,
+) -> None:
+    page = mirror.get("/nothing/here", Accept="text/html,application/xhtml+xml,*/*;q=0.8")
+    assert (page.status, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert b'<a href="../">The first page</a>' in page.body
+    for accept in ("*/*", "application/vnd.pypi.simple.v1+json, text/html; q=0.01"):
+        problem = mirror.get("/nothing/here", Accept=accept)
+        assert (problem.status, problem.headers["content-type"]) == (404, "application/problem+json")
+
+
+def test_a_page_too_far_is_told_so(mirror: MirrorServer) -> None:
+    assert b"there is no page 9999999" in mirror.get("/projects/demo?page=9999999").body
+    assert b"they begin with 1" in mirror.get("/projects/demo?page=0").body
+
+
+def test_the_line_of_time_is_called_after_the_first_version(mirror: MirrorServer) -> None:
+    assert b"Versions from 2023-05-01 to " in mirror.get("/projects/demo").body
