@@ -83,7 +83,7 @@ class Liveness:
     ) -> None:
         self._clock, self._answers = clock, answers
         self._asking, self._trying = Lock(), Lock()
-        self._answered_at = self._asked_at = self._tried_at = -inf
+        self._answered_at = self._probed_at = self._tried_at = -inf
         self._silent = False
         self._peer: Peer | None = None
 
@@ -156,10 +156,10 @@ class Liveness:
 
         since: an answer to anybody after this shows it, too. No line tells anything before there was one.
         """
-        if self._clock() - self._asked_at <= _PATIENCE:
+        if self._clock() - self._probed_at <= _PATIENCE:
             return
         self._silent = peer is None or not self._answers(peer)
-        self._asked_at = self._clock()
+        self._probed_at = self._clock()
         if self._answered_at >= since:  # looked at last: who has an answer writes it down first
             self._silent = False
 
