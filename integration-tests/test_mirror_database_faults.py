@@ -208,7 +208,7 @@ def cut_copy(address: Address, cut: Callable[[Connection], object]) -> StorageEr
 
     def copy(database: Database) -> None:
         with database.writing() as connection:
-            database.fill(connection, registry, rows(connection))
+            database.kind.bulk_insert(connection, registry, rows(connection))
 
     with closing(Database(address)) as database, pytest.raises(StorageError) as caught:
         copy(database)
@@ -242,6 +242,6 @@ def test_of_a_copy_that_is_cut_the_reason_is_told(
 def test_of_a_copy_whose_rows_do_not_fit_the_reason_is_told(server: PostgresqlServer) -> None:
     with closing(Database(server.new_history())) as database:
         with pytest.raises(StorageError, match="duplicate key"), database.writing() as connection:
-            database.fill(connection, registry, [ROW, ROW])
+            database.kind.bulk_insert(connection, registry, [ROW, ROW])
         with database.writing() as connection:
-            assert database.fill(connection, registry, [ROW]) == 1
+            assert database.kind.bulk_insert(connection, registry, [ROW]) == 1

@@ -29,13 +29,13 @@ def copy_history(source: Database, target: Database) -> int:
         for table in reversed(metadata.sorted_tables):  # rules of registries that a server has entered
             here.execute(table.delete())
         count = sum(
-            target.fill(here, table, chain.from_iterable(_parts(there, table, packed=True)))
+            target.kind.bulk_insert(here, table, chain.from_iterable(_parts(there, table, packed=True)))
             for table in metadata.sorted_tables
         )
-        target.filled(here)
+        target.kind.analyze(here)
         for table in metadata.sorted_tables:
             _compare_table(there, here, table)
-        target.read_in_parts(here)
+        target.kind.prefer_indexes(here)
         for problem in contradictions(here):
             raise StorageError(f"the copy of the history contradicts itself: {problem}")
     return count

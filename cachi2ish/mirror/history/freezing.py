@@ -167,7 +167,7 @@ def _write(
         "digest": root,
     }
     number = connection.execute(insert(frozen).returning(frozen.c.id), row).scalar_one()
-    database.fill(connection, frozen_page, ((number, *leaf) for leaf in leaves))
+    database.kind.bulk_insert(connection, frozen_page, ((number, *leaf) for leaf in leaves))
 
 
 def _find(connection: Connection, registry: KnownRegistry, before: Instant, root: bytes) -> int | None:

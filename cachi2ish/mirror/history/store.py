@@ -64,7 +64,7 @@ class SqlHistory:
         self._database = Database(place, read_only=read_only, make=make)
         self._observer, self._trees = Observer(self._database), Trees()
         self.pasts: Pasts = SqlPasts(self._database)
-        self.database = self._database.kind
+        self.database = self._database.kind.product
 
     def configure(self, registry: Registry) -> None:
         """Enter a registry, or the rules that hold for it from now on; see the interface."""

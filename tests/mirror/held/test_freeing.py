@@ -57,7 +57,7 @@ def test_what_is_known_of_all_wheels_is_read_once_and_only_for_names(history: Sq
     history.keep_metadata({known: metadata[700], digest(5000): metadata[701], digest(5001): digest(5002)})
     statements: list[str] = []
 
-    @event.listens_for(history._database._kind.engine, "before_cursor_execute")
+    @event.listens_for(history._database.kind.engine, "before_cursor_execute")
     def _(_connection: object, _cursor: object, statement: str, *_: object) -> None:
         if "wheel_metadata" in statement:
             statements.append(statement)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Condition, Lock
-from typing import Any
 
-from sqlalchemy import Connection, Table, inspect
+from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from cachi2ish.errors import InputError, StorageError
@@ -26,7 +25,10 @@ _STEP = "SELECT version_num FROM alembic_version"
 
 
 class Database:
-    """One database. Many threads and processes may share it; writers wait for one another."""
+    """One database. Many threads and processes may share it; writers wait for one another.
+
+    kind: what is done by its kind within a transaction.
+    """
 
     def __init__(self, place: HistoryPlace, *, read_only: bool = False, make: bool = True) -> None:
         """Open the database at ``place``, and make its tables where there are none. Raises `StorageError`.
@@ -34,12 +36,12 @@ class Database:
         read_only: one that is there, to be read and nothing else, also where nothing may be written. make: without
         it, `InputError` is raised where there are no tables: a name may be misspelled.
         """
-        self._kind = _kind_of(place, read_only=read_only)
+        self.kind = _kind_of(place, read_only=read_only)
         self._writer = Lock()
         self._idle = Condition()
         self._uses, self._closed, self._up_to_date = 0, False, False
         try:
-            self._kind.prepare()
+            self.kind.prepare()
         except OSError as error:
             raise self._unusable(error.strerror or str(error)) from error
         try:
@@ -49,14 +51,9 @@ class Database:
             raise
 
     @property
-    def kind(self) -> str:
-        """Which kind of database it is, as its makers spell it."""
-        return self._kind.kind
-
-    @property
     def name(self) -> str:
         """What messages call it: without any secret."""
-        return self._kind.name
+        return self.kind.name
 
     @contextmanager
     def reading(self, *, in_parts: bool = False) -> Iterator[Connection]:
@@ -67,16 +64,16 @@ class Database:
         beginning where a later version has brought the tables up to date meanwhile.
         """
         try:
-            with self._in_use(), self._kind.engine.connect() as connection, connection.begin():
-                self._kind.begin_reading(connection)
+            with self._in_use(), self.kind.engine.connect() as connection, connection.begin():
+                self.kind.begin_reading(connection)
                 self._check_step(connection)
                 if in_parts:
-                    self.read_in_parts(connection)
+                    self.kind.prefer_indexes(connection)
                 yield connection
         except Exception:
-            self._kind.check_reading()
+            self.kind.check_reading()
             raise
-        self._kind.check_reading()
+        self.kind.check_reading()
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -85,8 +82,8 @@ class Database:
         Raises `StorageError` where a later version has brought the tables up to date meanwhile. It does so as a
         writer, and so not before the end.
         """
-        with self._in_use(), self._writer, self._kind.engine.connect() as connection, connection.begin():
-            self._kind.begin_writing(connection)
+        with self._in_use(), self._writer, self.kind.engine.connect() as connection, connection.begin():
+            self.kind.begin_writing(connection)
             self._check_step(connection)
             yield connection
 
@@ -96,36 +93,24 @@ class Database:
         replace: also where another place is written; without it, that stays.
         """
         with self.reading() as connection:
-            before = self._kind.files_place(connection)
+            before = self.kind.files_place(connection)
         if before == place or (before is not None and not replace):
             return before
         with self.writing() as connection:
-            before = self._kind.files_place(connection)  # another machine may have begun at the same time
+            before = self.kind.files_place(connection)  # another machine may have begun at the same time
             if before is None or replace:
-                self._kind.write_files_place(connection, place)
+                self.kind.write_files_place(connection, place)
         return before
-
-    def read_in_parts(self, connection: Connection) -> None:
-        """Let the rest of the transaction be for statements that ask for some rows each, by their numbers."""
-        self._kind.read_in_parts(connection)
-
-    def fill(self, connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> int:
-        """Add rows with values for all columns of a table; return how many."""
-        return self._kind.fill(connection, table, rows)
-
-    def filled(self, connection: Connection) -> None:
-        """Let the database count its rows, nearly all of which are new: it plans by these counts."""
-        self._kind.filled(connection)
 
     def size(self) -> int:
         """Return the bytes of the database."""
         with self.reading() as connection:
-            return self._kind.size(connection)
+            return self.kind.size(connection)
 
     def damage(self) -> tuple[str, ...]:
         """Return what the database itself finds wrong."""
         with self.reading() as connection:
-            return tuple(self._kind.damage(connection))
+            return tuple(self.kind.damage(connection))
 
     def claim(self) -> bool:
         """Return whether this process is the one that follows projects: the first that asks, until it ends.
@@ -134,26 +119,26 @@ class Database:
         """
         with self._in_use():
             try:
-                return self._kind.claim()
+                return self.kind.claim()
             except OSError as error:
                 raise self._unusable(error.strerror or str(error)) from error
 
     def try_claim_file(self, key: str) -> bool:
         """Return whether this process holds the claim on a file, beside all other machines; see the interface."""
         with self._in_use():
-            return self._kind.try_claim_file(key)
+            return self.kind.try_claim_file(key)
 
     def leave_file(self, key: str) -> bool:
         """Let go of a claim; return False where it was lost meanwhile."""
         with self._in_use():
-            return self._kind.leave_file(key)
+            return self.kind.leave_file(key)
 
     def close(self) -> None:
         """Let go of it, once the threads that use it have done so; those that come later are refused."""
         with self._idle:
             self._closed = True
             self._idle.wait_for(lambda: not self._uses, _LAST_USES)
-        self._kind.close()
+        self.kind.close()
 
     def _bring_up_to_date(self, *, read_only: bool, make: bool) -> None:
         with self.reading() as connection:
@@ -172,7 +157,7 @@ class Database:
             self._expect_tables()
         if read_only:
             raise StorageError(
-                f"the history {self._kind.name} is not one of this version of cachi2ish",
+                f"the history {self.kind.name} is not one of this version of cachi2ish",
                 hint="run mirror serve or mirror sync once, which bring it up to date",
             )
         with self.writing() as connection:
@@ -184,7 +169,7 @@ class Database:
         with self.reading() as connection:
             if metadata.tables.keys().isdisjoint(inspect(connection).get_table_names()):
                 raise InputError(
-                    f"there is no history in {self._kind.name}",
+                    f"there is no history in {self.kind.name}",
                     hint="name the place that has it with --directory or --database; mirror serve, track, import"
                     " and copy begin one",
                 )
@@ -213,19 +198,19 @@ class Database:
         try:
             yield
         except DBAPIError as error:
-            cause = (errno.ENOSPC,) if self._kind.is_full(error) else None
-            raise self._unusable(*self._kind.explain(error), cause=cause) from error
+            cause = (errno.ENOSPC,) if self.kind.is_full(error) else None
+            raise self._unusable(*self.kind.explain(error), cause=cause) from error
         except SQLAlchemyError as error:
             raise self._unusable(str(error)) from error
 
     def _later(self) -> StorageError:
         return StorageError(
-            f"the history {self._kind.name} was written by a later version of cachi2ish",
+            f"the history {self.kind.name} was written by a later version of cachi2ish",
             hint="look for a newer cachi2ish",
         )
 
     def _unusable(self, problem: str, hint: str = CHECK, *, cause: Hashable = None) -> StorageError:
-        return StorageError(f"the history {self._kind.name} cannot be used: {problem}", hint=hint, cause=cause)
+        return StorageError(f"the history {self.kind.name} cannot be used: {problem}", hint=hint, cause=cause)
 
 
 def _kind_of(place: HistoryPlace, *, read_only: bool) -> DatabaseKind:

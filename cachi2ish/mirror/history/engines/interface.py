@@ -24,11 +24,11 @@ CHECK = "check rights and free space there"
 class DatabaseKind(Protocol):
     """One kind of database, at one place.
 
-    kind: as its makers spell it. name: of the place, in messages. engine: what SQLAlchemy opens connections with;
-    each transaction that it begins is of the kind of `reading` unless `begin_writing` was called first.
+    product: what it is, as its makers spell it. name: of the place, in messages. engine: what SQLAlchemy opens
+    connections with; each transaction that it begins only reads unless `begin_writing` was called first.
     """
 
-    kind: str
+    product: str
     name: str
     engine: Engine
 
@@ -44,15 +44,15 @@ class DatabaseKind(Protocol):
         """Wait until no other process writes; until the transaction ends, none does."""
         ...
 
-    def read_in_parts(self, connection: Connection) -> None:
-        """Let the rest of the transaction be for statements that ask for some rows each, by their numbers."""
+    def prefer_indexes(self, connection: Connection) -> None:
+        """Let rows be found by indexes until the transaction ends: each statement asks for some, by numbers."""
         ...
 
-    def fill(self, connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> int:
+    def bulk_insert(self, connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> int:
         """Add rows with values for all columns of a table; return how many."""
         ...
 
-    def filled(self, connection: Connection) -> None:
+    def analyze(self, connection: Connection) -> None:
         """Let the database count its rows, nearly all of which are new: it plans by these counts."""
         ...
 

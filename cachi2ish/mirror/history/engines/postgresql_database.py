@@ -95,7 +95,7 @@ class PostgresqlDatabase:
     variables (``PGPASSWORD``, …) and files (``~/.pgpass``). Raises `InputError` for one that is none.
     """
 
-    kind = "PostgreSQL"
+    product = "PostgreSQL"
 
     def __init__(self, address: Address, *, read_only: bool) -> None:
         self.name = address.redacted
@@ -123,15 +123,15 @@ class PostgresqlDatabase:
         connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}s'"))
         connection.execute(_locking("pg_advisory_xact_lock", _WRITING))
 
-    def read_in_parts(self, connection: Connection) -> None:
+    def prefer_indexes(self, connection: Connection) -> None:
         """Let the server find rows by the indexes, until the transaction ends."""
         connection.execute(_IN_PARTS)
 
-    def fill(self, connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> int:
+    def bulk_insert(self, connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> int:
         """Add rows as one stream."""
         return copy_rows(connection, table, rows)
 
-    def filled(self, connection: Connection) -> None:
+    def analyze(self, connection: Connection) -> None:
         """Let the server count: its own vacuum comes minutes later.
 
         Nothing but the tables of the history: others may share the database, and each is locked until the end.

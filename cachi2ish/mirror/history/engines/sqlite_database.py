@@ -49,7 +49,7 @@ class SqliteDatabase:
     read_only: it is there, and is to be read and nothing else, also where nothing may be written.
     """
 
-    kind = "SQLite"
+    product = "SQLite"
 
     def __init__(self, path: Path, *, read_only: bool) -> None:
         self.name = str(path)
@@ -74,10 +74,10 @@ class SqliteDatabase:
         """Begin as a writer: who begins as a reader cannot wait for another writer."""
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
-    def read_in_parts(self, connection: Connection) -> None:
+    def prefer_indexes(self, connection: Connection) -> None:
         """Do nothing: it goes by the indexes anyway."""
 
-    def fill(self, connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> int:
+    def bulk_insert(self, connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> int:
         """Add rows, some at once."""
         names, count = table.columns.keys(), 0
         for some in in_batches(rows, _AT_ONCE):
@@ -85,7 +85,7 @@ class SqliteDatabase:
             count += len(some)
         return count
 
-    def filled(self, connection: Connection) -> None:
+    def analyze(self, connection: Connection) -> None:
         """Do nothing: it plans without counts."""
 
     def check_reading(self) -> None:
