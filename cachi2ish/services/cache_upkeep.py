@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from msgspec import Struct
 
@@ -96,9 +97,19 @@ def prune(
     removed, when the others are. What fails in the catalogue is a warning: it is a memory only.
     """
     pruning = housekeeping.pruning(pretend=dry_run)
-    catalogue = _Catalogue(pruning, reporter, dry_run=dry_run)
-    pruned = prune_files(pruning, limits, now, reporter, dry_run=dry_run, forget=catalogue.forget)
-    return replace(pruned, forgotten=catalogue.forgotten)
+    forget = partial(_forget, pruning, reporter)
+    return prune_files(pruning, limits, now, reporter, dry_run=dry_run, forget=forget)
+
+
+def _forget(pruning: CachePruning, reporter: Reporter, unused_since: datetime) -> int:
+    """Remove rows of the catalogue, and give their space back; return how many."""
+    forgotten = 0
+    try:
+        forgotten = pruning.forget(unused_since)
+        pruning.shrink_catalogue()
+    except StorageError as error:
+        reporter.warning(error.problem)
+    return forgotten
 
 
 def prune_files(
@@ -108,28 +119,32 @@ def prune_files(
     reporter: Reporter,
     *,
     dry_run: bool,
-    forget: Callable[[datetime], None] = lambda _unused_since: None,
+    forget: Callable[[datetime], int] = lambda _unused_since: 0,
 ) -> Pruned:
-    """Do the same in a store that knows itself what has to stay.
+    """Remove files from a store, and return what was removed, or with ``dry_run`` what would be, by name.
 
-    forget: is called where something goes with the files that nobody has used since an instant.
+    What a running process may be using, and what the store itself holds back, stays. Raises `StorageError` once for
+    all files that cannot be removed, when the others are.
+    forget: removes what is known about files and was not used since an instant, and returns how much that was. It is
+    called where files of that age go.
     """
-    run = _Run(pruning, reporter)
+    run, forgotten = _Run(pruning, reporter), [0]
     run.remove(entry for entry in run.kept if _is_useless(entry, now))
     if limits.unused_since is not None:
         oldest = limits.unused_since
         run.remove(entry for entry in run.kept if entry.used < oldest)
-        forget(oldest)
+        forgotten.append(forget(oldest))
     if limits.size is not None:
         unused_since = run.fit(limits.size, now)
         if unused_since is not None:
-            forget(unused_since)
+            forgotten.append(forget(unused_since))
     run.tidy()
     run.raise_failures()
     return Pruned(
         entries=tuple(run.removed),
         links=run.links,
-        forgotten=0,
+        # What would be forgotten is still there to be counted again.
+        forgotten=max(forgotten) if dry_run else sum(forgotten),
         kept=run.size(),
         in_use=len(run.in_use),
         names=run.names() if dry_run else {},
@@ -140,26 +155,6 @@ def _is_useless(entry: Entry, now: datetime) -> bool:
     if entry.kind is EntryKind.UNFINISHED:
         return entry.used < now - _ABANDONED
     return entry.kind is EntryKind.LEFTOVER
-
-
-class _Catalogue:
-    """What has been forgotten so far. What fails in it is a warning: it is a memory only."""
-
-    def __init__(self, pruning: CachePruning, reporter: Reporter, *, dry_run: bool) -> None:
-        self._pruning = pruning
-        self._reporter = reporter
-        self._dry_run = dry_run
-        self.forgotten = 0
-
-    def forget(self, unused_since: datetime) -> None:
-        """Remove rows of the catalogue, and give their space back."""
-        try:
-            forgotten = self._pruning.forget(unused_since)
-            # What would be forgotten is still there to be counted again.
-            self.forgotten = max(self.forgotten, forgotten) if self._dry_run else self.forgotten + forgotten
-            self._pruning.shrink_catalogue()
-        except StorageError as error:
-            self._reporter.warning(error.problem)
 
 
 class _Run:
@@ -182,8 +177,9 @@ class _Run:
     def fit(self, size: int, now: datetime) -> datetime | None:
         """Remove the least recently used until everything together has at most ``size`` bytes.
 
-        Return since when what is known about files is to have been used: it goes with the files of its age. None
-        where nothing goes.
+        Return since when what is known about files is to have been used, so that it goes with the files of its age:
+        ``now`` where it is all that is left to go, as more than ``size`` stays however many files go. None where
+        nothing has to go.
         """
         excess = self.size() - size
         oldest: datetime | None = None

@@ -11,7 +11,7 @@ import pytest
 
 from cachi2ish.core.cache_contents import CacheContents, Entry, EntryKind, Finding, Flaw
 from cachi2ish.errors import Cachi2ishError, DigestMismatchError, StorageError, leaves
-from cachi2ish.services.cache_upkeep import Limits, Verified, prune, verify
+from cachi2ish.services.cache_upkeep import Limits, Verified, prune, prune_files, verify
 from tests.services.fakes import Notes
 
 NOW = datetime(2024, 10, 1, tzinfo=UTC)
@@ -130,6 +130,14 @@ def test_a_catalogue_that_fails_is_a_warning() -> None:
     pruned = prune(cache, Limits(unused_since=NOW), NOW, notes, dry_run=True)
     assert ([one.path for one in pruned.entries], pruned.names) == (["a"], {})
     assert notes.messages == [("warning", "the catalogue is locked")] * 2
+
+
+@pytest.mark.parametrize(("dry_run", "forgotten"), [(False, 7), (True, 4)])
+def test_a_store_counts_what_it_is_told_to_forget(*, dry_run: bool, forgotten: int) -> None:
+    store, counts = FakeCache((entry("a", 3), entry("b", 1))), iter([3, 4])
+    limits = Limits(unused_since=NOW - timedelta(days=2), size=0)
+    pruned = prune_files(store, limits, NOW, Notes(), dry_run=dry_run, forget=lambda _since: next(counts))
+    assert (len(pruned.entries), pruned.forgotten) == (2, forgotten)
 
 
 def test_a_dry_run_counts_what_would_be_forgotten_once() -> None:
