@@ -26,6 +26,7 @@ class SbomWriter(Protocol):
     def pieces(self, inventory: Inventory, committed_at: CommitTime = no_time) -> Iterable[str]:
         """Yield the document: the same bytes for the same inventory, with a final newline.
 
+        One of CycloneDX comes in pieces, so that it need not be in memory; one of SPDX is one piece.
         committed_at: is called where the format must have a time that nothing else says.
         """
         ...

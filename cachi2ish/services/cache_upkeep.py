@@ -123,10 +123,10 @@ def prune_files(
 ) -> Pruned:
     """Remove files from a store, and return what was removed, or with ``dry_run`` what would be, by name.
 
-    What a running process may be using, and what the store itself holds back, stays. Raises `StorageError` once for
-    all files that cannot be removed, when the others are.
-    forget: removes what is known about files and was not used since an instant, and returns how much that was. It is
-    called where files of that age go.
+    What a running process may be using, and what the store itself holds back, stays. Raises `StorageError` once
+    for all files that cannot be removed, when the others are.
+    forget: removes what is known about files and was not used since an instant, and returns how much that was. It
+    is called where files of that age go.
     """
     run, forgotten = _Run(pruning, reporter), [0]
     run.remove(entry for entry in run.kept if _is_useless(entry, now))
@@ -177,9 +177,9 @@ class _Run:
     def fit(self, size: int, now: datetime) -> datetime | None:
         """Remove the least recently used until everything together has at most ``size`` bytes.
 
-        Return since when what is known about files is to have been used, so that it goes with the files of its age:
-        ``now`` where it is all that is left to go, as more than ``size`` stays however many files go. None where
-        nothing has to go.
+        Return since when what is known about files is to have been used, so that it goes with the files of its
+        age: ``now`` where it is all that is left to go, since too much stays whatever files go. None where nothing
+        has to go.
         """
         excess = self.size() - size
         oldest: datetime | None = None
