@@ -72,8 +72,8 @@ def named_pieces(
 
     field: at the top; what ``name_of`` makes of the `canonical` text takes the place of what stands there. It is
     `document_text`, at a fifth of the time, and not whole in memory: a bill of thousands of files has some
-    megabytes. But one with anything in it that is not ASCII is one piece: the standard library's JSON escapes that,
-    and the fast one does not. parts: lists at the top beside ``content``, some of them `packed`.
+    megabytes. But one with anything in it that is not ASCII is one piece: the standard library escapes that, and
+    msgspec does not. parts: lists at the top beside ``content``, some of them `packed`.
     """
     whole: Mapping[str, object] = {**content, **(parts or {})}
     if _is_plain(whole):
