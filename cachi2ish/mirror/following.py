@@ -114,7 +114,9 @@ class Follower:
         while waiting:
             due = waiting.pop()
             try:
-                await self._lookout.look(due.registry, due.project, looked_at=due.looked_at, etag=due.etag)
+                await self._lookout.look(
+                    due.registry, due.project, looked_at=due.looked_at, etag=due.etag, patient=True
+                )
             except NetworkError:
                 waiting.clear()  # they are still due when the registry is there again
             except Cachi2ishError as error:

@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
+from functools import partial
 
 from packaging.utils import NormalizedName
 
@@ -22,12 +23,15 @@ _MOST_LOOKS = 1000
 #: Seconds during which a registry that could not be reached is left alone.
 _LEFT_ALONE = 5.0
 
+#: Seconds that a client waits for a look at the most: pip gives up after fifteen, and tells nobody why.
+PATIENCE = 12.0
+
 #: Projects whose ETag is remembered.
 _MOST_TAGS = 100_000
 
 
 class BusyError(NetworkError):
-    """So many requests wait for upstreams that no more are taken on."""
+    """So many requests wait for upstreams that no more are taken on, or one takes longer than a client waits."""
 
 
 class Lookout:
@@ -76,12 +80,13 @@ class Lookout:
         login: Login | None = None,
         looked_at: Instant | None = None,
         etag: str | None = None,
+        patient: bool = False,
     ) -> None:
         """Return when the history has what a registry says of a project now.
 
         looked_at: when the newest look was made that the history knows of, etag: what the page had then, if that
-        is known; a page that has not changed since is not sent again.
-        Raises `AccessError` for a login that is not let in, `NetworkError` where the registry does not answer, and
+        is known; a page that has not changed since is not sent again. patient: wait as long as it takes.
+        Raises `BusyError` where it takes longer than a client waits; the look goes on. Raises `AccessError` for a login that is not let in, `NetworkError` where the registry does not answer, and
         `UnavailableError` where its answer cannot be read.
         """
         failed_until, failure = self._failures.get(registry, (0.0, None))
@@ -94,9 +99,19 @@ class Lookout:
                 raise BusyError("too many requests wait for the upstream")
             task = asyncio.create_task(self._look(registry, project, login, looked_at, etag))
             self._under_way[key] = task
-            task.add_done_callback(lambda _task: self._under_way.pop(key, None))
+            task.add_done_callback(partial(self._ended, key))
         # Who goes away does not end it for the others.
-        await asyncio.shield(task)
+        done, _ = await asyncio.wait([task], timeout=None if patient else PATIENCE)
+        if not done:
+            raise BusyError(
+                f"{registry} has not answered for {PATIENCE:.0f} seconds, and is waited for: try again"
+            )
+        task.result()
+
+    def _ended(self, key: tuple[str, NormalizedName, bytes], task: asyncio.Task[None]) -> None:
+        self._under_way.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # asyncio would complain of one that nobody waits for any more
 
     async def _look(
         self,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cachi2ish.mirror import accepted, application, page_desk, pins
+from cachi2ish.mirror import accepted, application, looking, page_desk, pins
 from cachi2ish.mirror.server import door_protocol, gate, serving
 from cachi2ish.mirror.web import uploads
 from cachi2ish.settings.flags import SETTINGS, option_of
@@ -22,6 +22,7 @@ LIMITS: list[tuple[str, float]] = [
     ("bytes of a path", gate._LONGEST_PATH),
     ("connections at once", serving._CONNECTIONS),
     ("pages that are asked of upstreams at once", application._ASKERS),
+    ("seconds that a client waits for an upstream", looking.PATIENCE),
     ("files that are downloaded at once", application._CARRIERS),
     ("seconds for which a page that may change is served without asking again", page_desk.REFRESHED_AFTER),
     ("bytes of a form with a lock", uploads.MOST_BYTES),

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from packaging.utils import NormalizedName
 
+from cachi2ish.mirror import looking
 from cachi2ish.mirror.application import Rules
 from cachi2ish.simple_api.negotiation import HTML, JSON
 from tests.mirror.server.conftest import OLD, SDIST, YOUNG
@@ -211,6 +212,22 @@ def test_without_the_upstream_what_is_known_is_served_and_says_that_it_is_stale(
         assert "warning" not in mirror.get(THEN).headers
         upstream.script("/simple/other/", [Fault.status(500)] * 3)
         assert mirror.get("/live/simple/other/").status == 502
+
+
+def test_nobody_waits_longer_for_an_upstream_than_installers_do_and_the_look_goes_on(
+    upstream: IndexServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with MirrorServer(tmp_path / "mirror", pypi=upstream.index_url) as mirror:
+        mirror.json("/live/simple/demo/")
+        upstream.script("/simple/demo/", [Fault.stall()])
+        upstream.script("/simple/other/", [Fault.stall()])
+        monkeypatch.setattr(looking, "PATIENCE", 0.3)
+        got = mirror.get("/live/simple/other/")
+        assert (got.status, "is waited for: try again" in got.reason) == (503, True)
+        assert got.headers["retry-after"]
+        mirror.get("/live/simple/other/")
+        assert len([one for one in upstream.requests if one.path == "/simple/other/"]) == 1
+        assert mirror.json("/live/simple/demo/")["meta"]["_stale"] is True
 
 
 def test_a_page_says_whether_somebody_has_looked_in_its_time(mirror: MirrorServer) -> None:
