@@ -86,8 +86,9 @@ class Lookout:
 
         looked_at: when the newest look was made that the history knows of, etag: what the page had then, if that
         is known; a page that has not changed since is not sent again. patient: wait as long as it takes.
-        Raises `BusyError` where it takes longer than a client waits; the look goes on. Raises `AccessError` for a login that is not let in, `NetworkError` where the registry does not answer, and
-        `UnavailableError` where its answer cannot be read.
+        Raises `BusyError` where it takes longer than a client waits; the look goes on. Raises `AccessError` for a
+        login that is not let in, `NetworkError` where the registry does not answer, and `UnavailableError` where
+        its answer cannot be read.
         """
         failed_until, failure = self._failures.get(registry, (0.0, None))
         if failure is not None and self._clock() < failed_until:
