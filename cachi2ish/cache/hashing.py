@@ -20,7 +20,7 @@ class Buffers(threading.local):
     """A buffer for each thread. One for each file would be given to it, page by page, by the kernel."""
 
     def __init__(self) -> None:
-        self.own = memoryview(bytearray(_BUFFER))
+        self.buffer = memoryview(bytearray(_BUFFER))
 
 
 class Hashes:
@@ -42,7 +42,7 @@ class Hashes:
 
     def update_from(self, file: FileIO, buffers: Buffers) -> int:
         """Feed an unbuffered file from its position to its end; return how many bytes there were."""
-        buffer, total = buffers.own, 0
+        buffer, total = buffers.buffer, 0
         while count := file.readinto(buffer):
             self.update(buffer[:count])
             total += count

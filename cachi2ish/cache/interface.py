@@ -175,7 +175,7 @@ class Pruning(Protocol):
         """
         ...
 
-    def size_beside(self) -> int:
+    def other_size(self) -> int:
         """Return the bytes of what is there beside `entries` now. Raises `StorageError`."""
         ...
 

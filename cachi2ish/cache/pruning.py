@@ -91,7 +91,7 @@ class DiskPruning:
             with self._catalogue_errors():
                 self._upkeep.shrink()
 
-    def size_beside(self) -> int:
+    def other_size(self) -> int:
         """Return the bytes of the catalogue now. Raises `StorageError`."""
         with self._catalogue_errors():
             return self._upkeep.size()

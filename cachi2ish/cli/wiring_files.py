@@ -10,7 +10,7 @@ from pathlib import Path
 from cachi2ish.cache.blobs import DiskBlobs
 from cachi2ish.cache.housekeeping import DiskHousekeeping
 from cachi2ish.cli.process import home_directory
-from cachi2ish.cli.wiring_history import CATALOGUE, directory_if_known, expect_history, mirror_history
+from cachi2ish.cli.wiring_history import CATALOGUE, directory_if_known, mirror_history, require_history
 from cachi2ish.errors import InputError, StorageError
 from cachi2ish.mirror.held.interface import SharedFiles, SharedStoreError, SharingState
 from cachi2ish.mirror.held.shared.disk_files import DiskFiles
@@ -45,11 +45,11 @@ def own_files(flags: Flags) -> list[SharedFiles]:
         return [shared_files(place, os.environ), *([disk_files(directory)] if directory and there else [])]
     directory = mirror_directory(flags, os.environ, home_directory())
     if mirror_database(flags) is None:
-        expect_history(directory)
+        require_history(directory)
     return [disk_files(directory)]
 
 
-def expect_files(flags: Flags, places: Sequence[SharedFiles], warn: Callable[[str], None]) -> None:
+def require_files(flags: Flags, places: Sequence[SharedFiles], warn: Callable[[str], None]) -> None:
     """Warn where the place that should have all files has none; it may be a wrong one.
 
     places: of `own_files`. Raises `StorageError` where the history knows of files that are held.

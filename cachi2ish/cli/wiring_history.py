@@ -64,7 +64,7 @@ def mirror_history(flags: Flags, *, make: bool = False, read_only: bool = False)
                 yield history
             _put(partial, path, Place.MIRROR)
         return
-    expect_history(directory)
+    require_history(directory)
     with _opened(path, directory, read_only=read_only, make=make) as history:
         yield history
 
@@ -188,7 +188,7 @@ def freeing(
     yield Freeing(pruning, history, now, everything=everything)
 
 
-def expect_history(directory: Path) -> None:
+def require_history(directory: Path) -> None:
     """Raise `InputError` where no mirror has begun in ``directory``."""
     if not (directory / HISTORY).is_file():
         raise InputError(

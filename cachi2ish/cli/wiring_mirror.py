@@ -18,7 +18,7 @@ from cachi2ish.cache.memory.catalogue import SqliteCatalogue
 from cachi2ish.cli.display.reporting import ConsoleReporter, log_messages_to
 from cachi2ish.cli.process import home_directory, limit_malloc_arenas
 from cachi2ish.cli.wiring_files import shared_files
-from cachi2ish.cli.wiring_history import CATALOGUE, expect_history
+from cachi2ish.cli.wiring_history import CATALOGUE, require_history
 from cachi2ish.core.urls import Address, bare
 from cachi2ish.errors import InputError, UnavailableError, UsageError
 from cachi2ish.files.locks import share_lock
@@ -84,11 +84,14 @@ def serve_mirror(flags: Flags, reporter: ConsoleReporter) -> None:
             memory=settings.memory,
             follow=settings.follow,
         )
-        with mirroring(settings, reporter, lenient=True) as rooms, _among_servers(rooms.directory) as are_others:
+        with (
+            mirroring(settings, reporter, lenient=True) as rooms,
+            _serving(rooms.directory) as directory_is_shared,
+        ):
 
             def on_start() -> None:
                 reporter.info(f"serving {address_of(listener)} from {rooms.directory}")
-                if are_others:
+                if directory_is_shared:
                     reporter.info("another server serves from there too: they share the history and the files")
 
             serve(running(rooms, rules), listener, on_start)
@@ -99,7 +102,7 @@ def sync_mirror(flags: Flags, reporter: ConsoleReporter) -> Synced:
     """Look at all that is due, see `cachi2ish.mirror.syncing.sync`. Raises `InputError` where no mirror is."""
     settings = load_mirror_settings(flags, os.environ, home_directory(), datetime.now(UTC))
     if settings.database is None:
-        expect_history(settings.directory)
+        require_history(settings.directory)
     with mirroring(settings, reporter, make=False, amend=True) as rooms:
         return sync(rooms)
 
@@ -205,7 +208,7 @@ def mirroring(
 
 
 @contextmanager
-def _among_servers(directory: Path) -> Iterator[bool]:
+def _serving(directory: Path) -> Iterator[bool]:
     """Yield whether another process serves from the directory; False where its file system has no locks.
 
     That does no harm: they agree by the database and by locks. Who did not mean it may want to know.
@@ -214,11 +217,11 @@ def _among_servers(directory: Path) -> Iterator[bool]:
     try:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            are_others = False
+            directory_is_shared = False
         except OSError as error:
-            are_others = isinstance(error, BlockingIOError)
+            directory_is_shared = isinstance(error, BlockingIOError)
         share_lock(held)
-        yield are_others
+        yield directory_is_shared
     finally:
         os.close(held)
 

@@ -16,7 +16,7 @@ from cachi2ish.sandbox.interface import (
     HookFailedError,
     HookQuestion,
     HookRunner,
-    expect_equipment,
+    require_equipment,
 )
 
 
@@ -35,7 +35,7 @@ class OutputHooks:
         """Raise `InputError` where there can be no sandbox, no such Python is here, or a tool is not."""
         self._runner.check()
         everywhere = tuple(machines)
-        expect_equipment(
+        require_equipment(
             self._runner,
             (machine.target for machine in everywhere),
             (name for machine in everywhere for name in machine.tools),

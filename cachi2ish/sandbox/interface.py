@@ -100,7 +100,7 @@ class HookRunner(Protocol):
         ...
 
 
-def expect_equipment(
+def require_equipment(
     runner: HookRunner,
     targets: Iterable[Target],
     tools: Iterable[str],

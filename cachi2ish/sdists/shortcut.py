@@ -16,8 +16,8 @@ from typing import IO, TYPE_CHECKING, Protocol
 from zlib import adler32
 
 from cachi2ish.files.inflate import InflateError
-from cachi2ish.sdists.forward import Budget, Limits
-from cachi2ish.sdists.inflated import BLOCK, Inflated, UnusualError
+from cachi2ish.sdists.forward import Budget, Limits, TooLargeError
+from cachi2ish.sdists.gzip_stream import BLOCK, GzipReader
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,6 +60,10 @@ _CHANGING = re.compile(rb"(path|size)$|GNU\.sparse")
 
 #: Parts of names that have to be normalised before they can be compared.
 _UNUSUAL = re.compile(rb"^/|\.\.|\\|/\.?/|/\.$")
+
+
+class UnusualError(Exception):
+    """Something is best left to the careful reader."""
 
 
 class QuickReader(Protocol):
@@ -109,12 +113,12 @@ def find_members(
     found: dict[str, list[bytes]] = {name: [] for name in names}
     left = budget.limits.unpacked
     try:
-        for ending, member in _search(Inflated(file, budget), endings, budget.limits):
+        for ending, member in _search(GzipReader(file, budget), endings, budget.limits):
             found[endings[ending]].append(member)
             left -= len(member)
             if left < 0:
                 return None
-    except (UnusualError, InflateError, ValueError):
+    except (UnusualError, InflateError, EOFError, TooLargeError, ValueError):
         return None
     return found
 
@@ -134,7 +138,7 @@ def find_members_at(
         return None
 
 
-def _search(content: Inflated, endings: Collection[bytes], limits: Limits) -> Iterator[tuple[bytes, bytes]]:
+def _search(content: GzipReader, endings: Collection[bytes], limits: Limits) -> Iterator[tuple[bytes, bytes]]:
     overrides, tops = _Overrides(), set[bytes]()
     top = b"\0"  # with a slash behind it: of the last member, which is that of nearly all; this is of none
     suffixes, depth = tuple(endings), next(iter(endings)).count(b"/")  # they are of one folder

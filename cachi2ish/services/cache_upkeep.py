@@ -198,7 +198,7 @@ class _Run:
             self._failures.append(error)
 
     def size(self) -> int:
-        return sum(entry.size for entry in self.kept) + self._pruning.size_beside()
+        return sum(entry.size for entry in self.kept) + self._pruning.other_size()
 
     def names(self) -> Mapping[str, tuple[str, ...]]:
         """Return what indexes have called the files, as far as that is known."""

@@ -173,7 +173,7 @@ class Progress:
             self._unsized -= before is None
             self._expected_size += size - (before or 0)
 
-    def expect(self, size: int | None) -> None:
+    def add_file(self, size: int | None) -> None:
         """Count a file to come. size: None where it is not known."""
         with self._lock:
             self._expected += 1

@@ -303,11 +303,11 @@ def test_what_the_catalogue_knows_is_forgotten_when_it_is_old_and_the_file_shrin
     pruning = housekeeping.pruning(pretend=False)
     assert pruning.forget(NOW) == 0, "used today"
     age_rows(cache)
-    before = pruning.size_beside()
+    before = pruning.other_size()
     assert pruning.forget(NOW - timedelta(days=20)) == 0, "used within twenty days"
     assert pruning.forget(NOW - timedelta(days=5)) == 2
     pruning.shrink_catalogue()
-    assert pruning.size_beside() < before - 300_000
+    assert pruning.other_size() < before - 300_000
     assert remembers(catalogue) == [False] * 2, "whoever has it open goes on"
     fill(catalogue)
     assert remembers(catalogue) == [True] * 2

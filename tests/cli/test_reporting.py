@@ -76,7 +76,7 @@ def test_a_log_gets_a_line_each_ten_seconds_with_files_bytes_speed_and_time_left
     running: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for _ in range(2):
-        running.reporter.progress.expect(50 * MB)
+        running.reporter.progress.add_file(50 * MB)
     running.reporter.stage(Doing("transfer"))
     running.reporter.arrived(arrival(size=10 * MB, cached=True))
     running.passes(29, 2 * MB)
@@ -88,7 +88,7 @@ def test_a_log_gets_a_line_each_ten_seconds_with_files_bytes_speed_and_time_left
 
 
 def test_nothing_is_told_while_nothing_happens(running: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    running.reporter.progress.expect(MB)
+    running.reporter.progress.add_file(MB)
     running.passes(100)
     running.receives(10)
     running.passes(100)
@@ -112,7 +112,7 @@ def test_a_host_that_falls_silent_is_named_once_and_again_when_it_does_so_again(
 def test_no_time_left_is_told_before_all_files_are_known(running: Run, capsys: pytest.CaptureFixture[str]) -> None:
     running.reporter.stage(Doing("choose"))
     for _ in range(5):
-        running.reporter.progress.expect(20 * MB)
+        running.reporter.progress.add_file(20 * MB)
     running.passes(10, MB)
     assert capsys.readouterr().err.splitlines()[-1] == "0 of 5 files so far, 10.0 MB, 1.0 MB/s"
 
@@ -120,8 +120,8 @@ def test_no_time_left_is_told_before_all_files_are_known(running: Run, capsys: p
 def test_no_time_left_is_told_while_the_size_of_a_file_is_not_known(
     running: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    running.reporter.progress.expect(100 * MB)
-    running.reporter.progress.expect(None)
+    running.reporter.progress.add_file(100 * MB)
+    running.reporter.progress.add_file(None)
     running.reporter.stage(Doing("transfer"))
     running.passes(10, MB)
     assert capsys.readouterr().err.splitlines()[-1] == ("0 of 2 files, 10.0 MB of 100.0 MB or more, 1.0 MB/s")
@@ -132,7 +132,7 @@ def test_no_time_left_is_told_while_the_size_of_a_file_is_not_known(
 
 def test_the_total_grows_as_servers_state_sizes(running: Run, capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(3):
-        running.reporter.progress.expect(None)
+        running.reporter.progress.add_file(None)
     running.reporter.stage(Doing("transfer"))
     running.reporter.progress.resize(None, 100 * MB)
     running.passes(10, MB)
@@ -155,7 +155,7 @@ def test_what_libraries_log_reaches_the_display_without_moving_its_cursor(
 
 
 def test_a_file_that_takes_long_is_named(running: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    running.reporter.progress.expect(100 * MB)
+    running.reporter.progress.add_file(100 * MB)
     running.reporter.stage(Doing("transfer"))
     under_way = running.reporter.progress.under_way
     with ExitStack() as torch:
@@ -175,7 +175,7 @@ def test_a_file_that_takes_long_is_named(running: Run, capsys: pytest.CaptureFix
 
 def test_a_file_that_is_taken_up_again_counts_with_what_was_there() -> None:
     reporter = Run().reporter
-    reporter.progress.expect(100)
+    reporter.progress.add_file(100)
     reporter.progress.advance(70)
     reporter.arrived(
         Arrival(filename="a", size=100, sha256="0", cached=False, received=70, announced=True, host="files.test")

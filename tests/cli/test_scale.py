@@ -129,7 +129,7 @@ def test_the_line_is_written_when_it_is_looked_at_and_not_for_each_of_thousands_
     live.stage(Doing("transfer"))
     files, looks = 5_000, 100
     for number in range(files):
-        live.progress.expect(1_000)
+        live.progress.add_file(1_000)
         with live.progress.under_way(f"f{number}"):
             for _ in range(4):
                 live.progress.advance(250)

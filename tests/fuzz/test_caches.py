@@ -140,7 +140,7 @@ def prune(housekeeping: DiskHousekeeping) -> None:
     pruning.remove_dangling_links()
     pruning.forget(datetime(2100, 1, 1, tzinfo=UTC))
     pruning.shrink_catalogue()
-    pruning.size_beside()
+    pruning.other_size()
 
 
 @fuzzed(changes=st.lists(st.tuples(STATEMENTS, VALUES), max_size=6))

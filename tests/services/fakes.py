@@ -290,8 +290,8 @@ class NotedProgress(Progress):
         self.sizes: list[tuple[int | None, int]] = []
         self.received = 0
 
-    def expect(self, size: int | None) -> None:
-        super().expect(size)
+    def add_file(self, size: int | None) -> None:
+        super().add_file(size)
         self.expected.append(size)
 
     def resize(self, before: int | None, size: int) -> None:

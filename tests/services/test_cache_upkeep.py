@@ -67,7 +67,7 @@ class FakeCache:
     def shrink_catalogue(self) -> None:
         self.catalogue = 0
 
-    def size_beside(self) -> int:
+    def other_size(self) -> int:
         return self.catalogue
 
     def _check(self) -> None:

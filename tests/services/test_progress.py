@@ -41,7 +41,7 @@ def test_nothing_has_happened_at_the_beginning() -> None:
 def test_files_are_counted_by_where_they_come_from() -> None:
     progress = Progress(Clock())
     for size in (10, 20):
-        progress.expect(size)
+        progress.add_file(size)
     progress.arrived(arrival("a.zip", 10, cached=True))
     progress.advance(20)
     progress.arrived(arrival("b.zip", 20))
@@ -53,8 +53,8 @@ def test_files_are_counted_by_where_they_come_from() -> None:
 
 def test_the_total_is_not_known_before_every_size_is() -> None:
     progress = Progress(Clock())
-    progress.expect(10)
-    progress.expect(None)
+    progress.add_file(10)
+    progress.add_file(None)
     assert progress.counts().total is None
     progress.advance(7)
     progress.arrived(arrival("a.zip", 7, announced=False))
@@ -63,9 +63,9 @@ def test_the_total_is_not_known_before_every_size_is() -> None:
 
 def test_a_size_that_becomes_known_counts_from_then_on() -> None:
     progress = Progress(Clock())
-    progress.expect(10)
-    progress.expect(None)
-    progress.expect(None)
+    progress.add_file(10)
+    progress.add_file(None)
+    progress.add_file(None)
     progress.resize(None, 30)
     assert (progress.counts().least, progress.counts().total) == (40, None)
     progress.resize(30, 20)
@@ -91,7 +91,7 @@ def test_the_file_that_has_been_under_way_for_the_longest_time_is_known() -> Non
 
 def test_bytes_of_an_earlier_run_are_present_once_the_file_is_here() -> None:
     progress = Progress(Clock())
-    progress.expect(100)
+    progress.add_file(100)
     progress.advance(30)
     assert progress.counts().present == 30
     progress.arrived(arrival("a.zip", 100, received=30))
@@ -124,8 +124,8 @@ def test_a_stage_lasts_until_the_next_one_and_the_last_until_now() -> None:
 def test_the_report_sums_files_and_hosts() -> None:
     progress = Progress(Clock(1.0))
     progress.stage("read")
-    progress.expect(10)
-    progress.expect(None)
+    progress.add_file(10)
+    progress.add_file(None)
     for name, line in (("a.zip", None), ("b.zip", 3), ("b.zip", 2)):
         progress.plan(planned(name, line))
     progress.arrived(arrival("b.zip", 10, cached=True))

@@ -207,11 +207,11 @@ def _verify_contents(flags: Flags, *, repair: bool, contents: bool) -> None:
         if not contents:
             raise UsageError("--repair is given without --contents", hint="it is about files: give both")
         with installed():
-            from cachi2ish.cli.wiring_files import expect_files, own_files
+            from cachi2ish.cli.wiring_files import own_files, require_files
             from cachi2ish.mirror.held.shared.moving_files import damage, verify_files
         reporter, errors = ConsoleReporter(console), []
         places = own_files(flags)
-        expect_files(flags, places, reporter.warning)
+        require_files(flags, places, reporter.warning)
         for place in places:
             done = verify_files(place, on_moved(reporter.info, "sound"), repair=repair)
             reporter.info(f"{place.name}: {moved_text(done, 'sound')}")

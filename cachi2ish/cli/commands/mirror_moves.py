@@ -119,12 +119,12 @@ def _copy(
 
 def _copy_files(flags: Flags, target: str, reporter: ConsoleReporter) -> None:
     from cachi2ish.cli.display.mirror_text import moved_text, on_moved
-    from cachi2ish.cli.wiring_files import expect_files, files_at, own_files, scratch_for_copies
+    from cachi2ish.cli.wiring_files import files_at, own_files, require_files, scratch_for_copies
     from cachi2ish.errors import raise_all
     from cachi2ish.mirror.held.shared.moving_files import copy_files, damage
 
     sources, place = own_files(flags), files_at(target)
-    expect_files(flags, sources, reporter.warning)
+    require_files(flags, sources, reporter.warning)
     with scratch_for_copies(flags, target) as scratch:
         done = copy_files(sources, place, scratch, on_moved(reporter.info, "copied"))
     compared = ", and compared" if done.files else ""

@@ -77,9 +77,9 @@ class Freeing:
         names |= _names_of_metadata(self._history, self._places.keys() - names.keys(), self._since)
         return {self._places[key].path: those for key, those in names.items()}
 
-    def size_beside(self) -> int:
+    def other_size(self) -> int:
         """Return the bytes of all that stays whatever happens: the catalogue, and files."""
-        return self._pruning.size_beside() + self.staying.size
+        return self._pruning.other_size() + self.staying.size
 
 
 def _names_of_metadata(history: History, keys: Collection[str], since: Instant) -> dict[str, tuple[str, ...]]:

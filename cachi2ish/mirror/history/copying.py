@@ -41,7 +41,7 @@ def copy_history(source: Database, target: Database) -> int:
     return count
 
 
-def expect_empty(target: Database) -> None:
+def require_empty(target: Database) -> None:
     """Raise `InputError` where something is known in ``target``."""
     with target.reading() as here:
         _check_empty(target, here)

@@ -13,7 +13,7 @@ from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.pages import Page
 from cachi2ish.errors import InputError
 from cachi2ish.mirror.history.contents import content_of, metadata_of, wheels_of, write_content, write_metadata
-from cachi2ish.mirror.history.copying import copy_history, expect_empty
+from cachi2ish.mirror.history.copying import copy_history, require_empty
 from cachi2ish.mirror.history.dated_pages import all_projects, dated_page
 from cachi2ish.mirror.history.differences import differences
 from cachi2ish.mirror.history.engines.database import Database
@@ -276,7 +276,7 @@ class SqlHistory:
     def copy_to(self, place: HistoryPlace, before: Callable[[], None] = lambda: None) -> int:
         """Copy everything into the empty database at ``place``; see the interface."""
         with closing(Database(place)) as target:
-            expect_empty(target)
+            require_empty(target)
             before()
             return copy_history(self._database, target)
 

@@ -162,7 +162,7 @@ def plan(request: RequestInput, source: Path, ports: Ports, run: Run) -> Plan:
         shares=shares(reading, choices, {}),
     )
     for size in planned.sizes:  # for the totals of the report
-        run.reporter.progress.expect(size)
+        run.reporter.progress.add_file(size)
     return planned
 
 

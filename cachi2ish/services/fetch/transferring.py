@@ -275,4 +275,4 @@ class Transfers:
             self._expected.add(key)
             self._outcomes.append(_Outcome(job.requirement, key, self._scheduler.submit(job), chosen, file))
         if new:
-            self._means.reporter.progress.expect(job.size)
+            self._means.reporter.progress.add_file(job.size)

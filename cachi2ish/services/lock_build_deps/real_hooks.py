@@ -22,7 +22,7 @@ from cachi2ish.sandbox.interface import (
     HookQuestion,
     HookRunner,
     Interpreter,
-    expect_equipment,
+    require_equipment,
 )
 from cachi2ish.services.lock_build_deps.index_releases import IndexReleases
 from cachi2ish.services.lock_build_deps.roots import Place
@@ -60,7 +60,7 @@ class RealHooks:
     def check(self) -> None:
         """Raise all that keeps hooks from being called for the machines: no such Python here, or no such tool."""
         machines = {machine for place in self._places.values() for machine in place.root.machines}
-        expect_equipment(
+        require_equipment(
             self._runner,
             (machine.target for machine in machines),
             (name for machine in machines for name in machine.tools),

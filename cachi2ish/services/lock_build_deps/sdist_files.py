@@ -72,7 +72,7 @@ class SdistFiles:
 
     def _bring(self, artifact: Artifact) -> Blob:
         received, progress = 0, self._reporter.progress
-        progress.expect(artifact.size)
+        progress.add_file(artifact.size)
 
         def advance(more: int) -> None:
             nonlocal received

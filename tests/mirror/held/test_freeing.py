@@ -39,7 +39,7 @@ class Store:
     def names(self) -> dict[str, tuple[str, ...]]:
         return {}
 
-    def size_beside(self) -> int:
+    def other_size(self) -> int:
         return 0
 
 

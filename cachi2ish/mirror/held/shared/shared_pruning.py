@@ -42,6 +42,6 @@ class SharedPruning:
         """Return nothing: the history knows them."""
         return {}
 
-    def size_beside(self) -> int:
+    def other_size(self) -> int:
         """Return 0: there is nothing but files."""
         return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import IO
 
 from cachi2ish.files.inflate import inflater
-from cachi2ish.sdists.forward import Budget
+from cachi2ish.sdists.forward import Budget, TooLargeError
 
 #: Bytes: whatever stands in an archive begins with a new one.
 BLOCK = 512
@@ -13,14 +13,10 @@ BLOCK = 512
 _PORTION = 1 << 16
 
 
-class UnusualError(Exception):
-    """Something is best left to the careful reader."""
+class GzipReader:
+    """Reads the decompressed bytes of one gzip member, from front to back.
 
-
-class Inflated:
-    """The decompressed bytes, from front to back.
-
-    All methods raise `UnusualError` at the end and where a limit is passed, and `InflateError`.
+    All methods raise `EOFError` at the end, `TooLargeError` where a limit is passed, and `InflateError`.
     """
 
     __slots__ = ("_at", "_budget", "_end", "_file", "_inflater", "_left", "_piece")
@@ -65,10 +61,11 @@ class Inflated:
         inflater = self._inflater
         data = self._file.read(_PORTION) if inflater.needs_input else b""
         if inflater.eof or (inflater.needs_input and not data):
-            raise UnusualError
+            raise EOFError
         # A limit, because a kilobyte of an archive that was made to do harm becomes a megabyte.
         self._piece = inflater.decompress(data, 4 * _PORTION)
         self._end = len(self._piece)
         self._left -= self._end
-        if self._left < 0 or self._budget.is_spent:
-            raise UnusualError
+        if self._left < 0:
+            raise TooLargeError(f"it has more than {self._budget.limits.total} bytes")
+        self._budget.check()
