@@ -232,11 +232,41 @@ def test_the_compose_file_and_the_manifests_say_the_same() -> None:
         assert set(service.get("depends_on", ())) <= COMPOSE["services"].keys()
 
 
+def test_the_compose_file_can_be_brought_up_again_beside_the_one_for_one_machine() -> None:
+    services = COMPOSE["services"]
+    # Else both would be the project of their folder, and `up` of one would replace the mirror of the other.
+    assert "name" in COMPOSE
+    # The check of the image asks a server; that of PostgreSQL must not ask the one that its first start makes.
+    assert services["sync"]["healthcheck"] == {"disable": True}
+    assert "--host=127.0.0.1" in services["postgresql"]["healthcheck"]["test"]
+    # SeaweedFS needs more than the ten seconds that docker gives, and must know itself by a name that stays.
+    assert services["s3"]["stop_grace_period"] == "60s"
+    assert "-ip=s3" in services["s3"]["command"]
+
+
+@pytest.mark.parametrize(("there", "asked"), [("", 2), ("cachi2ish-mirror", 1), ("cachi2ish-mirror-old", 2)])
+def test_the_bucket_is_made_where_it_is_not_there_yet(tmp_path: Path, there: str, asked: int) -> None:
+    weed = tmp_path / "weed"
+    weed.write_text(
+        f'#!/bin/sh\nread -r line; echo "$line" >>{tmp_path}/asked\n'
+        f'case $line in *list) echo "  {there}\tsize:0";; *create*) [ "{there}" != cachi2ish-mirror ];; esac\n'
+    )
+    weed.chmod(0o755)
+    bucket = COMPOSE["services"]["bucket"]
+    (script,) = bucket["command"]
+    command = [*bucket["entrypoint"], script.replace("$$", "$")]
+    done = subprocess.run(command, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=False)
+    assert (done.returncode, len((tmp_path / "asked").read_text().splitlines())) == (0, asked)
+
+
 def test_nginx_takes_the_settings_of_the_proxy(tmp_path: Path) -> None:
     nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/bin") or cannot_run("nginx is not installed")
-    whole = tmp_path / "nginx.conf"
+    whole, settings = tmp_path / "nginx.conf", tmp_path / "default.conf"
+    # As the entry point of its image fills the template.
+    assert PROXY.read_text().count("${") == 1
+    settings.write_text(PROXY.read_text().replace("${NGINX_LOCAL_RESOLVERS}", "127.0.0.11 [fe80::1]"))
     whole.write_text(
-        f"pid {tmp_path}/pid; error_log {tmp_path}/log; events {{}} http {{ access_log off; include {PROXY}; }}"
+        f"pid {tmp_path}/pid; error_log {tmp_path}/log; events {{}} http {{ access_log off; include {settings}; }}"
     )
     done = subprocess.run([nginx, "-t", "-c", whole], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
