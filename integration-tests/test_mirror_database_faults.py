@@ -78,20 +78,25 @@ def test_a_statement_that_takes_long_is_waited_for_while_its_server_answers(
 
 
 class Relay(LoopbackServer):
-    """A way to a server, like a load balancer. taking: whether new connections get further than to it."""
+    """A way to a server, like a load balancer.
+
+    taking: whether new connections get further than to it. logins: whether they get further than the first answer
+    of the server, as where LDAP hangs.
+    """
 
     def __init__(self, port: int) -> None:
         super().__init__()
-        self._target, self.taking = port, True
+        self._target, self.taking, self.logins = port, True, True
 
     def serve(self, connection: socket.socket) -> None:
-        if not self.taking:
+        with socket.create_connection(("127.0.0.1", self._target)) as server, self.cuttable(server):
+            if self.taking and self.logins:
+                pass_between(connection, server)
+            elif self.taking:
+                server.sendall(connection.recv(8))
+                connection.sendall(server.recv(1))
             while connection.recv(1024):
                 pass
-            return
-        server = socket.create_connection(("127.0.0.1", self._target))
-        with self.cuttable(server):
-            pass_between(connection, server)
 
 
 @contextmanager
@@ -123,12 +128,31 @@ def test_where_logins_hang_the_connections_that_are_open_do_their_work(
         with database.engine.connect() as first, database.engine.connect() as second:
             assert (asked(first, 0), asked(second, 0)) == (7, 7)
             relay.taking = False
-            long, hung = others.submit(asked, first, 6), others.submit(login)
+            long, hung = others.submit(asked, first, 4), others.submit(login)
             while not long.done():
                 assert asked(second, 0.1) == 7
             assert long.result() == 7
             with pytest.raises(OperationalError, match="the server answers, but no login"):
                 hung.result()
+
+
+def test_a_long_statement_is_waited_for_while_all_logins_hang_at_a_server_that_answers(
+    server: PostgresqlServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(liveness, "_PATIENCE", 0.5)
+    monkeypatch.setattr(liveness, "_ANSWER_TIME", 2)
+    monkeypatch.setitem(postgresql_database._PATIENCE, "connect_timeout", 2)
+    with (
+        relayed(server, server.new_history()) as (relay, address),
+        closing(PostgresqlDatabase(address, read_only=False)) as database,
+        database.engine.connect() as connection,
+        ThreadPoolExecutor(1) as others,
+    ):
+        relay.logins = False
+        hung = others.submit(database.engine.connect)
+        assert connection.execute(text("SELECT 7 FROM pg_sleep(4)")).scalar_one() == 7
+        with pytest.raises(OperationalError, match="the server answers, but no login"):
+            hung.result()
 
 
 def test_a_server_that_lets_nobody_in_is_asked_over_a_connection_that_is_open(
