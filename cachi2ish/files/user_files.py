@@ -6,14 +6,21 @@ import errno
 import os
 import stat
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from cachi2ish.errors import StorageError
+from cachi2ish.errors import InputError, StorageError
 from cachi2ish.files.foreign import UnfitFileError, names_a_stream, read_foreign
+from cachi2ish.files.interface import ResultKind
+from cachi2ish.files.os_errors import OUT_OF_FILES, storage_error
 from cachi2ish.files.scratch import short_name
 
 _MODE = 0o644
+
+#: Bytes by which an earlier result is recognised.
+_BEGINNING = 1 << 16
 
 #: How often, and after how many seconds each, it is tried whether somebody reads from a named pipe: ten seconds.
 _TRIES = 200
@@ -51,6 +58,42 @@ class DiskFiles:
         except OSError as error:
             raise _not_written(path, error) from error
 
+    def check_result(self, path: Path, kind: ResultKind) -> None:
+        """Raise `InputError` where a result of ``kind`` would take the place of something else.
+
+        Raises `StorageError` for a directory. That a place cannot be written is told when it is written.
+        """
+        there = kind_of(path)
+        if there == stat.S_IFDIR:
+            raise StorageError(f"{path} is a directory", hint="name a file in it")
+        if there == stat.S_IFREG and not names_a_stream(path) and not _may_be_replaced(path, kind):
+            raise InputError(
+                f"the {kind.name} {path} would take the place of a file that is no {kind.name}",
+                hint="name another file, or remove this one first",
+            )
+
+    def write_result(self, path: Path, content: bytes, kind: ResultKind) -> None:
+        """Write a result as `replace` does; raises what `check_result` raises, and `StorageError`."""
+        self.check_result(path, kind)
+        self.replace(path, content)
+
+    @contextmanager
+    def writing_result(self, path: Path, kind: ResultKind) -> Iterator[IO[bytes]]:
+        """Write a result of any length, which takes its place when the block ends, and not where it fails.
+
+        Raises as `write_result` does; an `OSError` of the block counts as one of writing.
+        """
+        self.check_result(path, kind)
+        try:
+            with (
+                _opened_stream(path)
+                if _is_device(path)
+                else _replacement(Path(os.path.realpath(path)), path) as file
+            ):
+                yield file
+        except OSError as error:
+            raise _not_written(path, error) from error
+
     def append(self, path: Path, content: bytes) -> None:
         """Add lines to the end of ``path``, on a line of their own, in one piece; raises `StorageError`."""
         try:
@@ -67,9 +110,18 @@ class DiskFiles:
             raise StorageError(f"{path} cannot be removed: {error.strerror}") from error
 
 
+#: Where the folder is there and may be written, and that does not help.
+_NOT_FOR_WANT_OF_RIGHTS = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, *OUT_OF_FILES}
+)
+
+
 def _not_written(path: Path, error: OSError) -> StorageError:
+    problem = f"{path} cannot be written"
+    if error.errno in _NOT_FOR_WANT_OF_RIGHTS:
+        return storage_error(problem, error, None)
     return StorageError(
-        f"{path} cannot be written: {error.strerror}",
+        f"{problem}: {error.strerror or error}",
         hint="check that the folder exists and that you may write to it",
     )
 
@@ -112,14 +164,30 @@ def _opened_stream(path: Path) -> IO[bytes]:
     raise AssertionError
 
 
+def _may_be_replaced(path: Path, kind: ResultKind) -> bool:
+    # A slip of the hand must not cost a lock file, or the cache its catalogue.
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(_BEGINNING)
+    except OSError:  # nobody can say what it is
+        return False
+    return not beginning or kind.is_own(beginning)
+
+
 def _replace(path: Path, content: bytes, like: Path) -> None:
+    with _replacement(path, like) as file:
+        file.write(content)
+
+
+@contextmanager
+def _replacement(path: Path, like: Path) -> Iterator[IO[bytes]]:
     import tempfile  # noqa: PLC0415  (few runs write a file of the user)
 
     descriptor, name = tempfile.mkstemp(prefix=f".{short_name(path.name)}.", dir=path.parent)
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            yield file
             _take_over(like, file.fileno())
             file.flush()
             os.fsync(file.fileno())

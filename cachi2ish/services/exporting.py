@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
@@ -11,10 +12,16 @@ from cachi2ish.core.digests import strong
 from cachi2ish.core.outputs import ProjectFile, text_digest
 from cachi2ish.core.requirements import Pinned, Purpose
 from cachi2ish.errors import InputError, LockFileError, UsageError, raise_all
-from cachi2ish.files.interface import SourceFiles
+from cachi2ish.files.interface import ResultKind, SourceFiles
 from cachi2ish.lockfiles.interface import Exporter, Lock, LockText
 from cachi2ish.services.fetch.input.package_input import RequestInput
 from cachi2ish.services.fetch.reading import DEFAULT_FILES, Reading
+
+#: As `cachi2ish.lockfiles.pip.requirements_writer` begins it.
+EXPORT = ResultKind(
+    "export",
+    lambda beginning: re.match(rb"# Of .*, by cachi2ish\. Install it with --no-deps\.\n", beginning) is not None,
+)
 
 
 class Export(Struct, frozen=True):
@@ -25,7 +32,7 @@ class Export(Struct, frozen=True):
 
     def write(self, files: SourceFiles) -> None:
         """Write it; raises `StorageError`."""
-        files.replace(self.path, self.text.text.encode())
+        files.write_result(self.path, self.text.text.encode(), EXPORT)
 
     def recorded(self, source: Path, template: str, urls: tuple[str, ...]) -> ProjectFile:
         """Return it as a file that ``inject-files`` rewrites: relative to the source where it is below that."""

@@ -21,6 +21,7 @@ from cachi2ish.core.outputs import (
 )
 from cachi2ish.errors import InputError, UsageError
 from cachi2ish.files.foreign import names_a_stream
+from cachi2ish.files.interface import ResultKind
 from cachi2ish.files.user_files import is_system_text
 
 #: POSIX 1003.1, 8.1.
@@ -30,6 +31,26 @@ _NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 _PLAIN = re.compile(r"[\w%+,./:=@-]*", re.ASCII)
 #: What would not, between double quotes: the escape character, the quote, and the beginning of a variable.
 _SPECIAL = re.compile(r'[\\"$]')
+
+
+#: What a shell or a Containerfile reads, line by line; a Containerfile of one's own begins with FROM or ARG.
+_LINES = re.compile(rb"(?:#!/bin/sh\n)?(?:(?:export|ENV) \w+=.*(?:\n|\Z))*")
+_NAMES = re.compile(rb'^(?:export|ENV) (\w+)=|"name": "(\w+)"', re.MULTILINE)
+
+_CONSTRAINTS = ("PIP_BUILD_CONSTRAINT", "UV_BUILD_CONSTRAINT")
+
+
+def environment_file(config: BuildConfig) -> ResultKind:
+    """Return what ``generate-env`` writes for an output: one with other variables may be somebody's own work."""
+    ours = {one.name for one in (*PIP_ENVIRONMENT, *OTHER_TOOLS_ENVIRONMENT, *config.environment_variables)}
+    ours.update(_CONSTRAINTS)
+
+    def is_own(beginning: bytes) -> bool:
+        names = {(one[1] or one[2]).decode() for one in _NAMES.finditer(beginning)}
+        written = _LINES.fullmatch(beginning) or beginning.startswith((b'[{"name": "', b"[]"))
+        return bool(written) and names <= ours
+
+    return ResultKind("environment file", is_own)
 
 
 def format_of(output: Path | None) -> EnvFormat:
@@ -101,9 +122,10 @@ def _constrained(path: str, chosen: tuple[EnvironmentVariable, ...]) -> Iterator
             f"the path {path!r} has white space in it, at which pip splits the variable",
             hint="give the file of constraints another name",
         )
-    yield EnvironmentVariable("PIP_BUILD_CONSTRAINT", path)
+    for_pip, for_uv = _CONSTRAINTS
+    yield EnvironmentVariable(for_pip, path)
     if any(variable in UV_ENVIRONMENT for variable in chosen):
-        yield EnvironmentVariable("UV_BUILD_CONSTRAINT", path)
+        yield EnvironmentVariable(for_uv, path)
 
 
 def _check(variable: EnvironmentVariable) -> None:

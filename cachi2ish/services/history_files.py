@@ -13,6 +13,7 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from cachi2ish.core.messages import excerpt
 from cachi2ish.errors import InputError, Origin, StorageError
+from cachi2ish.files.interface import ResultKind, SourceFiles, Writer
 
 #: Bytes of one line of a history: a project of 100,000 files has some 60 MB.
 LONGEST_LINE = 256 * 1024 * 1024
@@ -21,27 +22,48 @@ LONGEST_LINE = 256 * 1024 * 1024
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?=$|[\[(<>=!~;@#\\])")
 
 
-def write_history(path: Path, export: Callable[[Callable[[bytes], object]], str]) -> tuple[str, str]:
-    """Write what ``export`` gives to a new file, packed (gzip); return what it returns, and the file's digest.
-
-    The packed bytes are the same for the same history and the same zlib. Raises `StorageError`.
-    """
-    partial = path.with_name(f".{path.name}.partial")
+def _is_history(beginning: bytes) -> bool:
     try:
-        with (
-            partial.open("wb") as file,
-            gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as packed,
-        ):
+        first = zlib.decompressobj(wbits=31).decompress(beginning, max_length=len(_FIRST))
+    except zlib.error:
+        return False
+    return first == _FIRST
+
+
+#: What a history begins with, once it is unpacked.
+_FIRST = b'{"format":"cachi2ish history '
+
+HISTORY = ResultKind("history", _is_history)
+
+
+class _Hashed:
+    """Passes on what is written, and hashes it: a pipe cannot be read again."""
+
+    def __init__(self, file: Writer) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+
+    def write(self, content: bytes) -> int:
+        self.digest.update(content)
+        return self._file.write(content)
+
+    def flush(self) -> None:
+        """Do nothing: gzip asks for it."""
+
+
+def write_history(
+    files: SourceFiles, path: Path, export: Callable[[Callable[[bytes], object]], str]
+) -> tuple[str, str]:
+    """Write what ``export`` gives to ``path``, packed (gzip); return what it returns, and the file's digest.
+
+    The packed bytes are the same for the same history and the same zlib. Raises `InputError` where something else
+    is at ``path``, and `StorageError`.
+    """
+    with files.writing_result(path, HISTORY) as file:
+        hashed = _Hashed(file)
+        with gzip.GzipFile(filename="", fileobj=hashed, mode="wb", mtime=0) as packed:
             digest = export(packed.write)
-        with partial.open("rb") as written:
-            of_file = f"sha256:{hashlib.file_digest(written, 'sha256').hexdigest()}"
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise StorageError(
-            f"{path} cannot be written: {error.strerror or error}", hint="name a file that you may write"
-        ) from error
-    return digest, of_file
+    return digest, f"sha256:{hashed.digest.hexdigest()}"
 
 
 def read_history(path: Path) -> Iterator[bytes]:

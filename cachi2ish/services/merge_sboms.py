@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,10 +12,20 @@ from pathlib import Path
 from cachi2ish.core.modes import SbomKind
 from cachi2ish.errors import Cachi2ishError, InputError, StorageError, UsageError, raise_all
 from cachi2ish.files.foreign import UnfitFileError, read_foreign
+from cachi2ish.files.interface import ResultKind
 from cachi2ish.sbom.interface import MergedSbom, SbomFile, SbomMerger
 
 #: So many bytes of a bill are read; those of large images have a few dozen million.
 LARGEST = 500_000_000
+
+#: In either format, whoever has written it: of two bills one is often merged into the other.
+BILL = ResultKind(
+    "bill of materials",
+    lambda beginning: (
+        beginning.lstrip().startswith(b"{")
+        and re.search(rb'"(?:bomFormat|SPDXID|spdxVersion)"', beginning) is not None
+    ),
+)
 
 
 def merge_sboms(

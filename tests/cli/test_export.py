@@ -93,10 +93,24 @@ def test_a_dry_run_exports_nothing(person: Person) -> None:
 def test_a_run_that_fails_leaves_an_earlier_export_as_it_was(person: Person) -> None:
     person.writes("uv.lock", a_lock(person, hash=f"sha256:{'0' * 64}"))
     place = person.source.parent / "exported.txt"
-    place.write_text("earlier")
+    earlier = "# Of uv.lock, by cachi2ish. Install it with --no-deps.\nearlier==1\n"
+    place.write_text(earlier)
     outcome = person.fetches(json.dumps({"type": "uv", "targets": TARGETS}), "--export", place)
     assert outcome.code == ExitCode.DIGEST
-    assert place.read_text() == "earlier"
+    assert place.read_text() == earlier
+
+
+def test_a_file_that_is_no_export_is_not_replaced(person: Person) -> None:
+    person.writes("uv.lock", a_lock(person))
+    place = person.source.parent / "exported.txt"
+    place.write_text("earlier")
+    outcome = person.fetches(json.dumps({"type": "uv", "targets": TARGETS}), "--export", place)
+    assert outcome.code == ExitCode.INPUT
+    assert "would take the place of a file that is no export" in outcome.err
+    assert (place.read_text(), person.index.paths) == ("earlier", ())
+    place.write_text("")
+    for _ in range(2):
+        assert person.fetches(json.dumps({"type": "uv", "targets": TARGETS}), "--export", place).code == 0
 
 
 def test_a_pin_without_a_digest_beside_others_is_refused_since_pip_would(person: Person) -> None:

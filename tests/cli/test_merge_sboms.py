@@ -165,7 +165,7 @@ def test_a_bill_of_ours_and_one_of_hermetos_become_one(fetched: Person, kind: st
 def test_the_result_goes_into_a_file_whole(fetched: Person, tmp_path: Path) -> None:
     assert fetched.fetches().code == 0
     target = tmp_path / "merged.json"
-    target.write_text("before")
+    target.write_text('{"bomFormat": "CycloneDX"}')
     target.chmod(0o600)
     files = (fetched.output / "bom.json", fetched.source / "hermeto.json")
     done = fetched.runs("merge-sboms", *files, "-o", target, "--sbom-output-type=spdx", "--sbom-name", "all")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -56,6 +57,18 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot be written"):
         DiskFiles().replace(tmp_path / "nowhere" / "file", b"x")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_no_matter_of_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageError, match=r"file cannot be written: ") as caught:
+        DiskFiles().replace(tmp_path / "file", b"x")
+    assert "free some space" in str(caught.value.hint)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_device_is_written_to_and_not_replaced() -> None:

@@ -124,7 +124,11 @@ def lock_build_deps(
         from cachi2ish.services.fetch.input.input_argument import input_of_files, read_input
         from cachi2ish.services.lock_build_deps import lock_build_deps as service
         from cachi2ish.services.lock_build_deps.constraints import file_of_stage, read_constraints
+        from cachi2ish.services.lock_build_deps.lock_text import CONSTRAINTS, LOCK
 
+        files = wiring.files()
+        if output is not None:
+            files.check_result(output, LOCK)
         apart = frozenset(as_of_upload or ())
         if apart and output is None:
             raise UsageError(
@@ -154,6 +158,12 @@ def lock_build_deps(
         if output is None:
             write_result(found.text)
             return
-        for name, text in found.constraints.items():
-            wiring.files().replace(output.with_name(f"{output.stem}.{file_of_stage(name)}"), text.encode())
-        wiring.files().replace(output, found.text.encode())
+        beside = {
+            output.with_name(f"{output.stem}.{file_of_stage(name)}"): text
+            for name, text in found.constraints.items()
+        }
+        for path in beside:  # before any is written
+            files.check_result(path, CONSTRAINTS)
+        for path, text in beside.items():
+            files.write_result(path, text.encode(), CONSTRAINTS)
+        files.write_result(output, found.text.encode(), LOCK)

@@ -61,7 +61,7 @@ def generate_env(
     """Write the environment variables that make pip and uv install from a prefetched output only."""
     with report_errors(console_for(flags)):
         from cachi2ish.cli.wiring import files, outputs
-        from cachi2ish.services.generate_env import format_of
+        from cachi2ish.services.generate_env import environment_file, format_of
         from cachi2ish.services.generate_env import generate_env as generate
 
         chosen = env_format or format_of(output)
@@ -81,7 +81,7 @@ def generate_env(
         elif chosen is EnvFormat.GITHUB:  # earlier lines of the file are somebody else's
             files().append(output, text.encode("utf-8", "surrogateescape"))
         else:
-            files().replace(output, text.encode("utf-8", "surrogateescape"))
+            files().write_result(output, text.encode("utf-8", "surrogateescape"), environment_file(config))
 
 
 def _in_build(path: str, output: Path, place: PurePosixPath) -> str:

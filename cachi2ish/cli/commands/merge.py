@@ -42,6 +42,9 @@ def merge_sboms(
         kind = flags.sbom_output_type or SbomKind.CYCLONEDX
         if sbom_name is not None and kind is not SbomKind.SPDX:
             console.report(Level.WARNING, "--sbom-name is of no effect: a document of CycloneDX has no name")
+        files = wiring.files()
+        if output is not None:
+            files.check_result(output, service.BILL)
         done = False
         # Left behind, and not handled: an error that is being handled holds on to all that it has met.
         with suppress(MemoryError):
@@ -51,7 +54,7 @@ def merge_sboms(
             if output is None:
                 write_result(escaped_json(merged.text))
             else:
-                wiring.files().replace(output, merged.text.encode())
+                files.write_result(output, merged.text.encode(), service.BILL)
             done = True
         if not done:
             raise InputError(

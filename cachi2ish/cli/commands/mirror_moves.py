@@ -34,11 +34,17 @@ def _export(file: HistoryFile, index: Index = "pypi", *, flags: Flags) -> None:
     The digest is of the history, and not of the packed file: import takes it, whatever has packed the file.
     """
     with opened(flags, read_only=True) as (history, reporter):
+        from cachi2ish.cli.wiring import files
         from cachi2ish.cli.wiring_history import seal
+        from cachi2ish.errors import UsageError
         from cachi2ish.services.history_files import write_history
 
+        if file == Path("-"):
+            raise UsageError(
+                "the history goes to a file, and standard output gets its digest", hint="name a file or a pipe"
+            )
         signer = seal(flags)
-        digest, of_file = write_history(file, lambda write: history.export(index, write, signer))
+        digest, of_file = write_history(files(), file, lambda write: history.export(index, write, signer))
         write_result(f"{digest}\n")
         reporter.info(f"that is the digest of the history, for import --digest; of the file it is {of_file}")
 

@@ -72,14 +72,20 @@ SourceDir = Annotated[
     typer.Option("--source", "-s", parser=reads(path_of), metavar="DIR", help="The project; it is only read."),
 ]
 
+
+def _file_or_standard_output(text: str | Path) -> Path | None:
+    path = path_of(text)
+    return None if path == Path("-") else path
+
+
 OutputFile = Annotated[
     Path | None,
     typer.Option(
         "--output",
         "-o",
-        parser=reads(path_of),
+        parser=reads(_file_or_standard_output),
         metavar="FILE",
-        help="The file to write. [default: standard output]",
+        help="The file to write. [default: standard output, as -]",
     ),
 ]
 

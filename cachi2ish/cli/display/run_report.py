@@ -19,6 +19,7 @@ from cachi2ish.core.messages import escaped_json
 from cachi2ish.errors import Cachi2ishError, InputError, StorageError, exit_code_of
 from cachi2ish.exit_codes import ExitCode
 from cachi2ish.files.foreign import names_a_stream
+from cachi2ish.files.interface import ResultKind
 from cachi2ish.files.user_files import kind_of
 from cachi2ish.http.interface import HostTraffic
 from cachi2ish.services.progress import Counts
@@ -33,6 +34,8 @@ STANDARD_OUTPUT = Path("-")
 
 #: What every report begins with, as `cachi2ish.services.report.Report` writes it.
 _BEGINNING = b'{\n  "version": '
+
+REPORT = ResultKind("report", lambda beginning: beginning.startswith(_BEGINNING))
 
 
 class RunReport(Struct, frozen=True, kw_only=True):
@@ -59,11 +62,6 @@ class RunReport(Struct, frozen=True, kw_only=True):
                 hint="give it a place elsewhere: the output is the same at each run, and the report is not",
             )
         if not _is_stream(self.place):
-            if not _may_be_replaced(self.place):
-                raise InputError(
-                    f"the report {self.place} would take the place of a file that is no report",
-                    hint="give it another place, or remove the file first",
-                )
             self._write("unfinished", None)
 
     def end(self, outcome: Ending, exit_code: ExitCode, error: Cachi2ishError | None = None) -> None:
@@ -90,16 +88,7 @@ class RunReport(Struct, frozen=True, kw_only=True):
         if self.place == STANDARD_OUTPUT:
             write_result(text)
         elif self.place is not None:
-            self.files.replace(self.place, text.encode())
-
-
-def _may_be_replaced(path: Path) -> bool:
-    # A slip of the hand must not cost a lock file, or the cache its catalogue.
-    try:
-        with path.open("rb") as file:
-            return file.read(len(_BEGINNING)) in {_BEGINNING, b""}
-    except OSError:  # it is not there, or no file: writing tells why it cannot be written
-        return True
+            self.files.write_result(self.place, text.encode(), REPORT)
 
 
 def _is_stream(path: Path) -> bool:

@@ -134,9 +134,11 @@ def _nothing_instead(output: Path) -> InputError:
 def _export(reading: Reading, source: Path, ports: Ports, run: Run) -> Export | None:
     if run.export is None:
         return None
-    from cachi2ish.services.exporting import export_of  # noqa: PLC0415  (few runs export)
+    from cachi2ish.services.exporting import EXPORT, export_of  # noqa: PLC0415  (few runs export)
 
-    return export_of(reading, source, run.export, ports.results.exporter)
+    export = export_of(reading, source, run.export, ports.results.exporter)
+    ports.results.files.check_result(run.export, EXPORT)
+    return export
 
 
 def plan(request: RequestInput, source: Path, ports: Ports, run: Run) -> Plan:

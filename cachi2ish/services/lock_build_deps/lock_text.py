@@ -12,11 +12,19 @@ from packaging.utils import canonicalize_name
 from cachi2ish.build.interface import Machine, Plan, Release, Stage
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.targets.dependency_specifiers import read_requirement
+from cachi2ish.files.interface import ResultKind
 
 #: How many that need a release are named; the rest is counted.
 _MOST_NAMED = 6
 
 _TITLE = "# What the sdists are built with, and what that is built with; made by cachi2ish lock-build-deps"
+
+_CONSTRAINTS_TITLE = "# For PIP_BUILD_CONSTRAINT while "
+
+LOCK = ResultKind("lock of build requirements", lambda beginning: beginning.startswith(_TITLE.encode()))
+CONSTRAINTS = ResultKind(
+    "file of constraints", lambda beginning: beginning.startswith(_CONSTRAINTS_TITLE.encode())
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +59,7 @@ def lock_text(plan: Plan, pins: Pins) -> str:
 
 def constraints_text(stage: Stage) -> str:
     """Return the file that ``PIP_BUILD_CONSTRAINT`` names while the builds of a stage run."""
-    head = [f"# For PIP_BUILD_CONSTRAINT while {stage.name} is built; made by cachi2ish lock-build-deps"]
+    head = [f"{_CONSTRAINTS_TITLE}{stage.name} is built; made by cachi2ish lock-build-deps"]
     return "\n".join((*head, *(f"{project}{text}" for project, text in stage.constraints))) + "\n"
 
 
