@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 #: Bytes of archives from which on a process is worth its start, which takes as long as to look into so many.
 _WORTHWHILE = 8_000_000
 
-#: Seconds for a process to end by itself.
-_PATIENCE = 1.0
-
 #: Seconds for which a thread waits for a process that is at another archive, before it looks for itself.
 _TURN = 0.1
 
@@ -108,7 +105,7 @@ class ReadingProcesses:
     ) -> None:
         self._stop()
         for one in self._all:
-            self._end(one, at_once=kind is not None)
+            self._end(one)
 
     @property
     def started(self) -> tuple[subprocess.Popen[bytes], ...]:
@@ -167,7 +164,7 @@ class ReadingProcesses:
 
     def _give_up(self, process: subprocess.Popen[bytes]) -> None:
         self._stop()
-        self._end(process, at_once=True)
+        self._end(process)
 
     def _stop(self) -> None:
         with self._freed:
@@ -175,20 +172,15 @@ class ReadingProcesses:
             self._idle.clear()
             self._freed.notify_all()
 
-    def _end(self, process: subprocess.Popen[bytes], *, at_once: bool) -> None:
-        if at_once:
-            process.kill()
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        process.kill()  # it has nothing that could be lost, and would take its time to end by itself
         if process.stdin:
             with suppress(OSError):  # what was not written yet has no reader
                 process.stdin.close()
         if process.stdout:
             with self._freed:
                 process.stdout.close()
-        try:
-            process.wait(_PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.wait()
 
 
 def _processors() -> int:

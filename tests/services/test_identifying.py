@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
+from msgspec.structs import replace as replace_fields
 
+from cachi2ish.build.interface import SdistFacts
 from cachi2ish.cli.wiring import build_facts, planner
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.inventory import Relaxation, RelaxationKind
@@ -40,6 +43,39 @@ class Bench:
 
     def identify(self, requirement: Requirement, filename: str = SDIST, content: bytes = b"x") -> Identity | None:
         return identify(requirement, blob_of(content), filename, self.archives, self.leniency)
+
+
+@dataclass
+class CountedFacts:
+    """How sdists are built, with their names as often as they are looked into."""
+
+    asked: list[str] = field(default_factory=list)
+
+    def of_archive(self, _path: Path, filename: str) -> SdistFacts:
+        self.asked.append(filename)
+        return SdistFacts(requires=("meson-python",))
+
+    def of_folder(self, _path: Path) -> None:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("filename", "requires", "asked"),
+    [
+        (SDIST, ("meson-python",), [SDIST]),
+        (SDIST, ("hatchling",), []),  # which adds nothing
+        ("foo-1.0-py3-none-any.whl", ("meson-python",), []),  # nobody builds it
+    ],
+)
+def test_how_an_sdist_is_built_is_known_before_the_last_file_is_there(
+    filename: str, requires: tuple[str, ...], asked: list[str]
+) -> None:
+    facts = CountedFacts()
+    bench = Bench({filename: Identity("foo", "1.0", build_requires=requires)})
+    bench.archives = replace_fields(bench.archives, facts=lambda: facts)
+    for _ in range(2):
+        bench.identify(pin(), filename)
+    assert facts.asked == asked
 
 
 WHEELS = ("foo-1.0-py3-none-any.whl", "Foo-1.0.0-1-cp312-abi3-linux_x86_64.whl", "foo-1.0+cpu-py3-none-any.whl")

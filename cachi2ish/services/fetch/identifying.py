@@ -124,6 +124,10 @@ def _declared(requirement: Requirement, blob: Blob, filename: str, archives: Arc
     if identity is not None:
         facts = (identity.name, identity.version or "", *identity.extra_dependencies, "", *identity.build_requires)
         archives.recollection.put(key, "\n".join(facts))
+        if not is_wheel(filename):
+            from cachi2ish.services.fetch.offline_builds import look_ahead  # noqa: PLC0415  (a second run knows it)
+
+            look_ahead(filename, blob, identity.build_requires, archives)
     return identity
 
 

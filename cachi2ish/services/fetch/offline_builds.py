@@ -79,6 +79,12 @@ def sentences(
     return (*_one_line(tally), *tally.crates)
 
 
+def look_ahead(filename: str, blob: Blob, build_requires: tuple[str, ...], archives: Archives) -> None:
+    """Load, read and remember what `sentences` needs of an sdist, while other files are on their way."""
+    archives.planner()
+    _facts(Built(filename, None, build_requires, (), blob), blob, archives)
+
+
 def is_looked_into(build_requires: Iterable[str]) -> bool:
     """Return whether more than what an sdist with these build requirements declares can make a difference."""
     return not _ADDING.isdisjoint(map(_project, build_requires))
