@@ -60,7 +60,7 @@ def connector(
             index=IndexStack(run).index,
             downloader=LocalFilesFirst(source, blobs, CachedFirst(blobs, memory, downloader)),
             metadata=lambda: _wheel_metadata(session),
-            spare_work=lambda threads: made[0].spare_work(threads) if made else None,
+            spare_work=lambda threads, waiting: made[0].spare_work(threads, waiting) if made else None,
         )
 
     return connect

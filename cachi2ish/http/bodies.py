@@ -68,14 +68,14 @@ class Stream:
         """What the status line says beside the number."""
         return self.response.reason or ""
 
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the body as it comes over the wire, not decompressed.
+    def chunks(self, size: int = CHUNK_SIZE) -> Iterator[bytes]:
+        """Yield the body as it comes over the wire, not decompressed, in pieces of so many bytes.
 
         Raises `TransientError` when it ends before its announced end.
         """
         while True:
             with translated(self.url, self.authorities):
-                chunk = self.response.read(CHUNK_SIZE, decode_content=False)
+                chunk = self.response.read(size, decode_content=False)
             if not chunk:
                 return
             yield chunk

@@ -285,9 +285,6 @@ class FileDownloader:
             self._blobs.discard(key)
             raise
 
-    def spare_work(self, threads: int) -> Callable[[], None] | None:
-        """Return what brings a part of a file that is under way, None where none is worth that.
-
-        threads: that share what is left of all files.
-        """
-        return self._parts.spare_work(threads)
+    def spare_work(self, threads: int, waiting: int = 0) -> Callable[[], None] | None:
+        """Return what brings a part of a file that is under way, as `PartedFiles.spare_work` says."""
+        return self._parts.spare_work(threads, waiting)

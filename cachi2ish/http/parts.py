@@ -18,11 +18,15 @@ from cachi2ish.http.retries import TransientError
 from cachi2ish.http.session import HttpSession
 from cachi2ish.http.verification import key_of
 
-#: Bytes of the smallest part. How far one has come is known to a piece of its body, so that less says nothing.
-_LEAST = CHUNK_SIZE
+#: Bytes of the smallest part, but for what is left of one that is slow itself. How far one has come is known to a
+#: piece of its body: less says nothing.
+_LEAST, _PIECE = CHUNK_SIZE, CHUNK_SIZE // 4
 
 #: Seconds that a part has to go on by itself to be worth a request of somebody else: some round trips.
 _WORTH = 0.25
+
+#: A part has to take so much longer than all that is left, so that it is worth a request before files that wait.
+_MARGIN = 1.25
 
 #: Seconds after which one knows how fast a part comes.
 _YOUNG = 0.3
@@ -47,8 +51,15 @@ class Part:
 
     def seconds_left(self, now: float) -> float:
         """Return how long it takes to its end, as fast as it came so far; 0 where nothing has come yet."""
-        got = self.offset - self.start
-        return (self.end - self.offset) * (now - self.started_at) / got if got else 0.0
+        speed = self.speed(now)
+        return (self.end - self.offset) / speed if speed else 0.0
+
+    def speed(self, now: float) -> float:
+        """Return how many bytes a second came so far; 0 for a part that is there, or has just been asked for."""
+        seconds = now - self.started_at
+        return (
+            (self.offset - self.start) / seconds if seconds and not self.ended and self.offset < self.end else 0.0
+        )
 
 
 class PartedFile:
@@ -141,34 +152,38 @@ class PartedFiles:
         for descriptor in held:
             os.close(descriptor)
 
-    def spare_work(self, threads: int) -> Callable[[], None] | None:
+    def spare_work(self, threads: int, waiting: int) -> Callable[[], None] | None:
         """Return what brings the end of what would take longest, None where nothing is worth that.
 
         threads: that share all that is left. Each is given its share of that and no more, so that few parts are
         cut short: what is under way of such a one comes in vain.
+        waiting: bytes of files that nobody has begun. What ends before these do needs no help.
         """
-        found = self.split(threads)
+        found = self.split(threads, waiting)
         return None if found is None else partial(self._bring, *found)
 
-    def split(self, threads: int) -> tuple[PartedFile, Part] | None:
+    def split(self, threads: int, waiting: int = 0) -> tuple[PartedFile, Part] | None:
         """Cut that end off, for the caller to bring and to `PartedFile.end`."""
         now = self._clock()
         with self._changed:
             parts = [(file, part) for file in self._open for part in file.parts]
-            share = max(_LEAST, sum(part.end - part.offset for _, part in parts) // threads)
+            left = waiting + sum(part.end - part.offset for _, part in parts)
+            share = max(_LEAST, left // threads)
             seconds, file, slowest = max(
                 (
                     (part.seconds_left(now), file, part)
                     for file, part in parts
                     if not file.given_up
                     and len(file.parts) < _MOST
-                    and part.end - part.offset >= 2 * _LEAST
+                    and part.end - part.offset >= 2 * (_LEAST if part is file.parts[0] else _PIECE)
                     and now - part.started_at >= _YOUNG
                 ),
                 key=lambda found: found[0],
                 default=(0.0, None, None),
             )
             if file is None or slowest is None or seconds < _WORTH:
+                return None
+            if waiting and seconds < _MARGIN * left / sum(part.speed(now) for _, part in parts):
                 return None
             middle = slowest.end - min(share, (slowest.end - slowest.offset) // 2)
             part = Part(middle, slowest.end, now)
@@ -203,7 +218,7 @@ class PartedFiles:
                 or validator_of(stream.headers) not in {None, file.validator}
             ):
                 return False
-            for chunk in stream.chunks():
+            for chunk in stream.chunks(_PIECE):
                 writer.write(file.take(part, chunk))
                 if part.offset >= part.end or file.closed:
                     break

@@ -184,6 +184,22 @@ def test_what_would_take_longest_is_parted_and_each_thread_gets_its_share_of_all
     ]
 
 
+def test_while_files_wait_only_what_would_end_after_them_is_parted(index: IndexServer, line: Line) -> None:
+    artifact = serve(index, b"")
+    line.offer(artifact, 20_000_000, 9_000_000)
+    slow = line.offer(artifact, 11_000_000, 1_000_000)
+    line.now = 1.0
+    # It goes on for ten seconds; 21 MB and what waits come at 10 MB a second.
+    assert line.files.split(4, waiting=60_000_000) is None
+    found = line.files.split(4, waiting=3_000_000)
+    assert found is not None
+    assert (found[0], found[1].start, found[1].end) == (
+        slow,
+        6_000_000,
+        11_000_000,
+    )  # half of it, and less than a quarter
+
+
 @pytest.mark.parametrize(
     ("size", "arrived", "seconds"),
     [

@@ -175,10 +175,10 @@ def test_after_a_failure_elsewhere_nothing_more_is_begun() -> None:
 
 def test_threads_without_a_task_do_what_there_is_beside() -> None:
     pool, gate, helped = LargestFirst(2), Event(), Event()
-    asked: list[int] = []
+    asked: list[tuple[int, int]] = []
 
-    def spare(threads: int) -> Callable[[], None] | None:
-        asked.append(threads)
+    def spare(threads: int, waiting: int) -> Callable[[], None] | None:
+        asked.append((threads, waiting))
         return helped.set if len(asked) > 1 else None  # at first there is nothing
 
     last = pool.submit(1, lambda: gate.wait(10))
@@ -186,8 +186,30 @@ def test_threads_without_a_task_do_what_there_is_beside() -> None:
     assert not asked
     pool.lend(spare)
     assert helped.wait(10)
-    pool.lend(lambda _threads: None)
+    pool.lend(lambda _threads, _waiting: None)
     gate.set()
     pool.shutdown()
     assert last.result()
-    assert set(asked) == {2}
+    assert set(asked) == {(2, 0)}
+
+
+def test_what_there_is_beside_may_come_before_tasks_that_wait() -> None:
+    pool, gate, started, waits = LargestFirst(1), Event(), Event(), [Event()]
+    order: list[object] = []
+
+    def long() -> bool:
+        started.set()
+        return gate.wait(10)
+
+    def spare(_threads: int, waiting: int) -> Callable[[], None] | None:
+        order.append(waiting)
+        return waits.pop().set if waits else None
+
+    pool.submit(1, long)
+    assert started.wait(10)
+    for size in (300, None, 20):
+        pool.submit(size, partial(order.append, size))
+    pool.lend(spare)
+    gate.set()
+    pool.shutdown()
+    assert order[:7] == [320, 320, None, 320, 300, 20, 20]  # what is unknown counts for nothing

@@ -54,7 +54,7 @@ class Means(Struct, frozen=True, kw_only=True):
     reporter: Reporter
     on_file: Callable[[str, Blob], None]
     concurrency: int
-    spare_work: Callable[[int], Callable[[], None] | None] = lambda _threads: None
+    spare_work: Callable[[int, int], Callable[[], None] | None] = lambda _threads, _bytes: None
 
 
 class FileJob(Struct, frozen=True, kw_only=True):

@@ -48,7 +48,7 @@ class Network(Struct, frozen=True):
     downloader: Downloader
     local: bool = False
     metadata: Callable[[], MetadataFiles] | None = None
-    spare_work: Callable[[int], Callable[[], None] | None] = lambda _threads: None
+    spare_work: Callable[[int, int], Callable[[], None] | None] = lambda _threads, _bytes: None
 
 
 #: Opens the network for the index options of all lock files. The path is of the source, whose files they may name.

@@ -23,11 +23,15 @@ _GRACE = 2.0
 #: away from those that read pages, so that it is known late which files there are to fetch.
 _FINISHERS = 2
 
-#: Seconds until threads without a task ask again whether there is something else that they can do.
+#: Seconds until threads without a task ask again for spare work.
 _LOOK = 0.05
 
 #: One of so many threads that bring files takes the smallest.
 _SMALL = 4
+
+
+#: Returns what to do before a task is begun, None for nothing; for so many threads, and bytes that wait.
+SpareWork = Callable[[int, int], Callable[[], None] | None]
 
 
 class Job(Protocol[_Brought, _Result_co]):
@@ -116,11 +120,12 @@ class _Task:
     rank: the least is begun first; tasks of one size are begun as they came.
     """
 
-    __slots__ = ("outcome", "rank", "size", "work")
+    __slots__ = ("known", "outcome", "rank", "size", "work")
 
     def __init__(self, size: int | None, number: int, work: Callable[[], Any], outcome: Outcome[Any]) -> None:
         self.rank = (-inf if size is None else -float(size), number)
         self.size = inf if size is None else float(size)
+        self.known = size or 0
         self.work: Callable[[], Any] | None = work
         self.outcome = outcome
 
@@ -139,9 +144,10 @@ class LargestFirst:
         self._by_rank: list[tuple[tuple[float, int], _Task]] = []
         self._by_size: list[tuple[float, int, _Task]] = []
         self._waiting = self._idle = self._running = self._count = 0
+        self._bytes = 0  # of what waits, as far as it is known
         self._threads: list[Thread] = []
         self._closed = False
-        self._spare: Callable[[int], Callable[[], None] | None] | None = None
+        self._spare: SpareWork | None = None
 
     def submit(self, size: int | None, work: Callable[[], _T]) -> Outcome[_T]:
         """Run ``work`` when no larger task waits. size: bytes; None, which may be anything, goes first."""
@@ -156,6 +162,7 @@ class LargestFirst:
             if self._smallest:
                 heapq.heappush(self._by_size, (task.size, self._count, task))
             self._waiting += 1
+            self._bytes += task.known
             if self._idle >= self._waiting:
                 self._changed.notify()
             elif len(self._threads) < self._workers:
@@ -167,11 +174,8 @@ class LargestFirst:
                 thread.start()
         return outcome
 
-    def lend(self, spare: Callable[[int], Callable[[], None] | None]) -> None:
-        """Let threads without a task do what ``spare`` returns, from now on; None for nothing, for the moment.
-
-        It is given the number of threads.
-        """
+    def lend(self, spare: SpareWork) -> None:
+        """Let threads do what ``spare`` returns before they begin a task, and when none waits, from now on."""
         with self._changed:
             self._spare = spare
             self._changed.notify_all()
@@ -191,7 +195,8 @@ class LargestFirst:
             abandoned = [task for _, task in self._by_rank if task.work is not None]
             self._by_rank.clear()
             self._by_size.clear()
-            self._waiting = 0
+            self._waiting = self._bytes = 0
+            self._spare = None
             self._changed.notify_all()
         for task in abandoned:
             task.outcome.fail(AbandonedError())
@@ -204,32 +209,31 @@ class LargestFirst:
     def _run(self, takes_small: bool) -> None:  # noqa: FBT001  (of a thread)
         while True:
             with self._changed:
-                spare = None
-                while not self._waiting and not self._closed:
-                    if self._spare is not None and (spare := self._spare(len(self._threads))) is not None:
-                        break
+                while (work := self._next(takes_small=takes_small)) is None and not self._closed:
                     self._idle += 1
                     self._changed.wait(None if self._spare is None else _LOOK)
                     self._idle -= 1
-                if not self._waiting and spare is None:
+                if work is None:
                     return
-                settle = spare or self._next(takes_small=takes_small)
                 self._running += 1
-            settle()
-            del settle, spare  # what it holds is not to last until there is more to do
+            work()
+            del work  # what it holds is not to last until there is more to do
             with self._changed:
                 self._running -= 1
                 if self._closed:
                     self._changed.notify_all()
 
-    def _next(self, *, takes_small: bool) -> Callable[[], None]:
+    def _next(self, *, takes_small: bool) -> Callable[[], None] | None:
+        spare = None if self._spare is None else self._spare(len(self._threads), self._bytes)
+        if spare is not None or not self._waiting:
+            return spare
         self._waiting -= 1
         heap: list[Any] = self._by_size if takes_small else self._by_rank
-        while True:
-            task: _Task = heapq.heappop(heap)[-1]
-            if task.work is not None:
-                work, task.work = task.work, None
-                return partial(task.outcome.settle, work)
+        while (task := heapq.heappop(heap)[-1]).work is None:  # the other heap gave it away
+            pass
+        work, task.work = task.work, None
+        self._bytes -= task.known
+        return partial(task.outcome.settle, work)
 
 
 class AbandonedError(Exception):
@@ -268,8 +272,8 @@ class Scheduler:
         self._bringing.wait(_GRACE)
         self._finishing.wait(max(0.0, end - time.monotonic()))
 
-    def lend(self, spare: Callable[[int], Callable[[], None] | None]) -> None:
-        """Let threads that have nothing to bring do what ``spare`` returns, as in `LargestFirst.lend`."""
+    def lend(self, spare: SpareWork) -> None:
+        """Let threads that bring do what ``spare`` returns, as in `LargestFirst.lend`."""
         self._bringing.lend(spare)
 
     def submit(self, job: Job[Any, _T]) -> Outcome[_T]:
