@@ -184,6 +184,7 @@ class MirrorFlags:
             help="Let in only who sends one of the lines of FILE as the password, or as a Bearer token.",
             option="token-file",
             metavar="FILE",
+            never_empty=True,
             parse=path_of,
             toml=toml_text_or_none,
             wanted="the path of a file, as text",

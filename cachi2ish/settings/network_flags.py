@@ -53,6 +53,7 @@ class IndexFlags:
             help="Read indexes as of then: 2024-10-01 (the end of that day, UTC), 2024-10-01T12:00:00Z, or a"
             " duration back from now such as '7 days' or P7D.",
             metavar="DATE",
+            never_empty=True,
             toml=toml_date,
             wanted='a date such as 2024-10-01, an instant, or a duration such as "7 days"',
         ),
@@ -74,6 +75,7 @@ class IndexFlags:
             help="Refuse pages that are not in the frozen day of a mirror that has this digest: of all indexes, or"
             " of the one at URL; may be repeated.",
             metavar="[URL=]DIGEST",
+            never_empty=True,
             repeatable=True,
             toml=toml_text_or_pairs,
             wanted='a digest such as "sha256:…", or a table of these by the address of an index',

@@ -41,6 +41,7 @@ class Setting:
     negatable: whether ``--no-…`` takes it back. repeatable: whether there may be several.
     variable: whether there is a variable. any_command: the option stands before every command, too; there the
     variable is read, so that it is weaker than either.
+    never_empty: whether an empty variable is refused, and not passed over: less would be checked than was meant.
     toml: reads a value of the configuration file; None where the file has no such key.
     wanted: what the file takes, in words.
     """
@@ -52,6 +53,7 @@ class Setting:
     negatable: bool = False
     repeatable: bool = False
     variable: bool = True
+    never_empty: bool = False
     any_command: bool = False
     toml: Callable[[object], bool | str | tuple[str, ...] | None] | None = None
     wanted: str = ""

@@ -111,6 +111,20 @@ REFUSED = {
     "age": Refused(("cache", "prune", "--older-than", "long"), ("--older-than: 'long' is not a duration",)),
     "size": Refused(("cache", "prune", "--max-size", "5"), ("--max-size: '5' has no unit", "5GiB")),
     "speed": Refused((*FETCH, "--least-speed", "10"), ("'10' has no unit; write a number with a unit",)),
+    "no date in a variable": Refused(
+        FETCH, ("CACHI2ISH_INDEX_DATE", "it is empty; unset it for none"), {"CACHI2ISH_INDEX_DATE": ""}
+    ),
+    "no date in a variable of blanks": Refused(
+        ("lock-build-deps",), ("CACHI2ISH_INDEX_DATE",), {"CACHI2ISH_INDEX_DATE": " "}
+    ),
+    "no digest in a variable": Refused(
+        FETCH, ("CACHI2ISH_INDEX_DIGEST", "it is empty; unset it for none"), {"CACHI2ISH_INDEX_DIGEST": " "}
+    ),
+    "no tokens in a variable": Refused(
+        ("mirror", "serve", "--directory", "nowhere"),
+        ("CACHI2ISH_MIRROR_TOKEN_FILE", "it is empty; unset it for none"),
+        {"CACHI2ISH_MIRROR_TOKEN_FILE": ""},
+    ),
     "empty place": Refused((*FETCH, "--source", ""), ("--source", "it is empty; is a variable not set?")),
 }
 
@@ -169,3 +183,10 @@ def test_neither_an_input_nor_a_requirements_file_is_a_matter_of_usage(person: P
     done = person.runs("fetch-deps")
     assert done.code == ExitCode.USAGE
     assert "Missing argument 'INPUT', or -r and a requirements file" in done.err
+
+
+def test_another_empty_variable_is_none_and_an_option_is_stronger_than_an_empty_one(person: Person) -> None:
+    person.writes("requirements.txt", "")
+    person.environ |= {"CACHI2ISH_INDEX_DATE": "", "CACHI2ISH_CACHE_DIR": "", "CACHI2ISH_CONCURRENCY": ""}
+    assert person.fetches("pip", "--index-date", "2024-10-01").code == 0
+    assert person.runs("cache", "path").code == 0  # which has nothing to do with dates

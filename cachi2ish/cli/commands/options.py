@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from inspect import Parameter, Signature, signature
 from pathlib import Path, PurePosixPath
@@ -145,6 +145,7 @@ def _with_options(
         chosen = {option.name: values.pop(option.name) for option in (*options, *last)}
         if "context" in own:
             values["context"] = context
+        _refuse_empty_variables(context, chosen)
         flags = _flags(context, chosen)
         before(flags)
         command(flags=flags, **values)
@@ -188,6 +189,19 @@ def _flags(context: typer.Context, options: Mapping[str, object]) -> Flags:
         if value is not None
     }
     return replace(before, drop_in=is_drop_in(context), **given)
+
+
+def _refuse_empty_variables(context: typer.Context, options: Iterable[str]) -> None:
+    """Raise `typer.BadParameter` for an empty variable without which less would be checked; an option is stronger.
+
+    typer takes an empty variable for none.
+    """
+    for name in options:
+        variable = variable_of(name)
+        source = context.get_parameter_source(name)
+        on_command_line = source is not None and source.name == "COMMANDLINE"
+        if SETTINGS[name].never_empty and not on_command_line and not os.environ.get(variable, "-").strip():
+            raise typer.BadParameter("it is empty; unset it for none", context, param_hint=variable)
 
 
 def _warn_of_unknown_variables(flags: Flags) -> None:
