@@ -30,6 +30,9 @@ _DIST_INFO = ".dist-info"
 #: Different things that one archive says of itself and that are kept for an error; more than one is an error.
 _MOST_FACTS = 100
 
+#: Links of one archive, and places of its metadata.
+_MOST_LINKS = 20_000
+
 #: A ``pyproject.toml`` that says nothing of how it is built.
 _UNKNOWN = b"build-system"
 
@@ -65,6 +68,33 @@ class _Found:
                 hint="it may have been made to do harm; look at it before you use it",
             )
         return self._identity
+
+
+class _Links:
+    """The links of one archive so far. pip makes them, and what it writes behind them later lands elsewhere."""
+
+    def __init__(self, filename: str) -> None:
+        self._filename = filename
+        self._links = set[tuple[str, ...]]()
+        self._metadata = set[tuple[str, ...]]()
+
+    def check(self, member: Member) -> None:
+        """Take in a member; raises `DistributionError` where it could take the place of metadata unseen."""
+        parts = member.parts
+        own = len(parts) + (not member.is_link)
+        if (self._links and any(parts[:depth] in self._links for depth in range(1, own))) or (
+            member.is_link and parts in self._metadata
+        ):
+            raise DistributionError(
+                f"{self._filename} has {'/'.join(parts)!r} behind or over a link",
+                hint="it may have been made to do harm; look at it before you use it",
+            )
+        if member.is_link:
+            self._links.add(parts)
+        elif parts[-1] in {_PKG_INFO, _PYPROJECT}:
+            self._metadata.add(parts)
+        if max(len(self._links), len(self._metadata)) > _MOST_LINKS:
+            raise TooLargeError(f"it has more than {_MOST_LINKS} links, or places of metadata")
 
 
 class ArchiveReader:
@@ -126,10 +156,11 @@ class ArchiveReader:
                 seen.keep(path, quick, identity.build_requires)
             return identity
         flat = False
-        in_folder, at_top = _Found(), _Found()
+        in_folder, at_top, links = _Found(), _Found(), _Links(filename)
         with reading(path, filename, budget) as members:
             for member in members:
                 flat = flat or len(member.parts) == 1
+                links.check(member)
                 if member.is_link:
                     continue
                 below = member.parts[1:]

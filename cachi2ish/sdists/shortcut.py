@@ -2,7 +2,7 @@
 
 The standard library's reader makes an object of each member, which takes several times as long as
 decompressing them. Here only lengths are read from the headers (POSIX.1-2024, pax and ustar interchange format)
-and what stands at the place that is sought. Whatever is unusual is left to the careful reader: links and files
+and what stands at the place that is sought. Whatever is unusual is left to the careful reader: links, files
 beside the one folder, every error, and all that readers do not agree on. An archive may be made so that two of
 them see other files in it; pip's, which unpacks it, is tarfile, and tarfile takes a bad header for the end.
 """
@@ -31,13 +31,12 @@ _LONGEST_HEADER = 1 << 20
 _REMEMBERED = 64
 
 _REGULAR = frozenset(b"0\x007")
-_WITHOUT_CONTENT = frozenset(b"123456")  # links, devices, directories: whatever size they state
+_WITHOUT_CONTENT = frozenset(b"3456")  # devices, directories: whatever size they state
 _DIRECTORY = ord("5")
 _ROOT = frozenset({b"", b"."})  # names of the archive's own root
 _EXTENDED, _GLOBAL, _LONG_NAME, _LONG_LINK = b"xgLK"
 _OF_THE_NEXT = frozenset(b"xgLK")
-_LINKS = frozenset(b"12")
-_USUAL = frozenset(b"0123456")
+_USUAL = frozenset(b"03456")
 
 #: Extended headers before one member; tarfile calls itself for each of them.
 _MOST_EXTENDED = 4
@@ -171,8 +170,8 @@ def _search(content: GzipReader, endings: Collection[bytes], limits: Limits) -> 
             top = one + b"/" if name.startswith(one + b"/") else b"\0"
         size = 0 if kind in _WITHOUT_CONTENT else overrides.size
         size = _size(header, limits.total) if size is None else size
-        if name.endswith(suffixes) and _depth(name) == depth and (kind in _REGULAR or kind in _LINKS):
-            if size > limits.metadata or kind in _LINKS:
+        if kind in _REGULAR and name.endswith(suffixes) and _depth(name) == depth:
+            if size > limits.metadata:
                 raise UnusualError
             yield next(one for one in suffixes if name.endswith(one)), content.take_blocks(size)
         else:

@@ -16,6 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cachi2ish.errors import DistributionError
+from cachi2ish.projects.project_reader import SourceTreeReader
+from cachi2ish.sdists.archive_reader import ArchiveReader
 from cachi2ish.sdists.forward import Budget, Limits
 from cachi2ish.sdists.shortcut import find_members
 
@@ -258,3 +261,42 @@ def test_the_shortcut_sees_what_tarfile_sees_and_pip_unpacks_or_nothing(parts: l
         with TemporaryDirectory() as place, suppress(tarfile.TarError, OSError, LookupError, RecursionError):
             last = {name: contents[-1] for name, contents in found.items() if contents}
             assert unpacked(raw, Path(place)) in (last, {})
+
+
+_members = st.sampled_from(
+    [
+        *(("PKG-INFO", tarfile.REGTYPE, GOOD) for _ in range(3)),
+        *((name, tarfile.REGTYPE, EVIL) for name in ("PKG-INFO", "l/PKG-INFO", "x", "l/x")),
+        *(("l", tarfile.SYMTYPE, target) for target in (b".", b"../demo")),
+        *((name, tarfile.SYMTYPE, b"PKG-INFO") for name in ("x", "l/x")),
+        *((name, tarfile.SYMTYPE, b"x") for name in ("PKG-INFO", "l/PKG-INFO")),
+        *((name, tarfile.LNKTYPE, b"demo/PKG-INFO") for name in ("x", "l/x")),
+        *((name, tarfile.LNKTYPE, b"demo/x") for name in ("PKG-INFO", "l/PKG-INFO")),
+    ]
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(members=st.lists(_members, min_size=1, max_size=6))
+def test_what_an_sdist_says_is_what_pip_unpacks_whatever_links_are_in_it(
+    members: list[tuple[str, bytes, bytes]],
+) -> None:
+    with TemporaryDirectory() as place:
+        path, unpacked = Path(place, "demo-1.0.tar.gz"), Path(place, "unpacked")
+        with tarfile.open(path, "w:gz") as archive:
+            for name, kind, content in members:
+                info = tarfile.TarInfo(f"demo/{name}")
+                info.type = kind
+                if kind == tarfile.REGTYPE:
+                    info.size = len(content)
+                else:
+                    info.linkname = content.decode()
+                archive.addfile(info, io.BytesIO(content))
+        try:
+            identity = ArchiveReader(SourceTreeReader()).identify(path, path.name)
+            with tarfile.open(path) as archive:
+                archive.extractall(unpacked, filter="data")
+            text = (unpacked / "demo/PKG-INFO").read_text()
+        except (DistributionError, tarfile.TarError, OSError, LookupError, RecursionError):
+            return  # refused here or there
+        assert identity is None or identity.name in text

@@ -233,7 +233,6 @@ def test_a_broken_project_file_is_named(identify: Identify) -> None:
         special("demo-1.0/hard", tarfile.LNKTYPE, "/etc/passwd"),
         special("demo-1.0/device", tarfile.CHRTYPE),
         special("demo-1.0/pipe", tarfile.FIFOTYPE),
-        special("demo-1.0/PKG-INFO", tarfile.SYMTYPE, "/etc/hostname"),
     ],
 )
 def test_links_and_devices_do_not_stop_the_identification(
@@ -244,12 +243,58 @@ def test_links_and_devices_do_not_stop_the_identification(
     assert identify(tar_of(member, project), "main.tar.gz") == NAMED
 
 
+@pytest.mark.parametrize(
+    "members",
+    {
+        "a folder": [
+            PKG_INFO,
+            special("demo-1.0/l", tarfile.SYMTYPE, "."),
+            plain("demo-1.0/l/PKG-INFO", OTHER[1]),
+        ],
+        "a file": [
+            PKG_INFO,
+            special("demo-1.0/x", tarfile.LNKTYPE, "demo-1.0/PKG-INFO"),
+            plain("demo-1.0/x", b""),
+        ],
+        "in place": [plain("demo-1.0/x", OTHER[1]), PKG_INFO, special("demo-1.0/PKG-INFO", tarfile.SYMTYPE, "x")],
+        "before": [special("demo-1.0/PKG-INFO", tarfile.SYMTYPE, "x"), PKG_INFO, plain("demo-1.0/x", OTHER[1])],
+        "project": [
+            PKG_INFO,
+            plain("demo-1.0/pyproject.toml", PYPROJECT),
+            special("demo-1.0/pyproject.toml", tarfile.LNKTYPE, "demo-1.0/x"),
+        ],
+        "a link": [
+            PKG_INFO,
+            special("demo-1.0/l", tarfile.SYMTYPE, "."),
+            special("demo-1.0/l/PKG-INFO", tarfile.SYMTYPE, "x"),
+        ],
+    }.values(),
+)
+def test_links_through_which_pip_would_write_over_the_metadata_are_refused(
+    identify: Identify, members: list[tuple[tarfile.TarInfo, bytes]]
+) -> None:
+    with pytest.raises(DistributionError, match=r"^demo-1\.0\.tar\.gz has 'demo-1\.0/\S+' behind or over a link$"):
+        identify(tar_of(*members), "demo-1.0.tar.gz")
+
+
+def test_a_link_in_the_place_of_metadata_says_nothing(identify: Identify) -> None:
+    link = special("demo-1.0/PKG-INFO", tarfile.SYMTYPE, "/etc/hostname")
+    assert identify(tar_of(link, plain("demo-1.0/pyproject.toml", PYPROJECT)), "main.tar.gz") == NAMED
+
+
+def test_more_links_than_anybody_makes_are_refused(identify: Identify) -> None:
+    links = [special(f"demo-1.0/{number}", tarfile.SYMTYPE, "x") for number in range(20_001)]
+    with pytest.raises(DistributionError, match="more than 20000 links"):
+        identify(tar_of(*links, PKG_INFO), "demo-1.0.tar.gz")
+
+
 def test_a_file_behind_a_link_is_not_written_through_it(identify: Identify, tmp_path: Path) -> None:
     trap = tmp_path / "trap"
     trap.mkdir()
     link = special("demo-1.0/sub", tarfile.SYMTYPE, str(trap))
     content = tar_of(link, plain("demo-1.0/sub/x", b"!"), plain("demo-1.0/pyproject.toml", PYPROJECT))
-    assert identify(content, "main.tar.gz") == NAMED
+    with pytest.raises(DistributionError, match=r"'demo-1\.0/sub/x' behind or over a link"):
+        identify(content, "main.tar.gz")
     assert list(trap.iterdir()) == []
 
 
