@@ -30,9 +30,6 @@ _DIST_INFO = ".dist-info"
 #: Different things that one archive says of itself and that are kept for an error; more than one is an error.
 _MOST_FACTS = 100
 
-#: Links of one archive, and places of its metadata.
-_MOST_LINKS = 20_000
-
 #: A ``pyproject.toml`` that says nothing of how it is built.
 _UNKNOWN = b"build-system"
 
@@ -73,8 +70,9 @@ class _Found:
 class _Links:
     """The links of one archive so far. pip makes them, and what it writes behind them later lands elsewhere."""
 
-    def __init__(self, filename: str) -> None:
+    def __init__(self, filename: str, most: int) -> None:
         self._filename = filename
+        self._most = most
         self._links = set[tuple[str, ...]]()
         self._metadata = set[tuple[str, ...]]()
 
@@ -93,8 +91,8 @@ class _Links:
             self._links.add(parts)
         elif parts[-1] in {_PKG_INFO, _PYPROJECT}:
             self._metadata.add(parts)
-        if max(len(self._links), len(self._metadata)) > _MOST_LINKS:
-            raise TooLargeError(f"it has more than {_MOST_LINKS} links, or places of metadata")
+        if max(len(self._links), len(self._metadata)) > self._most:
+            raise TooLargeError(f"it has more than {self._most} links, or places of metadata")
 
 
 class ArchiveReader:
@@ -156,7 +154,7 @@ class ArchiveReader:
                 seen.keep(path, quick, identity.build_requires)
             return identity
         flat = False
-        in_folder, at_top, links = _Found(), _Found(), _Links(filename)
+        in_folder, at_top, links = _Found(), _Found(), _Links(filename, self._limits.links)
         with reading(path, filename, budget) as members:
             for member in members:
                 flat = flat or len(member.parts) == 1

@@ -15,16 +15,17 @@ class TooLargeError(Exception):
 
 
 class Limits(NamedTuple):
-    """All in bytes but ``members``, ``depth``, ``keys`` and ``seconds``.
+    """All in bytes but ``members``, ``links``, ``depth``, ``keys`` and ``seconds``.
 
-    members: entries of an archive. total: all of it unpacked. piece: what is read at once. header: an extended
-    header. keys: what extended headers set for all members. decoder: memory of a decompressor. metadata: a
-    PKG-INFO or METADATA. file: a file that may be unpacked to find name and version; larger ones are left out, and
-    so are those below more than ``depth`` folders. unpacked: all of those together. seconds: processor time that
-    looking into one archive may take.
+    members: entries of an archive. links: in it, and places of its metadata. total: all of it unpacked.
+    piece: what is read at once. header: an extended header. keys: what extended headers set for all members.
+    decoder: memory of a decompressor. metadata: a PKG-INFO or METADATA. file: a file that may be unpacked to
+    find name and version; larger ones are left out, and so are those below more than ``depth`` folders.
+    unpacked: all of those together. seconds: processor time that looking into one archive may take.
     """
 
     members: int = 500_000
+    links: int = 20_000
     total: int = 8192 * _MIB
     piece: int = 16 * _MIB
     header: int = _MIB

@@ -37,6 +37,7 @@ LIMITS: list[tuple[str, float]] = [
     ("members", ARCHIVE.members),
     ("MiB, unpacked", ARCHIVE.total / MIB),
     ("MiB of a PKG-INFO", ARCHIVE.metadata / MIB),
+    ("links, and places of metadata", ARCHIVE.links),
     ("MiB of one extended header", ARCHIVE.header / MIB),
     ("keys that extended headers", ARCHIVE.keys),
     ("MiB of memory that a decompressor", ARCHIVE.decoder / MIB),
