@@ -164,7 +164,7 @@ def _no_connection_in_time(case: _Case) -> Failure:
 
 
 def _timeout(case: _Case) -> Failure:
-    return TransientError(f"{shown(case.url)} does not answer in time", hint=_CHECK_CONNECTION)
+    return TransientError(f"{shown(case.url)} does not answer in time", hint=_CHECK_CONNECTION, timed_out=True)
 
 
 def _refused(case: _Case) -> Failure:

@@ -27,7 +27,7 @@ class TransientError(Exception):
     problem, hint: as in `NetworkError`. retry_after: seconds that the server asks to wait, or None.
     served: how many requests the host had answered well when it said that this one was too much, or None.
     cause: as in `HostError`, where the failure is one of the host as a whole, else None. unreached: the host
-    that no connection could be made to, or None.
+    that no connection could be made to, or None. timed_out: whether the answer, or the rest of it, did not come.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class TransientError(Exception):
         served: int | None = None,
         cause: tuple[str, ...] | None = None,
         unreached: WebOrigin | None = None,
+        timed_out: bool = False,
     ) -> None:
         super().__init__(problem)
         self.problem = problem
@@ -47,6 +48,7 @@ class TransientError(Exception):
         self.served = served
         self.cause = cause
         self.unreached = unreached
+        self.timed_out = timed_out
 
     def about(self, subject: str) -> TransientError:
         """Return the same failure as the reason why ``subject`` (a clause) holds."""
@@ -57,6 +59,7 @@ class TransientError(Exception):
             served=self.served,
             cause=self.cause,
             unreached=self.unreached,
+            timed_out=self.timed_out,
         )
 
     def for_good(self, problem: str, hint: str | None) -> NetworkError:
@@ -72,6 +75,7 @@ class RetryPolicy(Struct, frozen=True, kw_only=True):
     retries: attempts after the first. backoff: the wait before the second attempt, doubled for each further
     one up to ``limit``; half of it is at random, so that threads that failed together do not return together.
     limit: also the longest ``Retry-After`` that is obeyed. random: from 0 to 1. sleep: waits.
+    timeout: how long each attempt waits for an answer, for the sentence.
     on_retry: is called with a sentence before each wait, so that it is not a silence.
     """
 
@@ -80,6 +84,7 @@ class RetryPolicy(Struct, frozen=True, kw_only=True):
     limit: float
     random: Callable[[], float]
     sleep: Callable[[float], None]
+    timeout: float = 0.0
     on_retry: Callable[[str], None] = lambda _message: None
 
     def delay(self, failed: int, failure: TransientError) -> float:
@@ -127,7 +132,9 @@ class Attempts:
                 self._lost(failure.unreached, error)
             raise error
         delay = self._policy.delay(self._failed, failure)
-        self._policy.on_retry(f"{failure.problem}: trying again in {delay:.1f} s")
+        attempt = f"attempt {self._failed + 1} of {self._policy.retries + 1}"
+        patience = f"; each waits {self._policy.timeout:g} s (PIP_TIMEOUT)" if failure.timed_out else ""
+        self._policy.on_retry(f"{failure.problem}: trying again in {delay:.1f} s, {attempt}{patience}")
         self._policy.sleep(delay)
 
     def forget(self) -> None:

@@ -62,6 +62,7 @@ class HttpSession:
             limit=settings.backoff_limit,
             random=random or random_numbers.Random().random,  # noqa: S311  (jitter is no secret)
             sleep=sleep,
+            timeout=settings.read_timeout,
             on_retry=on_retry,
         )
         limit = settings.backoff_limit

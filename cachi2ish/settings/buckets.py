@@ -25,6 +25,12 @@ _ONE_SLASH = "there is one slash behind the scheme of the address, where two bel
 
 _WRITE = "write it as s3://BUCKET/PREFIX; keys, region and endpoint stand in AWS_ACCESS_KEY_ID and its like"
 
+#: Capitals and underscores are in old buckets of AWS, and in those of other servers; new ones of AWS have none.
+_NAME = (
+    "a name has 3 to 63 letters, digits, dots, hyphens and underscores, with a letter or a digit at both ends (new"
+    " ones at AWS have small letters, and no underscores)"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
@@ -44,9 +50,11 @@ class Bucket:
         scheme, _, rest = text.strip().partition("://")
         name, _, prefix = rest.partition("/")
         folders = prefix.strip("/").split("/") if prefix.strip("/") else []
+        if scheme.lower() == "s3" and name and not _BUCKET.fullmatch(name):
+            raise InputError(f"{excerpt(name)!r} is no name of a bucket", hint=_NAME)
         if (
             scheme.lower() != "s3"
-            or not _BUCKET.fullmatch(name)
+            or not name
             or not all(map(_FOLDER.fullmatch, folders))
             or len(prefix) > _LONGEST_PREFIX
         ):

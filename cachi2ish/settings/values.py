@@ -82,6 +82,13 @@ def path_of(text: str | Path) -> Path:
         raise InvalidValueError(f"{text}: {error}") from None
 
 
+def not_empty(text: str) -> str:
+    """Return the text that was given, such as a place that is a path or an address."""
+    if not text:
+        raise InvalidValueError(_EMPTY)
+    return text
+
+
 def path_in_build(text: str) -> str:
     """Return a path in the build's file system, whose home directory is not known here: no tilde is expanded."""
     if not text:

@@ -76,6 +76,7 @@ def test_status_tells_whether_the_store_answers_and_what_is_still_to_be_put(keep
         ("s3://user:hidden-7@files/here", "has a user, and keys do not belong there"),
         ("https://files.example/here", "is no place in S3"),
         ("s3://", "is no place in S3"),
+        ("s3://b/p", "'b' is no name of a bucket\n  hint: a name has 3 to 63 letters"),
         ("s3://files/a//b", "is no place in S3"),
         ("s3://files/../b", "is no place in S3"),
         ("s3://files/a?b=c", "is no place in S3"),

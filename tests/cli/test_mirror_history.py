@@ -152,7 +152,42 @@ def test_what_is_no_history_is_refused(filled: Keeper) -> None:
     for content in (b"", b"no gzip", b"\x1f\x8b\x08\x00"):
         file = filled.person.writes("file.gz", content)
         filled.runs("import", file, "--digest", "sha256:" + "0" * 64, code=ExitCode.INPUT)
-    filled.runs("import", file.with_name("none.gz"), "--digest", "0", code=ExitCode.STORAGE)
+    filled.runs("import", file.with_name("none.gz"), "--digest", "0" * 64, code=ExitCode.STORAGE)
+
+
+@pytest.mark.parametrize("digest", ["foo", "", "sha256:0", "md5:" + "0" * 32])
+def test_what_is_no_digest_of_a_history_is_a_matter_of_usage(filled: Keeper, tmp_path: Path, digest: str) -> None:
+    filled.runs("export", tmp_path / "file.gz")
+    outcome = filled.runs("import", tmp_path / "file.gz", "--digest", digest, code=ExitCode.USAGE)
+    assert "write it as mirror export prints it" in " ".join(outcome.err.split())
+
+
+def test_dates_to_come_and_equal_ones_are_warned_of(filled: Keeper) -> None:
+    told = filled.runs("diff", "apple", "2099-01-01", "2099-02-01").err
+    assert "warning: 2099-01-01 is still to come" in told
+    assert "warning: 2099-02-01 is still to come" in told
+    assert "warning: both dates are the same" in filled.runs("diff", "apple", "2024-04-01", "2024-04-01").err
+    today = datetime.now(UTC).date().isoformat()
+    assert "warning" not in filled.runs("diff", "apple", "2024-04-01", today).err
+
+
+def test_a_day_before_all_projects_is_warned_of(filled: Keeper) -> None:
+    assert "warning: no project of pypi is known" in filled.runs("freeze", "1990-01-01").err
+
+
+def test_a_project_is_named_by_its_name_alone(filled: Keeper) -> None:
+    for name in ("apple==1.0", "apple[x]", "# apple", "-r x", ""):
+        outcome = filled.runs("diff", "--", name, "2024-02-01", "2024-04-01", code=ExitCode.USAGE)
+        assert f"error: {name!r} is no name of a project" in outcome.err
+        assert "hint: give the name alone" in outcome.err
+
+
+def test_a_directory_that_cannot_be_used_is_named_by_its_own_option(keeper: Keeper) -> None:
+    keeper.runs("track", "apple")
+    (keeper.directory / "files").write_text("in the way")
+    told = keeper.syncs(code=ExitCode.STORAGE).err
+    assert "choose another place with --directory" in told
+    assert "--cache-dir" not in told
 
 
 def test_a_project_is_followed_no_more(filled: Keeper) -> None:

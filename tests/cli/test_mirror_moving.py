@@ -150,5 +150,8 @@ def test_prune_removes_from_s3_what_registries_give_again(keeper: Keeper, place:
 def test_what_makes_no_sense_is_refused(keeper: Keeper) -> None:
     assert "there is nothing to copy to" in keeper.runs("copy", code=ExitCode.USAGE).err
     assert "give both" in keeper.runs("verify", "--repair", code=ExitCode.USAGE).err
+    for arguments in (("copy", ""), ("copy", "--target-files", "")):
+        refused = keeper.runs(*arguments, code=ExitCode.USAGE).err
+        assert "it is empty; is a variable not set?" in " ".join(refused.replace("│", " ").split())
     outcome = keeper.runs("copy", "--target-files", "gs://files/here", code=ExitCode.INPUT)
     assert "is no place in S3" in outcome.err

@@ -27,18 +27,22 @@ class Client:
 
     session: HttpSession
     waits: list[float] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
 
 
 def client(*, credentials: Sequence[str] = (), proxy: str | None = None, **changes: object) -> Client:
     waits: list[float] = []
+    told: list[str] = []
     settings = replace(
         SETTINGS,
         credentials=tuple(map(Address, credentials)),
         proxy=None if proxy is None else Address(proxy),
         **changes,  # type: ignore[arg-type]
     )
-    session = HttpSession(settings, sleep=waits.append, clock=lambda: sum(waits), random=lambda: 1.0)
-    return Client(session, waits)
+    session = HttpSession(
+        settings, sleep=waits.append, clock=lambda: sum(waits), random=lambda: 1.0, on_retry=told.append
+    )
+    return Client(session, waits, told)
 
 
 def content(size: int) -> bytes:

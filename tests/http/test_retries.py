@@ -111,6 +111,17 @@ def test_a_connection_that_breaks_for_ever_is_an_error_that_says_how(
     assert caught.value.hint
 
 
+def test_each_retry_is_told_with_its_number_and_how_long_is_waited(
+    index: IndexServer, page: str, connect: Connect
+) -> None:
+    client = connect(read_timeout=1, retries=2)
+    index.script(PAGE, [Fault.stall(), Fault.reset()])
+    client.session.get(page)
+    first, second = client.told
+    assert "does not answer in time: trying again in 0.5 s, attempt 2 of 3; each waits 1 s (PIP_TIMEOUT)" in first
+    assert second.endswith("attempt 3 of 3")
+
+
 def test_a_chunked_body_that_ends_early_is_tried_again(connect: Connect) -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     with RawServer([head + b"5\r\nhello\r\n", head + b"5\r\nhello\r\n0\r\n\r\n"]) as server:

@@ -10,8 +10,9 @@ import typer
 from cachi2ish.cli.commands.mirror_opening import Index, installed, opened
 from cachi2ish.cli.commands.options import console_for, reads, with_settings
 from cachi2ish.cli.display.console import report_errors, write_result
+from cachi2ish.core.messages import excerpt
 from cachi2ish.settings.flags import Flags
-from cachi2ish.settings.values import path_of
+from cachi2ish.settings.values import InvalidValueError, not_empty, path_of
 
 if TYPE_CHECKING:
     from cachi2ish.cli.display.reporting import ConsoleReporter
@@ -49,12 +50,25 @@ def _export(file: HistoryFile, index: Index = "pypi", *, flags: Flags) -> None:
         reporter.info(f"that is the digest of the history, for import --digest; of the file it is {of_file}")
 
 
+def _digest(text: str) -> str:
+    from cachi2ish.core.digests import Digest, InvalidDigestError
+
+    try:
+        return str(Digest.of("sha256", text.strip().removeprefix("sha256:")))
+    except InvalidDigestError:
+        hint = "write it as mirror export prints it: sha256: and 64 hexadecimal digits"
+        raise InvalidValueError(f"{excerpt(text)!r} is no digest of a history", hint) from None
+
+
 @moves.command("import", short_help="Begin with the past that another mirror has exported.")
 @with_settings("mirror_directory", "mirror_database", "cache_key", "config_file")
 def _import(
     file: HistoryFile,
     digest: Annotated[
-        str | None, typer.Option(metavar="DIGEST", help="What export has printed, as you know it from elsewhere.")
+        str | None,
+        typer.Option(
+            parser=reads(_digest), metavar="DIGEST", help="What export has printed, as you know it from elsewhere."
+        ),
     ] = None,
     index: Index = "pypi",
     *,
@@ -79,6 +93,7 @@ def _copy(
     target: Annotated[
         str | None,
         typer.Argument(
+            parser=reads(not_empty),
             metavar="TARGET",
             help="An empty database of PostgreSQL (postgresql://user@host/name), or the directory of a mirror that"
             " has no history. Without it, files alone are copied.",
@@ -87,6 +102,7 @@ def _copy(
     target_files: Annotated[
         str | None,
         typer.Option(
+            parser=reads(not_empty),
             metavar="PLACE",
             help="Copy the files too: to s3://BUCKET/PREFIX, or into the directory of a mirror.",
         ),

@@ -29,6 +29,9 @@ _SILENCE = 30.0
 #: Seconds after which a file that is under way is named.
 _SLOW_FILE = 10.0
 
+#: Seconds between lines on requests that are repeated; a host that does not answer takes longer.
+_RETRIES_APART = 20.0
+
 
 class ConsoleReporter:
     """Writes lines to a console: each stage, and in long transfers a line now and then.
@@ -40,7 +43,7 @@ class ConsoleReporter:
         self._console = console
         self._clock = clock
         self._lock = Lock()
-        self._retried = False
+        self._retried_at: float | None = None
         self.progress = Progress(clock)
         self.traffic: Traffic | None = None
         self._doing: Doing | None = None
@@ -79,10 +82,13 @@ class ConsoleReporter:
         self._console.report(Level.WARNING, message)
 
     def retry(self, message: str) -> None:
-        """Report the first request that has to be repeated; the others are details."""
+        """Report the first request that has to be repeated, and one now and then; the others are details."""
+        now = self._clock()
         with self._lock:
-            first, self._retried = not self._retried, True
-        (self.info if first else self.debug)(message)
+            is_due = self._retried_at is None or now - self._retried_at >= _RETRIES_APART
+            if is_due:
+                self._retried_at = now
+        (self.info if is_due else self.debug)(message)
 
     def stage(self, doing: Doing) -> None:
         """Report that a stage begins."""
