@@ -221,6 +221,10 @@ class StorageError(Cachi2ishError):
         super().__init__(problem, hint=hint, origin=origin, cause=cause)
         self.place: Final = place
 
+    def instead_of(self, place: Place) -> Self:
+        """Return the same error where another option names the place."""
+        return self._copy(place=place)
+
 
 class DisprovedError(Cachi2ishError):
     """An output was written, and an offline install from it will fail (``--verify``)."""

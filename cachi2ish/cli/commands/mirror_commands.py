@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from cachi2ish.cli.commands.mirror_opening import reported
 from cachi2ish.cli.commands.options import console_for, with_settings
-from cachi2ish.cli.display.console import report_errors
 from cachi2ish.cli.program import AnyOrder
 from cachi2ish.errors import InputError
 from cachi2ish.settings.flags import Flags
@@ -49,7 +49,7 @@ def _serve(*, flags: Flags) -> None:
     Needs cachi2ish[mirror]. Ends on Ctrl-C or SIGTERM, after the answers that are under way.
     """
     console = console_for(flags)
-    with report_errors(console):
+    with reported(console):
         from cachi2ish.cli.display.reporting import ConsoleReporter
 
         try:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachi2ish.cli.commands.mirror_opening import Format, HistoryFormat, Index, installed, opened
+from cachi2ish.cli.commands.mirror_opening import Format, HistoryFormat, Index, installed, opened, reported
 from cachi2ish.cli.commands.options import console_for, reads, with_settings, written_options
-from cachi2ish.cli.display.console import report_errors, write_result
+from cachi2ish.cli.display.console import write_result
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.values import path_of
 
@@ -24,6 +24,7 @@ history_commands = typer.Typer()
 
 
 _RULES = ("mirror_registry", "mirror_private", "mirror_registry_token", "mirror_first_seen")
+_A_DAY = timedelta(days=1)
 _DATE = "A date (the end of that day, UTC), an instant, or a duration back from now."
 
 
@@ -69,7 +70,7 @@ def _track(
     from cachi2ish.errors import UsageError
 
     console = console_for(flags)
-    with report_errors(console):
+    with reported(console):
         if everything and (projects or requirement):
             raise UsageError(
                 "--all and names are given", hint="--all follows each project that the registry lists"
@@ -102,7 +103,7 @@ def _track(
 def _sync(*, flags: Flags) -> None:
     """Look at all projects that are due, and fetch files that have vanished: where no server runs that does so."""
     console = console_for(flags)
-    with report_errors(console):
+    with reported(console):
         from cachi2ish.cli.display.reporting import ConsoleReporter
         from cachi2ish.errors import NetworkError
 
@@ -137,10 +138,16 @@ def _diff(
     with opened(flags, read_only=True) as (history, reporter):
         from cachi2ish.cli.display.mirror_text import diff_json, diff_text
 
+        name = _project(project)
         first, second = _cutoff(before), _cutoff(after)
+        for text, cutoff in dict.fromkeys(((before, first), (after, second))):
+            if cutoff.instant - datetime.now(UTC) > _A_DAY:  # of today all is known that there is
+                reporter.warning(f"{text} is still to come")
+        if second.instant == first.instant:
+            reporter.warning("both dates are the same: nothing lies between them")
         if second.instant < first.instant:
             reporter.warning(f"{before} is after {after}: this goes back in time, and what came meanwhile goes")
-        changes = history.diff(index, _project(project), first, second)
+        changes = history.diff(index, name, first, second)
         write_result(diff_json(changes) if output_format is HistoryFormat.JSON else diff_text(changes))
 
 
@@ -167,6 +174,8 @@ def _freeze(
                 hint="they have to be looked at six hours after the end of the day: a running server does so, or"
                 " mirror sync. mirror prune follows a project no more",
             )
+        if not day.projects:
+            reporter.warning(f"no project of {index} is known to have been there before {day.cutoff}")
         write_result(f"{day.digest}\n")
         reporter.info(f"{counted_projects(day.projects)} before {day.cutoff}")
 
@@ -199,7 +208,7 @@ def _verify(
 
 def _verify_contents(flags: Flags, *, repair: bool, contents: bool) -> None:
     console = console_for(flags)
-    with report_errors(console, otherwise=""):
+    with reported(console, ""):
         from cachi2ish.cli.display.mirror_text import moved_text, on_moved
         from cachi2ish.cli.display.reporting import ConsoleReporter
         from cachi2ish.errors import UsageError, raise_all
@@ -234,7 +243,14 @@ def _cutoff(text: str) -> Cutoff:
 
 
 def _project(text: str) -> NormalizedName:
-    from cachi2ish.services.history_files import project_names
+    from packaging.utils import InvalidName, canonicalize_name
 
-    [name] = project_names([text]) or project_names([f"?{text}"])
-    return name
+    from cachi2ish.core.messages import excerpt
+    from cachi2ish.errors import UsageError
+
+    try:
+        return canonicalize_name(text, validate=True)
+    except InvalidName:
+        raise UsageError(
+            f"{excerpt(text)!r} is no name of a project", hint="give the name alone, without a version"
+        ) from None

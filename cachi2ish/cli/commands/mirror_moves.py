@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachi2ish.cli.commands.mirror_opening import Index, installed, opened
+from cachi2ish.cli.commands.mirror_opening import Index, installed, opened, reported
 from cachi2ish.cli.commands.options import console_for, reads, with_settings
-from cachi2ish.cli.display.console import report_errors, write_result
+from cachi2ish.cli.display.console import write_result
 from cachi2ish.core.messages import excerpt
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.values import InvalidValueError, not_empty, path_of
@@ -117,7 +117,7 @@ def _copy(
     """
     if target is None:
         console = console_for(flags)
-        with report_errors(console, otherwise=_FILES_COPIED):
+        with reported(console, _FILES_COPIED):
             from cachi2ish.cli.display.reporting import ConsoleReporter
             from cachi2ish.errors import UsageError
 

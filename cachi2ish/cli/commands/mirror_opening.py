@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cachi2ish.cli.commands.options import console_for, reads
-from cachi2ish.cli.display.console import Console, report_errors
+from cachi2ish.cli.display.console import NOTHING_WRITTEN, Console, report_errors
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.values import metavar, one_of
 
@@ -42,6 +42,22 @@ Index = Annotated[
 
 
 @contextmanager
+def reported(console: Console, otherwise: str = NOTHING_WRITTEN) -> Iterator[None]:
+    """Report errors as `report_errors` does; what a mirror keeps its files in is a cache, in its directory."""
+    from cachi2ish.advice import Place
+    from cachi2ish.errors import Cachi2ishError, StorageError, leaves, raise_all
+
+    with report_errors(console, otherwise=otherwise):
+        try:
+            yield
+        except Cachi2ishError as error:
+            raise_all(
+                one.instead_of(Place.MIRROR) if isinstance(one, StorageError) and one.place is Place.CACHE else one
+                for one in leaves(error)
+            )
+
+
+@contextmanager
 def opened(
     flags: Flags, *, make: bool = False, read_only: bool = False, otherwise: str = ""
 ) -> Iterator[tuple[History, ConsoleReporter]]:
@@ -50,7 +66,7 @@ def opened(
     otherwise: what is true after several errors; "" for nothing.
     """
     console: Console = console_for(flags)
-    with report_errors(console, otherwise=otherwise):
+    with reported(console, otherwise):
         from cachi2ish.cli.display.reporting import ConsoleReporter
 
         with installed():

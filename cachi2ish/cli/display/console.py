@@ -51,7 +51,7 @@ _RESET = "\x1b[0m"
 #: How many errors are written: who has mended these runs again. ``--log-level debug`` writes all.
 _MOST_ERRORS = 20
 
-_NOTHING_WRITTEN = "nothing was written"
+NOTHING_WRITTEN = "nothing was written"
 
 #: Where all errors are to be had.
 _ALL_ERRORS = "--log-level debug shows all"
@@ -82,7 +82,7 @@ class Console:
         error: Cachi2ishError,
         afterwards: str = "",
         all_errors: str = _ALL_ERRORS,
-        otherwise: str = _NOTHING_WRITTEN,
+        otherwise: str = NOTHING_WRITTEN,
     ) -> None:
         """Write each error with its place and hint, and their number where there are several.
 
@@ -213,7 +213,7 @@ def report_errors(
     console: Console,
     afterwards: Callable[[BaseException], str] = _nothing_to_add,
     all_errors: str = _ALL_ERRORS,
-    otherwise: str = _NOTHING_WRITTEN,
+    otherwise: str = NOTHING_WRITTEN,
 ) -> Iterator[None]:
     """Turn whatever goes wrong inside into lines and an exit status.
 
