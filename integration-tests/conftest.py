@@ -34,6 +34,7 @@ GROUPS = {
         "test_image.py",
         "test_mirror_image.py",
         "test_company_containers.py",
+        "test_mirror_compose.py",
         "test_tekton.py",
     ),
     "large, pip": ("test_large.py::test_pip_installs",),

@@ -24,12 +24,20 @@ PACKAGES = (
 )
 
 #: Parts of these packages that no build needs.
-_LEFT_OUT = ("./usr/share/doc", "./usr/share/locale", "./usr/share/man", "./usr/share/perl", "./usr/lib/*/perl")
+_LEFT_OUT = (
+    "./usr/share/doc",
+    "./usr/share/locale",
+    "./usr/share/man",
+    "./usr/share/perl",
+    "./usr/lib/*/perl",
+    "./usr/lib/*/libLLVM*",
+)
 
 #: A root that lacks CAP_SYS_RESOURCE may not raise limits, and crun wants one hierarchy of control groups.
+#: Of two limits podman 4.3 takes one for the other where it is asked as Docker is.
 _CONTAINERS_CONF = """\
 [containers]
-default_ulimits = ["nofile=1024:4096", "nproc=4096:4096"]
+default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
 [engine]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
@@ -162,9 +170,9 @@ def _remove(engine: Engine) -> None:
     shutil.rmtree(engine.home, ignore_errors=True)
 
 
-def make_base_image(engine: Engine, name: str, folder: Path) -> None:
+def make_base_image(engine: Engine, name: str, folder: Path, packages: str = PACKAGES) -> None:
     """Unpack Debian packages into an image: no registry, and no script of theirs is run."""
-    archives = _download(folder)
+    archives = _download(folder, packages)
     root = folder / "root"
     root.mkdir()
     excluded = [f"--exclude={pattern}" for pattern in _LEFT_OUT]
@@ -180,7 +188,7 @@ def make_base_image(engine: Engine, name: str, folder: Path) -> None:
     shutil.rmtree(folder)
 
 
-def _download(folder: Path) -> list[Path]:
+def _download(folder: Path, packages: str) -> list[Path]:
     """Let apt fetch the packages with all that they depend on, as for a system that has nothing."""
     archives, lists = folder / "cache" / "archives", folder / "lists"
     for made in (archives, lists):
@@ -195,7 +203,7 @@ def _download(folder: Path) -> list[Path]:
         "APT::Keep-Downloaded-Packages": "true",
     }
     options = [part for key, value in settings.items() for part in ("-o", f"{key}={value}")]
-    install = ("install", "--download-only", "--yes", "--no-install-recommends", *PACKAGES.split())
+    install = ("install", "--download-only", "--yes", "--no-install-recommends", *packages.split())
     for command in (("update",), install):
         done = subprocess.run(
             ["apt-get", "--quiet", *options, *command], capture_output=True, text=True, check=False
@@ -215,7 +223,8 @@ def _complete(root: Path) -> None:
     bundle.parent.mkdir(parents=True, exist_ok=True)
     bundle.write_text("".join(file.read_text() for file in certificates))
     (root / "tmp").chmod(0o1777)
-    (root / "usr/bin/python").symlink_to("python3")
+    if (root / "usr/bin/python3").exists():
+        (root / "usr/bin/python").symlink_to("python3")
 
 
 def make_tool_image(engine: Engine, name: str, base: str, cache_dir: Path) -> str:

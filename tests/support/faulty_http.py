@@ -112,7 +112,7 @@ class FaultyServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: Application, host: str = "127.0.0.1") -> None:
         self.application = application
         self.pieces: Callable[[bytes], Iterable[bytes]] = lambda body: (body,)  # a body as it is sent
         self.accepted = 0
@@ -123,7 +123,7 @@ class FaultyServer(ThreadingHTTPServer):
         self._resetting: set[socket.socket] = set()
         self._workers: list[threading.Thread] = []
         self._guard = threading.Lock()
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__((host, 0), _Handler)
 
     def server_bind(self) -> None:
         # HTTPServer asks the resolver for its own name here, which may take seconds.

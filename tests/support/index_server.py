@@ -66,6 +66,7 @@ class IndexServer:
 
     mode: which formats the pages have. credentials: user and password that every request must bring.
     etags, ranges, compress: whether the server knows validators, Range requests and gzip (pages only).
+    host: the address where it listens.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class IndexServer:
         etags: bool = True,
         ranges: bool = True,
         compress: bool = True,
+        host: str = "127.0.0.1",
     ) -> None:
         self.mode: Mode = mode
         self.credentials = credentials
@@ -86,7 +88,8 @@ class IndexServer:
         self._faults: dict[str, deque[Fault]] = {}
         self._requests: list[Request] = []
         self._lock = threading.Lock()
-        self._server = FaultyServer(self.answer)
+        self._host = host
+        self._server = FaultyServer(self.answer, host)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     def __enter__(self) -> Self:
@@ -102,7 +105,7 @@ class IndexServer:
     @property
     def url(self) -> str:
         """The root of the server, without a slash at the end."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"http://{self._host}:{self._server.server_port}"
 
     @property
     def index_url(self) -> str:
