@@ -23,6 +23,9 @@ from cachi2ish.build.facts import SdistFacts as SdistFacts  # noqa: PLC0414  (to
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.core.targets.markers import holds
 
+#: Programs for which back-ends bring a package where they are missing.
+TOOLS = frozenset({"cargo", "cmake", "ninja", "ninja-build", "patchelf", "samu"})
+
 
 class Why(StrEnum):
     """Why a build needs a requirement."""

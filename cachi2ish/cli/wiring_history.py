@@ -64,7 +64,8 @@ def mirror_history(flags: Flags, *, make: bool = False, read_only: bool = False)
                 yield history
             _put(partial, path, Place.MIRROR)
         return
-    require_history(directory)
+    if not make:
+        require_history(directory)
     with _opened(path, directory, read_only=read_only, make=make) as history:
         yield history
 
@@ -190,9 +191,10 @@ def freeing(
 
 def require_history(directory: Path) -> None:
     """Raise `InputError` where no mirror has begun in ``directory``."""
-    if not (directory / HISTORY).is_file():
+    path = directory / HISTORY
+    if not path.is_file() or not path.stat().st_size:
         raise InputError(
-            f"there is no mirror in {directory}",
+            f"there is no history in {path}" if path.is_file() else f"there is no mirror in {directory}",
             hint="name its directory with --directory; mirror serve, track and import make one",
         )
 

@@ -23,6 +23,8 @@ from cachi2ish.settings.values import InvalidValueError, Setting, key_of
 #: Its name in the user's configuration directory.
 CONFIG_FILE = "config.toml"
 
+_CHECK = "check --config-file and CACHI2ISH_CONFIG_FILE"
+
 #: The user's directories (XDG Base Directory Specification): a variable, and a place below the home directory.
 _DIRECTORIES = {"cache": ("XDG_CACHE_HOME", ".cache"), "config": ("XDG_CONFIG_HOME", ".config")}
 
@@ -59,7 +61,7 @@ def read_config_file(file: Path, *, required: bool) -> Source:
             return Source(Flags(), file)
         raise InputError(
             f"the configuration file {file} does not exist",
-            hint="check --config-file and CACHI2ISH_CONFIG_FILE",
+            hint=_CHECK,
         ) from error
     except UnfitFileError as error:
         raise InputError(f"the configuration file {file} {error.strerror}", hint=error.hint) from None
@@ -67,7 +69,7 @@ def read_config_file(file: Path, *, required: bool) -> Source:
         raise InputError("the configuration file is not UTF-8 text", origin=Origin(str(file))) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise InputError(f"the configuration file {file} cannot be read: {reason}") from None
+        raise InputError(f"the configuration file {file} cannot be read: {reason}", hint=_CHECK) from None
     try:
         return Source(_flags(tomllib.loads(text), file), file)
     except tomllib.TOMLDecodeError as error:

@@ -99,7 +99,10 @@ def _read(file: Path) -> dict[str, str]:
 
 
 def _unreadable(file: Path, error: Exception) -> InputError:
-    reason = f"it {error.strerror}" if isinstance(error, UnfitFileError) else str(error).splitlines()[0]
+    if isinstance(error, UnfitFileError):
+        reason = f"it {error.strerror}"
+    else:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
     return InputError(
         f"pip's configuration cannot be read: {reason}",
         hint="mend the file, or set PIP_CONFIG_FILE=/dev/null to leave it out",

@@ -13,6 +13,7 @@ from cachi2ish.cli.commands.options import (
     SourceDir,
     console_for,
     reads,
+    tools_in,
     with_settings,
 )
 from cachi2ish.cli.display.console import report_errors, write_result
@@ -124,6 +125,7 @@ def lock_build_deps(
         from cachi2ish.services.fetch.input.input_argument import input_of_files, read_input
         from cachi2ish.services.lock_build_deps import lock_build_deps as service
         from cachi2ish.services.lock_build_deps.constraints import file_of_stage, read_constraints
+        from cachi2ish.services.lock_build_deps.findings import summary
         from cachi2ish.services.lock_build_deps.lock_text import CONSTRAINTS, LOCK
 
         files = wiring.files()
@@ -137,7 +139,7 @@ def lock_build_deps(
             )
         options = service.Options(
             targets=tuple(map(_target, target or ())),
-            tools=frozenset(tools.replace(",", " ").split()),
+            tools=tools_in((tools,), console),
             constraints=read_constraints(constraint or ()),
             apart=apart,
             hooks=wiring.hook_runner() if run_hooks else None,
@@ -154,7 +156,7 @@ def lock_build_deps(
             reporter.finish()
             for line in effort(reporter):
                 reporter.info(line)
-            reporter.info(f"{found.builds} builds need {found.releases} releases")
+            reporter.info(summary(found.builds, found.releases))
         if output is None:
             write_result(found.text)
             return

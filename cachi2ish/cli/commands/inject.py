@@ -16,6 +16,7 @@ from cachi2ish.cli.commands.options import (
     with_settings,
 )
 from cachi2ish.cli.display.console import Level, report_errors
+from cachi2ish.errors import InputError
 from cachi2ish.settings.flags import Flags
 from cachi2ish.settings.values import path_of
 
@@ -44,6 +45,8 @@ def inject_files(
         from cachi2ish.cli import wiring
         from cachi2ish.services import inject_files as service
 
+        if source is not None and not source.is_dir():
+            raise InputError(f"the source {source} is no directory", hint="name the project with --source")
         config = wiring.outputs().read_build_config(from_output_dir)
         rewriter_of, files = wiring.rewriters(), wiring.files()
         if revert:

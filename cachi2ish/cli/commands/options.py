@@ -229,3 +229,14 @@ def written_options(context: typer.Context, *names: str) -> tuple[str, ...]:
 def console_for(flags: Flags) -> Console:
     """Return the console for a command."""
     return standard_error(Level[(flags.log_level or LogLevel.INFO).name])
+
+
+def tools_in(texts: Iterable[str], console: Console) -> frozenset[str]:
+    """Return the programs that ``--tools`` names, and warn of those that are misspelled: they change nothing."""
+    from cachi2ish.build.interface import TOOLS
+
+    names = frozenset(" ".join(texts).replace(",", " ").split())
+    for name in sorted(names - TOOLS):
+        if meant := did_you_mean(name, TOOLS):
+            console.report(Level.WARNING, f"--tools names {excerpt(name)!r}: {meant}")
+    return names

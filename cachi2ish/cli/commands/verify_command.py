@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from cachi2ish.cli.commands.options import FromOutputDir, console_for, reads, with_settings
+from cachi2ish.cli.commands.options import FromOutputDir, console_for, reads, tools_in, with_settings
 from cachi2ish.cli.display.console import Level, is_live, report_errors, write_result
 from cachi2ish.core.messages import escaped_json
 from cachi2ish.errors import InputError
 from cachi2ish.exit_codes import ExitCode, VerdictCode
 from cachi2ish.settings.flags import Flags
-from cachi2ish.settings.values import InvalidValueError, path_of
+from cachi2ish.settings.values import InvalidValueError, not_empty, path_of
 
 if TYPE_CHECKING:
     from cachi2ish.proof.interface import Proof
@@ -33,10 +33,6 @@ def _target(text: str) -> object:
         return parse_target(text)
     except InputError as error:
         raise InvalidValueError(error.problem, error.hint or "") from None
-
-
-def _tools(text: str) -> frozenset[str]:
-    return frozenset(word.strip() for word in text.split(",")) - {""}
 
 
 @contextmanager
@@ -87,6 +83,7 @@ def verify(
     in_image: Annotated[
         list[str] | None,
         typer.Option(
+            parser=reads(not_empty),
             metavar="IMAGE",
             help="A local image in which it will be installed: its Python, platform and tools are read with "
             "podman, without a network. May be repeated.",
@@ -140,7 +137,7 @@ def verify(
         from cachi2ish.services import verify as service
         from cachi2ish.services.target_probe import read_image, read_target_file
 
-        names = frozenset[str]().union(*map(_tools, tools or ()))
+        names = tools_in(tools or (), console)
         machines = [
             *(Machine(one, names) for one in target or ()),
             *(replace(one, tools=one.tools | names) for one in map(read_target_file, target_file or ())),

@@ -16,6 +16,7 @@ from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.services.fetch.ports import Network, Ports, Run
 from cachi2ish.services.fetch.reading import Reading, SourcePackage, as_built
 from cachi2ish.services.lock_build_deps.constraints import file_of_stage, read_constraints
+from cachi2ish.services.lock_build_deps.findings import summary
 from cachi2ish.services.lock_build_deps.lock_build_deps import Options, lock_of
 
 #: What the lock is called that is written nowhere.
@@ -43,7 +44,7 @@ def with_build_dependencies(reading: Reading, source: Path, network: Network, po
     )
     for warning in found.warnings:
         run.reporter.warning(warning)
-    run.reporter.info(f"{found.builds} builds need {found.releases} releases")
+    run.reporter.info(summary(found.builds, found.releases))
     if not found.releases:
         return reading
     for stage in found.constraints:

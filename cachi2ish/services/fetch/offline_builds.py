@@ -10,7 +10,7 @@ from packaging.requirements import InvalidRequirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from cachi2ish.build.interface import Machine, SdistFacts
+from cachi2ish.build.interface import TOOLS, Machine, SdistFacts
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.messages import shortened
 from cachi2ish.core.targets.dependency_specifiers import read_requirement
@@ -20,9 +20,6 @@ from cachi2ish.services.fetch.building import Built, OutputFile, is_missing
 from cachi2ish.services.fetch.ports import Archives
 from cachi2ish.services.lock_build_deps.findings import crates_of
 from cachi2ish.services.lock_build_deps.sdist_files import facts_of_archive
-
-#: Programs for which back-ends bring a package where they are missing: whether they are there, nobody has said.
-_TOOLS = frozenset({"cargo", "cmake", "ninja", "ninja-build", "patchelf", "samu"})
 
 #: Back-ends that add something, or need crates, in many sdists: those are looked into once more. Of setuptools,
 #: the version that is there decides whether wheel is added.
@@ -65,7 +62,7 @@ def sentences(
         if facts is not None:
             installed = _installed(built.requires, output)
             for target in built.targets or (Target.parse(*_USUAL),):
-                with_tools, _ = planner.added(facts, Machine(target, _TOOLS | tools), installed)
+                with_tools, _ = planner.added(facts, Machine(target, TOOLS | tools), installed)
                 without, _ = planner.added(facts, Machine(target, tools), installed)
                 where = (target,) if built.targets else ()
                 missing |= dict.fromkeys(one for one in with_tools if missing_here(one, where))

@@ -18,6 +18,8 @@ from cachi2ish.files.foreign import UnfitFileError, decode_text, read_foreign
 
 _NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
 
+_CHECK = 'check --constraint, or "build_constraint_files" of the input'
+
 _CONTINUED = re.compile(r"\\\r?\n")
 _OPTIONS = re.compile(r"(?:^|\s)--\w.*$|(?:^|\s)#.*$")
 
@@ -65,6 +67,6 @@ def _lines(path: Path) -> list[str]:
         raise InputError(f"the constraints file {path} {error.strerror}", hint=error.hint) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise InputError(f"the constraints file {path} cannot be read: {reason}") from None
+        raise InputError(f"the constraints file {path} cannot be read: {reason}", hint=_CHECK) from None
     # A line that is continued counts as one, and the lines behind it keep their numbers.
     return _CONTINUED.sub(" ", text).splitlines()

@@ -19,6 +19,12 @@ _HINT = (
 )
 
 
+def summary(builds: int, releases: int) -> str:
+    """Return how many builds need how many releases, as a sentence."""
+    needing = "1 build needs" if builds == 1 else f"{builds} builds need"
+    return f"{needing} {'1 release' if releases == 1 else f'{releases} releases'}"
+
+
 def crates_of(name: str, facts: SdistFacts) -> str:
     """Return that an sdist takes packages of Rust to be built."""
     count = "an unknown number of" if facts.crates is None else str(facts.crates)
