@@ -90,6 +90,12 @@ def test_4_0_has_the_hashes_of_all_packages_in_one_table(tmp_path: Path) -> None
     assert [one.filename for one in found[0].files] == ["foo-1.0.zip"]
 
 
+def test_what_is_no_text_in_the_place_of_a_dependency_is_passed_over(tmp_path: Path) -> None:
+    text = package("foo", groups=None) + '\n[metadata]\nlock_version = "4.0"\n'
+    pyproject = '[project]\nname = "own"\ndependencies = [{foo = "1"}, 1, "foo"]\n'
+    assert [str(one) for one in read(tmp_path, text, pyproject).requirements] == ["foo==1.0"]
+
+
 def test_each_source_is_what_it_says(tmp_path: Path) -> None:
     text = a_lock(
         package("a", git="https://git.example/r.git", revision=COMMIT, subdirectory="py", files=None),

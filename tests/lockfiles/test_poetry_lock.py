@@ -148,6 +148,11 @@ def test_before_2_1_the_project_says_what_is_wanted(
     assert {str(one): one.marker for one in found.requirements} == taken
 
 
+def test_what_is_no_text_in_the_place_of_a_dependency_is_passed_over(tmp_path: Path) -> None:
+    pyproject = '[project]\nname = "own"\ndependencies = [{foo = "1"}, 1, "foo>=2"]\n'
+    assert [str(one) for one in read(tmp_path, OLD, pyproject=pyproject).requirements] == ["foo==2.0"]
+
+
 def test_before_2_1_there_is_no_way_without_the_project(tmp_path: Path) -> None:
     error = error_of(tmp_path, OLD)
     assert error.problem.startswith("in version 2.0, only pyproject.toml says which packages are wanted")

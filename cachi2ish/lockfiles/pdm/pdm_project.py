@@ -99,10 +99,12 @@ class PdmProject:
             if isinstance(included, str):
                 found += self._needs(canonicalize_name(included), seen)
                 continue
+            if not isinstance(one, str):
+                continue  # PDM itself complains of it
             try:
                 requirement = read_requirement(one)
-            except (InvalidRequirement, TypeError):
-                continue  # -e lines, and what PDM itself complains of
+            except InvalidRequirement:
+                continue  # -e lines, and what PDM complains of
             if canonicalize_name(requirement.name) == name:
                 for extra in sorted(requirement.extras):
                     found += self._needs(canonicalize_name(extra), seen)

@@ -114,10 +114,12 @@ def _needs(document: Mapping[str, Any]) -> Iterator[tuple[str, Need | None]]:
 
 def _of_texts(texts: object, *, optional: bool) -> Iterator[Need]:
     for text in texts if isinstance(texts, list) else ():
+        if not isinstance(text, str):
+            continue  # Poetry says so
         try:
             one = read_requirement(text)
-        except (InvalidRequirement, TypeError):
-            continue  # Poetry says so
+        except InvalidRequirement:
+            continue  # as well
         marker = None if one.marker is None else str(one.marker)
         yield Need(
             canonicalize_name(one.name), str(one.specifier) or "*", tuple(sorted(one.extras)), marker, optional
