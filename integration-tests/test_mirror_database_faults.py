@@ -28,6 +28,12 @@ from tests.support.loopback_server import LoopbackServer, pass_between
 from tests.support.postgresql import PostgresqlServer
 
 
+def be_impatient(monkeypatch: pytest.MonkeyPatch, answer_time: float) -> None:
+    monkeypatch.setattr(liveness, "_PATIENCE", 0.5)
+    monkeypatch.setattr(liveness, "_ANSWER_TIME", answer_time)
+    monkeypatch.setitem(postgresql_database._PATIENCE, "connect_timeout", 2)
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresqlServer]:
     with new_postgresql() as started:
@@ -37,9 +43,7 @@ def server() -> Iterator[PostgresqlServer]:
 def test_a_server_that_says_nothing_lets_nobody_wait_and_is_asked_again_by_one(
     server: PostgresqlServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(liveness, "_PATIENCE", 0.5)
-    monkeypatch.setattr(liveness, "_ANSWER_TIME", 0.5)
-    monkeypatch.setitem(postgresql_database._PATIENCE, "connect_timeout", 2)
+    be_impatient(monkeypatch, answer_time=0.5)
     with SqlHistory(server.new_history()) as history, ThreadPoolExecutor(24) as readers:
 
         def refusal(_number: int) -> str:
@@ -108,9 +112,7 @@ def relayed(server: PostgresqlServer, address: Address) -> Iterator[tuple[Relay,
 def test_where_logins_hang_the_connections_that_are_open_do_their_work(
     server: PostgresqlServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(liveness, "_PATIENCE", 0.5)
-    monkeypatch.setattr(liveness, "_ANSWER_TIME", 1)
-    monkeypatch.setitem(postgresql_database._PATIENCE, "connect_timeout", 2)
+    be_impatient(monkeypatch, answer_time=1)
     with (
         relayed(server, server.new_history()) as (relay, address),
         closing(PostgresqlDatabase(address, read_only=False)) as database,
@@ -139,9 +141,7 @@ def test_where_logins_hang_the_connections_that_are_open_do_their_work(
 def test_a_long_statement_is_waited_for_while_all_logins_hang_at_a_server_that_answers(
     server: PostgresqlServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(liveness, "_PATIENCE", 0.5)
-    monkeypatch.setattr(liveness, "_ANSWER_TIME", 2)
-    monkeypatch.setitem(postgresql_database._PATIENCE, "connect_timeout", 2)
+    be_impatient(monkeypatch, answer_time=2)
     with (
         relayed(server, server.new_history()) as (relay, address),
         closing(PostgresqlDatabase(address, read_only=False)) as database,

@@ -59,8 +59,8 @@ class FormatControl(Struct, frozen=True):
 class Indexes(Struct, frozen=True):
     """The indexes that a lock file names for a requirement.
 
-    addresses: in their order. alone: they are asked instead of those that the settings
-    name, and not after them.
+    addresses: in their order. alone: they take the place of those that the settings
+    name, and do not come after them.
     """
 
     addresses: tuple[Address, ...] = ()
@@ -101,7 +101,7 @@ class Pinned(_Common):
     digests: what the lock file allows (any one of them suffices, as in pip); empty where it states none.
     arbitrary: ``===``, compared as text (PEP 440, arbitrary equality).
     formats: the kinds of distribution that the lock file permits.
-    files: what the lock file names itself, with address and digests (PEP 751); then no index is asked, and
+    files: what the lock file names itself, with address and digests (PEP 751); then no index is needed, and
     ``indexes`` only says where they were found. Empty where an index tells.
     """
 

@@ -104,21 +104,22 @@ class PartedFile:
     def others(self, on_wait: Callable[[], None]) -> Iterator[tuple[int, int]]:
         """Yield what others bring, in order, when it is there: a descriptor of a file, and how many bytes it has.
 
-        Ends early where a part is not to be had.
-
-        on_wait: is called now and then meanwhile.
+        Ends early where a part is not to be had. on_wait: is called now and then meanwhile.
         """
         number = 1
         while number < len(self.parts):
             part = self.parts[number]
-            while not part.ended:
-                on_wait()
-                with self._changed:
-                    self._changed.wait_for(lambda: part.ended, _WORTH)  # noqa: B023  (it is called at once)
+            self._wait_for(part, on_wait)
             if part.descriptor is None:
                 return
             yield part.descriptor, part.end - part.start
             number += 1
+
+    def _wait_for(self, part: Part, on_wait: Callable[[], None]) -> None:
+        while not part.ended:
+            on_wait()
+            with self._changed:
+                self._changed.wait_for(lambda: part.ended, _WORTH)
 
 
 class PartedFiles:

@@ -192,7 +192,7 @@ class StagedOutput:
         above = {str(folder) for path in self._precreated for folder in PurePosixPath(path).parents}
         for path in sorted(above - {"."}, reverse=True):  # what is in a folder before it
             with suppress(OSError):  # there is something else in it
-                os.rmdir(self._folders[path])  # noqa: PTH106
+                os.rmdir(self._folders[path])  # noqa: PTH106  (a text, as all places here)
                 del self._folders[path]
         self._precreated.clear()
 

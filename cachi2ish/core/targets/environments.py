@@ -176,7 +176,7 @@ def _fewest(boxes: Iterable[Box]) -> tuple[Box, ...] | None:
 
 def _add(box: Box, found: list[Box]) -> None:
     if any(one.holds(box) for one in found):
-        return  # first: it may merge with others as well, and the union would be told in another way
+        return  # first: it may merge with others as well, and the union would be written in another way
     position = 0
     while position < len(found):
         merged = found[position].merged(box)

@@ -136,7 +136,7 @@ def given_up(
         return
     old = [_Machine(variables) for variables in machines]
     possible = _active_extras(requirements, edges, None)
-    active = cache(partial(_active_extras, requirements, edges))  # most are asked for nowhere, and need none of it
+    active = cache(partial(_active_extras, requirements, edges))  # most are wanted nowhere, and need none of it
     known: set[Pinned] = set()
     for pin, edge in doubtful:
         extra_counts = not edge.named.isdisjoint(possible[edge.asker.project])

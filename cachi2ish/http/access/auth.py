@@ -86,7 +86,7 @@ class Credentials:
     """All credentials of a run. Safe to use from many threads.
 
     addresses: of the indexes that the user names, with user information or without. netrc_file: a file, or None.
-    store: is asked last, for the user of an address that has no password anywhere else.
+    store: comes last, for the user of an address that has no password anywhere else.
     As with pip, it has the password of a user whom an address names without one, and its ``default`` entry serves
     where no other does: here for the origins of ``addresses`` alone, since a page may link to any host.
     Raises `InputError` for an address or a netrc file that cannot be read.

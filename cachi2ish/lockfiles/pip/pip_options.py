@@ -111,13 +111,11 @@ def _pin(line: str) -> RequirementLine | None:
         return None
     name, version, marker, hashes = found.groups()
     if marker is not None:
-        from packaging.markers import InvalidMarker  # noqa: PLC0415  (most files have none)
-
-        from cachi2ish.core.targets.dependency_specifiers import read_marker  # noqa: PLC0415  (as said)
+        from cachi2ish.core.targets.dependency_specifiers import read_marker  # noqa: PLC0415  (most have none)
 
         try:
             marker = str(read_marker(marker))
-        except InvalidMarker:
+        except ValueError:  # of packaging, which is loaded with the reader
             return None
         if _OPTION.search(marker):
             return None

@@ -66,10 +66,9 @@ class _Waiting:
 
     def changes(self) -> Changes:
         """Return what has changed, once it is written; raise what has kept it from that."""
-        if isinstance(self.outcome, Exception):
-            raise self.outcome
-        assert self.outcome is not None  # noqa: S101  (it was waited for)
-        return self.outcome
+        if isinstance(self.outcome, Changes):
+            return self.outcome
+        raise self.outcome or RuntimeError("nobody has written it yet")
 
 
 class Observer:

@@ -17,5 +17,5 @@ def test_rows_are_copied_with_the_types_that_their_tables_are_made_with() -> Non
 
 
 def test_a_type_that_nobody_has_thought_of_is_not_taken_for_text() -> None:
-    with pytest.raises(NotImplementedError, match="size, Float"):
+    with pytest.raises(TypeError, match="size, Float"):
         type_name(Column("size", Float))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from sqlalchemy import (
@@ -40,7 +40,7 @@ logging.getLogger("psycopg").setLevel(logging.ERROR)
 def copy_rows(connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> int:
     """Add rows with values for all columns of a table; return how many. Raises `DBAPIError`.
 
-    Raises `NotImplementedError` for a column of a type that no table of the history has.
+    Raises `TypeError` for a column of a type that no table of the history has.
     """
     types = [type_name(column) for column in table.columns]
     preparer = connection.dialect.identifier_preparer
@@ -51,8 +51,7 @@ def copy_rows(connection: Connection, table: Table, rows: Iterable[Sequence[Any]
         if (process := column.type.bind_processor(connection.dialect)) is not None
     ]
     statement = f"COPY {preparer.format_table(table)} ({names}) FROM STDIN (FORMAT BINARY)"
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)  # noqa: S101  (it was opened here)
+    driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
     count = 0
     try:
         with psycopg.Cursor(driver).copy(statement.encode()) as stream:
@@ -84,4 +83,4 @@ def type_name(column: Column[Any]) -> str:
     try:
         return _TYPES[type(kind)]
     except KeyError:
-        raise NotImplementedError(f"rows with the column {column}, {kind!r}, cannot be copied") from None
+        raise TypeError(f"rows with the column {column}, {kind!r}, cannot be copied") from None
