@@ -87,6 +87,10 @@ class InputError(Cachi2ishError):
     of_requirement = False
 
 
+class UnknownLockError(InputError):
+    """A file has a name that no lock file has."""
+
+
 class UsageError(InputError):
     """The command line cannot be understood: an option has a value that it cannot have, or an argument is missing.
 

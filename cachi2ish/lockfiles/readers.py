@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from cachi2ish.core.messages import did_you_mean
 from cachi2ish.core.requirements import Purpose
-from cachi2ish.errors import Cachi2ishError, InputError, Origin
+from cachi2ish.errors import Cachi2ishError, InputError, Origin, UnknownLockError
 from cachi2ish.lockfiles.foreign_files import unlocked
 from cachi2ish.lockfiles.interface import DEFAULT, Lock, LockReader, Rewriter, Selection
 from cachi2ish.lockfiles.pip.requirements_reader import PipRequirementsReader
@@ -143,7 +143,7 @@ class NamedReaders:
         inside = next((one for one in known if one in name), None)
         near = f"if it is one, call it {inside};" if inside else did_you_mean(name, known)
         named = 'a requirements file of any name is named with "requirements_files"'
-        raise InputError(
+        raise UnknownLockError(
             f"a file of this name is no lock file that is known: they are called {', '.join(known)}",
             hint=" ".join(filter(None, (near, named))),
             origin=Origin(file),

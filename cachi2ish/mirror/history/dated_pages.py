@@ -125,9 +125,11 @@ def _refused(
         return RefusalReason.DELETED
     if state.status == QUARANTINED:
         return RefusalReason.QUARANTINED
-    if before is not None and observed_only and chosen.first_seen >= before:
+    if before is None:
+        return None
+    if observed_only and chosen.first_seen >= before:
         return RefusalReason.COVERAGE
-    return None if before is None else _not_yet(connection, chosen, before)
+    return _not_yet(connection, chosen, before)
 
 
 def _not_yet(connection: Connection, chosen: Generation, before: Instant) -> RefusalReason | None:
@@ -144,8 +146,7 @@ def _because(
 ) -> str:
     """Return the sentence that says why; where: the name of the registry."""
     when = "by now" if before is None else f"before {text_of(before)}"
-    state, first = chosen.at(before), chosen.first_available
-    came = "none of its files has an upload time" if first is None else f"its first file came {text_of(first)}"
+    state = chosen.at(before)
     match reason:
         case RefusalReason.DELETED:
             return f"{name} was deleted from {where} {when}"
@@ -156,11 +157,9 @@ def _because(
             looked = f"{name} was first looked at {text_of(chosen.first_seen)}"
             return f"{looked}, and only pages that were observed are wanted"
         case RefusalReason.NOT_YET:
-            came = (
-                "none of its files has an upload time"
-                if first is None
-                else f"its first file came {text_of(first)}"
-            )
+            first, came = chosen.first_available, "none of its files has an upload time"
+            if first is not None:
+                came = f"its first file came {text_of(first)}"
             return f"{name} was not on {where} {when}: {came}"
         case _:
             return f"{where} states no upload time for the files of {name}"

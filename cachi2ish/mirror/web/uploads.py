@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from cachi2ish.core.messages import excerpt
 from cachi2ish.core.requirements import Pinned, Purpose
-from cachi2ish.errors import Cachi2ishError, InputError, leaves
+from cachi2ish.errors import Cachi2ishError, InputError, UnknownLockError, leaves
 from cachi2ish.lockfiles.interface import Lock, LockFiles
 from cachi2ish.mirror.pins import MOST_PINS, Pin, Pins, plain_pins
 from cachi2ish.mirror.server.replies import Refused
@@ -184,9 +184,9 @@ def read_pins(locks: LockFiles, form: Form) -> Pins:
 
 def _hint_here(error: Cachi2ishError) -> str | None:
     """Return what to do about an error: there is no input here that could name files."""
-    if isinstance(error, InputError):
+    if isinstance(error, UnknownLockError):
         return "of requirements files the names end with .txt or .in here"
-    return error.hint
+    return None if isinstance(error, InputError) else error.hint
 
 
 def _read(locks: LockFiles, name: str, content: bytes) -> Lock:

@@ -14,6 +14,24 @@ from tests.mirror.web.test_lock_doors import answer, form, know, send
 from tests.mirror.web.test_openapi import fits
 from tests.support.mirror_server import MirrorServer
 
+#: A lock of uv of which two packages of the workspace are never installed together.
+CONFLICT = """\
+version = 1
+revision = 3
+requires-python = ">=3.9"
+conflicts = [[{ package = "m1" }, { package = "m2" }]]
+[manifest]
+members = ["m1", "m2"]
+[[package]]
+name = "m1"
+version = "0.1"
+source = { virtual = "m1" }
+[[package]]
+name = "m2"
+version = "0.1"
+source = { virtual = "m2" }
+"""
+
 
 def part(disposition: str) -> bytes:
     return f"--b\r\nContent-Disposition: form-data; {disposition}\r\n\r\n\r\n--b--\r\n".encode()
@@ -31,6 +49,7 @@ def part(disposition: str) -> bytes:
         ("pins.bin", "a==1", 422, "of requirements files the names end with .txt or .in here"),
         ("notes.md", "x", 422, "they are called"),
         ("uv.lock", "]", 422, "it is no TOML"),
+        ("uv.lock", CONFLICT, 422, "m1 and m2 conflict"),
         ("..", "x", 400, "a lock is not called"),
         ("requirements.txt", "demo==1.0\n" + "".join(f"p{n}==1\n" for n in range(1001)), 422, "1,000 is the most"),
     ],
@@ -42,6 +61,7 @@ def test_what_is_no_lock_is_refused_on_a_page_that_says_why(
         got = send(mirror, path, form((name, text.encode())))
         assert got.status == status
         assert says in got.body.decode()
+        assert ("the names end with" in got.body.decode()) == (name in {"notes.md", "pins.bin"})
         assert b"<script>" not in got.body or path.endswith(".json")
         if path.endswith(".json"):
             fits(path, got.status, got.headers["content-type"], got.body, "post")

@@ -7,42 +7,17 @@ from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import psycopg
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Connection,
-    Integer,
-    LargeBinary,
-    SmallInteger,
-    Table,
-    Text,
-    func,
-    select,
-)
+from sqlalchemy import Column, Connection, Dialect, Table, func, select
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.types import TypeDecorator
-
-#: How the server calls the types of columns. Its binary format converts nothing, and so no type is to be guessed.
-_TYPES = {
-    SmallInteger: "int2",
-    Integer: "int4",
-    BigInteger: "int8",
-    Boolean: "bool",
-    LargeBinary: "bytea",
-    Text: "text",
-}
 
 # Of a stream that is cut it warns a second time, beside the error that it raises.
 logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 
 def copy_rows(connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> int:
-    """Add rows with values for all columns of a table; return how many. Raises `DBAPIError`.
-
-    Raises `TypeError` for a column of a type that no table of the history has.
-    """
-    types = [type_name(column) for column in table.columns]
+    """Add rows with values for all columns of a table; return how many. Raises `DBAPIError`."""
+    # The binary format converts nothing, and so no type is to be guessed.
+    types = [type_name(column, connection.dialect) for column in table.columns]
     preparer = connection.dialect.identifier_preparer
     names = ", ".join(preparer.quote(column.name) for column in table.columns)
     packing = [
@@ -77,10 +52,6 @@ def copy_rows(connection: Connection, table: Table, rows: Iterable[Sequence[Any]
     return count
 
 
-def type_name(column: Column[Any]) -> str:
-    """Return how the server calls the type of a column."""
-    kind = column.type.impl if isinstance(column.type, TypeDecorator) else column.type
-    try:
-        return _TYPES[type(kind)]
-    except KeyError:
-        raise TypeError(f"rows with the column {column}, {kind!r}, cannot be copied") from None
+def type_name(column: Column[Any], dialect: Dialect) -> str:
+    """Return how the server calls the type of a column, as its table is made with it."""
+    return column.type.compile(dialect).partition(" COLLATE ")[0].lower()
