@@ -13,7 +13,7 @@ from cachi2ish.cache.interface import BlobStore, Memory
 from cachi2ish.cli.display.reporting import ConsoleReporter
 from cachi2ish.core.lazy import Once
 from cachi2ish.core.requirements import IndexOptions
-from cachi2ish.http.interface import Downloader, Http, HttpSettings
+from cachi2ish.http.interface import Http, HttpSettings
 from cachi2ish.http.on_demand import CachedFirst, LocalFilesFirst, Offline
 from cachi2ish.http.traffic import HttpTraffic
 from cachi2ish.index.interface import MetadataFiles
@@ -46,21 +46,22 @@ def connector(
 
             return stack.enter_context(HttpSession(http_settings, on_retry=reporter.retry, traffic=traffic))
 
-        made: list[FileDownloader] = []
-
         @Once
-        def downloader() -> Downloader:
+        def downloader() -> FileDownloader:
             from cachi2ish.http.download import FileDownloader
 
-            made.append(FileDownloader(session(), blobs, memory))
-            return made[0]
+            return FileDownloader(session(), blobs, memory)
+
+        def spare_work(threads: int, waiting: int) -> Callable[[], None] | None:
+            made = downloader.if_made()
+            return None if made is None else made.spare_work(threads, waiting)
 
         run = RunContext(http=session, memory=memory, run_started=settings.now, on_warning=reporter.warning)
         return Network(
             index=IndexStack(run).index,
             downloader=LocalFilesFirst(source, blobs, CachedFirst(blobs, memory, downloader)),
             metadata=lambda: _wheel_metadata(session),
-            spare_work=lambda threads, waiting: made[0].spare_work(threads, waiting) if made else None,
+            spare_work=spare_work,
         )
 
     return connect

@@ -34,6 +34,10 @@ class Once(Generic[_T]):
                     raise
             return self._made[0]
 
+    def if_made(self) -> _T | None:
+        """Return what was made, None where nobody has asked for it yet."""
+        return self._made[0] if self._made else None
+
 
 class _Made(Generic[_T]):
     """What was made for one key, or how that ended. lock: whoever has it makes it."""

@@ -49,14 +49,8 @@ class DiskFiles:
 
         like: a file whose mode and owner ``path`` gets, existing or not. Raises `StorageError`.
         """
-        try:
-            if _is_device(path):  # /dev/stdout, a pipe: there is nothing to replace
-                with _opened_stream(path) as device:
-                    device.write(content)
-            else:
-                _replace(Path(os.path.realpath(path)), content, like or path)
-        except OSError as error:
-            raise _not_written(path, error) from error
+        with _writing(path, like or path) as file:
+            file.write(content)
 
     def check_result(self, path: Path, kind: ResultKind) -> None:
         """Raise `InputError` where a result of ``kind`` would take the place of something else.
@@ -84,15 +78,8 @@ class DiskFiles:
         Raises as `write_result` does; an `OSError` of the block counts as one of writing.
         """
         self.check_result(path, kind)
-        try:
-            with (
-                _opened_stream(path)
-                if _is_device(path)
-                else _replacement(Path(os.path.realpath(path)), path) as file
-            ):
-                yield file
-        except OSError as error:
-            raise _not_written(path, error) from error
+        with _writing(path, path) as file:
+            yield file
 
     def append(self, path: Path, content: bytes) -> None:
         """Add lines to the end of ``path``, on a line of their own, in one piece; raises `StorageError`."""
@@ -174,9 +161,17 @@ def _may_be_replaced(path: Path, kind: ResultKind) -> bool:
     return not beginning or kind.is_own(beginning)
 
 
-def _replace(path: Path, content: bytes, like: Path) -> None:
-    with _replacement(path, like) as file:
-        file.write(content)
+@contextmanager
+def _writing(path: Path, like: Path) -> Iterator[IO[bytes]]:
+    try:
+        with (
+            _opened_stream(path)  # /dev/stdout, a pipe: there is nothing to replace
+            if _is_device(path)
+            else _replacement(Path(os.path.realpath(path)), like)
+        ) as file:
+            yield file
+    except OSError as error:
+        raise _not_written(path, error) from error
 
 
 @contextmanager

@@ -193,10 +193,11 @@ class _Lengths:
             return known[1:]
         _check(header)
         length = _size(header, _LONGEST_HEADER)
-        first, last = b"%d mtime=" % length, b"\n" + bytes(-length % BLOCK)
+        filler = -length % BLOCK
+        answer = length + filler, length, b"%d mtime=" % length, b"\n" + bytes(filler)
         if len(self._known) < _REMEMBERED:
-            self._known[differing] = header, length + -length % BLOCK, length, first, last
-        return length + -length % BLOCK, length, first, last
+            self._known[differing] = header, *answer
+        return answer
 
 
 def _depth(name: bytes) -> int:

@@ -193,6 +193,21 @@ def test_threads_without_a_task_do_what_there_is_beside() -> None:
     assert set(asked) == {(2, 0)}
 
 
+def test_what_there_is_beside_may_fail_and_its_thread_goes_on() -> None:
+    pool, failed, later = LargestFirst(1), Event(), Event()
+
+    def fail() -> None:
+        failed.set()
+        raise OSError("the disk is gone")
+
+    pool.submit(1, lambda: 1).result()
+    pool.lend(lambda _threads, _waiting: None if failed.is_set() else fail)
+    assert failed.wait(10)
+    pool.submit(1, later.set)
+    assert later.wait(10)
+    pool.shutdown()
+
+
 def test_what_there_is_beside_may_come_before_tasks_that_wait() -> None:
     pool, gate, started, waits = LargestFirst(1), Event(), Event(), [Event()]
     order: list[object] = []

@@ -23,7 +23,9 @@ from cachi2ish.errors import Cachi2ishError, Origin
 from cachi2ish.http.interface import Downloader
 from cachi2ish.sdists.interface import Identity
 from cachi2ish.services.fetch.identifying import Fetched
+from cachi2ish.services.fetch.ports import no_spare_work
 from cachi2ish.services.fetch.reading import Reading
+from cachi2ish.services.fetch.scheduler import SpareWork
 from cachi2ish.services.fetch.targeting import direct_name, requirements_of, serves
 from cachi2ish.services.progress import Arrival, PlannedFile, Reporter
 
@@ -54,7 +56,7 @@ class Means(Struct, frozen=True, kw_only=True):
     reporter: Reporter
     on_file: Callable[[str, Blob], None]
     concurrency: int
-    spare_work: Callable[[int, int], Callable[[], None] | None] = lambda _threads, _bytes: None
+    spare_work: SpareWork = no_spare_work
 
 
 class FileJob(Struct, frozen=True, kw_only=True):

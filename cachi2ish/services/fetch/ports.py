@@ -25,6 +25,7 @@ from cachi2ish.lockfiles.interface import Exporter, LockFiles, RewriterOf
 from cachi2ish.projects.interface import ProjectReader
 from cachi2ish.sbom.interface import SbomWriter
 from cachi2ish.sdists.interface import SdistReader
+from cachi2ish.services.fetch.scheduler import SpareWork
 from cachi2ish.services.progress import Reporter
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from cachi2ish.files.interface import SourceFiles
     from cachi2ish.git.interface import Repositories
     from cachi2ish.output.interface import Outputs
+
+
+def no_spare_work(_threads: int, _bytes: int) -> None:
+    """Return that there is none: `SpareWork` where nobody shares what he does."""
 
 
 class Network(Struct, frozen=True):
@@ -48,7 +53,7 @@ class Network(Struct, frozen=True):
     downloader: Downloader
     local: bool = False
     metadata: Callable[[], MetadataFiles] | None = None
-    spare_work: Callable[[int, int], Callable[[], None] | None] = lambda _threads, _bytes: None
+    spare_work: SpareWork = no_spare_work
 
 
 #: Opens the network for the index options of all lock files. The path is of the source, whose files they may name.

@@ -29,7 +29,6 @@ _LOOK = 0.05
 #: One of so many threads that bring files takes the smallest.
 _SMALL = 4
 
-
 #: Returns what to do before a task is begun, None for nothing; for so many threads, and bytes that wait.
 SpareWork = Callable[[int, int], Callable[[], None] | None]
 
@@ -225,8 +224,10 @@ class LargestFirst:
 
     def _next(self, *, takes_small: bool) -> Callable[[], None] | None:
         spare = None if self._spare is None else self._spare(len(self._threads), self._bytes)
-        if spare is not None or not self._waiting:
-            return spare
+        if spare is not None:  # it may fail as a task may, and its thread goes on
+            return partial(Outcome[None](self._settled).settle, spare)
+        if not self._waiting:
+            return None
         self._waiting -= 1
         heap: list[Any] = self._by_size if takes_small else self._by_rank
         while (task := heapq.heappop(heap)[-1]).work is None:  # the other heap gave it away
