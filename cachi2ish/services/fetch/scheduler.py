@@ -141,7 +141,7 @@ class LargestFirst:
         self._changed = Condition()  # what there is to do
         self._settled = Condition()  # what has been done
         self._by_rank: list[tuple[tuple[float, int], _Task]] = []
-        self._by_size: list[tuple[float, int, _Task]] = []
+        self._by_size: list[tuple[tuple[float, int], _Task]] = []
         self._waiting = self._idle = self._running = self._count = 0
         self._bytes = 0  # of what waits, as far as it is known
         self._threads: list[Thread] = []
@@ -159,7 +159,7 @@ class LargestFirst:
             task = _Task(size, self._count, work, outcome)
             heapq.heappush(self._by_rank, (task.rank, task))
             if self._smallest:
-                heapq.heappush(self._by_size, (task.size, self._count, task))
+                heapq.heappush(self._by_size, ((task.size, self._count), task))
             self._waiting += 1
             self._bytes += task.known
             if self._idle >= self._waiting:
@@ -229,9 +229,8 @@ class LargestFirst:
         if not self._waiting:
             return None
         self._waiting -= 1
-        heap: list[Any] = self._by_size if takes_small else self._by_rank
-        while (task := heapq.heappop(heap)[-1]).work is None:  # the other heap gave it away
-            pass
+        while (task := heapq.heappop(self._by_size if takes_small else self._by_rank)[-1]).work is None:
+            pass  # the other heap gave it away
         work, task.work = task.work, None
         self._bytes -= task.known
         return partial(task.outcome.settle, work)
