@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import script
 from benchmarks.checking import Check, holds_files, holds_installed
 from benchmarks.failures import CannotMeasureError
 from benchmarks.mirror import Mirror
@@ -25,6 +24,7 @@ LIMIT = "curl --parallel"
 PRODUCT = "cachi2ish"
 
 SCRIPT = "a script with requests"
+LEAST = "the least that looks into sdists"
 HTML_PAGES = "cachi2ish, HTML pages"
 SECOND_RUN = "cachi2ish, second run"
 FLOOR = "openssl dgst, then cp"
@@ -35,12 +35,15 @@ FEW, MANY = "200 projects", "2,000 projects"
 TITLES: Mapping[str, tuple[str, ...]] = {
     "sdists": (LIMIT, SCRIPT, PRODUCT, HTML_PAGES, SECOND_RUN, HERMETO),
     "wheels": (LIMIT, PRODUCT, PIP, UV),
-    "line sdists": (LIMIT, SCRIPT, PRODUCT, SECOND_RUN, FLOOR, HERMETO),
+    "line sdists": (LIMIT, SCRIPT, LEAST, PRODUCT, SECOND_RUN, FLOOR, HERMETO),
     "line sdists and wheels": (LIMIT, PRODUCT),
     "line wheels": (LIMIT, PRODUCT, PIP, UV),
     "unshaped sdists": (PRODUCT, HERMETO),
     "scale": (FEW, MANY),
 }
+
+
+_SCRIPTS: Mapping[str, str] = {SCRIPT: "benchmarks.script", LEAST: "benchmarks.least"}
 
 
 def case_name(group: str, title: str) -> str:
@@ -109,9 +112,9 @@ class Bench:
         match title:
             case _ if title == LIMIT:
                 return self._case(group, title, self._curl(group, held), files)
-            case _ if title == SCRIPT:
+            case _ if title in _SCRIPTS:
                 where = (self.plan.addresses.index_url, str(self.sources.pins), "output")
-                return self._case(group, title, (sys.executable, str(Path(script.__file__)), *where), files)
+                return self._case(group, title, (*_python_here(), "-m", _SCRIPTS[title], *where), files)
             case _ if title == FLOOR:
                 return self._case(group, title, self._floor(held), files)
             case _ if title == PIP:
@@ -185,6 +188,11 @@ class Bench:
         folder = self.work / "-".join(words).lower()
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+
+def _python_here() -> tuple[str, ...]:
+    """Return the words in front of a module of this package, which is installed nowhere."""
+    return ("env", f"PYTHONPATH={Path(__file__).parents[1]}", sys.executable)
 
 
 def _found(tool: Tool | None, name: str) -> Tool:

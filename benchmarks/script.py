@@ -10,7 +10,6 @@ what cachi2ish adds; the difference from curl is what Python costs.
 from __future__ import annotations
 
 import hashlib
-import re
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -21,10 +20,11 @@ from urllib.parse import urljoin
 import requests
 from packaging.utils import canonicalize_name
 
+from benchmarks.pins import pins_in
+
 _JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
 _PAGES, _FILES = 8, 24  # threads; together as many as cachi2ish lets fetch files
 _CHUNK = 256 * 1024
-_LINE = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==\S+(?P<rest>(?:[^\n]*\\\n)*[^\n]*)")
 
 
 class _File(TypedDict):
@@ -77,14 +77,6 @@ class Script:
         if session is None:
             session = self._own.session = requests.Session()
         return session
-
-
-def pins_in(requirements: str) -> dict[str, frozenset[str]]:
-    """Return the sha256 digests that a requirements file pins, by project."""
-    return {
-        found["name"]: frozenset(re.findall(r"--hash=sha256:([0-9a-f]{64})", found["rest"]))
-        for found in _LINE.finditer(requirements)
-    }
 
 
 if __name__ == "__main__":
