@@ -23,8 +23,9 @@ from pathlib import Path
 
 from benchmarks.failures import BenchmarkError
 from benchmarks.history_growth import growth_table, verdicts
-from benchmarks.history_measures import DAYS, KINDS, SERVER, Figures
-from benchmarks.simulated_registry import PYPI
+from benchmarks.history_measures import DAYS, KINDS
+from benchmarks.history_watch import SERVER, Figures
+from benchmarks.registry_shape import PYPI
 
 _FIGURES = "figures.json"
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from statistics import linear_regression
 
-from benchmarks.history_measures import Figures
+from benchmarks.history_watch import Figures
 
 #: What must not be more, whatever the size of the registry.
 _TARGETS = {

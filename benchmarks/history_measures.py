@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,7 +19,9 @@ from sqlalchemy import text
 
 from benchmarks.failures import BenchmarkError
 from benchmarks.history_filling import NAME, Cost, fill, observe
-from benchmarks.simulated_registry import PYPI, Registry, Sighting
+from benchmarks.history_watch import Figures, Watch, memory
+from benchmarks.registry_shape import PYPI
+from benchmarks.simulated_registry import Registry, Sighting
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.pages import Page
 from cachi2ish.core.urls import Address
@@ -30,13 +30,8 @@ from cachi2ish.mirror.history.store import SqlHistory
 from cachi2ish.mirror.instants import instant_of
 from cachi2ish.simple_api.json_pages import write_json, write_json_list
 
-Figures = dict[str, float]
-
 #: Days that go by.
 DAYS = 2
-
-#: Where the number of the server's first process stands, for its processor time.
-SERVER = "HISTORY_SERVER"
 
 #: Pages that are asked for; those that have many files take longer.
 _PAGES, _LARGE_PAGES = 2000, 400
@@ -53,32 +48,6 @@ _TABLES = """
     WHERE relkind IN ('r', 'i') AND relnamespace = current_schema()::regnamespace ORDER BY 2 DESC
 """
 
-_TICKS = os.sysconf("SC_CLK_TCK")
-
-
-class Watch:
-    """Counts the time of processors within a block, and the clock's."""
-
-    def __init__(self) -> None:
-        self.seconds = self.clock = 0.0
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Count from here to the end of the block."""
-        clock, began = time.monotonic(), _seconds()
-        try:
-            yield
-        finally:
-            self.seconds += _seconds() - began
-            self.clock += time.monotonic() - clock
-
-    def figures(self, what: str) -> Figures:
-        """Return what was counted, under names that begin with ``what``."""
-        return {
-            f"{what}: s of a processor": self.seconds,
-            f"{what}: s by the clock": self.clock,
-        }
-
 
 def fill_all(history: SqlHistory, registry: Registry) -> Figures:
     """Look at everything for the first time, or at what an earlier run has left."""
@@ -87,7 +56,7 @@ def fill_all(history: SqlHistory, registry: Registry) -> Figures:
         cost = fill(history, registry)
     found: Figures = {}
     if cost.added:
-        found = {"a first look: ms of a processor": cost.seconds / cost.looks * 1000, **_memory("to fill")}
+        found = {"a first look: ms of a processor": cost.seconds / cost.looks * 1000, **memory("to fill")}
     if cost.looks == registry.shape.projects:
         found |= watch.figures("to fill")  # else it is not known what an earlier run has taken
     return found
@@ -173,7 +142,7 @@ def lists(history: SqlHistory, registry: Registry) -> Figures:
         **watch.figures("list of projects"),
         **then.figures("list of projects as of a date"),
         "list of projects: MB of JSON": size / 1e6,
-        **_memory("lists"),
+        **memory("lists"),
     }
 
 
@@ -182,7 +151,7 @@ def status(history: SqlHistory, registry: Registry) -> Figures:
     watch = Watch()
     with watch.running():
         known = history.status(instant_of(registry.shape.until))
-    return {**watch.figures("status"), "files": known.files, "projects": known.projects[NAME], **_memory("status")}
+    return {**watch.figures("status"), "files": known.files, "projects": known.projects[NAME], **memory("status")}
 
 
 def freeze(history: SqlHistory, registry: Registry) -> Figures:
@@ -194,7 +163,7 @@ def freeze(history: SqlHistory, registry: Registry) -> Figures:
         )
     if day.provisional:
         raise BenchmarkError(f"{day.provisional} projects have not been looked at")
-    found = {**watch.figures("freeze"), "freeze: pages": day.projects, **_memory("freeze")}
+    found = {**watch.figures("freeze"), "freeze: pages": day.projects, **memory("freeze")}
     if added := history.status(0).size - before:
         found["freeze: MB of database"] = added / 1e6
     return found
@@ -207,7 +176,7 @@ def verify(history: SqlHistory, registry: Registry) -> Figures:
         problems = history.verify()
     if problems:
         raise BenchmarkError(f"the history of {registry.shape.projects} projects is wrong: {problems[:3]}")
-    return {**watch.figures("verify"), **_memory("verify")}
+    return {**watch.figures("verify"), **memory("verify")}
 
 
 class _Sent:
@@ -259,7 +228,7 @@ def days(history: SqlHistory, registry: Registry) -> Figures:
         "a look that shows a change: ms of a processor": (watch.seconds - making) / changed.looks * 1000,
         "a look in vain: ms of a processor": watch_vain.seconds / vain.looks * 1000,
         "a look in vain: bytes of database": grown_in_vain / vain.looks,
-        **_memory("a day"),
+        **memory("a day"),
     }
 
 
@@ -274,28 +243,6 @@ KINDS: dict[str, Callable[[SqlHistory, Registry], Figures]] = {
     "days": days,
     "verify": verify,
 }
-
-
-def _memory(what: str) -> Figures:
-    """Return the most memory that this process has had: `getrusage` has that of who started it, too."""
-    [line] = [one for one in Path("/proc/self/status").read_text().splitlines() if one.startswith("VmHWM:")]
-    return {f"{what}: MB of memory": int(line.split()[1]) * 1024 / 1e6}
-
-
-def _seconds() -> float:
-    """Return the processor time of this process, and of the server and all processes that it has started."""
-    server = os.environ.get(SERVER)
-    if server is None:
-        return time.process_time()
-    ticks = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            number, rest = stat.parent.name, stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue  # it has just ended
-        if server in (number, rest[1]):
-            ticks += sum(map(int, rest[11:15] if number == server else rest[11:13]))
-    return time.process_time() + ticks / _TICKS
 
 
 def main() -> None:

@@ -9,7 +9,8 @@ from packaging.utils import parse_sdist_filename, parse_wheel_filename
 
 from benchmarks.history_filling import NAME, RULES, fill, observe
 from benchmarks.history_growth import exponent, growth_table, verdicts
-from benchmarks.simulated_registry import PYPI, Registry, Shape, Sighting, Tally, counts
+from benchmarks.registry_shape import PYPI, Shape, Tally, counts
+from benchmarks.simulated_registry import Registry, Sighting
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.pages import Page
 from cachi2ish.mirror.history.store import SqlHistory
