@@ -17,7 +17,8 @@ from cachi2ish.errors import StorageError
 from cachi2ish.files.os_errors import storage_errors
 from cachi2ish.files.rooted import RootedPath
 from cachi2ish.output.build_config import is_as_written, read_build_config
-from cachi2ish.output.staging import StagedOutput, stamp
+from cachi2ish.output.file_copies import stamp
+from cachi2ish.output.staging import StagedOutput
 from cachi2ish.output.workplace import open_workplace, refuse_strangers
 
 _PROBLEM = "the output {} cannot be written"

@@ -1,12 +1,9 @@
-"""An output directory while it is assembled; copies share their blocks where the file system can."""
+"""An output directory while it is assembled."""
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import hashlib
 import os
-import shutil
 import stat
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,6 +11,7 @@ from contextlib import AbstractContextManager, suppress
 from io import FileIO
 from pathlib import Path, PurePosixPath
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from cachi2ish.advice import Place
@@ -25,70 +23,17 @@ from cachi2ish.errors import DistributionError, StorageError
 from cachi2ish.files.os_errors import storage_errors
 from cachi2ish.files.rooted import RootedPath
 from cachi2ish.output.build_config import BUILD_CONFIG, render_build_config
+from cachi2ish.output.file_copies import copy_file, set_mode_and_time, stamp
 from cachi2ish.output.swap import replace_contents, take_place
 from cachi2ish.output.workplace import KEPT, Workplace, keep_others, refuse_strangers
 
-#: Linux, <linux/fs.h>: _IOW(0x94, 9, int).
-_FICLONE = 0x40049409
-
-_PORTION = 1 << 30
-
 #: Bytes of a text that comes in pieces.
 _WRITTEN_AT_ONCE = 1 << 16
-
-#: What a kernel or file system answers that cannot copy by itself.
-_CANNOT = frozenset(
-    {errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF, errno.EIO}
-)
 
 
 def _opened(source: Path) -> FileIO:
     # A pipe in its place would be waited for, and a device has no end.
     return FileIO(os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC))
-
-
-def copy_file(reading: FileIO, destination: Path, mode: int) -> int:
-    """Make ``destination``, a new file with this mode whatever the umask, of `MODIFIED`; return its size.
-
-    Raises `OSError`: `FileExistsError` where there is one. A copy that fails leaves none behind.
-    """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    descriptor = os.open(destination, flags, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as writing:
-            if not _clone(reading.fileno(), descriptor) and not _kernel_copy(reading.fileno(), descriptor):
-                reading.seek(0)
-                writing.seek(0)
-                writing.truncate()
-                shutil.copyfileobj(reading, writing, 1 << 20)
-                writing.flush()
-            _set_mode_and_time(descriptor, mode)
-            return os.fstat(descriptor).st_size
-    except BaseException:
-        with suppress(OSError):
-            destination.unlink()
-        raise
-
-
-def _clone(source: int, destination: int) -> bool:
-    with suppress(OSError):  # another file system, or one without reflinks: whatever ails it, the copy will tell
-        fcntl.ioctl(destination, _FICLONE, source)
-        return True
-    return False
-
-
-def _kernel_copy(source: int, destination: int) -> bool:
-    """Copy without passing the bytes through this process; return whether it was done, wholly."""
-    if not hasattr(os, "copy_file_range"):
-        return False
-    try:
-        while os.copy_file_range(source, destination, _PORTION):
-            pass
-    except OSError as error:
-        if error.errno in _CANNOT:
-            return False
-        raise
-    return os.fstat(source).st_size == os.fstat(destination).st_size
 
 
 #: Whatever the umask: what is fetched by one user is often installed by another, in a container.
@@ -97,14 +42,15 @@ _DIRECTORY_MODE = 0o755
 
 _TOP_OF_DEPS = PurePosixPath(DEPS).parts[0]
 
-#: 1980-01-01T00:00:00Z in seconds since the epoch: the earliest that a ZIP archive can hold.
-MODIFIED = 315_532_800
+
+class _Names(Struct, frozen=True):
+    """Files of a folder: those that were made ahead and are empty yet, and those that are written."""
+
+    empty: tuple[str, ...] = ()
+    written: tuple[str, ...] = ()
 
 
-def _set_mode_and_time(descriptor: int, mode: int) -> None:
-    """Set mode and times of a file of which all is written."""
-    os.fchmod(descriptor, mode)
-    os.utime(descriptor, (MODIFIED, MODIFIED))
+_EMPTY = _Names()
 
 
 class StagedOutput:
@@ -114,9 +60,9 @@ class StagedOutput:
         self._workplace = workplace
         self._root = RootedPath.of(workplace.path, error=StorageError)
         self._placed: dict[str, str] = {}
-        self._below_deps: set[str] = set()
-        self._folders = {"": str(self._root.root)}  # that were made, and where they are
-        self._precreated: dict[str, str] = {}  # files that are empty yet, and where they are
+        # There is a folder for each project: what is in it is one object for all that have the same.
+        self._folders = {"": _EMPTY}
+        self._names: dict[_Names, _Names] = {}
         self._guard = threading.Lock()
         self._published = False
 
@@ -140,7 +86,6 @@ class StagedOutput:
             if other:
                 raise _taken(filename, f"sha256:{other} and sha256:{blob.sha256}")
             self._placed[filename] = blob.sha256
-            self._below_deps.add(f"{DEPS}/{filename}")
         path = Path(self._folder_at(DEPS), filename)
         with self._failures(f"{filename} cannot be placed in {self._workplace.target}", about=filename):
             try:
@@ -164,8 +109,9 @@ class StagedOutput:
     def write_pieces(self, path: str, content: Iterable[str]) -> None:
         """Write a text file as `write` does, piece by piece."""
         place = self._root.join(path).path
-        self._folder_at(path.rpartition("/")[0])
-        self._write_file(path, str(place), content)
+        folder, _, name = path.rpartition("/")
+        self._folder_at(folder)
+        self._write_file(folder, name, str(place), content)
 
     def write_folder(self, path: str, contents: Mapping[str, str]) -> None:
         """Write text files into one folder, each in the place of what was there. Raises `StorageError`."""
@@ -173,7 +119,7 @@ class StagedOutput:
         for name, content in contents.items():
             if not plain_name(name):
                 raise StorageError(f"{name!r} cannot be used as a file name")
-            self._write_file(f"{path}/{name}", f"{place}/{name}", (content,))
+            self._write_file(path, name, f"{place}/{name}", (content,))
 
     def precreate(self, folders: Iterable[str], names: Sequence[str]) -> None:
         """Make files of these names in each folder, ahead of `write_folder`, as `Staging.precreate` says."""
@@ -183,20 +129,24 @@ class StagedOutput:
             with self._failures(f"{path} cannot be written in {self._workplace.target}", about=path):
                 for name in names:
                     os.close(os.open(f"{place}/{name}", flags, 0o600))
-                    self._precreated[f"{path}/{name}"] = f"{place}/{name}"
+                    before = self._folders[path]
+                    self._note(path, _Names((*before.empty, name), before.written))
 
     def _remove_unwritten(self) -> None:
         """Remove what nobody has written of that which was made ahead, and the folders that hold nothing then."""
-        for place in self._precreated.values():
-            os.unlink(place)  # noqa: PTH108  (a text, as all places here)
-        above = {str(folder) for path in self._precreated for folder in PurePosixPath(path).parents}
+        unwritten = {folder: names for folder, names in self._folders.items() if names.empty}
+        for folder, names in unwritten.items():
+            for name in names.empty:
+                os.unlink(f"{self._place_of(folder)}/{name}")  # noqa: PTH108  (a text, as all places here)
+            self._note(folder, _Names((), names.written))
+        above = {str(one) for folder in unwritten for one in (folder, *PurePosixPath(folder).parents)}
         for path in sorted(above - {"."}, reverse=True):  # what is in a folder before it
             with suppress(OSError):  # there is something else in it
-                os.rmdir(self._folders[path])  # noqa: PTH106  (a text, as all places here)
+                os.rmdir(self._place_of(path))  # noqa: PTH106  (a text, as all places here)
                 del self._folders[path]
-        self._precreated.clear()
 
-    def _write_file(self, path: str, place: str, content: Iterable[str]) -> None:
+    def _write_file(self, folder: str, name: str, place: str, content: Iterable[str]) -> None:
+        path = f"{folder}/{name}".lstrip("/")
         with self._failures(f"{path} cannot be written in {self._workplace.target}", about=path):
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
             with FileIO(os.open(place, flags, 0o600), "wb") as file:
@@ -204,17 +154,27 @@ class StagedOutput:
                     left = memoryview(piece)
                     while left:
                         left = left[file.write(left) :]
-                _set_mode_and_time(file.fileno(), _FILE_MODE)
-        self._precreated.pop(path, None)
-        if path.startswith(f"{_TOP_OF_DEPS}/"):
-            self._below_deps.add(path)
+                set_mode_and_time(file.fileno(), _FILE_MODE)
+        before = self._folders[folder]
+        empty = tuple(one for one in before.empty if one != name)
+        written = before.written if name in before.written else (*before.written, name)
+        self._note(folder, _Names(empty, written))
+
+    def _note(self, folder: str, names: _Names) -> None:
+        self._folders[folder] = self._names.setdefault(names, names)
 
     def write_build_config(self, config: BuildConfig) -> None:
         """Write ``.build-config.json``, by which the output is recognised. Raises `StorageError`.
 
         To be the last: it names the files below ``deps``, so that what others put there is told apart later.
         """
-        self.write(BUILD_CONFIG, render_build_config(replace(config, files=tuple(self._below_deps))))
+        self.write(BUILD_CONFIG, render_build_config(replace(config, files=tuple(self._below_deps()))))
+
+    def _below_deps(self) -> Iterator[str]:
+        yield from (f"{DEPS}/{filename}" for filename in self._placed)
+        for folder, names in self._folders.items():
+            if folder.partition("/")[0] == _TOP_OF_DEPS:
+                yield from (f"{folder}/{name}" for name in names.written)
 
     def publish(self) -> None:
         """Take the place of the earlier output, whole. Once. Raises `StorageError` and `InputError`."""
@@ -227,8 +187,8 @@ class StagedOutput:
             work.path.chmod(_DIRECTORY_MODE)
             self._remove_unwritten()
             self._folder_at(DEPS)  # the environment of the build names it, be there anything in it or not
-            for folder in self._folders.values():  # files were stamped when they were written
-                stamp(folder)
+            for folder in self._folders:  # files were stamped when they were written
+                stamp(self._place_of(folder))
             if work.inside:
                 replace_contents(work.path, work.target, last=BUILD_CONFIG, keep=KEPT)
             else:
@@ -239,9 +199,8 @@ class StagedOutput:
 
     def _folder_at(self, path: str) -> str:
         """Make a folder below the root, and those above it; return where it is. Raises `StorageError`."""
-        known = self._folders.get(path)
-        if known is not None:
-            return known
+        if path in self._folders:
+            return self._place_of(path)
         above, _, name = path.rpartition("/")
         if not plain_name(name):
             raise StorageError(f"{path!r} cannot be used as a path")
@@ -254,8 +213,11 @@ class StagedOutput:
                 if not os.path.isdir(place):  # noqa: PTH112  (else another thread makes it)
                     raise
             os.chmod(place, _DIRECTORY_MODE)  # noqa: PTH101
-        self._folders[path] = place
+        self._folders[path] = _EMPTY
         return place
+
+    def _place_of(self, path: str) -> str:
+        return f"{self._root.root}/{path}".rstrip("/")
 
     def _failures(self, problem: str, *, about: str = "") -> AbstractContextManager[None]:
         return storage_errors(problem, Place.OUTPUT, about=about)
@@ -293,8 +255,3 @@ def _taken(filename: str, contents: str) -> DistributionError:
         f"two different files want to be {DEPS}/{filename}: {contents}",
         hint="two requirements name files of the same name: pin one of them to another version or address",
     )
-
-
-def stamp(path: str | Path) -> None:
-    """Set the time of modification and access. Raises `OSError`, for one where only its owner may do that."""
-    os.utime(path, (MODIFIED, MODIFIED), follow_symlinks=False)

@@ -14,9 +14,9 @@ from msgspec.structs import replace
 
 from cachi2ish.cache.blobs import DiskBlobs
 from cachi2ish.errors import DistributionError, StorageError
-from cachi2ish.output import staging
+from cachi2ish.output import file_copies
+from cachi2ish.output.file_copies import MODIFIED
 from cachi2ish.output.interface import Outputs
-from cachi2ish.output.staging import MODIFIED
 from tests.cache.support import CONFIG, files_below, fill, keep, names, publish, tree
 
 
@@ -159,18 +159,18 @@ def test_a_copy_is_whole_whatever_the_kernel_can_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     if way == "plain":
-        monkeypatch.setattr(staging, "_kernel_copy", lambda *_: False)
+        monkeypatch.setattr(file_copies, "_kernel_copy", lambda *_: False)
     content = os.urandom(3_000_000)
     (tmp_path / "source").write_bytes(content)
     with FileIO(tmp_path / "source") as source:
-        assert staging.copy_file(source, tmp_path / "copy", 0o644) == len(content)
+        assert file_copies.copy_file(source, tmp_path / "copy", 0o644) == len(content)
     assert (tmp_path / "copy").read_bytes() == content
 
 
 def test_a_kernel_that_cannot_copy_is_no_failure() -> None:
     reading, writing = os.pipe()
     try:
-        assert not staging._kernel_copy(reading, writing)
+        assert not file_copies._kernel_copy(reading, writing)
     finally:
         os.close(reading)
         os.close(writing)
