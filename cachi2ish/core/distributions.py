@@ -7,7 +7,7 @@ a name is read as pip reads it: with the project known, the version is what stan
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, lru_cache
 
 from msgspec import Struct
@@ -159,6 +159,25 @@ def by_version(filenames: Iterable[str], project: NormalizedName) -> dict[str, l
         if declared is not None:
             found.setdefault(declared, []).append(position)
     return found
+
+
+def possible_names(filenames: Sequence[str], wanted: str) -> Sequence[int]:
+    """Return where names stand that may state the version ``wanted``: all that do by `same_version`, and others.
+
+    It looks for digits and nothing else, so that a page of ten thousand names takes less than a millisecond.
+    """
+    release = _release(wanted)
+    if release is None:
+        return range(len(filenames))
+    major, minor, micro = map(str, release)
+    # Numbers may have zeros in front, and those that are zero may be missing. The rest of each is there, and the
+    # point behind it where another one has to follow.
+    if micro != "0":
+        marks = [f"{major}.", f"{minor}.", micro]
+    else:
+        marks = [f"{major}.", minor] if minor != "0" else [major]
+    one, other, third = sorted((*marks, *[""] * (3 - len(marks))), key=len, reverse=True)
+    return [position for position, name in enumerate(filenames) if one in name and other in name and third in name]
 
 
 def same_version(declared: str, wanted: str, *, arbitrary: bool = False) -> bool:
