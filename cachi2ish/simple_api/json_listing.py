@@ -8,7 +8,7 @@ text stays beside the page, as its server has compressed it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Annotated
 
@@ -34,13 +34,25 @@ class _Texts(Struct, frozen=True, gc=False):
     files: list[Raw]
 
 
+class _EntryWithReason(_Entry, frozen=True, gc=False):
+    """The same, and why it was yanked."""
+
+    yanked: bool | str | None = None
+
+
 _LISTED = msgspec.json.Decoder(WireProject[_Entry])
+_LISTED_WITH_REASONS = msgspec.json.Decoder(WireProject[_EntryWithReason])
 _TEXTS = msgspec.json.Decoder(_Texts)
 _FILE = msgspec.json.Decoder(WireFile)
 
-#: With one of these a page is read whole. An escape may stand for anything, half of a surrogate pair included; and
-#: addresses that hold a credential have one of the others (`cachi2ish.core.urls.redact`): the text is to be kept.
-_TELLING = (b"\\", b"@", b"?", b"&")
+#: With one of these a page is read whole, but where they all stand in the reasons of yanked files. An escape may
+#: stand for anything, half of a surrogate pair included; and addresses that hold a credential have one of the
+#: others (`cachi2ish.core.urls.redact`): the text is to be kept.
+_ESCAPE = b"\\"
+_TELLING = (_ESCAPE, b"@", b"?", b"&")
+
+#: What may be escaped in a reason: it has one escape in the text, whichever.
+_ESCAPED = ('"', "\n", "\r", "\t")
 
 
 def skim_json(body: bytes, source: PageSource, packed: bytes) -> Page:
@@ -48,17 +60,34 @@ def skim_json(body: bytes, source: PageSource, packed: bytes) -> Page:
 
     packed: the body as one gzip member; without it all files become objects at once. Raises `UnavailableError`.
     """
-    if not packed or not body.isascii() or any(mark in body for mark in _TELLING):
+    if not packed or not body.isascii():
         return read_json(body, source)
     check_amount(body, b",", source.project, source.index)
+    telling = [mark for mark in _TELLING if mark in body]
+    listed: WireProject[_Entry] | WireProject[_EntryWithReason]
     try:
-        listed = _LISTED.decode(body)
+        if not telling:
+            listed = _LISTED.decode(body)
+        else:
+            listed = _LISTED_WITH_REASONS.decode(body)
+            if not _are_in_reasons(telling, body, listed.files):
+                return read_json(body, source)
     except (ValueError, RecursionError):
         return read_json(body, source)  # which knows what is wrong, or reads what can be read
-    if not Links.are_plain([entry.url for entry in listed.files]):
+    # JSON has control characters as escapes only.
+    if not Links.are_plain([entry.url for entry in listed.files], controls=False):
         return read_json(body, source)
     names = [entry.filename for entry in listed.files]
     return page_of(listed, _Files(body, packed, names, source), source)
+
+
+def _are_in_reasons(telling: Iterable[bytes], body: bytes, entries: Iterable[_EntryWithReason]) -> bool:
+    """Return whether ``telling`` stand in what is said of yanked files and nowhere else."""
+    reasons = " ".join([one.yanked for one in entries if isinstance(one.yanked, str)])
+    return all(
+        body.count(mark) == sum(map(reasons.count, _ESCAPED if mark == _ESCAPE else (mark.decode(),)))
+        for mark in telling
+    )
 
 
 def unpack_json(packed: bytes, most: int, source: PageSource) -> Page:

@@ -111,7 +111,20 @@ def test_a_bad_value_costs_itself_and_not_the_file(key: str, value: object) -> N
         {"filename": "demo-2.0.tar.gz", "url": f"{FILES}x#sha256={'01' * 32}"},
         {"filename": "demo-2.0.tar.gz", "url": f"{FILES}x", "provenance": "https://user:secret@index.example/"},
         {"filename": "demo-\u00e9.tar.gz", "url": f"{FILES}x"},
-        {"filename": "demo-2.0.tar.gz", "url": f"{FILES}x", "yanked": 'not "good"'},
+        {"filename": "demo-2.0.tar.gz", "url": f"{FILES}x", "yanked": "not \u2026 good"},
+        {"filename": "demo-2.0.tar.gz", "url": f"{FILES}x", "yanked": "not\x00good"},
+        {"filename": "demo-\t2.0.tar.gz", "url": f"{FILES}x", "yanked": 'not "good"'},
+        {"filename": "demo-2.0.tar.gz", "url": f"{FILES}x", "yanked": "why? \\"},
+        {"filename": "demo-2.0.tar.gz", "url": f"{FILES}x?token=secret", "yanked": "why"},
+        {
+            "filename": "demo-2.0.tar.gz",
+            "url": f"{FILES}x",
+            "yanked": {"why": "https://user:secret@files.example/"},
+        },
+        {"filename": "demo-2.0.tar.gz", "url": f"{FILES}x", "other": "https://user:secret@files.example/"},
+        {"filename": "demo-2.0.tar.gz", "url": f"{FILES}x\x7f"},
+        {"filename": "demo-2.0.tar.gz", "url": f"{FILES}x y"},
+        {"filename": "demo-2.0.tar.gz", "url": f"{FILES}x\n{FILES}y"},
     ],
 )
 def test_a_page_with_something_unusual_is_read_whole_at_once(file: object) -> None:
@@ -121,8 +134,33 @@ def test_a_page_with_something_unusual_is_read_whole_at_once(file: object) -> No
     assert skimmed == read_json(json.dumps(page).encode(), SOURCE)
 
 
+@pytest.mark.parametrize(
+    "reason",
+    ['not "good"', '"', '""', "why? see https://user@files.example/?a=b&c", 'a@"b"?&', "?", "", "a\r\n\tb"],
+)
+def test_what_is_said_of_a_yanked_file_may_have_quotes_and_links(reason: str) -> None:
+    page = {"files": [entry("demo-1.0.tar.gz", yanked=reason), entry("demo-2.0.tar.gz", yanked=True)]}
+    skimmed = skim(page)
+    assert isinstance(skimmed.files, ListedFiles)
+    assert skimmed == read_json(json.dumps(page).encode(), SOURCE)
+    assert skimmed.files[0].yanked_reason == reason
+
+
+def test_a_reason_that_is_stated_twice_does_not_speak_for_what_is_left_out() -> None:
+    once = json.dumps({"files": [entry("demo-1.0.tar.gz", yanked="a")]})
+    body = once.replace('"yanked": "a"', '"yanked": "user:secret@", "yanked": "a"').encode()
+    skimmed = skim_json(body, SOURCE, gzip.compress(body))
+    assert isinstance(skimmed.files, tuple)
+    assert skimmed == read_json(body, SOURCE)
+
+
 _VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=5)
+    | st.text('"\n\\@?& /u', max_size=5),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
     max_leaves=4,
 )
