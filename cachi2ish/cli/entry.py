@@ -1,11 +1,21 @@
-"""Where the process begins: Ctrl-C before the program is loaded ends it as it ends any other: without a word."""
+"""Where the process begins: Ctrl-C before the program is loaded ends it as it ends any other: without a word.
+
+The search for cycles is made rarer here, since to load the program makes most of the objects of a short run.
+"""
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+#: Objects that are made before the next search for cycles among the youngest. What a command makes lives until its
+#: end, for the most part. Beside Python's default, 20,000 took 0.95 of the processor time where 40 pages of 3,000
+#: files are read, and 0.97 where all is in the cache; beside that, this takes 0.97 where 210 sdists are fetched,
+#: and 0.9 where all is in the cache (medians of 4 and 7 pairs), and at most 1 MB more.
+_COLLECT_EVERY = 100_000
 
 
 def main() -> None:
@@ -38,6 +48,7 @@ def inject_files() -> None:
 
 @contextmanager
 def _loading() -> Iterator[None]:
+    gc.set_threshold(_COLLECT_EVERY)
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:  # else whoever started us wants it ignored
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,8 +1,7 @@
-"""The process around a command: closed streams, signals, garbage collection, and an end that waits for nobody."""
+"""The process around a command: closed streams, signals, and an end that waits for nobody."""
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -21,12 +20,6 @@ from cachi2ish.cli.display.console import (
     unwritable,
     write_result,
 )
-
-#: Objects that are made before the next search for cycles among the youngest. What a command makes lives until its
-#: end, for the most part. Beside Python's default, 20,000 took 0.95 of the processor time where 40 pages of 3,000
-#: files are read, and 0.97 where all is in the cache; beside that, this takes 0.97 where 210 sdists are fetched,
-#: and 0.9 where all is in the cache (medians of 4 and 7 pairs), and at most 1 MB more.
-_COLLECT_EVERY = 100_000
 
 #: <malloc.h> of the GNU C library: the most heaps that there may be. The main thread's, and one for all others.
 _M_ARENA_MAX, _ARENAS = -8, 2
@@ -64,7 +57,6 @@ def home_directory() -> Path | None:
 def run_to_the_end(command: Callable[[], object]) -> NoReturn:
     """Run ``command`` and end the process with its exit status, whatever its surroundings do."""
     _open_closed_streams()
-    gc.set_threshold(_COLLECT_EVERY)
     ending = _Ending()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # Ignored: who started us wants us to go on (nohup, the background of a script).
