@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import gzip
-from dataclasses import replace
 from pathlib import Path
 
-from msgspec.structs import replace as replaced
+from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
 from benchmarks.mirror import Mirror
@@ -61,7 +60,7 @@ def _file(file: ListedFile, files_url: str) -> IndexFile:
 
 def _without_times(page: Page) -> Page:
     """As PyPI's HTML, which has no place for them."""
-    return replace(page, files=tuple(replaced(file, upload_time=None) for file in page.files))
+    return replace(page, files=tuple(replace(file, upload_time=None) for file in page.files))
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec import Struct
+
 from cachi2ish.core.digests import Digest, strong
+from cachi2ish.core.structs import compared_without
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Origin
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Artifact:
+class Artifact(Struct, frozen=True, kw_only=True):
     """A file to fetch.
 
     filename: checked to be a plain file name.
@@ -34,8 +35,7 @@ class Artifact:
         return bool(strong(self.digests) or strong(self.allowed))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blob:
+class Blob(Struct, frozen=True, kw_only=True, eq=False):
     """A file in the cache, whole and checked. path: do not change it; sha256: what it is addressed by.
 
     inode: device and number of the file that was checked. In a cache that others may write to, another one may be
@@ -45,7 +45,9 @@ class Blob:
     sha256: str
     size: int
     path: Path
-    inode: tuple[int, int] | None = field(default=None, compare=False, repr=False)
+    inode: tuple[int, int] | None = None
+
+    __eq__, __hash__ = compared_without("inode")
 
     @property
     def digest(self) -> Digest:

@@ -7,9 +7,9 @@ uploaded later is not there, though its release is older.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from msgspec import Struct
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from cachi2ish.advice import Hint

@@ -8,10 +8,12 @@ instant. What is compared are instants, never their texts: an index leaves a fra
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from msgspec import Struct
+
 from cachi2ish.core.messages import excerpt
+from cachi2ish.core.structs import compared_without
 
 _DATE = r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
 _INSTANT = (
@@ -58,15 +60,19 @@ class InvalidDateError(ValueError):
         self.hint = hint
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Cutoff:
+class Cutoff(Struct, frozen=True, eq=False):
     """An instant before which a file must have been uploaded.
 
     instant: aware, UTC, whole microseconds. declared: as the user wrote it; not compared.
     """
 
     instant: datetime
-    declared: str = field(default="", compare=False)
+    declared: str = ""
+
+    __eq__, __hash__ = compared_without("declared")
+
+    def __lt__(self, other: Cutoff) -> bool:
+        return self.instant < other.instant
 
     @classmethod
     def parse(cls, text: str, now: datetime) -> Cutoff:

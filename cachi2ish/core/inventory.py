@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -10,6 +9,7 @@ from msgspec import Struct
 
 from cachi2ish.core.as_of import RecordedDates
 from cachi2ish.core.digests import Digest
+from cachi2ish.core.structs import compared_without
 
 
 class VcsOrigin(Struct, frozen=True, kw_only=True):
@@ -19,8 +19,7 @@ class VcsOrigin(Struct, frozen=True, kw_only=True):
     commit: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MainPackage:
+class MainPackage(Struct, frozen=True, kw_only=True, eq=False):
     """A package of the user's own source. path: relative to the source directory, "." for its root.
 
     version: None where the project does not state one. vcs: None where the source is no git checkout.
@@ -31,7 +30,9 @@ class MainPackage:
     version: str | None
     path: str = "."
     vcs: VcsOrigin | None = None
-    guessed: bool = field(default=False, compare=False)
+    guessed: bool = False
+
+    __eq__, __hash__ = compared_without("guessed")
 
 
 class InventoryFile(Struct, frozen=True, kw_only=True, order=True):
@@ -79,8 +80,7 @@ class FromGit(Struct, frozen=True, kw_only=True):
 Source = FromIndex | FromUrl | FromGit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dependency:
+class Dependency(Struct, frozen=True, kw_only=True, cache_hash=True):
     """One dependency, merged over all lock files that ask for it.
 
     name: normalised. version: the files' own, None where a URL or git archive states none.
@@ -119,8 +119,7 @@ class Relaxation(Struct, frozen=True, kw_only=True, order=True):
     detail: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inventory:
+class Inventory(Struct, frozen=True, kw_only=True):
     """The whole. root: names the bill of materials; packages: what the input listed, by path.
 
     edges: from a dependency to one that it needs, as far as lock files tell; sorted.

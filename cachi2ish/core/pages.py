@@ -10,18 +10,19 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import chain
 from typing import overload
 
 from msgspec import Struct
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from cachi2ish.core.choose.reasons import Reason
 from cachi2ish.core.digests import Digest, InvalidDigestError
 from cachi2ish.core.distributions import by_version, possible_names, which_are
+from cachi2ish.core.structs import compared_without
 
 #: By far the most frequent digest, in its usual spelling: nothing to normalise.
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -112,8 +113,7 @@ class Excluded(Struct, frozen=True):
     reason: Reason
 
 
-@dataclass(frozen=True, kw_only=True)
-class Page:
+class Page(Struct, frozen=True, kw_only=True, eq=False, dict=True):
     """A project page.
 
     index: the address of the index that served it, redacted.
@@ -142,12 +142,14 @@ class Page:
     last_serial: int | None = None
     cutoff: datetime | None = None
     excluded: tuple[Excluded, ...] = ()
-    fetched_at: datetime | None = field(default=None, compare=False)
+    fetched_at: datetime | None = None
     lock: str = ""
-    from_cache: bool = field(default=False, compare=False)
+    from_cache: bool = False
     behind: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     parts: tuple[Page, ...] = ()
+
+    __eq__, __hash__ = compared_without("fetched_at", "from_cache")
 
     def each(self, change: Callable[[Page], Page]) -> Page:
         """Return the page with what ``change`` makes of what each index said."""

@@ -5,7 +5,6 @@ Each requirement knows the file and the line it stands on, so that an error abou
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
 
@@ -70,8 +69,7 @@ class Indexes(Struct, frozen=True):
 _NO_INDEXES = Indexes()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Common:
+class _Common(Struct, frozen=True, kw_only=True):
     """What every requirement states.
 
     name: as typed, for messages; ``project`` is the normalised form (PEP 503).
@@ -94,8 +92,7 @@ class _Common:
 _normalized = lru_cache(4096)(canonicalize_name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pinned(_Common):
+class Pinned(_Common, frozen=True, kw_only=True, cache_hash=True):
     """One exact version of a project on an index: ``name==1.2`` or ``name===1.2-odd``.
 
     digests: what the lock file allows (any one of them suffices, as in pip); empty where it states none.
@@ -110,15 +107,13 @@ class Pinned(_Common):
     digests: frozenset[Digest] = frozenset()
     indexes: Indexes = _NO_INDEXES
     formats: Formats = Formats.BOTH
-    # `digests` tells two apart already, and requirements are keys of many mappings.
-    files: tuple[IndexFile, ...] = field(default=(), compare=False)
+    files: tuple[IndexFile, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.name}{'===' if self.arbitrary else '=='}{self.version}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Url(_Common):
+class Url(_Common, frozen=True, kw_only=True, cache_hash=True):
     """An archive or wheel at an address, with the one digest that it must have.
 
     url: as it is to be requested: variables expanded, fragment removed.
@@ -134,8 +129,7 @@ class Url(_Common):
         return f"{self.name} @ URL"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Git(_Common):
+class Git(_Common, frozen=True, kw_only=True, cache_hash=True):
     """A commit of a git repository.
 
     url: of the repository, without the ``git+`` prefix, commit and fragment.

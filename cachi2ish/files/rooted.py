@@ -9,14 +9,15 @@ process that rearranges the tree at the same moment.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from msgspec import Struct
+
+from cachi2ish.core.structs import compared_without
 from cachi2ish.errors import InputError, Origin, StorageError
 
 
-@dataclass(frozen=True, slots=True)
-class RootedPath:
+class RootedPath(Struct, frozen=True, eq=False):
     """A path known to lie in ``root``, or to be it.
 
     root: absolute, links resolved. relative: as it was joined, POSIX separators, "." for the root itself.
@@ -26,7 +27,9 @@ class RootedPath:
 
     root: Path
     relative: str = "."
-    error: type[InputError | StorageError] = field(default=InputError, compare=False)
+    error: type[InputError | StorageError] = InputError
+
+    __eq__, __hash__ = compared_without("error")
 
     @classmethod
     def of(

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
+from msgspec.structs import replace as replaced
+
 from cachi2ish.files.scratch import scratch_directory
 from cachi2ish.git.command import Access, CommandError, GitCommand
 from cachi2ish.git.git_errors import Subject
@@ -87,7 +89,7 @@ def _own_ssh(clone: Clone) -> Access:
         return clone.access
     configured = clone.attempt("config", "--get", "core.sshCommand")
     environ = {**clone.access.environ, "GIT_SSH_COMMAND": configured} if configured else clone.access.environ
-    return replace(clone.access, environ=environ)
+    return replaced(clone.access, environ=environ)
 
 
 def fetch_commit(clone: Clone) -> bool:

@@ -17,9 +17,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
+
+from msgspec import Struct, field
+
+from cachi2ish.core.structs import repr_without
 
 #: Variables that tie git to a repository or make it print what it sends (git(1), "Environment variables").
 _DROPPED = (
@@ -80,20 +83,24 @@ class OutputLimitError(CommandError):
     """Git printed more than anybody reads: a repository is made to do harm."""
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Struct, frozen=True):
     """What a command may reach. protocols: git's transports. config: git settings, which may hold secrets.
 
     environ: variables on top of the given ones.
     """
 
     protocols: frozenset[str] = frozenset()
-    config: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    config: tuple[tuple[str, str], ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    __repr__ = repr_without("config", "environ")
 
 
-@dataclass(frozen=True, slots=True)
-class GitCommand:
+#: Nothing but the repository itself.
+NO_ACCESS = Access()
+
+
+class GitCommand(Struct, frozen=True):
     """Runs git.
 
     environ: the user's environment (proxies, ``HOME``, ssh agent, credential helpers, …).
@@ -101,13 +108,15 @@ class GitCommand:
     None for any number. fetching: hears of each run that fetches. memory: bytes that each process of git may hold.
     """
 
-    environ: Mapping[str, str] = field(repr=False)
+    environ: Mapping[str, str]
     stall_seconds: float
     timeout: float | None = None
     fetching: Callable[[], None] = lambda: None
     memory: int = MEMORY
 
-    def output(self, arguments: Sequence[str], *, cwd: Path, access: Access = Access()) -> bytes:
+    __repr__ = repr_without("environ")
+
+    def output(self, arguments: Sequence[str], *, cwd: Path, access: Access = NO_ACCESS) -> bytes:
         """Return what git prints; raises `CommandError`, `OutputLimitError`."""
         printed = io.BytesIO()  # gives away what it holds without a copy
 
@@ -124,7 +133,7 @@ class GitCommand:
         arguments: Sequence[str],
         *,
         cwd: Path,
-        access: Access = Access(),
+        access: Access = NO_ACCESS,
         stdin: IO[bytes] | None = None,
         stdout: IO[bytes] | None = None,
     ) -> None:

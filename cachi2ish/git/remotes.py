@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from msgspec import Struct
 
+from cachi2ish.core.structs import repr_without
 from cachi2ish.core.urls import Address
 from cachi2ish.git.command import Access
 
@@ -27,13 +27,14 @@ _HELPER = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(Struct, frozen=True):
     """A user name and password that belong to one scheme, host and port. base: that, as a URL."""
 
     base: str
-    username: str = field(repr=False)
-    password: str = field(repr=False)
+    username: str
+    password: str
+
+    __repr__ = repr_without("username", "password")
 
 
 class Remote(Struct, frozen=True):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from math import inf
 from typing import Protocol
 
 from msgspec import Struct
 
 from cachi2ish.core.artifacts import Artifact, Blob
+from cachi2ish.core.structs import repr_without
 from cachi2ish.core.urls import Address
 
 #: `Response.credentials` where the program keyring has the password.
@@ -28,8 +28,7 @@ def refused_hint(credentials: str) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
+class Response(Struct, frozen=True, kw_only=True):
     """A whole answer. url: where it came from after redirects; headers: names in lower case.
 
     credentials: where the user name and password that were sent come from, for people; "" where none were.
@@ -38,12 +37,14 @@ class Response:
     """
 
     status: int
-    url: str = field(repr=False)
+    url: str
     headers: Mapping[str, str]
-    body: bytes = field(repr=False)
+    body: bytes
     credentials: str = ""
-    packed: bytes = field(default=b"", repr=False)
+    packed: bytes = b""
     refusal: str = ""
+
+    __repr__ = repr_without("url", "body", "packed")
 
 
 class Http(Protocol):
@@ -130,8 +131,7 @@ class Traffic(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpSettings:
+class HttpSettings(Struct, frozen=True, kw_only=True):
     """How to speak HTTP. Times in seconds.
 
     credentials: addresses with user information (index URLs); it is sent to requests of the same origin only,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from cachi2ish.cache.interface import BlobStore, BlobWriter
 from cachi2ish.core.artifacts import Artifact, Blob

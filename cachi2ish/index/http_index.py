@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from datetime import datetime
 from threading import Lock
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from cachi2ish.advice import Hint

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import takewhile
 
 import msgspec
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from cachi2ish.advice import Hint

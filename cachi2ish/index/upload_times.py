@@ -7,14 +7,13 @@ all releases with ``upload_time_iso_8601``. No PEP describes it; indexes that mi
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from itertools import chain
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from msgspec import DecodeError, Raw, Struct, json
-from msgspec.structs import replace as replaced
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from cachi2ish.cache.interface import Recollection
@@ -200,4 +199,4 @@ def _name(file: IndexFile) -> tuple[str, str]:
 def _timed(file: IndexFile, times: Times) -> IndexFile:
     if file.upload_time is not None:
         return file
-    return replaced(file, upload_time=times.get(_name(file)))
+    return replace(file, upload_time=times.get(_name(file)))

@@ -14,8 +14,8 @@ from cachi2ish.core import urls
 from cachi2ish.core.digests import ALGORITHMS, Digest, InvalidDigestError, strong
 from cachi2ish.core.distributions import is_wheel, read_name, sdist_extension
 from cachi2ish.core.messages import excerpt, shortened
+from cachi2ish.core.outputs import name_of_url, url_basename
 from cachi2ish.core.pages import Hashes, IndexFile, digests_of
-from cachi2ish.core.placement import name_of_url, url_basename
 from cachi2ish.core.requirements import Git, Purpose, Url
 from cachi2ish.errors import Cachi2ishError, LockFileError, Origin, raise_all
 from cachi2ish.lockfiles.interface import SourceFolder

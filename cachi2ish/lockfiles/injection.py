@@ -17,7 +17,7 @@ from msgspec import DecodeError, Meta, Struct
 from msgspec.json import decode
 from msgspec.structs import asdict
 
-from cachi2ish.core.placement import DEPS
+from cachi2ish.core.outputs import DEPS
 from cachi2ish.errors import InputError
 
 _FOLDER = f"/{DEPS}/"

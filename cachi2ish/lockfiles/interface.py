@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -12,12 +11,12 @@ from msgspec import Struct
 from cachi2ish.core.messages import excerpt, shortened
 from cachi2ish.core.pages import IndexFile
 from cachi2ish.core.requirements import FormatControl, Git, Pinned, Purpose, Requirement, Url
+from cachi2ish.core.structs import compared_without, repr_without
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError, LockFileError, Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """What of a lock file is wanted, in the words of the tool that wrote it.
 
     groups, extras: beside those that the tool takes without being asked; `EVERYTHING` in them is all. no_groups:
@@ -41,8 +40,7 @@ DEFAULT = Selection()
 Addressed = Url | Git | IndexFile
 
 
-@dataclass(frozen=True, slots=True)
-class LockText:
+class LockText(Struct, frozen=True):
     """A file whose addresses ``inject-files`` rewrites. Only the `Rewriter` of its format knows what is in it.
 
     file: relative to the source directory. text: as the user wrote it, decoded, with an earlier
@@ -52,10 +50,12 @@ class LockText:
     """
 
     file: str
-    text: str = field(repr=False)
+    text: str
     direct: tuple[Addressed | None, ...]
     encoding: str = "utf-8"
     only_fetched: bool = False
+
+    __repr__ = repr_without("text")
 
 
 class Needs(Struct, frozen=True):
@@ -89,8 +89,7 @@ class SourceFolder(Struct, frozen=True, kw_only=True):
 Note = str | SourceFolder
 
 
-@dataclass(frozen=True, slots=True)
-class Lock:
+class Lock(Struct, frozen=True, eq=False):
     """A lock file that was named in the input, together with all that it includes.
 
     file: relative to the source directory, POSIX separators.
@@ -112,14 +111,17 @@ class Lock:
     index_urls: tuple[Address, ...] = ()
     trusted_hosts: tuple[str, ...] = ()
     require_hashes: bool = False
-    format_control: FormatControl = field(default_factory=FormatControl)
+    format_control: FormatControl = FormatControl()
     unconstrained: tuple[Pinned, ...] = ()
     texts: tuple[LockText, ...] = ()
     scope: Scope | None = None
     notes: tuple[Note, ...] = ()
     warnings: tuple[str, ...] = ()
     stale: tuple[LockFileError, ...] = ()
-    needs: Callable[[], Needs] | None = field(default=None, compare=False, repr=False)
+    needs: Callable[[], Needs] | None = None
+
+    __repr__ = repr_without("needs")
+    __eq__, __hash__ = compared_without("needs")
 
     @property
     def folders(self) -> tuple[SourceFolder, ...]:

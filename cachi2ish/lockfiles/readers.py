@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path
@@ -178,7 +177,7 @@ class NamedReaders:
 
 
 def _refuse_unknown_keys(reader: LockReader, file: str, selection: Selection) -> None:
-    used = [one.name for one in fields(selection) if getattr(selection, one.name)]
+    used = [name for name in selection.__struct_fields__ if getattr(selection, name)]
     unknown = [f'"{key}"' for key in used if key not in reader.keys]
     if unknown:
         raise InputError(

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from cachi2ish.core.messages import excerpt, shortened
-from cachi2ish.core.placement import DEPS
+from cachi2ish.core.outputs import DEPS
 from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin, raise_all
 from cachi2ish.files.foreign import read_toml
 from cachi2ish.files.user_files import kind_of

@@ -15,8 +15,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from msgspec import Struct
 
-from cachi2ish.core.outputs import OUTPUT_DIR
-from cachi2ish.core.placement import DEPS
+from cachi2ish.core.outputs import DEPS, OUTPUT_DIR
 from cachi2ish.core.urls import redact_text
 from cachi2ish.errors import InputError
 from cachi2ish.lockfiles import injection

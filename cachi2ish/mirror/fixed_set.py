@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import replace
 from packaging.utils import NormalizedName, canonicalize_name
 
 from cachi2ish.core.cutoff import Cutoff
 from cachi2ish.core.distributions import declared_version, plain_name
+from cachi2ish.core.outputs import DEPS, PAGES
 from cachi2ish.core.pages import Page
-from cachi2ish.core.placement import DEPS, PAGES
 from cachi2ish.errors import InputError, UnavailableError
 from cachi2ish.files.foreign import read_foreign
 from cachi2ish.mirror.page_desk import Answer, Made, Make

@@ -8,6 +8,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
+from msgspec.structs import replace as replaced
 from packaging.utils import NormalizedName
 
 from cachi2ish.core.cutoff import Cutoff, rfc3339
@@ -159,7 +160,7 @@ class PageDesk:
             return Refusal(reason=reason, text=text, looked_at=newest.looked_at)
         old = frozenset(then.keys)
         kept = [place for place, key in enumerate(newest.keys) if key in old]
-        page = replace(
+        page = replaced(
             newest.page, files=tuple(newest.page.files[place] for place in kept), versions=then.page.versions
         )
         return replace(newest, page=page, keys=tuple(newest.keys[place] for place in kept), closed=False)

@@ -11,8 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cachi2ish.advice import Place
-from cachi2ish.core.outputs import BuildConfig
-from cachi2ish.core.placement import DEPS
+from cachi2ish.core.outputs import DEPS, BuildConfig
 from cachi2ish.errors import StorageError
 from cachi2ish.files.os_errors import storage_errors
 from cachi2ish.files.rooted import RootedPath

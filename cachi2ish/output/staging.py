@@ -17,8 +17,7 @@ from msgspec.structs import replace
 from cachi2ish.advice import Place
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.distributions import plain_name
-from cachi2ish.core.outputs import BuildConfig
-from cachi2ish.core.placement import DEPS
+from cachi2ish.core.outputs import DEPS, BuildConfig
 from cachi2ish.errors import DistributionError, StorageError
 from cachi2ish.files.os_errors import storage_errors
 from cachi2ish.files.rooted import RootedPath

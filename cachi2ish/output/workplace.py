@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from cachi2ish.advice import Hint
 from cachi2ish.core.distributions import is_wheel, sdist_extension
-from cachi2ish.core.placement import DEPS
+from cachi2ish.core.outputs import DEPS
 from cachi2ish.errors import InputError
 from cachi2ish.files.locks import is_at
 from cachi2ish.files.os_errors import FORBIDDEN

@@ -7,8 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from cachi2ish.core.outputs import OutputRecord
-from cachi2ish.core.placement import DEPS, PAGES
+from cachi2ish.core.outputs import DEPS, PAGES, OutputRecord
 from cachi2ish.errors import StorageError
 from cachi2ish.proof.interface import Finding, Verdict
 from cachi2ish.simple_api.page_tree import tree_digest

@@ -14,8 +14,14 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from cachi2ish.build.interface import BuildFactsReader, Machine, SdistFacts
-from cachi2ish.core.outputs import BuildConfig, OutputRecord, RecordedLock, RecordedPackage, RecordedRequirement
-from cachi2ish.core.placement import DEPS
+from cachi2ish.core.outputs import (
+    DEPS,
+    BuildConfig,
+    OutputRecord,
+    RecordedLock,
+    RecordedPackage,
+    RecordedRequirement,
+)
 from cachi2ish.core.requirements import FormatControl
 from cachi2ish.core.targets.dependency_specifiers import read_requirement
 from cachi2ish.core.targets.machine import Target

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from stat import S_IFDIR
 
+from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
 from cachi2ish.core.distributions import is_wheel

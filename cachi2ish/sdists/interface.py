@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from msgspec import Struct
 
+from cachi2ish.core.structs import compared_without
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+
+class Identity(Struct, frozen=True, eq=False):
     """What an archive's own metadata says.
 
     version: None where it states none. extra_dependencies: those of its dependencies that ask for extras of a
@@ -22,7 +22,9 @@ class Identity:
     name: str
     version: str | None
     extra_dependencies: tuple[str, ...] = ()
-    build_requires: tuple[str, ...] = field(default=(), compare=False)
+    build_requires: tuple[str, ...] = ()
+
+    __eq__, __hash__ = compared_without("build_requires")
 
 
 class CoreMetadata(Struct, frozen=True, kw_only=True):

@@ -11,8 +11,7 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from cachi2ish.core.outputs import OUTPUT_DIR, BuildConfig, ProjectFile, text_digest
-from cachi2ish.core.placement import DEPS
+from cachi2ish.core.outputs import DEPS, OUTPUT_DIR, BuildConfig, ProjectFile, text_digest
 from cachi2ish.errors import Cachi2ishError, InputError, raise_all
 from cachi2ish.files.interface import SourceFiles
 from cachi2ish.files.rooted import RootedPath

@@ -20,6 +20,8 @@ from cachi2ish.core.digests import Digest, strong
 from cachi2ish.core.distributions import version_order
 from cachi2ish.core.inventory import FromGit, FromUrl, Inventory, InventoryFile
 from cachi2ish.core.outputs import (
+    FILES_FROM_PAGES,
+    PAGES,
     OutputRecord,
     RecordedLock,
     RecordedPackage,
@@ -27,7 +29,6 @@ from cachi2ish.core.outputs import (
     RecordedTarget,
 )
 from cachi2ish.core.pages import IndexFile, Page
-from cachi2ish.core.placement import FILES_FROM_PAGES, PAGES
 from cachi2ish.core.requirements import Pinned, Purpose, Requirement
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.core.urls import redact_text

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace as replace_field
 from pathlib import Path, PurePosixPath
 
-from cachi2ish.core.outputs import ProjectFile, text_digest
+from msgspec.structs import replace as replace_field
+
+from cachi2ish.core.outputs import ProjectFile, name_of_git, name_of_url, text_digest
 from cachi2ish.core.pages import IndexFile
-from cachi2ish.core.placement import name_of_git, name_of_url
 from cachi2ish.core.requirements import Git, Url
 from cachi2ish.lockfiles.interface import LockText, Placed, RewriterOf
 from cachi2ish.services.exporting import Export

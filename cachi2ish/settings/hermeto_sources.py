@@ -7,7 +7,6 @@ section of a YAML file, or the flat keys of earlier releases (``requests_timeout
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from cachi2ish.core.messages import did_you_mean
+from cachi2ish.core.structs import repr_without
 from cachi2ish.errors import InputError, Origin
 
 if TYPE_CHECKING:
@@ -75,18 +75,19 @@ _PREFIX = "HERMETO_"
 _ALIKE = 0.9
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A key and its value. name: as the source writes it. origin: the file, None for a variable.
 
     earlier: whether the source has the key's name of an earlier release.
     """
 
     key: str
-    value: object = field(repr=False)
+    value: object
     name: str
     origin: Origin | None = None
     earlier: bool = False
+
+    __repr__ = repr_without("value")
 
 
 def _entry(key: str, value: object, name: str, origin: Origin | None = None) -> Entry:

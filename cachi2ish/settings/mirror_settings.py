@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+from msgspec.structs import replace as replaced
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from cachi2ish.core.messages import excerpt
@@ -103,7 +104,7 @@ def load_mirror_settings(
         open=bool(merged.mirror_open),
         memory=DEFAULT_MEMORY if merged.mirror_memory is None else merged.mirror_memory,
         follow=merged.mirror_follow is not False,
-        http=replace(
+        http=replaced(
             settings.http,
             credentials=tuple(registries.values()),
             netrc=None,

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from cachi2ish.core.as_of import PackageDates
 from cachi2ish.core.modes import Mode, SbomKind
 from cachi2ish.core.requirements import IndexOptions
+from cachi2ish.core.structs import repr_without
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import InputError
 from cachi2ish.http.interface import HttpSettings
@@ -35,8 +37,7 @@ _INDEX_HINT = "give an http or https address such as https://host/simple/"
 _NOWHERE = Path(os.devnull)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """What a run works with.
 
     dates: of packages that have none of their own. now: what durations count back from.
@@ -61,7 +62,7 @@ class Settings:
     offline: bool
     dry_run: bool
     concurrency: int
-    environ: Mapping[str, str] = field(repr=False)
+    environ: Mapping[str, str]
     require_fresh: bool = False
     moved_hosts: Mapping[str, Address] = field(default_factory=dict)
     mode: Mode = Mode.STRICT
@@ -72,6 +73,8 @@ class Settings:
     git_timeout: float | None = None
     notes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+
+    __repr__ = repr_without("environ")
 
 
 def load_settings(flags: Flags, environ: Mapping[str, str], home: Path | None, now: datetime) -> Settings:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import AnyStr
 from urllib.parse import urljoin
 
-from msgspec import ValidationError, convert
+from msgspec import Struct, ValidationError, convert
 from packaging.utils import NormalizedName
 
 from cachi2ish.core import urls
 from cachi2ish.core.messages import excerpt
 from cachi2ish.core.pages import Hashes, digests_of
+from cachi2ish.core.structs import repr_without
 from cachi2ish.core.urls import redact
 from cachi2ish.errors import UnavailableError
 
@@ -62,8 +62,7 @@ _RFC3339 = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class PageSource:
+class PageSource(Struct, frozen=True):
     """Which page is being read.
 
     index: the address of the index, redacted. base: the URL that relative links are resolved against,
@@ -73,7 +72,9 @@ class PageSource:
 
     project: NormalizedName
     index: str
-    base: str = field(repr=False)
+    base: str
+
+    __repr__ = repr_without("base")
 
     @classmethod
     def of(cls, project: NormalizedName, index: str, url: str) -> PageSource:
@@ -81,12 +82,13 @@ class PageSource:
         return cls(project, index, urls.split_userinfo(url)[0])
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """A link, absolute and without fragment, and the fragment without its ``#``."""
 
-    url: str = field(repr=False)
+    url: str
     fragment: str
+
+    __repr__ = repr_without("url")
 
 
 class Links:

@@ -7,10 +7,9 @@ knows.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from hashlib import sha256
 
-from msgspec.structs import replace as replaced
+from msgspec.structs import replace
 
 from cachi2ish.core.pages import Page
 from cachi2ish.simple_api.json_pages import write_json
@@ -18,7 +17,5 @@ from cachi2ish.simple_api.json_pages import write_json
 
 def page_digest(page: Page) -> str:
     """Return the digest as 64 hexadecimal digits."""
-    files = tuple(
-        [file if file.url == file.filename else replaced(file, url=file.filename) for file in page.files]
-    )
+    files = tuple([file if file.url == file.filename else replace(file, url=file.filename) for file in page.files])
     return sha256(write_json(replace(page, files=files, last_serial=None))).hexdigest()

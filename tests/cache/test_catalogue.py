@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256 as sha256_of
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import DecodeError, msgpack
-from msgspec.structs import replace as replaced
+from msgspec.structs import replace
 
 from cachi2ish.cache.interface import Catalogue, KeptPage
 from cachi2ish.cache.memory.catalogue import SqliteCatalogue
@@ -64,7 +63,7 @@ def test_of_a_page_the_files_of_some_versions_are_read(catalogue: SqliteCatalogu
 
 def test_an_upload_time_comes_back_as_the_same_instant_in_utc(catalogue: SqliteCatalogue) -> None:
     local = datetime(2024, 10, 1, 1, 30, 0, 1, tzinfo=timezone(timedelta(hours=5, minutes=45)))
-    catalogue.keep_page(page_of(replaced(SDIST, upload_time=local)))
+    catalogue.keep_page(page_of(replace(SDIST, upload_time=local)))
     found = kept(catalogue)
     assert found
     assert found.files[0].upload_time == local
@@ -142,7 +141,7 @@ def test_what_is_not_shown_of_an_address_is_not_kept_of_a_page(
     assert "hunter2" not in redact(address)
     files = (
         index_file("thing-1.0.zip", address),
-        replaced(SDIST, provenance=address),
+        replace(SDIST, provenance=address),
         WHEEL,
     )
     assert not catalogue.keep_page(page_of(*files), '"1"')
@@ -158,7 +157,7 @@ def test_an_address_with_a_harmless_query_is_kept(catalogue: SqliteCatalogue) ->
     assert kept(catalogue) == page
 
 
-@pytest.mark.parametrize("odd", [replaced(WHEEL, filename="\ud800"), replaced(WHEEL, size=10**30)])
+@pytest.mark.parametrize("odd", [replace(WHEEL, filename="\ud800"), replace(WHEEL, size=10**30)])
 def test_a_file_that_no_database_can_hold_is_left_out(catalogue: SqliteCatalogue, odd: IndexFile) -> None:
     assert not catalogue.keep_page(page_of(odd, SDIST))
     assert catalogue.kept_page(INDEX, "thing") == KeptPage(page=page_of(SDIST), fetched_at=T, complete=False)

@@ -12,12 +12,12 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from msgspec.structs import replace
 
 from cachi2ish.cache.blobs import DiskBlobs
 from cachi2ish.cache.housekeeping import DiskHousekeeping

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace as replaced
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from cachi2ish.cli.display.hints import hint_of
@@ -103,14 +102,14 @@ def test_versions_are_compared_as_versions() -> None:
 
 
 def test_a_name_that_is_there_twice_is_taken_once() -> None:
-    again = replaced(file(SDIST), url="https://files.example/again")
+    again = replace(file(SDIST), url="https://files.example/again")
     choice = choose(pin(), page(SDIST, again), SDISTS)
     assert [each.url for each in choice.files] == [f"https://files.example/{SDIST}"]
 
 
 class TestANameThatIsThereTwice:
     FIRST = file(SDIST, digests=frozenset({sha256("first")}))
-    SECOND = replaced(file(SDIST, digests=frozenset({sha256("second")})), url="https://files.example/rebuilt")
+    SECOND = replace(file(SDIST, digests=frozenset({sha256("second")})), url="https://files.example/rebuilt")
 
     @pytest.mark.parametrize("policy", [SDISTS, WHEELS, Policy(wheels=True, targets=(LINUX_X86,))])
     def test_the_file_that_the_lock_names_is_taken(self, policy: Policy) -> None:
@@ -134,7 +133,7 @@ class TestANameThatIsThereTwice:
         assert error.problem.endswith(f"{SDIST}: none of the requirement's hashes is this file's")
 
     def test_what_is_not_taken_stands_in_nobodys_way(self) -> None:
-        wheel = replaced(self.FIRST, filename=PURE), replaced(self.SECOND, filename=PURE)
+        wheel = replace(self.FIRST, filename=PURE), replace(self.SECOND, filename=PURE)
         assert names(choose(pin(), page(SDIST, *wheel), SDISTS)) == [SDIST]
 
     def test_a_digest_that_is_only_more_than_the_other_listing_has_is_no_contradiction(self) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace as replaced
+from msgspec.structs import replace
 from packaging.tags import Tag
 from packaging.utils import parse_wheel_filename
 
@@ -56,7 +54,7 @@ def test_each_target_gets_its_best_wheel_and_no_sdist() -> None:
 
 def test_what_is_not_taken_has_its_reason() -> None:
     old = file(wheel("cp312-cp312-manylinux_2_5_x86_64"))
-    choice = choose(pin(), page(GLIBC_17, SDIST, WIN, replaced(old, requires_python=">=3.13")), for_targets(LINUX))
+    choice = choose(pin(), page(GLIBC_17, SDIST, WIN, replace(old, requires_python=">=3.13")), for_targets(LINUX))
     assert reasons(choice) == {
         SDIST: f"{GLIBC_17} is preferred",
         WIN: "no target accepts its tags",
@@ -89,17 +87,17 @@ def test_a_target_without_a_file_is_an_error_that_names_it() -> None:
 def test_a_file_that_serves_only_the_newer_python_has_its_reason_in_the_error() -> None:
     newer = Target.parse("3.13", "manylinux_2_28_x86_64")
     with pytest.raises(UnavailableError) as caught:
-        choose(pin(), page(replaced(file(SDIST), requires_python=">=3.13")), for_targets(LINUX, newer))
+        choose(pin(), page(replace(file(SDIST), requires_python=">=3.13")), for_targets(LINUX, newer))
     assert caught.value.problem.endswith(f"{SDIST}: it needs Python >=3.13")
 
 
 def test_a_version_that_excludes_the_first_patch_versions_says_which_one_would_do() -> None:
-    needs = replaced(file(GLIBC_28), requires_python="!=3.12.0,!=3.12.1,>=3.7")
+    needs = replace(file(GLIBC_28), requires_python="!=3.12.0,!=3.12.1,>=3.7")
     with pytest.raises(UnavailableError) as caught:
-        choose(pin(), page(needs, replaced(file(SDIST), requires_python=">=3.12.9")), for_targets(LINUX))
+        choose(pin(), page(needs, replace(file(SDIST), requires_python=">=3.12.9")), for_targets(LINUX))
     hint = 'name an exact Python: "3.12.2" would do (without a third number it is 0, as for pip)'
     assert hint_of(caught.value) == hint
-    for other in (replaced(needs, requires_python=">=3.13"), file(WIN)):
+    for other in (replace(needs, requires_python=">=3.13"), file(WIN)):
         with pytest.raises(UnavailableError) as caught:
             choose(pin(), page(other), for_targets(LINUX))
         assert '"targets"' in (hint_of(caught.value) or "")
@@ -112,11 +110,11 @@ def test_a_target_where_the_marker_does_not_hold_needs_no_file() -> None:
 
 
 def test_requires_python_is_that_of_the_target() -> None:
-    needs = replaced(file(GLIBC_28), requires_python=">=3.12.1")
+    needs = replace(file(GLIBC_28), requires_python=">=3.12.1")
     assert names(choose(pin(), page(needs, GLIBC_17), for_targets(LINUX))) == [GLIBC_17]
     exact = Target.parse("3.12.4", "manylinux_2_28_x86_64")
     assert names(choose(pin(), page(needs, GLIBC_17), for_targets(exact))) == [GLIBC_28]
-    nonsense = replaced(needs, requires_python="three")
+    nonsense = replace(needs, requires_python="three")
     assert names(choose(pin(), page(nonsense), for_targets(LINUX))) == [GLIBC_28]
 
 

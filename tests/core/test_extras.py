@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from packaging.requirements import Requirement as Line
 from packaging.specifiers import SpecifierSet
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.distributions import SDIST_EXTENSIONS, plain_name
-from cachi2ish.core.placement import DEPS, name_of_git, name_of_url, url_basename
+from cachi2ish.core.outputs import DEPS, name_of_git, name_of_url, url_basename
 from cachi2ish.core.requirements import Git, Url
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import LockFileError, Origin

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace as replaced
+from msgspec.structs import replace
 
 from cachi2ish.advice import Hint
 from cachi2ish.core.as_of import as_of
@@ -44,7 +43,7 @@ TIMES = (None, INSTANT - timedelta(days=1), INSTANT + timedelta(days=1))
 
 
 def a_file(name: str, yanked: str | None, time: datetime | None, requires_python: str | None) -> IndexFile:
-    return replaced(file(name, yanked=yanked), upload_time=time, requires_python=requires_python)
+    return replace(file(name, yanked=yanked), upload_time=time, requires_python=requires_python)
 
 
 FILES = st.lists(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
-from dataclasses import replace
 from datetime import UTC
 from typing import Any
 from urllib.parse import quote
 
 from hypothesis import strategies as st
-from msgspec.structs import replace as replaced
+from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
 from cachi2ish.core.choose.checks import Policy
@@ -148,7 +147,7 @@ def check(page: Page) -> None:
 
 def writable(file: IndexFile) -> IndexFile:
     """What of a file has a place: one hash of each algorithm, and a time that is one."""
-    return replaced(file, hashes=tuple(dict(file.hashes).items()), unreadable_time="")
+    return replace(file, hashes=tuple(dict(file.hashes).items()), unreadable_time="")
 
 
 @fuzzed(body=json_like(JSON))
@@ -261,7 +260,7 @@ PAGES = st.builds(
     index=st.just(INDEX),
     files=st.lists(FILES, max_size=5).map(
         lambda files: tuple(
-            replaced(
+            replace(
                 one,
                 url=f"https://files.example/{quote(one.filename, safe='')}",
                 yanked_reason=one.yanked_reason if one.yanked else "",

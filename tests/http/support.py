@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from cachi2ish.core.artifacts import Artifact
 from cachi2ish.core.digests import Digest
@@ -37,7 +39,7 @@ def client(*, credentials: Sequence[str] = (), proxy: str | None = None, **chang
         SETTINGS,
         credentials=tuple(map(Address, credentials)),
         proxy=None if proxy is None else Address(proxy),
-        **changes,  # type: ignore[arg-type]
+        **changes,
     )
     session = HttpSession(
         settings, sleep=waits.append, clock=lambda: sum(waits), random=lambda: 1.0, on_retry=told.append

@@ -7,9 +7,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from cachi2ish.cache.blobs import DiskBlobs
 from cachi2ish.core.artifacts import Artifact
@@ -34,7 +34,7 @@ def connect() -> Iterator[Connect]:
     with ExitStack() as stack:
 
         def make(**changes: object) -> HttpSession:
-            settings = replace(SETTINGS, **{"read_timeout": 0.5, **changes})  # type: ignore[arg-type]
+            settings = replace(SETTINGS, **{"read_timeout": 0.5, **changes})
             return stack.enter_context(HttpSession(settings, sleep=lambda _seconds: None))
 
         yield make

@@ -8,10 +8,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf
 
 import pytest
+from msgspec.structs import replace
 
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import HostError, NetworkError

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from cachi2ish.cache.blobs import DiskBlobs
 from cachi2ish.core.urls import Address, host_of
@@ -25,7 +25,7 @@ from tests.support.raw_server import RawServer
 
 
 def session(traffic: HttpTraffic, *, proxy: str | None = None, **changes: object) -> closing[HttpSession]:
-    settings = replace(SETTINGS, proxy=Address(proxy) if proxy else None, **changes)  # type: ignore[arg-type]
+    settings = replace(SETTINGS, proxy=Address(proxy) if proxy else None, **changes)
     return closing(HttpSession(settings, sleep=lambda _seconds: None, random=lambda: 1.0, traffic=traffic))
 
 

@@ -4,12 +4,11 @@ import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace as replaced
+from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
 from cachi2ish.cache.memory.catalogue import SqliteCatalogue
@@ -40,7 +39,7 @@ def _fill(index: IndexServer) -> None:
 
 
 def _without_what_html_cannot_say(page: Page, address: str) -> Page:
-    files = tuple(replaced(file, size=None, url=file.url.replace(address, "http://it")) for file in page.files)
+    files = tuple(replace(file, size=None, url=file.url.replace(address, "http://it")) for file in page.files)
     return replace(page, files=files, index="it", versions=None)
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from msgspec.structs import replace as replaced
+from msgspec.structs import replace
 from packaging.utils import NormalizedName, canonicalize_name
 
 from cachi2ish.cache.memory.catalogue import SqliteCatalogue
@@ -126,7 +125,7 @@ def test_a_second_run_says_the_same_of_indexes_that_count_together_and_asks_none
         pages = [
             IndexStack(context).index(addresses, dating).page(DEMO, query)
             for dating in (Dating(), DATING)
-            for context in (run, run, replaced(run, offline=True))
+            for context in (run, run, replace(run, offline=True))
         ]
         assert [len(one.requests) for one in servers] == [1, 1, 1, 0]
     assert pages[0] == pages[1] == pages[2]
@@ -146,7 +145,7 @@ def test_that_an_index_shows_nothing_lets_no_other_answer_without_digests(run: R
         with pytest.raises(ForbiddenError):
             IndexStack(run).index(addresses, DATING).page(DEMO, without)
         with pytest.raises(NotCachedError):
-            IndexStack(replaced(run, offline=True)).index(addresses, DATING).page(DEMO, without)
+            IndexStack(replace(run, offline=True)).index(addresses, DATING).page(DEMO, without)
 
 
 def test_a_page_that_is_kept_is_not_forgotten_because_the_index_shows_nothing_today(run: RunContext) -> None:
@@ -157,7 +156,7 @@ def test_a_page_that_is_kept_is_not_forgotten_because_the_index_shows_nothing_to
         storage.script(PAGE, [Fault.status(403)])
         with pytest.raises(ForbiddenError):
             IndexStack(run).index(addresses, Dating()).page(DEMO)
-        assert IndexStack(replaced(run, offline=True)).index(addresses, Dating()).page(DEMO) == kept
+        assert IndexStack(replace(run, offline=True)).index(addresses, Dating()).page(DEMO) == kept
 
 
 def test_who_stands_behind_an_index_is_said_by_the_cache_too(run: RunContext) -> None:
@@ -165,7 +164,7 @@ def test_who_stands_behind_an_index_is_said_by_the_cache_too(run: RunContext) ->
     with IndexServer() as private, IndexServer() as public:
         private.add("demo", SDIST, upload_time=BEFORE)
         addresses = (Address(private.index_url), Address(public.index_url))
-        for context in (run, run, replaced(run, offline=True)):
+        for context in (run, run, replace(run, offline=True)):
             page = IndexStack(context).index(addresses, DATING).page(DEMO, query)
             assert page.behind == (public.index_url,)
         assert len(private.requests) == 1

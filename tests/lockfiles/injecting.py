@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cachi2ish.core.placement import name_of_git, name_of_url
+from cachi2ish.core.outputs import name_of_git, name_of_url
 from cachi2ish.core.requirements import Git, Url
 from cachi2ish.lockfiles.interface import LockText, Placed, Rewriter
 from cachi2ish.lockfiles.pip.rewriting import RequirementsRewriter

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
-from cachi2ish.core.placement import name_of_git
+from cachi2ish.core.outputs import name_of_git
 from cachi2ish.core.requirements import Git
 from cachi2ish.errors import InputError, LockFileError
 from cachi2ish.lockfiles.interface import Placed

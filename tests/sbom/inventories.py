@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from cachi2ish.core.as_of import RecordedDates
 from cachi2ish.core.digests import Digest

@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -21,6 +20,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import FormatChecker
+from msgspec.structs import replace
 
 from cachi2ish.core.inventory import Dependency, Inventory, MainPackage, Relaxation, RelaxationKind
 from cachi2ish.sbom import package_urls

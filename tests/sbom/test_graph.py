@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from cachi2ish.core.inventory import Inventory, MainPackage
 from cachi2ish.sbom import graph

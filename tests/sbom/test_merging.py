@@ -6,7 +6,6 @@ import copy
 import itertools
 import json
 import random
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from packageurl import PackageURL
 
 from cachi2ish.core.inventory import Dependency, Inventory, MainPackage

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from cachi2ish.core.inventory import Dependency
 from cachi2ish.sbom import properties

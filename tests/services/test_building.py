@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from cachi2ish.core.as_of import PackageDates
 from cachi2ish.core.choose.candidates import TargetFiles

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
-from msgspec.structs import replace as replaced
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from cachi2ish.core.as_of import Dating, PackageDates
@@ -231,7 +231,7 @@ def wanted_of(
         ),
     )
     settings = IndexAddresses(default=IndexOptions(), public=lambda: PUBLIC, actual=itself)
-    return wanted(reading, replaced(settings, **addresses))
+    return wanted(reading, replace(settings, **addresses))
 
 
 def test_a_requirement_whose_marker_holds_on_no_target_is_not_chosen_for() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
 import pytest
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from cachi2ish.cli.wiring import build_facts, planner

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace as replace_fields
+from msgspec.structs import replace
 
 from cachi2ish.build.interface import SdistFacts
 from cachi2ish.cli.wiring import build_facts, planner
@@ -72,7 +72,7 @@ def test_how_an_sdist_is_built_is_known_before_the_last_file_is_there(
 ) -> None:
     facts = CountedFacts()
     bench = Bench({filename: Identity("foo", "1.0", build_requires=requires)})
-    bench.archives = replace_fields(bench.archives, facts=lambda: facts)
+    bench.archives = replace(bench.archives, facts=lambda: facts)
     for _ in range(2):
         bench.identify(pin(), filename)
     assert facts.asked == asked

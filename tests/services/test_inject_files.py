@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
+from msgspec.structs import replace
 
 from cachi2ish.core.outputs import BuildConfig, ProjectFile, text_digest
 from cachi2ish.errors import Cachi2ishError
@@ -31,7 +31,7 @@ def source(tmp_path: Path) -> Path:
 def recorded(source: Path, **changes: object) -> ProjectFile:
     path = "requirements.txt"
     one = ProjectFile(path=path, abspath=str(source / path), template="", urls=(URL,), sha256=text_digest(TEXT))
-    return replace(one, **changes)  # type: ignore[arg-type]
+    return replace(one, **changes)
 
 
 def inject(one: ProjectFile, source: Path | None = None) -> tuple[Path, ...]:

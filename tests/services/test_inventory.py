@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from cachi2ish.core.as_of import PackageDates, RecordedDates
 from cachi2ish.core.choose.checks import Policy

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from cachi2ish.advice import Hint
 from cachi2ish.core.as_of import RecordedDates

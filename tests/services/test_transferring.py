@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import pytest
+from msgspec.structs import replace as replaced
 
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.choose.checks import Policy
@@ -66,7 +67,7 @@ def file(url: str, size: int | None = None) -> IndexFile:
 
 
 def choice(*files: IndexFile, line: int = 1) -> Choice:
-    requirement = replace(pin(), origin=Origin("requirements.txt", line))
+    requirement = replaced(pin(), origin=Origin("requirements.txt", line))
     return Choice(requirement=requirement, index="https://i.test/", files=files)
 
 
@@ -145,7 +146,7 @@ def test_a_file_that_is_another_distribution_is_not_handed_on() -> None:
 def test_a_file_that_the_lock_does_not_name_is_left_out_where_another_one_serves() -> None:
     unnamed = NotLockedError("not the file that is locked", origin=Origin("requirements.txt", 1))
     bench = Bench({SDIST: b"sdist", WHEEL: unnamed})
-    requirement = replace(pin("1.0", Digest("sha256", "0" * 64)), name="demo")
+    requirement = replaced(pin("1.0", Digest("sha256", "0" * 64)), name="demo")
     listed = page(file(SDIST), file(WHEEL), project="demo")
     first = choose(requirement, listed, Policy(wheels=True))
     with bench.transfers() as transfers:

@@ -14,9 +14,11 @@ import logging
 import threading
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
+
+from msgspec.structs import replace
 
 from cachi2ish.cache.blobs import DiskBlobs
 from cachi2ish.cache.memory.catalogue import SqliteCatalogue

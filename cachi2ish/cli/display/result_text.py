@@ -12,7 +12,7 @@ from cachi2ish.core.choose.explain import words_of
 from cachi2ish.core.choose.reasons import Facts, Reason
 from cachi2ish.core.cutoff import rfc3339
 from cachi2ish.core.messages import escaped, printable, shortened
-from cachi2ish.core.placement import name_of_git, name_of_url
+from cachi2ish.core.outputs import name_of_git, name_of_url
 from cachi2ish.core.urls import redact
 from cachi2ish.services.fetch.targeting import Shares
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 from itertools import chain
 
 from msgspec import Struct
+from msgspec.structs import replace
 from packaging.version import Version
 
 from cachi2ish.core.choose.reasons import Facts, Reason, Refusal

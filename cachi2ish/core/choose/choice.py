@@ -7,10 +7,10 @@ all of them is put into an order of preference, for each target where there are 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from itertools import repeat
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from cachi2ish.core.choose.candidates import (
     Candidate,
@@ -31,11 +31,11 @@ from cachi2ish.core.choose.reasons import Facts, FileWarning, Reason, Refusal, W
 from cachi2ish.core.distributions import SdistName
 from cachi2ish.core.pages import QUARANTINED, IndexFile, Page
 from cachi2ish.core.requirements import Pinned
+from cachi2ish.core.structs import compared_without, repr_without
 from cachi2ish.errors import UnavailableError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(Struct, frozen=True, kw_only=True, eq=False):
     """What one requirement becomes. files: at most one sdist, first; then wheels by name.
 
     index: the address of the index that lists them, redacted; "" where nobody says. indexes: that of each file,
@@ -54,8 +54,11 @@ class Choice:
     left: tuple[IndexFile, ...] = ()
     refused: tuple[Refusal, ...] = ()
     warnings: tuple[FileWarning, ...] = ()
-    page: Page | None = field(default=None, repr=False, compare=False)
-    policy: Policy = field(default=Policy(), repr=False, compare=False)
+    page: Page | None = None
+    policy: Policy = Policy()
+
+    __repr__ = repr_without("page", "policy")
+    __eq__, __hash__ = compared_without("page", "policy")
 
     def without(self, file: IndexFile) -> Choice:
         """Return the choice without ``file``, which the lock does not name.

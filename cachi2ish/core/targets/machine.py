@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
+from msgspec import Struct
+from msgspec.structs import replace
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import Tag, compatible_tags, cpython_tags, generic_tags
 
@@ -56,8 +57,7 @@ _VERSIONS = {
 _LAST_WITH_PYMALLOC = 7
 
 
-@dataclass(frozen=True, kw_only=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True, dict=True):
     """A Python on a platform. Make one with `parse`.
 
     python: two or three numbers. Where the third is not given, it is 0 for Requires-Python, as for pip's

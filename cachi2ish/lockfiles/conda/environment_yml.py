@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
+from msgspec.structs import replace
 from yaml.nodes import Node, SequenceNode
 
 from cachi2ish.core.requirements import Purpose

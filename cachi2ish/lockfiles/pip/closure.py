@@ -5,14 +5,14 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
-from msgspec import Struct
+from msgspec import Struct, field
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
 from cachi2ish.core.digests import Digest, InvalidDigestError
 from cachi2ish.core.requirements import Git, Purpose, Url
+from cachi2ish.core.structs import repr_without
 from cachi2ish.errors import Cachi2ishError, InputError, LockFileError, Origin
 from cachi2ish.files.user_files import kind_of
 from cachi2ish.lockfiles.foreign_files import other_than_requirements
@@ -66,13 +66,12 @@ class Line(Struct, frozen=True, kw_only=True):
         return canonicalize_name(self.name)
 
 
-@dataclass(slots=True)
-class Closure:
+class Closure(Struct):
     """What a walk has found so far, in order."""
 
     tree: SourceTree
     purpose: Purpose
-    environ: Mapping[str, str] = field(repr=False)
+    environ: Mapping[str, str]
     parser: PipLineParser = field(default_factory=PipLineParser)
     entries: list[Line] = field(default_factory=list)
     constraints: list[Line] = field(default_factory=list)
@@ -82,6 +81,8 @@ class Closure:
     warnings: list[str] = field(default_factory=list)
     _seen: set[tuple[str, bool]] = field(default_factory=set)
     _variables: dict[str, None] = field(default_factory=dict)
+
+    __repr__ = repr_without("environ")
 
     def walk(
         self,

@@ -12,7 +12,7 @@ from packaging.version import InvalidVersion, Version
 from cachi2ish.core import urls
 from cachi2ish.core.digests import ALGORITHMS, Digest, InvalidDigestError, strong
 from cachi2ish.core.distributions import is_wheel, read_name, sdist_extension
-from cachi2ish.core.placement import name_of_url, url_basename
+from cachi2ish.core.outputs import name_of_url, url_basename
 from cachi2ish.core.requirements import Git, Purpose, Url
 from cachi2ish.errors import LockFileError, Origin
 from cachi2ish.lockfiles.pip.pip_options import DirectAddress, RequirementLine

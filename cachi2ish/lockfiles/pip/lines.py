@@ -9,7 +9,6 @@ import codecs
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from operator import attrgetter
 
 from msgspec import Struct
@@ -114,8 +113,7 @@ class _Piece(Struct, frozen=True):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class LogicalLine:
+class LogicalLine(Struct, frozen=True):
     """A line as pip sees it, variables not yet expanded.
 
     number: of the first physical line, from 1. text: without comment and surrounding white space.
@@ -123,8 +121,8 @@ class LogicalLine:
 
     number: int
     text: str
-    _pieces: tuple[_Piece, ...] = field(repr=False)
-    _shift: int = field(repr=False)
+    _pieces: tuple[_Piece, ...]
+    _shift: int
 
     def source_span(self, start: int, end: int) -> tuple[int, int]:
         """Return where in the file the characters ``start`` to ``end`` (exclusive, not empty) stand.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -14,6 +13,7 @@ from packaging.utils import canonicalize_name
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.lazy import Once
 from cachi2ish.core.requirements import ALL_PROJECTS, FormatControl, Indexes
+from cachi2ish.core.structs import repr_without
 from cachi2ish.core.urls import Address, host_and_port
 from cachi2ish.errors import Cachi2ishError, LockFileError, Origin
 
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from cachi2ish.lockfiles.pip.whole_grammar import LibraryParser
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequirementLine:
+class RequirementLine(Struct, frozen=True, kw_only=True):
     """A requirement or constraint as written.
 
     name: None for an address or path that does not say it. url: with fragment; may hold credentials.
@@ -33,17 +32,20 @@ class RequirementLine:
     extras: tuple[str, ...]
     specifier: SpecifierSet
     marker: str | None
-    url: str | None = field(repr=False)
+    url: str | None
     hashes: tuple[str, ...] = ()
     editable: bool = False
 
+    __repr__ = repr_without("url")
 
-@dataclass(frozen=True, slots=True)
-class Option:
+
+class Option(Struct, frozen=True):
     """An option of the file. name: its long form, ``--index-url``; value: "" for a switch."""
 
     name: str
-    value: str = field(default="", repr=False)
+    value: str = ""
+
+    __repr__ = repr_without("value")
 
 
 class DirectAddress(Struct, frozen=True):

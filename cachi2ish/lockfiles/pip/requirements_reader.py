@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from cachi2ish.core.requirements import Pinned, Purpose, Requirement
 from cachi2ish.errors import Cachi2ishError, LockFileError, Origin, raise_all

@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from urllib.parse import quote, unquote
 
-from cachi2ish.core.outputs import OUTPUT_DIR
-from cachi2ish.core.placement import DEPS, project_of
+from cachi2ish.core.outputs import DEPS, OUTPUT_DIR, project_of
 from cachi2ish.core.urls import redact, split
 from cachi2ish.errors import InputError
 from cachi2ish.lockfiles import injection

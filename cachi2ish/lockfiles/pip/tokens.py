@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from msgspec import Struct
 
 from cachi2ish.core import urls
+from cachi2ish.core.structs import repr_without
 from cachi2ish.lockfiles.pip.lines import logical_lines
 
 #: Where the options of a line begin: at a word that begins with "-". For pip only spaces part words there, for uv
@@ -125,19 +125,20 @@ def _redact(address: str) -> str:
     return urls.redact(address)
 
 
-@dataclass(frozen=True, slots=True)
-class AddressInText:
+class AddressInText(Struct, frozen=True):
     """An address of a direct requirement. text: continuations joined, variables not expanded.
 
     start, end: what gives way to another address, in the file, continuations included.
     before, after: what stands around the other one, see `Slot`.
     """
 
-    text: str = field(repr=False)
+    text: str
     start: int
     end: int
     before: str | None = ""
     after: str = ""
+
+    __repr__ = repr_without("text")
 
 
 def addresses_in(text: str) -> Iterator[AddressInText]:

@@ -6,10 +6,10 @@ import optparse
 import re
 import shlex
 import sys
-from dataclasses import replace
 from typing import Any, NoReturn
 
 import pip_requirements_parser as library
+from msgspec.structs import replace
 from packaging.specifiers import SpecifierSet
 
 from cachi2ish.lockfiles.pip.foreign_options import hint_for

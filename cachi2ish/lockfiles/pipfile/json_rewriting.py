@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 
-from cachi2ish.core.placement import DEPS
+from cachi2ish.core.outputs import DEPS
 from cachi2ish.core.urls import redact_text, split_web
 from cachi2ish.lockfiles import injection
 from cachi2ish.lockfiles.injection import Replacement, replace

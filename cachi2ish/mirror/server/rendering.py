@@ -5,11 +5,11 @@ from __future__ import annotations
 import gzip
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from urllib.parse import quote
 
 import msgspec
-from msgspec.structs import replace as changed
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from cachi2ish.core.cutoff import rfc3339
@@ -109,7 +109,7 @@ def _local(file: IndexFile, key: str, root: str, metadata: Callable[[str], str |
     if metadata is not None and core_metadata is None and is_wheel(file.filename):
         digest = metadata(key)
         core_metadata = None if digest is None else (("sha256", digest),)
-    return changed(file, url=f"{root}{file_path(key, file.filename)}", core_metadata=core_metadata)
+    return replace(file, url=f"{root}{file_path(key, file.filename)}", core_metadata=core_metadata)
 
 
 def _release_file(file: IndexFile) -> dict[str, object]:

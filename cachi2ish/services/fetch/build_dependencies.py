@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
-from msgspec.structs import replace as with_fields
+from msgspec.structs import replace
 
-from cachi2ish.core.placement import CONSTRAINTS
+from cachi2ish.core.outputs import CONSTRAINTS
 from cachi2ish.core.requirements import Pinned, Purpose
 from cachi2ish.errors import Cachi2ishError, InputError, Origin, StorageError
 from cachi2ish.files.rooted import RootedPath
@@ -53,10 +52,10 @@ def with_build_dependencies(reading: Reading, source: Path, network: Network, po
     first = resolving[0]
     runtime = [lock for one in resolving for lock in one.locks]
     more = as_built(_read(found.text, ports, run), runtime, run)
-    return with_fields(
+    return replace(
         reading,
         packages=tuple(
-            with_fields(one, locks=(*one.locks, more)) if one is first else one for one in reading.packages
+            replace(one, locks=(*one.locks, more)) if one is first else one for one in reading.packages
         ),
         constraints=tuple((file_of_stage(stage), text) for stage, text in sorted(found.constraints.items())),
     )

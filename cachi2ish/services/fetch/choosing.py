@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cache, partial
 from itertools import chain
 
 from msgspec import Struct
-from msgspec.structs import replace as with_fields
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from cachi2ish.core.as_of import Dating, as_of, project_not_there_then
@@ -179,7 +178,7 @@ def _one_by_one(
 
     def choose_alone(member: Wanted) -> Choice:
         one = member.requirement
-        page = index.page(one.project, with_fields(query, digests=one.digests, versions=frozenset({one.version})))
+        page = index.page(one.project, replace(query, digests=one.digests, versions=frozenset({one.version})))
         return _choose(member, page, index)
 
     yield from _outcomes(members, choose_alone, on_choice)

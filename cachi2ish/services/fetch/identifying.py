@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 
+from msgspec import Struct
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
@@ -13,13 +13,13 @@ from cachi2ish.core.digests import Digest
 from cachi2ish.core.distributions import is_wheel, read_name, same_version
 from cachi2ish.core.inventory import RelaxationKind
 from cachi2ish.core.requirements import Git, Pinned, Requirement, Url
+from cachi2ish.core.structs import repr_without
 from cachi2ish.errors import DistributionError
 from cachi2ish.sdists.interface import Identity
 from cachi2ish.services.fetch.ports import Archives, Leniency
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
+class Fetched(Struct, frozen=True, kw_only=True):
     """A file in the cache and the requirement that it is for.
 
     filename: what it will be called in the output. url: redacted. index: redacted, for files of an index.
@@ -30,13 +30,15 @@ class Fetched:
 
     requirement: Requirement
     filename: str
-    url: str = field(repr=False)
+    url: str
     index: str | None = None
     blob: Blob
     digests: tuple[Digest, ...]
     verified: bool
     identity: Identity | None
     upload_time: datetime | None = None
+
+    __repr__ = repr_without("url")
 
 
 #: Part of what a remembered identity is found by: raise it when archives are read by another rule.

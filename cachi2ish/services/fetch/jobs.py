@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from threading import Event
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.core.choose.choice import Choice
 from cachi2ish.core.digests import Digest, comparable, strong
+from cachi2ish.core.outputs import name_of_git
 from cachi2ish.core.pages import IndexFile
-from cachi2ish.core.placement import name_of_git
 from cachi2ish.core.requirements import Git, Pinned, Requirement, Url
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.core.urls import Address

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from cachi2ish.cache.interface import Recollection
 from cachi2ish.core.as_of import Dating, PackageDates
@@ -17,6 +16,7 @@ from cachi2ish.core.inventory import Relaxation, RelaxationKind
 from cachi2ish.core.modes import Mode
 from cachi2ish.core.outputs import OTHER_TOOLS_ENVIRONMENT, PIP_ENVIRONMENT, EnvironmentVariable
 from cachi2ish.core.requirements import Indexes, IndexOptions
+from cachi2ish.core.structs import repr_without
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, leaves
 from cachi2ish.http.interface import Downloader
@@ -121,8 +121,7 @@ class IndexAddresses(Struct, frozen=True, kw_only=True):
         return tuple(dict.fromkeys(map(self.actual, (*first, *indexes.addresses))))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(Struct, frozen=True, kw_only=True):
     """The settings of one run, its instant, and who is told.
 
     dates: of a package that declares none. now: the one instant from which durations count back, aware.
@@ -139,7 +138,7 @@ class Run:
     indexes: IndexAddresses
     dates: PackageDates
     now: datetime
-    environ: Mapping[str, str] = field(repr=False)
+    environ: Mapping[str, str]
     concurrency: int
     keeps: bool
     tool_version: str
@@ -150,6 +149,8 @@ class Run:
     moved_hosts: Mapping[str, Address] = field(default_factory=dict)
     export: Path | None = None
     allow_empty: bool = False
+
+    __repr__ = repr_without("environ")
 
 
 class Leniency:

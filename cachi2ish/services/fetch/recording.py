@@ -27,8 +27,7 @@ from cachi2ish.core.inventory import (
     Source,
     VcsOrigin,
 )
-from cachi2ish.core.outputs import BuildConfig, ProjectFile
-from cachi2ish.core.placement import CONSTRAINTS
+from cachi2ish.core.outputs import CONSTRAINTS, BuildConfig, ProjectFile
 from cachi2ish.core.requirements import Pinned, Purpose, Requirement, Url
 from cachi2ish.core.urls import bare
 from cachi2ish.errors import Cachi2ishError, DistributionError

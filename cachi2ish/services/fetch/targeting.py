@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from cachi2ish.core.choose.choice import Choice
 from cachi2ish.core.distributions import is_wheel, same_version, wheel_tags
-from cachi2ish.core.placement import name_of_git, name_of_url
+from cachi2ish.core.outputs import name_of_git, name_of_url
 from cachi2ish.core.requirements import Git, Pinned, Purpose, Requirement, Url
 from cachi2ish.core.targets.extras import GivenUp, given_up, machines_of_old_pips
 from cachi2ish.core.targets.machine import Target

@@ -10,20 +10,19 @@ With it: which failures end a run, in which order, and each of them once; and wh
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
 from types import TracebackType
 from typing import Self
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from cachi2ish.core.artifacts import Artifact
 from cachi2ish.core.choose.choice import Choice
 from cachi2ish.core.choose.explain import warning_of
 from cachi2ish.core.digests import strong
+from cachi2ish.core.outputs import name_of_url
 from cachi2ish.core.pages import IndexFile
-from cachi2ish.core.placement import name_of_url
 from cachi2ish.core.requirements import Git, Pinned, Requirement, Url
 from cachi2ish.errors import (
     AccessError,
@@ -95,8 +94,7 @@ def _listed(places: Sequence[str]) -> str:
     return f"{', '.join(places[:_NAMED])} and {rest} more place{'' if rest == 1 else 's'}"
 
 
-@dataclass(eq=False)
-class Chosen:
+class Chosen(Struct, eq=False):
     """A choice whose files are on their way. Not safe for threads.
 
     choice: as it is by now. dispensed: the files that it had to do without, and why. possible: whether it can.

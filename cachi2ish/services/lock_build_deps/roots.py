@@ -13,8 +13,8 @@ from cachi2ish.build.interface import Build, BuildFactsReader, Machine, Release,
 from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.core.choose.choice import Choice
 from cachi2ish.core.distributions import is_wheel, wheel_tags
+from cachi2ish.core.outputs import name_of_git, name_of_url
 from cachi2ish.core.pages import IndexFile
-from cachi2ish.core.placement import name_of_git, name_of_url
 from cachi2ish.core.requirements import Git, Pinned, Url
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import Origin

@@ -66,7 +66,7 @@ def test_a_page_is_given_back_as_the_upstream_states_it(watched: Watched) -> Non
     page = a_page(files)
     watched.looks(3, page)
     now = watched.page(None)
-    assert now.page == replace(page, versions=("1.0", "2.0", "3.0", "4.0"))
+    assert now.page == replaced(page, versions=("1.0", "2.0", "3.0", "4.0"))
     assert watched.page(2).page.files == files
     assert [len(key) for key in now.keys] == [64] * 5
     assert len(set(now.keys)) == 5
@@ -87,7 +87,7 @@ def test_no_secret_of_an_address_is_kept(watched: Watched) -> None:
 
 
 def test_versions_are_those_that_have_a_file_as_the_index_spells_them(watched: Watched) -> None:
-    page = replace(a_page([OLD, a_file("2.0", 2.5)]), versions=("1.0.0", "2.0", "7.0"))
+    page = replaced(a_page([OLD, a_file("2.0", 2.5)]), versions=("1.0.0", "2.0", "7.0"))
     watched.looks(3, page)
     assert watched.page(1).page.versions == ("1.0.0",)
     assert watched.page(2).page.versions == ("1.0.0", "2.0")
@@ -128,7 +128,8 @@ def test_coverage_tells_what_was_looked_at_in_its_time(watched: Watched) -> None
 def test_the_digest_is_that_of_what_a_client_reads(watched: Watched) -> None:
     watched.sees(3, OLD, NEW)
     page = watched.page(2)
-    moved = replace(page.page, files=tuple(replace_(one, url="../../x") for one in page.page.files), last_serial=9)
+    files = tuple(replace_(one, url="../../x") for one in page.page.files)
+    moved = replaced(page.page, files=files, last_serial=9)
     assert page_digest(moved) == page.digest
     assert watched.page(1).digest != page.digest
 

@@ -10,10 +10,10 @@ import re
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from cachi2ish.simple_api.negotiation import JSON
 from tests.mirror.server.conftest import OLD, SDIST
