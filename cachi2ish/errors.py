@@ -11,15 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Final, NamedTuple, Self
 
 from cachi2ish.advice import Hint, Place
 from cachi2ish.exit_codes import GRAVITY, ExitCode
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a statement of the user stands.
 
     ``file`` is the path as the user would type it (relative to the source directory, POSIX separators);

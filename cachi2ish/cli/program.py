@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import PurePath
 from typing import Any, Protocol, Self
@@ -114,14 +113,14 @@ class AnyOrder(TyperGroup):
         return words.ordered()
 
 
-@dataclass(slots=True)
 class _Words:
     """A command line. before: options of the group. moved: options of a command that stood before its name."""
 
-    rest: list[str]
-    before: list[str] = field(default_factory=list)
-    moved: list[str] = field(default_factory=list)
-    behind: list[str] = field(default_factory=list)
+    def __init__(self, rest: list[str]) -> None:
+        self.rest = rest
+        self.before: list[str] = []
+        self.moved: list[str] = []
+        self.behind: list[str] = []
 
     def take(self, place: list[str], *, value: bool = False) -> None:
         """Move the first of the rest to ``place``, with the value that follows."""
@@ -148,12 +147,12 @@ def _reading_texts(parameter: Any) -> Any:  # noqa: ANN401  (typer's class is pr
     return parameter
 
 
-@dataclass(frozen=True)
 class _TextReader:
     """Stands where typer asks a parameter for what reads its values. parse: None where typer knows better."""
 
-    parse: Callable[[Any], object] | None
-    of_typer: Callable[[], Any]
+    def __init__(self, parse: Callable[[Any], object] | None, of_typer: Callable[[], Any]) -> None:
+        self.parse = parse
+        self.of_typer = of_typer
 
     def __call__(self) -> Self:
         return self

@@ -4,13 +4,10 @@ The option, its variable, the key of the configuration file and their lines in t
 derive from the field. `load_settings` decides which source is the strongest. ``--help`` loads this module.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, get_origin, get_type_hints
+from typing import Annotated, NamedTuple
 
 from cachi2ish.core.modes import Mode, SbomKind
 from cachi2ish.errors import InputError, Origin, UsageError
@@ -18,6 +15,7 @@ from cachi2ish.settings.mirror_flags import MirrorFlags
 from cachi2ish.settings.network_flags import ConnectionFlags, IndexFlags
 from cachi2ish.settings.values import (
     Setting,
+    Values,
     key_of,
     metavar,
     one_of,
@@ -28,8 +26,7 @@ from cachi2ish.settings.values import (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class CacheFlags:
+class CacheFlags(Values):
     """Where the shared cache is, and what it is used for."""
 
     cache_dir: Annotated[
@@ -73,8 +70,7 @@ class CacheFlags:
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class OutputFlags:
+class OutputFlags(Values):
     """What is written.
 
     dry_run: nothing is to be written, neither into the cache.
@@ -122,8 +118,7 @@ _LEVELS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunFlags:
+class RunFlags(Values):
     """How much a run reports, what it lets pass, and which file has its settings."""
 
     log_level: Annotated[
@@ -167,7 +162,6 @@ class RunFlags:
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Flags(IndexFlags, CacheFlags, ConnectionFlags, OutputFlags, RunFlags, MirrorFlags):
     """The settings of one source: the command line with its variables, or a configuration file.
 
@@ -179,10 +173,7 @@ class Flags(IndexFlags, CacheFlags, ConnectionFlags, OutputFlags, RunFlags, Mirr
 
 #: Every setting by the name of its field, in the order of the parts.
 SETTINGS: Mapping[str, Setting] = {
-    name: hint.__metadata__[0]
-    for part in Flags.__bases__
-    for name, hint in get_type_hints(part, include_extras=True).items()
-    if get_origin(hint) is Annotated
+    name: hint.__metadata__[0] for part in Flags.__bases__ for name, hint in part.__annotations__.items()
 }
 
 #: Those that a run follows; the others are the mirror's.
@@ -194,8 +185,7 @@ def option_of(name: str) -> str:
     return SETTINGS[name].option or key_of(name)
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Settings and where they come from. file: None for the command line."""
 
     flags: Flags

@@ -1,14 +1,12 @@
 """Settings of the mirror. Their options belong to ``cachi2ish mirror`` and need no prefix there."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 from cachi2ish.settings.values import (
     Setting,
+    Values,
     metavar,
     one_of,
     parse_size,
@@ -39,8 +37,7 @@ class WantedCoverage(StrEnum):
     COMPUTED = "computed"
 
 
-@dataclass(frozen=True, kw_only=True)
-class MirrorFlags:
+class MirrorFlags(Values):
     """What is mirrored, where it is kept, and who may ask."""
 
     mirror_directory: Annotated[
@@ -64,7 +61,7 @@ class MirrorFlags:
             toml=toml_text_or_none,
             wanted="the address of a database, as text",
         ),
-    ] = field(default=None, repr=False)
+    ] = None
     mirror_files: Annotated[
         str | None,
         Setting(
@@ -76,7 +73,7 @@ class MirrorFlags:
             toml=toml_text_or_none,
             wanted="a place in S3, as text",
         ),
-    ] = field(default=None, repr=False)
+    ] = None
     mirror_local_size: Annotated[
         int | None,
         Setting(
@@ -120,7 +117,7 @@ class MirrorFlags:
             toml=toml_pairs,
             wanted='a table of addresses by name, such as {work = "https://host/simple/"}',
         ),
-    ] = field(default=(), repr=False)
+    ] = ()
     mirror_private: Annotated[
         tuple[str, ...],
         Setting(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from msgspec.structs import replace as replaced
+from msgspec.structs import replace
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from cachi2ish.core.messages import excerpt
@@ -75,7 +75,7 @@ def load_mirror_settings(
     mirror fetches with them would be everybody's.
     """
     sources = (Source(flags), config_source(flags))
-    settings = load_settings(replace(flags, no_cache=True, offline=False), environ, home, now)
+    settings = load_settings(flags.replaced(no_cache=True, offline=False), environ, home, now)
     registries = _with_tokens(_registries(sources), sources)
     private = _names(sources, "mirror_private", registries)
     first_seen = _names(sources, "mirror_first_seen", registries)
@@ -104,7 +104,7 @@ def load_mirror_settings(
         open=bool(merged.mirror_open),
         memory=DEFAULT_MEMORY if merged.mirror_memory is None else merged.mirror_memory,
         follow=merged.mirror_follow is not False,
-        http=replaced(
+        http=replace(
             settings.http,
             credentials=tuple(registries.values()),
             netrc=None,

@@ -1,14 +1,12 @@
 """Settings of indexes and of connections to them."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
 from cachi2ish.core.modes import Missing
 from cachi2ish.settings.values import (
     Setting,
+    Values,
     metavar,
     one_of,
     parse_size,
@@ -24,8 +22,7 @@ from cachi2ish.settings.values import (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class IndexFlags:
+class IndexFlags(Values):
     """Which indexes are asked, and as of when."""
 
     index_url: Annotated[
@@ -36,7 +33,7 @@ class IndexFlags:
             toml=toml_text_or_none,
             wanted='the address of an index, such as "https://host/simple/"',
         ),
-    ] = field(default=None, repr=False)
+    ] = None
     extra_index_url: Annotated[
         tuple[str, ...],
         Setting(
@@ -46,7 +43,7 @@ class IndexFlags:
             toml=toml_texts,
             wanted="the address of an index, or a list of them",
         ),
-    ] = field(default=(), repr=False)
+    ] = ()
     index_date: Annotated[
         str | None,
         Setting(
@@ -68,7 +65,7 @@ class IndexFlags:
             toml=toml_words(Missing),
             wanted='"refuse" or "allow", or a table of these by the address of an index',
         ),
-    ] = field(default=(), repr=False)
+    ] = ()
     index_digest: Annotated[
         tuple[str, ...],
         Setting(
@@ -80,7 +77,7 @@ class IndexFlags:
             toml=toml_text_or_pairs,
             wanted='a digest such as "sha256:…", or a table of these by the address of an index',
         ),
-    ] = field(default=(), repr=False)
+    ] = ()
     moved_host: Annotated[
         tuple[str, ...],
         Setting(
@@ -91,7 +88,7 @@ class IndexFlags:
             toml=toml_pairs,
             wanted="a table of the addresses of indexes by host",
         ),
-    ] = field(default=(), repr=False)
+    ] = ()
 
 
 #: As many connections as are fastest on a line of 400 Mbit/s at 30 ms. 24 of them compete for it, and take a fifth
@@ -116,8 +113,7 @@ _OF_PIP = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class ConnectionFlags:
+class ConnectionFlags(Values):
     """How servers are spoken to."""
 
     concurrency: Annotated[

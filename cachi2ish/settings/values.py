@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar, dataclass_transform
 
 from cachi2ish.core.messages import did_you_mean, excerpt
 
@@ -31,8 +30,7 @@ class InvalidValueError(ValueError):
         self.hint = hint
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(NamedTuple):
     """How a setting is written.
 
     help: the option's. option: its name without hyphens, where that is not the key: one command alone has it.
@@ -57,6 +55,35 @@ class Setting:
     any_command: bool = False
     toml: Callable[[object], bool | str | tuple[str, ...] | None] | None = None
     wanted: str = ""
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+class Values:
+    """Values of settings by name, which are fields as in a dataclass; what is not given is as in the class.
+
+    Not a dataclass: that takes three milliseconds for `Flags`, which each run and ``--help`` would wait for. Its
+    ``repr`` shows no value, since addresses may hold passwords.
+    """
+
+    def __init__(self, **values: Any) -> None:  # noqa: ANN401  (mypy knows the fields)
+        unknown = [name for name in values if not hasattr(type(self), name)]
+        if unknown:
+            raise TypeError(f"there is no {' and no '.join(unknown)}")
+        vars(self).update(values)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{name} does not change")
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in vars(self).keys() | vars(other))
+
+    __hash__ = None  # type: ignore[assignment]  # nobody asks for it
+
+    def replaced(self, **values: Any) -> Self:  # noqa: ANN401  (as above)
+        """Return the same with other values."""
+        return type(self)(**{**vars(self), **values})
 
 
 def key_of(name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +18,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def settings(home: Path, flags: Flags | None = None, **environ: str) -> Settings:
-    nobodys = replace(flags or Flags(), config_file=Path(os.devnull))
+    nobodys = (flags or Flags()).replaced(config_file=Path(os.devnull))
     return load_settings(nobodys, {"PIP_CONFIG_FILE": os.devnull, **environ}, home, NOW)
 
 

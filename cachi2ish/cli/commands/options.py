@@ -6,7 +6,6 @@ import functools
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from inspect import Parameter, Signature, signature
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, TypeVar
@@ -188,7 +187,7 @@ def _flags(context: typer.Context, options: Mapping[str, object]) -> Flags:
         for name, value in options.items()
         if value is not None
     }
-    return replace(before, drop_in=is_drop_in(context), **given)
+    return before.replaced(drop_in=is_drop_in(context), **given)
 
 
 def _refuse_empty_variables(context: typer.Context, options: Iterable[str]) -> None:

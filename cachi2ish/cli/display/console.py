@@ -9,7 +9,6 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from threading import Lock
@@ -249,17 +248,19 @@ def report_errors(
         sys.exit(ExitCode.INTERNAL)
 
 
-@dataclass(slots=True, kw_only=True)
 class FailureNote:
     """A run as far as it has come.
 
     progress: None before there is any. keeps: whether what has arrived outlives the run.
     """
 
-    output: Path
-    dry_run: bool
-    progress: Progress | None = None
-    keeps: bool = False
+    def __init__(
+        self, *, output: Path, dry_run: bool, progress: Progress | None = None, keeps: bool = False
+    ) -> None:
+        self.output = output
+        self.dry_run = dry_run
+        self.progress = progress
+        self.keeps = keeps
 
     def text(self, error: BaseException) -> str:
         """Return what is true after ``error``, as the end of a sentence; empty where nothing is sure."""
