@@ -14,7 +14,7 @@ from msgspec import Struct
 from cachi2ish.advice import Place
 from cachi2ish.cache.hashing import SHAKE_BYTES, Buffers, Hashes
 from cachi2ish.cache.layout import Layout
-from cachi2ish.core.artifacts import Blob
+from cachi2ish.core.artifacts import Blob, file_number
 from cachi2ish.core.digests import Digest
 from cachi2ish.files.folder import Folder, ObstacleError
 from cachi2ish.files.locks import locked, make_locked, try_lock
@@ -88,7 +88,8 @@ class DiskBlobWriter:
             for algorithm in self._hashes.algorithms:
                 self._link(self.digest(algorithm), sha256)
             status = os.fstat(self._partial.descriptor)
-        return Blob(sha256=sha256, size=self._offset, path=path, inode=(status.st_dev, status.st_ino))
+        inode = file_number(status.st_dev, status.st_ino)
+        return Blob(sha256=sha256, size=self._offset, folder=self._layout.files, inode=inode)
 
     def discard(self) -> None:
         """Do not keep the bytes when this writer is left without `commit`."""

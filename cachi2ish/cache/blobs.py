@@ -14,7 +14,7 @@ from cachi2ish.cache.blob_writer import DiskBlobWriter, open_partial, remove_par
 from cachi2ish.cache.hashing import Buffers, Hashes
 from cachi2ish.cache.layout import OWN_FOLDER, Layout
 from cachi2ish.cache.running import Usage
-from cachi2ish.core.artifacts import Blob
+from cachi2ish.core.artifacts import Blob, file_number
 from cachi2ish.core.digests import Digest, strong
 from cachi2ish.files.folder import ObstacleError
 from cachi2ish.files.locks import locked
@@ -128,7 +128,8 @@ class DiskBlobs:
             return None
         if not self._usage.note(path):
             return None
-        return Blob(sha256=sha256, size=size, path=path, inode=(status.st_dev, status.st_ino))
+        inode = file_number(status.st_dev, status.st_ino)
+        return Blob(sha256=sha256, size=size, folder=self._layout.files, inode=inode)
 
     def _remove(self, path: Path, file: FileIO) -> None:
         # Where nothing can be removed, nothing can be put in its place either: that will be told.

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from pathlib import Path
 
 from msgspec import Struct
@@ -32,6 +33,11 @@ OWN_FOLDER = 0o700
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 _HEXADECIMAL = re.compile("[0-9a-f]{8,}")
+
+
+@lru_cache(4)  # each blob has it
+def _files(root: Path) -> Path:
+    return root / "blobs/sha256"
 
 
 class Layout(Struct, frozen=True):
@@ -68,6 +74,11 @@ class Layout(Struct, frozen=True):
     def readers(self) -> Path:
         """Shared by processes that use blobs and cannot touch them."""
         return self.blobs / ".readers"
+
+    @property
+    def files(self) -> Path:
+        """Where blobs are, in folders by the beginning of their sha256 (see `Blob`)."""
+        return _files(self.root)
 
     def blob(self, sha256: str) -> Path:
         """Return the place of the blob with this sha256."""

@@ -35,19 +35,29 @@ class Artifact(Struct, frozen=True, kw_only=True):
         return bool(strong(self.digests) or strong(self.allowed))
 
 
-class Blob(Struct, frozen=True, kw_only=True, eq=False):
-    """A file in the cache, whole and checked. path: do not change it; sha256: what it is addressed by.
+def file_number(device: int, inode: int) -> int:
+    """Return one number for a file of a device: no other file that is there has it."""
+    return device << 64 | inode
 
-    inode: device and number of the file that was checked. In a cache that others may write to, another one may be
-    at ``path`` by now. None where nobody else writes.
+
+class Blob(Struct, frozen=True, kw_only=True, eq=False):
+    """A file in the cache, whole and checked. sha256: what it is addressed by; folder: that of all such files.
+
+    inode: the `file_number` of the file that was checked. In a cache that others may write to, another one may be
+    at `path` by now. None where nobody else writes.
     """
 
     sha256: str
     size: int
-    path: Path
-    inode: tuple[int, int] | None = None
+    folder: Path
+    inode: int | None = None
 
     __eq__, __hash__ = compared_without("inode")
+
+    @property
+    def path(self) -> Path:
+        """Where it is; do not change it. Made when it is asked for: it weighs ten times as much as the rest."""
+        return Path(self.folder, self.sha256[:2], self.sha256[2:])
 
     @property
     def digest(self) -> Digest:

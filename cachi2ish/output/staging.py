@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from cachi2ish.advice import Place
-from cachi2ish.core.artifacts import Blob
+from cachi2ish.core.artifacts import Blob, file_number
 from cachi2ish.core.distributions import plain_name
 from cachi2ish.core.outputs import DEPS, BuildConfig
 from cachi2ish.errors import DistributionError, StorageError
@@ -241,7 +241,7 @@ def _is_what_was_checked(blob: Blob, source: os.stat_result) -> bool:
     if blob.inode is None:
         return True
     own = source.st_uid in {0, os.geteuid()} and not source.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    return own and (source.st_dev, source.st_ino) == blob.inode
+    return own and file_number(source.st_dev, source.st_ino) == blob.inode
 
 
 def _sha256(path: Path) -> str:

@@ -31,7 +31,7 @@ def test_an_unknown_digest_finds_nothing(store: DiskBlobs) -> None:
 
 def test_a_committed_file_is_found_whole_and_read_only(store: DiskBlobs, tmp_path: Path) -> None:
     blob = keep(store, CONTENT)
-    assert blob == Blob(sha256=digest_of(CONTENT).value, size=len(CONTENT), path=blob.path)
+    assert blob == Blob(sha256=digest_of(CONTENT).value, size=len(CONTENT), folder=blob.folder)
     assert blob.path.read_bytes() == CONTENT
     assert stat.S_IMODE(blob.path.stat().st_mode) == 0o444
     assert blob.path == tmp_path / "cache/blobs/sha256" / blob.sha256[:2] / blob.sha256[2:]

@@ -35,9 +35,9 @@ class Folder:
 
     def find(self, digests: Collection[Digest]) -> Blob | None:
         for digest in digests:
-            file = self.path / digest.value
+            file = self.path / digest.value[:2] / digest.value[2:]
             if file.exists():
-                return Blob(sha256=digest.value, size=file.stat().st_size, path=file)
+                return Blob(sha256=digest.value, size=file.stat().st_size, folder=self.path)
         return None
 
     @contextmanager
@@ -68,8 +68,10 @@ class Writing:
 
     def commit(self) -> Blob:
         sha256 = self.digest("sha256").value
-        (self.path / sha256).write_bytes(self.content)
-        return Blob(sha256=sha256, size=len(self.content), path=self.path / sha256)
+        blob = Blob(sha256=sha256, size=len(self.content), folder=self.path)
+        blob.path.parent.mkdir(exist_ok=True)
+        blob.path.write_bytes(self.content)
+        return blob
 
 
 class Memory(dict[str, str]):

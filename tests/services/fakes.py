@@ -44,7 +44,7 @@ PUBLIC = "https://i.test/simple"
 def blob_of(content: bytes) -> Blob:
     """A blob that is nowhere: services pass it on and do not open it."""
     sha256 = hashlib.sha256(content).hexdigest()
-    return Blob(sha256=sha256, size=len(content), path=Path("/nowhere") / sha256)
+    return Blob(sha256=sha256, size=len(content), folder=Path("/nowhere"))
 
 
 @dataclass

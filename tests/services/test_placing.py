@@ -13,9 +13,10 @@ from cachi2ish.services.fetch.recording import Placing
 
 
 def blob(folder: Path, content: bytes) -> Blob:
-    path = folder / content.decode()
-    path.write_bytes(content)
-    return Blob(sha256=content.hex().ljust(64, "0"), size=len(content), path=path)
+    stored = Blob(sha256=content.hex().ljust(64, "0"), size=len(content), folder=folder)
+    stored.path.parent.mkdir(exist_ok=True)
+    stored.path.write_bytes(content)
+    return stored
 
 
 def test_a_file_is_there_at_once_and_the_first_of_a_name_stays(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from cachi2ish.cache.interface import BlobStore, SharedBlobStore
-from cachi2ish.core.artifacts import Artifact, Blob
+from cachi2ish.core.artifacts import Artifact, Blob, file_number
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.distributions import is_wheel
 from cachi2ish.core.urls import Address
@@ -264,4 +264,4 @@ def _is_same(blob: Blob) -> bool:
         status = os.stat(blob.path, follow_symlinks=False)  # noqa: PTH116  (a third of the time of pathlib's)
     except OSError:
         return False
-    return status.st_size == blob.size and blob.inode in (None, (status.st_dev, status.st_ino))
+    return status.st_size == blob.size and blob.inode in (None, file_number(status.st_dev, status.st_ino))
