@@ -34,8 +34,11 @@ class DiskBlobWriter:
         self._hashes = Hashes(self._algorithms)
         self._committed = False
         self._discarded = False
-        with self._failures(), os.fdopen(partial.descriptor, "rb", buffering=0, closefd=False) as file:
-            self._offset = self._hashes.update_from(file, buffers)
+        self._offset = 0
+        with self._failures():
+            if os.fstat(partial.descriptor).st_size:  # most are new, and their threads need no buffer
+                with os.fdopen(partial.descriptor, "rb", buffering=0, closefd=False) as file:
+                    self._offset = self._hashes.update_from(file, buffers)
 
     @property
     def offset(self) -> int:
