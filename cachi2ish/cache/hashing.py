@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 import threading
 from collections.abc import Iterable
 from io import FileIO
@@ -53,4 +52,4 @@ class Hashes:
         running = self._hashes[algorithm]
         if algorithm.startswith("shake"):
             return Digest(algorithm, running.digest(size).hex())  # type: ignore[call-arg]  # typeshed: hashlib.new
-        return Digest(algorithm, sys.intern(running.hexdigest()))
+        return Digest(algorithm, running.hexdigest())

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import re
 import string
-import sys
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -35,10 +34,7 @@ class InvalidDigestError(ValueError):
 
 
 class Digest(Struct, frozen=True, order=True):
-    """A digest: algorithm in hashlib's spelling (``sha256``), value as lower-case hexadecimal digits.
-
-    What is read has its value once in memory (`sys.intern`), whoever else states the same.
-    """
+    """A digest: algorithm in hashlib's spelling (``sha256``), value as lower-case hexadecimal digits."""
 
     algorithm: str
     value: str
@@ -60,13 +56,13 @@ class Digest(Struct, frozen=True, order=True):
         if (size and len(digits) != 2 * size) or len(digits) % 2:
             msg = f"a {name} digest has {2 * size or 'an even number of'} hexadecimal digits, not {len(digits)}"
             raise InvalidDigestError(msg)
-        return cls(name, sys.intern(digits))
+        return cls(name, digits)
 
     @classmethod
     def parse(cls, text: str) -> Digest:
         """Read ``algorithm:value``, as pip's ``--hash`` has it; raises `InvalidDigestError`."""
         if _USUAL.fullmatch(text):
-            return cls("sha256", sys.intern(text[7:]))
+            return cls("sha256", text[7:])
         algorithm, colon, value = text.partition(":")
         if not colon:
             raise InvalidDigestError(f"{text!r} names no algorithm")

@@ -159,6 +159,9 @@ def split(url: str) -> SplitResult | None:
     return parts
 
 
+_split = lru_cache(256)(split)  # those of indexes are taken apart again and again
+
+
 @final
 class Address:
     """An address that cannot be printed with its secret. Immutable; equal where the whole text is.
@@ -174,17 +177,20 @@ class Address:
         'https://user:secret@packages.example/simple/'
     """
 
-    __slots__ = ("_parts", "_redacted", "_text")
+    __slots__ = ("_redacted", "_text")
 
     _text: str
     _redacted: str
-    _parts: SplitResult | None
 
     def __init__(self, text: str) -> None:
         put = object.__setattr__
         put(self, "_text", text)
         put(self, "_redacted", redact(text))
-        put(self, "_parts", split(text))
+
+    @property
+    def _parts(self) -> SplitResult | None:
+        # Not kept: they weigh three times as much as the text, and most addresses are of one file among thousands.
+        return _split(self._text)
 
     @property
     def with_credentials(self) -> str:
