@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 
 from msgspec import Struct
 from packaging.tags import Tag, parse_tag
@@ -32,6 +32,12 @@ SDIST_EXTENSIONS = (
 
 WHEEL_EXTENSION = ".whl"
 
+#: Bytes of the name of a file, at most.
+_NAME_MAX = 255
+
+#: Python, ABI and platform.
+_PARTS_OF_TAGS = 3
+
 #: The first numbers of a version. Equal versions (PEP 440) have equal ones, as far as neither has an epoch.
 _RELEASE = re.compile(r"\s*[vV]?([0-9]+)(?:\.([0-9]+))?(?:\.([0-9]+))?")
 
@@ -44,14 +50,19 @@ class SdistName(Struct, frozen=True):
 
 
 class WheelName(Struct, frozen=True):
-    """A wheel. version: as the name spells it. tags: its compressed tag set, expanded (PEP 425).
+    """A wheel. version, tag_set: as the name spells them (PEP 425: a compressed tag set).
 
     build: the build tag, empty where there is none; of two wheels that fit alike, the greater one is meant.
     """
 
     version: str
-    tags: frozenset[Tag]
+    tag_set: str
     build: tuple[()] | tuple[int, str] = ()
+
+    @property
+    def tags(self) -> frozenset[Tag]:
+        """The tag set, expanded. Most wheels are passed over without a look at it."""
+        return _tags(self.tag_set)
 
 
 def sdist_extension(filename: str) -> str | None:
@@ -64,7 +75,7 @@ def sdist_extension(filename: str) -> str | None:
 
 def is_wheel(filename: str) -> bool:
     """Return whether the name ends like a wheel's."""
-    return filename.lower().endswith(WHEEL_EXTENSION)
+    return filename.endswith(WHEEL_EXTENSION) or filename.lower().endswith(WHEEL_EXTENSION)
 
 
 def read_name(filename: str, project: NormalizedName) -> SdistName | WheelName | None:
@@ -97,17 +108,31 @@ def _wheel(filename: str, project: NormalizedName) -> WheelName | None:
 
 def _any_wheel(filename: str) -> tuple[NormalizedName, WheelName] | None:
     head, *tags = filename[: -len(WHEEL_EXTENSION)].rsplit("-", 3)
-    try:
-        project, _, build, _ = _wheel_head(head)
-        return project, WheelName(filename.split("-")[1], _tags("-".join(tags)), build)
-    except ValueError:  # the two of packaging's, and numbers beyond what `int` reads
+    if len(tags) != _PARTS_OF_TAGS or not _is_tag_set(tag_set := "-".join(tags)):
         return None
+    try:
+        project, version, build = _wheel_head(head)
+    except ValueError:  # of packaging's, and numbers beyond what `int` reads
+        return None
+    return project, WheelName(version, tag_set, build)
 
 
 # All wheels of a version have the same beginning, and those of all projects share some hundreds of tag sets.
 @lru_cache(maxsize=64)
-def _wheel_head(head: str) -> tuple[NormalizedName, Version, BuildTag, frozenset[Tag]]:
-    return parse_wheel_filename(f"{head}-py3-none-any{WHEEL_EXTENSION}")
+def _wheel_head(head: str) -> tuple[NormalizedName, str, BuildTag]:
+    project, _, build, _ = parse_wheel_filename(f"{head}-py3-none-any{WHEEL_EXTENSION}")
+    return project, head.split("-")[1], build
+
+
+@lru_cache(maxsize=2048)
+def _is_tag_set(compressed: str) -> bool:
+    interpreters, *others = (part.split(".") for part in compressed.split("-"))
+    if all(map(str.isidentifier, interpreters)) and not any("" in part for part in others):
+        return True  # which takes a tenth of the time
+    try:
+        return bool(parse_tag(compressed))
+    except ValueError:
+        return False
 
 
 @lru_cache(maxsize=2048)
@@ -130,22 +155,31 @@ def declared_version(filename: str, project: NormalizedName) -> str | None:
 
 
 def by_version(filenames: Iterable[str], project: NormalizedName) -> dict[str, list[int]]:
-    """Return which of the names, by their positions, state which version of ``project`` (see `stated_version`).
+    """Return which of the names, by their positions, state which version of ``project`` (see `declared_version`).
 
     The names of a page begin alike, and each beginning is looked at once: ten thousand take some milliseconds.
     """
+    known: dict[str, bool] = {}
 
-    @cache
     def is_own(name: str) -> bool:
-        return canonicalize_name(name) == project
+        if name not in known:
+            known[name] = canonicalize_name(name) == project
+        return known[name]
 
+    usual = SDIST_EXTENSIONS[0]
     found: dict[str, list[int]] = {}
     start, alike = "", list[int]()  # files of one version stand together, and begin alike
+    before = ""  # what stands before the version of an sdist: what begins so has it there too
     for position, filename in enumerate(filenames):
         if start and filename.startswith(start) and filename.endswith(WHEEL_EXTENSION):
             alike.append(position)
             continue
-        if filename.endswith(WHEEL_EXTENSION) or is_wheel(filename):
+        if before and filename.endswith(usual) and filename.startswith(before):
+            version = filename[len(before) : -len(usual)]
+            if version:
+                found.setdefault(version, []).append(position)
+            continue
+        if is_wheel(filename):
             stem, dash, rest = filename[: -len(WHEEL_EXTENSION)].partition("-")
             version, more, _ = rest.partition("-")
             if not is_own(stem):
@@ -155,9 +189,11 @@ def by_version(filenames: Iterable[str], project: NormalizedName) -> dict[str, l
             alike.append(position)
             continue
         extension = sdist_extension(filename)
-        declared = _sdist_version(filename[: -len(extension)], is_own) if extension else None
+        stem = filename[: -len(extension)] if extension else ""
+        declared = _sdist_version(stem, is_own)
         if declared is not None:
             found.setdefault(declared, []).append(position)
+            before = stem[: -len(declared)]
     return found
 
 
@@ -246,5 +282,5 @@ def plain_name(filename: str) -> bool:
         and "/" not in filename
         and "\\" not in filename
         and filename.isprintable()
-        and len(filename.encode("utf-8", "surrogatepass")) <= 255  # noqa: PLR2004  (NAME_MAX)
+        and (len(filename) if filename.isascii() else len(filename.encode("utf-8", "surrogatepass"))) <= _NAME_MAX
     )

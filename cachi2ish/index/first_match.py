@@ -107,4 +107,10 @@ def is_by_digest(query: PageQuery, indexes: Sized) -> bool:
 
 def has_all(files: Iterable[IndexFile], digests: Collection[Digest]) -> bool:
     """Return whether there is a file for each of ``digests``; False for none."""
-    return bool(digests) and {digest for file in files for digest in file.digests}.issuperset(digests)
+    listed = tuple(files)
+    # Nearly all indexes spell them as we do.
+    spelled = {pair for file in listed for pair in file.hashes}
+    missing = [one for one in digests if (one.algorithm, one.value) not in spelled]
+    if missing:
+        return {digest for file in listed for digest in file.digests}.issuperset(missing)
+    return bool(digests)

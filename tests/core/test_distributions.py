@@ -12,12 +12,15 @@ from cachi2ish.core.distributions import (
     SDIST_EXTENSIONS,
     SdistName,
     WheelName,
+    by_version,
     is_wheel,
     plain_name,
+    possible_names,
     read_name,
     same_version,
     sdist_extension,
     wheel_tags,
+    which_are,
 )
 
 
@@ -264,5 +267,64 @@ def test_a_wheel_is_read_as_packaging_reads_it(filename: str) -> None:
     except ValueError:
         assert wheel_tags(filename) == frozenset()
         return
-    assert read_name(filename, project) == WheelName(filename.split("-")[1], tags, build)
+    name = read_name(filename, project)
+    assert isinstance(name, WheelName)
+    assert (name.version, name.tags, name.build) == (filename.split("-")[1], tags, build)
     assert wheel_tags(filename) == tags
+
+
+def simple_version(filename: str, project: str) -> str | None:
+    """The rule as one would write it for one name."""
+    if filename.lower().endswith(".whl"):
+        stem, _, rest = filename[:-4].partition("-")
+        return rest.partition("-")[0] if canonicalize_name(stem) == project else None
+    extension = sdist_extension(filename)
+    parts = filename[: -len(extension)].split("-") if extension else []
+    for count in range(1, len(parts)):
+        name, version = "-".join(parts[:count]), "-".join(parts[count:])
+        if canonicalize_name(name) == project and version:
+            return version
+    return None
+
+
+_BEGINNINGS = st.sampled_from(["foo", "Foo", "foo-bar", "foo_bar", "foo-foo", "bar", "foo--bar", "", "foo.tar.gz"])
+_MIDDLES = st.sampled_from(
+    ["-1.0", "-1.0-1", "-", "--", "", "-2.0-py3-none-any", "-bar-1.0", "-1.0-", "\n-1.0", "-ü"]
+)
+_ENDS = st.sampled_from([".tar.gz", ".TAR.gz", ".zip", ".whl", ".WHL", ".tar.gz.whl", ".whl.tar.gz", "", ".gz"])
+
+
+@given(
+    st.lists(st.builds("{}{}{}".format, _BEGINNINGS, _MIDDLES, _ENDS) | st.text("fo-.1whltargzW\n", max_size=12)),
+    st.sampled_from(["foo", "foo-bar", "foo-foo", "foo-tar-gz"]),
+)
+def test_all_names_of_a_page_are_read_as_each_alone(names: list[str], project: str) -> None:
+    expected: dict[str, list[int]] = {}
+    for position, name in enumerate(names):
+        if (version := simple_version(name, project)) is not None:
+            expected.setdefault(version, []).append(position)
+    assert by_version(names, canonicalize_name(project)) == expected
+
+
+_NUMBERS = st.sampled_from(["0", "1", "2", "10", "01", "00", "001", "21", "026", "2024"])
+_RELEASES = st.builds(
+    "{}{}{}{}".format,
+    st.sampled_from(["", "v", "V", " ", "0!", "1!"]),
+    st.lists(_NUMBERS, min_size=1, max_size=4).map(".".join),
+    st.sampled_from(["", "rc1", "-1", ".post1", "+cpu", "_cpu", ".dev0", "."]),
+    st.sampled_from(["", " "]),
+)
+
+
+@given(_RELEASES, _RELEASES, st.booleans())
+def test_a_name_of_the_version_is_among_those_that_are_possible(
+    declared: str, wanted: str, arbitrary: bool
+) -> None:
+    name = f"foo-{declared}.tar.gz"
+    if which_are(wanted, [declared], arbitrary=arbitrary):
+        assert list(possible_names([name], wanted)) == [0]
+
+
+def test_names_with_other_numbers_are_not_possible() -> None:
+    names = ["foo-1.26.4.tar.gz", "foo-1.26.3.tar.gz", "foo-2.26.4.zip", "foo-1.026.04.zip", "foo-1.27.4.zip"]
+    assert list(possible_names(names, "1.26.4")) == [0, 3]

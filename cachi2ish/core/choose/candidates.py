@@ -61,8 +61,9 @@ def candidates_of(requirement: Pinned, page: Page) -> Found:
         for part in page.parts or (page,)
         for file in part.files_of(requirement.version, arbitrary=requirement.arbitrary)
     )
+    project = requirement.project
     for index, file in listed:
-        name = read_name(file.filename, requirement.project)
+        name = read_name(file.filename, project)
         if name is not None:
             found.setdefault(file.filename, []).append(Candidate(file, name, index))
         else:
