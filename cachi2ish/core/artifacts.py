@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from cachi2ish.core.digests import Digest, strong
+from cachi2ish.core.digests import Digest, any_strong
 from cachi2ish.core.structs import compared_without
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Origin
@@ -32,7 +32,7 @@ class Artifact(Struct, frozen=True, kw_only=True):
     @property
     def verifiable(self) -> bool:
         """Whether the lock file or the index states a digest that proves the file (DESIGN: unverified)."""
-        return bool(strong(self.digests) or strong(self.allowed))
+        return any_strong(self.digests) or any_strong(self.allowed)
 
 
 def file_number(device: int, inode: int) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import string
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -23,7 +22,7 @@ WEAK_ALGORITHMS = frozenset({"md5", "sha1"})
 #: SHAKE has digests of any length: below this many bytes one proves nothing.
 _SHAKE_STRONG_BYTES = 32
 
-_HEX_DIGITS = frozenset(string.hexdigits)
+_HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 
 #: Nearly all, as locks write them: a lock may have thousands.
 _USUAL = re.compile("sha256:[0-9a-f]{64}")
@@ -71,6 +70,8 @@ class Digest(Struct, frozen=True, order=True):
     @property
     def strong(self) -> bool:
         """Whether agreement with this digest proves that a file is the one that was meant."""
+        if self.algorithm == "sha256":  # nearly all
+            return True
         if self.algorithm.startswith("shake"):
             return len(self.value) >= 2 * _SHAKE_STRONG_BYTES
         return self.algorithm not in WEAK_ALGORITHMS
@@ -82,6 +83,11 @@ class Digest(Struct, frozen=True, order=True):
 def strong(digests: Iterable[Digest]) -> frozenset[Digest]:
     """Return those of ``digests`` that count as verification."""
     return frozenset(digest for digest in digests if digest.strong)
+
+
+def any_strong(digests: Iterable[Digest]) -> bool:
+    """Return whether one of ``digests`` counts as verification."""
+    return any(digest.strong for digest in digests)
 
 
 def comparable(ours: Iterable[Digest], theirs: Iterable[Digest]) -> bool:

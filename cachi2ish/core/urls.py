@@ -18,17 +18,17 @@ from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 BEARER = "\0bearer"
 
 #: What such a token may be (RFC 6750, 2.1).
-BEARER_TOKEN = re.compile("[A-Za-z0-9._~+/-]+=*")
+BEARER_TOKEN = "[A-Za-z0-9._~+/-]+=*"  # noqa: S105  (a pattern)
 
 #: Scheme, host and port (RFC 6454).
 WebOrigin = tuple[str, str, int | None]
 
-_HOST = re.compile(r"[\w.:%-]+")
+_HOST = r"[\w.:%-]+"
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ssh": 22, "git": 9418}
 
 #: What stands before the path: ``https://user@host:443``.
-_AUTHORITY = re.compile(r"(?P<before>\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?//)(?P<authority>[^/?#]*)")
+_AUTHORITY = r"(?P<before>\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?//)(?P<authority>[^/?#]*)"
 
 #: The names of query parameters in which object stores and artifact servers carry a secret, in lower case: what
 #: they end in, and those that mean it only where they are the whole name.
@@ -48,12 +48,10 @@ SECRET_NAMES = ("sig", "auth")
 #: An address, wherever it begins: behind a bracket, a quotation mark or an equals sign, too. It ends at a quote
 #: or, where that may be part of a password, beyond it.
 _IN_TEXT = tuple(
-    re.compile(rf"(?<![A-Za-z0-9+.-])([0-9+.-]*)([A-Za-z][A-Za-z0-9+.-]*://[^\s{ends}]+)") for ends in ("\"'", '"')
+    rf"(?<![A-Za-z0-9+.-])([0-9+.-]*)([A-Za-z][A-Za-z0-9+.-]*://[^\s{ends}]+)" for ends in ("\"'", '"')
 )
 
-_SECRET_PARAMETER = re.compile(
-    rf"(?i)(?<=[?&])([\w.-]*(?:{'|'.join(SECRET_ENDINGS)})|{'|'.join(SECRET_NAMES)})=[^&#]*",
-)
+_SECRET_PARAMETER = rf"(?i)(?<=[?&])([\w.-]*(?:{'|'.join(SECRET_ENDINGS)})|{'|'.join(SECRET_NAMES)})=[^&#]*"
 
 
 def redact(url: str) -> str:
@@ -65,22 +63,22 @@ def redact(url: str) -> str:
     """
     if not ("@" in url or "?" in url or "&" in url):  # nearly all, and a page has thousands
         return url
-    found = _AUTHORITY.match(url)
+    found = re.match(_AUTHORITY, url)
     if found is None:
-        return _SECRET_PARAMETER.sub(r"\1=****", url)
+        return re.sub(_SECRET_PARAMETER, r"\1=****", url)
     before, authority, after = found["before"], found["authority"], url[found.end() :]
     userinfo, _, host = authority.rpartition("@")
     if before.lower().endswith("ssh://") and ":" not in userinfo:
         host = authority
     if "@" in after and split(f"http://{host}") is None:
         host, after = "", after.rpartition("@")[2]
-    return _SECRET_PARAMETER.sub(r"\1=****", f"{before}{host}{after}")
+    return re.sub(_SECRET_PARAMETER, r"\1=****", f"{before}{host}{after}")
 
 
 def redact_text(text: str) -> str:
     """Return ``text`` with each address in it as `redact` writes it."""
     for pattern in _IN_TEXT:
-        text = pattern.sub(lambda found: found[1] + redact(found[2]), text)
+        text = re.sub(pattern, lambda found: found[1] + redact(found[2]), text)
     return text
 
 
@@ -133,7 +131,7 @@ def _host(scheme: str, netloc: str) -> str:
 def host_and_port(text: str) -> tuple[str, int | None] | None:
     """Return what ``host`` or ``host:port`` names, the host in lower case; None where ``text`` is neither."""
     parts = split(f"//{text.strip()}")
-    if parts is None or parts.path or "@" in parts.netloc or not _HOST.fullmatch(parts.hostname or ""):
+    if parts is None or parts.path or "@" in parts.netloc or not re.fullmatch(_HOST, parts.hostname or ""):
         return None
     return parts.hostname or "", parts.port
 

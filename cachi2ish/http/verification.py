@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from cachi2ish.cache.interface import BlobStore, BlobWriter
 from cachi2ish.core.artifacts import Artifact, Blob
-from cachi2ish.core.digests import Digest, strong
+from cachi2ish.core.digests import Digest, any_strong
 from cachi2ish.errors import DigestMismatchError, NotLockedError
 
 #: How many digests an error message lists.
@@ -56,7 +56,7 @@ def _ways_to_hold(artifact: Artifact, delivered: Digest | None) -> Iterator[Coll
         # A digest of the lock that contradicts the index belongs to another file of the same version.
         possible = (d for d in sorted(artifact.allowed) if declared.get(d.algorithm, d) == d)
         ways = (artifact.digests | {digest} for digest in possible)
-    return (way for way in ways if strong(way))
+    return (way for way in ways if any_strong(way))
 
 
 def mismatch(artifact: Artifact, writer: BlobWriter) -> DigestMismatchError | None:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from cachi2ish.core import urls
-from cachi2ish.core.digests import ALGORITHMS, Digest, InvalidDigestError, strong
+from cachi2ish.core.digests import ALGORITHMS, Digest, InvalidDigestError, any_strong, strong
 from cachi2ish.core.distributions import is_wheel, read_name, sdist_extension
 from cachi2ish.core.messages import excerpt, shortened
 from cachi2ish.core.outputs import name_of_url, url_basename
@@ -65,7 +65,7 @@ class Entry(Struct, frozen=True, kw_only=True):
             found = [Digest.of(name, value) for name, value in known]
         except InvalidDigestError as error:
             raise self.error(f"{excerpt(what)}: {shortened(str(error))}") from None
-        if not strong(found):
+        if not any_strong(found):
             raise self.error(f"{excerpt(what)} has no hash that proves it, only {excerpt(', '.join(hashes))}")
         return known
 

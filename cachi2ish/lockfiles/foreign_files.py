@@ -19,19 +19,19 @@ COMPILE = "uv pip compile --universal --generate-hashes --output-file requiremen
 _LOOKED_AT = 64 * 1024
 
 #: Not on the second half of a line that is continued.
-_BEGIN = r"(?<!\\\n)(?<!\\\r\n)^"
-_TABLE = re.compile(_BEGIN + r"\[{1,2}[ \t]*([A-Za-z0-9_.\"-]+)[ \t]*\]{1,2}[ \t]*\r?$", re.MULTILINE)
+_BEGIN = r"(?m)(?<!\\\n)(?<!\\\r\n)^"
+_TABLE = _BEGIN + r"\[{1,2}[ \t]*([A-Za-z0-9_.\"-]+)[ \t]*\]{1,2}[ \t]*\r?$"
 _JSON = r"\s*[{\[]\s*[\"{\]}\[]"
 _MARKUP = r"\s*<[!?A-Za-z]"
-_YAML = re.compile(_BEGIN + r"(?:---|[a-z_-]+:)[ \t]*\r?$", re.MULTILINE)
-_INSTALL_REQUIRES = re.compile(r"^[ \t]*(?:\w+\([ \t]*)?[\"']?install_requires[\"']?[ \t]*[=:]", re.MULTILINE)
+_YAML = _BEGIN + r"(?:---|[a-z_-]+:)[ \t]*\r?$"
+_INSTALL_REQUIRES = r"(?m)^[ \t]*(?:\w+\([ \t]*)?[\"']?install_requires[\"']?[ \t]*[=:]"
 _PYLOCK = r"pylock(?:\.[A-Za-z0-9_-]+)?\.toml"
 _REQUIREMENTS = r"[A-Za-z0-9._-]*requirements[A-Za-z0-9._-]*\.(?:txt|in)"
 
 #: Characters. No project file that people write is longer.
 _LARGEST_PROJECT = 1 << 20
 
-_LOCK_VERSION = re.compile(r"^lock-version[ \t]*=", re.MULTILINE)
+_LOCK_VERSION = r"(?m)^lock-version[ \t]*="
 
 
 def other_than_requirements(file: str, text: str) -> tuple[str, str] | None:
@@ -60,9 +60,14 @@ def other_than_requirements(file: str, text: str) -> tuple[str, str] | None:
     )
 
 
+def _tables_in(text: str) -> list[str]:
+    """Return the names of the tables of TOML in ``text``, in order."""
+    return re.findall(_TABLE, text) if text.startswith("[") or "\n[" in text else []
+
+
 def _lock_in(text: str) -> str | None:
-    tables = set(_TABLE.findall(text))
-    if "packages" in tables and _LOCK_VERSION.search(text):
+    tables = set(_tables_in(text))
+    if "packages" in tables and re.search(_LOCK_VERSION, text):
         return "pylock.toml"
     if "package" in tables:
         head = text[:500]
@@ -73,13 +78,13 @@ def _lock_in(text: str) -> str | None:
 
 
 def _kind_of(text: str) -> str | None:
-    if tables := _TABLE.findall(text):
+    if tables := _tables_in(text):
         return f"TOML or an INI file, with a table [{tables[0]}]"
     if re.match(_MARKUP, text):
         return "a web page"
     if re.match(_JSON, text):
         return "JSON"
-    if _YAML.search(text):
+    if re.search(_YAML, text):
         return "YAML"
     return None
 
@@ -141,6 +146,6 @@ def _table(document: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
 #: What declares dependencies that somebody has to lock, in the order in which they count.
 _PROJECT_FILES: Mapping[str, Callable[[str], bool]] = {
     "pyproject.toml": _declared_in_pyproject,
-    "setup.cfg": lambda text: _INSTALL_REQUIRES.search(text) is not None,
-    "setup.py": lambda text: _INSTALL_REQUIRES.search(text) is not None,
+    "setup.cfg": lambda text: re.search(_INSTALL_REQUIRES, text) is not None,
+    "setup.py": lambda text: re.search(_INSTALL_REQUIRES, text) is not None,
 }

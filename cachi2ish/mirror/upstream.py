@@ -43,7 +43,7 @@ class Login:
     def of(cls, authorization: str | None) -> Login | None:
         """Return what an ``Authorization`` header says, ``Basic`` (RFC 7617) or ``Bearer`` (RFC 6750); or None."""
         scheme, _, encoded = (authorization or "")[:_LONGEST_AUTHORIZATION].partition(" ")
-        if scheme.lower() == "bearer" and BEARER_TOKEN.fullmatch(encoded.strip()):
+        if scheme.lower() == "bearer" and re.fullmatch(BEARER_TOKEN, encoded.strip()):
             return cls(BEARER, encoded.strip())
         if scheme.lower() != "basic":
             return None

@@ -161,8 +161,8 @@ _LONGEST_TABLE = 8192
 _MOST_REQUIREMENTS = 100
 _LONGEST_REQUIREMENT = 300
 
-_HEADER = re.compile(r"""^[ \t]*\[[ \t]*(["']?)build-system\1[ \t]*\][ \t]*(?:#[^\n]*)?\r?$""", re.MULTILINE)
-_NEXT_HEADER = re.compile(r"^[ \t]*\[", re.MULTILINE)
+_HEADER = r"""(?m)^[ \t]*\[[ \t]*(["']?)build-system\1[ \t]*\][ \t]*(?:#[^\n]*)?\r?$"""
+_NEXT_HEADER = r"^[ \t]*\["
 
 
 def build_requires(pyproject: bytes | None) -> tuple[str, ...]:
@@ -173,11 +173,12 @@ def build_requires(pyproject: bytes | None) -> tuple[str, ...]:
     if pyproject is None:
         return IMPLICIT
     text = pyproject.decode("utf-8", "replace")
-    header = _HEADER.search(text)
+    header = re.search(_HEADER, text)
     if header is None:  # a table that is written in another way is not looked for
         return () if "build-system" in text else IMPLICIT
-    end = _NEXT_HEADER.search(text, header.end())
-    table = text[header.end() : end.start() if end else len(text)]
+    rest = text[header.end() :]
+    end = re.search(_NEXT_HEADER, rest, re.MULTILINE)
+    table = rest[: end.start()] if end else rest
     if len(table) > _LONGEST_TABLE:
         return ()
     try:

@@ -75,9 +75,7 @@ def _escaped(value: str) -> str:
 _URI_CHARACTERS = "%:/?#@!$&()*+,;="
 
 #: Up to an IPv6 address that stands for the host: the one place for brackets.
-_BRACKETS = re.compile(
-    r"(?P<before>[a-z][a-z0-9+.-]*://(?:[^/?#@\[\]]*@)?)\[(?P<host>[0-9A-Fa-f:.]+)\](?=[:/?#]|$)"
-)
+_BRACKETS = r"(?P<before>[a-z][a-z0-9+.-]*://(?:[^/?#@\[\]]*@)?)\[(?P<host>[0-9A-Fa-f:.]+)\](?=[:/?#]|$)"
 
 
 def uri(url: str) -> str:
@@ -86,8 +84,8 @@ def uri(url: str) -> str:
     # "%" that begins no escape or a second "#".
     address, hash_sign, fragment = redact(url).partition("#")
     whole = f"{address}{hash_sign}{fragment.replace('#', '%23')}"
-    complete = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", whole)
-    host = _BRACKETS.match(complete)
+    complete = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", whole) if "%" in whole else whole
+    host = re.match(_BRACKETS, complete) if "[" in complete else None
     if host is None:
         return _quoted(complete)
     return f"{_quoted(host['before'])}[{host['host']}]{_quoted(complete[host.end() :])}"

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
-from cachi2ish.core.digests import strong
+from cachi2ish.core.digests import any_strong
 from cachi2ish.core.outputs import ProjectFile, text_digest
 from cachi2ish.core.requirements import Pinned, Purpose
 from cachi2ish.errors import InputError, LockFileError, UsageError, raise_all
@@ -90,7 +90,7 @@ def export_of(reading: Reading, source: Path, path: Path, exporter: Exporter) ->
 
 def _refuse_bare_pins(lock: Lock) -> None:
     """Raise `LockFileError` for pins without a digest beside others: pip then wants one of each."""
-    bare = [one for one in lock.requirements if isinstance(one, Pinned) and not strong(one.digests)]
+    bare = [one for one in lock.requirements if isinstance(one, Pinned) and not any_strong(one.digests)]
     if not bare or len(bare) == sum(isinstance(one, Pinned) for one in lock.requirements):
         return
     hint = "lock them from an index that states hashes, or leave --export out"

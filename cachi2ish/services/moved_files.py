@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from cachi2ish.core.digests import strong
+from cachi2ish.core.digests import any_strong
 from cachi2ish.core.messages import did_you_mean
 from cachi2ish.core.requirements import Indexes, Pinned, Requirement, Url
 from cachi2ish.core.urls import Address, host_of
@@ -36,7 +36,7 @@ def with_moved_files(lock: Lock, moved: Mapping[str, Address], on_message: Calla
             found.append(one)
         elif len({moved[host] for host in here}) > 1:
             errors.append(_at_two_indexes(one, here, moved))
-        elif isinstance(one, Pinned) and strong(one.digests):
+        elif isinstance(one, Pinned) and any_strong(one.digests):
             found.append(replace(one, files=(), indexes=Indexes((moved[here[0]],), alone=True)))
         else:
             errors.append(_not_found_elsewhere(one, here[0]))

@@ -242,7 +242,7 @@ def _with_tokens(registries: dict[str, Address], sources: Iterable[Source]) -> d
             raise source.error(f"{place}: {name} has a login already", "leave the user out of its address")
         file = _file_of(path, source)
         [token, *more] = tokens_in(file, place) or ("",)
-        if more or not BEARER_TOKEN.fullmatch(token):
+        if more or not re.fullmatch(BEARER_TOKEN, token):
             raise InputError(
                 f"{place}: {file} has {'more than one token' if more else 'no token'}",
                 hint="write the token of the registry into it, on one line",

@@ -24,8 +24,8 @@ _LATEST = {
 
 #: What stands in quotes may hold separators; quotes that are never closed go on to the end.
 _QUOTED = r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)'
-_ELEMENT = re.compile(rf'(?:[^,"]|{_QUOTED})++', re.DOTALL)
-_PARAMETER = re.compile(rf'(?:[^;"]|{_QUOTED})++', re.DOTALL)
+_ELEMENT = rf'(?s:[^,"]|{_QUOTED})++'
+_PARAMETER = rf'(?s:[^;"]|{_QUOTED})++'
 _WEIGHT = r"\s*[qQ]\s*=\s*(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\s*"
 
 
@@ -36,8 +36,8 @@ def choose_form(accept: str | None, offered: Sequence[str]) -> str | None:
     offered: media types, the ones that the server prefers first: of equals the first is taken.
     """
     weights: dict[str, float] = {}
-    for element in _ELEMENT.findall(accept or "*/*"):
-        name, *parameters = _PARAMETER.findall(element) or [""]
+    for element in re.findall(_ELEMENT, accept or "*/*"):
+        name, *parameters = re.findall(_PARAMETER, element) or [""]
         kind = name.strip().lower()
         # Of a weight that cannot be read nothing is taken: it counts as if it were not there.
         weight = next((float(found[1]) for one in parameters if (found := re.fullmatch(_WEIGHT, one))), 1.0)
@@ -56,7 +56,7 @@ def _weight(kind: str, weights: dict[str, float]) -> float:
 def media_type(content_type: str) -> tuple[str, str | None]:
     """Return the media type of a ``Content-Type`` header in lower case, and its charset or None."""
     kind, _, rest = content_type.partition(";")
-    charset = next(filter(None, map(_charset, _PARAMETER.findall(rest))), None)
+    charset = next(filter(None, map(_charset, re.findall(_PARAMETER, rest))), None)
     return kind.strip().lower(), charset
 
 

@@ -24,9 +24,7 @@ _Value = TypeVar("_Value")
 _LEVEL = "log_level"
 
 #: What Kubernetes sets in all Pods of a namespace for a Service that is called cachi2ish, or cachi2ish-….
-_OF_A_SERVICE = re.compile(
-    "CACHI2ISH(_.*)?(_SERVICE_HOST|_SERVICE_PORT(_.*)?|_PORT(_[0-9]+_(TCP|UDP|SCTP)(_.*)?)?)"
-)
+_OF_A_SERVICE = "CACHI2ISH(_.*)?(_SERVICE_HOST|_SERVICE_PORT(_.*)?|_PORT(_[0-9]+_(TCP|UDP|SCTP)(_.*)?)?)"
 
 
 def reads(parse: Callable[[Any], _Value]) -> Callable[[Any], _Value]:
@@ -209,7 +207,7 @@ def _warn_of_unknown_variables(flags: Flags) -> None:
     for variable in sorted(name for name in os.environ if name.startswith(OWN_VARIABLES)):
         name = variable.removeprefix(OWN_VARIABLES)
         setting = known.get(name)
-        if setting is None and not _OF_A_SERVICE.fullmatch(variable):
+        if setting is None and not re.fullmatch(_OF_A_SERVICE, variable):
             with_variable = [one for one, its in known.items() if its.variable]
             hint = did_you_mean(name, with_variable, "the reference lists all", begin=OWN_VARIABLES)
         elif setting is not None and not setting.variable:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from packaging.version import Version
 
 from cachi2ish.core.choose.reasons import Facts, Reason, Refusal
-from cachi2ish.core.digests import Digest, comparable, strong
+from cachi2ish.core.digests import Digest, any_strong, comparable, strong
 from cachi2ish.core.distributions import SDIST_EXTENSIONS, SdistName, WheelName, read_name, version_order
 from cachi2ish.core.pages import IndexFile, Page
 from cachi2ish.core.requirements import Pinned
@@ -80,7 +80,7 @@ def _meant(requirement: Pinned, listed: list[Candidate]) -> Candidate:
         named = (one for one in listed if one.is_named_by(requirement.digests))
         possible = (one for one in listed if not _contradict(one.file.digests, requirement.digests))
         return next(chain(named, possible), listed[0])
-    first = next((one for one in listed if strong(one.file.digests)), listed[0])
+    first = next((one for one in listed if any_strong(one.file.digests)), listed[0])
     rivals = (one.file for one in listed if _contradict(one.file.digests, first.file.digests))
     return Candidate(first.file, first.name, first.index, tuple(rivals))
 

@@ -10,6 +10,7 @@ import base64
 import ipaddress
 import netrc
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -46,7 +47,7 @@ class Credential:
     @property
     def authorization(self) -> str:
         """The value of the ``Authorization`` header (RFC 7617, UTF-8; RFC 6750)."""
-        if self.user == BEARER and BEARER_TOKEN.fullmatch(self.password):
+        if self.user == BEARER and re.fullmatch(BEARER_TOKEN, self.password):
             return f"Bearer {self.password}"
         pair = f"{self.user}:{self.password}".encode("utf-8", "surrogateescape")
         return "Basic " + base64.b64encode(pair).decode("ascii")

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_version
 
-from cachi2ish.core.digests import Digest, strong
+from cachi2ish.core.digests import Digest, any_strong
 from cachi2ish.core.requirements import Git, Pinned, Purpose, Requirement, Url
 from cachi2ish.errors import Cachi2ishError, LockFileError
 from cachi2ish.lockfiles.pip.closure import Line
@@ -88,7 +88,7 @@ def assemble(
 def demand_hashes(requirements: Iterable[Requirement], because: str) -> Iterable[Cachi2ishError]:
     """Yield an error for each pinned requirement without a strong digest, in hash-checking mode."""
     for requirement in requirements:
-        if not isinstance(requirement, Pinned) or strong(requirement.digests):
+        if not isinstance(requirement, Pinned) or any_strong(requirement.digests):
             continue
         weak = ", ".join(sorted({digest.algorithm for digest in requirement.digests}))
         problem = f"has only {weak} hashes, which prove nothing" if weak else "has no hash"
@@ -212,7 +212,7 @@ def _intersection(
     line: Line | Requirement,
     other: Line | Requirement,
 ) -> frozenset[Digest]:
-    if not ours or not theirs:
+    if not ours or not theirs or ours is theirs:
         return ours or theirs
     both = ours & theirs
     if not both:

@@ -27,7 +27,6 @@ from cachi2ish.lockfiles.pip.pip_options import (
     UnreadableLineError,
 )
 from cachi2ish.lockfiles.pip.tokens import (
-    VARIABLE,
     conceal,
     expand,
     find_slot,
@@ -35,12 +34,13 @@ from cachi2ish.lockfiles.pip.tokens import (
     split_arguments,
     tab_before_options,
     unset,
+    variables_in,
 )
 from cachi2ish.lockfiles.source_tree import SourceTree
 
 _INCLUDES = {"--requirement": False, "--constraint": True}
 _INDEXES = frozenset({"--index-url", "--extra-index-url"})
-_URL = re.compile(r"[a-z][a-z0-9+.-]*://|file:", re.IGNORECASE)
+_URL = r"(?i)[a-z][a-z0-9+.-]*://|file:"
 
 #: How deep files may include each other.
 _DEEPEST = 50
@@ -115,7 +115,7 @@ class Closure(Struct):
             return
         direct: list[Url | Git] = []
         for line in logical_lines(decoded.text):
-            self._variables.update(dict.fromkeys(VARIABLE.findall(line.text)))
+            self._variables.update(dict.fromkeys(variables_in(line.text)))
             try:
                 entry = self._line(line, file, constraint=constraint, chain=chain)
             except LockFileError as error:
@@ -183,7 +183,7 @@ class Closure(Struct):
         raise LockFileError(f"{quote(text)}: {quote(message)}", hint=hint, origin=origin)
 
     def _include(self, option: Option, text: str, origin: Origin, chain: tuple[str, ...]) -> None:
-        if _URL.match(option.value):
+        if re.match(_URL, option.value):
             raise LockFileError(
                 f"{quote(text)}: only files of the source directory can be included",
                 hint="store a copy of that file beside this one and include the copy",

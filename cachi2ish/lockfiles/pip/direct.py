@@ -49,7 +49,7 @@ class DirectLine(Struct, frozen=True):
 def read_direct(line: DirectLine) -> Url | Git:
     """Return the URL or git requirement that a line states; raises `LockFileError`."""
     url, shown = line.content.url or "", line.shown
-    named = NAMED.match(url)
+    named = re.match(NAMED, url)
     if named is not None and not _SCP_LIKE.match(url):
         url = url[named.end() :]  # the library leaves the name before a scheme that it does not know
     if _SCP_LIKE.match(url):

@@ -9,7 +9,7 @@ import codecs
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from operator import attrgetter
+from itertools import accumulate
 
 from msgspec import Struct
 from packaging.specifiers import Specifier, SpecifierSet
@@ -105,14 +105,6 @@ _COMMENT_START = re.compile(r"(?:^|(?<=\s))#")
 _BYTE_ORDER_MARK = "\ufeff"
 
 
-class _Piece(Struct, frozen=True):
-    """A run of characters that is contiguous in the file. start: in the line; source: in the file."""
-
-    start: int
-    source: int
-    text: str
-
-
 class LogicalLine(Struct, frozen=True):
     """A line as pip sees it, variables not yet expanded.
 
@@ -121,7 +113,7 @@ class LogicalLine(Struct, frozen=True):
 
     number: int
     text: str
-    _pieces: tuple[_Piece, ...]
+    _parts: tuple[tuple[int, str], ...]  # contiguous in the file, with the place where each begins
     _shift: int
 
     def source_span(self, start: int, end: int) -> tuple[int, int]:
@@ -133,52 +125,45 @@ class LogicalLine(Struct, frozen=True):
 
     def _source(self, position: int) -> int:
         position += self._shift
-        piece = self._pieces[bisect_right(self._pieces, position, key=attrgetter("start")) - 1]
-        return piece.source + position - piece.start
+        starts = list(accumulate((len(text) for _, text in self._parts), initial=0))[:-1]
+        number = bisect_right(starts, position) - 1
+        return self._parts[number][0] + position - starts[number]
 
 
 def logical_lines(text: str) -> Iterator[LogicalLine]:
     """Yield the lines of ``text`` that are neither empty nor comments."""
-    number = 0
+    number, source = 1, 0
     pending: list[tuple[int, str]] = []
-    for number_here, source, line in _physical_lines(text):
-        if not pending:
-            number = number_here
-        if line.lstrip().startswith("#"):
+    # Most lines of a lock are one digest each, and there may be thousands.
+    for line, whole in zip(text.splitlines(), text.splitlines(keepends=True), strict=True):
+        if source == 0 and line.startswith(_BYTE_ORDER_MARK):
+            line, begin = line[1:], 1  # noqa: PLW2901
+        else:
+            begin = source
+        source += len(whole)
+        if "#" in line and line.lstrip().startswith("#"):
             # A comment even when it ends in a backslash, and even behind a continuation (pip sets a space
             # before it, so that "#" is not glued to a word).
             yield from _line(number, pending)
         elif not line.endswith("\\"):
-            yield from _line(number, [*pending, (source, line)])
+            yield from _line(number, [*pending, (begin, line)])
         else:
-            pending.append((source + len(line) - len(line.lstrip("\\")), line.strip("\\")))
+            pending.append((begin + len(line) - len(line.lstrip("\\")), line.strip("\\")))
             continue
+        number += len(pending) + 1
         pending = []
     yield from _line(number, pending)
 
 
-def _physical_lines(text: str) -> Iterator[tuple[int, int, str]]:
-    position = 0
-    for number, whole in enumerate(text.splitlines(keepends=True), start=1):
-        line = whole.splitlines()[0]
-        mark = number == 1 and line.startswith(_BYTE_ORDER_MARK)
-        yield number, position + mark, line[1:] if mark else line
-        position += len(whole)
-
-
 def _line(number: int, parts: list[tuple[int, str]]) -> Iterator[LogicalLine]:
-    pieces, length = [], 0
-    for source, text in parts:
-        pieces.append(_Piece(length, source, text))
-        length += len(text)
-    whole = "".join(piece.text for piece in pieces)
+    whole = "".join([text for _, text in parts])
     comment = _COMMENT_START.search(whole) if "#" in whole else None
     if comment:
         whole = whole[: comment.start()]
     stripped = whole.strip()
     if stripped:
         shift = len(whole) - len(whole.lstrip())
-        yield LogicalLine(number, stripped, tuple(pieces), shift)
+        yield LogicalLine(number, stripped, tuple(parts), shift)
 
 
 class Pin(Struct, frozen=True):
@@ -222,11 +207,19 @@ def admits(specifier: SpecifierSet, pin: Pin) -> bool:
         return all(
             Pin(clause.version).same(pin)
             if clause.operator == "==="
-            else clause.contains(pin.version, prereleases=True)
+            else _is_spelled(clause, pin) or clause.contains(pin.version, prereleases=True)
             for clause in specifier
         )
     except ValueError:  # of packaging, and for numbers beyond what `int` reads
         return False
+
+
+#: Characters. Of numbers beyond what `int` reads nothing is known, however they are spelled.
+_USUAL_LENGTH = 100
+
+
+def _is_spelled(clause: Specifier, pin: Pin) -> bool:
+    return clause.operator == "==" and clause.version == pin.version and len(pin.version) <= _USUAL_LENGTH
 
 
 def unpinned(name: str, specifier: SpecifierSet, origin: Origin) -> LockFileError:

@@ -7,7 +7,6 @@ variables (``${NAME}``), which are often credentials, are never in it.
 from __future__ import annotations
 
 import re
-import string
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import unquote
 
@@ -22,21 +21,21 @@ from cachi2ish.lockfiles.pip.lines import logical_lines
 _OPTIONS = re.compile(r"(?:^|[ \t])-")
 
 #: ``name[extras] @``, after which the standard allows an address only (PEP 508).
-NAMED = re.compile(r"\s*[A-Za-z0-9][\w.-]*\s*(?:\[[^\[\]]*\]\s*)?@\s*")
+NAMED = r"\s*[A-Za-z0-9][\w.-]*\s*(?:\[[^\[\]]*\]\s*)?@\s*"
 
 #: A line that begins with an address.
-_SCHEME = re.compile(r"(?:https?|file|ftp|(?:git|hg|svn|bzr)\+[a-z0-9+.-]+):", re.IGNORECASE)
+_SCHEME = r"(?i:https?|file|ftp|(?:git|hg|svn|bzr)\+[a-z0-9+.-]+):"
 
 #: ``-e address`` and ``-e "name @ address ; marker"``, as pip splits them.
-_EDITABLE = re.compile(
+_EDITABLE = (
     r"(?:-e[ \t]*|--editable(?:[ \t]+|=))"
     r"(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)'|(?P<plain>[^\s\"'=]\S*))(?=\s|\Z)"
 )
 
-_NAMED_ADDRESS = re.compile(r"[^\s;]+")
-_BARE_ADDRESS = re.compile(r"\S+")
-_AUTHORITY_ON = re.compile(r"://\S*")
-_OF_SCHEME = frozenset(string.ascii_letters + string.digits + "+.-")
+_NAMED_ADDRESS = r"[^\s;]+"
+_BARE_ADDRESS = r"\S+"
+_AUTHORITY_ON = r"://\S*"
+_OF_SCHEME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-")
 
 #: How much of a line a message shows.
 _SHOWN = 160
@@ -74,7 +73,7 @@ def find_slot(text: str) -> Slot | None:
     A bare address ends at white space, and so does its ``;`` before a marker; the address in
     ``name @ address`` ends at a ``;`` too, since pip splits the marker off first.
     """
-    editable = _EDITABLE.match(text)
+    editable = re.match(_EDITABLE, text)
     if editable is None:
         arguments, _ = split_arguments(text)
         found = _address_span(arguments)
@@ -89,16 +88,16 @@ def find_slot(text: str) -> Slot | None:
 
 
 def _address_span(text: str) -> tuple[int, int] | None:
-    if _SCHEME.match(text):
-        address = _BARE_ADDRESS.match(text)
+    if re.match(_SCHEME, text):
+        address = re.match(_BARE_ADDRESS, text)
         if address is None:
             return None
         end = address.end()
         marker_follows = end < len(text) and text[end - 1] == ";" and text[end] == " "
         return 0, end - marker_follows
-    named = NAMED.match(text)
-    address = _NAMED_ADDRESS.match(text, named.end()) if named else None
-    return address.span() if address else None
+    named = re.match(NAMED, text)
+    address = re.match(_NAMED_ADDRESS, text[named.end() :]) if named else None
+    return (named.end(), named.end() + address.end()) if named and address else None
 
 
 def quote(text: str) -> str:
@@ -109,8 +108,10 @@ def quote(text: str) -> str:
 
 def map_addresses(text: str, change: Callable[[str], str]) -> str:
     """Return ``text`` with each ``scheme://…`` changed; it ends at white space or a closing quote."""
+    if "://" not in text:
+        return text
     parts, position = [], 0
-    for match in _AUTHORITY_ON.finditer(text):
+    for match in re.finditer(_AUTHORITY_ON, text):
         start, end = match.start(), match.start() + len(match.group().rstrip("\"'"))
         while start > position and text[start - 1] in _OF_SCHEME:
             start -= 1
@@ -151,12 +152,18 @@ def addresses_in(text: str) -> Iterator[AddressInText]:
 
 
 #: pip expands these and nothing else, so that a ``$`` in an address keeps its meaning.
-VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+VARIABLE = r"\$\{([A-Z0-9_]+)\}"
 
 #: What looks like one, and may have been meant as one: ``${token}``.
-_ANY_VARIABLE = re.compile(r"\$\{([A-Za-z0-9_]+)\}")
+_ANY_VARIABLE = r"\$\{([A-Za-z0-9_]+)\}"
 
 _SHORTEST_SECRET = 4
+
+
+def variables_in(text: str) -> list[str]:
+    """Return the names of the variables in ``text``, in order, as often as they are there."""
+    return re.findall(VARIABLE, text) if "${" in text else []  # lines of a hundred digests have none
+
 
 #: Characters. No line is longer that means anything; one of which the values name each other may grow without end.
 _LONGEST = 16 * 1024 * 1024
@@ -168,23 +175,23 @@ def expand(text: str, environ: Mapping[str, str]) -> str:
     pip replaces one name after the other, so that a value may bring in a name that comes later. Where no value
     does, one pass gives the same; it takes time in proportion to the length.
     """
-    values = {name: value for name in set(VARIABLE.findall(text)) if (value := environ.get(name))}
+    values = {name: value for name in set(variables_in(text)) if (value := environ.get(name))}
     if not values:
         return text
-    expanded = VARIABLE.sub(lambda found: values.get(found[1], found[0]), text)
-    if values.keys().isdisjoint(VARIABLE.findall(expanded)):
+    expanded = re.sub(VARIABLE, lambda found: values.get(found[1], found[0]), text)
+    if values.keys().isdisjoint(variables_in(expanded)):
         return expanded
     return _one_after_the_other(text, values)
 
 
 def _one_after_the_other(text: str, values: Mapping[str, str]) -> str:
-    names = VARIABLE.findall(text)
+    names = variables_in(text)
     present = set(names)
     for name in names:
         written = f"${{{name}}}"
         if name in present and values.get(name, written) != written and len(text) <= _LONGEST:
             text = text.replace(written, values[name])
-            present = set(VARIABLE.findall(text))
+            present = set(variables_in(text))
     return text
 
 
@@ -193,7 +200,7 @@ def conceal(message: str, text: str, environ: Mapping[str, str]) -> str:
 
     Values of less than four characters stay: no secret is that short, and a digit would be found everywhere.
     """
-    for name in dict.fromkeys(VARIABLE.findall(text)):
+    for name in dict.fromkeys(variables_in(text)):
         value = environ.get(name) or ""
         for form in sorted({value, unquote(value), value.lower()}, key=len, reverse=True):
             if len(form) >= _SHORTEST_SECRET:
@@ -203,8 +210,8 @@ def conceal(message: str, text: str, environ: Mapping[str, str]) -> str:
 
 def unset(text: str, environ: Mapping[str, str]) -> Iterator[str]:
     """Yield what to know of each variable that ``text`` names and that is not replaced."""
-    for name in dict.fromkeys(_ANY_VARIABLE.findall(text)):
-        if not VARIABLE.fullmatch(f"${{{name}}}"):
+    for name in dict.fromkeys(re.findall(_ANY_VARIABLE, text)):
+        if not re.fullmatch(VARIABLE, f"${{{name}}}"):
             yield f"${{{name}}} is no variable: pip replaces names in capital letters only"
         elif not environ.get(name):
             yield f"the variable {name} is unset or empty, so ${{{name}}} is part of the address"

@@ -123,7 +123,7 @@ def _reason(error: Exception) -> str:
 
 
 def _hint(text: str) -> str:
-    unset = VARIABLE.search(text)  # it has no value: pip leaves it as it is
+    unset = re.search(VARIABLE, text)  # it has no value: pip leaves it as it is
     if unset:
         return f"set the variable {unset.group(1)}: it is unset or empty"
     before_marker = text.partition(";")[0]

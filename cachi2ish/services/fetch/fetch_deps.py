@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from cachi2ish.core.choose.choice import Choice
 from cachi2ish.core.choose.explain import warning_of, words_of
-from cachi2ish.core.digests import strong
+from cachi2ish.core.digests import any_strong
 from cachi2ish.core.requirements import Git, IndexOptions, Pinned, Url
 from cachi2ish.errors import Cachi2ishError, InputError, Origin, leaves, raise_all
 from cachi2ish.services.fetch.building import lacking_for_offline_builds, missing_build_requirements
@@ -191,7 +191,7 @@ def _with_build_dependencies(reading: Reading, source: Path, network: Network, p
 def _report_pins_without_hash(reading: Reading, reporter: Reporter) -> None:
     everything = {one for package in reading.packages for lock in package.locks for one in lock.requirements}
     pins = [one for one in everything.difference(left_out(reading)) if isinstance(one, Pinned)]
-    bare_pins = sum(not strong(one.digests) for one in pins)
+    bare_pins = sum(not any_strong(one.digests) for one in pins)
     if bare_pins:
         counted = "1 pin" if len(pins) == 1 else f"{len(pins)} pins"
         has = "has no hash: the index is trusted for it"

@@ -20,7 +20,7 @@ from msgspec import Struct, field
 from cachi2ish.core.artifacts import Artifact
 from cachi2ish.core.choose.choice import Choice
 from cachi2ish.core.choose.explain import warning_of
-from cachi2ish.core.digests import strong
+from cachi2ish.core.digests import any_strong
 from cachi2ish.core.outputs import name_of_url
 from cachi2ish.core.pages import IndexFile
 from cachi2ish.core.requirements import Git, Pinned, Requirement, Url
@@ -118,7 +118,7 @@ class Chosen(Struct, eq=False):
         """Tell what was left out, and what else is there to be told of what came in its place."""
         origin = self.choice.requirement.origin
         for file, error in self.dispensed:
-            if isinstance(error, NotLockedError) and not strong(file.digests):
+            if isinstance(error, NotLockedError) and not any_strong(file.digests):
                 reporter.warning(
                     f"{origin}: {file.filename} is left out: the requirement names no hash of it, and its index"
                     " states none"
