@@ -122,20 +122,22 @@ class Progress:
     """Counts a run. Safe to use from any thread.
 
     clock: seconds that only grow; all instants are its. run_started: when the run began.
-    output_state: set by the one thread that publishes.
+    output_state: set by the one thread that publishes. lists_files: whether anybody will ask for `planned` and
+    `arrivals`; where nobody does, files are counted and no more, since each weighs 0.7 kB.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self.run_started = clock()
         self.output_state = OutputState.UNTOUCHED
+        self.lists_files = True
         self._lock = Lock()
         self._stages: list[tuple[StageName, float]] = []
         self._arrivals: list[Arrival] = []
         self._planned: dict[tuple[str, str], list[PlannedFile]] = {}
         self._under_way: dict[str, float] = {}
         self._expected = self._expected_size = self._unsized = 0
-        self._cached = self._size = self._cached_size = self._present = 0
+        self._arrived = self._cached = self._size = self._cached_size = self._present = 0
         self._git_fetches = 0
 
     def stage(self, name: StageName) -> None:
@@ -188,7 +190,9 @@ class Progress:
     def arrived(self, arrival: Arrival) -> None:
         """Count a file that is here."""
         with self._lock:
-            self._arrivals.append(arrival)
+            if self.lists_files:
+                self._arrivals.append(arrival)
+            self._arrived += 1
             self._size += arrival.size
             if arrival.cached:
                 self._cached += 1
@@ -217,7 +221,7 @@ class Progress:
                 stage=stage,
                 expected=self._expected,
                 final=stage in {"transfer", "record"},
-                arrived=len(self._arrivals),
+                arrived=self._arrived,
                 cached=self._cached,
                 size=self._size,
                 cached_size=self._cached_size,

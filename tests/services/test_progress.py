@@ -98,6 +98,14 @@ def test_bytes_of_an_earlier_run_are_present_once_the_file_is_here() -> None:
     assert progress.counts().present == 100
 
 
+def test_where_there_is_no_report_files_are_counted_and_not_listed() -> None:
+    progress = Progress(Clock())
+    progress.lists_files = False
+    progress.add_file(10)
+    progress.arrived(arrival("b.zip", 10, cached=True))
+    assert (progress.counts().arrived, progress.counts().cached_size, progress.arrivals()) == (1, 10, ())
+
+
 def test_a_transfer_that_starts_again_loses_its_bytes() -> None:
     progress = Progress(Clock())
     progress.advance(30)

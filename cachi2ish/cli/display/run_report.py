@@ -53,6 +53,7 @@ class RunReport(Struct, frozen=True, kw_only=True):
         Raises `StorageError` where it cannot be written, `InputError` where it would become part of the output.
         """
         if self.place is None:
+            self.reporter.progress.lists_files = False
             return
         if self.place == STANDARD_OUTPUT:
             return

@@ -221,8 +221,9 @@ def _means(network: Network, ports: Ports, run: Run, placing: Placing) -> Means:
 
 
 def _plan(files: Iterable[PlannedFile], reporter: Reporter) -> None:
-    for file in files:
-        reporter.progress.plan(file)
+    if reporter.progress.lists_files:
+        for file in files:
+            reporter.progress.plan(file)
 
 
 def _begin_direct(reading: Reading, transfers: Transfers, reporter: Reporter) -> None:
