@@ -50,6 +50,10 @@ class _Answer(Struct):
     error: Cachi2ishError | None = None
 
 
+#: For all projects whose pages the catalogue has: a lock for each would last as long as the run.
+_KEPT = _Answer(kept=True)
+
+
 class SimpleIndex:
     """One index, asked for each project once, whoever asks. Safe for threads as far as ``http`` is."""
 
@@ -74,8 +78,13 @@ class SimpleIndex:
 
     def page(self, project: NormalizedName, query: PageQuery = FRESH) -> Page:
         """Return the page of ``project``, or raise what the first one heard who asked; see `Index.page`."""
-        with self._guard:
-            answer = self._answers.setdefault(project, _Answer())
+        while (answer := self._answer(project)) is _KEPT:
+            known = self._kept(project, answer)
+            if known is not None:
+                return known
+            with self._guard:
+                if self._answers.get(project) is _KEPT:
+                    del self._answers[project]  # the page is damaged: have it sent again
         with answer.lock:
             if answer.error is not None:
                 raise answer.error
@@ -89,7 +98,13 @@ class SimpleIndex:
                 answer.error = error
                 raise
             answer.page = None if answer.kept else page
+            if answer.kept:
+                self._answers[project] = _KEPT
             return page
+
+    def _answer(self, project: NormalizedName) -> _Answer:
+        with self._guard:
+            return self._answers.get(project) or self._answers.setdefault(project, _Answer())
 
     def _kept(self, project: NormalizedName, answer: _Answer) -> Page | None:
         kept = self._catalogue.kept_page(self.address, project) if answer.kept else None

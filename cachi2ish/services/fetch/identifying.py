@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 
 from msgspec import Struct
 from packaging.specifiers import SpecifierSet
@@ -81,7 +82,21 @@ def identify(
             hint="correct the address in the constraints file, or the version that is asked for beside it",
             origin=requirement.origin,
         )
-    return identity
+    return _shared(identity, requirement)
+
+
+def _shared(identity: Identity, requirement: Requirement) -> Identity:
+    """Return the same, of texts that are in memory anyhow: there are thousands, and they stay until the end."""
+    name = requirement.name if identity.name == requirement.name else identity.name
+    version = identity.version
+    if isinstance(requirement, Pinned) and version == requirement.version:
+        version = requirement.version
+    return Identity(name, version, identity.extra_dependencies, _once(identity.build_requires))
+
+
+@lru_cache(256)  # most sdists are built with the same few
+def _once(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return texts
 
 
 def _admitted(identity: Identity, requirement: Url | Git) -> bool:
