@@ -61,7 +61,8 @@ def test_what_serves_one_target_does_not_serve_another() -> None:
     linux, windows = "foo-1.0-cp312-cp312-manylinux_2_28_x86_64.whl", "foo-1.0-cp312-cp312-win_amd64.whl"
     listed = [file(name, digests=frozenset()) for name in (linux, windows)]
     policy = Policy(wheels=True, targets=(LINUX, WINDOWS))
-    chosen = Chosen(choose(pin("1.0", sha256(linux)), page(*listed), policy))
+    choice = choose(pin("1.0", sha256(linux)), page(*listed), policy)
+    chosen = Chosen(choice, choice)
     assert chosen.without(listed[1], NotLockedError("not locked")) == ()
     assert not chosen.possible
 
@@ -69,11 +70,11 @@ def test_what_serves_one_target_does_not_serve_another() -> None:
 def test_what_takes_the_place_of_a_file_is_told_with_what_there_is_to_be_told_of_it() -> None:
     first, second = file(SDIST, digests=frozenset()), file("foo-1.0.zip", yanked="bad", digests=frozenset())
     choice = choose(pin("1.0", sha256("the other")), page(first, second), Policy())
-    chosen = Chosen(choice)
+    chosen = Chosen(choice, choice)
     assert chosen.without(first, NotLockedError("not locked")) == ((second, page().index),)
     assert chosen.choice.files == (second,)
     notes = Notes()
-    chosen.report(choice, notes)
+    chosen.report(notes)
     assert [(level, message.split(": ")[1][:30]) for level, message in notes.messages] == [
         ("warning", "foo-1.0.tar.gz is left out"),
         ("warning", "foo-1.0.zip is yanked today"),
@@ -83,9 +84,9 @@ def test_what_takes_the_place_of_a_file_is_told_with_what_there_is_to_be_told_of
 def test_a_file_that_the_index_vouches_for_is_left_out_without_a_warning() -> None:
     listed = [file(name, digests=frozenset({sha512(name)})) for name in (SDIST, "foo-1.0.zip")]
     choice = choose(pin("1.0", sha256("foo-1.0.zip")), page(*listed), Policy())
-    chosen, notes = Chosen(choice), Notes()
+    chosen, notes = Chosen(choice, choice), Notes()
     chosen.without(listed[0], NotLockedError("not locked"))
-    chosen.report(choice, notes)
+    chosen.report(notes)
     assert notes.messages == [("debug", "not taken: not locked")]
 
 

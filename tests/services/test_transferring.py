@@ -108,6 +108,31 @@ def test_a_file_that_two_lines_need_is_fetched_and_expected_once_and_is_there_fo
     assert [one.requirement.origin.line for one in fetched] == [2, 7]
 
 
+def test_of_hundreds_of_files_each_is_there_and_each_failure_is_told() -> None:
+    urls = [f"https://files.test/demo-1.0-{number:03}-py3-none-any.whl" for number in range(500)]
+    wrong = DigestMismatchError("it is another file", origin=Origin("requirements.txt", 250))
+    bench = Bench(dict.fromkeys(urls, b"wheel") | {urls[250]: wrong})
+    with bench.transfers() as transfers:
+        for line, url in enumerate(urls):
+            transfers.submit_choice(choice(file(url), line=line))
+        with pytest.raises(DigestMismatchError):
+            transfers.wait()
+        assert [str(error) for error in transfers.mismatches()] == ["requirements.txt:250: it is another file"]
+    assert len(bench.placed) == 499
+
+
+def test_hundreds_of_files_are_in_order_and_the_one_that_two_lines_need_is_fetched_once() -> None:
+    urls = [f"https://files.test/demo-1.0-{number:03}-py3-none-any.whl" for number in range(500)]
+    bench = Bench(dict.fromkeys(urls, b"wheel"))
+    with bench.transfers() as transfers:
+        for line, url in enumerate((*urls, urls[7])):
+            transfers.submit_choice(choice(file(url), line=line))
+        fetched = transfers.wait()
+    assert sorted(bench.downloader.fetched) == urls
+    assert [one.filename for one in fetched] == sorted(url.rpartition("/")[2] for url in (*urls, urls[7]))
+    assert [one.requirement.origin.line for one in fetched][7:9] == [7, 500]
+
+
 def test_what_the_cache_has_counts_as_cached_and_no_byte_as_received() -> None:
     bench = Bench({SDIST: b"sdist"})
     bench.downloader.cached = frozenset({SDIST})

@@ -60,19 +60,18 @@ class Means(Struct, frozen=True, kw_only=True):
 
 
 class FileJob(Struct, frozen=True, kw_only=True):
-    """A file at an address. index, upload_time: of one that an index lists. abandoned: set when nobody waits."""
+    """A file at an address. index, upload_time: of one that an index lists. abandoned: set when nobody waits.
+
+    key: the artifact, whoever asks for it, see `anywhere`.
+    """
 
     requirement: Pinned | Url
     artifact: Artifact
+    key: Artifact
     index: str | None = None
     upload_time: datetime | None = None
     means: Means
     abandoned: Event
-
-    @property
-    def key(self) -> Artifact:
-        """The artifact, whoever asks for it."""
-        return replace(self.artifact, origin=_ANYWHERE)
 
     @property
     def size(self) -> int | None:
@@ -97,7 +96,7 @@ class FileJob(Struct, frozen=True, kw_only=True):
             progress.advance(more)
 
         with progress.under_way(self.artifact.filename):
-            blob = self.means.downloader.fetch(self.artifact, advance, on_size)
+            blob = _shared(self.means.downloader.fetch(self.artifact, advance, on_size), self.artifact)
         if size is not None:
             on_size(blob.size)
         self.means.reporter.arrived(
@@ -125,11 +124,22 @@ class FileJob(Struct, frozen=True, kw_only=True):
             url=self.artifact.url.redacted,
             index=self.index,
             blob=brought,
-            digests=tuple(sorted({brought.digest, *strong(self.artifact.digests)})),
+            digests=tuple(sorted({*strong(self.artifact.digests), brought.digest})),
             verified=self.artifact.verifiable,
             identity=identity,
             upload_time=self.upload_time,
         )
+
+
+def anywhere(artifact: Artifact) -> Artifact:
+    """Return the same for a requirement of any place."""
+    return replace(artifact, origin=_ANYWHERE)
+
+
+def _shared(blob: Blob, artifact: Artifact) -> Blob:
+    """Return the same, of a text that is in memory anyhow: there are thousands, and they stay until the end."""
+    promised = (one.value for one in (*artifact.digests, *artifact.allowed))
+    return replace(blob, sha256=next((one for one in promised if one == blob.sha256), blob.sha256))
 
 
 class GitJob(Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from datetime import datetime
+from math import inf
 from threading import Lock
 from types import TracebackType
 from typing import Self
@@ -36,9 +37,12 @@ from cachi2ish.errors import (
     raise_all,
 )
 from cachi2ish.services.fetch.identifying import Fetched
-from cachi2ish.services.fetch.jobs import FileJob, GitJob, Means, artifact_of
+from cachi2ish.services.fetch.jobs import FileJob, GitJob, Means, anywhere, artifact_of
 from cachi2ish.services.fetch.scheduler import Outcome, Scheduler
 from cachi2ish.services.progress import Reporter
+
+#: So many outcomes are kept before those that have ended well are let go.
+_LET_GO = 100
 
 #: How many of the other places are named where one failure concerns several.
 _NAMED = 2
@@ -97,9 +101,11 @@ def _listed(places: Sequence[str]) -> str:
 class Chosen(Struct, eq=False):
     """A choice whose files are on their way. Not safe for threads.
 
-    choice: as it is by now. dispensed: the files that it had to do without, and why. possible: whether it can.
+    first: as it was made; choice: as it is by now. dispensed: the files that it had to do without, and why.
+    possible: whether it can.
     """
 
+    first: Choice
     choice: Choice
     dispensed: list[tuple[IndexFile, Cachi2ishError]] = field(default_factory=list)
     possible: bool = True
@@ -114,7 +120,7 @@ class Chosen(Struct, eq=False):
             self.possible = False
         return tuple(pair for pair in self.choice.listed if pair[0] not in before) if self.possible else ()
 
-    def report(self, first: Choice, reporter: Reporter) -> None:
+    def report(self, reporter: Reporter) -> None:
         """Tell what was left out, and what else is there to be told of what came in its place."""
         origin = self.choice.requirement.origin
         for file, error in self.dispensed:
@@ -126,7 +132,7 @@ class Chosen(Struct, eq=False):
             else:
                 reporter.debug(f"not taken: {error}")
         for warning in self.choice.warnings:
-            if warning not in first.warnings:
+            if warning not in self.first.warnings:
                 reporter.warning(f"{origin}: {warning_of(warning)}")
 
 
@@ -137,7 +143,7 @@ def may_be_left_out(error: BaseException | None) -> bool:
 
 def all_needed(choice: Choice, errors: Sequence[tuple[IndexFile, Cachi2ishError]]) -> Iterator[Cachi2ishError]:
     """Yield those of ``errors`` that count: none as long as ``choice`` can do without the files."""
-    chosen = Chosen(choice)
+    chosen = Chosen(choice, choice)
     for file, error in errors:
         chosen.without(file, error)
     if not chosen.possible:
@@ -162,8 +168,10 @@ class Transfers:
         self._scheduler = Scheduler(means.concurrency)
         self._lock = Lock()
         self._outcomes: list[_Outcome] = []
+        self._fetched: list[Fetched] = []  # of those that have ended well, see `_let_go`
+        self._most: float = _LET_GO
         self._expected: set[Hashable] = set()
-        self._chosen: dict[int, tuple[Choice, Chosen]] = {}
+        self._changed: dict[int, Chosen] = {}  # choices that had to do without a file
 
     def __enter__(self) -> Self:
         self._scheduler.__enter__()
@@ -174,14 +182,12 @@ class Transfers:
     ) -> None:
         self._scheduler.__exit__(kind, error, trace)
         if kind is None:
-            self._chosen.clear()
+            self._changed.clear()
             self._expected.clear()
 
     def submit_choice(self, choice: Choice) -> None:
         """Start fetching the files that were chosen for a pinned requirement."""
-        chosen = Chosen(choice)
-        with self._lock:
-            self._chosen[id(choice)] = choice, chosen
+        chosen = Chosen(choice, choice)
         for file, index in choice.listed:
             self._submit_listed(chosen, file, index)
 
@@ -201,11 +207,13 @@ class Transfers:
 
     def settled(self, choices: Iterable[Choice]) -> tuple[Choice, ...]:
         """Return the choices as they have turned out."""
-        return tuple(self._chosen[id(one)][1].choice for one in choices)
+        return tuple(self._changed[id(one)].choice if id(one) in self._changed else one for one in choices)
 
     def wait(self) -> tuple[Fetched, ...]:
         """Return all files once they are there, sorted; raises all failures at once when the rest is done."""
-        fetched: list[Fetched] = []
+        with self._lock:
+            self._most = inf  # none is let go that the loop is at
+        fetched, self._fetched = self._fetched, []
         errors: list[tuple[Requirement, Cachi2ishError]] = []
         self._scheduler.lend(self._means.spare_work)
         for one in self._outcomes:  # it grows where another file takes the place of one
@@ -215,13 +223,14 @@ class Transfers:
                 if one.chosen is None or one.file is None or not may_be_left_out(error):
                     errors.append((one.requirement, error))
                     continue
+                self._changed[id(one.chosen.first)] = one.chosen
                 for file, index in one.chosen.without(one.file, error):
                     self._submit_listed(one.chosen, file, index)
-        for choice, chosen in self._chosen.values():
+        for chosen in self._changed.values():
             if chosen.possible:
-                chosen.report(choice, self._means.reporter)
+                chosen.report(self._means.reporter)
             else:
-                errors += ((choice.requirement, error) for _, error in chosen.dispensed)
+                errors += ((chosen.first.requirement, error) for _, error in chosen.dispensed)
         raise_all(failures_of_transfers(errors))
         self._outcomes.clear()
         return tuple(sorted(fetched, key=lambda one: (one.filename, position(one.requirement))))
@@ -239,10 +248,10 @@ class Transfers:
         errors: list[tuple[Requirement, Cachi2ishError]] = [
             (one.requirement, error) for one, error in met if not may_be_left_out(error)
         ]
-        for choice, chosen in tuple(self._chosen.values()):
+        for chosen in dict.fromkeys(one.chosen for one, _ in met if one.chosen is not None):
             of_choice = [(one.file, error) for one, error in met if one.chosen is chosen and one.file is not None]
             dispensable = [(file, error) for file, error in of_choice if may_be_left_out(error)]
-            errors += ((choice.requirement, error) for error in all_needed(choice, dispensable))
+            errors += ((chosen.first.requirement, error) for error in all_needed(chosen.first, dispensable))
         return tuple(failures_of_transfers(errors))
 
     def _submit_listed(self, chosen: Chosen, file: IndexFile, index: str) -> None:
@@ -260,6 +269,7 @@ class Transfers:
         return FileJob(
             requirement=requirement,
             artifact=artifact,
+            key=anywhere(artifact),
             index=index,
             upload_time=upload_time,
             means=self._means,
@@ -272,5 +282,18 @@ class Transfers:
             new = key not in self._expected
             self._expected.add(key)
             self._outcomes.append(_Outcome(job.requirement, key, self._scheduler.submit(job), chosen, file))
+            if len(self._outcomes) > self._most:
+                self._let_go()
         if new:
             self._means.reporter.progress.add_file(job.size)
+
+    def _let_go(self) -> None:
+        """Keep of what has ended well the file alone: what it was asked for and by whom weighs as much again."""
+        left: list[_Outcome] = []
+        for one in self._outcomes:
+            if one.future.done() and one.future.exception() is None:
+                self._fetched.append(one.future.result())
+            else:
+                left.append(one)
+        self._outcomes = left
+        self._most = 2 * len(left) + _LET_GO
