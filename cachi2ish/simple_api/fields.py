@@ -166,7 +166,14 @@ def instant(text: str | None) -> datetime | None:
 
     A time without offset is no instant, so it is None. Digits beyond microseconds are cut off.
     """
-    if text is None or not _RFC3339.fullmatch(text := text.strip()):
+    if text is None:
+        return None
+    if _is_usual_time(text):
+        try:
+            return convert(text, datetime)
+        except ValidationError:
+            pass
+    if not _RFC3339.fullmatch(text := text.strip()):
         return None
     try:
         read = datetime.fromisoformat(text.upper())
@@ -177,11 +184,15 @@ def instant(text: str | None) -> datetime | None:
 
 def instants(texts: Sequence[str | None]) -> Sequence[datetime | None]:
     """Return what `instant` returns for each text; quick for the texts of a whole page."""
-    # PEP 700: UTC, and at most six digits of a second, beyond which msgspec rounds.
-    if all(text is None or (text[-1:] == "Z" and len(text) <= _LONGEST_TIME) for text in texts):
+    if all(text is None or _is_usual_time(text) for text in texts):
         with suppress(ValidationError):
             return convert(texts, list[datetime | None])
     return [instant(text) for text in texts]
+
+
+def _is_usual_time(text: str) -> bool:
+    # PEP 700: UTC, and at most six digits of a second, beyond which msgspec rounds.
+    return text[-1:] == "Z" and len(text) <= _LONGEST_TIME
 
 
 def unreadable(text: str | None) -> str:

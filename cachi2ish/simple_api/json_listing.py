@@ -17,7 +17,7 @@ from msgspec import Meta, Raw, Struct, ValidationError
 
 from cachi2ish.core.pages import IndexFile, ListedFiles, Page
 from cachi2ish.files.inflate import InflateError, inflate
-from cachi2ish.simple_api.fields import Links, PageSource, check_amount, instants
+from cachi2ish.simple_api.fields import Links, PageSource, check_amount, instant
 from cachi2ish.simple_api.json_pages import WireFile, WireProject, file_of, leniently, page_of, read_json
 
 
@@ -147,4 +147,4 @@ def _file(text: Raw) -> IndexFile:
         if found is None:  # what must be there is: see `_Entry`
             raise
         entry = found
-    return file_of(entry, entry.url, (), instants([entry.upload_time])[0])
+    return file_of(entry, entry.url, (), instant(entry.upload_time))
