@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from cachi2ish.core.pages import Page
 from cachi2ish.simple_api.fields import PageSource, not_a_project_page
@@ -53,6 +54,7 @@ def _weight(kind: str, weights: dict[str, float]) -> float:
     return next((weights[one] for one in ranges if one in weights), 0.0)
 
 
+@lru_cache(maxsize=32)
 def media_type(content_type: str) -> tuple[str, str | None]:
     """Return the media type of a ``Content-Type`` header in lower case, and its charset or None."""
     kind, _, rest = content_type.partition(";")

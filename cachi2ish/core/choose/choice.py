@@ -83,13 +83,14 @@ def choose(requirement: Pinned, page: Page, policy: Policy) -> Choice:
     found = candidates_of(requirement, page)
     refused = [*excluded_from(requirement, page), *found.unreadable]
     allowed = passing(found.candidates, ALWAYS, requirement, policy, refused)
-    permitted = passing(allowed, BY_FILTER, requirement, policy, refused)
+    permitted = allowed if policy.binary is None else passing(allowed, BY_FILTER, requirement, policy, refused)
     # When a file was yanked is not known: a choice as of a date must not depend on it.
     dated = page.cutoff is not None
+    without_filter = _everything(requirement, allowed, dated=dated)
     if policy.targets and permitted:
         taken, by_target = _for_targets(requirement, page, policy, permitted, refused)
     else:
-        everything = _everything(requirement, permitted, dated=dated)
+        everything = without_filter if permitted is allowed else _everything(requirement, permitted, dated=dated)
         taken, by_target = everything.taken, ()
         refused.extend(everything.refused)
     if not taken:
@@ -97,7 +98,7 @@ def choose(requirement: Pinned, page: Page, policy: Policy) -> Choice:
     ambiguous = next((one for one in taken if one.rivals), None)
     if ambiguous is not None:
         raise listed_twice(requirement, page, ambiguous)
-    chosen = frozenset(taken)
+    chosen = {one.file.filename for one in taken}  # of one name there is one; to hash all of a file takes longer
     indexes = tuple(candidate.index for candidate in taken)
     open_yet = requirement.digests and not all(one.is_named_by(requirement.digests) for one in taken)
     return Choice(
@@ -106,7 +107,7 @@ def choose(requirement: Pinned, page: Page, policy: Policy) -> Choice:
         files=tuple(candidate.file for candidate in taken),
         indexes=indexes if len(set(indexes)) > 1 else (),
         by_target=by_target,
-        left=tuple(one.file for one in _everything(requirement, allowed, dated=dated).taken if one not in chosen),
+        left=tuple(one.file for one in without_filter.taken if one.file.filename not in chosen),
         refused=tuple(sorted(refused, key=lambda refusal: refusal.filename)),
         warnings=tuple(_yanked(taken)),
         page=_of_version(requirement, page) if open_yet else None,
@@ -119,6 +120,10 @@ def _of_version(requirement: Pinned, page: Page) -> Page:
     return page.each(lambda part: replace(part, files=part.files_of(version, arbitrary=arbitrary)))
 
 
+#: Of fewer there is nothing to prefer.
+_SEVERAL = 2
+
+
 class _Everything(Struct, frozen=True):
     """The best sdist, and the wheels that pip takes on some machine; refused: those that it takes on none."""
 
@@ -126,7 +131,9 @@ class _Everything(Struct, frozen=True):
     refused: tuple[Refusal, ...]
 
 
-def _everything(requirement: Pinned, permitted: Iterable[Candidate], *, dated: bool) -> _Everything:
+def _everything(requirement: Pinned, permitted: Sequence[Candidate], *, dated: bool) -> _Everything:
+    if len(permitted) < _SEVERAL:
+        return _Everything(tuple(permitted), ())
     by_name = sorted(permitted, key=lambda one: one.file.filename)
     groups: dict[object, list[Candidate]] = {}
     for one in by_name:
@@ -170,15 +177,15 @@ def _for_targets(
     fitter = Fitter(requirement=requirement, every_wheel=policy.every_wheel, dated=page.cutoff is not None)
     concerned = tuple(target for target in policy.targets if target.wants(requirement.marker))
     fitted = tuple((target, fitter.fit(permitted, target)) for target in concerned)
-    needed = {one for _, files in fitted for one in files}
-    refused.extend(why_left(one, fitted) for one in permitted if one not in needed)
+    needed = {one.file.filename: one for _, files in fitted for one in files}
+    refused.extend(why_left(one, fitted) for one in permitted if one.file.filename not in needed)
     missing = tuple(target for target, files in fitted if not files)
     if missing:
-        elsewhere = (why_not_there(one, missing) for one in needed)
+        elsewhere = (why_not_there(one, missing) for one in needed.values())
         exact = tuple(filter(None, (first_patch(permitted, target) for target in missing)))
         raise nothing_for(requirement, page, missing, (*refused, *elsewhere), exact)
     served = (TargetFiles(target, tuple(one.file for one in files)) for target, files in fitted)
-    return _in_order(needed), tuple(served)
+    return _in_order(needed.values()), tuple(served)
 
 
 def _in_order(taken: Iterable[Candidate]) -> tuple[Candidate, ...]:
