@@ -273,6 +273,11 @@ class Reporter(Protocol):
         """The counts."""
         ...
 
+    @property
+    def shows_details(self) -> bool:
+        """Whether what `debug` is given is seen by anybody: it takes milliseconds to word thousands."""
+        ...
+
     def debug(self, message: str) -> None:
         """Report a detail, for debugging."""
         ...

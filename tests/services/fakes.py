@@ -311,6 +311,7 @@ class Notes:
     stages: list[Doing] = field(default_factory=list)
     arrivals: list[Arrival] = field(default_factory=list)
     progress: NotedProgress = field(default_factory=NotedProgress)
+    shows_details: bool = True
 
     def debug(self, message: str) -> None:
         self.messages.append(("debug", message))

@@ -69,6 +69,11 @@ class ConsoleReporter:
     def finish(self) -> None:
         """End the display: only lines for good follow."""
 
+    @property
+    def shows_details(self) -> bool:
+        """Whether details are shown."""
+        return self._console.level <= Level.DEBUG
+
     def debug(self, message: str) -> None:
         """Report a detail."""
         self._console.report(Level.DEBUG, message)

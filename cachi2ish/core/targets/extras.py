@@ -84,9 +84,11 @@ class _Machine:
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
-        self._known: dict[tuple[str | None, str], bool] = {}
+        self._known: dict[tuple[str, str], bool] = {}
 
     def holds(self, marker: str | None, extra: str = "") -> bool:
+        if marker is None:
+            return True
         key = marker, extra
         if key not in self._known:
             self._known[key] = holds(marker, [{**self._variables, "extra": extra}])
@@ -194,7 +196,8 @@ def _active_extras(
     """Return the extras of each project that the lock names, or others ask for on a machine; None: on any."""
     active: dict[NormalizedName, set[NormalizedName]] = defaultdict(set)
     for one in requirements:
-        active[one.project].update(map(canonicalize_name, one.extras))
+        if one.extras:  # most name none
+            active[one.project].update(map(canonicalize_name, one.extras))
     for _ in range(_DEEPEST):
         before = sum(map(len, active.values()))
         for edge in edges:

@@ -203,7 +203,7 @@ def is_missing(text: str, targets: tuple[Target, ...], output: Mapping[str, tupl
     if targets:
         concerned = [target for target in targets if target.wants(marker)]
         return not all(any(file.serves(target) for file in files) for target in concerned)
-    return not files and all(target.wants(marker) for target in _usual_machines())
+    return not files and (marker is None or all(target.wants(marker) for target in _usual_machines()))
 
 
 @cache

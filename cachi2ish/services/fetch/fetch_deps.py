@@ -274,7 +274,7 @@ def _warn(reading: Reading, choices: tuple[Choice, ...], reporter: Reporter) -> 
     for choice in choices:
         for warning in choice.warnings:
             reporter.warning(f"{choice.requirement.origin}: {warning_of(warning)}")
-        for refusal in choice.refused:
+        for refusal in choice.refused if reporter.shows_details else ():
             why = words_of(refusal.reason, refusal.facts)
             reporter.debug(f"{choice.requirement.origin}: {refusal.filename} not taken: {why}")
 
