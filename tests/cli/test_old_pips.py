@@ -44,6 +44,13 @@ def test_the_pin_without_the_extra_is_warned_of_with_its_line_at_each_run(person
         assert outcome.told.splitlines().count(WARNING) == 1, outcome.told
 
 
+def test_what_is_remembered_is_of_the_lines_as_they_were(person: Person) -> None:
+    lock(person, tool_sdist())
+    assert "requirements.txt:1: core" in person.fetches().told
+    person.writes("requirements.txt", f"# pins\n{(person.source / 'requirements.txt').read_text()}")
+    assert "requirements.txt:2: core" in person.fetches().told
+
+
 def test_nothing_is_said_where_the_pin_names_the_extra(person: Person) -> None:
     lock(person, tool_sdist(), "core[toml]==1.0")
     outcome = person.fetches()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 from msgspec.structs import replace
 
+from cachi2ish.cli.wiring import build_facts, planner
 from cachi2ish.core.as_of import PackageDates
 from cachi2ish.core.choose.candidates import TargetFiles
 from cachi2ish.core.choose.checks import Policy
@@ -21,9 +22,10 @@ from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.sdists.interface import Identity
 from cachi2ish.services.fetch.building import MOST_NAMED, missing_build_requirements
 from cachi2ish.services.fetch.identifying import Fetched
+from cachi2ish.services.fetch.ports import Archives
 from cachi2ish.services.fetch.reading import Reading, SourcePackage
 from tests.core.one_project import pin
-from tests.services.fakes import blob_of
+from tests.services.fakes import FakeRecollection, FakeSdists, blob_of
 
 OLD, NEW = (Target.parse(python, "manylinux_2_28_x86_64") for python in ("3.9", "3.13"))
 ROOT = MainPackage(name="notes", version="1.0")
@@ -78,7 +80,8 @@ class Run:
     def warnings(self) -> list[str]:
         lock = Lock("requirements.txt", tuple(self._pins))
         package = SourcePackage(ROOT, (lock,), Policy(targets=self._targets), PackageDates(), self._own)
-        return list(missing_build_requirements(Reading(ROOT, (package,)), self._choices, self._fetched))
+        archives = Archives(lambda: FakeSdists({}), FakeRecollection(), build_facts, planner)
+        return list(missing_build_requirements(Reading(ROOT, (package,)), self._choices, self._fetched, archives))
 
 
 def test_what_is_declared_and_not_there_is_named_with_the_line_that_asks_for_the_sdist() -> None:

@@ -3,6 +3,8 @@
 What is known of a machine is a mapping from marker variables to values. It need not be complete: a marker that
 reads a variable of which nothing is known counts as holding, because a file too many does no harm offline and a
 file too few breaks the build.
+
+The library's reader of markers is loaded with the first marker: a lock for one platform has none.
 """
 
 from __future__ import annotations
@@ -11,12 +13,12 @@ import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
 from packaging.utils import canonicalize_name
 
-from cachi2ish.core.targets.dependency_specifiers import read_marker
+if TYPE_CHECKING:
+    from packaging.markers import Marker
 
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _WORD = re.compile(r"[a-z_]+")
@@ -37,6 +39,8 @@ def holds(marker: str | None, machines: Iterable[Mapping[str, str]]) -> bool:
 @lru_cache(1000)  # a lock has few, and asks about each for many machines
 def _parsed(marker: str) -> tuple[Marker, tuple[str, ...]]:
     """Return a marker, and the variables that it reads, sorted."""
+    from cachi2ish.core.targets.dependency_specifiers import read_marker  # noqa: PLC0415  (see above)
+
     parsed = read_marker(marker)
     return parsed, tuple(sorted({*_WORD.findall(_QUOTED.sub("", str(parsed)))} - _OPERATORS))
 
@@ -66,6 +70,8 @@ def _holds(marker: str, read: Iterable[str], machine: dict[str, str]) -> bool:
 
 @lru_cache(10_000)  # most markers read a variable or two, which are the same on many machines
 def _evaluated(marker: str, values: tuple[str, ...]) -> bool:
+    from packaging.markers import UndefinedComparison, UndefinedEnvironmentName  # noqa: PLC0415  (see above)
+
     parsed, read = _parsed(marker)
     try:
         return parsed.evaluate(dict(zip(read, values, strict=True)))
@@ -97,6 +103,8 @@ def settle(marker: Marker, selection: Selection) -> str | bool:
 
     def group(inner: str | bool) -> str | bool:  # noqa: FBT001  (what is left may be a truth value)
         return f"({inner})" if isinstance(inner, str) else inner
+
+    from cachi2ish.core.targets.dependency_specifiers import read_marker  # noqa: PLC0415  (see above)
 
     left = fold(marker, one, any_of=any_of, all_of=all_of, group=group)
     return left if isinstance(left, bool) else str(read_marker(left))

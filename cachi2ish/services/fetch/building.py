@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache, partial
-from hashlib import sha256
 from pathlib import Path
 
-from msgspec import Struct, json
-from packaging.requirements import InvalidRequirement
+from msgspec import Struct
 from packaging.tags import Tag
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -19,7 +17,6 @@ from cachi2ish.core.choose.choice import Choice
 from cachi2ish.core.distributions import is_wheel, wheel_tags
 from cachi2ish.core.messages import as_text
 from cachi2ish.core.requirements import Pinned
-from cachi2ish.core.targets.dependency_specifiers import read_requirement
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import Origin
 from cachi2ish.services.fetch.identifying import Fetched, version_of
@@ -63,18 +60,28 @@ class OutputFile(Struct, frozen=True):
 
 
 def missing_build_requirements(
-    reading: Reading, choices: Iterable[Choice], fetched: Iterable[Fetched]
-) -> Iterator[str]:
-    """Yield a warning for each sdist, and each own package, that is built with what the output lacks.
+    reading: Reading, choices: Iterable[Choice], fetched: Iterable[Fetched], archives: Archives
+) -> tuple[str, ...]:
+    """Return a warning for each sdist, and each own package, that is built with what the output lacks.
 
     Only what their ``pyproject.toml`` declares (PEP 518): a backend may ask for more while it builds, and what is
     declared has requirements too. Markers are evaluated for the targets; without any, a marker counts where it
     holds on every usual machine. At most `MOST_NAMED` warnings, and then the number of all.
     """
     everything = tuple(fetched)
-    missing_here = cache(partial(is_missing, output=_by_project(everything)))  # most are built with the same few
+    builds = (*_sdists(reading, choices, everything), *_own(reading.packages))
+    known_by = (
+        _RULE,
+        [(one.what, str(one.origin), one.requires, list(map(repr, one.targets))) for one in builds],
+        [(str(one.requirement.project), one.filename, version_of(one)) for one in everything],
+    )
+    return archives.sentences("missing for builds", known_by, lambda: _missing(builds, everything))
+
+
+def _missing(builds: Iterable[Built], fetched: Iterable[Fetched]) -> Iterator[str]:
+    missing_here = cache(partial(is_missing, output=_by_project(fetched)))  # most are built with the same few
     warnings: dict[str, str] = {}
-    for built in (*_sdists(reading, choices, everything), *_own(reading.packages)):
+    for built in builds:
         missing = tuple(one for one in built.requires if missing_here(one, built.targets))
         if missing:
             place = f"{built.origin}: " if built.origin else ""
@@ -114,15 +121,14 @@ def lacking_for_offline_builds(
         sorted((path, repr(facts)) for path, facts in own.items()),
         names_crates := not any(package.resolves_builds for package in reading.packages),  # else that was said
     )
-    key = f"offline builds\n{sha256(repr(known_by).encode()).hexdigest()}"
-    known = archives.recollection.get(key)
-    if known is None:
+
+    def find() -> Iterable[str]:
         from cachi2ish.services.fetch.offline_builds import sentences  # noqa: PLC0415  (a second run knows it)
 
         found = sentences(builds, _by_project(everything), own, archives, tools=tools, names_crates=names_crates)
-        known = json.encode(list(map(as_text, found))).decode()
-        archives.recollection.put(key, known)
-    return tuple(json.decode(known, type=list[str]))
+        return map(as_text, found)
+
+    return archives.sentences("offline builds", known_by, find)
 
 
 def _by_project(fetched: Iterable[Fetched]) -> Mapping[str, tuple[OutputFile, ...]]:
@@ -190,6 +196,10 @@ def _own(packages: Collection[SourcePackage]) -> Iterator[Built]:
 
 def is_missing(text: str, targets: tuple[Target, ...], output: Mapping[str, tuple[OutputFile, ...]]) -> bool:
     """Return whether a build requirement is fulfilled by nothing in the output, where it counts."""
+    from packaging.requirements import InvalidRequirement  # noqa: PLC0415  (a second run knows what is missing)
+
+    from cachi2ish.core.targets.dependency_specifiers import read_requirement  # noqa: PLC0415
+
     try:
         needed = read_requirement(text)
     except InvalidRequirement:

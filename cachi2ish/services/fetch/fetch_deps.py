@@ -18,7 +18,7 @@ from cachi2ish.errors import Cachi2ishError, InputError, Origin, leaves, raise_a
 from cachi2ish.services.fetch.building import lacking_for_offline_builds, missing_build_requirements
 from cachi2ish.services.fetch.choosing import choose_all, wanted
 from cachi2ish.services.fetch.dating import announce, refuse_unused_digests, unused_policies
-from cachi2ish.services.fetch.identifying import Fetched, extra_dependencies, identify
+from cachi2ish.services.fetch.identifying import Fetched, identify
 from cachi2ish.services.fetch.input.package_input import RequestInput
 from cachi2ish.services.fetch.jobs import Means, files_of_choice, files_of_direct
 from cachi2ish.services.fetch.ports import Network, Ports, Run
@@ -108,9 +108,9 @@ def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, 
         raise_all(collisions(fetched))
         placing.finish()
         _warn_unverified(fetched, run.reporter)
-        for warning in given_up_by_old_pips(reading, fetched, extra_dependencies):
+        for warning in given_up_by_old_pips(reading, fetched, ports.archives):
             run.reporter.warning(warning)
-        for warning in missing_build_requirements(reading, choices, fetched):
+        for warning in missing_build_requirements(reading, choices, fetched, ports.archives):
             run.reporter.warning(warning)
         for warning in lacking_for_offline_builds(reading, choices, fetched, source, ports.archives):
             run.reporter.warning(warning)

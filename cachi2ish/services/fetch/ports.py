@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from msgspec import Struct, field
+from msgspec import Struct, field, json
 
 from cachi2ish.cache.interface import Recollection
 from cachi2ish.core.as_of import Dating, PackageDates
@@ -78,6 +80,21 @@ class Archives(Struct, frozen=True):
     recollection: Recollection
     facts: Callable[[], BuildFactsReader]
     planner: Callable[[], Planner]
+
+    def sentences(self, what: str, known_by: object, find: Callable[[], Iterable[str]]) -> tuple[str, ...]:
+        """Return the sentences that ``find`` makes; the cache remembers them for the next run.
+
+        known_by: all that they follow from, as values whose ``repr`` says everything, and a number that is raised
+        when rules or words change.
+        """
+        key = f"{what}\n{sha256(repr(known_by).encode(errors='backslashreplace')).hexdigest()}"
+        known = self.recollection.get(key)
+        if known is not None:
+            return tuple(json.decode(known, type=list[str]))
+        found = tuple(find())
+        with suppress(UnicodeEncodeError):  # a name that is not UTF-8: such a run is rare
+            self.recollection.put(key, json.encode(found).decode())
+        return found
 
 
 class Results(Struct, frozen=True):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -11,10 +12,17 @@ from cachi2ish.core.choose.choice import Choice
 from cachi2ish.core.distributions import is_wheel, same_version, wheel_tags
 from cachi2ish.core.outputs import name_of_git, name_of_url
 from cachi2ish.core.requirements import Git, Pinned, Purpose, Requirement, Url
-from cachi2ish.core.targets.extras import GivenUp, given_up, machines_of_old_pips
 from cachi2ish.core.targets.machine import Target
-from cachi2ish.services.fetch.identifying import Fetched
+from cachi2ish.lockfiles.interface import Lock
+from cachi2ish.services.fetch.identifying import Fetched, extra_dependencies
+from cachi2ish.services.fetch.ports import Archives
 from cachi2ish.services.fetch.reading import Reading, SourcePackage
+
+if TYPE_CHECKING:
+    from cachi2ish.core.targets.extras import GivenUp
+
+#: Part of what warnings are remembered by: raise it when rules or words change.
+_RULE = "1"
 
 
 class Share(Struct, frozen=True):
@@ -102,28 +110,46 @@ def _agree(one: Requirement, other: Requirement) -> bool:
     return isinstance(one, Git) and isinstance(other, Git) and (one.url, one.commit) == (other.url, other.commit)
 
 
-def given_up_by_old_pips(
-    reading: Reading, fetched: Iterable[Fetched], dependencies_of: Callable[[Fetched], Iterable[str]]
-) -> Iterator[str]:
-    """Yield a warning for each pin that pip before 23.3 gives up for a newer release, and then refuses.
+def given_up_by_old_pips(reading: Reading, fetched: Iterable[Fetched], archives: Archives) -> tuple[str, ...]:
+    """Return a warning for each pin that pip before 23.3 gives up for a newer release, and then refuses.
 
-    dependencies_of: returns what a file requires, as far as it asks for extras. One file of each requirement is
-    asked, a wheel if there is one.
+    One file of each requirement is asked what it requires, as far as it asks for extras: a wheel if there is one.
     """
     files: dict[Requirement, Fetched] = {}
     for one in fetched:
         if one.requirement not in files or not is_wheel(files[one.requirement].filename):
             files[one.requirement] = one
-    warnings: dict[str, None] = {}
+    affected = []
     for package in reading.packages:
-        machines = [target.marker_environment for target in package.policy.targets] or machines_of_old_pips()
         for lock in package.locks:
-            if lock.unconstrained:
-                there = (one for one in lock.requirements if one in files)
-                dependencies = {one: tuple(dependencies_of(files[one])) for one in there}
-                found = given_up(lock.requirements, lock.unconstrained, dependencies, machines)
-                warnings.update((_of_old_pips(one), None) for one in found)
-    yield from warnings
+            there = (one for one in lock.requirements if one in files)
+            dependencies = {one: found for one in there if (found := extra_dependencies(files[one]))}
+            if lock.unconstrained and dependencies:
+                affected.append((package.policy.targets, lock, dependencies))
+    if not affected:
+        return ()
+    known_by = (_RULE, [_facts(targets, lock, dependencies) for targets, lock, dependencies in affected])
+
+    def find() -> Iterable[str]:
+        from cachi2ish.core.targets.extras import given_up, machines_of_old_pips  # noqa: PLC0415  (a second run knows it)
+
+        warnings: dict[str, None] = {}
+        for targets, lock, dependencies in affected:
+            machines = [target.marker_environment for target in targets] or machines_of_old_pips()
+            found = given_up(lock.requirements, lock.unconstrained, dependencies, machines)
+            warnings.update((_of_old_pips(one), None) for one in found)
+        return warnings
+
+    return archives.sentences("given up by old pips", known_by, find)
+
+
+def _facts(targets: Iterable[Target], lock: Lock, dependencies: Mapping[Requirement, Iterable[str]]) -> object:
+    """Return all that tells what old pips make of a lock."""
+    loose = frozenset(lock.unconstrained)
+    return list(map(repr, targets)), [
+        (str(one), one.extras, one.marker, str(one.origin), one in loose, dependencies.get(one))
+        for one in lock.requirements
+    ]
 
 
 def _of_old_pips(one: GivenUp) -> str:
