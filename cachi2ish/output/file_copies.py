@@ -25,7 +25,7 @@ _CANNOT = frozenset(
 MODIFIED = 315_532_800
 
 
-def copy_file(reading: FileIO, destination: Path, mode: int) -> int:
+def copy_file(reading: FileIO, destination: str | Path, mode: int) -> int:
     """Make ``destination``, a new file with this mode whatever the umask, of `MODIFIED`; return its size.
 
     Raises `OSError`: `FileExistsError` where there is one. A copy that fails leaves none behind.
@@ -33,19 +33,25 @@ def copy_file(reading: FileIO, destination: Path, mode: int) -> int:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     descriptor = os.open(destination, flags, 0o600)
     try:
-        with os.fdopen(descriptor, "wb") as writing:
+        try:
             if not _clone(reading.fileno(), descriptor) and not _kernel_copy(reading.fileno(), descriptor):
-                reading.seek(0)
-                writing.seek(0)
-                writing.truncate()
-                shutil.copyfileobj(reading, writing, 1 << 20)
-                writing.flush()
+                _copy(reading, descriptor)
             set_mode_and_time(descriptor, mode)
             return os.fstat(descriptor).st_size
+        finally:
+            os.close(descriptor)
     except BaseException:
         with suppress(OSError):
-            destination.unlink()
+            os.unlink(destination)  # noqa: PTH108  (mostly a text)
         raise
+
+
+def _copy(reading: FileIO, destination: int) -> None:
+    reading.seek(0)
+    with os.fdopen(destination, "wb", closefd=False) as writing:
+        writing.seek(0)
+        writing.truncate()
+        shutil.copyfileobj(reading, writing, 1 << 20)
 
 
 def _clone(source: int, destination: int) -> bool:

@@ -85,7 +85,7 @@ class StagedOutput:
             if other:
                 raise _taken(filename, f"sha256:{other} and sha256:{blob.sha256}")
             self._placed[filename] = blob.sha256
-        path = Path(self._folder_at(DEPS), filename)
+        path = f"{self._folder_at(DEPS)}/{filename}"
         with self._failures(f"{filename} cannot be placed in {self._workplace.target}", about=filename):
             try:
                 with _opened(blob.path) as source:
@@ -244,8 +244,8 @@ def _is_what_was_checked(blob: Blob, source: os.stat_result) -> bool:
     return own and file_number(source.st_dev, source.st_ino) == blob.inode
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
+def _sha256(path: str) -> str:
+    with open(path, "rb") as file:  # noqa: PTH123  (a text)
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
