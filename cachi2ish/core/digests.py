@@ -92,4 +92,5 @@ def any_strong(digests: Iterable[Digest]) -> bool:
 
 def comparable(ours: Iterable[Digest], theirs: Iterable[Digest]) -> bool:
     """Return whether the two state a digest of the same strong algorithm, so that they can contradict."""
-    return bool({d.algorithm for d in strong(ours)} & {d.algorithm for d in strong(theirs)})
+    algorithms = {digest.algorithm for digest in theirs if digest.strong}
+    return any(digest.algorithm in algorithms and digest.strong for digest in ours)

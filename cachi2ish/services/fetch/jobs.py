@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from cachi2ish.core.artifacts import Artifact, Blob
 from cachi2ish.core.choose.choice import Choice
-from cachi2ish.core.digests import Digest, comparable, strong
+from cachi2ish.core.digests import Digest, any_strong, comparable, strong
 from cachi2ish.core.outputs import name_of_git
 from cachi2ish.core.pages import IndexFile
 from cachi2ish.core.requirements import Git, Pinned, Requirement, Url
@@ -257,5 +257,5 @@ def files_of_direct(reading: Reading, wanted: Iterable[Url | Git]) -> Iterator[P
 
 def _digests(of_index: frozenset[Digest], requirement: Pinned) -> tuple[Digest, ...]:
     """Return what the index says; where it says nothing strong, also what the lock allows, if that is one."""
-    allowed = strong(requirement.digests)
-    return tuple(sorted(of_index | allowed if len(allowed) == 1 and not strong(of_index) else of_index))
+    allowed = frozenset() if any_strong(of_index) else strong(requirement.digests)
+    return tuple(sorted(of_index | allowed if len(allowed) == 1 else of_index))
