@@ -12,7 +12,7 @@ from cachi2ish.core.urls import Address
 from cachi2ish.errors import Origin
 
 
-class Artifact(Struct, frozen=True, kw_only=True):
+class Artifact(Struct, frozen=True, kw_only=True, gc=False):
     """A file to fetch.
 
     filename: checked to be a plain file name.
@@ -40,7 +40,7 @@ def file_number(device: int, inode: int) -> int:
     return device << 64 | inode
 
 
-class Blob(Struct, frozen=True, kw_only=True, eq=False):
+class Blob(Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """A file in the cache, whole and checked. sha256: what it is addressed by; folder: that of all such files.
 
     inode: the `file_number` of the file that was checked. In a cache that others may write to, another one may be

@@ -32,7 +32,7 @@ class InvalidDigestError(ValueError):
     """The text is not a digest that can be checked; the message says why, as a sentence fragment."""
 
 
-class Digest(Struct, frozen=True, order=True):
+class Digest(Struct, frozen=True, order=True, gc=False):
     """A digest: algorithm in hashlib's spelling (``sha256``), value as lower-case hexadecimal digits."""
 
     algorithm: str

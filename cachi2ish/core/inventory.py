@@ -35,7 +35,7 @@ class MainPackage(Struct, frozen=True, kw_only=True, eq=False):
     __eq__, __hash__ = compared_without("guessed")
 
 
-class InventoryFile(Struct, frozen=True, kw_only=True, order=True):
+class InventoryFile(Struct, frozen=True, kw_only=True, order=True, gc=False):
     """A file in ``deps/pip``.
 
     url: redacted, where it came from. digests: all that was proved of it, its sha256 among them.
@@ -52,7 +52,7 @@ class InventoryFile(Struct, frozen=True, kw_only=True, order=True):
     upload_time: datetime | None = None
 
 
-class FromIndex(Struct, frozen=True, kw_only=True):
+class FromIndex(Struct, frozen=True, kw_only=True, gc=False):
     """A package of an index.
 
     index: redacted address, "" where the lock file names the files and not their index. default: whether it is the
@@ -63,14 +63,14 @@ class FromIndex(Struct, frozen=True, kw_only=True):
     default: bool
 
 
-class FromUrl(Struct, frozen=True, kw_only=True):
+class FromUrl(Struct, frozen=True, kw_only=True, gc=False):
     """url: redacted; digest: what the lock file asked for."""
 
     url: str
     digest: Digest
 
 
-class FromGit(Struct, frozen=True, kw_only=True):
+class FromGit(Struct, frozen=True, kw_only=True, gc=False):
     """A commit of a repository, and the folder in it that is the project."""
 
     vcs: VcsOrigin
@@ -80,7 +80,7 @@ class FromGit(Struct, frozen=True, kw_only=True):
 Source = FromIndex | FromUrl | FromGit
 
 
-class Dependency(Struct, frozen=True, kw_only=True, cache_hash=True):
+class Dependency(Struct, frozen=True, kw_only=True, cache_hash=True, gc=False):
     """One dependency, merged over all lock files that ask for it.
 
     name: normalised. version: the files' own, None where a URL or git archive states none.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from enum import Enum
 from functools import lru_cache
+from typing import cast
 
 from msgspec import Struct
 from packaging.utils import NormalizedName, canonicalize_name
@@ -69,7 +70,7 @@ class Indexes(Struct, frozen=True):
 _NO_INDEXES = Indexes()
 
 
-class _Common(Struct, frozen=True, kw_only=True):
+class _Common(Struct, frozen=True, kw_only=True, gc=False):
     """What every requirement states.
 
     name: as typed, for messages; ``project`` is the normalised form (PEP 503).
@@ -88,11 +89,13 @@ class _Common(Struct, frozen=True, kw_only=True):
         return _normalized(self.name)
 
 
-# A run asks each requirement some fifty times.
-_normalized = lru_cache(4096)(canonicalize_name)
+@lru_cache(4096)  # a run asks each requirement some fifty times
+def _normalized(name: str) -> NormalizedName:
+    normalized = canonicalize_name(name)
+    return cast("NormalizedName", name) if normalized == name else normalized  # one text for both
 
 
-class Pinned(_Common, frozen=True, kw_only=True, cache_hash=True):
+class Pinned(_Common, frozen=True, kw_only=True, cache_hash=True, gc=False):
     """One exact version of a project on an index: ``name==1.2`` or ``name===1.2-odd``.
 
     digests: what the lock file allows (any one of them suffices, as in pip); empty where it states none.
@@ -113,7 +116,7 @@ class Pinned(_Common, frozen=True, kw_only=True, cache_hash=True):
         return f"{self.name}{'===' if self.arbitrary else '=='}{self.version}"
 
 
-class Url(_Common, frozen=True, kw_only=True, cache_hash=True):
+class Url(_Common, frozen=True, kw_only=True, cache_hash=True, gc=False):
     """An archive or wheel at an address, with the one digest that it must have.
 
     url: as it is to be requested: variables expanded, fragment removed.
@@ -129,7 +132,7 @@ class Url(_Common, frozen=True, kw_only=True, cache_hash=True):
         return f"{self.name} @ URL"
 
 
-class Git(_Common, frozen=True, kw_only=True, cache_hash=True):
+class Git(_Common, frozen=True, kw_only=True, cache_hash=True, gc=False):
     """A commit of a git repository.
 
     url: of the repository, without the ``git+`` prefix, commit and fragment.

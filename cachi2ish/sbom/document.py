@@ -6,20 +6,16 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
-from msgspec import Raw
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
 #: A JSON object of a shape that is somebody else's.
 JsonObject: TypeAlias = "dict[str, JsonValue]"
-
-#: The same, or the text of it.
-Part: TypeAlias = "JsonObject | Raw"
 
 #: So many pieces of a document are put together at once.
 _PIECES = 10_000
@@ -46,43 +42,35 @@ def document_text(content: JsonObject) -> str:
     return "".join(parts) + "\n"
 
 
-def packed(part: JsonObject) -> Part:
-    """Return a part of a document as it will be written, in an eighth of the memory; for `named_pieces`."""
-    try:
-        return Raw(_sorted(part))
-    except UnicodeEncodeError:
-        return part
-
-
 #: Makes a name of the pieces of a text.
 Naming: TypeAlias = "Callable[[Iterable[bytes]], str]"
 
+#: Yields the parts of a list, the same at each call.
+Parts: TypeAlias = "Callable[[], Iterator[JsonObject]]"
 
-def named_text(
-    content: JsonObject, field: str, name_of: Naming, parts: Mapping[str, list[Part]] | None = None
-) -> str:
+
+def named_text(content: JsonObject, field: str, name_of: Naming) -> str:
     """Return what `named_pieces` yields, as one text."""
-    return "".join(named_pieces(content, field, name_of, parts))
+    return "".join(named_pieces(content, field, name_of, {}))
 
 
-def named_pieces(
-    content: JsonObject, field: str, name_of: Naming, parts: Mapping[str, list[Part]] | None = None
-) -> Iterator[str]:
+def named_pieces(content: JsonObject, field: str, name_of: Naming, parts: Mapping[str, Parts]) -> Iterator[str]:
     """Yield the text of a document whose name follows from the rest, with no numbers but small whole ones.
 
     field: at the top; what ``name_of`` makes of the `canonical` text takes the place of what stands there. It is
     `document_text`, at a fifth of the time, and not whole in memory: a bill of thousands of files has some
     megabytes. But one with anything in it that is not ASCII is one piece: the standard library escapes that, and
-    msgspec does not. parts: lists at the top beside ``content``, some of them `packed`.
+    msgspec does not. parts: lists at the top beside ``content``, which are made twice and never kept.
     """
-    whole: Mapping[str, object] = {**content, **(parts or {})}
-    if _is_plain(whole):
-        name = name_of(_pieces(whole, indent=0))
+    whole: Mapping[str, object] = {**content, **parts}
+    try:
+        name = name_of(map(_plain, _pieces(whole, indent=0)))
+    except UnicodeEncodeError:  # what is no ASCII, and half of a surrogate pair
+        content = content | {key: [*made()] for key, made in parts.items()}
+        yield document_text(content | {field: name_of((canonical(content).encode(),))})
+    else:
         yield from (piece.decode() for piece in _pieces({**whole, field: name}, indent=_INDENT))
         yield "\n"
-    else:
-        content = content | {key: [_unpacked(one) for one in value] for key, value in (parts or {}).items()}
-        yield document_text(content | {field: name_of((canonical(content).encode(),))})
 
 
 def _pieces(content: Mapping[str, object], *, indent: int) -> Iterator[bytes]:
@@ -91,11 +79,12 @@ def _pieces(content: Mapping[str, object], *, indent: int) -> Iterator[bytes]:
     yield b"{"
     for number, (key, value) in enumerate(sorted(content.items())):
         yield b"%b%b%b: " % (later if number else first, margin, msgspec.json.encode(key))
-        if isinstance(value, list) and value:
-            yield b"["
-            for place, one in enumerate(value):
-                yield b"%b%b" % (later if place else first, _laid_out(one, indent, margin * 2))
-            yield b"%b%b]" % (first, margin)
+        if callable(value) or isinstance(value, list):
+            before = b"[" + first
+            for one in value() if callable(value) else value:
+                yield b"%b%b" % (before, _laid_out(one, indent, margin * 2))
+                before = later
+            yield b"%b%b]" % (first, margin) if before is later else b"[]"
         else:
             yield _laid_out(value, indent, margin).removeprefix(margin)
     yield (first if content else b"") + b"}"
@@ -107,23 +96,11 @@ def _laid_out(value: object, indent: int, margin: bytes) -> bytes:
     return margin + text.replace(b"\n", b"\n" + margin) if indent else text
 
 
-def _is_plain(content: Mapping[str, object]) -> bool:
-    """Return whether the standard library would write all of it as it is written here."""
-    parts = (part for value in content.values() for part in (value if isinstance(value, list) else (value,)))
-    try:
-        return all(
-            text.isascii() and b"\x7f" not in text  # the standard library escapes these
-            for text in chain(map(_sorted, content), map(_sorted, parts))
-        )
-    except UnicodeEncodeError:  # half of a surrogate pair
-        return False
-
-
-def _unpacked(part: Part) -> JsonObject:
-    if not isinstance(part, Raw):
-        return part
-    content: JsonObject = msgspec.json.decode(part)
-    return content
+def _plain(piece: bytes) -> bytes:
+    """Return what the standard library would write as it is written here; raises `UnicodeEncodeError`."""
+    if piece.isascii() and b"\x7f" not in piece:  # the standard library escapes these
+        return piece
+    raise UnicodeEncodeError("ascii", piece.decode(), 0, len(piece), "it is not plain")
 
 
 def _sorted(content: object) -> bytes:

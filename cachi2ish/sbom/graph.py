@@ -19,7 +19,7 @@ class MainNode(Struct, frozen=True):
     package: MainPackage
 
 
-class DependencyNode(Struct, frozen=True):
+class DependencyNode(Struct, frozen=True, gc=False):
     """A dependency. ref: unique in the bill; purl: as text."""
 
     ref: str

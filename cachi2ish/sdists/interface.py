@@ -11,7 +11,7 @@ from msgspec import Struct
 from cachi2ish.core.structs import compared_without
 
 
-class Identity(Struct, frozen=True, eq=False):
+class Identity(Struct, frozen=True, eq=False, gc=False):
     """What an archive's own metadata says.
 
     version: None where it states none. extra_dependencies: those of its dependencies that ask for extras of a

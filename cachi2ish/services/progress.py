@@ -29,7 +29,7 @@ class OutputState(Enum):
     PUBLISHED = auto()
 
 
-class PlannedFile(Struct, frozen=True, kw_only=True):
+class PlannedFile(Struct, frozen=True, kw_only=True, gc=False):
     """A file that is to be fetched, for one requirement; several may need the same.
 
     url: redacted; of a git requirement the repository. host: as in `Arrival`. name: the project's, normalised.
@@ -52,7 +52,7 @@ class PlannedFile(Struct, frozen=True, kw_only=True):
     commit: str | None = None
 
 
-class Arrival(Struct, frozen=True, kw_only=True):
+class Arrival(Struct, frozen=True, kw_only=True, gc=False):
     """A file that is here, whole and verified.
 
     size: bytes, of which ``received`` came from the network just now: none of a file that was in the cache, not

@@ -9,7 +9,7 @@ import pytest
 from cachi2ish.core.artifacts import Blob
 from cachi2ish.errors import StorageError
 from cachi2ish.output.directories import OutputDirectories
-from cachi2ish.services.fetch.recording import Placing
+from cachi2ish.services.fetch.placing import Placing
 
 
 def blob(folder: Path, content: bytes) -> Blob:

@@ -35,7 +35,7 @@ from cachi2ish.core.structs import compared_without, repr_without
 from cachi2ish.errors import UnavailableError
 
 
-class Choice(Struct, frozen=True, kw_only=True, eq=False):
+class Choice(Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """What one requirement becomes. files: at most one sdist, first; then wheels by name.
 
     index: the address of the index that lists them, redacted; "" where nobody says. indexes: that of each file,

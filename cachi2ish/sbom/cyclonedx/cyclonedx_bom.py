@@ -8,6 +8,7 @@ are sorted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from hashlib import sha1
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, UUID
@@ -15,7 +16,7 @@ from uuid import NAMESPACE_URL, UUID
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.inventory import FromGit, FromIndex, Inventory, InventoryFile, VcsOrigin
 from cachi2ish.sbom import graph, properties
-from cachi2ish.sbom.document import JsonObject, named_pieces, named_text, packed, without_empty
+from cachi2ish.sbom.document import JsonObject, named_pieces, named_text, without_empty
 from cachi2ish.sbom.interface import CommitTime, no_time
 from cachi2ish.sbom.package_urls import uri
 from cachi2ish.sbom.properties import own_tools
@@ -58,13 +59,12 @@ def make_bom(inventory: Inventory, found_by: str, index_proxy: str | None) -> Js
     """
     bill = graph.build(inventory)
     return _frame(inventory, bill, found_by) | without_empty(
-        components=[*_components(bill, found_by, index_proxy)]
+        dependencies=[*_needs(bill)], components=[*_components(bill, found_by, index_proxy)]
     )
 
 
 def _frame(inventory: Inventory, bill: graph.Graph, found_by: str) -> JsonObject:
-    """Return the document without its components."""
-    needs = dict(bill.edges)
+    """Return the document without its components and what each of them needs."""
     return without_empty(
         bomFormat="CycloneDX",
         specVersion=SPEC_VERSION,
@@ -74,11 +74,13 @@ def _frame(inventory: Inventory, bill: graph.Graph, found_by: str) -> JsonObject
             tools=own_tools(inventory.tool_version),
             properties=_properties(properties.of_bill(inventory)),
         ),
-        dependencies=[
-            without_empty(ref=ref, dependsOn=list(needs.get(ref, ())))
-            for ref in sorted({*needs, *(node.ref for node in bill.dependencies)})
-        ],
     )
+
+
+def _needs(bill: graph.Graph) -> Iterator[JsonObject]:
+    needs = dict(bill.edges)
+    for ref in sorted({*needs, *(node.ref for node in bill.dependencies)}):
+        yield without_empty(ref=ref, dependsOn=list(needs.get(ref, ())))
 
 
 def _components(bill: graph.Graph, found_by: str, index_proxy: str | None) -> Iterator[JsonObject]:
@@ -184,9 +186,11 @@ class CycloneDxWriter:
     def pieces(self, inventory: Inventory, committed_at: CommitTime = no_time) -> Iterator[str]:  # noqa: ARG002  (of the protocol)
         """Yield the document, which has no time."""
         bill = graph.build(inventory)
-        components = map(packed, _components(bill, self._found_by, self._index_proxy))
         whole = _whole(_frame(inventory, bill, self._found_by))
-        return named_pieces(whole, "serialNumber", _serial, {"components": [*components]})
+        components = partial(_components, bill, self._found_by, self._index_proxy)
+        return named_pieces(
+            whole, "serialNumber", _serial, {"components": components, "dependencies": partial(_needs, bill)}
+        )
 
 
 def render(bom: JsonObject) -> str:

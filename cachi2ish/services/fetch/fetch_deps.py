@@ -21,9 +21,10 @@ from cachi2ish.services.fetch.dating import announce, refuse_unused_digests, unu
 from cachi2ish.services.fetch.identifying import Fetched, identify
 from cachi2ish.services.fetch.input.package_input import RequestInput
 from cachi2ish.services.fetch.jobs import Means, files_of_choice, files_of_direct
+from cachi2ish.services.fetch.placing import Placing
 from cachi2ish.services.fetch.ports import Network, Ports, Run
 from cachi2ish.services.fetch.reading import Reading, read
-from cachi2ish.services.fetch.recording import Placing, collisions, record
+from cachi2ish.services.fetch.recording import collisions, record
 from cachi2ish.services.fetch.targeting import (
     Shares,
     contradicting,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
 
@@ -20,7 +21,7 @@ from cachi2ish.sdists.interface import Identity
 from cachi2ish.services.fetch.ports import Archives, Leniency
 
 
-class Fetched(Struct, frozen=True, kw_only=True):
+class Fetched(Struct, frozen=True, kw_only=True, gc=False):
     """A file in the cache and the requirement that it is for.
 
     filename: what it will be called in the output. url: redacted. index: redacted, for files of an index.
@@ -91,11 +92,16 @@ def _shared(identity: Identity, requirement: Requirement) -> Identity:
     version = identity.version
     if isinstance(requirement, Pinned) and version == requirement.version:
         version = requirement.version
-    return Identity(name, version, identity.extra_dependencies, _once(identity.build_requires))
+    return Identity(name, version, identity.extra_dependencies, shared_texts(identity.build_requires))
 
 
-@lru_cache(256)  # most sdists are built with the same few
-def _once(texts: tuple[str, ...]) -> tuple[str, ...]:
+def shared_texts(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return them as a tuple, one object for all that have the same: of thousands, most have."""
+    return _same(tuple(texts))
+
+
+@lru_cache(256)
+def _same(texts: tuple[str, ...]) -> tuple[str, ...]:
     return texts
 
 

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 #: Artifacts of several requirements are the same file whatever line asks for it.
 _ANYWHERE = Origin("")
 
+#: Each empty set weighs as much as a full one.
+_NO_DIGESTS: frozenset[Digest] = frozenset()
+
 
 class _AbandonedError(Cachi2ishError):
     """Ends a transfer whose outcome nobody waits for any more; what has arrived is kept and taken up again."""
@@ -209,7 +212,7 @@ def artifact_of(requirement: Pinned, file: IndexFile) -> Artifact:
         filename=file.filename,
         url=_address(file.url),
         digests=digests,
-        allowed=frozenset() if compared else requirement.digests,
+        allowed=_NO_DIGESTS if compared else requirement.digests,
         size=file.size,
         origin=requirement.origin,
     )

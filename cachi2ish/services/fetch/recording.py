@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 from packaging.version import InvalidVersion, Version
 
-from cachi2ish.core.artifacts import Blob
 from cachi2ish.core.distributions import is_wheel
 from cachi2ish.core.inventory import (
     Dependency,
@@ -30,10 +28,10 @@ from cachi2ish.core.inventory import (
 from cachi2ish.core.outputs import CONSTRAINTS, BuildConfig, ProjectFile
 from cachi2ish.core.requirements import Pinned, Purpose, Requirement, Url
 from cachi2ish.core.urls import bare
-from cachi2ish.errors import Cachi2ishError, DistributionError
+from cachi2ish.errors import DistributionError
 from cachi2ish.files.foreign import read_foreign
 from cachi2ish.sbom.interface import CommitTime, no_time
-from cachi2ish.services.fetch.identifying import Fetched, version_of
+from cachi2ish.services.fetch.identifying import Fetched, shared_texts, version_of
 from cachi2ish.services.fetch.ports import Results, Run
 from cachi2ish.services.fetch.reading import Reading
 from cachi2ish.services.output_record import hashed, output_pages, take_record, write_pages
@@ -47,36 +45,6 @@ if TYPE_CHECKING:
     from cachi2ish.services.exporting import Export
 
 BOM = "bom.json"
-
-
-class Placing:
-    """Copies each file as soon as it has arrived, while others are still on their way.
-
-    That is harmless: nobody sees the output before it is published, and it never is when anything fails.
-    """
-
-    def __init__(self, staging: Staging) -> None:
-        self._staging = staging
-        self._lock = Lock()
-        self._begun: set[str] = set()
-        self._failed: list[tuple[str, Cachi2ishError]] = []
-
-    def place(self, filename: str, blob: Blob) -> None:
-        """Copy a file; of one name the first. A failure is kept for `finish`. Safe to call from many threads."""
-        with self._lock:
-            if filename in self._begun:
-                return
-            self._begun.add(filename)
-        try:
-            self._staging.place(blob, filename)
-        except Cachi2ishError as error:
-            with self._lock:
-                self._failed.append((filename, error))
-
-    def finish(self) -> None:
-        """Raise what has failed: the first by name, since a full disk is one failure and not one for each file."""
-        if self._failed:
-            raise min(self._failed, key=lambda pair: pair[0])[1]
 
 
 def collisions(fetched: Iterable[Fetched]) -> Iterator[DistributionError]:
@@ -167,27 +135,21 @@ def _names_a_back_end(pyproject: Path) -> bool:
         return False  # none there; of one that cannot be read it was said
 
 
+#: What is one dependency: the files of one project, version and source.
+_Group = tuple[str, str, Source]
+
+
 def take_inventory(reading: Reading, fetched: Iterable[Fetched], run: Run) -> Inventory:
     """Return what was fetched, merged over all requirements files, sorted."""
-    groups: dict[tuple[str, str, Source], list[Fetched]] = defaultdict(list)
+    groups: dict[_Group, list[Fetched]] = defaultdict(list)
     default_index = run.indexes.public().bare
-    is_default = cache(lambda index: bare(index) == default_index)
+    from_index = cache(lambda index: FromIndex(index=index, default=bare(index) == default_index))
     for one in fetched:
         version = _comparable(version_of(one))
-        groups[one.requirement.project, version, _source_of(one, is_default)].append(one)
+        groups[one.requirement.project, version, _source_of(one, from_index)].append(one)
     needs = _needs(reading)
     dependencies = {key: _dependency(key[0], key[2], members, needs) for key, members in groups.items()}
-    of_requirement: dict[Requirement, set[Dependency]] = defaultdict(set)
-    for key, members in groups.items():
-        for member in members:
-            of_requirement[member.requirement].add(dependencies[key])
-    edges = {
-        (mine, other)
-        for one, needed in needs.edges
-        for mine in of_requirement.get(one, ())
-        for other in of_requirement.get(needed, ())
-        if mine != other
-    }
+    edges = _edges(groups, dependencies, needs) if needs.edges else ()
     return Inventory(
         root=reading.root,
         packages=tuple(package.main for package in reading.packages),
@@ -198,6 +160,22 @@ def take_inventory(reading: Reading, fetched: Iterable[Fetched], run: Run) -> In
         relaxations=run.leniency.relaxations,
         edges=tuple(sorted(edges, key=lambda pair: (_order(pair[0]), _order(pair[1])))),
     )
+
+
+def _edges(
+    groups: Mapping[_Group, Sequence[Fetched]], dependencies: Mapping[_Group, Dependency], needs: _Needs
+) -> set[tuple[Dependency, Dependency]]:
+    of_requirement: dict[Requirement, set[Dependency]] = defaultdict(set)
+    for key, members in groups.items():
+        for member in members:
+            of_requirement[member.requirement].add(dependencies[key])
+    return {
+        (mine, other)
+        for one, needed in needs.edges
+        for mine in of_requirement.get(one, ())
+        for other in of_requirement.get(needed, ())
+        if mine != other
+    }
 
 
 def _order(one: Dependency) -> tuple[str, str, str]:
@@ -225,9 +203,9 @@ def _dependency(name: str, source: Source, members: list[Fetched], needs: _Needs
                 }
             )
         ),
-        required_by=tuple(sorted({path for one in requirements for path in needs.paths[one]})),
-        lock_files=tuple(sorted({file for one in requirements for file in needs.files[one]})),
-        groups=tuple(sorted({group for one in requirements for group in needs.groups[one]})),
+        required_by=shared_texts(sorted({path for one in requirements for path in needs.paths.get(one, ())})),
+        lock_files=shared_texts(sorted({file for one in requirements for file in needs.files.get(one, ())})),
+        groups=shared_texts(sorted({group for one in requirements for group in needs.groups.get(one, ())})),
     )
 
 
@@ -251,11 +229,10 @@ def _file(one: Fetched) -> InventoryFile:
     )
 
 
-def _source_of(one: Fetched, is_default: Callable[[str], bool]) -> Source:
+def _source_of(one: Fetched, from_index: Callable[[str], FromIndex]) -> Source:
     requirement = one.requirement
     if isinstance(requirement, Pinned):
-        index = one.index or ""
-        return FromIndex(index=index, default=is_default(index))
+        return from_index(one.index or "")
     if isinstance(requirement, Url):
         return FromUrl(url=one.url, digest=requirement.digest)
     return FromGit(vcs=VcsOrigin(url=one.url, commit=requirement.commit), subdirectory=requirement.subdirectory)
@@ -271,23 +248,27 @@ def _comparable(version: str | None) -> str:
 class _Needs(Struct, frozen=True):
     """Who needs which requirement: paths of main packages, lock files, groups of these, and other requirements."""
 
-    paths: dict[Requirement, set[str]]
-    files: dict[Requirement, set[str]]
-    groups: dict[Requirement, set[str]]
+    paths: dict[Requirement, tuple[str, ...]]
+    files: dict[Requirement, tuple[str, ...]]
+    groups: dict[Requirement, tuple[str, ...]]
     edges: set[tuple[Requirement, Requirement]]
 
 
+def _add(known: dict[Requirement, tuple[str, ...]], one: Requirement, texts: Iterable[str]) -> None:
+    known[one] = shared_texts(dict.fromkeys((*known.get(one, ()), *texts)))
+
+
 def _needs(reading: Reading) -> _Needs:
-    found = _Needs(defaultdict(set), defaultdict(set), defaultdict(set), set())
+    found = _Needs({}, {}, {}, set())
     for package in reading.packages:
         for lock in package.locks:
             own = None if lock.needs is None else lock.needs()
             for number, one in enumerate(lock.requirements):
                 if own is None or number in own.direct:
-                    found.paths[one].add(package.main.path)
+                    _add(found.paths, one, (package.main.path,))
                 if own is not None:
-                    found.files[one].add(lock.file)
-                    found.groups[one].update(f"{lock.file} {group}" for group in own.groups.get(number, ()))
+                    _add(found.files, one, (lock.file,))
+                    _add(found.groups, one, (f"{lock.file} {group}" for group in own.groups.get(number, ())))
             if own is not None:
                 found.edges.update((lock.requirements[one], lock.requirements[other]) for one, other in own.edges)
     return found

@@ -150,7 +150,7 @@ def all_needed(choice: Choice, errors: Sequence[tuple[IndexFile, Cachi2ishError]
         yield from (error for _, error in errors)
 
 
-class _Outcome(Struct, frozen=True):
+class _Outcome(Struct, frozen=True, gc=False):
     """What is awaited. key: of the job. chosen, file: what it was chosen for, and as which file of the page."""
 
     requirement: Requirement
