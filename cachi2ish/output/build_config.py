@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ BUILD_CONFIG = ".build-config.json"
 
 #: The digest of the whole file with an empty seal in it. It tells a changed file, and is no signature.
 _SEAL = re.compile(rb'"seal": "([0-9a-f]{64})"')
-_EMPTY_SEAL = '"seal": ""'
+_EMPTY_SEAL = b'"seal": ""'
 
 
 class _Variable(Struct, frozen=True):
@@ -63,10 +64,14 @@ class _Config(Struct, frozen=True):
 
 
 def render_build_config(config: BuildConfig) -> str:
-    """Return the content of the file: the same text for the same facts, whatever their order.
+    """Return what `build_config_pieces` yields, as one text."""
+    return b"".join(build_config_pieces(config)).decode()
 
-    A path that is not UTF-8 is in Python's form (PEP 383), and has to be written with its stray surrogates as
-    JSON escapes: `cachi2ish.cache.interface.Staging.write` does.
+
+def build_config_pieces(config: BuildConfig) -> Iterator[bytes | memoryview]:
+    """Yield the content of the file: the same bytes for the same facts, whatever their order.
+
+    A path that is not UTF-8 is in Python's form (PEP 383), and its stray surrogates are written as JSON escapes.
     """
     wire = _Config(
         environment_variables=tuple(
@@ -94,14 +99,14 @@ def render_build_config(config: BuildConfig) -> str:
     if config.record is not None:
         own["record"] = _without_defaults(config.record)
         own["seal"] = ""
-    return _sealed(_indented(content) + "\n")
+    return _sealed(_indented(content))
 
 
-def _indented(content: object) -> str:
+def _indented(content: object) -> bytes:
     try:
-        return msgspec.json.format(msgspec.json.encode(content), indent=2).decode()
+        return msgspec.json.format(msgspec.json.encode(content), indent=2)
     except (UnicodeEncodeError, OverflowError):  # half of a surrogate pair, or a number that nobody counts to
-        return json.dumps(content, indent=2, ensure_ascii=False)
+        return json.dumps(content, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
 def _without_defaults(value: object) -> object:
@@ -130,10 +135,20 @@ class _Defaults(dict[type[Any], tuple[tuple[str, object], ...] | None]):
 _DEFAULTS = _Defaults()
 
 
-def _sealed(text: str) -> str:
-    """Return ``text``, which has one empty seal, with its seal; text without one is as it was."""
-    digest = hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
-    return text.replace(_EMPTY_SEAL, f'"seal": "{digest}"', 1)
+def _sealed(text: bytes) -> Iterator[bytes | memoryview]:
+    """Yield ``text``, which has one empty seal, with its seal and a final newline; one without has none then.
+
+    In pieces, none of which is a copy: it has megabytes where there are thousands of files.
+    """
+    view, place = memoryview(text), text.find(_EMPTY_SEAL)
+    if place >= 0:
+        digest = hashlib.sha256(view)
+        digest.update(b"\n")
+        yield view[:place]
+        yield f'"seal": "{digest.hexdigest()}"'.encode()
+        view = view[place + len(_EMPTY_SEAL) :]
+    yield view
+    yield b"\n"
 
 
 def read_build_config(directory: Path) -> BuildConfig:
@@ -154,7 +169,7 @@ def is_as_written(directory: Path) -> bool:
     found = _SEAL.search(content)
     if found is None:
         return False
-    before = content[: found.start()] + _EMPTY_SEAL.encode() + content[found.end() :]
+    before = content[: found.start()] + _EMPTY_SEAL + content[found.end() :]
     return hashlib.sha256(before).hexdigest() == found[1].decode()
 
 

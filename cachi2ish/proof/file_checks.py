@@ -57,7 +57,7 @@ def _digest_of_pages(tree: Path) -> str:
     for folder, folders, names in os.walk(tree):
         found.extend(Path(folder, name) for name in names)
         found.extend(path for name in folders if (path := Path(folder, name)).is_symlink())
-    return tree_digest({str(path.relative_to(tree)): _digest(path) or "" for path in found})
+    return tree_digest({str(path.relative_to(tree)): bytes.fromhex(_digest(path) or "") for path in found})
 
 
 def _disproved(subject: str, problem: str, mend: str = _AGAIN) -> Finding:

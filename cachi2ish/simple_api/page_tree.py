@@ -22,17 +22,14 @@ FILES_OF_FOLDER = ("index.html", "index.json")
 
 
 def page_tree(pages: Iterable[Page]) -> Iterator[tuple[str, str]]:
-    """Yield path and text of each file of the tree, by project.
+    """Yield path and text of each file of the tree: those of each page, and at the end those of their list.
 
     pages: of an active project each; with versions, and of each file a sha256, a size, and perhaps an upload time.
-    The addresses of their files stand in the tree as they are.
+    The addresses of their files stand in the tree as they are. None is kept: there may be thousands.
     """
-    listed = sorted(pages, key=lambda page: page.project)
-    names = [page.project for page in listed]
-    anchors = (f'<a href="{name}/">{name}</a>' for name in names)
-    yield "index.html", _html("Simple index", anchors)
-    yield "index.json", _json({"projects": [{"name": name} for name in names]})
-    for page in listed:
+    names = []
+    for page in pages:
+        names.append(page.project)
         yield f"{page.project}/index.html", _html(f"Links for {page.project}", map(_anchor, page.files))
         yield (
             f"{page.project}/index.json",
@@ -44,13 +41,19 @@ def page_tree(pages: Iterable[Page]) -> Iterator[tuple[str, str]]:
                 }
             ),
         )
+    names.sort()
+    anchors = (f'<a href="{name}/">{name}</a>' for name in names)
+    yield "index.html", _html("Simple index", anchors)
+    yield "index.json", _json({"projects": [{"name": name} for name in names]})
 
 
-def tree_digest(digests: Mapping[str, str]) -> str:
+def tree_digest(digests: Mapping[str, bytes]) -> str:
     """Return the sha256 of a whole tree. digests: from the path of each file to the sha256 of its bytes."""
-    lines = "".join(f"{path} {digests[path]}\n" for path in sorted(digests))
-    # The name of a file that somebody has added may be no text (PEP 383).
-    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
+    whole = hashlib.sha256()
+    for path in sorted(digests):
+        # The name of a file that somebody has added may be no text (PEP 383).
+        whole.update(f"{path} {digests[path].hex()}\n".encode("utf-8", "surrogateescape"))
+    return whole.hexdigest()
 
 
 def _html(title: str, anchors: Iterable[str]) -> str:
