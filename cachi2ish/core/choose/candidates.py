@@ -37,8 +37,9 @@ class Candidate(Struct, frozen=True):
     def is_named_by(self, digests: Collection[Digest]) -> bool:
         """Return whether the index states a strong digest that is among ``digests``."""
         # A lock may name a hundred files of a version, and a file has one digest or two: mostly this one.
-        if any(name == "sha256" and Digest(name, value) in digests for name, value in self.file.hashes):
-            return True
+        for name, value in self.file.hashes:
+            if name == "sha256" and Digest(name, value) in digests:
+                return True
         return any(one.strong and one in digests for one in self.file.digests)
 
 

@@ -134,23 +134,23 @@ class _Everything(Struct, frozen=True):
 def _everything(requirement: Pinned, permitted: Sequence[Candidate], *, dated: bool) -> _Everything:
     if len(permitted) < _SEVERAL:
         return _Everything(tuple(permitted), ())
-    by_name = sorted(permitted, key=lambda one: one.file.filename)
     groups: dict[object, list[Candidate]] = {}
-    for one in by_name:
+    for one in sorted(permitted, key=lambda one: one.file.filename):
         groups.setdefault(_alike(one, requirement), []).append(one)
-    best = {  # of equals the first by name; most are alone, and a hundred wheels of a version need no order
-        key: max(group, key=lambda one: _among_alike(one, requirement, dated=dated)) if group[1:] else group[0]
-        for key, group in groups.items()
-    }
-    others = ((one, best[_alike(one, requirement)]) for one in by_name)
-    refused = tuple(
-        Refusal(one.file.filename, Reason.NOT_PREFERRED, Facts(preferred=other.file.filename))
-        for one, other in others
-        if one is not other
-    )
-    return _Everything(
-        tuple(sorted(best.values(), key=lambda one: (not one.is_sdist, one.file.filename))), refused
-    )
+    taken: list[Candidate] = []
+    refused: list[Refusal] = []
+    for first, *others in groups.values():
+        if not others:  # as most are: a hundred wheels of a version need no order
+            taken.append(first)
+            continue
+        group = (first, *others)
+        best = max(
+            group, key=lambda one: _among_alike(one, requirement, dated=dated)
+        )  # of equals the first by name
+        taken.append(best)
+        facts = Facts(preferred=best.file.filename)
+        refused += [Refusal(one.file.filename, Reason.NOT_PREFERRED, facts) for one in group if one is not best]
+    return _Everything(_in_order(taken), tuple(refused))
 
 
 def _alike(one: Candidate, requirement: Pinned) -> object:
