@@ -25,8 +25,6 @@ from cachi2ish.errors import (
 )
 from cachi2ish.http.interface import Http, Response, refused_hint
 from cachi2ish.index.interface import FRESH, PageQuery
-from cachi2ish.simple_api.fields import PageSource, not_a_project_page
-from cachi2ish.simple_api.negotiation import ACCEPT, read_page
 
 _OK, _NOT_MODIFIED = 200, 304
 _UNAUTHORIZED, _FORBIDDEN = 401, 403
@@ -35,6 +33,12 @@ _NOT_THERE = frozenset({404, 410})
 
 #: As little of a page from the cache as can be asked for.
 _ANY = ("0",)
+
+
+def _accept() -> str:
+    from cachi2ish.simple_api.negotiation import ACCEPT  # noqa: PLC0415  (a second run reads no page)
+
+    return ACCEPT
 
 
 class _Answer(Struct):
@@ -112,7 +116,7 @@ class SimpleIndex:
 
     def _headers(self, project: NormalizedName) -> dict[str, str]:
         etag = self._catalogue.etag(self.address, project)
-        return {"Accept": ACCEPT, "If-None-Match": etag} if etag else {"Accept": ACCEPT}
+        return {"Accept": _accept(), "If-None-Match": etag} if etag else {"Accept": _accept()}
 
     def _taken(self, project: NormalizedName, response: Response, versions: Collection[str]) -> tuple[Page, bool]:
         """Return the page that the index has answered with, and whether the catalogue has all of it.
@@ -124,7 +128,7 @@ class SimpleIndex:
             if kept is not None:
                 return kept, True
             # What was kept is damaged: have it sent again.
-            response = self._http().get(_page_url(self._url, project), headers={"Accept": ACCEPT})
+            response = self._http().get(_page_url(self._url, project), headers={"Accept": _accept()})
         if response.status in _NOT_THERE:
             self._catalogue.keep_absence(self.address, project, self._run_started)
             hint = _hint_of(response) or Hint.NAME_INDEX_OF_PROJECT
@@ -147,6 +151,8 @@ class SimpleIndex:
                 f"{self.address} refuses the page of {project}: {response.refusal}", hint=_hint_of(response)
             )
         if response.status != _OK:
+            from cachi2ish.simple_api.fields import not_a_project_page  # noqa: PLC0415  (see `_accept`)
+
             raise not_a_project_page(project, self.address, f"the answer is HTTP {response.status}")
 
     def _not_allowed(self, project: NormalizedName, response: Response) -> UnavailableError:
@@ -178,6 +184,9 @@ class SimpleIndex:
         return ForbiddenError(problem, hint=hint)
 
     def _read(self, project: NormalizedName, response: Response) -> Page:
+        from cachi2ish.simple_api.fields import PageSource  # noqa: PLC0415  (see `_accept`)
+        from cachi2ish.simple_api.negotiation import read_page  # noqa: PLC0415
+
         source = PageSource.of(project, self.address, response.url)
         return read_page(response.body, response.headers.get("content-type", ""), source, response.packed)
 

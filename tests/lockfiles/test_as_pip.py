@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from pip._internal.models.format_control import FormatControl as PipFormatControl
 from pip._internal.req import req_file
 
@@ -134,6 +135,11 @@ def test_a_file_is_decoded_as_pip_decodes_it(content: bytes, tmp_path: Path) -> 
     assert encode(decoded.text, decoded.encoding) == content
 
 
+def _hashes(line: RequirementLine) -> list[str]:
+    """Return those that have been read, and those that have not."""
+    return sorted({*line.hashes, *map(str, line.digests)})
+
+
 LINES = [
     "foo==1.0",
     f"foo==1.0 --hash=sha256:{'a' * 64}",
@@ -168,7 +174,7 @@ def test_what_is_accepted_says_the_same_to_pip(line: str) -> None:
     if isinstance(ours, RequirementLine):
         assert arguments == split_arguments(line)[0]
         theirs = [f"{name}:{value}" for name, values in (options.hashes or {}).items() for value in values]
-        assert list(ours.hashes) == theirs
+        assert _hashes(ours) == sorted(theirs)
     else:
         assert not arguments
         stated = {option.name: option.value for option in ours}
@@ -190,9 +196,9 @@ PLAIN = [
 
 @pytest.mark.parametrize("line", PLAIN)
 def test_what_tools_write_is_read_without_the_library(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = LibraryParser().parse(line)
+    expected = _said(LibraryParser(), line)
     monkeypatch.setattr(LibraryParser, "parse", None)
-    assert PipLineParser().parse(line) == expected
+    assert _said(PipLineParser(), line) == expected
 
 
 PIECES = st.lists(
@@ -254,9 +260,12 @@ PIECES = st.lists(
 
 def _said(parser: PipLineParser | LibraryParser, line: str) -> object:
     try:
-        return parser.parse(line)
+        said = parser.parse(line)
     except UnreadableLineError as error:
         return str(error), error.hint
+    if isinstance(said, RequirementLine):
+        return replace(said, hashes=tuple(_hashes(said)), digests=frozenset())
+    return said
 
 
 @given(PIECES | st.tuples(st.sampled_from(PLAIN), PIECES).map("".join))

@@ -25,7 +25,6 @@ from cachi2ish.core.distributions import which_are
 from cachi2ish.core.pages import IndexFile, ListedFiles, Page
 from cachi2ish.core.urls import redact
 from cachi2ish.errors import UnavailableError
-from cachi2ish.simple_api.fields import PageSource
 
 #: Bytes of a part, at the least, but for the last one. Smaller ones are more to list, larger ones more to read.
 _PART = 16 * 1024
@@ -241,6 +240,7 @@ def _in_text(kept: _Head, text: _Text, place: _Place, versions: Collection[str])
     if versions and set(versions) == set(text.versions):
         return _FILES.decode(place.read(*of_part))
     # Imported here, since a run that asks for the same as the one before reads no text.
+    from cachi2ish.simple_api.fields import PageSource  # noqa: PLC0415
     from cachi2ish.simple_api.json_listing import unpack_json  # noqa: PLC0415
 
     try:

@@ -194,7 +194,7 @@ class Closure(Struct):
 
     def _judge(self, content: RequirementLine, text: str, origin: Origin, *, constraint: bool) -> Line:
         shown = quote(text if content.editable else split_arguments(text)[0].strip())
-        digests = frozenset(_digests(content.hashes, shown, origin))
+        digests = content.digests | frozenset(_digests(content.hashes, shown, origin))
         if constraint:
             _check_constraint(content, shown, origin)
         direct = None

@@ -25,7 +25,8 @@ class RequirementLine(Struct, frozen=True, kw_only=True):
     """A requirement or constraint as written.
 
     name: None for an address or path that does not say it. url: with fragment; may hold credentials.
-    marker: as text, normalised. hashes: the values of ``--hash``, unread. editable: it stands behind ``-e``.
+    marker: as text, normalised. hashes: the values of ``--hash``, unread. digests: those that have
+    been read. editable: it stands behind ``-e``.
     """
 
     name: str | None
@@ -34,6 +35,7 @@ class RequirementLine(Struct, frozen=True, kw_only=True):
     marker: str | None
     url: str | None
     hashes: tuple[str, ...] = ()
+    digests: frozenset[Digest] = frozenset()
     editable: bool = False
 
     __repr__ = repr_without("url")
@@ -127,7 +129,7 @@ def _pin(line: str) -> RequirementLine | None:
         specifier=SpecifierSet(f"=={version}"),
         marker=marker,
         url=None,
-        hashes=tuple(one.removeprefix("--hash=") for one in hashes.split()),
+        digests=frozenset([Digest("sha256", one[:64]) for one in hashes.split("sha256:")[1:]]),
     )
 
 
