@@ -113,6 +113,9 @@ class Parcel:
             raise ValueError(self.key)
         return self.key
 
+    def is_light(self, brought: str) -> bool:
+        return brought == "light"
+
     def finish(self, brought: str) -> str:
         self.steps.append(f"finish {brought}")
         return brought.upper()
@@ -124,6 +127,21 @@ def test_what_two_jobs_need_is_brought_once_and_finished_for_each() -> None:
         outcomes = [scheduler.submit(Parcel(key, steps)) for key in ("a", "a", "b", "a")]
     assert [outcome.result() for outcome in outcomes] == ["A", "A", "B", "A"]
     assert sorted(steps) == ["bring a", "bring b", "finish a", "finish a", "finish a", "finish b"]
+
+
+def test_what_is_light_is_finished_by_who_brought_it() -> None:
+    finishers: dict[str, str] = {}
+
+    @dataclass(frozen=True)
+    class Signed(Parcel):
+        def finish(self, brought: str) -> str:
+            finishers[brought] = current_thread().name.partition("_")[0]
+            return super().finish(brought)
+
+    with Scheduler(4) as scheduler:
+        for key in ("light", "heavy"):
+            scheduler.submit(Signed(key, []))
+    assert finishers == {"light": "file", "heavy": "finish"}
 
 
 def test_what_cannot_be_brought_fails_for_all_who_need_it_and_is_not_tried_again() -> None:
@@ -148,7 +166,8 @@ def test_jobs_end_with_their_scheduler_and_not_when_cycles_are_searched() -> Non
         gc.enable()
 
 
-def test_after_a_failure_elsewhere_nothing_more_is_begun() -> None:
+@pytest.mark.parametrize("first", ["heavy", "light"])
+def test_after_a_failure_elsewhere_nothing_more_is_begun(first: str) -> None:
     begun, gate, steps = Event(), Event(), list[str]()
 
     @dataclass(frozen=True)
@@ -160,7 +179,7 @@ def test_after_a_failure_elsewhere_nothing_more_is_begun() -> None:
 
     def fail_elsewhere() -> None:
         with scheduler:
-            scheduler.submit(Waiting("first", steps))
+            scheduler.submit(Waiting(first, steps))
             scheduler.submit(Parcel("second", steps))
             assert begun.wait(10)
             Timer(0.2, gate.set).start()
@@ -170,7 +189,7 @@ def test_after_a_failure_elsewhere_nothing_more_is_begun() -> None:
     with pytest.raises(KeyError):
         fail_elsewhere()
     assert scheduler.abandoned.is_set()
-    assert steps == ["bring first"]
+    assert steps == [f"bring {first}"]
 
 
 def test_threads_without_a_task_do_what_there_is_beside() -> None:

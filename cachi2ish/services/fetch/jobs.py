@@ -62,6 +62,13 @@ class Means(Struct, frozen=True, kw_only=True):
     spare_work: SpareWork = no_spare_work
 
 
+class Brought(Struct, frozen=True):
+    """A file in the cache. cached: whether it was there before, so that what it says it is is known as well."""
+
+    blob: Blob
+    cached: bool
+
+
 class FileJob(Struct, frozen=True, kw_only=True):
     """A file at an address. index, upload_time: of one that an index lists. abandoned: set when nobody waits.
 
@@ -81,7 +88,7 @@ class FileJob(Struct, frozen=True, kw_only=True):
         """Bytes as the index states them."""
         return self.artifact.size
 
-    def bring(self) -> Blob:
+    def bring(self) -> Brought:
         """Return the file, from the cache or from its server."""
         received, size, progress = 0, self.artifact.size, self.means.reporter.progress
 
@@ -115,19 +122,23 @@ class FileJob(Struct, frozen=True, kw_only=True):
                 index=self.index,
             )
         )
-        return blob
+        return Brought(blob, cached=not received)
 
-    def finish(self, brought: Blob) -> Fetched:
+    def is_light(self, brought: Brought) -> bool:
+        """Return whether no network waits for the thread."""
+        return brought.cached
+
+    def finish(self, brought: Brought) -> Fetched:
         """Look into the file, and hand it on."""
-        identity = self.means.identify(self.requirement, brought, self.artifact.filename)
-        self.means.on_file(self.artifact.filename, brought)
+        identity = self.means.identify(self.requirement, brought.blob, self.artifact.filename)
+        self.means.on_file(self.artifact.filename, brought.blob)
         return Fetched(
             requirement=self.requirement,
             filename=self.artifact.filename,
             url=self.artifact.url.redacted,
             index=self.index,
-            blob=brought,
-            digests=tuple(sorted({*strong(self.artifact.digests), brought.digest})),
+            blob=brought.blob,
+            digests=tuple(sorted({*strong(self.artifact.digests), brought.blob.digest})),
             verified=self.artifact.verifiable,
             identity=identity,
             upload_time=self.upload_time,
@@ -162,7 +173,7 @@ class GitJob(Struct, frozen=True, kw_only=True):
         """Not known before the archive is made."""
         return
 
-    def bring(self) -> Blob:
+    def bring(self) -> Brought:
         """Return the archive, from the cache or made of what the repository sends."""
         found = self.means.repositories.find(self.requirement)
         with self.means.reporter.progress.under_way(name_of_git(self.requirement)):
@@ -179,19 +190,23 @@ class GitJob(Struct, frozen=True, kw_only=True):
                 url=self.requirement.url.redacted,
             )
         )
-        return blob
+        return Brought(blob, cached=found is not None)
 
-    def finish(self, brought: Blob) -> Fetched:
+    def is_light(self, brought: Brought) -> bool:
+        """Return whether no network waits for the thread."""
+        return brought.cached
+
+    def finish(self, brought: Brought) -> Fetched:
         """Look into the archive, and hand it on."""
         filename = name_of_git(self.requirement)
-        identity = self.means.identify(self.requirement, brought, filename)
-        self.means.on_file(filename, brought)
+        identity = self.means.identify(self.requirement, brought.blob, filename)
+        self.means.on_file(filename, brought.blob)
         return Fetched(
             requirement=self.requirement,
             filename=filename,
             url=self.requirement.url.redacted,
-            blob=brought,
-            digests=(brought.digest,),
+            blob=brought.blob,
+            digests=(brought.blob.digest,),
             verified=True,
             identity=identity,
         )

@@ -39,26 +39,26 @@ class Job(Protocol[_Brought, _Result_co]):
     >>> class Page:
     ...     key, size = "https://example.org/", None
     ...     def bring(self): return download(self.key)
+    ...     def is_light(self, brought): return len(brought) < 1000
     ...     def finish(self, brought): return parse(brought)
     """
 
     @property
     def key(self) -> Hashable:
         """Equal for jobs that bring the same: the first of them does, and the others wait for it."""
-        ...
 
     @property
     def size(self) -> int | None:
         """Bytes to bring, None where that is not known."""
-        ...
 
     def bring(self) -> _Brought:
         """Return what is at ``key``. Called once for all jobs of one key, in one of many threads."""
-        ...
+
+    def is_light(self, brought: _Brought) -> bool:
+        """Return whether the thread that brought it may finish it: that takes little, and no other is to wake."""
 
     def finish(self, brought: _Brought) -> _Result_co:
-        """Return the outcome of this job. Called in one of few threads."""
-        ...
+        """Return the outcome of this job. Called in one of few threads, but for what is light."""
 
 
 class Outcome(Generic[_T]):
@@ -82,8 +82,7 @@ class Outcome(Generic[_T]):
 
     def result(self) -> _T:
         """Wait for the end, and return what the job has returned; raises what it has raised."""
-        error = self.exception()
-        if error is not None:
+        if (error := self.exception()) is not None:
             raise error
         return cast("_T", self._value)
 
@@ -252,7 +251,7 @@ class Scheduler:
         self._finishing = LargestFirst(_FINISHERS, "finish")
         self._lock = Lock()
         self._brought: dict[Hashable, Outcome[Any]] = {}
-        self._changed = Condition()
+        self._arrived, self._changed = Condition(), Condition()
 
     def __enter__(self) -> Self:
         return self
@@ -283,18 +282,16 @@ class Scheduler:
         return outcome
 
     def _bring(self, job: Job[_Brought, _T], outcome: Outcome[_T]) -> None:
-        brought = self._bring_once(job)
-        error = brought.exception()
-        if error is None:
-            self._finishing.submit(None, partial(outcome.settle, partial(job.finish, brought.result())))
-        else:
-            outcome.fail(error)
-
-    def _bring_once(self, job: Job[_Brought, Any]) -> Outcome[_Brought]:
-        key = job.key
+        own: Outcome[_Brought] = Outcome(self._arrived)
         with self._lock:
-            known = self._brought.get(key)
-            brought: Outcome[_Brought] = self._brought.setdefault(key, Outcome(self._changed))
-        if known is None:
-            brought.settle(job.bring)
-        return brought
+            brought = self._brought.setdefault(job.key, own)
+        if brought is own:
+            own.settle(job.bring)
+        if (error := brought.exception()) is not None:
+            outcome.fail(error)
+            return
+        finish = partial(outcome.settle, partial(job.finish, brought.result()))
+        if job.is_light(brought.result()) and not self.abandoned.is_set():
+            finish()
+        else:
+            self._finishing.submit(None, finish)
