@@ -11,6 +11,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from cachi2ish.simple_api.fields import LONGEST_VALUE
@@ -47,6 +48,10 @@ _RAW = {
 
 #: In a value, ``&region=x`` is no registered trademark: only what ends in a semicolon is a reference there.
 _REFERENCE = re.compile(r"&(?:#[0-9]+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]*);")
+
+
+#: Characters of a value that is likely to come again.
+_SHORT = 64
 
 
 class Tag(NamedTuple):
@@ -121,6 +126,12 @@ def _after_comment(text: str, start: int) -> int:
 
 
 def _value(written: str) -> str:
+    return _short_value(written) if len(written) < _SHORT else _REFERENCE.sub(_referenced, written)
+
+
+# All files of a page need one of a few versions of Python.
+@lru_cache(maxsize=256)
+def _short_value(written: str) -> str:
     return _REFERENCE.sub(_referenced, written)
 
 
