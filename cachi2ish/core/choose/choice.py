@@ -70,10 +70,27 @@ class Choice(Struct, frozen=True, kw_only=True, eq=False, gc=False):
         left = self.page.each(lambda part: replace(part, files=tuple(one for one in part.files if one != file)))
         return choose(self.requirement, left, self.policy)
 
+    def on_its_way(self) -> Choice:
+        """Return the choice as it is needed when its files are on their way: of each the name and the size.
+
+        The rest of all files, and of those that were left, weighs several times as much.
+        """
+        return replace(
+            self,
+            files=_names_of(self.files),
+            by_target=tuple([TargetFiles(one.target, _names_of(one.files)) for one in self.by_target]),
+            left=_names_of(self.left),
+            page=None,
+        )
+
     @property
     def listed(self) -> Iterator[tuple[IndexFile, str]]:
         """Each file with the address of the index that lists it."""
         return zip(self.files, self.indexes or repeat(self.index), strict=False)
+
+
+def _names_of(files: Iterable[IndexFile]) -> tuple[IndexFile, ...]:
+    return tuple([IndexFile(filename=one.filename, url="", size=one.size) for one in files])
 
 
 def choose(requirement: Pinned, page: Page, policy: Policy) -> Choice:

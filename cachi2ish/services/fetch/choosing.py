@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from itertools import chain
 
@@ -39,8 +39,9 @@ class Wanted(Struct, frozen=True):
     dating: Dating
 
 
-#: Told about each choice as soon as it is made, so that its files can be on their way.
-OnChoice = Callable[[Choice], None]
+#: Told about each choice as soon as it is made, so that its files can be on their way. What it returns, if it
+#: returns something, takes the place of the choice.
+OnChoice = Callable[[Choice], Choice | None]
 
 
 def wanted(reading: Reading, indexes: IndexAddresses) -> tuple[Wanted, ...]:
@@ -49,12 +50,13 @@ def wanted(reading: Reading, indexes: IndexAddresses) -> tuple[Wanted, ...]:
     Those whose marker holds on none of the machines that are prefetched for are not among them.
     """
     addresses = cache(indexes.of)
+    dates: dict[Dating, Dating] = {}  # equal ones are one: there are thousands
     return tuple(
         Wanted(
             requirement,
             package.policy,
             addresses(requirement.indexes),
-            package.dates.of(requirement.project),
+            dates.setdefault(dating := package.dates.of(requirement.project), dating),
         )
         for package in reading.packages
         for lock in package.locks
@@ -77,27 +79,26 @@ def choose_all(
     made: dict[int, Choice] = {}
     failed: dict[int, Cachi2ishError] = {}
     locked = [(position, one) for position, one in enumerate(requirements) if one.requirement.files]
-    for position, outcome in _outcomes(locked, _choose_locked, on_choice):
-        _note(position, outcome, made, failed)
+    _note(partial(_outcomes, locked, _choose_locked, on_choice), made, failed)
     groups = _by_page(requirements)
     versions = _versions(requirements)
     # Made here and not in the threads: two objects for one index would each request its pages.
     needed = dict.fromkeys((one.indexes, one.dating) for one in requirements if not one.requirement.files)
     indexes = {(addresses, dating): index_of(addresses, dating) for addresses, dating in needed}
     pool = LargestFirst(workers, "page")
-    outcomes: list[Outcome[list[tuple[int, Choice | Cachi2ishError]]]] = []
+    outcomes: list[Outcome[None]] = []
     try:
-        for (addresses, project, _), members in groups.items():
+        for key in tuple(groups):
+            (addresses, project, _), members = key, groups.pop(key)
             dated = {member.dating: indexes[addresses, member.dating] for _, member in members}
             choose_group = partial(_choose_group, dated, project, versions[project], members, on_choice)
-            outcomes.append(pool.submit(None, choose_group))
+            outcomes.append(pool.submit(None, partial(_note, choose_group, made, failed)))
         pool.shutdown()
     finally:
         # Without waiting: after an interruption nobody needs the page that a silent server owes us.
         pool.abandon()
-    for chosen in outcomes:
-        for position, outcome in chosen.result():
-            _note(position, outcome, made, failed)
+    for ended in outcomes:
+        ended.result()
     raise_all(each_cause_once(_located(failed, requirements)))
     return tuple(made[position] for position in sorted(made))
 
@@ -117,12 +118,15 @@ _Member = tuple[int, Wanted]
 
 
 def _note(
-    position: int, outcome: Choice | Cachi2ishError, made: dict[int, Choice], failed: dict[int, Cachi2ishError]
+    outcomes: Callable[[], Iterable[tuple[int, Choice | Cachi2ishError]]],
+    made: dict[int, Choice],
+    failed: dict[int, Cachi2ishError],
 ) -> None:
-    if isinstance(outcome, Choice):
-        made[position] = outcome
-    else:
-        failed[position] = outcome
+    for position, outcome in outcomes():
+        if isinstance(outcome, Choice):
+            made[position] = outcome
+        else:
+            failed[position] = outcome
 
 
 def _by_page(
@@ -137,35 +141,36 @@ def _by_page(
     return groups
 
 
-def _versions(requirements: Sequence[Wanted]) -> dict[NormalizedName, frozenset[str]]:
+def _versions(requirements: Sequence[Wanted]) -> dict[NormalizedName, tuple[str, ...]]:
     """Return the versions that are pinned of each project, wherever: one reading of its page serves them all."""
-    found: dict[NormalizedName, set[str]] = defaultdict(set)
+    found: dict[NormalizedName, tuple[str, ...]] = {}
     for one in requirements:
-        found[one.requirement.project].add(one.requirement.version)
-    return {project: frozenset(versions) for project, versions in found.items()}
+        known = found.get(one.requirement.project, ())
+        if one.requirement.version not in known:
+            found[one.requirement.project] = (*known, one.requirement.version)
+    return found
 
 
 def _choose_group(
     indexes: Mapping[Dating, Index],
     project: NormalizedName,
-    versions: frozenset[str],
+    versions: tuple[str, ...],
     members: Sequence[_Member],
     on_choice: OnChoice,
-) -> list[tuple[int, Choice | Cachi2ishError]]:
+) -> Iterator[tuple[int, Choice | Cachi2ishError]]:
     digests = frozenset(chain.from_iterable(member.requirement.digests for _, member in members))
-    query = PageQuery(digests, versions, bool(digests))  # the same for each date, so that one answer serves all
-    outcomes: list[tuple[int, Choice | Cachi2ishError]] = []
+    # The same for each date, so that one answer serves all.
+    query = PageQuery(digests, frozenset(versions), bool(digests))
     for dating, index in indexes.items():
         dated = [pair for pair in members if pair[1].dating == dating]
         try:
             page = index.page(project, query)
         except NotCachedError as error:
-            outcomes += _one_by_one(index, error, dated, query, on_choice)
+            yield from _one_by_one(index, error, dated, query, on_choice)
         except Cachi2ishError as error:
-            outcomes.append((dated[0][0], error))
+            yield dated[0][0], error
         else:
-            outcomes += _outcomes(dated, partial(_choose, page=page, index=index), on_choice)
-    return outcomes
+            yield from _outcomes(dated, partial(_choose, page=page, index=index), on_choice)
 
 
 def _one_by_one(
@@ -244,5 +249,4 @@ def _outcomes(
         except Cachi2ishError as error:
             yield position, error
         else:
-            on_choice(choice)
-            yield position, choice
+            yield position, on_choice(choice) or choice

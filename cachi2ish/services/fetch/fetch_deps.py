@@ -88,9 +88,9 @@ def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, 
         with Transfers(_means(network, ports, run, placing)) as transfers:
             _begin_direct(reading, transfers, run.reporter)
 
-            def on_choice(choice: Choice) -> None:
+            def on_choice(choice: Choice) -> Choice:
                 _plan(files_of_choice(choice), run.reporter)
-                transfers.submit_choice(choice)
+                return transfers.submit_choice(choice)
 
             with _with_failures_of(transfers, network):
                 choices = choose_all(wanted(reading, run.indexes), network.index, _page_workers(run), on_choice)

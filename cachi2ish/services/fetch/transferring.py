@@ -102,11 +102,12 @@ class Chosen(Struct, eq=False):
     """A choice whose files are on their way. Not safe for threads.
 
     first: as it was made; choice: as it is by now. dispensed: the files that it had to do without, and why.
-    possible: whether it can.
+    possible: whether it can. kept: what is known of it elsewhere, see `Transfers.submit_choice`.
     """
 
     first: Choice
     choice: Choice
+    kept: Choice | None = None
     dispensed: list[tuple[IndexFile, Cachi2ishError]] = field(default_factory=list)
     possible: bool = True
 
@@ -185,11 +186,12 @@ class Transfers:
             self._changed.clear()
             self._expected.clear()
 
-    def submit_choice(self, choice: Choice) -> None:
-        """Start fetching the files that were chosen for a pinned requirement."""
-        chosen = Chosen(choice, choice)
+    def submit_choice(self, choice: Choice) -> Choice:
+        """Start fetching the files that were chosen for a pinned requirement; return what is to be kept of it."""
+        chosen = Chosen(choice, choice, choice.on_its_way())
         for file, index in choice.listed:
             self._submit_listed(chosen, file, index)
+        return chosen.kept or choice
 
     def submit_url(self, requirement: Url) -> None:
         """Start fetching the file of a URL requirement; raises `LockFileError` for an impossible name."""
@@ -201,19 +203,19 @@ class Transfers:
         )
         self._submit(self._file_job(requirement, artifact))
 
-    def submit_git(self, requirement: Git) -> None:
+    def submit_git(self, one: Git) -> None:
         """Start archiving a git commit."""
-        self._submit(GitJob(requirement=requirement, means=self._means))
+        self._submit(GitJob(requirement=one, means=self._means))
 
     def settled(self, choices: Iterable[Choice]) -> tuple[Choice, ...]:
-        """Return the choices as they have turned out."""
+        """Return the choices as they have turned out. choices: as `submit_choice` has returned them."""
         return tuple(self._changed[id(one)].choice if id(one) in self._changed else one for one in choices)
 
     def wait(self) -> tuple[Fetched, ...]:
         """Return all files once they are there, sorted; raises all failures at once when the rest is done."""
         with self._lock:
             self._most = inf  # none is let go that the loop is at
-        fetched, self._fetched = self._fetched, []
+            fetched, self._fetched = self._fetched, []
         errors: list[tuple[Requirement, Cachi2ishError]] = []
         self._scheduler.lend(self._means.spare_work)
         for one in self._outcomes:  # it grows where another file takes the place of one
@@ -223,7 +225,7 @@ class Transfers:
                 if one.chosen is None or one.file is None or not may_be_left_out(error):
                     errors.append((one.requirement, error))
                     continue
-                self._changed[id(one.chosen.first)] = one.chosen
+                self._changed[id(one.chosen.kept)] = one.chosen
                 for file, index in one.chosen.without(one.file, error):
                     self._submit_listed(one.chosen, file, index)
         for chosen in self._changed.values():
@@ -245,9 +247,8 @@ class Transfers:
         }
         # The first of all that need a file is its place, whether its future has ended by now or not.
         met = [(one, wrong[one.key]) for one in outcomes if one.key in wrong]
-        errors: list[tuple[Requirement, Cachi2ishError]] = [
-            (one.requirement, error) for one, error in met if not may_be_left_out(error)
-        ]
+        errors: list[tuple[Requirement, Cachi2ishError]]
+        errors = [(one.requirement, error) for one, error in met if not may_be_left_out(error)]
         for chosen in dict.fromkeys(one.chosen for one, _ in met if one.chosen is not None):
             of_choice = [(one.file, error) for one, error in met if one.chosen is chosen and one.file is not None]
             dispensable = [(file, error) for file, error in of_choice if may_be_left_out(error)]
