@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
-from typing import Self
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Self
 
 from msgspec import Struct
 from msgspec.structs import replace
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import Tag, compatible_tags, cpython_tags, generic_tags
 
 from cachi2ish.core.messages import did_you_mean
 from cachi2ish.core.targets.markers import holds, may_be
 from cachi2ish.core.targets.platforms import ARCHES, Platform, implied_tags, marker_facts, read_platform
 from cachi2ish.errors import InputError
+
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
 
 #: Words that the nearest known platform is looked for among.
 _EXAMPLES = (
@@ -128,17 +130,13 @@ class Target(Struct, frozen=True, kw_only=True, dict=True):
 
     def admits_python(self, requires_python: str | None) -> bool:
         """Return whether this Python is one that a file asks for; text that is no specifier asks for nothing."""
-        try:
-            needed = SpecifierSet(requires_python or "")
-        except InvalidSpecifier:
-            return True  # as pip decides
-        return needed.contains(self._full_version, prereleases=True)
+        needed = _pythons(requires_python)
+        return needed is None or needed.contains(self._full_version, prereleases=True)  # as pip decides
 
     def first_patch(self, requires_python: str | None) -> str | None:
         """Return the first exact version of this Python that a file asks for; None where the target is exact."""
-        try:
-            needed = SpecifierSet(requires_python or "")
-        except InvalidSpecifier:
+        needed = _pythons(requires_python)
+        if needed is None:
             return None
         patches = range(_GREATEST + 1 if len(self.python) == _MINOR else 0)
         exact = (".".join(map(str, (*self.python, patch))) for patch in patches)
@@ -156,9 +154,8 @@ class Target(Struct, frozen=True, kw_only=True, dict=True):
 
     def patches_admitted(self, requires_python: str | None) -> frozenset[bool]:
         """Return whether a file asks for this Python: both where its patch version decides."""
-        try:
-            needed = SpecifierSet(requires_python or "")
-        except InvalidSpecifier:
+        needed = _pythons(requires_python)
+        if needed is None:
             return frozenset({True})  # as pip decides
         if len(self.python) > _MINOR:
             return frozenset({needed.contains(self._full_version, prereleases=True)})
@@ -199,6 +196,17 @@ class Target(Struct, frozen=True, kw_only=True, dict=True):
     @property
     def _full_version(self) -> str:
         return ".".join(map(str, (*self.python, 0)[:3]))
+
+
+@lru_cache(1000)  # thousands of files have a few of them
+def _pythons(requires_python: str | None) -> SpecifierSet | None:
+    """Return which releases of Python a file asks for; None for text that is no specifier."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415  (many runs read none)
+
+    try:
+        return SpecifierSet(requires_python or "")
+    except InvalidSpecifier:
+        return None
 
 
 def read_python(text: str) -> tuple[int, ...]:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
-from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_version
 
 from cachi2ish.core.digests import Digest, any_strong
@@ -147,7 +146,9 @@ def _at_address(line: Line, constraint: Line, direct: Url | Git, known: _Known) 
     """Return what an address in a constraint makes of a line: pip takes what is there, if each line admits it."""
     markers = {None, line.marker, constraint.marker}
     beside = (one for one in (line, *known.entries, *known.constraints) if one.marker in markers)
-    versions = SpecifierSet(",".join(dict.fromkeys(str(one.specifier) for one in beside if one.specifier)))
+    from packaging.specifiers import SpecifierSet  # noqa: PLC0415  (most constraints have no address)
+
+    versions = SpecifierSet(",".join(dict.fromkeys(one.specifier for one in beside if one.specifier)))
     if isinstance(direct, Url):
         _intersection(line.digests, frozenset({direct.digest}), line, constraint)
     elif line.digests:

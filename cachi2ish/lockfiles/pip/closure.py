@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Mapping
 
 from msgspec import Struct, field
-from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
 from cachi2ish.core.digests import Digest, InvalidDigestError
@@ -54,7 +53,7 @@ class Line(Struct, frozen=True, kw_only=True):
 
     name: str
     extras: tuple[str, ...]
-    specifier: SpecifierSet
+    specifier: str
     marker: str | None
     digests: frozenset[Digest]
     origin: Origin

@@ -10,15 +10,18 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from packaging.specifiers import Specifier, SpecifierSet
 
 from cachi2ish.advice import Hint
 from cachi2ish.core.distributions import same_version
 from cachi2ish.core.messages import excerpt
 from cachi2ish.errors import InputError, LockFileError, Origin
 from cachi2ish.lockfiles.interface import Decoded
+
+if TYPE_CHECKING:
+    from packaging.specifiers import Specifier, SpecifierSet
 
 #: The order matters: the mark of UTF-16 begins the mark of UTF-32.
 _MARKS = (
@@ -182,33 +185,39 @@ class Pin(Struct, frozen=True):
         return f"{'===' if self.arbitrary else '=='}{self.version}"
 
 
-def pin_of(name: str, specifier: SpecifierSet, origin: Origin) -> Pin | None:
+def pin_of(name: str, specifier: str, origin: Origin) -> Pin | None:
     """Return the version that ``specifier`` pins, or None where it is a range or says nothing.
 
     Other clauses may stand beside the pin if they admit it (``==1.2,>=1``), as in pip. Raises
     `LockFileError` where two clauses contradict each other.
     """
-    pins = [Pin(clause.version, clause.operator == "===") for clause in specifier if _exact(clause)]
+    version = _only_version(specifier)
+    if version:
+        return Pin(version)
+    clauses = _clauses(specifier)
+    pins = [Pin(clause.version, clause.operator == "===") for clause in clauses if _exact(clause)]
     if not pins:
         return None
     pin = min(pins, key=lambda pin: (not pin.arbitrary, pin.version))
     if not all(pin.same(other) for other in pins) or not admits(specifier, pin):
         raise LockFileError(
-            f"{name}{excerpt(str(specifier))} contradicts itself: no version fulfils it",
+            f"{name}{excerpt(specifier)} contradicts itself: no version fulfils it",
             hint="leave one exact version: name==version",
             origin=origin,
         )
     return pin
 
 
-def admits(specifier: SpecifierSet, pin: Pin) -> bool:
+def admits(specifier: str, pin: Pin) -> bool:
     """Return whether the pinned version fulfils ``specifier``; pre-releases count, since it is pinned."""
+    if not specifier or _only_version(specifier) == pin.version:
+        return True
     try:
         return all(
             Pin(clause.version).same(pin)
             if clause.operator == "==="
-            else _is_spelled(clause, pin) or clause.contains(pin.version, prereleases=True)
-            for clause in specifier
+            else clause.contains(pin.version, prereleases=True)
+            for clause in _clauses(specifier)
         )
     except ValueError:  # of packaging, and for numbers beyond what `int` reads
         return False
@@ -218,15 +227,27 @@ def admits(specifier: SpecifierSet, pin: Pin) -> bool:
 _USUAL_LENGTH = 100
 
 
-def _is_spelled(clause: Specifier, pin: Pin) -> bool:
-    return clause.operator == "==" and clause.version == pin.version and len(pin.version) <= _USUAL_LENGTH
+def _only_version(specifier: str) -> str:
+    """Return the version of a specifier that is one pin as tools write it, "" of any other.
+
+    A lock has hundreds of them, and to load what reads all specifiers takes as long as to read these.
+    """
+    version = specifier.removeprefix("==")
+    usual = version.replace(".", "").isalnum() and version.isascii() and len(version) <= _USUAL_LENGTH
+    return version if usual and len(version) < len(specifier) else ""
 
 
-def unpinned(name: str, specifier: SpecifierSet, origin: Origin) -> LockFileError:
+def _clauses(specifier: str) -> SpecifierSet:
+    from packaging.specifiers import SpecifierSet  # noqa: PLC0415  (see above)
+
+    return SpecifierSet(specifier)
+
+
+def unpinned(name: str, specifier: str, origin: Origin) -> LockFileError:
     """Return the error for a requirement that stands for no one version, with the reason."""
     if not specifier:
         problem = f"{name} is not pinned: it names no version"
-    elif any(clause.operator == "==" for clause in specifier):
+    elif any(clause.operator == "==" for clause in _clauses(specifier)):
         problem = f"{name}{specifier} is not pinned: a wildcard stands for many versions"
     else:
         problem = f"{name}{specifier} is not pinned: it is a range of versions"

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from cachi2ish.core.digests import Digest
@@ -31,7 +30,7 @@ class RequirementLine(Struct, frozen=True, kw_only=True):
 
     name: str | None
     extras: tuple[str, ...]
-    specifier: SpecifierSet
+    specifier: str
     marker: str | None
     url: str | None
     hashes: tuple[str, ...] = ()
@@ -126,7 +125,7 @@ def _pin(line: str) -> RequirementLine | None:
     return RequirementLine(
         name=name,
         extras=(),
-        specifier=SpecifierSet(f"=={version}"),
+        specifier=f"=={version}",
         marker=marker,
         url=None,
         digests=frozenset([Digest("sha256", one[:64]) for one in hashes.split("sha256:")[1:]]),

@@ -102,7 +102,7 @@ def _requirement(text: str, hashes: tuple[str, ...]) -> RequirementLine:
         )
     try:
         parsed = library.build_install_req(text)
-        specifier = SpecifierSet(str(parsed.req.specifier) if parsed.req else "")
+        specifier = str(SpecifierSet(str(parsed.req.specifier) if parsed.req else ""))
     except Exception as error:  # noqa: BLE001  (the library lets its dependencies' exceptions through)
         raise UnreadableLineError(f"it is no valid requirement: {_reason(error)}", _hint(text)) from None
     return RequirementLine(

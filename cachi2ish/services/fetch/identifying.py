@@ -7,7 +7,6 @@ from datetime import datetime
 from functools import lru_cache
 
 from msgspec import Struct
-from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from cachi2ish.core.artifacts import Blob
@@ -109,6 +108,8 @@ def _admitted(identity: Identity, requirement: Url | Git) -> bool:
     """Return whether the version is one that lines beside the address admit; what no file tells, is."""
     if not requirement.versions or identity.version is None:
         return True
+    from packaging.specifiers import SpecifierSet  # noqa: PLC0415  (few addresses have such lines)
+
     try:
         return SpecifierSet(requirement.versions).contains(identity.version, prereleases=True)
     except ValueError:
