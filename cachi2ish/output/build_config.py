@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,7 @@ def render_build_config(config: BuildConfig) -> str:
     return b"".join(build_config_pieces(config)).decode()
 
 
-def build_config_pieces(config: BuildConfig) -> Iterator[bytes | memoryview]:
+def build_config_pieces(config: BuildConfig) -> Iterator[bytes]:
     """Yield the content of the file: the same bytes for the same facts, whatever their order.
 
     A path that is not UTF-8 is in Python's form (PEP 383), and its stray surrogates are written as JSON escapes.
@@ -97,27 +97,81 @@ def build_config_pieces(config: BuildConfig) -> Iterator[bytes | memoryview]:
         del own["files"]
     del own["record"], own["seal"]
     if config.record is not None:
-        own["record"] = _without_defaults(config.record)
-        own["seal"] = ""
-    return _sealed(_indented(content))
-
-
-def _indented(content: object) -> bytes:
+        own |= {"record": config.record, "seal": ""}
     try:
-        return msgspec.json.format(msgspec.json.encode(content), indent=2)
+        pieces, seal = _indented, _digest(_indented(content))
     except (UnicodeEncodeError, OverflowError):  # half of a surrogate pair, or a number that nobody counts to
-        return json.dumps(content, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
+        pieces, seal = _escaped, _digest(_escaped(content))
+    if config.record is not None:
+        own["seal"] = seal
+    yield from pieces(content)
+
+
+def _digest(pieces: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _escaped(content: Mapping[str, Any]) -> Iterator[bytes]:
+    own = {name: _without_defaults(value) for name, value in content["cachi2ish"].items()}
+    text = json.dumps({**content, "cachi2ish": own}, indent=2, ensure_ascii=False)
+    yield f"{text}\n".encode("utf-8", "backslashreplace")
+
+
+#: So many elements of a list are put together at once.
+_ELEMENTS = 200
+
+
+def _indented(content: Mapping[str, Any]) -> Iterator[bytes]:
+    """Yield what `_escaped` does, in pieces: with thousands of files it has a megabyte, and more as objects."""
+    yield from _laid_out(content, b"\n")
+    yield b"\n"
+
+
+def _laid_out(value: object, margin: bytes) -> Iterator[bytes]:
+    """Yield the JSON of ``value``. margin: what begins a line."""
+    inner = margin + b"  "
+    if isinstance(value, Struct):
+        value = _declared(value)
+    if isinstance(value, Mapping) and value:
+        before = b"{"
+        for name, one in value.items():
+            yield b"%b%b%b: " % (before, inner, msgspec.json.encode(name))
+            yield from _laid_out(one, inner)
+            before = b","
+        yield margin + b"}"
+    elif isinstance(value, list | tuple) and value:
+        before = b"["
+        if len(value) < _ELEMENTS:
+            for one in value:
+                yield before + inner
+                yield from _laid_out(one, inner)
+                before = b","
+        else:
+            for start in range(0, len(value), _ELEMENTS):
+                some = _without_defaults(tuple(value[start : start + _ELEMENTS]))
+                text = msgspec.json.format(msgspec.json.encode(some), indent=2)
+                yield before + text[1:-2].replace(b"\n", margin)
+                before = b","
+        yield margin + b"]"
+    else:
+        yield msgspec.json.encode(value)
 
 
 def _without_defaults(value: object) -> object:
     """Return what JSON has for a record: keys that say what is so by default are left out."""
     if isinstance(value, tuple):
         return [_without_defaults(one) for one in value]
-    defaults = _DEFAULTS[type(value)]
-    if defaults is None:
+    if not isinstance(value, Struct):
         return value
-    pairs = ((name, getattr(value, name), default) for name, default in defaults)
-    return {name: _without_defaults(one) for name, one, default in pairs if one != default}
+    return {name: _without_defaults(one) for name, one in _declared(value).items()}
+
+
+def _declared(value: Struct) -> dict[str, object]:
+    pairs = ((name, getattr(value, name), default) for name, default in _DEFAULTS[type(value)] or ())
+    return {name: one for name, one, default in pairs if one != default}
 
 
 class _Defaults(dict[type[Any], tuple[tuple[str, object], ...] | None]):
@@ -133,22 +187,6 @@ class _Defaults(dict[type[Any], tuple[tuple[str, object], ...] | None]):
 
 
 _DEFAULTS = _Defaults()
-
-
-def _sealed(text: bytes) -> Iterator[bytes | memoryview]:
-    """Yield ``text``, which has one empty seal, with its seal and a final newline; one without has none then.
-
-    In pieces, none of which is a copy: it has megabytes where there are thousands of files.
-    """
-    view, place = memoryview(text), text.find(_EMPTY_SEAL)
-    if place >= 0:
-        digest = hashlib.sha256(view)
-        digest.update(b"\n")
-        yield view[:place]
-        yield f'"seal": "{digest.hexdigest()}"'.encode()
-        view = view[place + len(_EMPTY_SEAL) :]
-    yield view
-    yield b"\n"
 
 
 def read_build_config(directory: Path) -> BuildConfig:

@@ -144,7 +144,7 @@ class StagedOutput:
                 os.rmdir(self._place_of(path))  # noqa: PTH106  (a text, as all places here)
                 del self._folders[path]
 
-    def _write_file(self, folder: str, name: str, place: str, content: Iterable[bytes | memoryview]) -> None:
+    def _write_file(self, folder: str, name: str, place: str, content: Iterable[bytes]) -> None:
         path = f"{folder}/{name}".lstrip("/")
         with self._failures(f"{path} cannot be written in {self._workplace.target}", about=path):
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -167,7 +167,7 @@ class StagedOutput:
 
         To be the last: it names the files below ``deps``, so that what others put there is told apart later.
         """
-        pieces = build_config_pieces(replace(config, files=tuple(self._below_deps())))
+        pieces = _joined(build_config_pieces(replace(config, files=tuple(self._below_deps()))))
         self._write_file("", BUILD_CONFIG, str(self._root.join(BUILD_CONFIG).path), pieces)
 
     def _below_deps(self) -> Iterator[str]:
@@ -225,9 +225,12 @@ class StagedOutput:
 
 def _in_larger_pieces(content: Iterable[str]) -> Iterator[bytes]:
     """Yield a text as UTF-8, in pieces that are worth writing."""
+    return _joined(piece.encode("utf-8", "backslashreplace") for piece in content)
+
+
+def _joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
     waiting = bytearray()
-    for piece in content:
-        encoded = piece.encode("utf-8", "backslashreplace")
+    for encoded in pieces:
         if len(waiting) + len(encoded) < _WRITTEN_AT_ONCE:
             waiting += encoded
         else:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from msgspec import to_builtins
@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from cachi2ish.output.interface import Staging
 
 
+_Part = TypeVar("_Part", RecordedPackage, RecordedLock)
+
+
 def take_record(
     reading: Reading, fetched: Iterable[Fetched], bom: str, pages: str, builds: Mapping[str, SdistFacts]
 ) -> OutputRecord:
@@ -58,21 +61,19 @@ def take_record(
     for one in everything:
         by_project[one.requirement.project].append(one)
     return OutputRecord(
-        packages=tuple(sorted({_package(package, builds) for package in reading.packages}, key=repr)),
-        locks=tuple(
-            sorted(
-                {
-                    _lock(package.main.path, lock, by_project)
-                    for package in reading.packages
-                    for lock in package.locks
-                },
-                key=repr,
-            )
+        packages=_sorted({_package(package, builds) for package in reading.packages}),
+        locks=_sorted(
+            {_lock(package.main.path, lock, by_project) for package in reading.packages for lock in package.locks}
         ),
         digests=tuple(sorted({(one.filename, one.blob.sha256) for one in everything})),
         bom=bom,
         pages=pages,
     )
+
+
+def _sorted(found: Collection[_Part]) -> tuple[_Part, ...]:
+    # What a lock of thousands of files looks like is long, and most inputs have one.
+    return tuple(sorted(found, key=repr) if len(found) > 1 else found)
 
 
 def _package(package: SourcePackage, builds: Mapping[str, SdistFacts]) -> RecordedPackage:

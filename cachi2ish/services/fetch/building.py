@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache, partial
+from itertools import chain
 from pathlib import Path
 
 from msgspec import Struct
@@ -34,7 +35,7 @@ _PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 _PLATFORMS = ("manylinux_2_28_x86_64", "macosx_14_0_arm64", "win_amd64")
 
 
-class Built(Struct, frozen=True):
+class Built(Struct, frozen=True, gc=False):
     """What will be built. origin: what asks for it; None for the user's own. targets: where; empty: anywhere.
 
     blob: of an sdist. path: of the user's own, relative to the source.
@@ -69,13 +70,17 @@ def missing_build_requirements(
     holds on every usual machine. At most `MOST_NAMED` warnings, and then the number of all.
     """
     everything = tuple(fetched)
-    builds = (*_sdists(reading, choices, everything), *_own(reading.packages))
-    known_by = (
-        _RULE,
-        [(one.what, str(one.origin), one.requires, list(map(repr, one.targets))) for one in builds],
-        [(str(one.requirement.project), one.filename, version_of(one)) for one in everything],
+
+    def builds() -> Iterator[Built]:
+        yield from _sdists(reading, choices, everything)
+        yield from _own(reading.packages)
+
+    known_by = chain(
+        (_RULE,),
+        ((one.what, str(one.origin), one.requires, list(map(repr, one.targets))) for one in builds()),
+        ((str(one.requirement.project), one.filename, version_of(one)) for one in everything),
     )
-    return archives.sentences("missing for builds", known_by, lambda: _missing(builds, everything))
+    return archives.sentences("missing for builds", known_by, lambda: _missing(builds(), everything))
 
 
 def _missing(builds: Iterable[Built], fetched: Iterable[Fetched]) -> Iterator[str]:
@@ -104,28 +109,30 @@ def lacking_for_offline_builds(
     from the user's own projects, and is remembered.
     """
     everything = tuple(fetched)
-    builds = tuple(
-        dict.fromkeys(
-            (*_sdists(reading, choices, everything), *(one for one in _own(reading.packages) if one.requires))
-        )
-    )
-    if not builds:
+    of_source = tuple(one for one in _own(reading.packages) if one.requires)
+
+    def builds() -> Iterator[Built]:
+        yield from _sdists(reading, choices, everything)
+        yield from of_source
+
+    if next(builds(), None) is None:
         return ()
-    own = {one.path: archives.facts().of_folder(source / one.path) for one in builds if one.blob is None}
+    own = {one.path: archives.facts().of_folder(source / one.path) for one in of_source}
     tools = frozenset[str]().union(*(package.tools for package in reading.packages))
-    known_by = (
-        _RULE,
-        sorted(tools),
-        sorted((one.what, one.requires, sorted(map(str, one.targets))) for one in builds),
-        sorted((one.filename, one.blob.sha256) for one in everything),
+    names_crates = not any(package.resolves_builds for package in reading.packages)  # else that was said
+    known_by = chain(
+        (_RULE, sorted(tools), names_crates),
+        ((one.what, one.requires, sorted(map(str, one.targets))) for one in builds()),
+        ((one.filename, one.blob.sha256) for one in everything),
         sorted((path, repr(facts)) for path, facts in own.items()),
-        names_crates := not any(package.resolves_builds for package in reading.packages),  # else that was said
     )
 
     def find() -> Iterable[str]:
         from cachi2ish.services.fetch.offline_builds import sentences  # noqa: PLC0415  (a second run knows it)
 
-        found = sentences(builds, _by_project(everything), own, archives, tools=tools, names_crates=names_crates)
+        found = sentences(
+            dict.fromkeys(builds()), _by_project(everything), own, archives, tools=tools, names_crates=names_crates
+        )
         return map(as_text, found)
 
     return archives.sentences("offline builds", known_by, find)

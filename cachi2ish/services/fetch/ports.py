@@ -81,13 +81,18 @@ class Archives(Struct, frozen=True):
     facts: Callable[[], BuildFactsReader]
     planner: Callable[[], Planner]
 
-    def sentences(self, what: str, known_by: object, find: Callable[[], Iterable[str]]) -> tuple[str, ...]:
+    def sentences(
+        self, what: str, known_by: Iterable[object], find: Callable[[], Iterable[str]]
+    ) -> tuple[str, ...]:
         """Return the sentences that ``find`` makes; the cache remembers them for the next run.
 
         known_by: all that they follow from, as values whose ``repr`` says everything, and a number that is raised
-        when rules or words change.
+        when rules or words change. Each is let go when it was looked at: there may be thousands.
         """
-        key = f"{what}\n{sha256(repr(known_by).encode(errors='backslashreplace')).hexdigest()}"
+        digest = sha256()
+        for one in known_by:
+            digest.update(f"{one!r}\n".encode(errors="backslashreplace"))
+        key = f"{what}\n{digest.hexdigest()}"
         known = self.recollection.get(key)
         if known is not None:
             return tuple(json.decode(known, type=list[str]))
