@@ -148,12 +148,15 @@ class StagedOutput:
         path = f"{folder}/{name}".lstrip("/")
         with self._failures(f"{path} cannot be written in {self._workplace.target}", about=path):
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-            with FileIO(os.open(place, flags, 0o600), "wb") as file:
+            file = os.open(place, flags, 0o600)  # no object of Python's: it would look at each of the many files
+            try:
                 for piece in content:
                     left = memoryview(piece)
                     while left:
-                        left = left[file.write(left) :]
-                set_mode_and_time(file.fileno(), _FILE_MODE)
+                        left = left[os.write(file, left) :]
+                set_mode_and_time(file, _FILE_MODE)
+            finally:
+                os.close(file)
         before = self._folders[folder]
         empty = tuple(one for one in before.empty if one != name)
         written = before.written if name in before.written else (*before.written, name)
