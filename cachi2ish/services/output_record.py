@@ -17,7 +17,7 @@ from urllib.parse import quote
 from msgspec import to_builtins
 from packaging.utils import canonicalize_name
 
-from cachi2ish.core.digests import Digest, strong
+from cachi2ish.core.digests import Digest
 from cachi2ish.core.distributions import version_order
 from cachi2ish.core.inventory import FromGit, FromUrl, Inventory, InventoryFile
 from cachi2ish.core.outputs import (
@@ -158,8 +158,11 @@ def _requirement(one: Requirement, fetched: Collection[Fetched], *, hash_mode: b
 def _files(pin: Pinned, fetched: Iterable[Fetched], *, hash_mode: bool) -> set[str]:
     if not hash_mode:
         return {one.filename for one in fetched if one.requirement == pin}
-    named = strong(pin.digests)
-    return {one.filename for one in fetched if one.requirement == pin or named & _digests(one)}
+    return {
+        one.filename
+        for one in fetched
+        if one.requirement == pin or any(digest.strong and digest in pin.digests for digest in _digests(one))
+    }
 
 
 def _digests(one: Fetched) -> frozenset[Digest]:
