@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import IO
 
 from cachi2ish.files.inflate import inflater
@@ -49,6 +50,19 @@ class GzipReader:
         taken = self.take(size)
         self.skip(-size % BLOCK)
         return taken
+
+    def pass_over(self, passing: Callable[[bytes, int, int], int]) -> None:
+        """Pass over as much as ``passing`` says.
+
+        It is called with bytes, where those begin that were not read, and where they end. It returns where to go
+        on, which may lie behind the end: then it is asked again, with what follows.
+        """
+        self._at = passing(self._piece, self._at, self._end)
+        while self._at >= self._end:
+            self._at -= self._end
+            self._more()
+            if self._at < self._end:
+                self._at = passing(self._piece, self._at, self._end)
 
     def skip(self, size: int) -> None:
         """Pass over the next ``size`` bytes."""

@@ -129,13 +129,14 @@ CONTRADICTORY: dict[str, tuple[Part, ...]] = {
     )
 }
 CONTRADICTORY |= {
-    f"a {name} of {field!r}": (Part(b"demo/a", b"", fields=((name, field),)), EVIL_PART)
+    f"a {name} of {field!r}": (Part(b"demo/b", b"", fields=((name, field),)), EVIL_PART)
     for name in ("mode", "uid", "gid", "mtime", "devmajor", "devminor")
     for field in (b"9", b"\xc3\xa9", b"1 2", b"0x1", b"-")
 }
 CONTRADICTORY |= {
-    "a checksum behind a NUL": (Part(b"demo/a", b"", fields=(("checksum", b"\0%s"),)), EVIL_PART),
-    "a checksum with a sign": (Part(b"demo/a", b"", fields=(("checksum", b"+%s"),)), EVIL_PART),
+    "a checksum behind a NUL": (Part(b"demo/b", b"", fields=(("checksum", b"\0%s"),)), EVIL_PART),
+    "a checksum with a sign": (Part(b"demo/b", b"", fields=(("checksum", b"+%s"),)), EVIL_PART),
+    "a wrong checksum": (Part(b"demo/b", b"", fields=(("checksum", b"001234\0 "),)), EVIL_PART),
     "a record's length with a sign": (extended(record(b"path=demo/zz", b"+")), EVIL_PART),
     "a record's length behind a space": (extended(record(b"path=demo/zz", b" ")), EVIL_PART),
     "a record's length with a bar": (extended(b"2_3 path=demo/" + b"z" * 8 + b"\n"), EVIL_PART),
@@ -145,6 +146,10 @@ CONTRADICTORY |= {
         EVIL_PART,
     ),
     "a record behind that of the time": (extended(record(b"mtime=1"), padding=record(b"path=demo/zz")), EVIL_PART),
+    "a name behind the time": (
+        extended(record(b"mtime=1"), padding=record(b"path=demo/PKG-INFO")),
+        Part(b"demo/b", EVIL),
+    ),
     "no record": (extended(b"xx comment=x\n"), EVIL_PART),
     "no record behind that of the time": (extended(record(b"mtime=1") + b"x\n"), EVIL_PART),
     "a size of a record with a sign": (
@@ -167,9 +172,51 @@ CONTRADICTORY |= {
 }
 
 
+#: Behind these, others that are like them are passed over.
+USUAL = (
+    Part(b"demo/", kind=b"5"),
+    Part(b"demo/d/", kind=b"5"),
+    *(part for _ in range(3) for part in (extended(record(b"mtime=1")), Part(b"demo/b", b"x"))),
+)
+
+
 @pytest.mark.parametrize("name", CONTRADICTORY)
-def test_an_archive_that_reads_in_two_ways_is_left_to_the_careful_reader(name: str) -> None:
-    assert quick(packed([GOOD_PART, *CONTRADICTORY[name]])) is None
+@pytest.mark.parametrize("before", [(), USUAL], ids=["first", "later"])
+def test_an_archive_that_reads_in_two_ways_is_left_to_the_careful_reader(
+    name: str, before: tuple[Part, ...]
+) -> None:
+    assert quick(packed([*before, GOOD_PART, *CONTRADICTORY[name]])) is None
+
+
+def test_the_sum_of_a_header_has_no_sign() -> None:
+    header = bytearray(_part(Part(b"demo/b")))
+    header[148:149] = b"+"
+    assert quick(packed(USUAL)[: -2 * BLOCK] + bytes(header) + packed([GOOD_PART])) is None
+
+
+@pytest.mark.parametrize("digits", range(1, 9))
+def test_the_sum_of_a_header_has_all_of_its_digits(digits: int) -> None:
+    first = Part(b"demo/" + b"f" * digits, fields=(("checksum", b"0%s"),))
+    last = _part(first)[154:155]
+    assert quick(packed([first, GOOD_PART])) is not None
+    second = Part(b"demo/b", fields=(("checksum", b"%s" + last),))
+    assert quick(packed([first, second, GOOD_PART])) is None
+
+
+def test_of_the_first_file_the_sum_is_looked_at() -> None:
+    header = bytearray(_part(Part(b"demo/b", kind=b"\0")))
+    header[154:] = bytes(len(header) - 154)
+    header[148:154] = b"%06o" % (sum(header[:148]) + 1)  # without the spaces that the sum is taken for
+    assert quick(packed([Part(b"demo/", kind=b"5"), GOOD_PART])) is not None
+    raw = packed([Part(b"demo/", kind=b"5")])[:BLOCK] + bytes(header) + bytes(BLOCK) + packed([GOOD_PART])
+    assert quick(raw) is None
+
+
+def test_the_second_part_of_a_name_belongs_to_it() -> None:
+    inner = Part(b"demo/PKG-INFO", GOOD, prefix=b"demo")
+    raw = packed([Part(b"demo/", kind=b"5"), *[Part(b"demo/x", b"", prefix=b"demo")] * 3, inner])
+    found = find_members(io.BytesIO(gzip.compress(raw, 1)), ("demo",), ("PKG-INFO",), Budget(Limits()))
+    assert found == {"PKG-INFO": [GOOD]}
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,10 @@ FORMATS = (tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT)
 
 Entry = tuple[str, bytes, bytes]  # name, type, content
 
+#: Behind these, others that are like them are passed over.
+USUAL: list[Entry] = [(f"demo/{name}", tarfile.DIRTYPE, b"") for name in ("", "d", "e")]
+USUAL += [(f"demo/e/{name}", tarfile.REGTYPE, b"x") for name in ("f", "g", "h")]
+
 
 def archive(entries: list[Entry], form: int = tarfile.PAX_FORMAT, mtime: float = 0) -> bytes:
     buffer = io.BytesIO()
@@ -29,6 +33,12 @@ def archive(entries: list[Entry], form: int = tarfile.PAX_FORMAT, mtime: float =
                 info.linkname = "x" * 150 + "/PKG-INFO" if form != tarfile.USTAR_FORMAT else "x"
             packed.addfile(info, io.BytesIO(content))
     return buffer.getvalue()
+
+
+def summed(header: bytearray) -> bytearray:
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return header
 
 
 def quick(content: bytes, wanted: tuple[str, ...] = WANTED, limits: Limits | None = None) -> list[bytes] | None:
@@ -79,6 +89,8 @@ def test_a_folder_of_the_archive_has_one_of_its_own() -> None:
         "demo//PKG-INFO",
         "demo/./PKG-INFO",
         "demo\\PKG-INFO",
+        "demo/a\\b",
+        "demo/a/.",
         "PKG-INFO",
         "setup.py",
         "other/PKG-INFO",
@@ -87,13 +99,49 @@ def test_a_folder_of_the_archive_has_one_of_its_own() -> None:
 def test_names_that_are_not_plain_are_left_to_the_careful_reader(name: str) -> None:
     entries = [(name, tarfile.REGTYPE, b"odd"), ("demo/PKG-INFO", tarfile.REGTYPE, b"plain")]
     assert quick(archive(entries)) is None
+    assert quick(archive([*USUAL, *entries])) is None
 
 
-@pytest.mark.parametrize("name", ["setup.py", "demo/link", "demo/PKG-INFO"])
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
-def test_links_are_left_to_the_careful_reader(name: str, kind: bytes) -> None:
-    entries = [(name, kind, b""), ("demo/PKG-INFO", tarfile.REGTYPE, b"plain")]
-    assert quick(archive(entries)) is None
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
+def test_links_beside_what_is_sought_are_passed_over(kind: bytes) -> None:
+    entries = [("demo/a/link", kind, b""), ("demo/a/PKG", kind, b""), ("demo/a/b", tarfile.REGTYPE, b"x")]
+    assert quick(archive([*entries, ("demo/PKG-INFO", tarfile.REGTYPE, b"plain")])) == [b"plain"]
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [("setup.py", None)],
+        [("demo", None)],
+        [("demo/link/", None)],
+        [("demo/PKG-INFO", None)],
+        [("demo/PKG-INFO", b"x"), ("demo/PKG-INFO", None)],
+        [("demo/a/PKG-INFO", None)],
+        [("demo/a", None), ("demo/a", b"x")],
+        [("demo/a", None), ("demo/a", None)],
+        [("demo/a", None), ("./demo/a/b/c", b"x")],
+        [("./demo/a", None), ("demo/a/PKG-INFO", b"x")],
+        [(f"demo/{number}", None) for number in range(200)],
+    ],
+)
+def test_links_that_may_lead_to_what_is_sought_are_left_to_the_careful_reader(
+    entries: list[tuple[str, bytes | None]], kind: bytes
+) -> None:
+    packed = [(name, kind if data is None else tarfile.REGTYPE, data or b"") for name, data in entries]
+    assert (
+        quick(archive([*packed, ("demo/x", tarfile.REGTYPE, b""), ("demo/PKG-INFO", tarfile.REGTYPE, b"")]))
+        is None
+    )
+
+
+def test_a_link_that_states_a_size_is_left_to_the_careful_reader() -> None:
+    entries = [("demo/a", tarfile.SYMTYPE, b""), ("demo/PKG-INFO", tarfile.REGTYPE, b"plain")]
+    plain = bytearray(gzip.decompress(archive(entries, tarfile.USTAR_FORMAT)))
+    assert quick(gzip.compress(plain)) == [b"plain"]
+    plain[124:135] = b"%011o" % 512
+    plain[:512] = summed(plain[:512])
+    assert quick(gzip.compress(plain)) is None
 
 
 @pytest.mark.parametrize("form", FORMATS[:2])
@@ -187,3 +235,43 @@ def test_the_sum_of_a_header_is_that_of_its_bytes_whatever_they_are(off: int) ->
     plain[148:156] = b"%06o\0 " % (sum(plain[:512]) + off)
     found = quick(gzip.compress(bytes(plain)))
     assert found == ([b"x" * 600] if off == 0 else None)
+
+
+_PLACES = st.one_of(
+    st.integers(0, 511), st.sampled_from([0, 5, 100, 124, 130, 134, 135, 148, 153, 154, 155, 156, 345])
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    changes=st.lists(
+        st.tuples(st.integers(0, 59), _PLACES, st.one_of(st.integers(0, 255), st.sampled_from(b"0157/.x \0"))),
+        max_size=3,
+    ),
+    sums=st.booleans(),
+    mtime=st.sampled_from([0.0, 1.5]),
+)
+def test_one_odd_header_among_many_usual_ones_is_seen(
+    changes: list[tuple[int, int, int]], sums: bool, mtime: float
+) -> None:
+    hidden = archive([("demo/PKG-INFO", tarfile.REGTYPE, b"hidden")])
+    entries: list[Entry] = [("demo", tarfile.DIRTYPE, b"")]
+    for number in range(20):
+        entries.append((f"demo/{number % 3}", tarfile.DIRTYPE, b""))
+        entries.append((f"demo/{number % 3}/{number}", tarfile.REGTYPE, gzip.decompress(hidden)[:1536]))
+    plain = bytearray(
+        gzip.decompress(archive([*entries, ("demo/PKG-INFO", tarfile.REGTYPE, b"plain")], mtime=mtime))
+    )
+    with tarfile.open(fileobj=io.BytesIO(plain)) as packed:
+        starts = [start for info in packed for start in {info.offset, info.offset_data - 512}]
+    for number, place, byte in changes:
+        start = starts[number % len(starts)]
+        header = plain[start : start + 512]
+        header[place] = byte
+        if sums:
+            header = summed(header)
+        plain[start : start + 512] = header
+    found = quick(gzip.compress(plain, 1))
+    assert changes or found == [b"plain"]
+    if found is not None:
+        assert found == careful(gzip.compress(plain, 1))
