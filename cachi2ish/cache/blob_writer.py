@@ -87,7 +87,6 @@ class DiskBlobWriter:
         path = self._layout.blob(sha256)
         with self._failures():
             folder = self._layout.folder
-            folder.make(path.parent)
             with self._lock.held():
                 os.utime(self._partial.descriptor)  # used from now on; its last bytes may have come long ago
                 folder.replace(self._partial.path, path)

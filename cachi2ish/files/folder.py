@@ -79,8 +79,8 @@ class Folder:
                     raise
 
     def replace(self, source: Path, path: Path) -> None:
-        """Rename ``source`` to ``path``, in the place of whatever file is there."""
-        with self._parent(source) as before, self._parent(path) as parent:
+        """Rename ``source`` to ``path``, in the place of whatever file is there; make the folders on the way."""
+        with self._parent(source) as before, self._parent(path, make=True) as parent:
             os.replace(source.name, path.name, src_dir_fd=before, dst_dir_fd=parent)
 
     def link(self, path: Path, target: str) -> None:
@@ -118,8 +118,8 @@ class Folder:
         return text[len(root) :].split("/")
 
     @contextmanager
-    def _parent(self, path: Path) -> Iterator[int]:
-        folder = self._descend(self._parts(path)[:-1])
+    def _parent(self, path: Path, *, make: bool = False) -> Iterator[int]:
+        folder = self._descend(self._parts(path)[:-1], make=make)
         try:
             yield folder
         finally:
@@ -130,10 +130,14 @@ class Folder:
         folder = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         for number, part in enumerate(parts):
             try:
-                if make:
-                    with suppress(FileExistsError):
+                try:
+                    inner = os.open(part, _FOLDER, dir_fd=folder)
+                except FileNotFoundError:
+                    if not make:
+                        raise
+                    with suppress(FileExistsError):  # another has been quicker
                         os.mkdir(part, dir_fd=folder)
-                inner = os.open(part, _FOLDER, dir_fd=folder)
+                    inner = os.open(part, _FOLDER, dir_fd=folder)
             except NotADirectoryError as error:
                 place = "/".join(parts[: number + 1])
                 problem = f"{place} in it is no folder, and links are not followed there"
