@@ -28,6 +28,10 @@ _HOSTS = 64
 #: Seconds for the rest of an answer that is read only so that its connection can be used again.
 _DRAIN_SECONDS = 1.0
 
+#: Seconds within which pieces that come one upon the other are counted together: those of the last moment before a
+#: silence are counted at its end.
+_BURST = 0.005
+
 
 class Patience(Struct, frozen=True):
     """How long an answer may take, whose server sends some bytes now and then. Times in seconds.
@@ -43,14 +47,28 @@ class Patience(Struct, frozen=True):
 class _Metered(io.RawIOBase):
     """The bytes of one answer as they arrive. Raises `TimeoutError` where the server wears out our patience."""
 
-    def __init__(self, raw: io.RawIOBase, traffic: HttpTraffic, host: str, patience: Patience) -> None:
+    def __init__(
+        self,
+        raw: io.RawIOBase,
+        receive: Callable[[memoryview], int],
+        traffic: HttpTraffic,
+        host: str,
+        patience: Patience,
+    ) -> None:
+        """Take the bytes from ``raw``, or by ``receive``, which is the shorter way to the same.
+
+        fills: to be set while somebody waits until his buffer is full, as `readinto` must not by itself.
+        """
         self._raw = raw
+        self._receive = receive
         self._traffic = traffic
         self._host = host
         self._patience = patience
         self._deadline: float | None = traffic.clock() + patience.silence
         self._waited = 0.0
         self._received = 0
+        self._ended = False
+        self.fills = False
         traffic.opened(host)
 
     def begin_body(self) -> None:
@@ -68,6 +86,9 @@ class _Metered(io.RawIOBase):
         return self._raw.fileno()
 
     def readinto(self, buffer: Any, /) -> int | None:  # noqa: ANN401  (any writable buffer)
+        # No more is asked for than is waited for only where it goes past the buffer of `_Buffered`.
+        if self.fills and len(buffer) > io.DEFAULT_BUFFER_SIZE and self._deadline is None:
+            return self._fill(memoryview(buffer))
         since, size = self._traffic.clock(), 0
         if self._deadline is not None and since > self._deadline:
             raise TimeoutError("the answer takes too long")
@@ -77,6 +98,23 @@ class _Metered(io.RawIOBase):
             self._traffic.arrived(self._host, size, since)
         if self._deadline is None:
             self._judge_speed(self._traffic.clock() - since, size)
+        return size
+
+    def _fill(self, buffer: memoryview) -> int:
+        """Read until the buffer is full, or the answer at its end. TLS gives 16 KB at once and no more."""
+        clock, receive, size = self._traffic.clock, self._receive, 0
+        while size < len(buffer) and not self._ended:
+            before, since = size, clock()
+            now = since
+            try:
+                while size < len(buffer) and not self._ended and now - since < _BURST:
+                    count = receive(buffer[size:])
+                    self._ended = not count  # asked again, TLS may have an error in place of the end
+                    size += count
+                    now = clock()
+            finally:
+                self._traffic.arrived(self._host, size - before, since)
+            self._judge_speed(now - since, size - before)
         return size
 
     def _judge_speed(self, seconds: float, size: int) -> None:
@@ -95,13 +133,32 @@ class _Metered(io.RawIOBase):
         super().close()
 
 
+class _Buffered(io.BufferedReader):
+    """The buffer of an answer: whoever reads a number of bytes waits for all of them, or for the end."""
+
+    raw: _Metered
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.raw.fills = True
+        try:
+            return super().read(size)
+        finally:
+            self.raw.fills = False
+
+
 class Answer(http.client.HTTPResponse):
     """An answer that is metered. metered: puts the meter between the socket and its buffer."""
 
-    def __init__(self, *args: Any, metered: Callable[[io.RawIOBase], _Metered], **kwargs: Any) -> None:  # noqa: ANN401
-        super().__init__(*args, **kwargs)
-        self._meter = metered(self.fp.detach())
-        self.fp: Any = io.BufferedReader(self._meter)
+    def __init__(
+        self,
+        sock: Any,  # noqa: ANN401  (a socket, or what urllib3 has for one)
+        *args: Any,  # noqa: ANN401
+        metered: Callable[[io.RawIOBase, Callable[[memoryview], int]], _Metered],
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self._meter = metered(self.fp.detach(), sock.recv_into)
+        self.fp: Any = _Buffered(self._meter, io.DEFAULT_BUFFER_SIZE)
 
     def begin(self) -> None:
         """Read the headers; `http.client` calls it."""

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import pairwise
 
 import pytest
 from msgspec.structs import replace
@@ -17,6 +18,7 @@ from cachi2ish.core.urls import Address
 from cachi2ish.errors import NetworkError
 from cachi2ish.http.download import FileDownloader
 from cachi2ish.http.session import HttpSession
+from cachi2ish.http.traffic import HttpTraffic
 from tests.http.support import ORIGIN, SETTINGS, Progress
 from tests.services.fakes import FakeRecollection
 
@@ -92,6 +94,27 @@ def test_a_file_by_the_byte_is_an_error_in_time(connect: Connect, blobs: DiskBlo
         with pytest.raises(NetworkError, match=r"a\.zip cannot be downloaded"):
             FileDownloader(connect(retries=1), blobs, FakeRecollection()).fetch(artifact, Progress())
         assert time.monotonic() - began < ENOUGH
+
+
+@pytest.mark.parametrize("size", [8191, 8193, 16_384, 20_000, 300_000])
+def test_an_answer_whose_connection_stays_open_is_whole_at_its_last_byte(connect: Connect, size: int) -> None:
+    beginning = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size)
+    with endless(beginning, b"") as url, connect(retries=0).stream(Address(f"{url}/page")) as stream:
+        assert sum(map(len, stream.chunks())) == size
+
+
+def test_what_comes_is_counted_while_more_is_awaited() -> None:
+    traffic, settings = HttpTraffic(time.monotonic), replace(SETTINGS, read_timeout=10)
+    with endless(HEAD, bytes(20_000), 0.04) as url, HttpSession(settings, traffic=traffic) as http:
+        reading = threading.Thread(target=http.get, args=(f"{url}/page",))
+        reading.start()
+        counted = []
+        while reading.is_alive():
+            counted.append(traffic.received)
+            time.sleep(0.04)
+    steps = [after - before for before, after in pairwise(counted)]
+    assert max(steps) <= 100_000  # and not a chunk of 256 KB at once
+    assert traffic.received == len(HEAD) + 1_000_000
 
 
 def test_a_slow_line_is_fast_enough(connect: Connect) -> None:
