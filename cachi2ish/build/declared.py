@@ -8,9 +8,6 @@ import tomllib
 from collections.abc import Mapping
 from configparser import ConfigParser
 from configparser import Error as ConfigError
-from email.errors import MessageError
-from email.message import Message
-from email.parser import HeaderParser
 from itertools import islice
 from typing import Any
 
@@ -20,6 +17,7 @@ from cachi2ish.build.facts import CARGO_LOCK, PKG_INFO, PYPROJECT, SETUP_CFG, SE
 from cachi2ish.build.rules.toml_values import table, texts
 from cachi2ish.build.setup_script import LARGEST, parsed_script, setup_requires_of
 from cachi2ish.files.foreign import read_toml
+from cachi2ish.files.mail_headers import read_headers
 
 #: Tables of ``[tool]`` that some rule reads.
 _TOOLS = ("hatch", "maturin", "pdm", "scikit-build", "flit")
@@ -30,7 +28,6 @@ _MOST, _LONGEST = 300, 500
 #: From this version of the metadata on, PKG-INFO speaks for the wheel, but for what is ``Dynamic`` (PEP 643).
 _SPEAKS_FOR_WHEELS = Version("2.2")
 
-_BODY = re.compile(r"\r?\n\r?\n|\r\r")
 _REGISTRY = re.compile(rb'^source = "(?:sparse|registry)\+', re.MULTILINE)
 
 
@@ -89,19 +86,19 @@ def _of_pyproject(document: dict[str, Any], of_wheel: tuple[str, ...] | None) ->
 
 
 def _of_pkg_info(content: bytes) -> dict[str, Any]:
-    headers = headers_of(content)
-    if headers is None:
+    if not content:
         return {}
+    headers = read_headers(content)
     said: dict[str, Any] = {
-        "name": _line(headers.get("Name")),
-        "version": _line(headers.get("Version")),
-        "requires_python": _line(headers.get("Requires-Python")),
+        "name": _line(headers.first("name")),
+        "version": _line(headers.first("version")),
+        "requires_python": _line(headers.first("requires-python")),
     }
-    requires = _few(tuple(str(one) for one in headers.get_all("Requires-Dist", ())))
+    requires = _few(tuple(headers.all("requires-dist")))
     said["of_wheel"] = requires
-    dynamic = {_line(one).lower() for one in headers.get_all("Dynamic", ())}
+    dynamic = {_line(one).lower() for one in headers.all("dynamic")}
     try:
-        speaks = Version(_line(headers.get("Metadata-Version"))) >= _SPEAKS_FOR_WHEELS
+        speaks = Version(_line(headers.first("metadata-version"))) >= _SPEAKS_FOR_WHEELS
     except InvalidVersion:
         speaks = False
     if speaks and "requires-dist" not in dynamic:
@@ -109,25 +106,10 @@ def _of_pkg_info(content: bytes) -> dict[str, Any]:
     return said
 
 
-def headers_of(content: bytes) -> Message | None:
-    """Return the headers of core metadata, None where it is none."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
-    try:
-        return HeaderParser().parsestr(_BODY.split(text, maxsplit=1)[0]) if text else None
-    except (MessageError, ValueError):
-        return None
-
-
 def requires_dist(content: bytes) -> tuple[tuple[str, ...], str]:
     """Return ``Requires-Dist`` and ``Requires-Python`` of a wheel's metadata."""
-    headers = headers_of(content)
-    if headers is None:
-        return (), ""
-    requires = _few(tuple(str(one) for one in headers.get_all("Requires-Dist", ())))
-    return requires, _line(headers.get("Requires-Python"))
+    headers = read_headers(content)
+    return _few(tuple(headers.all("requires-dist"))), _line(headers.first("requires-python"))
 
 
 def _line(value: object) -> str:
