@@ -84,7 +84,8 @@ def _kind_of(text: str) -> str | None:
         return "a web page"
     if re.match(_JSON, text):
         return "JSON"
-    if re.search(_YAML, text):
+    ends = (line for line in text.split("\n") if line.rstrip(" \t\r").endswith((":", "---")))
+    if not all(line.startswith("#") for line in ends) and re.search(_YAML, text):  # in most files no line ends so
         return "YAML"
     return None
 
