@@ -76,6 +76,7 @@ class GzipReader:
         data = self._file.read(_PORTION) if inflater.needs_input else b""
         if inflater.eof or (inflater.needs_input and not data):
             raise EOFError
+        self._piece = b""  # the next one takes its memory, which the processor still has near
         # A limit, because a kilobyte of an archive that was made to do harm becomes a megabyte.
         self._piece = inflater.decompress(data, 4 * _PORTION)
         self._end = len(self._piece)
