@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from cachi2ish.core.choose.checks import Policy
 from cachi2ish.core.choose.choice import choose
 from cachi2ish.errors import Cachi2ishError, HostError, NetworkError, NotLockedError, Origin, StorageError
-from cachi2ish.services.fetch.transferring import Chosen, all_needed, each_cause_once, failures_of_transfers
+from cachi2ish.services.fetch.failures import each_cause_once, failures_of_transfers
+from cachi2ish.services.fetch.transferring import Chosen, all_needed
 from tests.core.machines import LINUX, WINDOWS
 from tests.core.one_project import SDIST, file, page, pin, sha256, sha512
 from tests.services.fakes import Notes

@@ -20,10 +20,10 @@ from cachi2ish.core.requirements import Pinned
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import Cachi2ishError, NetworkError, NotCachedError, raise_all
 from cachi2ish.index.interface import Index, PageQuery
+from cachi2ish.services.fetch.failures import each_cause_once
 from cachi2ish.services.fetch.ports import IndexAddresses
 from cachi2ish.services.fetch.reading import Reading
 from cachi2ish.services.fetch.scheduler import LargestFirst, Outcome
-from cachi2ish.services.fetch.transferring import each_cause_once
 
 
 class Wanted(Struct, frozen=True):

@@ -4,7 +4,7 @@ Transfers start while other requirements are still being chosen, and each file i
 arrived, to be copied into the staging directory (see ``placing``). That is harmless: the cache is addressed by
 content, and nothing is published before every stage has ended well.
 
-With it: which failures end a run, in which order, and each of them once; and what another file makes up for.
+With it: what another file makes up for.
 """
 
 from __future__ import annotations
@@ -26,76 +26,21 @@ from cachi2ish.core.outputs import name_of_url
 from cachi2ish.core.pages import IndexFile
 from cachi2ish.core.requirements import Git, Pinned, Requirement, Url
 from cachi2ish.errors import (
-    AccessError,
     Cachi2ishError,
     DigestMismatchError,
-    HostError,
     NotCachedError,
     NotLockedError,
-    StorageError,
     UnavailableError,
     raise_all,
 )
+from cachi2ish.services.fetch.failures import failures_of_transfers, position
 from cachi2ish.services.fetch.identifying import Fetched
 from cachi2ish.services.fetch.jobs import FileJob, GitJob, Means, anywhere, artifact_of
 from cachi2ish.services.fetch.scheduler import Outcome, Scheduler
 from cachi2ish.services.progress import Reporter
 
-#: So many outcomes are kept before those that have ended well are let go.
-_LET_GO = 100
-
-#: How many of the other places are named where one failure concerns several.
-_NAMED = 2
-
-
-def failures_of_transfers(
-    errors: Iterable[tuple[Requirement, Cachi2ishError]],
-) -> Iterator[Cachi2ishError]:
-    """Yield the errors that end the run, in reading order."""
-    return each_cause_once(_located(errors))
-
-
-def each_cause_once(errors: Iterable[Cachi2ishError]) -> Iterator[Cachi2ishError]:
-    """Yield ``errors`` in order, those that have a cause in common as one, at the first of them."""
-    groups: dict[object, list[Cachi2ishError]] = {}
-    for error in errors:
-        key = error if error.cause is None else (type(error), error.cause)
-        groups.setdefault(key, []).append(error)
-    for group in groups.values():
-        first, *others = group
-        yield _joined(first, others) if isinstance(first, HostError | AccessError) and others else first
-
-
-def position(requirement: Requirement) -> tuple[str, int]:
-    """Return what requirements are put into reading order by."""
-    return requirement.origin.file, requirement.origin.line or 0
-
-
-def _located(errors: Iterable[tuple[Requirement, Cachi2ishError]]) -> Iterator[Cachi2ishError]:
-    seen: set[Cachi2ishError] = set()
-    for requirement, error in sorted(errors, key=lambda pair: position(pair[0])):
-        if error not in seen:  # of the requirements that share a file and its failure, the first one
-            seen.add(error)
-            # No line of a requirements file can mend a disk, or a setting.
-            anywhere = error.origin is None or isinstance(error, StorageError) or not error.of_requirement
-            place = None if anywhere else requirement.origin
-            yield error if error.origin == place else error.at(place)
-
-
-def _joined(first: HostError | AccessError, others: Sequence[Cachi2ishError]) -> HostError | AccessError:
-    origins = dict.fromkeys(one.origin for one in others)
-    places = [str(origin) for origin in origins if origin not in (None, first.origin)]
-    if not places:
-        return first
-    problem = f"{first.problem}; the same for {_listed(places)}"
-    return first.reworded(problem)
-
-
-def _listed(places: Sequence[str]) -> str:
-    rest = len(places) - _NAMED
-    if rest <= 0:
-        return " and ".join(places)
-    return f"{', '.join(places[:_NAMED])} and {rest} more place{'' if rest == 1 else 's'}"
+#: So many outcomes are kept before those that have ended well are released.
+_RELEASE_AFTER = 100
 
 
 class Chosen(Struct, eq=False):
@@ -169,8 +114,8 @@ class Transfers:
         self._scheduler = Scheduler(means.concurrency)
         self._lock = Lock()
         self._outcomes: list[_Outcome] = []
-        self._fetched: list[Fetched] = []  # of those that have ended well, see `_let_go`
-        self._most: float = _LET_GO
+        self._fetched: list[Fetched] = []  # of those that have ended well, see `_release_finished`
+        self._limit: float = _RELEASE_AFTER
         self._expected: set[Hashable] = set()
         self._changed: dict[int, Chosen] = {}  # choices that had to do without a file
 
@@ -203,9 +148,9 @@ class Transfers:
         )
         self._submit(self._file_job(requirement, artifact))
 
-    def submit_git(self, one: Git) -> None:
+    def submit_git(self, requirement: Git) -> None:
         """Start archiving a git commit."""
-        self._submit(GitJob(requirement=one, means=self._means))
+        self._submit(GitJob(requirement=requirement, means=self._means))
 
     def settled(self, choices: Iterable[Choice]) -> tuple[Choice, ...]:
         """Return the choices as they have turned out. choices: as `submit_choice` has returned them."""
@@ -214,7 +159,7 @@ class Transfers:
     def wait(self) -> tuple[Fetched, ...]:
         """Return all files once they are there, sorted; raises all failures at once when the rest is done."""
         with self._lock:
-            self._most = inf  # none is let go that the loop is at
+            self._limit = inf  # wait() walks the list while it grows: no entry may leave it
             fetched, self._fetched = self._fetched, []
         errors: list[tuple[Requirement, Cachi2ishError]] = []
         self._scheduler.lend(self._means.spare_work)
@@ -247,8 +192,9 @@ class Transfers:
         }
         # The first of all that need a file is its place, whether its future has ended by now or not.
         met = [(one, wrong[one.key]) for one in outcomes if one.key in wrong]
-        errors: list[tuple[Requirement, Cachi2ishError]]
-        errors = [(one.requirement, error) for one, error in met if not may_be_left_out(error)]
+        errors: list[tuple[Requirement, Cachi2ishError]] = [
+            (one.requirement, error) for one, error in met if not may_be_left_out(error)
+        ]
         for chosen in dict.fromkeys(one.chosen for one, _ in met if one.chosen is not None):
             of_choice = [(one.file, error) for one, error in met if one.chosen is chosen and one.file is not None]
             dispensable = [(file, error) for file, error in of_choice if may_be_left_out(error)]
@@ -283,12 +229,12 @@ class Transfers:
             new = key not in self._expected
             self._expected.add(key)
             self._outcomes.append(_Outcome(job.requirement, key, self._scheduler.submit(job), chosen, file))
-            if len(self._outcomes) > self._most:
-                self._let_go()
+            if len(self._outcomes) > self._limit:
+                self._release_finished()
         if new:
             self._means.reporter.progress.add_file(job.size)
 
-    def _let_go(self) -> None:
+    def _release_finished(self) -> None:
         """Keep of what has ended well the file alone: what it was asked for and by whom weighs as much again."""
         left: list[_Outcome] = []
         for one in self._outcomes:
@@ -297,4 +243,4 @@ class Transfers:
             else:
                 left.append(one)
         self._outcomes = left
-        self._most = 2 * len(left) + _LET_GO
+        self._limit = 2 * len(left) + _RELEASE_AFTER
