@@ -113,7 +113,7 @@ class Parcel:
             raise ValueError(self.key)
         return self.key
 
-    def is_light(self, brought: str) -> bool:
+    def finishes_at_once(self, brought: str) -> bool:
         return brought == "light"
 
     def finish(self, brought: str) -> str:
@@ -129,19 +129,26 @@ def test_what_two_jobs_need_is_brought_once_and_finished_for_each() -> None:
     assert sorted(steps) == ["bring a", "bring b", "finish a", "finish a", "finish a", "finish b"]
 
 
-def test_what_is_light_is_finished_by_who_brought_it() -> None:
-    finishers: dict[str, str] = {}
+def test_what_finishes_at_once_is_finished_by_the_thread_that_brought_it() -> None:
+    threads: dict[str, list[Thread]] = {"light": [], "heavy": []}
 
     @dataclass(frozen=True)
     class Signed(Parcel):
+        def bring(self) -> str:
+            threads[self.key].append(current_thread())
+            return super().bring()
+
         def finish(self, brought: str) -> str:
-            finishers[brought] = current_thread().name.partition("_")[0]
+            threads[brought].append(current_thread())
             return super().finish(brought)
 
     with Scheduler(4) as scheduler:
-        for key in ("light", "heavy"):
+        for key in threads:
             scheduler.submit(Signed(key, []))
-    assert finishers == {"light": "file", "heavy": "finish"}
+    assert {key: bringing is finishing for key, (bringing, finishing) in threads.items()} == {
+        "light": True,
+        "heavy": False,
+    }
 
 
 def test_what_cannot_be_brought_fails_for_all_who_need_it_and_is_not_tried_again() -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
-from functools import lru_cache
 
 from msgspec import Struct
 from packaging.utils import canonicalize_name
@@ -14,7 +12,7 @@ from cachi2ish.core.digests import Digest
 from cachi2ish.core.distributions import is_wheel, read_name, same_version
 from cachi2ish.core.inventory import RelaxationKind
 from cachi2ish.core.requirements import Git, Pinned, Requirement, Url
-from cachi2ish.core.structs import repr_without
+from cachi2ish.core.structs import repr_without, shared_texts
 from cachi2ish.errors import DistributionError
 from cachi2ish.sdists.interface import Identity
 from cachi2ish.services.fetch.ports import Archives, Leniency
@@ -82,26 +80,19 @@ def identify(
             hint="correct the address in the constraints file, or the version that is asked for beside it",
             origin=requirement.origin,
         )
-    return _shared(identity, requirement)
+    return _with_texts_of(requirement, identity)
 
 
-def _shared(identity: Identity, requirement: Requirement) -> Identity:
-    """Return the same, of texts that are in memory anyhow: there are thousands, and they stay until the end."""
+def _with_texts_of(requirement: Requirement, identity: Identity) -> Identity:
+    """Return ``identity`` with the texts of ``requirement`` where they are equal.
+
+    There are thousands, which stay until the end, and the requirements have these texts already.
+    """
     name = requirement.name if identity.name == requirement.name else identity.name
     version = identity.version
     if isinstance(requirement, Pinned) and version == requirement.version:
         version = requirement.version
     return Identity(name, version, identity.extra_dependencies, shared_texts(identity.build_requires))
-
-
-def shared_texts(texts: Iterable[str]) -> tuple[str, ...]:
-    """Return them as a tuple, one object for all that have the same: of thousands, most have."""
-    return _same(tuple(texts))
-
-
-@lru_cache(256)
-def _same(texts: tuple[str, ...]) -> tuple[str, ...]:
-    return texts
 
 
 def _admitted(identity: Identity, requirement: Url | Git) -> bool:

@@ -62,11 +62,11 @@ class Means(Struct, frozen=True, kw_only=True):
     spare_work: SpareWork = no_spare_work
 
 
-class Brought(Struct, frozen=True):
-    """A file in the cache. cached: whether it was there before, so that what it says it is is known as well."""
+class Retrieved(Struct, frozen=True):
+    """A file in the cache. cache_hit: it was there before; then its name and version are mostly known too."""
 
     blob: Blob
-    cached: bool
+    cache_hit: bool
 
 
 class FileJob(Struct, frozen=True, kw_only=True):
@@ -88,7 +88,7 @@ class FileJob(Struct, frozen=True, kw_only=True):
         """Bytes as the index states them."""
         return self.artifact.size
 
-    def bring(self) -> Brought:
+    def bring(self) -> Retrieved:
         """Return the file, from the cache or from its server."""
         received, size, progress = 0, self.artifact.size, self.means.reporter.progress
 
@@ -106,7 +106,7 @@ class FileJob(Struct, frozen=True, kw_only=True):
             progress.advance(more)
 
         with progress.under_way(self.artifact.filename):
-            blob = _shared(self.means.downloader.fetch(self.artifact, advance, on_size), self.artifact)
+            blob = _with_digest_of(self.means.downloader.fetch(self.artifact, advance, on_size), self.artifact)
         if size is not None:
             on_size(blob.size)
         self.means.reporter.arrived(
@@ -122,13 +122,13 @@ class FileJob(Struct, frozen=True, kw_only=True):
                 index=self.index,
             )
         )
-        return Brought(blob, cached=not received)
+        return Retrieved(blob, cache_hit=not received)
 
-    def is_light(self, brought: Brought) -> bool:
-        """Return whether no network waits for the thread."""
-        return brought.cached
+    def finishes_at_once(self, brought: Retrieved) -> bool:
+        """Return whether the thread that brought it may finish it: it came from the cache."""
+        return brought.cache_hit
 
-    def finish(self, brought: Brought) -> Fetched:
+    def finish(self, brought: Retrieved) -> Fetched:
         """Look into the file, and hand it on."""
         identity = self.means.identify(self.requirement, brought.blob, self.artifact.filename)
         self.means.on_file(self.artifact.filename, brought.blob)
@@ -150,8 +150,11 @@ def anywhere(artifact: Artifact) -> Artifact:
     return replace(artifact, origin=_ANYWHERE)
 
 
-def _shared(blob: Blob, artifact: Artifact) -> Blob:
-    """Return the same, of a text that is in memory anyhow: there are thousands, and they stay until the end."""
+def _with_digest_of(blob: Blob, artifact: Artifact) -> Blob:
+    """Return ``blob`` with the text of its digest that ``artifact`` has, if it has it.
+
+    A text for each of thousands of files, which stay until the end, would be there twice.
+    """
     promised = (one.value for one in (*artifact.digests, *artifact.allowed))
     return replace(blob, sha256=next((one for one in promised if one == blob.sha256), blob.sha256))
 
@@ -173,7 +176,7 @@ class GitJob(Struct, frozen=True, kw_only=True):
         """Not known before the archive is made."""
         return
 
-    def bring(self) -> Brought:
+    def bring(self) -> Retrieved:
         """Return the archive, from the cache or made of what the repository sends."""
         found = self.means.repositories.find(self.requirement)
         with self.means.reporter.progress.under_way(name_of_git(self.requirement)):
@@ -190,13 +193,13 @@ class GitJob(Struct, frozen=True, kw_only=True):
                 url=self.requirement.url.redacted,
             )
         )
-        return Brought(blob, cached=found is not None)
+        return Retrieved(blob, cache_hit=found is not None)
 
-    def is_light(self, brought: Brought) -> bool:
-        """Return whether no network waits for the thread."""
-        return brought.cached
+    def finishes_at_once(self, brought: Retrieved) -> bool:
+        """Return whether the thread that brought it may finish it: it came from the cache."""
+        return brought.cache_hit
 
-    def finish(self, brought: Brought) -> Fetched:
+    def finish(self, brought: Retrieved) -> Fetched:
         """Look into the archive, and hand it on."""
         filename = name_of_git(self.requirement)
         identity = self.means.identify(self.requirement, brought.blob, filename)

@@ -27,11 +27,12 @@ from cachi2ish.core.inventory import (
 )
 from cachi2ish.core.outputs import CONSTRAINTS, BuildConfig, ProjectFile
 from cachi2ish.core.requirements import Pinned, Purpose, Requirement, Url
+from cachi2ish.core.structs import shared_texts
 from cachi2ish.core.urls import bare
 from cachi2ish.errors import DistributionError
 from cachi2ish.files.foreign import read_foreign
 from cachi2ish.sbom.interface import CommitTime, no_time
-from cachi2ish.services.fetch.identifying import Fetched, shared_texts, version_of
+from cachi2ish.services.fetch.identifying import Fetched, version_of
 from cachi2ish.services.fetch.ports import Results, Run
 from cachi2ish.services.fetch.reading import Reading
 from cachi2ish.services.output_record import hashed, output_pages, take_record, write_pages

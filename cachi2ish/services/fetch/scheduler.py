@@ -19,8 +19,9 @@ _Result_co = TypeVar("_Result_co", covariant=True)
 #: remove temporary files, and no time for a server that is silent.
 _GRACE = 2.0
 
-#: Threads that finish what was brought. That is work for the processor, and more threads at it would take turns
-#: away from those that read pages, so that it is known late which files there are to fetch.
+#: Threads that finish what was brought, but for what was in the cache (`Job.finishes_at_once`). That is work for
+#: the processor, and more threads at it would take turns away from those that read pages, so that it is known late
+#: which files there are to fetch.
 _FINISHERS = 2
 
 #: Seconds until threads without a task ask again for spare work.
@@ -39,7 +40,7 @@ class Job(Protocol[_Brought, _Result_co]):
     >>> class Page:
     ...     key, size = "https://example.org/", None
     ...     def bring(self): return download(self.key)
-    ...     def is_light(self, brought): return len(brought) < 1000
+    ...     def finishes_at_once(self, brought): return len(brought) < 1000
     ...     def finish(self, brought): return parse(brought)
     """
 
@@ -54,11 +55,11 @@ class Job(Protocol[_Brought, _Result_co]):
     def bring(self) -> _Brought:
         """Return what is at ``key``. Called once for all jobs of one key, in one of many threads."""
 
-    def is_light(self, brought: _Brought) -> bool:
+    def finishes_at_once(self, brought: _Brought) -> bool:
         """Return whether the thread that brought it may finish it: that takes little, and no other is to wake."""
 
     def finish(self, brought: _Brought) -> _Result_co:
-        """Return the outcome of this job. Called in one of few threads, but for what is light."""
+        """Return the outcome of this job. Called in one of few threads, or at once in that of `bring`."""
 
 
 class Outcome(Generic[_T]):
@@ -291,7 +292,7 @@ class Scheduler:
             outcome.fail(error)
             return
         finish = partial(outcome.settle, partial(job.finish, brought.result()))
-        if job.is_light(brought.result()) and not self.abandoned.is_set():
+        if job.finishes_at_once(brought.result()) and not self.abandoned.is_set():
             finish()
         else:
             self._finishing.submit(None, finish)
