@@ -24,8 +24,9 @@ from cachi2ish.services.fetch.identifying import Fetched, version_of
 from cachi2ish.services.fetch.ports import Archives
 from cachi2ish.services.fetch.reading import Reading, SourcePackage
 from cachi2ish.services.fetch.targeting import direct_name, requirements_of
+from cachi2ish.services.remembered_warnings import remembered_warnings
 
-#: Part of what sentences are remembered by: raise it when rules or words change.
+#: Part of what warnings are remembered by: raise it when rules or words change.
 _RULE = "1"
 
 #: So many are named; the rest is counted.
@@ -71,7 +72,7 @@ def missing_build_requirements(
     """
     everything = tuple(fetched)
 
-    def builds() -> Iterator[Built]:
+    def builds() -> Iterator[Built]:  # run twice, since a list of thousands weighs megabytes
         yield from _sdists(reading, choices, everything)
         yield from _own(reading.packages)
 
@@ -80,7 +81,9 @@ def missing_build_requirements(
         ((one.what, str(one.origin), one.requires, list(map(repr, one.targets))) for one in builds()),
         ((str(one.requirement.project), one.filename, version_of(one)) for one in everything),
     )
-    return archives.sentences("missing for builds", known_by, lambda: _missing(builds(), everything))
+    return remembered_warnings(
+        archives.recollection, "missing for builds", known_by, lambda: _missing(builds(), everything)
+    )
 
 
 def _missing(builds: Iterable[Built], fetched: Iterable[Fetched]) -> Iterator[str]:
@@ -111,7 +114,7 @@ def lacking_for_offline_builds(
     everything = tuple(fetched)
     of_source = tuple(one for one in _own(reading.packages) if one.requires)
 
-    def builds() -> Iterator[Built]:
+    def builds() -> Iterator[Built]:  # run twice, since a list of thousands weighs megabytes
         yield from _sdists(reading, choices, everything)
         yield from of_source
 
@@ -135,7 +138,7 @@ def lacking_for_offline_builds(
         )
         return map(as_text, found)
 
-    return archives.sentences("offline builds", known_by, find)
+    return remembered_warnings(archives.recollection, "offline builds", known_by, find)
 
 
 def _by_project(fetched: Iterable[Fetched]) -> Mapping[str, tuple[OutputFile, ...]]:

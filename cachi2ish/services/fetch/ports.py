@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from msgspec import Struct, field, json
+from msgspec import Struct, field
 
 from cachi2ish.cache.interface import Recollection
 from cachi2ish.core.as_of import Dating, PackageDates
@@ -80,26 +78,6 @@ class Archives(Struct, frozen=True):
     recollection: Recollection
     facts: Callable[[], BuildFactsReader]
     planner: Callable[[], Planner]
-
-    def sentences(
-        self, what: str, known_by: Iterable[object], find: Callable[[], Iterable[str]]
-    ) -> tuple[str, ...]:
-        """Return the sentences that ``find`` makes; the cache remembers them for the next run.
-
-        known_by: all that they follow from, as values whose ``repr`` says everything, and a number that is raised
-        when rules or words change. Each is let go when it was looked at: there may be thousands.
-        """
-        digest = sha256()
-        for one in known_by:
-            digest.update(f"{one!r}\n".encode(errors="backslashreplace"))
-        key = f"{what}\n{digest.hexdigest()}"
-        known = self.recollection.get(key)
-        if known is not None:
-            return tuple(json.decode(known, type=list[str]))
-        found = tuple(find())
-        with suppress(UnicodeEncodeError):  # a name that is not UTF-8: such a run is rare
-            self.recollection.put(key, json.encode(found).decode())
-        return found
 
 
 class Results(Struct, frozen=True):

@@ -17,6 +17,7 @@ from cachi2ish.lockfiles.interface import Lock
 from cachi2ish.services.fetch.identifying import Fetched, extra_dependencies
 from cachi2ish.services.fetch.ports import Archives
 from cachi2ish.services.fetch.reading import Reading, SourcePackage
+from cachi2ish.services.remembered_warnings import remembered_warnings
 
 if TYPE_CHECKING:
     from cachi2ish.core.targets.extras import GivenUp
@@ -140,7 +141,7 @@ def given_up_by_old_pips(reading: Reading, fetched: Iterable[Fetched], archives:
             warnings.update((_of_old_pips(one), None) for one in found)
         return warnings
 
-    return archives.sentences("given up by old pips", known_by, find)
+    return remembered_warnings(archives.recollection, "given up by old pips", known_by, find)
 
 
 def _facts(targets: Iterable[Target], lock: Lock, dependencies: Mapping[Requirement, Iterable[str]]) -> object:
