@@ -23,7 +23,7 @@ from cachi2ish.index.interface import Index, PageQuery
 from cachi2ish.services.fetch.failures import each_cause_once
 from cachi2ish.services.fetch.ports import IndexAddresses
 from cachi2ish.services.fetch.reading import Reading
-from cachi2ish.services.fetch.scheduler import LargestFirst, Outcome
+from cachi2ish.services.fetch.scheduler import LargestFirst
 
 
 class Wanted(Struct, frozen=True):
@@ -85,17 +85,27 @@ def choose_all(
     # Made here and not in the threads: two objects for one index would each request its pages.
     needed = dict.fromkeys((one.indexes, one.dating) for one in requirements if not one.requirement.files)
     indexes = {(addresses, dating): index_of(addresses, dating) for addresses, dating in needed}
-    pool = LargestFirst(workers, "page")
-    outcomes: list[Outcome[None]] = []
-    try:
-        for key in tuple(groups):
-            (addresses, project, _), members = key, groups.pop(key)
+    waiting = [*reversed(groups.items())]
+    groups.clear()
+
+    def work() -> None:
+        while waiting:
+            try:
+                (addresses, project, _), members = waiting.pop()
+            except IndexError:  # another thread has it
+                return
             dated = {member.dating: indexes[addresses, member.dating] for _, member in members}
             choose_group = partial(_choose_group, dated, project, versions[project], members, on_choice)
-            outcomes.append(pool.submit(None, partial(_note, choose_group, made, failed)))
+            _note(choose_group, made, failed)
+
+    pool = LargestFirst(workers, "page")
+    try:
+        # Not a task for each page: thousands of them weigh a megabyte.
+        outcomes = [pool.submit(None, work) for _ in range(min(workers, len(waiting)))]
         pool.shutdown()
     finally:
         # Without waiting: after an interruption nobody needs the page that a silent server owes us.
+        waiting.clear()
         pool.abandon()
     for ended in outcomes:
         ended.result()
