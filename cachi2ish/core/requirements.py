@@ -6,10 +6,10 @@ Each requirement knows the file and the line it stands on, so that an error abou
 from __future__ import annotations
 
 from enum import Enum
-from functools import lru_cache
 from typing import cast
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 from packaging.utils import NormalizedName, canonicalize_name
 
 from cachi2ish.core.digests import Digest
@@ -73,7 +73,7 @@ _NO_INDEXES = Indexes()
 class _Common(Struct, frozen=True, kw_only=True, gc=False):
     """What every requirement states.
 
-    name: as typed, for messages; ``project`` is the normalised form (PEP 503).
+    name: as typed, for messages. project: made of it, the name under which an index lists the project (PEP 503).
     extras: sorted. marker: the environment marker (PEP 508) as text, or None.
     """
 
@@ -82,17 +82,12 @@ class _Common(Struct, frozen=True, kw_only=True, gc=False):
     marker: str | None = None
     origin: Origin
     purpose: Purpose = Purpose.RUNTIME
+    project: NormalizedName = cast("NormalizedName", "")
 
-    @property
-    def project(self) -> NormalizedName:
-        """The name under which an index lists the project (PEP 503)."""
-        return _normalized(self.name)
-
-
-@lru_cache(4096)  # a run asks each requirement some fifty times
-def _normalized(name: str) -> NormalizedName:
-    normalized = canonicalize_name(name)
-    return cast("NormalizedName", name) if normalized == name else normalized  # one text for both
+    def __post_init__(self) -> None:
+        # A run asks each requirement some fifty times. Mostly it is the name, and then one text.
+        normalized = canonicalize_name(self.name)
+        force_setattr(self, "project", self.name if normalized == self.name else normalized)
 
 
 class Pinned(_Common, frozen=True, kw_only=True, cache_hash=True, gc=False):

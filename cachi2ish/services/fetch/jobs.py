@@ -62,21 +62,20 @@ class Means(Struct, frozen=True, kw_only=True):
     spare_work: SpareWork = no_spare_work
 
 
-class Retrieved(Struct, frozen=True):
+class Retrieved(Struct, frozen=True, gc=False):
     """A file in the cache. cache_hit: it was there before; then its name and version are mostly known too."""
 
     blob: Blob
     cache_hit: bool
 
 
-class FileJob(Struct, frozen=True, kw_only=True):
+class FileJob(Struct, frozen=True, kw_only=True, gc=False):
     """A file at an address. index, upload_time: of one that an index lists. abandoned: set when nobody waits.
 
-    key: the artifact, whoever asks for it, see `anywhere`.
+    key: the artifact, whoever asks for it, see `anywhere`. Thousands of jobs may wait.
     """
 
     requirement: Pinned | Url
-    artifact: Artifact
     key: Artifact
     index: str | None = None
     upload_time: datetime | None = None
@@ -86,11 +85,12 @@ class FileJob(Struct, frozen=True, kw_only=True):
     @property
     def size(self) -> int | None:
         """Bytes as the index states them."""
-        return self.artifact.size
+        return self.key.size
 
     def bring(self) -> Retrieved:
         """Return the file, from the cache or from its server."""
-        received, size, progress = 0, self.artifact.size, self.means.reporter.progress
+        artifact = replace(self.key, origin=self.requirement.origin)
+        received, size, progress = 0, artifact.size, self.means.reporter.progress
 
         def on_size(declared: int) -> None:
             nonlocal size
@@ -105,20 +105,20 @@ class FileJob(Struct, frozen=True, kw_only=True):
             received += more
             progress.advance(more)
 
-        with progress.under_way(self.artifact.filename):
-            blob = _with_digest_of(self.means.downloader.fetch(self.artifact, advance, on_size), self.artifact)
+        with progress.under_way(artifact.filename):
+            blob = _with_digest_of(self.means.downloader.fetch(artifact, advance, on_size), artifact)
         if size is not None:
             on_size(blob.size)
         self.means.reporter.arrived(
             Arrival(
-                filename=self.artifact.filename,
+                filename=artifact.filename,
                 size=blob.size,
                 sha256=blob.sha256,
                 cached=not received,
                 received=received,
                 announced=size is not None,
-                host=self.artifact.url.host,
-                url=self.artifact.url.redacted,
+                host=artifact.url.host,
+                url=artifact.url.redacted,
                 index=self.index,
             )
         )
@@ -130,16 +130,16 @@ class FileJob(Struct, frozen=True, kw_only=True):
 
     def finish(self, brought: Retrieved) -> Fetched:
         """Look into the file, and hand it on."""
-        identity = self.means.identify(self.requirement, brought.blob, self.artifact.filename)
-        self.means.on_file(self.artifact.filename, brought.blob)
+        identity = self.means.identify(self.requirement, brought.blob, self.key.filename)
+        self.means.on_file(self.key.filename, brought.blob)
         return Fetched(
             requirement=self.requirement,
-            filename=self.artifact.filename,
-            url=self.artifact.url.redacted,
+            filename=self.key.filename,
+            url=self.key.url.redacted,
             index=self.index,
             blob=brought.blob,
-            digests=tuple(sorted({*strong(self.artifact.digests), brought.blob.digest})),
-            verified=self.artifact.verifiable,
+            digests=tuple(sorted({*strong(self.key.digests), brought.blob.digest})),
+            verified=self.key.verifiable,
             identity=identity,
             upload_time=self.upload_time,
         )

@@ -133,10 +133,12 @@ class Transfers:
 
     def submit_choice(self, choice: Choice) -> Choice:
         """Start fetching the files that were chosen for a pinned requirement; return what is to be kept of it."""
-        chosen = Chosen(choice, choice, choice.on_its_way())
-        for file, index in choice.listed:
-            self._submit_listed(chosen, file, index)
-        return chosen.kept or choice
+        kept = choice.on_its_way()
+        known = kept if choice.page is None else choice  # no file can take the place of another one then
+        chosen = Chosen(known, known, kept)
+        for (file, index), one in zip(choice.listed, known.files, strict=True):
+            self._submit_listed(chosen, file, index, one)
+        return kept
 
     def submit_url(self, requirement: Url) -> None:
         """Start fetching the file of a URL requirement; raises `LockFileError` for an impossible name."""
@@ -172,7 +174,7 @@ class Transfers:
                     continue
                 self._changed[id(one.chosen.kept)] = one.chosen
                 for file, index in one.chosen.without(one.file, error):
-                    self._submit_listed(one.chosen, file, index)
+                    self._submit_listed(one.chosen, file, index, file)
         for chosen in self._changed.values():
             if chosen.possible:
                 chosen.report(self._means.reporter)
@@ -201,10 +203,10 @@ class Transfers:
             errors += ((chosen.first.requirement, error) for error in all_needed(chosen.first, dispensable))
         return tuple(failures_of_transfers(errors))
 
-    def _submit_listed(self, chosen: Chosen, file: IndexFile, index: str) -> None:
+    def _submit_listed(self, chosen: Chosen, file: IndexFile, index: str, known: IndexFile) -> None:
         requirement = chosen.choice.requirement
         job = self._file_job(requirement, artifact_of(requirement, file), index or None, file.upload_time)
-        self._submit(job, chosen, file)
+        self._submit(job, chosen, known)
 
     def _file_job(
         self,
@@ -215,7 +217,6 @@ class Transfers:
     ) -> FileJob:
         return FileJob(
             requirement=requirement,
-            artifact=artifact,
             key=anywhere(artifact),
             index=index,
             upload_time=upload_time,
