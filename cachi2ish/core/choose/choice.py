@@ -107,6 +107,7 @@ def choose(requirement: Pinned, page: Page, policy: Policy) -> Choice:
     if policy.targets and permitted:
         taken, by_target = _for_targets(requirement, page, policy, permitted, refused)
     else:
+        # Where the two are one object, no filter ran, and the answer is there already.
         everything = without_filter if permitted is allowed else _everything(requirement, permitted, dated=dated)
         taken, by_target = everything.taken, ()
         refused.extend(everything.refused)
@@ -137,10 +138,6 @@ def _of_version(requirement: Pinned, page: Page) -> Page:
     return page.each(lambda part: replace(part, files=part.files_of(version, arbitrary=arbitrary)))
 
 
-#: Of fewer there is nothing to prefer.
-_SEVERAL = 2
-
-
 class _Everything(Struct, frozen=True):
     """The best sdist, and the wheels that pip takes on some machine; refused: those that it takes on none."""
 
@@ -149,7 +146,7 @@ class _Everything(Struct, frozen=True):
 
 
 def _everything(requirement: Pinned, permitted: Sequence[Candidate], *, dated: bool) -> _Everything:
-    if len(permitted) < _SEVERAL:
+    if len(permitted) <= 1:  # there is nothing to prefer
         return _Everything(tuple(permitted), ())
     groups: dict[object, list[Candidate]] = {}
     for one in sorted(permitted, key=lambda one: one.file.filename):
@@ -161,9 +158,8 @@ def _everything(requirement: Pinned, permitted: Sequence[Candidate], *, dated: b
             taken.append(first)
             continue
         group = (first, *others)
-        best = max(
-            group, key=lambda one: _among_alike(one, requirement, dated=dated)
-        )  # of equals the first by name
+        # Of equals the first by name.
+        best = max(group, key=lambda one: _among_alike(one, requirement, dated=dated))
         taken.append(best)
         facts = Facts(preferred=best.file.filename)
         refused += [Refusal(one.file.filename, Reason.NOT_PREFERRED, facts) for one in group if one is not best]

@@ -22,7 +22,7 @@ from cachi2ish.errors import Cachi2ishError, NetworkError, NotCachedError, raise
 from cachi2ish.index.interface import Index, PageQuery
 from cachi2ish.services.fetch.failures import each_cause_once
 from cachi2ish.services.fetch.ports import IndexAddresses
-from cachi2ish.services.fetch.reading import Reading
+from cachi2ish.services.fetch.reading import Reading, SourcePackage
 from cachi2ish.services.fetch.scheduler import LargestFirst
 
 
@@ -50,13 +50,18 @@ def wanted(reading: Reading, indexes: IndexAddresses) -> tuple[Wanted, ...]:
     Those whose marker holds on none of the machines that are prefetched for are not among them.
     """
     addresses = cache(indexes.of)
-    dates: dict[Dating, Dating] = {}  # equal ones are one: there are thousands
+    known: dict[Dating, Dating] = {}
+
+    def dating_of(package: SourcePackage, project: NormalizedName) -> Dating:
+        dating = package.dates.of(project)
+        return known.setdefault(dating, dating)  # equal ones are one object: there are thousands
+
     return tuple(
         Wanted(
             requirement,
             package.policy,
             addresses(requirement.indexes),
-            dates.setdefault(dating := package.dates.of(requirement.project), dating),
+            dating_of(package, requirement.project),
         )
         for package in reading.packages
         for lock in package.locks
@@ -79,14 +84,14 @@ def choose_all(
     made: dict[int, Choice] = {}
     failed: dict[int, Cachi2ishError] = {}
     locked = [(position, one) for position, one in enumerate(requirements) if one.requirement.files]
-    _note(partial(_outcomes, locked, _choose_locked, on_choice), made, failed)
+    _collect(partial(_outcomes, locked, _choose_locked, on_choice), made, failed)
     groups = _by_page(requirements)
     versions = _versions(requirements)
     # Made here and not in the threads: two objects for one index would each request its pages.
     needed = dict.fromkeys((one.indexes, one.dating) for one in requirements if not one.requirement.files)
     indexes = {(addresses, dating): index_of(addresses, dating) for addresses, dating in needed}
     waiting = [*reversed(groups.items())]
-    groups.clear()
+    groups.clear()  # so that the members of a page end with it, and not with the last page
 
     def work() -> None:
         while waiting:
@@ -96,7 +101,7 @@ def choose_all(
                 return
             dated = {member.dating: indexes[addresses, member.dating] for _, member in members}
             choose_group = partial(_choose_group, dated, project, versions[project], members, on_choice)
-            _note(choose_group, made, failed)
+            _collect(choose_group, made, failed)
 
     pool = LargestFirst(workers, "page")
     try:
@@ -127,11 +132,16 @@ def _located(failed: Mapping[int, Cachi2ishError], requirements: Sequence[Wanted
 _Member = tuple[int, Wanted]
 
 
-def _note(
+def _collect(
     outcomes: Callable[[], Iterable[tuple[int, Choice | Cachi2ishError]]],
     made: dict[int, Choice],
     failed: dict[int, Cachi2ishError],
 ) -> None:
+    """Choose, by running ``outcomes``, and put each outcome at the position of its requirement.
+
+    Threads share ``made`` and ``failed`` without a lock: each sets positions of its own, to set one item of a dict
+    is atomic, and nobody reads before all threads have ended.
+    """
     for position, outcome in outcomes():
         if isinstance(outcome, Choice):
             made[position] = outcome
@@ -153,7 +163,7 @@ def _by_page(
 
 def _versions(requirements: Sequence[Wanted]) -> dict[NormalizedName, tuple[str, ...]]:
     """Return the versions that are pinned of each project, wherever: one reading of its page serves them all."""
-    found: dict[NormalizedName, tuple[str, ...]] = {}
+    found: dict[NormalizedName, tuple[str, ...]] = {}  # a set for each of thousands weighs four times as much
     for one in requirements:
         known = found.get(one.requirement.project, ())
         if one.requirement.version not in known:
