@@ -17,7 +17,7 @@ from cachi2ish.cache.layout import Layout
 from cachi2ish.core.artifacts import Blob, file_number
 from cachi2ish.core.digests import Digest
 from cachi2ish.files.folder import Folder, ObstacleError
-from cachi2ish.files.locks import KeptLock, make_locked, try_lock
+from cachi2ish.files.locks import locked, make_locked, try_lock
 from cachi2ish.files.os_errors import cache_errors, storage_errors
 
 _READ_ONLY = 0o444
@@ -26,15 +26,9 @@ _READ_ONLY = 0o444
 class DiskBlobWriter:
     """Implements `cachi2ish.cache.interface.BlobWriter`. For one thread."""
 
-    def __init__(
-        self, layout: Layout, lock: KeptLock, partial: Partial, algorithms: Iterable[str], buffers: Buffers
-    ) -> None:
-        """Take up ``partial``: its bytes are hashed first, by way of ``buffers``. Raises `StorageError`.
-
-        lock: of `Layout.lock`.
-        """
+    def __init__(self, layout: Layout, partial: Partial, algorithms: Iterable[str], buffers: Buffers) -> None:
+        """Take up ``partial``: its bytes are hashed first, by way of ``buffers``. Raises `StorageError`."""
         self._layout = layout
-        self._lock = lock
         self._partial = partial
         self._algorithms = frozenset({"sha256", *algorithms})
         self._hashes = Hashes(self._algorithms)
@@ -87,7 +81,8 @@ class DiskBlobWriter:
         path = self._layout.blob(sha256)
         with self._failures():
             folder = self._layout.folder
-            with self._lock.held():
+            folder.make(self._layout.blobs)  # somebody may have removed all blobs while this one came
+            with locked(self._layout.lock, folder):
                 os.utime(self._partial.descriptor)  # used from now on; its last bytes may have come long ago
                 folder.replace(self._partial.path, path)
             self._committed = True

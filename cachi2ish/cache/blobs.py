@@ -17,7 +17,7 @@ from cachi2ish.cache.running import Usage
 from cachi2ish.core.artifacts import Blob, file_number
 from cachi2ish.core.digests import Digest, strong
 from cachi2ish.files.folder import ObstacleError
-from cachi2ish.files.locks import KeptLock
+from cachi2ish.files.locks import locked
 from cachi2ish.files.os_errors import FORBIDDEN, cache_errors, storage_errors
 
 #: Tells backup programs to leave the directory out (Cache Directory Tagging Specification).
@@ -42,8 +42,7 @@ class DiskBlobs:
         """
         self._layout = Layout(directory.absolute())
         self._folder = self._layout.folder
-        self._lock = KeptLock(self._layout.lock, self._folder)
-        self._usage = Usage(self._layout, self._lock, lasting=lasting)
+        self._usage = Usage(self._layout, lasting=lasting)
         self._writing: dict[DiskBlobWriter, Path] = {}
         self._guard = threading.Lock()
         self._buffers = Buffers()
@@ -68,7 +67,7 @@ class DiskBlobs:
         with self._failures():
             partial = open_partial(self._folder, path)
         try:
-            writer = DiskBlobWriter(self._layout, self._lock, partial, algorithms, self._buffers)
+            writer = DiskBlobWriter(self._layout, partial, algorithms, self._buffers)
         except BaseException:
             partial.close(keep=True)
             raise
@@ -125,16 +124,16 @@ class DiskBlobs:
                 if hashes.digest("sha256").value != sha256:
                     self._remove(path, file)
                     return None
-                if any(hashes.digest(digest.algorithm, len(digest.value) // 2) != digest for digest in digests):
-                    return None
-                if not self._usage.note(path, file.fileno()):
-                    return None
+        if any(hashes.digest(digest.algorithm, len(digest.value) // 2) != digest for digest in digests):
+            return None
+        if not self._usage.note(path):
+            return None
         inode = file_number(status.st_dev, status.st_ino)
         return Blob(sha256=sha256, size=size, folder=self._layout.files, inode=inode)
 
     def _remove(self, path: Path, file: FileIO) -> None:
         # Where nothing can be removed, nothing can be put in its place either: that will be told.
-        with suppress(OSError), self._lock.held():
+        with suppress(OSError), locked(self._layout.lock, self._folder):
             if self._folder.is_at(file.fileno(), path):  # nobody has healed it meanwhile
                 self._folder.unlink(path)
 
@@ -143,7 +142,7 @@ class DiskBlobs:
         folder = self._folder
         folder.make(self._layout.blobs)
         folder.make(self._layout.partial)
-        with self._lock.held():  # opens a file to write, which is what must be possible
+        with locked(self._layout.lock, folder):  # opens a file to write, which is what must be possible
             self._tag()
             folder.touch(self._layout.lock)
         self._usage.register()

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from cachi2ish.cache.layout import Layout
 from cachi2ish.files.folder import Folder, ObstacleError
-from cachi2ish.files.locks import KeptLock, is_at, make_locked, share_lock, try_lock
+from cachi2ish.files.locks import make_locked, share_lock, sharing, try_lock
 
 #: The names in `Layout.running`, which are random.
 _NAME = re.compile("[0-9a-f]{16}")
@@ -28,14 +28,13 @@ _NAME = re.compile("[0-9a-f]{16}")
 class Usage:
     """What this process uses of a cache. Ends with the object, or the process. Safe to use from many threads.
 
-    lock: of `Layout.lock`.
     lasting: it comes back to what it has found; otherwise it opens that at once, and looks again where it is gone.
     """
 
-    def __init__(self, layout: Layout, lock: KeptLock, *, lasting: bool) -> None:
+    def __init__(self, layout: Layout, *, lasting: bool) -> None:
         self._layout = layout
         self._lasting = lasting
-        self._folder, self._lock = layout.folder, lock
+        self._folder, self._lock = layout.folder, layout.lock
         self._registered = False
         self._reading = False
         self._guard = threading.Lock()
@@ -56,13 +55,11 @@ class Usage:
             weakref.finalize(self, _leave, folder, path, descriptor)
             self._registered = True
 
-    def note(self, path: Path, descriptor: int) -> bool:
-        """Note that the open blob at ``path`` is used from now on; return False where it has just been removed."""
-        with self._lock.shared():  # nobody removes a blob meanwhile
+    def note(self, path: Path) -> bool:
+        """Note that the blob at ``path`` is used from now on; return False where it has just been removed."""
+        with sharing(self._lock, self._folder):  # nobody removes a blob meanwhile
             try:
-                os.utime(descriptor)
-                if not is_at(descriptor, path):  # somebody has put another one there, or none
-                    self._folder.touch(path)
+                self._folder.touch(path)
             except FileNotFoundError:
                 return False
             except OSError:

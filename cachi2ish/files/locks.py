@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -78,70 +77,22 @@ def locked(path: Path, folder: Folder | None = None) -> Iterator[None]:
         os.close(descriptor)
 
 
-class KeptLock:
-    """The lock of ``path`` for threads that take it again and again: each of them keeps the file open.
+@contextmanager
+def sharing(path: Path, folder: Folder | None = None) -> Iterator[None]:
+    """Hold the lock of ``path`` together with all who hold it so; waits for who holds it alone.
 
-    folder: as in `locked`. A file that was removed meanwhile is made and opened again.
+    Goes on without it where it cannot be opened: in a cache that may only be read. folder: as in `locked`.
     """
-
-    def __init__(self, path: Path, folder: Folder) -> None:
-        self._path, self._folder = path, folder
-        self._kept = _Kept()
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the lock, as `locked` does. Raises `OSError`."""
-        descriptor = self._open(os.O_RDWR | os.O_CREAT)
-        try:
-            wait_for_lock(descriptor)
-            yield
-        finally:
-            _unlock(descriptor)
-
-    @contextmanager
-    def shared(self) -> Iterator[None]:
-        """Hold the lock together with all who hold it so; waits for who holds it alone.
-
-        Goes on without it where it cannot be opened: in a cache that may only be read.
-        """
-        try:
-            descriptor = self._open(os.O_RDONLY)
-        except OSError:
-            yield
-            return
-        try:
-            share_lock(descriptor)
-            yield
-        finally:
-            _unlock(descriptor)
-
-    def _open(self, flags: int) -> int:
-        kept = self._kept.files.get(flags)
-        if kept is None or not os.fstat(kept.descriptor).st_nlink:
-            kept = self._kept.files[flags] = _Open(self._folder.open(self._path, flags, 0o666))
-        return kept.descriptor
-
-
-class _Kept(threading.local):
-    """What a thread keeps open, by the flags it was opened with: some file systems lock for one use only."""
-
-    def __init__(self) -> None:
-        self.files: dict[int, _Open] = {}
-
-
-class _Open:
-    """A descriptor that is closed when nobody has it any more."""
-
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
-
-    def __del__(self) -> None:
-        os.close(self.descriptor)
-
-
-def _unlock(descriptor: int) -> None:
-    with suppress(OSError):
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    try:
+        descriptor = (folder or Folder(path.parent)).open(path, os.O_RDONLY)
+    except OSError:
+        yield
+        return
+    try:
+        share_lock(descriptor)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -94,6 +95,16 @@ def test_a_damaged_file_is_replaced_by_a_commit_that_never_looked(store: DiskBlo
     blob.path.write_bytes(b"damaged")
     keep(store, CONTENT)
     assert store.find([blob.digest]) == blob
+
+
+def test_a_file_is_put_in_place_though_all_blobs_were_removed_while_it_came(
+    store: DiskBlobs, tmp_path: Path
+) -> None:
+    with store.writer("key", ["sha256"]) as writer:
+        writer.write(CONTENT)
+        shutil.rmtree(tmp_path / "cache/blobs")
+        blob = writer.commit()
+    assert blob.path.read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("lie", ["../../sha256/00/" + "0" * 62, "../../../elsewhere", "x"])
