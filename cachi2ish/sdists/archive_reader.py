@@ -79,8 +79,8 @@ class _Links:
     def check(self, member: Member) -> None:
         """Take in a member; raises `DistributionError` where it could take the place of metadata unseen."""
         parts = member.parts
-        own = len(parts) + (not member.is_link)
-        if (self._links and any(parts[:depth] in self._links for depth in range(1, own))) or (
+        # A link over a link, too: where a hard one cannot be made, its content is written through the other.
+        if (self._links and any(parts[:depth] in self._links for depth in range(1, len(parts) + 1))) or (
             member.is_link and parts in self._metadata
         ):
             raise DistributionError(

@@ -319,6 +319,8 @@ _members = st.sampled_from(
         *((name, tarfile.SYMTYPE, b"x") for name in ("PKG-INFO", "l/PKG-INFO")),
         *((name, tarfile.LNKTYPE, b"demo/PKG-INFO") for name in ("x", "l/x")),
         *((name, tarfile.LNKTYPE, b"demo/x") for name in ("PKG-INFO", "l/PKG-INFO")),
+        ("e", tarfile.REGTYPE, EVIL),
+        ("x", tarfile.LNKTYPE, b"demo/e"),
     ]
 )
 

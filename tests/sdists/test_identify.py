@@ -256,6 +256,18 @@ def test_links_and_devices_do_not_stop_the_identification(
             special("demo-1.0/x", tarfile.LNKTYPE, "demo-1.0/PKG-INFO"),
             plain("demo-1.0/x", b""),
         ],
+        "a hard link over a link": [
+            PKG_INFO,
+            plain("demo-1.0/e", OTHER[1]),
+            special("demo-1.0/x", tarfile.SYMTYPE, "PKG-INFO"),
+            special("demo-1.0/x", tarfile.LNKTYPE, "demo-1.0/e"),
+        ],
+        "a hard link over another": [
+            PKG_INFO,
+            plain("demo-1.0/e", OTHER[1]),
+            special("demo-1.0/x", tarfile.LNKTYPE, "demo-1.0/PKG-INFO"),
+            special("demo-1.0/x", tarfile.LNKTYPE, "demo-1.0/e"),
+        ],
         "in place": [plain("demo-1.0/x", OTHER[1]), PKG_INFO, special("demo-1.0/PKG-INFO", tarfile.SYMTYPE, "x")],
         "before": [special("demo-1.0/PKG-INFO", tarfile.SYMTYPE, "x"), PKG_INFO, plain("demo-1.0/x", OTHER[1])],
         "project": [

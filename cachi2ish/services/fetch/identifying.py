@@ -41,7 +41,7 @@ class Fetched(Struct, frozen=True, kw_only=True, gc=False):
 
 
 #: Part of what a remembered identity is found by: raise it when archives are read by another rule.
-_RULE = "4"
+_RULE = "5"
 
 
 def identify(
