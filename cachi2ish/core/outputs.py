@@ -68,7 +68,7 @@ def text_digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-class RecordedRequirement(Struct, frozen=True, order=True, kw_only=True):
+class RecordedRequirement(Struct, frozen=True, order=True, kw_only=True, gc=False):
     """A requirement of a lock file, and the files of the output that it may be.
 
     requirement: without marker (PEP 508) and address: ``core[toml]==1.0``. file, line: where it stands.

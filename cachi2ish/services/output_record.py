@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import groupby
@@ -57,9 +56,9 @@ def take_record(
     builds: what packages say of how they are built, by path.
     """
     everything = tuple(fetched)
-    by_project: dict[str, list[Fetched]] = defaultdict(list)
+    by_project: dict[str, tuple[Fetched, ...]] = {}
     for one in everything:
-        by_project[one.requirement.project].append(one)
+        by_project[one.requirement.project] = (*by_project.get(one.requirement.project, ()), one)
     return OutputRecord(
         packages=_sorted({_package(package, builds) for package in reading.packages}),
         locks=_sorted(

@@ -44,7 +44,8 @@ def page_tree(pages: Iterable[Page]) -> Iterator[tuple[str, str]]:
     names.sort()
     anchors = (f'<a href="{name}/">{name}</a>' for name in names)
     yield "index.html", _html("Simple index", anchors)
-    yield "index.json", _json({"projects": [{"name": name} for name in names]})
+    projects = ",".join(_dumped({"name": name}) for name in names)
+    yield "index.json", f'{_json({})[:-1]},"projects":[{projects}]}}'
 
 
 def tree_digest(digests: Mapping[str, bytes]) -> str:
@@ -78,8 +79,11 @@ def _escaped(text: str) -> str:
 
 
 def _json(content: Mapping[str, object]) -> str:
-    whole = {"meta": {"api-version": _API_VERSION}, **content}
-    return json.dumps(whole, separators=(",", ":"), ensure_ascii=False)
+    return _dumped({"meta": {"api-version": _API_VERSION}, **content})
+
+
+def _dumped(content: Mapping[str, object]) -> str:
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False)
 
 
 def _entry(file: IndexFile) -> dict[str, object]:
