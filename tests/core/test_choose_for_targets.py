@@ -11,7 +11,7 @@ from packaging.utils import parse_wheel_filename
 
 from cachi2ish.cli.display.hints import hint_of
 from cachi2ish.core.choose.checks import Policy
-from cachi2ish.core.choose.choice import Choice, choose
+from cachi2ish.core.choose.choice import Choice, ChosenFiles, choose
 from cachi2ish.core.requirements import Formats
 from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import UnavailableError
@@ -50,6 +50,15 @@ def test_each_target_gets_its_best_wheel_and_no_sdist() -> None:
     }
     assert names(choice) == sorted([GLIBC_28, UNIVERSAL, WIN, PURE])
     assert {each.filename for each in choice.left} == {SDIST, GLIBC_17, ABI3}
+
+
+def test_of_files_that_are_on_their_way_names_and_sizes_are_left() -> None:
+    choice = choose(pin(), page(SDIST, replace(file(PURE), size=7), WIN), for_targets(LINUX, MAC))
+    left = ChosenFiles.of(choice)
+    assert [(one.filename, one.size) for one in left.files] == [(PURE, 7)]
+    assert [(target, files) for target, files in left.by_target] == [(LINUX, left.files), (MAC, left.files)]
+    assert [one.filename for one in left.left] == [one.filename for one in choice.left]
+    assert (left.requirement, left.refused, left.warnings) == (choice.requirement, choice.refused, choice.warnings)
 
 
 def test_what_is_not_taken_has_its_reason() -> None:

@@ -11,7 +11,7 @@ from cachi2ish.cli.wiring import build_facts, planner
 from cachi2ish.core.as_of import PackageDates
 from cachi2ish.core.choose.candidates import TargetFiles
 from cachi2ish.core.choose.checks import Policy
-from cachi2ish.core.choose.choice import Choice
+from cachi2ish.core.choose.choice import Choice, ChosenFiles
 from cachi2ish.core.distributions import is_wheel
 from cachi2ish.core.inventory import MainPackage
 from cachi2ish.core.pages import IndexFile
@@ -38,7 +38,7 @@ class Run:
         self._targets = targets
         self._own = own
         self._pins: list[Pinned] = []
-        self._choices: list[Choice] = []
+        self._choices: list[ChosenFiles] = []
         self._fetched: list[Fetched] = []
 
     def has(
@@ -55,11 +55,13 @@ class Run:
         named = {file.filename: file for file in files}
         self._pins.append(one)
         self._choices.append(
-            Choice(
-                requirement=one,
-                index="",
-                files=files,
-                by_target=tuple(TargetFiles(target, (named[name],)) for target, name in served.items()),
+            ChosenFiles.of(
+                Choice(
+                    requirement=one,
+                    index="",
+                    files=files,
+                    by_target=tuple(TargetFiles(target, (named[name],)) for target, name in served.items()),
+                )
             )
         )
         for file in files:

@@ -134,7 +134,7 @@ def test_a_choice_is_the_same_as_from_a_page_with_these_files(
     def chosen(requirement: Pinned, asking: object) -> object:
         one = Wanted(replace(requirement, formats=formats), policy, (Address(ADDRESS),), dating)
         try:
-            (choice,) = choose_all([one], asking, 1, lambda _choice: None)  # type: ignore[arg-type]
+            (choice,) = choose_all([one], asking, 1, lambda choice: choice)  # type: ignore[arg-type]
         except UnavailableError as error:
             return type(error), error.origin
         return facts(choice)
@@ -147,15 +147,20 @@ def test_choices_come_in_the_order_of_the_requirements_wherever_they_come_from()
     files = (a_file("foo-1.0.tar.gz", 1, None, None),)
     page = Page(project=pin().project, index=ADDRESS, files=files)
     told: list[Choice] = []
+
+    def on_choice(choice: Choice) -> str:
+        told.append(choice)
+        return choice.index
+
     both = [locked(files, address=""), replace(locked(files), files=()), locked(files)]
-    choices = choose_all(
+    indexes = choose_all(
         [Wanted(one, Policy(), one.indexes.addresses, Dating()) for one in both],
         lambda _addresses, _dating: OnePage(page),
         2,
-        told.append,
+        on_choice,
     )
-    assert [one.index for one in choices] == ["", ADDRESS, ADDRESS]
-    assert sorted(map(id, told)) == sorted(map(id, choices))
+    assert indexes == ("", ADDRESS, ADDRESS)
+    assert sorted(one.index for one in told) == sorted(indexes)
 
 
 def test_failures_of_locked_files_and_of_pages_are_told_together() -> None:

@@ -68,7 +68,11 @@ class Bench:
         return DatedIndex(self.index, dating.cutoff, dating.missing) if dating.cutoff else self.index
 
     def choose(self, *requirements: Wanted) -> list[list[str]]:
-        return [names(one) for one in choose_all(requirements, self.index_of, 3, self.choices.append)]
+        return list(choose_all(requirements, self.index_of, 3, self.on_choice))
+
+    def on_choice(self, choice: Choice) -> list[str]:
+        self.choices.append(choice)
+        return names(choice)
 
     def failures(self, *requirements: Wanted) -> list[str]:
         with pytest.raises(Cachi2ishError) as caught:
@@ -158,8 +162,8 @@ class FromMemory:
 
 def test_what_a_page_from_the_cache_lacks_is_looked_for_on_the_index() -> None:
     index = FromMemory(page("foo-1.0.tar.gz"), FOO)
-    (choice,) = choose_all([want(line(1, "2.0"))], lambda _addresses, _dating: index, 1, lambda _choice: None)
-    assert names(choice) == ["foo-2.0.tar.gz"]
+    (found,) = choose_all([want(line(1, "2.0"))], lambda _addresses, _dating: index, 1, names)
+    assert found == ["foo-2.0.tar.gz"]
 
 
 def test_a_page_that_the_index_has_just_sent_is_not_read_again_for_what_it_lacks() -> None:

@@ -63,7 +63,7 @@ def test_what_serves_one_target_does_not_serve_another() -> None:
     listed = [file(name, digests=frozenset()) for name in (linux, windows)]
     policy = Policy(wheels=True, targets=(LINUX, WINDOWS))
     choice = choose(pin("1.0", sha256(linux)), page(*listed), policy)
-    chosen = Chosen(choice, choice)
+    chosen = Chosen.of(choice)
     assert chosen.without(listed[1], NotLockedError("not locked")) == ()
     assert not chosen.possible
 
@@ -71,7 +71,7 @@ def test_what_serves_one_target_does_not_serve_another() -> None:
 def test_what_takes_the_place_of_a_file_is_told_with_what_there_is_to_be_told_of_it() -> None:
     first, second = file(SDIST, digests=frozenset()), file("foo-1.0.zip", yanked="bad", digests=frozenset())
     choice = choose(pin("1.0", sha256("the other")), page(first, second), Policy())
-    chosen = Chosen(choice, choice)
+    chosen = Chosen.of(choice)
     assert chosen.without(first, NotLockedError("not locked")) == ((second, page().index),)
     assert chosen.choice.files == (second,)
     notes = Notes()
@@ -85,7 +85,7 @@ def test_what_takes_the_place_of_a_file_is_told_with_what_there_is_to_be_told_of
 def test_a_file_that_the_index_vouches_for_is_left_out_without_a_warning() -> None:
     listed = [file(name, digests=frozenset({sha512(name)})) for name in (SDIST, "foo-1.0.zip")]
     choice = choose(pin("1.0", sha256("foo-1.0.zip")), page(*listed), Policy())
-    chosen, notes = Chosen(choice, choice), Notes()
+    chosen, notes = Chosen.of(choice), Notes()
     chosen.without(listed[0], NotLockedError("not locked"))
     chosen.report(notes)
     assert notes.messages == [("debug", "not taken: not locked")]

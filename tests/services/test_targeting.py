@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from cachi2ish.core.as_of import PackageDates
 from cachi2ish.core.choose.candidates import TargetFiles
 from cachi2ish.core.choose.checks import Policy
-from cachi2ish.core.choose.choice import Choice
+from cachi2ish.core.choose.choice import Choice, ChosenFiles
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.inventory import MainPackage
 from cachi2ish.core.pages import IndexFile
@@ -83,14 +83,14 @@ def test_each_target_gets_the_files_that_were_chosen_for_it() -> None:
         files=(sdist, wheel, exe),
         by_target=(TargetFiles(LINUX, (sdist, wheel)), TargetFiles(WINDOWS, (sdist, exe))),
     )
-    found = shares(reading((targets(LINUX, WINDOWS), (pin(),))), [choice], {})
+    found = shares(reading((targets(LINUX, WINDOWS), (pin(),))), [ChosenFiles.of(choice)], {})
     assert found.by_target == ((LINUX, Share(2, 15, 0)), (WINDOWS, Share(2, 10, 1)))
 
 
 def test_the_size_of_what_has_arrived_is_stronger_than_what_the_index_states() -> None:
     file = a_file("a.tar.gz", 10)
     choice = Choice(requirement=pin(), index="", files=(file,), by_target=(TargetFiles(LINUX, (file,)),))
-    found = shares(reading((targets(LINUX), (pin(),))), [choice], {"a.tar.gz": 11})
+    found = shares(reading((targets(LINUX), (pin(),))), [ChosenFiles.of(choice)], {"a.tar.gz": 11})
     assert found.by_target == ((LINUX, Share(1, 11, 0)),)
 
 
@@ -118,11 +118,11 @@ def test_what_was_left_counts_unless_another_requirement_takes_it() -> None:
         Choice(requirement=pinned(2), index="", files=(other,), left=(third,)),
     ]
     everything = (pinned(1), pinned(2))
-    assert shares(reading((targets(LINUX), everything)), choices, {}).left == Share(1, 300, 0)
-    assert shares(reading((Policy(wheels=True, binary=WheelFilter()), everything)), choices, {}).left == Share(
-        1, 300, 0
-    )
-    assert shares(reading((Policy(wheels=True), everything)), choices, {}).left is None
+    assert shares(reading((targets(LINUX), everything)), map(ChosenFiles.of, choices), {}).left == Share(1, 300, 0)
+    assert shares(
+        reading((Policy(wheels=True, binary=WheelFilter()), everything)), map(ChosenFiles.of, choices), {}
+    ).left == Share(1, 300, 0)
+    assert shares(reading((Policy(wheels=True), everything)), map(ChosenFiles.of, choices), {}).left is None
 
 
 def test_left_out_is_what_no_package_needs_on_any_of_its_machines() -> None:

@@ -32,6 +32,7 @@ from cachi2ish.core.distributions import SdistName
 from cachi2ish.core.pages import QUARANTINED, IndexFile, Page
 from cachi2ish.core.requirements import Pinned
 from cachi2ish.core.structs import compared_without, repr_without
+from cachi2ish.core.targets.machine import Target
 from cachi2ish.errors import UnavailableError
 
 
@@ -70,27 +71,49 @@ class Choice(Struct, frozen=True, kw_only=True, eq=False, gc=False):
         left = self.page.each(lambda part: replace(part, files=tuple(one for one in part.files if one != file)))
         return choose(self.requirement, left, self.policy)
 
-    def on_its_way(self) -> Choice:
-        """Return the choice as it is needed when its files are on their way: of each the name and the size.
-
-        The rest of all files, and of those that were left, weighs several times as much.
-        """
-        return replace(
-            self,
-            files=_names_of(self.files),
-            by_target=tuple([TargetFiles(one.target, _names_of(one.files)) for one in self.by_target]),
-            left=_names_of(self.left),
-            page=None,
-        )
-
     @property
     def listed(self) -> Iterator[tuple[IndexFile, str]]:
         """Each file with the address of the index that lists it."""
         return zip(self.files, self.indexes or repeat(self.index), strict=False)
 
 
-def _names_of(files: Iterable[IndexFile]) -> tuple[IndexFile, ...]:
-    return tuple([IndexFile(filename=one.filename, url="", size=one.size) for one in files])
+class ChosenFile(Struct, frozen=True, gc=False):
+    """A file by its name. size: in bytes, None where the index states none."""
+
+    filename: str
+    size: int | None
+
+
+class ChosenFiles(Struct, frozen=True, kw_only=True, eq=False, gc=False):
+    """What is left of a `Choice` once its files are on their way: no address, no digest, and no page.
+
+    These weigh several times as much, and there are thousands of choices.
+    files, left, refused, warnings: as there. by_target: each target with what it needs.
+    """
+
+    requirement: Pinned
+    files: tuple[ChosenFile, ...]
+    by_target: tuple[tuple[Target, tuple[ChosenFile, ...]], ...]
+    left: tuple[ChosenFile, ...]
+    refused: tuple[Refusal, ...]
+    warnings: tuple[FileWarning, ...]
+
+    @classmethod
+    def of(cls, choice: Choice) -> ChosenFiles:
+        """Return what is left of ``choice``."""
+        known: dict[str, ChosenFile] = {}  # several targets may need one file
+
+        def chosen(files: Iterable[IndexFile]) -> tuple[ChosenFile, ...]:
+            return tuple([known.setdefault(one.filename, ChosenFile(one.filename, one.size)) for one in files])
+
+        return cls(
+            requirement=choice.requirement,
+            files=chosen(choice.files),
+            by_target=tuple([(one.target, chosen(one.files)) for one in choice.by_target]),
+            left=chosen(choice.left),
+            refused=choice.refused,
+            warnings=choice.warnings,
+        )
 
 
 def choose(requirement: Pinned, page: Page, policy: Policy) -> Choice:

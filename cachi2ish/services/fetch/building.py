@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from cachi2ish.core.artifacts import Blob
-from cachi2ish.core.choose.choice import Choice
+from cachi2ish.core.choose.choice import ChosenFiles
 from cachi2ish.core.distributions import is_wheel, wheel_tags
 from cachi2ish.core.messages import as_text
 from cachi2ish.core.requirements import Pinned
@@ -62,7 +62,7 @@ class OutputFile(Struct, frozen=True):
 
 
 def missing_build_requirements(
-    reading: Reading, choices: Iterable[Choice], fetched: Iterable[Fetched], archives: Archives
+    reading: Reading, choices: Collection[ChosenFiles], fetched: Iterable[Fetched], archives: Archives
 ) -> tuple[str, ...]:
     """Return a warning for each sdist, and each own package, that is built with what the output lacks.
 
@@ -104,7 +104,11 @@ def _missing(builds: Iterable[Built], fetched: Iterable[Fetched]) -> Iterator[st
 
 
 def lacking_for_offline_builds(
-    reading: Reading, choices: Iterable[Choice], fetched: Iterable[Fetched], source: Path, archives: Archives
+    reading: Reading,
+    choices: Collection[ChosenFiles],
+    fetched: Iterable[Fetched],
+    source: Path,
+    archives: Archives,
 ) -> tuple[str, ...]:
     """Return what an offline build of it all lacks, as one sentence, and one for each package that needs crates.
 
@@ -153,7 +157,7 @@ def _by_project(fetched: Iterable[Fetched]) -> Mapping[str, tuple[OutputFile, ..
     return {project: tuple(files) for project, files in found.items()}
 
 
-def _sdists(reading: Reading, choices: Iterable[Choice], fetched: Iterable[Fetched]) -> Iterator[Built]:
+def _sdists(reading: Reading, choices: Iterable[ChosenFiles], fetched: Iterable[Fetched]) -> Iterator[Built]:
     files: dict[str, Fetched] = {}
     for one in fetched:
         if not is_wheel(one.filename):
@@ -175,7 +179,7 @@ def _built(one: Fetched, origin: Origin, targets: tuple[Target, ...]) -> Built:
     return Built(one.filename, origin, one.identity.build_requires if one.identity else (), targets, one.blob)
 
 
-def _to_build(choice: Choice) -> Iterator[tuple[str, tuple[Target, ...]]]:
+def _to_build(choice: ChosenFiles) -> Iterator[tuple[str, tuple[Target, ...]]]:
     """Yield each sdist that is not there beside a wheel that installers prefer, and the targets that it serves."""
     if not choice.by_target:
         names = [file.filename for file in choice.files]
@@ -183,11 +187,11 @@ def _to_build(choice: Choice) -> Iterator[tuple[str, tuple[Target, ...]]]:
             yield from ((name, ()) for name in names)
         return
     found: dict[str, list[Target]] = defaultdict(list)
-    for served in choice.by_target:
-        names = [file.filename for file in served.files]
+    for target, files in choice.by_target:
+        names = [file.filename for file in files]
         if not any(map(is_wheel, names)):
             for name in names:
-                found[name].append(served.target)
+                found[name].append(target)
     yield from ((name, tuple(targets)) for name, targets in found.items())
 
 

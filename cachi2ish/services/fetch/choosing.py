@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from itertools import chain
+from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -39,9 +40,11 @@ class Wanted(Struct, frozen=True):
     dating: Dating
 
 
-#: Told about each choice as soon as it is made, so that its files can be on their way. What it returns, if it
-#: returns something, takes the place of the choice.
-OnChoice = Callable[[Choice], Choice | None]
+#: What is kept of a choice.
+_Kept = TypeVar("_Kept")
+
+#: Called with each choice as soon as it is made, so that its files can be on their way. It returns what is kept.
+OnChoice = Callable[[Choice], _Kept]
 
 
 def wanted(reading: Reading, indexes: IndexAddresses) -> tuple[Wanted, ...]:
@@ -74,14 +77,14 @@ def choose_all(
     requirements: Sequence[Wanted],
     index_of: Callable[[tuple[Address, ...], Dating], Index],
     workers: int,
-    on_choice: OnChoice,
-) -> tuple[Choice, ...]:
-    """Return a choice for each of ``requirements``, in their order; raises all failures at once.
+    on_choice: OnChoice[_Kept],
+) -> tuple[_Kept, ...]:
+    """Choose for each of ``requirements``; return what ``on_choice`` does, in their order.
 
     Pages are read in ``workers`` threads, that of a project once for all dates.
-    ``on_choice`` is called from these threads.
+    ``on_choice`` is called from these threads. Raises all failures at once.
     """
-    made: dict[int, Choice] = {}
+    made: dict[int, _Kept] = {}
     failed: dict[int, Cachi2ishError] = {}
     locked = [(position, one) for position, one in enumerate(requirements) if one.requirement.files]
     _collect(partial(_outcomes, locked, _choose_locked, on_choice), made, failed)
@@ -133,8 +136,8 @@ _Member = tuple[int, Wanted]
 
 
 def _collect(
-    outcomes: Callable[[], Iterable[tuple[int, Choice | Cachi2ishError]]],
-    made: dict[int, Choice],
+    outcomes: Callable[[], Iterable[tuple[int, _Kept | Cachi2ishError]]],
+    made: dict[int, _Kept],
     failed: dict[int, Cachi2ishError],
 ) -> None:
     """Choose, by running ``outcomes``, and put each outcome at the position of its requirement.
@@ -143,10 +146,10 @@ def _collect(
     is atomic, and nobody reads before all threads have ended.
     """
     for position, outcome in outcomes():
-        if isinstance(outcome, Choice):
-            made[position] = outcome
-        else:
+        if isinstance(outcome, Cachi2ishError):
             failed[position] = outcome
+        else:
+            made[position] = outcome
 
 
 def _by_page(
@@ -176,8 +179,8 @@ def _choose_group(
     project: NormalizedName,
     versions: tuple[str, ...],
     members: Sequence[_Member],
-    on_choice: OnChoice,
-) -> Iterator[tuple[int, Choice | Cachi2ishError]]:
+    on_choice: OnChoice[_Kept],
+) -> Iterator[tuple[int, _Kept | Cachi2ishError]]:
     digests = frozenset(chain.from_iterable(member.requirement.digests for _, member in members))
     # The same for each date, so that one answer serves all.
     query = PageQuery(digests, frozenset(versions), bool(digests))
@@ -194,8 +197,8 @@ def _choose_group(
 
 
 def _one_by_one(
-    index: Index, error: NotCachedError, members: Sequence[_Member], query: PageQuery, on_choice: OnChoice
-) -> Iterator[tuple[int, Choice | Cachi2ishError]]:
+    index: Index, error: NotCachedError, members: Sequence[_Member], query: PageQuery, on_choice: OnChoice[_Kept]
+) -> Iterator[tuple[int, _Kept | Cachi2ishError]]:
     """Choose for each version alone, since the cache lacks some of them; where there is one, ``error`` says it."""
     if len({member.requirement.version for _, member in members}) == 1:
         yield members[0][0], error
@@ -261,12 +264,12 @@ def _whole(page: Page, index: Index, member: Wanted) -> Page:
 
 
 def _outcomes(
-    members: Sequence[_Member], make: Callable[[Wanted], Choice], on_choice: OnChoice
-) -> Iterator[tuple[int, Choice | Cachi2ishError]]:
+    members: Sequence[_Member], make: Callable[[Wanted], Choice], on_choice: OnChoice[_Kept]
+) -> Iterator[tuple[int, _Kept | Cachi2ishError]]:
     for position, member in members:
         try:
             choice = make(member)
         except Cachi2ishError as error:
             yield position, error
         else:
-            yield position, on_choice(choice) or choice
+            yield position, on_choice(choice)

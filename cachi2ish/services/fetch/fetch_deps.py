@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from cachi2ish.core.choose.choice import Choice
+from cachi2ish.core.choose.choice import Choice, ChosenFiles
 from cachi2ish.core.choose.explain import warning_of, words_of
 from cachi2ish.core.digests import any_strong
 from cachi2ish.core.requirements import Git, IndexOptions, Pinned, Url
@@ -88,7 +88,7 @@ def fetch_deps(request: RequestInput, source: Path, output: Path, ports: Ports, 
         with Transfers(_means(network, ports, run, placing)) as transfers:
             _begin_direct(reading, transfers, run.reporter)
 
-            def on_choice(choice: Choice) -> Choice:
+            def on_choice(choice: Choice) -> ChosenFiles:
                 _plan(files_of_choice(choice), run.reporter)
                 return transfers.submit_choice(choice)
 
@@ -149,12 +149,12 @@ def plan(request: RequestInput, source: Path, ports: Ports, run: Run) -> Plan:
     network = _connect(reading, source.absolute(), ports)
     reading = _with_build_dependencies(reading, source.absolute(), network, ports, run)
     run.reporter.stage(Doing("choose", local=network.local, files=False))
-    choices = choose_all(
-        wanted(reading, run.indexes),
-        network.index,
-        _page_workers(run),
-        on_choice=lambda choice: _plan(files_of_choice(choice), run.reporter),
-    )
+
+    def on_choice(choice: Choice) -> Choice:
+        _plan(files_of_choice(choice), run.reporter)
+        return choice
+
+    choices = choose_all(wanted(reading, run.indexes), network.index, _page_workers(run), on_choice)
     direct = tuple(_direct(reading))
     _plan(files_of_direct(reading, direct), run.reporter)
     _warn(reading, choices, run.reporter)
@@ -162,7 +162,7 @@ def plan(request: RequestInput, source: Path, ports: Ports, run: Run) -> Plan:
         choices=tuple(dict.fromkeys(choices)),
         urls=tuple(one for one in direct if isinstance(one, Url)),
         gits=tuple(one for one in direct if isinstance(one, Git)),
-        shares=shares(reading, choices, {}),
+        shares=shares(reading, map(ChosenFiles.of, choices), {}),
     )
     for size in planned.sizes:  # for the totals of the report
         run.reporter.progress.add_file(size)
@@ -269,7 +269,7 @@ def _place(origin: Origin | None) -> tuple[str, int]:
     return ("", 0) if origin is None else (origin.file, origin.line or 0)
 
 
-def _warn(reading: Reading, choices: tuple[Choice, ...], reporter: Reporter) -> None:
+def _warn(reading: Reading, choices: Iterable[Choice | ChosenFiles], reporter: Reporter) -> None:
     for message in (*unfit_wheels(reading), *undecided(reading), *contradicting(reading)):
         reporter.warning(message)
     for choice in choices:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from cachi2ish.core.choose.choice import Choice
+from cachi2ish.core.choose.choice import ChosenFiles
 from cachi2ish.core.distributions import is_wheel, same_version, wheel_tags
 from cachi2ish.core.outputs import name_of_git, name_of_url
 from cachi2ish.core.requirements import Git, Pinned, Purpose, Requirement, Url
@@ -167,7 +167,7 @@ def _of_old_pips(one: GivenUp) -> str:
     )
 
 
-def shares(reading: Reading, choices: Iterable[Choice], sizes: Mapping[str, int]) -> Shares:
+def shares(reading: Reading, choices: Iterable[ChosenFiles], sizes: Mapping[str, int]) -> Shares:
     """Return what each target gets of ``choices`` and of the direct requirements of ``reading``.
 
     sizes: bytes of files that have arrived, by name; they are stronger than what an index states.
@@ -180,8 +180,8 @@ def shares(reading: Reading, choices: Iterable[Choice], sizes: Mapping[str, int]
     for choice in choices:
         taken.update(file.filename for file in choice.files)
         left.update((file.filename, file.size) for file in choice.left)
-        for served in choice.by_target:
-            needs[served.target].update((file.filename, file.size) for file in served.files)
+        for target, files in choice.by_target:
+            needs[target].update((file.filename, file.size) for file in files)
     for package, requirement in requirements_of(reading):
         if not isinstance(requirement, Pinned):
             for target in package.policy.targets:

@@ -19,7 +19,7 @@ from typing import Self
 from msgspec import Struct, field
 
 from cachi2ish.core.artifacts import Artifact
-from cachi2ish.core.choose.choice import Choice
+from cachi2ish.core.choose.choice import Choice, ChosenFiles
 from cachi2ish.core.choose.explain import warning_of
 from cachi2ish.core.digests import any_strong
 from cachi2ish.core.outputs import name_of_url
@@ -46,15 +46,20 @@ _RELEASE_AFTER = 100
 class Chosen(Struct, eq=False):
     """A choice whose files are on their way. Not safe for threads.
 
-    first: as it was made; choice: as it is by now. dispensed: the files that it had to do without, and why.
-    possible: whether it can. kept: what is known of it elsewhere, see `Transfers.submit_choice`.
+    first: as it was made; choice: as it is by now. kept: what `Transfers.submit_choice` has returned of it.
+    dispensed: the files that it had to do without, and why. possible: whether it can.
     """
 
     first: Choice
     choice: Choice
-    kept: Choice | None = None
+    kept: ChosenFiles
     dispensed: list[tuple[IndexFile, Cachi2ishError]] = field(default_factory=list)
     possible: bool = True
+
+    @classmethod
+    def of(cls, choice: Choice) -> Chosen:
+        """Return ``choice`` as it begins."""
+        return cls(choice, choice, ChosenFiles.of(choice))
 
     def without(self, file: IndexFile, error: Cachi2ishError) -> tuple[tuple[IndexFile, str], ...]:
         """Do without ``file``; return the files to fetch in its place, each with its index."""
@@ -89,7 +94,7 @@ def may_be_left_out(error: BaseException | None) -> bool:
 
 def all_needed(choice: Choice, errors: Sequence[tuple[IndexFile, Cachi2ishError]]) -> Iterator[Cachi2ishError]:
     """Yield those of ``errors`` that count: none as long as ``choice`` can do without the files."""
-    chosen = Chosen(choice, choice)
+    chosen = Chosen.of(choice)
     for file, error in errors:
         chosen.without(file, error)
     if not chosen.possible:
@@ -97,7 +102,10 @@ def all_needed(choice: Choice, errors: Sequence[tuple[IndexFile, Cachi2ishError]
 
 
 class _Outcome(Struct, frozen=True, gc=False):
-    """What is awaited. key: of the job. chosen, file: what it was chosen for, and as which file of the page."""
+    """What is awaited. key: of the job.
+
+    chosen, file: what it was chosen for, and as which file of the page; None where no other can take its place.
+    """
 
     requirement: Requirement
     key: Hashable
@@ -117,7 +125,7 @@ class Transfers:
         self._fetched: list[Fetched] = []  # of those that have ended well, see `_release_finished`
         self._limit: float = _RELEASE_AFTER
         self._expected: set[Hashable] = set()
-        self._changed: dict[int, Chosen] = {}  # choices that had to do without a file
+        self._changed: dict[ChosenFiles, Chosen] = {}  # choices that had to do without a file
 
     def __enter__(self) -> Self:
         self._scheduler.__enter__()
@@ -131,14 +139,13 @@ class Transfers:
             self._changed.clear()
             self._expected.clear()
 
-    def submit_choice(self, choice: Choice) -> Choice:
+    def submit_choice(self, choice: Choice) -> ChosenFiles:
         """Start fetching the files that were chosen for a pinned requirement; return what is to be kept of it."""
-        kept = choice.on_its_way()
-        known = kept if choice.page is None else choice  # no file can take the place of another one then
-        chosen = Chosen(known, known, kept)
-        for (file, index), one in zip(choice.listed, known.files, strict=True):
-            self._submit_listed(chosen, file, index, one)
-        return kept
+        chosen = Chosen.of(choice)
+        replaceable = None if choice.page is None else chosen
+        for file, index in choice.listed:
+            self._submit_listed(choice.requirement, file, index, replaceable)
+        return chosen.kept
 
     def submit_url(self, requirement: Url) -> None:
         """Start fetching the file of a URL requirement; raises `LockFileError` for an impossible name."""
@@ -154,9 +161,9 @@ class Transfers:
         """Start archiving a git commit."""
         self._submit(GitJob(requirement=requirement, means=self._means))
 
-    def settled(self, choices: Iterable[Choice]) -> tuple[Choice, ...]:
+    def settled(self, choices: Iterable[ChosenFiles]) -> tuple[ChosenFiles, ...]:
         """Return the choices as they have turned out. choices: as `submit_choice` has returned them."""
-        return tuple(self._changed[id(one)].choice if id(one) in self._changed else one for one in choices)
+        return tuple(ChosenFiles.of(self._changed[one].choice) if one in self._changed else one for one in choices)
 
     def wait(self) -> tuple[Fetched, ...]:
         """Return all files once they are there, sorted; raises all failures at once when the rest is done."""
@@ -172,9 +179,9 @@ class Transfers:
                 if one.chosen is None or one.file is None or not may_be_left_out(error):
                     errors.append((one.requirement, error))
                     continue
-                self._changed[id(one.chosen.kept)] = one.chosen
+                self._changed[one.chosen.kept] = one.chosen
                 for file, index in one.chosen.without(one.file, error):
-                    self._submit_listed(one.chosen, file, index, file)
+                    self._submit_listed(one.chosen.first.requirement, file, index, one.chosen)
         for chosen in self._changed.values():
             if chosen.possible:
                 chosen.report(self._means.reporter)
@@ -195,7 +202,7 @@ class Transfers:
         # The first of all that need a file is its place, whether its future has ended by now or not.
         met = [(one, wrong[one.key]) for one in outcomes if one.key in wrong]
         errors: list[tuple[Requirement, Cachi2ishError]] = [
-            (one.requirement, error) for one, error in met if not may_be_left_out(error)
+            (one.requirement, error) for one, error in met if one.chosen is None or not may_be_left_out(error)
         ]
         for chosen in dict.fromkeys(one.chosen for one, _ in met if one.chosen is not None):
             of_choice = [(one.file, error) for one, error in met if one.chosen is chosen and one.file is not None]
@@ -203,10 +210,9 @@ class Transfers:
             errors += ((chosen.first.requirement, error) for error in all_needed(chosen.first, dispensable))
         return tuple(failures_of_transfers(errors))
 
-    def _submit_listed(self, chosen: Chosen, file: IndexFile, index: str, known: IndexFile) -> None:
-        requirement = chosen.choice.requirement
+    def _submit_listed(self, requirement: Pinned, file: IndexFile, index: str, chosen: Chosen | None) -> None:
         job = self._file_job(requirement, artifact_of(requirement, file), index or None, file.upload_time)
-        self._submit(job, chosen, known)
+        self._submit(job, chosen, None if chosen is None else file)
 
     def _file_job(
         self,
