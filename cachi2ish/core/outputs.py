@@ -19,6 +19,7 @@ from msgspec import Struct
 from cachi2ish.core.as_of import RecordedDates
 from cachi2ish.core.distributions import is_wheel, plain_name, sdist_extension
 from cachi2ish.core.requirements import Git, Url
+from cachi2ish.core.structs import repr_without
 from cachi2ish.core.urls import Address
 from cachi2ish.errors import LockFileError
 
@@ -61,6 +62,8 @@ class ProjectFile(Struct, frozen=True, order=True):
     template: str
     urls: tuple[str, ...] = ()
     sha256: str = ""
+
+    __repr__ = repr_without("template")
 
 
 def text_digest(text: str) -> str:

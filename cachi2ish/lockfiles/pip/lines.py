@@ -17,6 +17,7 @@ from msgspec import Struct
 from cachi2ish.advice import Hint
 from cachi2ish.core.distributions import same_version
 from cachi2ish.core.messages import excerpt
+from cachi2ish.core.structs import repr_without
 from cachi2ish.errors import InputError, LockFileError, Origin
 from cachi2ish.lockfiles.interface import Decoded
 
@@ -118,6 +119,8 @@ class LogicalLine(Struct, frozen=True):
     text: str
     _parts: tuple[tuple[int, str], ...]  # contiguous in the file, with the place where each begins
     _shift: int
+
+    __repr__ = repr_without("_parts", "_shift")  # the parts have the comments too
 
     def source_span(self, start: int, end: int) -> tuple[int, int]:
         """Return where in the file the characters ``start`` to ``end`` (exclusive, not empty) stand.

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +126,7 @@ class _Reading:
     lines: Mapping[tuple[str, str], int]
     meta: Meta
     purpose: Purpose
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
 
     def lock(self, sections: Mapping[str, Any], taken: tuple[str, ...], stale: tuple[LockFileError, ...]) -> Lock:
         """Return the lock; raises all that is wrong with it at once."""
