@@ -8,13 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from types import MemberDescriptorType
 from typing import Any
 
 
-def repr_without(*hidden: str) -> Callable[[Any], str]:
+class _Method:
+    """A method of a struct that leaves fields out, and refuses names of none: one that is misspelt shows a secret.
+
+    It does so where the class is made: when Python calls ``__set_name__``, the class has its fields already.
+    """
+
+    def __init__(self, left_out: tuple[str, ...], method: Callable[..., Any]) -> None:
+        self._left_out = left_out
+        self._method = method
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        found = ((field, getattr(owner, field, None)) for field in self._left_out)
+        unknown = [field for field, member in found if not isinstance(member, MemberDescriptorType)]
+        if unknown:
+            raise TypeError(f"{owner.__name__} has no field {' and no '.join(unknown)}")
+        setattr(owner, name, self._method)
+
+
+def repr_without(*hidden: str) -> Any:  # noqa: ANN401  (a method, to mypy and to whoever calls it)
     """Return a ``__repr__`` that leaves the fields ``hidden`` out, which are long or may hold a secret.
 
-    For the body of a struct::
+    For the body of a struct, which is refused without such a field::
 
         class Answer(Struct):
             url: str
@@ -27,13 +46,13 @@ def repr_without(*hidden: str) -> Callable[[Any], str]:
         shown = (name for name in self.__struct_fields__ if name not in hidden)
         return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
 
-    return __repr__
+    return _Method(hidden, __repr__)
 
 
-def compared_without(*ignored: str) -> tuple[Callable[[Any, object], bool], Callable[[Any], int]]:
+def compared_without(*ignored: str) -> tuple[Any, Any]:
     """Return an ``__eq__`` and a ``__hash__`` for which the fields ``ignored`` make no difference.
 
-    For the body of a struct, which gets no other::
+    For the body of a struct, which gets no other, and is refused without such a field::
 
         class Answer(Struct, eq=False):
             body: bytes
@@ -51,7 +70,7 @@ def compared_without(*ignored: str) -> tuple[Callable[[Any, object], bool], Call
     def __hash__(self: Any) -> int:  # noqa: ANN401, N807
         return hash(values(self))
 
-    return __eq__, __hash__
+    return _Method(ignored, __eq__), _Method(ignored, __hash__)
 
 
 def shared_texts(texts: Iterable[str]) -> tuple[str, ...]:
