@@ -4,6 +4,7 @@ The option, its variable, the key of the configuration file and their lines in t
 derive from the field. `load_settings` decides which source is the strongest. ``--help`` loads this module.
 """
 
+# Without `annotations` from `__future__`, as the modules of its other parts: `SETTINGS` needs objects, no text.
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path

@@ -1,5 +1,6 @@
 """Settings of the mirror. Their options belong to ``cachi2ish mirror`` and need no prefix there."""
 
+# Without `annotations` from `__future__`: `SETTINGS` in flags.py needs objects, no text.
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated

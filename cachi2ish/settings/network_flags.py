@@ -1,5 +1,6 @@
 """Settings of indexes and of connections to them."""
 
+# Without `annotations` from `__future__`: `SETTINGS` in flags.py needs objects, no text.
 from enum import StrEnum
 from typing import Annotated
 

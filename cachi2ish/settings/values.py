@@ -62,7 +62,8 @@ class Values:
     """Values of settings by name, which are fields as in a dataclass; what is not given is as in the class.
 
     Not a dataclass: that takes three milliseconds for `Flags`, which each run and ``--help`` would wait for. Its
-    ``repr`` shows no value, since addresses may hold passwords.
+    ``repr`` shows no value, since addresses may hold passwords. A module with such a class does without
+    `annotations` from `__future__`, as `cachi2ish.settings.flags.SETTINGS` needs objects, no text.
     """
 
     def __init__(self, **values: Any) -> None:  # noqa: ANN401  (mypy knows the fields)
