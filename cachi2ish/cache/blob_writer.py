@@ -91,8 +91,8 @@ class DiskBlobWriter:
             for algorithm in self._hashes.algorithms:
                 self._link(self.digest(algorithm), sha256)
             status = os.fstat(self._partial.descriptor)
-        inode = file_number(status.st_dev, status.st_ino)
-        return Blob(sha256=sha256, size=self._offset, folder=self._layout.files, inode=inode)
+        file_id = file_number(status.st_dev, status.st_ino)
+        return Blob(sha256=sha256, size=self._offset, folder=self._layout.files, file_id=file_id)
 
     def discard(self) -> None:
         """Do not keep the bytes when this writer is left without `commit`."""

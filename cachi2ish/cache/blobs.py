@@ -128,8 +128,8 @@ class DiskBlobs:
             return None
         if not self._usage.note(path):
             return None
-        inode = file_number(status.st_dev, status.st_ino)
-        return Blob(sha256=sha256, size=size, folder=self._layout.files, inode=inode)
+        file_id = file_number(status.st_dev, status.st_ino)
+        return Blob(sha256=sha256, size=size, folder=self._layout.files, file_id=file_id)
 
     def _remove(self, path: Path, file: FileIO) -> None:
         # Where nothing can be removed, nothing can be put in its place either: that will be told.

@@ -25,6 +25,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from cachi2ish.cache.hashing import SHAKE_BYTES
+from cachi2ish.core.artifacts import blob_path
 from cachi2ish.core.digests import Digest
 from cachi2ish.files.folder import Folder
 
@@ -82,7 +83,7 @@ class Layout(Struct, frozen=True):
 
     def blob(self, sha256: str) -> Path:
         """Return the place of the blob with this sha256."""
-        return self.root / f"blobs/sha256/{sha256[:2]}/{sha256[2:]}"
+        return blob_path(self.files, sha256)
 
     def partial_of(self, key: str) -> Path:
         """Return the place of a file on its way; the key may hold credentials, and is not to be read off it."""
@@ -95,7 +96,7 @@ class Layout(Struct, frozen=True):
             value = value[: 2 * SHAKE_BYTES]  # a longer digest begins with the shorter one
         if not _HEXADECIMAL.fullmatch(value):
             return None
-        return self.blobs / digest.algorithm / value[:2] / value[2:]
+        return blob_path(self.blobs / digest.algorithm, value)
 
     def address(self, digest: Digest) -> str | None:
         """Return the sha256 of the blob that is said to have ``digest``, or None."""
@@ -111,4 +112,4 @@ class Layout(Struct, frozen=True):
 
     def target(self, sha256: str) -> str:
         """Return what a link to the blob holds: relative, so that a cache may be moved."""
-        return f"../../sha256/{sha256[:2]}/{sha256[2:]}"
+        return str(blob_path(Path("../../sha256"), sha256))

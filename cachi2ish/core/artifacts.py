@@ -36,28 +36,33 @@ class Artifact(Struct, frozen=True, kw_only=True, gc=False):
 
 
 def file_number(device: int, inode: int) -> int:
-    """Return one number for a file of a device: no other file that is there has it."""
+    """Return one number for a file, of its device and inode; unique on this machine."""
     return device << 64 | inode
+
+
+def blob_path(folder: Path, digits: str) -> Path:
+    """Return where the file is that is addressed by these hexadecimal digits: ``folder/ab/cdef…``."""
+    return Path(folder, digits[:2], digits[2:])
 
 
 class Blob(Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """A file in the cache, whole and checked. sha256: what it is addressed by; folder: that of all such files.
 
-    inode: the `file_number` of the file that was checked. In a cache that others may write to, another one may be
-    at `path` by now. None where nobody else writes.
+    file_id: the `file_number` of the file that was checked. In a cache that others may write to, another one may
+    be at `path` by now. None where nobody else writes.
     """
 
     sha256: str
     size: int
     folder: Path
-    inode: int | None = None
+    file_id: int | None = None
 
-    __eq__, __hash__ = compared_without("inode")
+    __eq__, __hash__ = compared_without("file_id")
 
     @property
     def path(self) -> Path:
         """Where it is; do not change it. Made when it is asked for: it weighs ten times as much as the rest."""
-        return Path(self.folder, self.sha256[:2], self.sha256[2:])
+        return blob_path(self.folder, self.sha256)
 
     @property
     def digest(self) -> Digest:

@@ -245,10 +245,10 @@ def _joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 def _is_what_was_checked(blob: Blob, source: os.stat_result) -> bool:
     """Return whether ``source`` is the file that was checked, and nobody but us or root can change it."""
-    if blob.inode is None:
+    if blob.file_id is None:
         return True
     own = source.st_uid in {0, os.geteuid()} and not source.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    return own and file_number(source.st_dev, source.st_ino) == blob.inode
+    return own and file_number(source.st_dev, source.st_ino) == blob.file_id
 
 
 def _sha256(path: str) -> str:

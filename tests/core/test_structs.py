@@ -44,7 +44,7 @@ from cachi2ish.settings.settings import Settings
 from cachi2ish.simple_api.fields import Link, PageSource
 
 T = datetime(2024, 10, 2, tzinfo=UTC)
-BLOB = Blob(sha256="0" * 64, size=1, folder=Path("/cache"), inode=1)
+BLOB = Blob(sha256="0" * 64, size=1, folder=Path("/cache"), file_id=1)
 
 #: What is not printed: logins, tokens, variables, addresses with a login, and texts of files and answers.
 HIDDEN: dict[type[Any], set[str]] = {
@@ -154,7 +154,7 @@ def test_fields_are_those_of_the_struct_that_it_is_based_on_too() -> None:
 
 
 def test_fields_that_make_no_difference_make_none() -> None:
-    moved = replace(BLOB, inode=None)
+    moved = replace(BLOB, file_id=None)
     assert moved == BLOB
     assert len({BLOB, moved}) == 1
     assert replace(BLOB, size=2) != BLOB

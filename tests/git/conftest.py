@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cachi2ish.cache.interface import BlobWriter
-from cachi2ish.core.artifacts import Blob
+from cachi2ish.core.artifacts import Blob, blob_path
 from cachi2ish.core.digests import Digest
 from cachi2ish.core.requirements import Git
 from cachi2ish.core.urls import Address
@@ -35,7 +35,7 @@ class Folder:
 
     def find(self, digests: Collection[Digest]) -> Blob | None:
         for digest in digests:
-            file = self.path / digest.value[:2] / digest.value[2:]
+            file = blob_path(self.path, digest.value)
             if file.exists():
                 return Blob(sha256=digest.value, size=file.stat().st_size, folder=self.path)
         return None

@@ -264,4 +264,4 @@ def _is_same(blob: Blob) -> bool:
         status = os.stat(blob.path, follow_symlinks=False)  # noqa: PTH116  (a third of the time of pathlib's)
     except OSError:
         return False
-    return status.st_size == blob.size and blob.inode in (None, file_number(status.st_dev, status.st_ino))
+    return status.st_size == blob.size and blob.file_id in (None, file_number(status.st_dev, status.st_ino))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cachi2ish.advice import Place
 from cachi2ish.cache.interface import SharedBlobStore
+from cachi2ish.core.artifacts import blob_path
 from cachi2ish.core.cache_contents import Entry, EntryKind
 from cachi2ish.errors import DigestMismatchError
 from cachi2ish.files.os_errors import storage_errors
@@ -82,7 +83,7 @@ class DiskFiles:
 
     def path_of(self, sha256: str) -> Path:
         """Return where a file is, or would be."""
-        return self._directory / "blobs" / "sha256" / sha256[:2] / sha256[2:]
+        return blob_path(self._directory / "blobs" / "sha256", sha256)
 
     def _portions(self, sha256: str, start: int) -> Iterator[bytes]:
         with self._errors(sha256):
