@@ -42,20 +42,11 @@ def _accept() -> str:
 
 
 class _Answer(Struct):
-    """What an index has said of a project in this run.
-
-    kept: whether the catalogue has the page. Else it is here: a run that holds the pages of thousands of projects
-    needs hundreds of megabytes.
-    """
+    """What an index has said of a project in this run. page: where the catalogue does not keep it."""
 
     lock: Lock = field(default_factory=Lock)
-    kept: bool = False
     page: Page | None = None
     error: Cachi2ishError | None = None
-
-
-#: For all projects whose pages the catalogue has: a lock for each would last as long as the run.
-_KEPT = _Answer(kept=True)
 
 
 class SimpleIndex:
@@ -79,39 +70,43 @@ class SimpleIndex:
         self._reading = Lock()
         self._guard = Lock()
         self._answers: dict[NormalizedName, _Answer] = {}
+        # Projects that have no answer here: a run that holds the pages of thousands of them needs hundreds of
+        # megabytes, and a lock for each would last as long as the run.
+        self._in_catalogue: set[NormalizedName] = set()
 
     def page(self, project: NormalizedName, query: PageQuery = FRESH) -> Page:
         """Return the page of ``project``, or raise what the first one heard who asked; see `Index.page`."""
-        while (answer := self._answer(project)) is _KEPT:
-            known = self._kept(project, answer)
-            if known is not None:
-                return known
-            with self._guard:
-                if self._answers.get(project) is _KEPT:
-                    del self._answers[project]  # the page is damaged: have it sent again
+        if (kept := self._kept(project)) is not None:
+            return kept
+        with self._guard:
+            answer = self._answers.get(project) or self._answers.setdefault(project, _Answer())
         with answer.lock:
             if answer.error is not None:
                 raise answer.error
-            if (known := answer.page or self._kept(project, answer)) is not None:
+            if (known := answer.page or self._kept(project)) is not None:  # another thread may have asked
                 return known
+            with self._guard:
+                self._in_catalogue.discard(project)  # the page is damaged there: have it sent again
             try:
                 url, headers = _page_url(self._url, project), self._headers(project)
                 response = self._http().get(url, headers=headers)
-                page, answer.kept = self._taken(project, response, query.versions)
+                page, in_catalogue = self._taken(project, response, query.versions)
             except Cachi2ishError as error:
                 answer.error = error
                 raise
-            answer.page = None if answer.kept else page
-            if answer.kept:
-                self._answers[project] = _KEPT
+            with self._guard:
+                if in_catalogue:
+                    self._in_catalogue.add(project)
+                    self._answers.pop(project, None)
+                else:
+                    answer.page = page
             return page
 
-    def _answer(self, project: NormalizedName) -> _Answer:
+    def _kept(self, project: NormalizedName) -> Page | None:
         with self._guard:
-            return self._answers.get(project) or self._answers.setdefault(project, _Answer())
-
-    def _kept(self, project: NormalizedName, answer: _Answer) -> Page | None:
-        kept = self._catalogue.kept_page(self.address, project) if answer.kept else None
+            if project not in self._in_catalogue:
+                return None
+        kept = self._catalogue.kept_page(self.address, project)
         return None if kept is None else kept.page
 
     def _headers(self, project: NormalizedName) -> dict[str, str]:

@@ -231,19 +231,47 @@ def test_a_kept_page_does_not_hide_that_the_project_is_gone(opened: Open, catalo
         assert (kept.page, kept.fetched_at) == (None, RUN_STARTED)
 
 
+def damage(catalogue: Path) -> None:
+    with closing(sqlite3.connect(catalogue)) as connection, connection:
+        connection.execute("UPDATE body SET content = substr(content, 1, length(content) - 5)")
+
+
 def test_a_kept_page_that_is_damaged_is_sent_again(
     opened: Open, catalogue: SqliteCatalogue, tmp_path: Path
 ) -> None:
     with IndexServer() as index:
         index.add("demo", DIST)
         page = opened(index.index_url).page(DEMO)
-        with closing(sqlite3.connect(tmp_path / "catalogue.sqlite")) as connection, connection:
-            connection.execute("UPDATE body SET content = substr(content, 1, length(content) - 5)")
+        damage(tmp_path / "catalogue.sqlite")
         assert opened(index.index_url).page(DEMO) == page
         assert [request.status for request in index.requests] == [200, 304, 200]
         kept = catalogue.kept_page(index.index_url, DEMO)
         assert kept
         assert kept.page == page
+
+
+def test_a_page_that_is_damaged_between_two_asks_of_a_run_is_sent_again(opened: Open, tmp_path: Path) -> None:
+    with IndexServer() as index:
+        index.add("demo", DIST)
+        simple = opened(index.index_url)
+        page = simple.page(DEMO)
+        damage(tmp_path / "catalogue.sqlite")
+        assert simple.page(DEMO) == page
+        assert simple.page(DEMO) == page
+        assert [request.status for request in index.requests] == [200, 304, 200]
+
+
+def test_a_page_that_is_damaged_and_not_sent_again_is_asked_for_no_more(opened: Open, tmp_path: Path) -> None:
+    with IndexServer() as index:
+        index.add("demo", DIST)
+        simple = opened(index.index_url)
+        simple.page(DEMO)
+        damage(tmp_path / "catalogue.sqlite")
+        index.script(PAGE, [Fault.status(401)])
+        for _ in range(2):
+            with pytest.raises(UnavailableError, match="HTTP 401"):
+                simple.page(DEMO)
+        assert [request.status for request in index.requests] == [200, 401]
 
 
 def test_a_page_that_is_still_the_same_is_as_new_as_the_run_that_asked(
