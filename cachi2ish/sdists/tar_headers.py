@@ -14,10 +14,10 @@ from cachi2ish.files.inflate import adler32
 #: Bytes of an extended header; they hold a path and times.
 LONGEST_HEADER = 1 << 20
 
-#: Kinds of members. A device or a pipe is nothing that is read, so it is as good as a link.
+#: Kinds of members. Links, devices and pipes are never read.
 REGULAR = frozenset(b"0\x007")
 DIRECTORY = ord("5")
-LINKS = frozenset(b"12346")
+NEVER_READ = frozenset(b"12346")
 EXTENDED, _GLOBAL, _LONG_NAME, _LONG_LINK = b"xgLK"
 OF_THE_NEXT = frozenset(b"xgLK")
 

@@ -11,7 +11,7 @@ from cachi2ish.sdists.gzip_stream import BLOCK
 from cachi2ish.sdists.tar_headers import (
     DIGITS,
     DIRECTORY,
-    LINKS,
+    NEVER_READ,
     PLAIN,
     REGULAR,
     SUM_OF_SUM,
@@ -37,13 +37,24 @@ _REMEMBERED = 64
 _VARYING = Struct("100s48s6s").unpack_from
 _REST = 154
 
+#: Where the fields of a header begin; those for the size, the time and the sum stand before the kind.
+_SIZE, _KIND, _PREFIX = 124, 156, 345
+
+#: The digits of the size in the numbers of `_VARYING`.
+_SIZE_DIGITS = slice(24, 35)
+
+#: A mask: a file takes whole blocks. A folder takes none, whatever size it states: all readers skip nothing there.
+_ROUND_UP = -BLOCK
+_NOTHING = 0
+
 #: How the rest begins: with what stands behind the digits of the sum.
 _BEHIND_SUM = b"\0 "
 
 _FILE = ord("0")
 
-#: What no header ends with, and no sum is right with.
-_NO_REST = bytes(BLOCK + 1), -(1 << 20), 0
+#: A rest, its sum and a mask until a header was learned. The rest is longer than a header, so that none ends with
+#: it. A piece may have so many zeros, but the sum is below zero, which no header states.
+_NO_REST = bytes(BLOCK + 1), -(1 << 20), _NOTHING
 
 
 class Names:
@@ -64,7 +75,7 @@ class Names:
     def take(self, name: bytes, kind: int, size: int) -> None:
         """Take in the name of a member, and the ``size`` that it states; raises `UnusualError`."""
         is_folder = kind == DIRECTORY
-        if _UNUSUAL.search(name) or not (is_folder or kind in REGULAR or kind in LINKS):
+        if _UNUSUAL.search(name) or not (is_folder or kind in REGULAR or kind in NEVER_READ):
             raise UnusualError
         below = name.removeprefix(b"./")
         top, slash, _ = below.partition(b"/")
@@ -73,7 +84,7 @@ class Names:
             raise UnusualError
         if len(self._tops) > 1 and len(self._tops - _ROOT) > 1:
             raise UnusualError
-        if kind in LINKS or self._links:
+        if kind in NEVER_READ or self._links:
             self.top = _NO_TOP
             self._take_beside_links(tuple(below.rstrip(b"/").split(b"/")), kind, size)
         elif top and slash and self.top == _NO_TOP:
@@ -83,7 +94,7 @@ class Names:
     def _take_beside_links(self, parts: tuple[bytes, ...], kind: int, size: int) -> None:
         if any(parts[:depth] in self._links for depth in range(1, len(parts) + 1)):
             raise UnusualError
-        if kind in LINKS:
+        if kind in NEVER_READ:
             self._links.add(parts)
             if size or parts[-1] in self._last or len(self._links) > _MOST_LINKS:
                 raise UnusualError
@@ -107,19 +118,19 @@ class UsualMembers:
         begin = b"%d mtime=" % length  # nearly all are one record, of a time
         if len(blocks) == BLOCK and blocks.startswith(begin) and len(self._extended) < _REMEMBERED:
             end = b"\n" + bytes(BLOCK - length)
-            self._extended[header[124:156]] = header + begin, BLOCK + length - 1, end
+            self._extended[header[_SIZE:_KIND]] = header + begin, BLOCK + length - 1, end
 
     def learn(self, header: bytes) -> None:
         """Take in a header that was found sound."""
-        kind = header[156]
+        kind = header[_KIND]
         known = self._folder if kind == DIRECTORY else self._file
-        if header.endswith(known[0]) or header[345] or not header.startswith(_BEHIND_SUM, _REST):
-            return  # from 345 on, the name has a second part
-        rest = header[_REST:], sum_of(header[156:]) + SUM_OF_SUM - 1  # Adler-32 is one too many
+        if header.endswith(known[0]) or header[_PREFIX] or not header.startswith(_BEHIND_SUM, _REST):
+            return  # the prefix would be a first part of the name
+        rest = header[_REST:], sum_of(header[_KIND:]) + SUM_OF_SUM - 1  # Adler-32 is one too many
         if kind == _FILE:
-            self._file = *rest, -BLOCK
+            self._file = *rest, _ROUND_UP
         elif kind == DIRECTORY:
-            self._folder = *rest, 0
+            self._folder = *rest, _NOTHING
 
     def pass_over(self, piece: bytes, at: int, end: int) -> int:
         """Return where the first member of a ``piece`` begins that is not as others were, or not whole.
@@ -131,14 +142,14 @@ class UsualMembers:
         passed = 0
         while at + 3 * BLOCK <= end:
             header = at
-            if (extended := known(piece[at + 124 : at + 156])) is not None:
+            if (extended := known(piece[at + _SIZE : at + _KIND])) is not None:
                 begin, end_at, end_of_record = extended
                 if not (piece.startswith(begin, at) and piece.startswith(end_of_record, at + end_at)):
                     break
                 header += 2 * BLOCK
             field, numbers, total = _VARYING(piece, header)
             name = field.partition(b"\0")[0].decode("latin-1")
-            rest, total_of_rest, blocks = folder if name.endswith("/") else file
+            rest, total_of_rest, mask = folder if name.endswith("/") else file
             if (
                 not piece.startswith(rest, header + _REST)
                 or numbers.translate(DIGITS) != PLAIN
@@ -155,7 +166,7 @@ class UsualMembers:
                 or "\\" in name
             ):
                 break
-            at = header + BLOCK + (int(numbers[24:35], 8) + BLOCK - 1 & blocks)
+            at = header + BLOCK + ((int(numbers[_SIZE_DIGITS], 8) + BLOCK - 1) & mask)
             passed += 1
         self.passed += passed
         return at
