@@ -30,6 +30,8 @@ SDIST_EXTENSIONS = (
     ".tar",
 )
 
+_USUAL_SDIST = SDIST_EXTENSIONS[0]
+
 WHEEL_EXTENSION = ".whl"
 
 #: Bytes of the name of a file, at most.
@@ -67,8 +69,8 @@ class WheelName(Struct, frozen=True):
 
 def sdist_extension(filename: str) -> str | None:
     """Return the ending that makes ``filename`` a source archive, in lower case, or None."""
-    if filename.endswith(SDIST_EXTENSIONS[0]):
-        return SDIST_EXTENSIONS[0]
+    if filename.endswith(_USUAL_SDIST):
+        return _USUAL_SDIST
     lowered = filename.lower()
     return next((extension for extension in SDIST_EXTENSIONS if lowered.endswith(extension)), None)
 
@@ -166,34 +168,28 @@ def by_version(filenames: Iterable[str], project: NormalizedName) -> dict[str, l
             known[name] = canonicalize_name(name) == project
         return known[name]
 
-    usual = SDIST_EXTENSIONS[0]
     found: dict[str, list[int]] = {}
-    start, alike = "", list[int]()  # files of one version stand together, and begin alike
-    before = ""  # what stands before the version of an sdist: what begins so has it there too
+    wheel_start, alike = "", list[int]()  # files of one version stand together, and begin alike
+    sdist_start = ""  # how names of this project's sdists begin, up to the version
     for position, filename in enumerate(filenames):
-        if start and filename.startswith(start) and filename.endswith(WHEEL_EXTENSION):
+        if wheel_start and filename.startswith(wheel_start) and filename.endswith(WHEEL_EXTENSION):
             alike.append(position)
-            continue
-        if before and filename.endswith(usual) and filename.startswith(before):
-            version = filename[len(before) : -len(usual)]
-            if version:
+        elif sdist_start and filename.startswith(sdist_start) and filename.endswith(_USUAL_SDIST):
+            if version := filename[len(sdist_start) : -len(_USUAL_SDIST)]:
                 found.setdefault(version, []).append(position)
-            continue
-        if is_wheel(filename):
+        elif is_wheel(filename):
             stem, dash, rest = filename[: -len(WHEEL_EXTENSION)].partition("-")
             version, more, _ = rest.partition("-")
-            if not is_own(stem):
-                continue
-            alike = found.setdefault(version, [])
-            start = f"{stem}-{version}-" if dash and more else ""
-            alike.append(position)
-            continue
-        extension = sdist_extension(filename)
-        stem = filename[: -len(extension)] if extension else ""
-        declared = _sdist_version(stem, is_own)
-        if declared is not None:
-            found.setdefault(declared, []).append(position)
-            before = stem[: -len(declared)]
+            if is_own(stem):
+                wheel_start = f"{stem}-{version}-" if dash and more else ""
+                alike = found.setdefault(version, [])
+                alike.append(position)
+        else:
+            extension = sdist_extension(filename)
+            stem = filename[: -len(extension)] if extension else ""
+            if declared := _sdist_version(stem, is_own):
+                found.setdefault(declared, []).append(position)
+                sdist_start = stem[: -len(declared)]
     return found
 
 
@@ -212,6 +208,7 @@ def possible_names(filenames: Sequence[str], wanted: str) -> Sequence[int]:
         marks = [f"{major}.", f"{minor}.", micro]
     else:
         marks = [f"{major}.", minor] if minor != "0" else [major]
+    # An empty text is in every name; the longest is the rarest.
     one, other, third = sorted((*marks, *[""] * (3 - len(marks))), key=len, reverse=True)
     return [position for position, name in enumerate(filenames) if one in name and other in name and third in name]
 
@@ -237,7 +234,7 @@ def same_version(declared: str, wanted: str, *, arbitrary: bool = False) -> bool
 
 
 def which_are(wanted: str, declared: Iterable[str], *, arbitrary: bool = False) -> list[str]:
-    """Return those of ``stated`` that are the version ``wanted`` by `same_version`, without parsing each."""
+    """Return those of ``declared`` that are the version ``wanted`` by `same_version`, without parsing each."""
     release = _release(wanted)
     return [
         one

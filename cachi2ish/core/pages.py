@@ -30,7 +30,7 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 #: The status of a project whose files nobody should install (PEP 792).
 QUARANTINED = "quarantined"
 
-#: Who asks for more versions of a page than this asks for many.
+#: Versions that are looked for one by one; beyond that all names are grouped once.
 _FEW_VERSIONS = 3
 
 #: Pairs of an algorithm and a value, as an index states them: neither needs to be one that can be checked.
