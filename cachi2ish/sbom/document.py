@@ -64,13 +64,17 @@ def named_pieces(content: JsonObject, field: str, name_of: Naming, parts: Mappin
     """
     whole: Mapping[str, object] = {**content, **parts}
     try:
-        name = name_of(map(_plain, _pieces(whole, indent=0)))
-    except UnicodeEncodeError:  # what is no ASCII, and half of a surrogate pair
+        name = name_of(map(_unescaped, _pieces(whole, indent=0)))
+    except (_EscapedError, UnicodeEncodeError):  # the latter for half of a surrogate pair
         content = content | {key: [*made()] for key, made in parts.items()}
         yield document_text(content | {field: name_of((canonical(content).encode(),))})
     else:
         yield from (piece.decode() for piece in _pieces({**whole, field: name}, indent=_INDENT))
         yield "\n"
+
+
+class _EscapedError(Exception):
+    """A piece has characters that the standard library escapes, and msgspec does not."""
 
 
 def _pieces(content: Mapping[str, object], *, indent: int) -> Iterator[bytes]:
@@ -80,11 +84,11 @@ def _pieces(content: Mapping[str, object], *, indent: int) -> Iterator[bytes]:
     for number, (key, value) in enumerate(sorted(content.items())):
         yield b"%b%b%b: " % (later if number else first, margin, msgspec.json.encode(key))
         if callable(value) or isinstance(value, list):
-            before = b"[" + first
+            empty = True
             for one in value() if callable(value) else value:
-                yield b"%b%b" % (before, _laid_out(one, indent, margin * 2))
-                before = later
-            yield b"%b%b]" % (first, margin) if before is later else b"[]"
+                yield b"%b%b" % (b"[" + first if empty else later, _laid_out(one, indent, margin * 2))
+                empty = False
+            yield b"[]" if empty else b"%b%b]" % (first, margin)
         else:
             yield _laid_out(value, indent, margin).removeprefix(margin)
     yield (first if content else b"") + b"}"
@@ -96,11 +100,11 @@ def _laid_out(value: object, indent: int, margin: bytes) -> bytes:
     return margin + text.replace(b"\n", b"\n" + margin) if indent else text
 
 
-def _plain(piece: bytes) -> bytes:
-    """Return what the standard library would write as it is written here; raises `UnicodeEncodeError`."""
-    if piece.isascii() and b"\x7f" not in piece:  # the standard library escapes these
-        return piece
-    raise UnicodeEncodeError("ascii", piece.decode(), 0, len(piece), "it is not plain")
+def _unescaped(piece: bytes) -> bytes:
+    """Return ``piece`` where the standard library writes the same; raises `_EscapedError`."""
+    if not piece.isascii() or b"\x7f" in piece:
+        raise _EscapedError
+    return piece
 
 
 def _sorted(content: object) -> bytes:
