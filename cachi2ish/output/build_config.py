@@ -63,14 +63,10 @@ class _Config(Struct, frozen=True):
     cachi2ish: _Tool = _Tool()
 
 
-def render_build_config(config: BuildConfig) -> str:
-    """Return what `build_config_pieces` yields, as one text."""
-    return b"".join(build_config_pieces(config)).decode()
-
-
-def build_config_pieces(config: BuildConfig) -> Iterator[bytes]:
+def render_build_config(config: BuildConfig) -> Iterator[bytes]:
     """Yield the content of the file: the same bytes for the same facts, whatever their order.
 
+    It is made twice: once with an empty seal, for the digest, and once with the seal.
     A path that is not UTF-8 is in Python's form (PEP 383), and its stray surrogates are written as JSON escapes.
     """
     wire = _Config(
@@ -120,17 +116,18 @@ def _escaped(content: Mapping[str, Any]) -> Iterator[bytes]:
     yield f"{text}\n".encode("utf-8", "backslashreplace")
 
 
-#: So many elements of a list are put together at once.
+#: So many elements of a list are put together at once: a call for each takes longer, and a piece stays below some
+#: ten kilobytes.
 _ELEMENTS = 200
 
 
 def _indented(content: Mapping[str, Any]) -> Iterator[bytes]:
     """Yield what `_escaped` does, in pieces: with thousands of files it has a megabyte, and more as objects."""
-    yield from _laid_out(content, b"\n")
+    yield from _rendered(content, b"\n")
     yield b"\n"
 
 
-def _laid_out(value: object, margin: bytes) -> Iterator[bytes]:
+def _rendered(value: object, margin: bytes) -> Iterator[bytes]:
     """Yield the JSON of ``value``. margin: what begins a line."""
     inner = margin + b"  "
     if isinstance(value, Struct):
@@ -139,7 +136,7 @@ def _laid_out(value: object, margin: bytes) -> Iterator[bytes]:
         before = b"{"
         for name, one in value.items():
             yield b"%b%b%b: " % (before, inner, msgspec.json.encode(name))
-            yield from _laid_out(one, inner)
+            yield from _rendered(one, inner)
             before = b","
         yield margin + b"}"
     elif isinstance(value, list | tuple) and value:
@@ -147,12 +144,13 @@ def _laid_out(value: object, margin: bytes) -> Iterator[bytes]:
         if len(value) < _ELEMENTS:
             for one in value:
                 yield before + inner
-                yield from _laid_out(one, inner)
+                yield from _rendered(one, inner)
                 before = b","
         else:
             for start in range(0, len(value), _ELEMENTS):
                 some = _without_defaults(tuple(value[start : start + _ELEMENTS]))
                 text = msgspec.json.format(msgspec.json.encode(some), indent=2)
+                # Without the brackets, and the line break before the last: the pieces are one list.
                 yield before + text[1:-2].replace(b"\n", margin)
                 before = b","
         yield margin + b"]"

@@ -21,7 +21,7 @@ from cachi2ish.core.outputs import DEPS, BuildConfig
 from cachi2ish.errors import DistributionError, StorageError
 from cachi2ish.files.os_errors import storage_errors
 from cachi2ish.files.rooted import RootedPath
-from cachi2ish.output.build_config import BUILD_CONFIG, build_config_pieces
+from cachi2ish.output.build_config import BUILD_CONFIG, render_build_config
 from cachi2ish.output.file_copies import copy_file, set_mode_and_time, stamp
 from cachi2ish.output.swap import replace_contents, take_place
 from cachi2ish.output.workplace import KEPT, Workplace, keep_others, refuse_strangers
@@ -59,7 +59,7 @@ class StagedOutput:
         self._workplace = workplace
         self._root = RootedPath.of(workplace.path, error=StorageError)
         self._placed: dict[str, str] = {}
-        # There is a folder for each project: what is in it is one object for all that have the same.
+        # Files of each folder. Nearly all folders have the same names: equal sets are one object.
         self._folders = {"": _EMPTY}
         self._names: dict[_Names, _Names] = {}
         self._guard = threading.Lock()
@@ -107,18 +107,18 @@ class StagedOutput:
 
     def write_pieces(self, path: str, content: Iterable[str]) -> None:
         """Write a text file as `write` does, piece by piece."""
-        place = self._root.join(path).path
+        self._root.join(path)  # which raises for one that leads out of the output
         folder, _, name = path.rpartition("/")
         self._folder_at(folder)
-        self._write_file(folder, name, str(place), _in_larger_pieces(content))
+        self._write_file(folder, name, _in_larger_pieces(content))
 
     def write_folder(self, path: str, contents: Mapping[str, str]) -> None:
         """Write text files into one folder, each in the place of what was there. Raises `StorageError`."""
-        place = self._folder_at(path)
+        self._folder_at(path)
         for name, content in contents.items():
             if not plain_name(name):
                 raise StorageError(f"{name!r} cannot be used as a file name")
-            self._write_file(path, name, f"{place}/{name}", _in_larger_pieces((content,)))
+            self._write_file(path, name, _in_larger_pieces((content,)))
 
     def precreate(self, folders: Iterable[str], names: Sequence[str]) -> None:
         """Make files of these names in each folder, ahead of `write_folder`, as `Staging.precreate` says."""
@@ -144,11 +144,12 @@ class StagedOutput:
                 os.rmdir(self._place_of(path))  # noqa: PTH106  (a text, as all places here)
                 del self._folders[path]
 
-    def _write_file(self, folder: str, name: str, place: str, content: Iterable[bytes]) -> None:
+    def _write_file(self, folder: str, name: str, content: Iterable[bytes]) -> None:
         path = f"{folder}/{name}".lstrip("/")
         with self._failures(f"{path} cannot be written in {self._workplace.target}", about=path):
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-            file = os.open(place, flags, 0o600)  # no object of Python's: it would look at each of the many files
+            # No object of Python's: it would look at each of the many files.
+            file = os.open(f"{self._place_of(folder)}/{name}", flags, 0o600)
             try:
                 for piece in content:
                     left = memoryview(piece)
@@ -170,8 +171,8 @@ class StagedOutput:
 
         To be the last: it names the files below ``deps``, so that what others put there is told apart later.
         """
-        pieces = _joined(build_config_pieces(replace(config, files=tuple(self._below_deps()))))
-        self._write_file("", BUILD_CONFIG, str(self._root.join(BUILD_CONFIG).path), pieces)
+        pieces = _joined(render_build_config(replace(config, files=tuple(self._below_deps()))))
+        self._write_file("", BUILD_CONFIG, pieces)
 
     def _below_deps(self) -> Iterator[str]:
         yield from (f"{DEPS}/{filename}" for filename in self._placed)

@@ -16,7 +16,7 @@ from cachi2ish.core.outputs import PIP_ENVIRONMENT, BuildConfig, ProjectFile, te
 from cachi2ish.errors import Cachi2ishError, InputError
 from cachi2ish.files.user_files import DiskFiles
 from cachi2ish.lockfiles.pip.rewriting import RequirementsRewriter
-from cachi2ish.output.build_config import BUILD_CONFIG, read_build_config, render_build_config
+from cachi2ish.output.build_config import BUILD_CONFIG, read_build_config
 from cachi2ish.sbom.cyclonedx.cyclonedx_bom import CycloneDxWriter
 from cachi2ish.sbom.interface import SbomFile
 from cachi2ish.sbom.merge.merger import Merger
@@ -25,6 +25,7 @@ from cachi2ish.services.generate_env import generate_env
 from cachi2ish.services.inject_files import inject_files, revert_files
 from tests.fuzz.campaign import fuzzed
 from tests.fuzz.mutating import bytes_like, json_like, write
+from tests.output.conftest import config_text
 from tests.sbom import foreign_documents, inventories
 
 TEXT = "demo @ https://me:pw@files.test/demo-1.0.zip\nother @ git+https://g.test/r@" + "1" * 40 + "#egg=other\n"
@@ -38,7 +39,7 @@ URLS = (
     "file://${output_dir}/deps/pip/other.tar.gz#egg=other&sha256=" + "a" * 64,
 )
 CONFIG = json.loads(
-    render_build_config(
+    config_text(
         BuildConfig(
             tool_version="1.2.3",
             environment_variables=PIP_ENVIRONMENT,

@@ -15,8 +15,9 @@ from msgspec.structs import replace
 from cachi2ish.core.as_of import RecordedDates
 from cachi2ish.core.outputs import PIP_ENVIRONMENT, BuildConfig, EnvironmentVariable, ProjectFile
 from cachi2ish.errors import InputError
-from cachi2ish.output.build_config import read_build_config, render_build_config
+from cachi2ish.output.build_config import read_build_config
 from cachi2ish.output.directories import OutputDirectories
+from tests.output.conftest import config_text
 
 FILE = ProjectFile(
     path="app/requirements.txt",
@@ -77,7 +78,7 @@ def write(directory: Path, content: str | bytes) -> Path:
 
 
 def test_the_file_is_this_text_and_no_other() -> None:
-    assert render_build_config(CONFIG) == EXPECTED
+    assert config_text(CONFIG) == EXPECTED
 
 
 def test_it_is_read_back_as_it_was(tmp_path: Path) -> None:
@@ -91,7 +92,7 @@ def test_the_order_of_the_facts_does_not_matter() -> None:
     for seed in range(5):
         shuffle = random.Random(seed).sample
         texts.add(
-            render_build_config(
+            config_text(
                 BuildConfig("1", tuple(shuffle(variables, len(variables))), tuple(shuffle(files, len(files))))
             )
         )
@@ -129,7 +130,7 @@ def test_one_of_the_two_lists_may_be_missing_as_hermeto_permits(tmp_path: Path, 
 
 
 def test_the_keys_that_readers_of_hermeto_know_are_where_they_look() -> None:
-    wire = json.loads(render_build_config(CONFIG))
+    wire = json.loads(config_text(CONFIG))
     assert {"name", "value"} == set(wire["environment_variables"][0])
     assert {"abspath", "template"} < set(wire["project_files"][0])
 
@@ -220,6 +221,6 @@ def test_whatever_is_recorded_is_read_back(
     files: frozenset[ProjectFile],
 ) -> None:
     config = BuildConfig(version, tuple(variables), tuple(files))
-    content = render_build_config(config).encode("utf-8", "backslashreplace")
+    content = config_text(config).encode("utf-8", "backslashreplace")
     directory = write(tmp_path_factory.getbasetemp(), content)
     assert read_build_config(directory) == BuildConfig(version, tuple(sorted(variables)), tuple(sorted(files)))

@@ -15,7 +15,8 @@ from cachi2ish.core.outputs import (
     RecordedRequirement,
     RecordedTarget,
 )
-from cachi2ish.output.build_config import BUILD_CONFIG, is_as_written, read_build_config, render_build_config
+from cachi2ish.output.build_config import BUILD_CONFIG, is_as_written, read_build_config
+from tests.output.conftest import config_text
 
 RECORD = OutputRecord(
     packages=(
@@ -62,7 +63,7 @@ def written(folder: Path, content: bytes) -> Path:
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
-    text = render_build_config(CONFIG)
+    text = config_text(CONFIG)
     output = written(tmp_path, text.encode())
     assert read_build_config(output) == CONFIG
     assert is_as_written(output)
@@ -78,12 +79,12 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     [(b"apple[red]==1.0", b"apple[red]==1.1"), (b"\n", b"\r\n"), (b'"seal": "', b'"seal": "0')],
 )
 def test_no_byte_of_it_can_change_unseen(tmp_path: Path, before: bytes, after: bytes) -> None:
-    content = render_build_config(CONFIG).encode()
+    content = config_text(CONFIG).encode()
     assert not is_as_written(written(tmp_path, content.replace(before, after, 1)))
 
 
 def test_a_config_without_a_record_has_no_seal(tmp_path: Path) -> None:
-    text = render_build_config(BuildConfig("1"))
+    text = config_text(BuildConfig("1"))
     assert "seal" not in text
     assert "record" not in text
     assert not is_as_written(written(tmp_path, text.encode()))
@@ -91,7 +92,7 @@ def test_a_config_without_a_record_has_no_seal(tmp_path: Path) -> None:
 
 def test_a_path_that_is_no_text_keeps_the_seal(tmp_path: Path) -> None:
     odd = OutputRecord(packages=(RecordedPackage(path="caf\udce9"),))
-    text = render_build_config(BuildConfig("1", record=odd))
+    text = config_text(BuildConfig("1", record=odd))
     output = written(tmp_path, text.encode("utf-8", "backslashreplace"))
     assert is_as_written(output)
     config = read_build_config(output)
