@@ -55,10 +55,7 @@ class _Metered(io.RawIOBase):
         host: str,
         patience: Patience,
     ) -> None:
-        """Take the bytes from ``raw``, or by ``receive``, which is the shorter way to the same.
-
-        fills: to be set while somebody waits until his buffer is full, as `readinto` must not by itself.
-        """
+        """Take the bytes from ``raw``, or by ``receive``, which is the shorter way to the same."""
         self._raw = raw
         self._receive = receive
         self._traffic = traffic
@@ -68,6 +65,7 @@ class _Metered(io.RawIOBase):
         self._waited = 0.0
         self._received = 0
         self._ended = False
+        #: Whether somebody waits until his buffer is full, as `readinto` must not by itself.
         self.fills = False
         traffic.opened(host)
 
@@ -86,7 +84,7 @@ class _Metered(io.RawIOBase):
         return self._raw.fileno()
 
     def readinto(self, buffer: Any, /) -> int | None:  # noqa: ANN401  (any writable buffer)
-        # No more is asked for than is waited for only where it goes past the buffer of `_Buffered`.
+        # Only reads larger than the buffer may be filled: a smaller one is of `_Buffered`, which reads ahead.
         if self.fills and len(buffer) > io.DEFAULT_BUFFER_SIZE and self._deadline is None:
             return self._fill(memoryview(buffer))
         since, size = self._traffic.clock(), 0

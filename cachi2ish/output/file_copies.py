@@ -20,7 +20,6 @@ _CANNOT = frozenset(
     {errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF, errno.EIO}
 )
 
-
 #: 1980-01-01T00:00:00Z in seconds since the epoch: the earliest that a ZIP archive can hold.
 MODIFIED = 315_532_800
 

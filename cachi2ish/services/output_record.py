@@ -71,7 +71,7 @@ def take_record(
 
 
 def _sorted(found: Collection[_Part]) -> tuple[_Part, ...]:
-    # What a lock of thousands of files looks like is long, and most inputs have one.
+    # The repr of a large lock is slow; one needs no order.
     return tuple(sorted(found, key=repr) if len(found) > 1 else found)
 
 

@@ -169,10 +169,8 @@ def instant(text: str | None) -> datetime | None:
     if text is None:
         return None
     if _is_usual_time(text):
-        try:
+        with suppress(ValidationError):
             return convert(text, datetime)
-        except ValidationError:
-            pass
     if not _RFC3339.fullmatch(text := text.strip()):
         return None
     try:

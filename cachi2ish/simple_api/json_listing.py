@@ -51,7 +51,7 @@ _FILE = msgspec.json.Decoder(WireFile)
 _ESCAPE = b"\\"
 _TELLING = (_ESCAPE, b"@", b"?", b"&")
 
-#: What may be escaped in a reason: it has one escape in the text, whichever.
+#: Characters that JSON writes as one backslash and one more.
 _ESCAPED = ('"', "\n", "\r", "\t")
 
 
@@ -84,10 +84,8 @@ def skim_json(body: bytes, source: PageSource, packed: bytes) -> Page:
 def _are_in_reasons(telling: Iterable[bytes], body: bytes, entries: Iterable[_EntryWithReason]) -> bool:
     """Return whether ``telling`` stand in what is said of yanked files and nowhere else."""
     reasons = " ".join([one.yanked for one in entries if isinstance(one.yanked, str)])
-    return all(
-        body.count(mark) == sum(map(reasons.count, _ESCAPED if mark == _ESCAPE else (mark.decode(),)))
-        for mark in telling
-    )
+    meant = ((mark, _ESCAPED if mark == _ESCAPE else (mark.decode(),)) for mark in telling)
+    return all(body.count(mark) == sum(map(reasons.count, texts)) for mark, texts in meant)
 
 
 def unpack_json(packed: bytes, most: int, source: PageSource) -> Page:

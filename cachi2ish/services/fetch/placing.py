@@ -1,4 +1,4 @@
-"""Files are put into the output while others are still on their way."""
+"""Putting what is fetched into the output."""
 
 from __future__ import annotations
 
