@@ -84,6 +84,7 @@ def sharing(path: Path, folder: Folder | None = None) -> Iterator[None]:
     Goes on without it where it cannot be opened: in a cache that may only be read. folder: as in `locked`.
     """
     try:
+        # NFS wants a file open to read for a shared lock, open to write for an exclusive one.
         descriptor = (folder or Folder(path.parent)).open(path, os.O_RDONLY)
     except OSError:
         yield
