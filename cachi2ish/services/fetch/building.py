@@ -72,7 +72,7 @@ def missing_build_requirements(
     """
     everything = tuple(fetched)
 
-    def builds() -> Iterator[Built]:  # run twice, since a list of thousands weighs megabytes
+    def builds() -> Iterator[Built]:  # run each time anew, since a list of thousands weighs megabytes
         yield from _sdists(reading, choices, everything)
         yield from _own(reading.packages)
 
@@ -118,7 +118,7 @@ def lacking_for_offline_builds(
     everything = tuple(fetched)
     of_source = tuple(one for one in _own(reading.packages) if one.requires)
 
-    def builds() -> Iterator[Built]:  # run twice, since a list of thousands weighs megabytes
+    def builds() -> Iterator[Built]:  # run each time anew, since a list of thousands weighs megabytes
         yield from _sdists(reading, choices, everything)
         yield from of_source
 
