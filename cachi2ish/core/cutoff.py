@@ -71,9 +71,6 @@ class Cutoff(Struct, frozen=True, eq=False):
 
     __eq__, __hash__ = compared_without("declared")
 
-    def __lt__(self, other: Cutoff) -> bool:
-        return self.instant < other.instant
-
     @classmethod
     def parse(cls, text: str, now: datetime) -> Cutoff:
         """Read what a user wrote.
