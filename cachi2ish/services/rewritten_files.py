@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from msgspec.structs import replace as replace_field
+from msgspec.structs import replace
 
 from cachi2ish.core.outputs import ProjectFile, name_of_git, name_of_url, text_digest
 from cachi2ish.core.pages import IndexFile
@@ -50,7 +50,7 @@ def exported_files(
 
 def _joined(one: LockText, other: LockText) -> LockText:
     """Return the text of a file of which several packages of the input want different parts."""
-    return replace_field(other, direct=tuple(b or a for a, b in zip(one.direct, other.direct, strict=True)))
+    return replace(other, direct=tuple(b or a for a, b in zip(one.direct, other.direct, strict=True)))
 
 
 def _name(one: Fetched) -> str:

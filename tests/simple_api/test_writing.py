@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace as replaced
+from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 from pypi_simple import ProjectPage
 
@@ -102,7 +102,7 @@ def test_what_is_not_known_is_left_out() -> None:
         ((), (), "1.4"),
         ((FILE,), ("1.0",), "1.4"),
         ((FILE,), None, "1.0"),
-        ((replaced(FILE, size=None),), (), "1.0"),
+        ((replace(FILE, size=None),), (), "1.0"),
     ],
 )
 def test_a_page_claims_no_version_of_the_api_whose_fields_it_lacks(
@@ -122,7 +122,7 @@ def test_a_page_claims_no_version_of_the_api_whose_fields_it_lacks(
     ],
 )
 def test_html_names_the_hash_that_proves_most(hashes: Hashes, expected: str) -> None:
-    (file,) = read_html(write_html(page_of(replaced(FILE, hashes=hashes))), SOURCE).files
+    (file,) = read_html(write_html(page_of(replace(FILE, hashes=hashes))), SOURCE).files
     assert "&".join(map("=".join, file.hashes)) == expected
 
 
@@ -167,7 +167,7 @@ _PAGES = st.builds(
     project=st.just(DEMO),
     index=st.just(INDEX),
     files=st.lists(
-        _FILES | _FILES.map(lambda file: replaced(file, yanked=False, yanked_reason="")), max_size=4
+        _FILES | _FILES.map(lambda file: replace(file, yanked=False, yanked_reason="")), max_size=4
     ).map(tuple),
     status=_TEXT.map(lambda text: text.strip().lower().strip() or "active"),
     status_reason=_TEXT,
@@ -186,7 +186,7 @@ def test_a_json_page_is_read_as_it_was_written(page: Page) -> None:
 @given(_PAGES)
 def test_an_html_page_is_read_as_it_was_written_as_far_as_html_can_say(page: Page) -> None:
     named = tuple(
-        replaced(
+        replace(
             file,
             # As on any index, an address ends in the file's name, which is the name where the text is none.
             url=f"https://files.example/{quote(file.filename, safe='')}",

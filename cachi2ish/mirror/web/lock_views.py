@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from msgspec import Struct
-from msgspec.structs import replace as changed_to
+from msgspec.structs import replace
 
 from cachi2ish.mirror.pasts import PlainFiles, ProjectPast, spelling
 from cachi2ish.mirror.records import DAY, Coverage, Instant
@@ -73,7 +73,7 @@ def _notes(past: ProjectPast, known: str | None, before: Instant | None, after: 
     if known is None:
         yield "this version was never there, as far as is known"
         return
-    mine = changed_to(past, plain=PlainFiles(), files=tuple(one for one in past.files if one.version == known))
+    mine = replace(past, plain=PlainFiles(), files=tuple(one for one in past.files if one.version == known))
     changes = [one for one in changes_between(mine, before, after) if one.filename]
     for word, text in (("added", "came"), ("removed", "went")):
         names = [one.filename for one in changes if one.change == word]

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from msgspec import Struct
-from msgspec.structs import replace as changed_to
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -179,7 +179,7 @@ class WebDoors:
         shown = _shown(before, page), _shown(after, page, stale=stale)
 
         def make(past: ProjectPast) -> Filled:
-            view = changed_to(diff_view(past, *shown), backwards=is_backwards(before, after))
+            view = replace(diff_view(past, *shown), backwards=is_backwards(before, after))
             return self._filled(request, "diff.html", view, before.registry)
 
         heading = {

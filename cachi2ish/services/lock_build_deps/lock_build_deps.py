@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from msgspec import structs
+from msgspec.structs import replace
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
@@ -95,8 +95,8 @@ def lock_build_deps(
     run.reporter.stage(Doing("read"))
     # What this writes is not read: the last one may not hold any more.
     own = dict.fromkeys(("requirements_build_files", "build_constraint_files", "build_as_of_upload"), ())
-    packages = tuple(structs.replace(one, **own, build_dependencies=None) for one in request.packages)
-    reading = read(structs.replace(request, packages=packages), source, ports.sources, run)
+    packages = tuple(replace(one, **own, build_dependencies=None) for one in request.packages)
+    reading = read(replace(request, packages=packages), source, ports.sources, run)
     announce([(package.main.path, package.dates) for package in reading.packages], run.now, run.reporter)
     locks = [lock for package in reading.packages for lock in package.locks]
     network = ports.connect([IndexOptions(None, lock.index_urls, lock.trusted_hosts) for lock in locks], source)

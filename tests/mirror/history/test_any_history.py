@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from msgspec.structs import replace as replaced
+from msgspec.structs import replace
 
 from cachi2ish.core.as_of import as_of
 from cachi2ish.core.modes import Missing
@@ -104,15 +104,15 @@ class Upstream:
 
     def changed(self, file: IndexFile, action: str) -> IndexFile:
         if action == "swap bytes":
-            return replaced(file, hashes=(("sha256", f"{self.serial:064x}"),))
-        return replaced(file, yanked=action == "yank")
+            return replace(file, hashes=(("sha256", f"{self.serial:064x}"),))
+        return replace(file, yanked=action == "yank")
 
     def is_seen(self, watched: Watched) -> None:
         if not self.exists:
             watched.sees_nothing(self.day)
             return
         self.seen |= {one.filename for one in self.files.values()}
-        files = [replaced(one, upload_time=None) if self.timeless else one for one in self.files.values()]
+        files = [replace(one, upload_time=None) if self.timeless else one for one in self.files.values()]
         watched.sees(self.day, *files, status=self.status, serial=self.serial)
 
 

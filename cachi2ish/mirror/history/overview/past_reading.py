@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from msgspec.structs import replace as changed_to
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from sqlalchemy import Connection, Row, bindparam, case, distinct, exists, func, select
 
@@ -96,7 +96,7 @@ class SqlPasts:
                 rows = connection.execute(_LOOKED_AT, {"registry": number, "names": some}).all()
                 known = {NormalizedName(row.name): row for row in rows}
                 for name, past in self._read(connection, known, wanted, at_once=at_once):
-                    found[name] = changed_to(past, registry=registry)
+                    found[name] = replace(past, registry=registry)
         return found
 
     def _read(
@@ -136,7 +136,7 @@ class SqlPasts:
             )
             if index is not None:
                 mine = (*index.others.values(), *(files[one] for one in chosen.get(name, ())))
-                past = changed_to(past, tallies=index.tallies, plain=index.plain, files=mine)
+                past = replace(past, tallies=index.tallies, plain=index.plain, files=mine)
             yield name, past
 
     def coverage(self, registry: str, cutoff: Cutoff | None, now: Instant) -> DayCoverage:
