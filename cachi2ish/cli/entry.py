@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 #: Objects that are made before the next search for cycles among the youngest. What a command makes lives until its
-#: end, for the most part. Beside Python's default, 20,000 took 0.95 of the processor time where 40 pages of 3,000
-#: files are read, and 0.97 where all is in the cache; beside that, this takes 0.97 where 210 sdists are fetched,
-#: and 0.9 where all is in the cache (medians of 4 and 7 pairs), and at most 1 MB more.
+#: end, for the most part. Processor time, of a first run and of one that finds all in the cache: with 20,000, 0.95
+#: and 0.97 of that with Python's default; with 100,000, 0.97 and 0.9 of that with 20,000 (and at most 1 MB more).
 _COLLECT_EVERY = 100_000
 
 

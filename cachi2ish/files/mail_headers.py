@@ -25,11 +25,16 @@ class Headers:
     def first(self, name: str) -> str | None:
         """Return the first value under a ``name`` in lower case; None where there is none."""
         values = self._values.get(name)
-        return " ".join("\n".join(values[0]).split()) if values else None
+        return _folded(values[0]) if values else None
 
     def all(self, name: str) -> Sequence[str]:
         """Return all values under a ``name`` in lower case."""
-        return [" ".join("\n".join(lines).split()) for lines in self._values.get(name, ())]
+        return [_folded(lines) for lines in self._values.get(name, ())]
+
+
+def _folded(lines: list[str]) -> str:
+    """Return a value that may be on several lines as one."""
+    return " ".join("\n".join(lines).split())
 
 
 def read_headers(content: bytes) -> Headers:

@@ -162,7 +162,7 @@ _MOST_REQUIREMENTS = 100
 _LONGEST_REQUIREMENT = 300
 
 _HEADER = r"""(?m)^[ \t]*\[[ \t]*(["']?)build-system\1[ \t]*\][ \t]*(?:#[^\n]*)?\r?$"""
-_NEXT_HEADER = r"^[ \t]*\["
+_NEXT_HEADER = r"(?m)^[ \t]*\["
 
 
 def build_requires(pyproject: bytes | None) -> tuple[str, ...]:
@@ -177,7 +177,7 @@ def build_requires(pyproject: bytes | None) -> tuple[str, ...]:
     if header is None:  # a table that is written in another way is not looked for
         return () if "build-system" in text else IMPLICIT
     rest = text[header.end() :]
-    end = re.search(_NEXT_HEADER, rest, re.MULTILINE)
+    end = re.search(_NEXT_HEADER, rest)
     table = rest[: end.start()] if end else rest
     if len(table) > _LONGEST_TABLE:
         return ()

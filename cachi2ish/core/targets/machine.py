@@ -130,12 +130,12 @@ class Target(Struct, frozen=True, kw_only=True, dict=True):
 
     def admits_python(self, requires_python: str | None) -> bool:
         """Return whether this Python is one that a file asks for; text that is no specifier asks for nothing."""
-        needed = _pythons(requires_python)
+        needed = _specifier_of(requires_python)
         return needed is None or needed.contains(self._full_version, prereleases=True)  # as pip decides
 
     def first_patch(self, requires_python: str | None) -> str | None:
         """Return the first exact version of this Python that a file asks for; None where the target is exact."""
-        needed = _pythons(requires_python)
+        needed = _specifier_of(requires_python)
         if needed is None:
             return None
         patches = range(_GREATEST + 1 if len(self.python) == _MINOR else 0)
@@ -154,7 +154,7 @@ class Target(Struct, frozen=True, kw_only=True, dict=True):
 
     def patches_admitted(self, requires_python: str | None) -> frozenset[bool]:
         """Return whether a file asks for this Python: both where its patch version decides."""
-        needed = _pythons(requires_python)
+        needed = _specifier_of(requires_python)
         if needed is None:
             return frozenset({True})  # as pip decides
         if len(self.python) > _MINOR:
@@ -199,7 +199,7 @@ class Target(Struct, frozen=True, kw_only=True, dict=True):
 
 
 @lru_cache(1000)  # thousands of files have a few of them
-def _pythons(requires_python: str | None) -> SpecifierSet | None:
+def _specifier_of(requires_python: str | None) -> SpecifierSet | None:
     """Return which releases of Python a file asks for; None for text that is no specifier."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415  (many runs read none)
 

@@ -144,10 +144,10 @@ def _versions(line: Line, own: Pin | None, known: _Known, purpose: Purpose, *, d
 
 def _at_address(line: Line, constraint: Line, direct: Url | Git, known: _Known) -> Url | Git:
     """Return what an address in a constraint makes of a line: pip takes what is there, if each line admits it."""
-    markers = {None, line.marker, constraint.marker}
-    beside = (one for one in (line, *known.entries, *known.constraints) if one.marker in markers)
     from packaging.specifiers import SpecifierSet  # noqa: PLC0415  (most constraints have no address)
 
+    markers = {None, line.marker, constraint.marker}
+    beside = (one for one in (line, *known.entries, *known.constraints) if one.marker in markers)
     versions = SpecifierSet(",".join(dict.fromkeys(one.specifier for one in beside if one.specifier)))
     if isinstance(direct, Url):
         _intersection(line.digests, frozenset({direct.digest}), line, constraint)

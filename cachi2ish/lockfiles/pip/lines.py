@@ -226,7 +226,7 @@ def admits(specifier: str, pin: Pin) -> bool:
         return False
 
 
-#: Characters. Of numbers beyond what `int` reads nothing is known, however they are spelled.
+#: Characters. Longer numbers are beyond what `int` reads.
 _USUAL_LENGTH = 100
 
 

@@ -128,6 +128,7 @@ def _pin(line: str) -> RequirementLine | None:
         specifier=f"=={version}",
         marker=marker,
         url=None,
+        # 64 digits each, which `_PIN` has checked.
         digests=frozenset([Digest("sha256", one[:64]) for one in hashes.split("sha256:")[1:]]),
     )
 
