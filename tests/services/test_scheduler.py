@@ -254,3 +254,12 @@ def test_what_there_is_beside_may_come_before_tasks_that_wait() -> None:
     gate.set()
     pool.shutdown()
     assert order[:7] == [320, 320, None, 320, 300, 20, 20]  # what is unknown counts for nothing
+
+
+def test_of_hundreds_of_tasks_each_is_done_once_whichever_heap_it_is_taken_from() -> None:
+    done: list[int] = []
+    pool = LargestFirst(4, smallest=2)
+    outcomes = [pool.submit(number % 7, partial(done.append, number)) for number in range(500)]
+    pool.shutdown()
+    assert all(one.done() for one in outcomes)
+    assert sorted(done) == list(range(500))

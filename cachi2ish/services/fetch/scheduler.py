@@ -19,9 +19,8 @@ _Result_co = TypeVar("_Result_co", covariant=True)
 #: remove temporary files, and no time for a server that is silent.
 _GRACE = 2.0
 
-#: Threads that finish what was brought, but for what was in the cache (`Job.finishes_at_once`). That is work for
-#: the processor, and more threads at it would take turns away from those that read pages, so that it is known late
-#: which files there are to fetch.
+#: Threads that finish what was brought, but for what was in the cache (`Job.finishes_at_once`): work for the
+#: processor. More threads would take turns away from those that read pages, and it is known late what to fetch.
 _FINISHERS = 2
 
 #: Seconds until threads without a task ask again for spare work.
@@ -116,13 +115,13 @@ class Outcome(Generic[_T]):
 class _Task:
     """Stands in two heaps, by rank and by size. work: None once a thread has it: one heap still has the task.
 
-    rank: the least is begun first; tasks of one size are begun as they came.
+    rank: the least is begun first; tasks of one size are begun as they came, by their number.
     """
 
     __slots__ = ("known", "outcome", "rank", "size", "work")
 
-    def __init__(self, size: int | None, number: int, work: Callable[[], Any], outcome: Outcome[Any]) -> None:
-        self.rank = (-inf if size is None else -float(size), number)
+    def __init__(self, size: int | None, work: Callable[[], Any], outcome: Outcome[Any]) -> None:
+        self.rank = -inf if size is None else -float(size)
         self.size = inf if size is None else float(size)
         self.known = size or 0
         self.work: Callable[[], Any] | None = work
@@ -140,8 +139,8 @@ class LargestFirst:
         self._workers, self._smallest, self._name = workers, smallest, name
         self._changed = Condition()  # what there is to do
         self._settled = Condition()  # what has been done
-        self._by_rank: list[tuple[tuple[float, int], _Task]] = []
-        self._by_size: list[tuple[tuple[float, int], _Task]] = []
+        self._by_rank: list[tuple[float, int, _Task]] = []
+        self._by_size: list[tuple[float, int, _Task]] = []
         self._waiting = self._idle = self._running = self._count = 0
         self._bytes = 0  # of what waits, as far as it is known
         self._threads: list[Thread] = []
@@ -156,10 +155,10 @@ class LargestFirst:
                 outcome.fail(AbandonedError())
                 return outcome
             self._count += 1
-            task = _Task(size, self._count, work, outcome)
-            heapq.heappush(self._by_rank, (task.rank, task))
+            task = _Task(size, work, outcome)
+            heapq.heappush(self._by_rank, (task.rank, self._count, task))
             if self._smallest:
-                heapq.heappush(self._by_size, ((task.size, self._count), task))
+                heapq.heappush(self._by_size, (task.size, self._count, task))
             self._waiting += 1
             self._bytes += task.known
             if self._idle >= self._waiting:
@@ -191,7 +190,7 @@ class LargestFirst:
         """Begin no task any more, and return at once; those that run go on."""
         with self._changed:
             self._closed = True
-            abandoned = [task for _, task in self._by_rank if task.work is not None]
+            abandoned = [task for *_, task in self._by_rank if task.work is not None]
             self._by_rank.clear()
             self._by_size.clear()
             self._waiting = self._bytes = 0
@@ -233,6 +232,9 @@ class LargestFirst:
             pass  # the other heap gave it away
         work, task.work = task.work, None
         self._bytes -= task.known
+        for heap in (self._by_rank, self._by_size):
+            if len(heap) > 2 * (self._waiting + self._workers):  # most were given away by the other one
+                heap[:] = sorted(one for one in heap if one[-1].work is not None)  # which is a heap, too
         return partial(task.outcome.settle, work)
 
 
