@@ -116,8 +116,8 @@ def _escaped(content: Mapping[str, Any]) -> Iterator[bytes]:
     yield f"{text}\n".encode("utf-8", "backslashreplace")
 
 
-#: So many elements of a list are put together at once: a call for each takes longer, and a piece stays below some
-#: ten kilobytes.
+#: So many elements of a list are put together at once: one by one takes four times as long, and more make larger
+#: pieces (200 files: 26 KB) and save nothing.
 _ELEMENTS = 200
 
 
