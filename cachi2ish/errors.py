@@ -18,7 +18,7 @@ from cachi2ish.exit_codes import GRAVITY, ExitCode
 
 
 class Origin(NamedTuple):
-    """Where a statement of the user stands.
+    """Where a statement of the user stands. A tuple, as ``--help`` loads it; compared with other origins only.
 
     ``file`` is the path as the user would type it (relative to the source directory, POSIX separators);
     ``line`` counts from 1 and is None for the file as a whole.
