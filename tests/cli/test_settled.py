@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 
 import pytest
 
+from cachi2ish.exit_codes import ExitCode
+from cachi2ish.sdists.archive_reader import ArchiveReader
+from cachi2ish.sdists.interface import Identity
 from tests.cli.conftest import Person, tree
 from tests.support.distributions import make_sdist, make_wheel
 from tests.support.index_server import IndexServer
@@ -118,3 +125,35 @@ def test_with_several_indexes_nothing_is_asked_of_any(orchard: Person) -> None:
         private.forget_requests()
         assert asked_by(orchard, "pip", DATE, *indexes) == ()
         assert private.requests == ()
+
+
+@pytest.mark.parametrize(("broken", "code"), [(False, ExitCode.OK), (True, ExitCode.DISTRIBUTION)])
+def test_of_files_in_the_cache_no_more_than_two_are_opened_at_once(
+    person: Person, monkeypatch: pytest.MonkeyPatch, *, broken: bool, code: ExitCode
+) -> None:
+    """Looking into one may take 150 MB. What a file says is not known without a catalogue, nor of broken ones."""
+    names = [f"fig{number}" for number in range(16)]
+    for name in names:
+        dist = make_sdist(name, "1.0", ".tar.xz")
+        person.index.add(name, replace(dist, content=dist.content[:99]) if broken else dist, upload_time=BEFORE)
+    person.writes("requirements.txt", "".join(f"{name}==1.0\n" for name in names))
+    assert person.fetches("pip", DATE).code == code
+    if not broken:
+        for path in person.home.rglob("catalogue.sqlite*"):
+            path.unlink()
+    three, opened, together = Barrier(3), list[str](), list[str]()
+    identify = ArchiveReader.identify
+
+    def identify_together(reader: ArchiveReader, path: Path, filename: str, folder: str | None) -> Identity | None:
+        opened.append(filename)
+        with suppress(BrokenBarrierError):
+            three.wait(0.5)
+            together.append(filename)
+        return identify(reader, path, filename, folder)
+
+    monkeypatch.setattr(ArchiveReader, "identify", identify_together)
+    person.index.forget_requests()
+    assert person.fetches("pip", DATE).code == code
+    assert [path for path in person.index.paths if path.endswith(".xz")] == []
+    assert sorted(opened) == sorted(f"{name}-1.0.tar.xz" for name in names)
+    assert together == []

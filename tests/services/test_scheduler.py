@@ -113,8 +113,8 @@ class Parcel:
             raise ValueError(self.key)
         return self.key
 
-    def finishes_at_once(self, brought: str) -> bool:
-        return brought == "light"
+    def finish_at_once(self, brought: str) -> str | None:
+        return self.finish(brought) if brought == "light" else None
 
     def finish(self, brought: str) -> str:
         self.steps.append(f"finish {brought}")

@@ -23,6 +23,7 @@ from cachi2ish.errors import (
     NotLockedError,
     Origin,
 )
+from cachi2ish.sdists.interface import Identity
 from cachi2ish.services.fetch import transferring
 from cachi2ish.services.fetch.jobs import Means
 from cachi2ish.services.fetch.transferring import Transfers
@@ -42,19 +43,28 @@ class Bench:
     notes: Notes = field(default_factory=Notes)
     placed: dict[str, Blob] = field(default_factory=dict)
     wrong: Mapping[str, Cachi2ishError] = field(default_factory=dict)
+    known: Mapping[str, Identity] = field(default_factory=dict)
+    recalled: list[str] = field(default_factory=list)
+    opened: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.downloader = FakeDownloader(self.files)
 
     def _identify(self, _requirement: Requirement, _blob: Blob, filename: str) -> None:
+        self.opened.append(filename)
         if filename in self.wrong:
             raise self.wrong[filename]
+
+    def _recall(self, _requirement: Requirement, _blob: Blob, filename: str) -> Identity | None:
+        self.recalled.append(filename)
+        return self.known.get(filename)
 
     def transfers(self) -> Transfers:
         return Transfers(
             Means(
                 downloader=self.downloader,
                 repositories=self.repositories,
+                recall=self._recall,
                 identify=self._identify,
                 reporter=self.notes,
                 on_file=self.placed.__setitem__,
@@ -146,6 +156,19 @@ def test_what_the_cache_has_counts_as_cached_and_no_byte_as_received() -> None:
         transfers.wait()
     (arrival,) = bench.notes.arrivals
     assert (arrival.cached, arrival.received, bench.notes.progress.received) == (True, 0, 0)
+
+
+def test_only_files_of_the_cache_that_are_known_are_not_opened() -> None:
+    third = "https://files.test/demo-1.0.zip"
+    bench = Bench(dict.fromkeys((SDIST, WHEEL, third), b"x"), known={"demo-1.0.tar.gz": Identity("demo", "1.0")})
+    bench.downloader.cached = frozenset({SDIST, WHEEL})
+    with bench.transfers() as transfers:
+        transfers.submit_choice(choice(file(SDIST), file(WHEEL), file(third)))
+        fetched = transfers.wait()
+    assert [one.identity and one.identity.name for one in fetched] == [None, "demo", None]
+    assert sorted(bench.recalled) == ["demo-1.0-py3-none-any.whl", "demo-1.0.tar.gz"]
+    assert sorted(bench.opened) == ["demo-1.0-py3-none-any.whl", "demo-1.0.zip"]
+    assert len(bench.placed) == 3
 
 
 def test_all_failures_are_raised_together_in_reading_order_when_the_rest_is_done() -> None:

@@ -18,7 +18,7 @@ from cachi2ish.errors import Cachi2ishError, InputError, Origin, leaves, raise_a
 from cachi2ish.services.fetch.building import lacking_for_offline_builds, missing_build_requirements
 from cachi2ish.services.fetch.choosing import choose_all, wanted
 from cachi2ish.services.fetch.dating import announce, refuse_unused_digests, unused_policies
-from cachi2ish.services.fetch.identifying import Fetched, identify
+from cachi2ish.services.fetch.identifying import Fetched, identify, recall
 from cachi2ish.services.fetch.input.package_input import RequestInput
 from cachi2ish.services.fetch.jobs import Means, files_of_choice, files_of_direct
 from cachi2ish.services.fetch.placing import Placing
@@ -213,6 +213,7 @@ def _means(network: Network, ports: Ports, run: Run, placing: Placing) -> Means:
     return Means(
         downloader=network.downloader,
         repositories=ports.sources.repositories,
+        recall=partial(recall, archives=ports.archives),
         identify=partial(identify, archives=ports.archives, leniency=run.leniency),
         reporter=run.reporter,
         on_file=placing.place,

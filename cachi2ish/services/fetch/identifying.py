@@ -44,6 +44,20 @@ class Fetched(Struct, frozen=True, kw_only=True, gc=False):
 _RULE = "5"
 
 
+def recall(requirement: Requirement, blob: Blob, filename: str, archives: Archives) -> Identity | None:
+    """Return what an earlier run found that a file says it is, None where the file has to be opened for it.
+
+    Raises `DistributionError` as `identify` does.
+    """
+    known = archives.recollection.get(_key(requirement, blob, filename))
+    if known is None:
+        return None
+    name, version, *more = known.split("\n")
+    middle = [*more, ""].index("")
+    identity = Identity(name, version or None, tuple(more[:middle]), tuple(more[middle + 1 :]))
+    return _checked(requirement, filename, identity)
+
+
 def identify(
     requirement: Requirement, blob: Blob, filename: str, archives: Archives, leniency: Leniency
 ) -> Identity | None:
@@ -51,10 +65,12 @@ def identify(
 
     A file that says nothing is no reason in permissive mode; one that says something else always is.
     """
-    pinned = isinstance(requirement, Pinned)
+    known = recall(requirement, blob, filename, archives)
+    if known is not None:
+        return known
     identity = _declared(requirement, blob, filename, archives)
     if identity is None:
-        if pinned:
+        if isinstance(requirement, Pinned):
             silent = DistributionError(
                 f"{filename} has no PKG-INFO, so nothing shows that it is {requirement}",
                 hint="pin a version whose sdist is complete, or allow wheels",
@@ -62,6 +78,11 @@ def identify(
             )
             leniency.let_pass(silent, RelaxationKind.SDIST_METADATA, filename)
         return None
+    return _checked(requirement, filename, identity)
+
+
+def _checked(requirement: Requirement, filename: str, identity: Identity) -> Identity:
+    """Return ``identity`` if it is what was asked for."""
     if canonicalize_name(identity.name) != requirement.project:
         raise DistributionError(
             f"{filename} says that it is {identity.name}, not {requirement.name}",
@@ -123,22 +144,24 @@ def extra_dependencies(one: Fetched) -> tuple[str, ...]:
     return one.identity.extra_dependencies if one.identity else ()
 
 
+def _subdirectory(requirement: Requirement) -> str | None:
+    return None if isinstance(requirement, Pinned) else requirement.subdirectory
+
+
+def _key(requirement: Requirement, blob: Blob, filename: str) -> str:
+    """Return what an identity is remembered by: what is in an archive follows from its digest."""
+    return "\n".join(("identity", _RULE, blob.sha256, filename, _subdirectory(requirement) or ""))
+
+
 def _declared(requirement: Requirement, blob: Blob, filename: str, archives: Archives) -> Identity | None:
-    # Looking into an archive may mean to decompress all of it; what is in it follows from its digest.
-    subdirectory = None if isinstance(requirement, Pinned) else requirement.subdirectory
-    key = "\n".join(("identity", _RULE, blob.sha256, filename, subdirectory or ""))
-    known = archives.recollection.get(key)
-    if known is not None:
-        name, version, *more = known.split("\n")
-        middle = [*more, ""].index("")
-        return Identity(name, version or None, tuple(more[:middle]), tuple(more[middle + 1 :]))
+    """Look into a file, which may mean to decompress all of it, and remember what it says."""
     try:
-        identity = archives.sdists().identify(blob.path, filename, subdirectory)
+        identity = archives.sdists().identify(blob.path, filename, _subdirectory(requirement))
     except DistributionError as error:
         raise error.at(requirement.origin) from error.__cause__
     if identity is not None:
         facts = (identity.name, identity.version or "", *identity.extra_dependencies, "", *identity.build_requires)
-        archives.recollection.put(key, "\n".join(facts))
+        archives.recollection.put(_key(requirement, blob, filename), "\n".join(facts))
         if not is_wheel(filename):
             from cachi2ish.services.fetch.offline_builds import look_ahead  # noqa: PLC0415  (a second run knows it)
 

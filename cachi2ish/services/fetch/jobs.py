@@ -47,7 +47,8 @@ class _AbandonedError(Cachi2ishError):
 class Means(Struct, frozen=True, kw_only=True):
     """What transfers use.
 
-    identify: tells what a file says it is, and raises where that is not what was asked for.
+    recall: tells what a file of the cache says it is, None where only opening it tells.
+    identify: tells it by opening the file, if need be. Both raise where it is not what was asked for.
     on_file: is given each file that is finished, by the name it will have, from many threads.
     concurrency: files under way at once.
     spare_work: returns what threads can do for the last files, None for nothing.
@@ -55,6 +56,7 @@ class Means(Struct, frozen=True, kw_only=True):
 
     downloader: Downloader
     repositories: Repositories
+    recall: Callable[[Requirement, Blob, str], Identity | None]
     identify: Callable[[Requirement, Blob, str], Identity | None]
     reporter: Reporter
     on_file: Callable[[str, Blob], None]
@@ -63,7 +65,7 @@ class Means(Struct, frozen=True, kw_only=True):
 
 
 class Retrieved(Struct, frozen=True, gc=False):
-    """A file in the cache. cache_hit: it was there before; then its name and version are mostly known too."""
+    """A file in the cache. cache_hit: it was there before; then what it says it is may be known too."""
 
     blob: Blob
     cache_hit: bool
@@ -124,13 +126,16 @@ class FileJob(Struct, frozen=True, kw_only=True, gc=False):
         )
         return Retrieved(blob, cache_hit=not received)
 
-    def finishes_at_once(self, brought: Retrieved) -> bool:
-        """Return whether the thread that brought it may finish it: it came from the cache."""
-        return brought.cache_hit
+    def finish_at_once(self, brought: Retrieved) -> Fetched | None:
+        """Hand the file on if it came from the cache and need not be opened."""
+        return _finished_at_once(self, self.key.filename, brought)
 
     def finish(self, brought: Retrieved) -> Fetched:
         """Look into the file, and hand it on."""
-        identity = self.means.identify(self.requirement, brought.blob, self.key.filename)
+        return self.hand_on(brought, self.means.identify(self.requirement, brought.blob, self.key.filename))
+
+    def hand_on(self, brought: Retrieved, identity: Identity | None) -> Fetched:
+        """Hand the file on, which says that it is ``identity``."""
         self.means.on_file(self.key.filename, brought.blob)
         return Fetched(
             requirement=self.requirement,
@@ -195,14 +200,18 @@ class GitJob(Struct, frozen=True, kw_only=True):
         )
         return Retrieved(blob, cache_hit=found is not None)
 
-    def finishes_at_once(self, brought: Retrieved) -> bool:
-        """Return whether the thread that brought it may finish it: it came from the cache."""
-        return brought.cache_hit
+    def finish_at_once(self, brought: Retrieved) -> Fetched | None:
+        """Hand the archive on if it came from the cache and need not be opened."""
+        return _finished_at_once(self, name_of_git(self.requirement), brought)
 
     def finish(self, brought: Retrieved) -> Fetched:
         """Look into the archive, and hand it on."""
         filename = name_of_git(self.requirement)
-        identity = self.means.identify(self.requirement, brought.blob, filename)
+        return self.hand_on(brought, self.means.identify(self.requirement, brought.blob, filename))
+
+    def hand_on(self, brought: Retrieved, identity: Identity | None) -> Fetched:
+        """Hand the archive on, which says that it is ``identity``."""
+        filename = name_of_git(self.requirement)
         self.means.on_file(filename, brought.blob)
         return Fetched(
             requirement=self.requirement,
@@ -213,6 +222,12 @@ class GitJob(Struct, frozen=True, kw_only=True):
             verified=True,
             identity=identity,
         )
+
+
+def _finished_at_once(job: FileJob | GitJob, filename: str, brought: Retrieved) -> Fetched | None:
+    # Only the few threads of `finish` open files: that may take 150 MB of memory in each of them.
+    known = job.means.recall(job.requirement, brought.blob, filename) if brought.cache_hit else None
+    return None if known is None else job.hand_on(brought, known)
 
 
 # A file is planned, and then submitted.

@@ -19,8 +19,8 @@ _Result_co = TypeVar("_Result_co", covariant=True)
 #: remove temporary files, and no time for a server that is silent.
 _GRACE = 2.0
 
-#: Threads that finish what was brought, but for what was in the cache (`Job.finishes_at_once`): work for the
-#: processor. More threads would take turns away from those that read pages, and it is known late what to fetch.
+#: Threads that finish what `Job.finish_at_once` does not. That takes memory, which has a limit, and the processor,
+#: which those that read pages need, so that it is known early which files there are to fetch.
 _FINISHERS = 2
 
 #: Seconds until threads without a task ask again for spare work.
@@ -39,7 +39,7 @@ class Job(Protocol[_Brought, _Result_co]):
     >>> class Page:
     ...     key, size = "https://example.org/", None
     ...     def bring(self): return download(self.key)
-    ...     def finishes_at_once(self, brought): return len(brought) < 1000
+    ...     def finish_at_once(self, brought): return parse(brought) if len(brought) < 1000 else None
     ...     def finish(self, brought): return parse(brought)
     """
 
@@ -54,18 +54,17 @@ class Job(Protocol[_Brought, _Result_co]):
     def bring(self) -> _Brought:
         """Return what is at ``key``. Called once for all jobs of one key, in one of many threads."""
 
-    def finishes_at_once(self, brought: _Brought) -> bool:
-        """Return whether the thread that brought it may finish it: that takes little, and no other is to wake."""
+    def finish_at_once(self, brought: _Brought) -> _Result_co | None:
+        """Return the outcome of this job if that takes little time and memory, else None. Called as `bring` is."""
 
     def finish(self, brought: _Brought) -> _Result_co:
-        """Return the outcome of this job. Called in one of few threads, or at once in that of `bring`."""
+        """Return the outcome of this job, which is not None. Called in one of few threads."""
 
 
 class Outcome(Generic[_T]):
-    """What a job has returned or raised, or will: a future, of which there may be thousands.
+    """What a job has returned or raised, or will: a future. changed: the condition that all of a scheduler share.
 
-    One of the standard library weighs more than a kilobyte, since each has a condition of its own. changed: the
-    condition that all outcomes of a scheduler share.
+    There may be thousands, and one of the standard library weighs more than a kilobyte: it has its own condition.
     """
 
     __slots__ = ("_changed", "_done", "_error", "_value")
@@ -165,9 +164,8 @@ class LargestFirst:
                 self._changed.notify()
             elif len(self._threads) < self._workers:
                 takes_small = len(self._threads) >= self._workers - self._smallest
-                thread = Thread(
-                    target=self._run, args=(takes_small,), name=f"{self._name}_{len(self._threads)}", daemon=True
-                )
+                name = f"{self._name}_{len(self._threads)}"
+                thread = Thread(target=self._run, args=(takes_small,), name=name, daemon=True)
                 self._threads.append(thread)
                 thread.start()
         return outcome
@@ -290,11 +288,13 @@ class Scheduler:
             brought = self._brought.setdefault(job.key, own)
         if brought is own:
             own.settle(job.bring)
-        if (error := brought.exception()) is not None:
+        try:
+            value = brought.result()
+            result = None if self.abandoned.is_set() else job.finish_at_once(value)
+        except BaseException as error:  # noqa: BLE001  (as in `Outcome.settle`)
             outcome.fail(error)
-            return
-        finish = partial(outcome.settle, partial(job.finish, brought.result()))
-        if job.finishes_at_once(brought.result()) and not self.abandoned.is_set():
-            finish()
         else:
-            self._finishing.submit(None, finish)
+            if result is None:
+                self._finishing.submit(None, partial(outcome.settle, partial(job.finish, value)))
+            else:
+                outcome.settle(lambda: result)
