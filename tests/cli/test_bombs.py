@@ -7,6 +7,7 @@ that it starts (git). Time is processor time of each of these, and the kernel en
 from __future__ import annotations
 
 import json
+import lzma
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,8 +16,8 @@ import pytest
 from cachi2ish.exit_codes import ExitCode
 from tests.cli.conftest import Person
 from tests.sdists.test_bombs import BOMBS as ARCHIVES
-from tests.sdists.test_bombs import entry, file_name, many_files, zipped
-from tests.support.distributions import Dist
+from tests.sdists.test_bombs import entry, file_name, many_files, with_dictionary, zipped
+from tests.support.distributions import Dist, core_metadata
 from tests.support.git_server import GitServer, Link, Repository
 from tests.support.program import PROGRAM, environment, weigh
 
@@ -119,6 +120,21 @@ def test_an_archive_that_asks_for_much(person: Person, name: str) -> None:
     person.writes("requirements.txt", f"demo==1.0 {dist.hash_option()}\n")
     code, said = run_bounded(person)
     assert code == ExitCode.DISTRIBUTION, said
+
+
+def test_many_archives_that_are_refused_when_their_decompressor_has_all_its_memory(person: Person) -> None:
+    """A decompressor has 96 MiB, and each of the errors is kept until the end."""
+    zeros = with_dictionary(bytes(101 * MB), 29)
+    for number in range(6):
+        root = f"fig{number}-1.0"
+        twice = [entry(f"{root}/PKG-INFO", core_metadata(name, "1.0").encode()) for name in ("fig", "evil")]
+        content = lzma.compress(b"".join(twice) + entry(f"{root}/zeros", size=100 * MB)[:512]) + zeros
+        person.index.add(f"fig{number}", Dist(f"{root}.tar.xz", content))
+    person.writes("requirements.txt", "".join(f"fig{number}==1.0\n" for number in range(6)))
+    for run in ("downloaded", "of the cache"):
+        code, said = run_bounded(person)
+        assert code == ExitCode.DISTRIBUTION, run
+        assert said.count("says more than once what it is: fig 1.0, evil 1.0") == 6
 
 
 def test_a_setup_cfg_that_names_itself(person: Person) -> None:

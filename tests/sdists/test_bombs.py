@@ -123,12 +123,18 @@ def zipped(parts: Iterator[bytes]) -> bytes:
 
 
 def huge_dictionary() -> bytes:
-    # 1.5 GB for a dictionary: only the compressor's word, of which the decompressor makes memory.
-    content = entry("demo-1.0/PKG-INFO", PKG_INFO) + bytes(1024)
-    small = lzma.compress(content, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 20}])
+    return with_dictionary(entry("demo-1.0/PKG-INFO", PKG_INFO) + bytes(1024), 39)  # 3 GB
+
+
+def with_dictionary(content: bytes, code: int) -> bytes:
+    """Compress with a small dictionary, and ask for a large one (the .xz file format, 5.3.1).
+
+    It is only the compressor's word, of which the decompressor makes memory.
+    """
+    small = lzma.compress(content, filters=[{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 20}])
     at = small.index(b"\x21\x01", 12) + 2
     header = bytearray(small[12 : 12 + (small[12] + 1) * 4])
-    header[at - 12] = 39  # 3 GB (the .xz file format, 5.3.1)
+    header[at - 12] = code
     header[-4:] = lzma_crc(bytes(header[:-4]))
     return small[:12] + bytes(header) + small[12 + len(header) :]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import traceback
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from threading import Event, Thread, Timer, current_thread
 
 import pytest
 
+from cachi2ish.errors import DistributionError
 from cachi2ish.services.fetch.scheduler import AbandonedError, LargestFirst, Scheduler
 
 
@@ -103,7 +105,7 @@ class Parcel:
     """A job that notes its steps; brings its key, and finishes it in capitals."""
 
     key: str
-    steps: list[str] = field(compare=False)
+    steps: list[str] = field(default_factory=list, compare=False)
     size: int | None = None
     fails: bool = False
 
@@ -171,6 +173,52 @@ def test_jobs_end_with_their_scheduler_and_not_when_cycles_are_searched() -> Non
         assert [end() for end in ends] == [None] * len(ends)
     finally:
         gc.enable()
+
+
+@dataclass(frozen=True)
+class Refused(Parcel):
+    """A job that is refused because of something else, with a large thing at hand; notes the thing."""
+
+    things: weakref.WeakSet[Parcel] = field(default_factory=weakref.WeakSet, compare=False)
+    unexpected: bool = False
+
+    def finish(self, brought: str) -> str:
+        try:
+            self._look()
+        except ValueError as error:
+            raise KeyError(brought) if self.unexpected else DistributionError(brought) from error
+        return brought
+
+    def _look(self) -> None:
+        thing = Parcel("large", [])
+        self.things.add(thing)
+        try:
+            int(thing.key)
+        except ValueError:
+            raise ValueError(thing.key) from None
+
+
+def test_a_failure_that_is_kept_holds_nothing_of_the_work_but_its_causes() -> None:
+    gc.disable()
+    try:
+        with Scheduler(4) as scheduler:
+            jobs = [Refused("light"), Refused("heavy")]
+            errors = [scheduler.submit(job).exception() for job in jobs]
+        assert [len(job.things) for job in jobs] == [0, 0]
+    finally:
+        gc.enable()
+    assert [(type(error), type(error and error.__cause__)) for error in errors] == [
+        (DistributionError, ValueError)
+    ] * 2
+
+
+def test_a_failure_that_nobody_expects_tells_where_it_was() -> None:
+    with Scheduler(4) as scheduler:
+        error = scheduler.submit(Refused("heavy", unexpected=True)).exception()
+    assert error is not None
+    assert traceback.extract_tb(error.__traceback__)[-1].name == "finish"
+    assert error.__cause__ is not None
+    assert traceback.extract_tb(error.__cause__.__traceback__)[-1].name == "_look"
 
 
 @pytest.mark.parametrize("first", ["heavy", "light"])

@@ -1,11 +1,11 @@
-"""Which failures of many requirements end a run: in which order, and each of them once."""
+"""Which failures of many requirements end a run, in which order, each of them once; and what is kept of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
 from cachi2ish.core.requirements import Requirement
-from cachi2ish.errors import AccessError, Cachi2ishError, HostError, StorageError
+from cachi2ish.errors import AccessError, Cachi2ishError, HostError, StorageError, leaves
 
 #: How many of the other places are named where one failure concerns several.
 _NAMED = 2
@@ -32,6 +32,23 @@ def each_cause_once(errors: Iterable[Cachi2ishError]) -> Iterator[Cachi2ishError
 def position(requirement: Requirement) -> tuple[str, int]:
     """Return what requirements are put into reading order by."""
     return requirement.origin.file, requirement.origin.line or 0
+
+
+def release_frames(error: BaseException) -> None:
+    """Forget where ``error`` and all that it came of were raised, if it is one of this program.
+
+    Tracebacks hold what was at hand there, such as a decompressor with its memory, for as long as an error is
+    kept. One that nobody expects keeps them: they tell where the defect is.
+    """
+    left: list[BaseException | None] = [error] if isinstance(error, Cachi2ishError) else []
+    seen = set[int]()
+    while left:
+        one = left.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        one.__traceback__ = None
+        left += (one.__cause__, one.__context__, *(leaves(one) if isinstance(one, Cachi2ishError) else ()))
 
 
 def _located(errors: Iterable[tuple[Requirement, Cachi2ishError]]) -> Iterator[Cachi2ishError]:

@@ -11,6 +11,8 @@ from threading import Condition, Event, Lock, Thread
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar, cast
 
+from cachi2ish.services.fetch.failures import release_frames
+
 _T = TypeVar("_T")
 _Brought = TypeVar("_Brought")
 _Result_co = TypeVar("_Result_co", covariant=True)
@@ -101,7 +103,8 @@ class Outcome(Generic[_T]):
             self._end()
 
     def fail(self, error: BaseException) -> None:
-        """Have raised ``error``."""
+        """Have raised ``error``, without what the threads that raised it were at: there may be thousands."""
+        release_frames(error)
         self._error = error
         self._end()
 
@@ -112,10 +115,7 @@ class Outcome(Generic[_T]):
 
 
 class _Task:
-    """Stands in two heaps, by rank and by size. work: None once a thread has it: one heap still has the task.
-
-    rank: the least is begun first; tasks of one size are begun as they came, by their number.
-    """
+    """Stands in two heaps, by rank and by size, the least first. work: None once taken; one heap still has it."""
 
     __slots__ = ("known", "outcome", "rank", "size", "work")
 
