@@ -123,7 +123,8 @@ def _decompressed(file: IO[bytes], head: bytes, budget: Budget) -> Iterator[IO[b
         with bz2.BZ2File(file) as content:
             yield content
     elif head.startswith((b"\xfd7zXZ\x00", b"\x5d\x00\x00")):
-        yield io.BufferedReader(_Lzma(file, budget))
+        with io.BufferedReader(_Lzma(file, budget)) as content:
+            yield content
     else:
         yield file
 
@@ -139,6 +140,12 @@ class _Lzma(io.RawIOBase):
         self._file = file
         self._limit = budget.limits.decoder
         self._decoder = lzma.LZMADecompressor(memlimit=self._limit)
+
+    def close(self) -> None:
+        """Let go of the decoder: what was read may be kept, by an error for one, and its memory is large."""
+        if not self.closed:
+            del self._decoder
+        super().close()
 
     def readable(self) -> bool:
         """Return True."""

@@ -3,11 +3,14 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import lzma
 import tarfile
 import warnings
+import weakref
 import zipfile
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -488,3 +491,28 @@ def test_single_files_of_an_archive_are_read_up_to_a_limit_together(tmp_path: Pa
     assert texts == {"a.toml": b"0123", "b.toml": b"456789"}
     with pytest.raises(DistributionError, match="what is read of it has more than 9 bytes"):
         ArchiveTexts(Limits(unpacked=9)).below(path, dist.filename, wanted)
+
+
+@pytest.mark.parametrize("kept", [1.0, 0.5])
+def test_an_error_that_is_kept_holds_no_decompressor(
+    identify: Identify, monkeypatch: pytest.MonkeyPatch, kept: float
+) -> None:
+    """It may have 128 MiB, and an error holds what was at hand where it was raised."""
+    alive: weakref.WeakSet[Decoder] = weakref.WeakSet()
+
+    class Decoder:
+        def __init__(self, memlimit: int) -> None:
+            self._own = lzma.LZMADecompressor(memlimit=memlimit)
+            alive.add(self)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._own, name)
+
+    counted = SimpleNamespace(**{**vars(lzma), "LZMADecompressor": Decoder})
+    monkeypatch.setattr("cachi2ish.sdists.members.lzma", counted)
+    other = plain("demo-1.0/PKG-INFO", core_metadata("evil", "1.0").encode())
+    content = lzma.compress(gzip.decompress(tar_of(PKG_INFO, other)))
+    with pytest.raises(DistributionError, match="says more than once" if kept == 1 else "ends before") as caught:
+        identify(content[: int(len(content) * kept)], "demo-1.0.tar.xz")
+    assert caught.value.__traceback__ is not None
+    assert list(alive) == []
