@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import traceback
 import weakref
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from threading import Event, Thread, Timer, current_thread
 import pytest
 
 from cachi2ish.errors import DistributionError
-from cachi2ish.services.fetch.scheduler import AbandonedError, LargestFirst, Scheduler
+from cachi2ish.services.fetch.scheduler import AbandonedError, LargestFirst, Outcome, Scheduler
 
 
 def test_of_those_that_wait_the_largest_is_begun_first() -> None:
@@ -311,3 +312,30 @@ def test_of_hundreds_of_tasks_each_is_done_once_whichever_heap_it_is_taken_from(
     pool.shutdown()
     assert all(one.done() for one in outcomes)
     assert sorted(done) == list(range(500))
+
+
+@pytest.mark.parametrize("wait", [lambda pool, _: pool.shutdown(), lambda _, outcome: outcome.result()])
+def test_a_signal_that_does_not_wake_who_waits_is_heeded_soon(
+    wait: Callable[[LargestFirst, Outcome[bool]], object],
+) -> None:
+    """As one that comes just before a thread waits. Here another thread gets it, for the main one to act on."""
+    released = Event()
+    pool = LargestFirst(1)
+    outcome = pool.submit(None, lambda: released.wait(10))
+    other = Thread(target=released.wait, args=(10,))
+    other.start()
+
+    def end(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGUSR1, end)
+    sending = Timer(0.3, lambda: signal.pthread_kill(other.ident or 0, signal.SIGUSR1))
+    sending.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            wait(pool, outcome)
+        assert not outcome.done()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        released.set()
+        pool.abandon()

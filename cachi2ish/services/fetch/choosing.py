@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
-from itertools import chain
+from itertools import chain, repeat
 from typing import TypeVar
 
 from msgspec import Struct
@@ -86,8 +86,9 @@ def choose_all(
     """
     made: dict[int, _Kept] = {}
     failed: dict[int, Cachi2ishError] = {}
+    collect = partial(_collect, made=made, failed=failed)
     locked = [(position, one) for position, one in enumerate(requirements) if one.requirement.files]
-    _collect(partial(_outcomes, locked, _choose_locked, on_choice), made, failed)
+    collect(_outcomes(locked, _choose_locked, on_choice))
     groups = _by_page(requirements)
     versions = _versions(requirements)
     # Made here and not in the threads: two objects for one index would each request its pages.
@@ -95,28 +96,18 @@ def choose_all(
     indexes = {(addresses, dating): index_of(addresses, dating) for addresses, dating in needed}
     waiting = [*reversed(groups.items())]
     groups.clear()  # so that the members of a page end with it, and not with the last page
-
-    def work() -> None:
-        while waiting:
-            try:
-                (addresses, project, _), members = waiting.pop()
-            except IndexError:  # another thread has it
-                return
-            dated = {member.dating: indexes[addresses, member.dating] for _, member in members}
-            choose_group = partial(_choose_group, dated, project, versions[project], members, on_choice)
-            _collect(choose_group, made, failed)
-
+    choose_groups = partial(_choose_groups, waiting, indexes, versions, on_choice, collect)
     pool = LargestFirst(workers, "page")
     try:
         # Not a task for each page: thousands of them weigh a megabyte.
-        outcomes = [pool.submit(None, work) for _ in range(min(workers, len(waiting)))]
+        ended = [*map(pool.submit, repeat(None, min(workers, len(waiting))), repeat(choose_groups))]
         pool.shutdown()
     finally:
         # Without waiting: after an interruption nobody needs the page that a silent server owes us.
         waiting.clear()
         pool.abandon()
-    for ended in outcomes:
-        ended.result()
+    for outcome in ended:
+        outcome.result()
     raise_all(each_cause_once(_located(failed, requirements)))
     return tuple(made[position] for position in sorted(made))
 
@@ -134,18 +125,21 @@ def _located(failed: Mapping[int, Cachi2ishError], requirements: Sequence[Wanted
 
 _Member = tuple[int, Wanted]
 
+#: Who shares a page: the addresses of the indexes, the project, and whether digests are named.
+_Group = tuple[tuple[tuple[Address, ...], NormalizedName, bool], list[_Member]]
+
 
 def _collect(
-    outcomes: Callable[[], Iterable[tuple[int, _Kept | Cachi2ishError]]],
+    outcomes: Iterable[tuple[int, _Kept | Cachi2ishError]],
     made: dict[int, _Kept],
     failed: dict[int, Cachi2ishError],
 ) -> None:
-    """Choose, by running ``outcomes``, and put each outcome at the position of its requirement.
+    """Put each outcome at the position of its requirement.
 
     Threads share ``made`` and ``failed`` without a lock: each sets positions of its own, to set one item of a dict
     is atomic, and nobody reads before all threads have ended.
     """
-    for position, outcome in outcomes():
+    for position, outcome in outcomes:
         if isinstance(outcome, Cachi2ishError):
             failed[position] = outcome
         else:
@@ -174,26 +168,34 @@ def _versions(requirements: Sequence[Wanted]) -> dict[NormalizedName, tuple[str,
     return found
 
 
-def _choose_group(
-    indexes: Mapping[Dating, Index],
-    project: NormalizedName,
-    versions: tuple[str, ...],
-    members: Sequence[_Member],
+def _choose_groups(
+    waiting: list[_Group],
+    indexes: Mapping[tuple[tuple[Address, ...], Dating], Index],
+    versions: Mapping[NormalizedName, tuple[str, ...]],
     on_choice: OnChoice[_Kept],
-) -> Iterator[tuple[int, _Kept | Cachi2ishError]]:
-    digests = frozenset(chain.from_iterable(member.requirement.digests for _, member in members))
-    # The same for each date, so that one answer serves all.
-    query = PageQuery(digests, frozenset(versions), bool(digests))
-    for dating, index in indexes.items():
-        dated = [pair for pair in members if pair[1].dating == dating]
+    collect: Callable[[Iterable[tuple[int, _Kept | Cachi2ishError]]], None],
+) -> None:
+    """Choose for the groups that wait, one after another; other threads take of the same list."""
+    while waiting:
         try:
-            page = index.page(project, query)
-        except NotCachedError as error:
-            yield from _one_by_one(index, error, dated, query, on_choice)
-        except Cachi2ishError as error:
-            yield dated[0][0], error
-        else:
-            yield from _outcomes(dated, partial(_choose, page=page, index=index), on_choice)
+            (addresses, project, _), members = waiting.pop()
+        except IndexError:  # another thread has it
+            return
+        digests = frozenset(chain.from_iterable(member.requirement.digests for _, member in members))
+        # The same for each date, so that one answer serves all.
+        query = PageQuery(digests, frozenset(versions[project]), bool(digests))
+        for dating in dict.fromkeys(member.dating for _, member in members):
+            index = indexes[addresses, dating]
+            dated = [pair for pair in members if pair[1].dating == dating]
+            try:
+                page = index.page(project, query)
+            except NotCachedError as error:
+                collect(_one_by_one(index, error, dated, query, on_choice))
+            except Cachi2ishError as error:
+                collect([(dated[0][0], error)])
+            else:
+                collect(_outcomes(dated, partial(_choose, page=page, index=index), on_choice))
+                del page  # large ones are not to last until the next has come
 
 
 def _one_by_one(

@@ -8,7 +8,6 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from math import inf
 from threading import Condition, Event, Lock, Thread
-from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar, cast
 
 from cachi2ish.services.fetch.failures import release_frames
@@ -25,8 +24,9 @@ _GRACE = 2.0
 #: which those that read pages need, so that it is known early which files there are to fetch.
 _FINISHERS = 2
 
-#: Seconds until threads without a task ask again for spare work.
-_LOOK = 0.05
+#: Seconds until threads without a task ask again for spare work, and until who waits looks whether a signal has
+#: come: one that comes just before a thread waits does not wake it.
+_LOOK, _LISTEN = 0.05, 0.2
 
 #: One of so many threads that bring files takes the smallest.
 _SMALL = 4
@@ -39,9 +39,8 @@ class Job(Protocol[_Brought, _Result_co]):
     """Work in two steps: something is brought, which takes a network, and finished, which takes a processor.
 
     >>> class Page:
-    ...     key, size = "https://example.org/", None
+    ...     key, size, finish_at_once = "https://example.org/", None, lambda brought: None
     ...     def bring(self): return download(self.key)
-    ...     def finish_at_once(self, brought): return parse(brought) if len(brought) < 1000 else None
     ...     def finish(self, brought): return parse(brought)
     """
 
@@ -90,7 +89,8 @@ class Outcome(Generic[_T]):
     def exception(self) -> BaseException | None:
         """Wait for the end, and return what the job has raised."""
         with self._changed:
-            self._changed.wait_for(self.done)
+            while not self._changed.wait_for(self.done, _LISTEN):
+                continue
         return self._error
 
     def settle(self, work: Callable[[], _T]) -> None:
@@ -182,7 +182,8 @@ class LargestFirst:
             self._closed = True
             self._changed.notify_all()
         for thread in self._threads:
-            thread.join()
+            while thread.is_alive():
+                thread.join(_LISTEN)
 
     def abandon(self) -> None:
         """Begin no task any more, and return at once; those that run go on."""
@@ -257,9 +258,7 @@ class Scheduler:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             self._bringing.shutdown()
             self._finishing.shutdown()
