@@ -15,9 +15,9 @@ import re
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
-from msgspec.structs import replace
 from pip._internal.cli.cmdoptions import make_target_python
 from pip._internal.commands import create_command
 from pip._internal.index.collector import LinkCollector
