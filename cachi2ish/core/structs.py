@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from types import MemberDescriptorType
-from typing import Any
+from typing import Any, cast
+
+from msgspec import Struct
 
 
 class _Method:
@@ -30,7 +32,7 @@ class _Method:
         setattr(owner, name, self._method)
 
 
-def repr_without(*hidden: str) -> Any:  # noqa: ANN401  (a method, to mypy and to whoever calls it)
+def repr_without(*hidden: str) -> Callable[[Any], str]:
     """Return a ``__repr__`` that leaves the fields ``hidden`` out, which are long or may hold a secret.
 
     For the body of a struct, which is refused without such a field::
@@ -42,14 +44,14 @@ def repr_without(*hidden: str) -> Any:  # noqa: ANN401  (a method, to mypy and t
             __repr__ = repr_without("url")
     """
 
-    def __repr__(self: Any) -> str:  # noqa: ANN401, N807
-        shown = (name for name in self.__struct_fields__ if name not in hidden)
-        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
+    def text_of(one: Struct) -> str:
+        shown = (name for name in one.__struct_fields__ if name not in hidden)
+        return f"{type(one).__name__}({', '.join(f'{name}={getattr(one, name)!r}' for name in shown)})"
 
-    return _Method(hidden, __repr__)
+    return cast("Callable[[Any], str]", _Method(hidden, text_of))
 
 
-def compared_without(*ignored: str) -> tuple[Any, Any]:
+def compared_without(*ignored: str) -> tuple[Callable[[Any, object], bool], Callable[[Any], int]]:
     """Return an ``__eq__`` and a ``__hash__`` for which the fields ``ignored`` make no difference.
 
     For the body of a struct, which gets no other, and is refused without such a field::
@@ -61,16 +63,17 @@ def compared_without(*ignored: str) -> tuple[Any, Any]:
             __eq__, __hash__ = compared_without("from_cache")
     """
 
-    def values(one: Any) -> tuple[object, ...]:  # noqa: ANN401
+    def values(one: Struct) -> tuple[object, ...]:
         return tuple([getattr(one, name) for name in one.__struct_fields__ if name not in ignored])
 
-    def __eq__(self: Any, other: object) -> bool:  # noqa: ANN401, N807
-        return values(self) == values(other) if type(self) is type(other) else NotImplemented
+    def equal(one: Struct, other: Struct) -> bool:
+        return values(one) == values(other) if type(one) is type(other) else NotImplemented
 
-    def __hash__(self: Any) -> int:  # noqa: ANN401, N807
-        return hash(values(self))
+    def hash_of(one: Struct) -> int:
+        return hash(values(one))
 
-    return _Method(ignored, __eq__), _Method(ignored, __hash__)
+    methods = _Method(ignored, equal), _Method(ignored, hash_of)
+    return cast("tuple[Callable[[Any, object], bool], Callable[[Any], int]]", methods)
 
 
 def shared_texts(texts: Iterable[str]) -> tuple[str, ...]:

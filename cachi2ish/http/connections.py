@@ -107,7 +107,7 @@ class _Metered(io.RawIOBase):
             try:
                 while size < len(buffer) and not self._ended and now - since < _BURST:
                     count = receive(buffer[size:])
-                    self._ended = not count  # asked again, TLS may have an error in place of the end
+                    self._ended = not count  # read again, TLS may have an error in place of the end
                     size += count
                     now = clock()
             finally:

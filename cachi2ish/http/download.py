@@ -221,7 +221,7 @@ class Transfer:
 
     def _refused(self, stream: Stream) -> NetworkError:
         problem = f"{self._artifact.filename} cannot be downloaded: {stream.url} answers {stream.says}"
-        if stream.status == HTTPStatus.UNAUTHORIZED:  # whatever else is asked of that host
+        if stream.status == HTTPStatus.UNAUTHORIZED:  # whatever else is requested of that host
             cause, hint = (stream.url.host, str(stream.status), stream.credentials), _HINTS[stream.status]
             if stream.credentials:
                 problem += f" to the user name and password from {stream.credentials}"

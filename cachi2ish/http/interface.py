@@ -91,9 +91,9 @@ class HostTraffic(Struct, frozen=True, kw_only=True):
 
     host: with its port where that is not the scheme's own; of a tunnel, the far end. requests: those sent, each
     attempt and each redirect. connections: those opened. received: bytes over them, headers included, before TLS
-    is taken off and compression undone. retries: attempts that failed and were made again, by the host that was
-    asked first. unanswered: attempts to which no answer came; a request is among ``requests`` if it could be sent.
-    seconds: waiting for bytes, summed over all threads. answer_seconds: the part of it until the
+    is taken off and compression undone. retries: attempts that failed and were made again, by the host of the
+    first request. unanswered: attempts to which no answer came; a request is among ``requests`` if it could be
+    sent. seconds: waiting for bytes, summed over all threads. answer_seconds: the part of it until the
     headers of each answer.
     """
 
@@ -148,7 +148,7 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
     retries: attempts after the first. backoff: the first wait, doubled each time up to backoff_limit, which
     is also the longest ``Retry-After`` that is obeyed.
     connections: how many there may be to one host at once. lost_for: seconds during which a host that could not be
-    reached in all attempts is not asked again; without end for a run, which is over before it comes back.
+    reached in all attempts is not tried again; without end for a run, which is over before it comes back.
     """
 
     user_agent: str

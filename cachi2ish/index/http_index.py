@@ -180,7 +180,7 @@ class SimpleIndex:
 
     def _read(self, project: NormalizedName, response: Response) -> Page:
         from cachi2ish.simple_api.fields import PageSource  # noqa: PLC0415  (see `_accept`)
-        from cachi2ish.simple_api.negotiation import read_page  # noqa: PLC0415
+        from cachi2ish.simple_api.negotiation import read_page  # noqa: PLC0415  (likewise)
 
         source = PageSource.of(project, self.address, response.url)
         return read_page(response.body, response.headers.get("content-type", ""), source, response.packed)

@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -168,18 +168,23 @@ def test_a_process_that_cannot_note_what_it_uses_keeps_everything_while_it_runs(
     assert prune(cache) == 2
 
 
+def before_noting(store: DiskBlobs, monkeypatch: pytest.MonkeyPatch, act: Callable[[Path], None]) -> None:
+    """Let somebody else ``act`` on a blob when it was hashed, and its use is not noted yet."""
+    note = store._usage.note
+
+    def noted(path: Path) -> bool:
+        act(path)
+        return note(path)
+
+    monkeypatch.setattr(store._usage, "note", noted)
+
+
 def test_a_blob_that_is_removed_while_it_is_hashed_is_not_found(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = DiskBlobs(cache)
     blob = keep(store, CONTENT)
-    note = store._usage.note
-
-    def removed_before(path: Path) -> bool:
-        path.unlink()
-        return note(path)
-
-    monkeypatch.setattr(store._usage, "note", removed_before)
+    before_noting(store, monkeypatch, Path.unlink)
     assert store.find([blob.digest]) is None
 
 
@@ -188,15 +193,13 @@ def test_a_blob_that_is_replaced_while_it_is_hashed_is_touched_where_it_is_now(
 ) -> None:
     store = DiskBlobs(cache)
     blob = keep(store, CONTENT)
-    note = store._usage.note
 
-    def replaced_before(path: Path) -> bool:
+    def replace(path: Path) -> None:
         (cache / "another").write_bytes(CONTENT)
         os.utime(cache / "another", (1, 1))
         (cache / "another").replace(path)
-        return note(path)
 
-    monkeypatch.setattr(store._usage, "note", replaced_before)
+    before_noting(store, monkeypatch, replace)
     assert store.find([blob.digest]) is not None
     assert blob.path.stat().st_mtime > 1
 

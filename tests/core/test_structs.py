@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
+from types import FunctionType
 from typing import Any
 
 import pytest
@@ -150,7 +151,7 @@ def test_fields_are_those_of_the_struct_that_it_is_based_on_too() -> None:
         __repr__ = repr_without("password", "user")
 
     assert repr(Derived("s3cret")) == "Derived()"
-    assert Derived.__repr__.__name__ == "__repr__"
+    assert isinstance(Derived.__repr__, FunctionType)
 
 
 def test_fields_that_make_no_difference_make_none() -> None:

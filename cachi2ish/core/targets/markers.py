@@ -39,7 +39,7 @@ def holds(marker: str | None, machines: Iterable[Mapping[str, str]]) -> bool:
 @lru_cache(1000)  # a lock has few, and asks about each for many machines
 def _parsed(marker: str) -> tuple[Marker, tuple[str, ...]]:
     """Return a marker, and the variables that it reads, sorted."""
-    from cachi2ish.core.targets.dependency_specifiers import read_marker  # noqa: PLC0415  (see above)
+    from cachi2ish.core.targets.dependency_specifiers import read_marker  # noqa: PLC0415  (a lock may have no marker)
 
     parsed = read_marker(marker)
     return parsed, tuple(sorted({*_WORD.findall(_QUOTED.sub("", str(parsed)))} - _OPERATORS))
@@ -70,7 +70,7 @@ def _holds(marker: str, read: Iterable[str], machine: dict[str, str]) -> bool:
 
 @lru_cache(10_000)  # most markers read a variable or two, which are the same on many machines
 def _evaluated(marker: str, values: tuple[str, ...]) -> bool:
-    from packaging.markers import UndefinedComparison, UndefinedEnvironmentName  # noqa: PLC0415  (see above)
+    from packaging.markers import UndefinedComparison, UndefinedEnvironmentName  # noqa: PLC0415  (a lock may have no marker)
 
     parsed, read = _parsed(marker)
     try:
@@ -104,7 +104,7 @@ def settle(marker: Marker, selection: Selection) -> str | bool:
     def group(inner: str | bool) -> str | bool:  # noqa: FBT001  (what is left may be a truth value)
         return f"({inner})" if isinstance(inner, str) else inner
 
-    from cachi2ish.core.targets.dependency_specifiers import read_marker  # noqa: PLC0415  (see above)
+    from cachi2ish.core.targets.dependency_specifiers import read_marker  # noqa: PLC0415  (a lock may have no marker)
 
     left = fold(marker, one, any_of=any_of, all_of=all_of, group=group)
     return left if isinstance(left, bool) else str(read_marker(left))

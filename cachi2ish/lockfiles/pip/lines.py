@@ -241,7 +241,7 @@ def _only_version(specifier: str) -> str:
 
 
 def _clauses(specifier: str) -> SpecifierSet:
-    from packaging.specifiers import SpecifierSet  # noqa: PLC0415  (see above)
+    from packaging.specifiers import SpecifierSet  # noqa: PLC0415  (most pins are plain)
 
     return SpecifierSet(specifier)
 

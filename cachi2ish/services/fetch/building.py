@@ -212,7 +212,7 @@ def is_missing(text: str, targets: tuple[Target, ...], output: Mapping[str, tupl
     """Return whether a build requirement is fulfilled by nothing in the output, where it counts."""
     from packaging.requirements import InvalidRequirement  # noqa: PLC0415  (a second run knows what is missing)
 
-    from cachi2ish.core.targets.dependency_specifiers import read_requirement  # noqa: PLC0415
+    from cachi2ish.core.targets.dependency_specifiers import read_requirement  # noqa: PLC0415  (likewise)
 
     try:
         needed = read_requirement(text)
